@@ -1,0 +1,1 @@
+//! Everything that is an ORM: no socket, no Python, no runtime.
