@@ -1,1 +1,7 @@
 //! Everything that is an ORM: no socket, no Python, no runtime.
+
+pub mod driver;
+pub mod error;
+pub mod runtime;
+pub mod sql;
+pub mod value;

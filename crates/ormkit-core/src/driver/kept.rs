@@ -1,0 +1,107 @@
+//! Rows that are kept without being decoded.
+
+use std::sync::Arc;
+
+use super::{Cells, Row};
+use crate::error::Result;
+use crate::value::ValueRef;
+
+/// Reads the cells of a row that was kept.
+pub trait Decoder: Send + Sync {
+    /// Number of cells of `row`.
+    fn len(&self, row: &[u8]) -> usize;
+
+    /// Decodes one cell of `row`.
+    fn cell<'a>(&self, row: &'a [u8], index: usize) -> Result<ValueRef<'a>>;
+}
+
+/// Rows of one result, in their driver's own encoding, decoded when they are read. They can cross threads.
+#[derive(Default)]
+pub struct KeptRows {
+    bytes: Vec<u8>,
+    /// The end of each row in `bytes`.
+    ends: Vec<usize>,
+    decoder: Option<Arc<dyn Decoder>>,
+}
+
+impl KeptRows {
+    /// No rows.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn push(&mut self, cells: &dyn Cells) {
+        self.decoder.get_or_insert_with(|| cells.decoder());
+        cells.encode(&mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// Removes all rows and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// True without rows.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Decodes one cell.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn cell(&self, row: usize, index: usize) -> Result<ValueRef<'_>> {
+        let kept = self.row(row);
+        kept.decoder.cell(kept.bytes, index)
+    }
+
+    /// Shows a row to `read` as a [`Row`].
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn with_row<T>(&self, row: usize, read: impl FnOnce(&Row<'_>) -> T) -> T {
+        read(&Row::new(&self.row(row)))
+    }
+
+    fn row(&self, row: usize) -> KeptRow<'_> {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        let bytes = &self.bytes[start..self.ends[row]];
+        let decoder = self.decoder.as_ref().expect("push sets the decoder before it adds a row");
+        KeptRow { bytes, decoder }
+    }
+}
+
+impl std::fmt::Debug for KeptRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeptRows({} rows)", self.len())
+    }
+}
+
+struct KeptRow<'a> {
+    bytes: &'a [u8],
+    decoder: &'a Arc<dyn Decoder>,
+}
+
+impl Cells for KeptRow<'_> {
+    fn len(&self) -> usize {
+        self.decoder.len(self.bytes)
+    }
+
+    fn cell(&self, index: usize) -> Result<ValueRef<'_>> {
+        self.decoder.cell(self.bytes, index)
+    }
+
+    fn encode(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(self.bytes);
+    }
+
+    fn decoder(&self) -> Arc<dyn Decoder> {
+        Arc::clone(self.decoder)
+    }
+}

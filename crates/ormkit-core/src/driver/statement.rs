@@ -1,0 +1,109 @@
+//! A statement as drivers get it: text that is shared and values that are not.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
+
+use crate::value::{ParamType, Params, SqlType};
+
+/// What a statement does, as far as a driver has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Reads only, and was compiled by the ORM.
+    Read,
+    /// Writes. `bounded` when it touches a few rows by key, as a flush of few objects does.
+    Write {
+        /// True when the work is known to be small.
+        bounded: bool,
+    },
+    /// Begins a transaction.
+    Begin,
+    /// Commits: a driver MUST raise [`ErrorKind::CommitRolledBack`](crate::error::ErrorKind) when the server answers
+    /// with ROLLBACK.
+    Commit,
+    /// Rolls back.
+    Rollback,
+    /// SAVEPOINT, RELEASE, ROLLBACK TO.
+    Savepoint,
+    /// SQL of the caller's own, or DDL: anything.
+    Unknown,
+}
+
+/// The shared part of a statement: made once per query shape and kept in the plan cache.
+#[derive(Debug)]
+pub struct StatementText {
+    /// The SQL, with the dialect's native placeholders.
+    pub sql: String,
+    /// One type per placeholder. Empty with placeholders in the text: the server infers all of them.
+    pub params: Box<[ParamType]>,
+    /// The types of the result's columns where the ORM knows them; None: the driver asks the database and tells the
+    /// sink.
+    pub columns: Option<Box<[SqlType]>>,
+    /// What it does.
+    pub effect: Effect,
+    fingerprint: u64,
+}
+
+impl StatementText {
+    /// A statement whose parameter and column types are known.
+    pub fn new(sql: String, params: Vec<ParamType>, columns: Option<Vec<SqlType>>, effect: Effect) -> Self {
+        let mut hasher = FxBuildHasher.build_hasher();
+        sql.hash(&mut hasher);
+        params.hash(&mut hasher);
+        let fingerprint = hasher.finish();
+        Self { sql, params: params.into(), columns: columns.map(Into::into), effect, fingerprint }
+    }
+
+    /// A statement without parameters and rows: BEGIN, SAVEPOINT, DDL.
+    pub fn command(sql: impl Into<String>, effect: Effect) -> Self {
+        Self::new(sql.into(), Vec::new(), Some(Vec::new()), effect)
+    }
+
+    /// SQL of the caller's own.
+    pub fn raw(sql: impl Into<String>) -> Self {
+        Self::new(sql.into(), Vec::new(), None, Effect::Unknown)
+    }
+
+    /// A hash over text and parameter types, computed once: what a statement cache looks up first. Equal statements
+    /// have equal fingerprints; a cache MUST still compare text and types.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+}
+
+/// Two texts are the same statement when SQL and parameter types are equal.
+impl PartialEq for StatementText {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint && self.sql == other.sql && self.params == other.params
+    }
+}
+
+impl Eq for StatementText {}
+
+impl Hash for StatementText {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.fingerprint.hash(state);
+    }
+}
+
+/// A statement with its values.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// What is shared with every run of the same shape.
+    pub text: Arc<StatementText>,
+    /// One value per placeholder.
+    pub params: Params,
+}
+
+impl Statement {
+    /// `text` with `params`.
+    pub fn new(text: Arc<StatementText>, params: Params) -> Self {
+        Self { text, params }
+    }
+
+    /// A statement without values.
+    pub fn command(sql: impl Into<String>, effect: Effect) -> Self {
+        Self::new(Arc::new(StatementText::command(sql, effect)), Params::new())
+    }
+}

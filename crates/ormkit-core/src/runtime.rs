@@ -1,0 +1,70 @@
+//! What core and drivers need from whoever polls them: bytes, time and a place for work that nobody awaits.
+//!
+//! Nothing here knows a socket or a clock. Python's event loop, tokio and a test's hand-written executor each
+//! bring a [`Runtime`].
+
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// A boxed future that may move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// A host name or IP address, resolved by the runtime, and a port.
+    Tcp {
+        /// Host name, IPv4 or IPv6 address without brackets.
+        host: String,
+        /// TCP port.
+        port: u16,
+    },
+    /// A Unix-domain socket, by its full path.
+    Unix(PathBuf),
+}
+
+/// The services of an executor.
+pub trait Runtime: Send + Sync + 'static {
+    /// Opens a connection. Dropping the future closes what it has opened so far.
+    fn connect<'a>(&'a self, to: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Transport>>>;
+
+    /// Completes after `time`.
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()>;
+
+    /// Runs `task` in the background: draining, pool upkeep.
+    ///
+    /// It is called from `Drop` on any thread, so it MUST NOT poll there and then. A task dropped unrun frees what it
+    /// holds: its own `Drop` is the clean-up.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+
+    /// Runs a blocking job (name resolution, a long key derivation) away from the thread that polls.
+    fn offload(&self, job: Box<dyn FnOnce() + Send>);
+}
+
+/// What can be told of a connection without reading from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peek {
+    /// Nothing to read: as an idle connection should be.
+    Quiet,
+    /// The peer has sent something that nobody asked for.
+    Readable,
+    /// The peer has closed, or the socket has failed.
+    Closed,
+}
+
+/// A stream of bytes. It buffers nothing: what `poll_write` took is with the operating system.
+pub trait Transport: Send {
+    /// Reads into `buffer`. `Ready(Ok(0))` is the end of the stream. Pending registers the waker for readability.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Writes from `bytes` and answers how many were taken. Pending registers the waker for writability; reading and
+    /// writing may both be pending at once (a large pipeline is read while it is written).
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Looks at the receive queue without waiting and without consuming.
+    fn peek(&mut self) -> Peek;
+}
