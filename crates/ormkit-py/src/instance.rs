@@ -7,6 +7,7 @@
 //! An empty slot means "not here": not loaded, JSON that nobody has looked at, or a new object's value that nobody has
 //! asked for. All functions take slots by number: columns first, in the order of their field ids, then relations.
 #![allow(unsafe_code)]
+#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
 mod base;
 mod cold;
 mod construct;
@@ -20,42 +21,28 @@ mod text;
 
 pub(crate) use held::Held;
 pub(crate) use hooks::{Hooks, set_hooks};
+pub(crate) use ormkit_core::host::{HomeId, State};
 pub(crate) use slot_set::SlotSet;
 pub(crate) use table::{ClassTable, Initial, Slot, SlotKind, SlotSpec};
 
 use base::{BORN, Head};
 use cold::{Json, Kept};
+use ormkit_core::model::ModelId;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// Where an object stands towards its session and the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum State {
-    /// Constructed, in no session.
-    Transient = 0,
-    /// Added to a session, not yet written.
-    Pending = 1,
-    /// Has a row.
-    Persistent = 2,
-    /// Its row was deleted in the open transaction.
-    Deleted = 3,
-    /// Had a row and belongs to no session.
-    Detached = 4,
-}
-
-impl State {
-    fn from_bits(bits: u32) -> Self {
-        match bits & 0xff {
-            1 => Self::Pending,
-            2 => Self::Persistent,
-            3 => Self::Deleted,
-            4 => Self::Detached,
-            _ => Self::Transient,
-        }
+/// A state from the low byte of an object's flags.
+fn state_of_bits(bits: u32) -> State {
+    match bits & 0xff {
+        1 => State::Pending,
+        2 => State::Persistent,
+        3 => State::Deleted,
+        4 => State::Detached,
+        _ => State::Transient,
     }
 }
 
@@ -71,23 +58,23 @@ pub(crate) enum Original<'py> {
     Json(String),
 }
 
-/// The three types that everything else derives from.
-struct Types {
-    metatype: Py<PyAny>,
-    instance: Py<PyAny>,
-    model: Py<PyAny>,
+/// The metatype, for functions that CPython calls without a token; null until the module is made. It is never freed.
+static METATYPE: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The raw base of all models, likewise.
+static INSTANCE: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(std::ptr::null_mut());
+
+/// `Model`, which users' bases derive from.
+static MODEL: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+#[inline]
+fn metatype() -> *mut ffi::PyTypeObject {
+    METATYPE.load(Ordering::Relaxed)
 }
 
-static TYPES: PyOnceLock<Types> = PyOnceLock::new();
-
-fn types(py: Python<'_>) -> &'static Types {
-    TYPES.get(py).expect("the module makes the types before it hands out anything that needs them")
-}
-
-/// The types, for code that has no token; None while the module is being made.
-fn types_if_made() -> Option<&'static Types> {
-    // SAFETY: called by the functions that CPython calls on types and objects, with the lock held.
-    TYPES.get(unsafe { Python::assume_attached() })
+#[inline]
+fn instance_type() -> *mut ffi::PyTypeObject {
+    INSTANCE.load(Ordering::Relaxed)
 }
 
 /// Makes `ModelType` and `Model` and adds them to the module.
@@ -96,12 +83,12 @@ fn types_if_made() -> Option<&'static Types> {
 /// What Python raises when types cannot be made; `RuntimeError` on an interpreter that we were not built for.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
-    let types = TYPES.get_or_try_init(py, || make_types(py))?;
-    module.add("ModelType", &types.metatype)?;
-    module.add("Model", &types.model)
+    let model = MODEL.get_or_try_init(py, || make_types(py))?.bind(py);
+    module.add("ModelType", model.get_type())?;
+    module.add("Model", model)
 }
 
-fn make_types(py: Python<'_>) -> PyResult<Types> {
+fn make_types(py: Python<'_>) -> PyResult<Py<PyAny>> {
     let metatype = metatype::make(py)?;
     let instance = base::make(py)?;
     let body = PyDict::new(py);
@@ -112,7 +99,9 @@ fn make_types(py: Python<'_>) -> PyResult<Types> {
     metatype::seal(&metatype, false);
     metatype::seal(&instance, true);
     metatype::seal(&model, false);
-    Ok(Types { metatype: metatype.unbind(), instance: instance.unbind(), model: model.unbind() })
+    METATYPE.store(metatype.into_ptr().cast(), Ordering::Relaxed);
+    INSTANCE.store(instance.into_ptr().cast(), Ordering::Relaxed);
+    Ok(model.unbind())
 }
 
 /// Maps `class`: its slots, which `type.__new__` has laid out, get their numbers, and the class its table.
@@ -123,7 +112,7 @@ fn make_types(py: Python<'_>) -> PyResult<Types> {
 /// `TypeError` where the class has no slot of a name; `RuntimeError` where it is mapped or does not derive from `Model`.
 pub(crate) fn install(
     class: &Bound<'_, PyType>,
-    model: u32,
+    model: ModelId,
     slots: Vec<SlotSpec>,
     key: Box<[usize]>,
 ) -> PyResult<()> {
@@ -173,6 +162,7 @@ fn slot_of<'a>(object: &'a Bound<'_, PyAny>, index: usize) -> PyResult<&'a Slot>
 }
 
 /// The head of an object of a mapped class.
+#[allow(clippy::mut_from_ref, reason = "the memory is the object's, not the handle's")]
 fn head<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<&'a mut Head> {
     table_of(object)?;
     // SAFETY: an object with a table is an instance of the base. Callers below let go of the head before Python runs.
@@ -436,15 +426,15 @@ pub(crate) fn is_born(object: &Bound<'_, PyAny>) -> PyResult<bool> {
 ///
 /// # Errors
 /// `TypeError` for a foreign object.
-pub(crate) fn home(object: &Bound<'_, PyAny>) -> PyResult<u32> {
-    Ok(head(object)?.home)
+pub(crate) fn home(object: &Bound<'_, PyAny>) -> PyResult<HomeId> {
+    Ok(HomeId(head(object)?.home))
 }
 
 /// Says which home the object belongs to; 0 for none.
 ///
 /// # Errors
 /// `TypeError` for a foreign object.
-pub(crate) fn set_home(object: &Bound<'_, PyAny>, home: u32) -> PyResult<()> {
-    head(object)?.home = home;
+pub(crate) fn set_home(object: &Bound<'_, PyAny>, home: HomeId) -> PyResult<()> {
+    head(object)?.home = home.0;
     Ok(())
 }

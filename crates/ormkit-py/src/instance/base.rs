@@ -9,7 +9,7 @@ use super::held::Held;
 use super::hooks::hooks;
 use super::metatype::table_of_type;
 use super::table::{ClassTable, Initial, SlotKind};
-use super::{State, construct, methods, text};
+use super::{HomeId, State, construct, methods, state_of_bits, text};
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -127,7 +127,7 @@ impl Head {
     }
 
     pub(super) fn state(&self) -> State {
-        State::from_bits(self.flags)
+        state_of_bits(self.flags)
     }
 
     pub(super) fn set_state(&mut self, state: State) {
@@ -219,9 +219,7 @@ unsafe fn find_by_text(table: &ClassTable, name: *mut ffi::PyObject) -> Option<u
             return None;
         }
         let hash = ffi::PyObject_Hash(name);
-        table
-            .by_hash(hash)
-            .find(|slot| ffi::PyUnicode_Compare(table.slots[*slot].name.as_ptr(), name) == 0)
+        table.by_hash(hash).find(|slot| ffi::PyUnicode_Compare(table.slots[*slot].name.as_ptr(), name) == 0)
     }
 }
 
@@ -308,7 +306,9 @@ unsafe fn write(
 #[cold]
 fn changed_first(object: *mut ffi::PyObject, home: u32) {
     // SAFETY: `object` is alive: our caller holds it.
-    Python::attach(|py| unsafe { (hooks().first_change)(&Bound::from_borrowed_ptr(py, object), home) });
+    Python::attach(|py| unsafe {
+        (hooks().first_change)(&Bound::from_borrowed_ptr(py, object), HomeId(home))
+    });
 }
 
 /// True where storing `value` over `old` changes nothing: the same object, or an equal one of the same type.
@@ -456,7 +456,7 @@ unsafe fn set_other(
     unsafe {
         let class = ffi::Py_TYPE(object);
         if ffi::PyUnicode_Check(name) != 0 {
-            let private = ffi::PyUnicode_GetLength(name) > 0 && ffi::PyUnicode_ReadChar(name, 0) == '_'.into();
+            let private = construct::is_private(name);
             let class_name = c"__class__".as_ptr();
             if private && !value.is_null() && ffi::PyUnicode_CompareWithASCIIString(name, class_name) == 0 {
                 return set_class(object, table, name, value);
@@ -612,6 +612,15 @@ unsafe extern "C" fn initialise(
     }
 }
 
+/// The address of a function in a type's slot; 0 for none. Compared between types, never with a function of our own:
+/// the compiler may keep several copies of those.
+#[inline]
+pub(super) unsafe fn address<F: Copy>(function: Option<F>) -> usize {
+    const { assert!(size_of::<Option<F>>() == size_of::<usize>()) };
+    // SAFETY: an optional function pointer is as wide as an address, and null for None.
+    unsafe { std::mem::transmute_copy(&function) }
+}
+
 /// One keyword argument of the constructor.
 unsafe fn set_keyword(
     object: *mut ffi::PyObject,
@@ -623,7 +632,9 @@ unsafe fn set_keyword(
     unsafe {
         let class = ffi::Py_TYPE(object);
         match find(table, name) {
-            Some(index) if (*class).tp_setattro == Some(set_attribute as ffi::setattrofunc) => {
+            Some(index)
+                if address((*class).tp_setattro) == address((*super::instance_type()).tp_setattro) =>
+            {
                 raise(store(object, table, index, value))
             }
             None if !construct::is_settable(class, name) => raise(Python::attach(|py| {
@@ -669,13 +680,16 @@ pub(super) unsafe extern "C" fn call(
     unsafe {
         let tp = class.cast::<ffi::PyTypeObject>();
         let given = ffi::PyVectorcall_NARGS(flagged);
-        let own = (*tp).tp_init != Some(initialise as ffi::initproc)
-            || (*tp).tp_new != Some(new_instance as ffi::newfunc)
-            || (*ffi::Py_TYPE(class)).tp_call != ffi::PyType_Type.tp_call;
+        let base = super::instance_type();
+        let own = address((*tp).tp_init) != address((*base).tp_init)
+            || address((*tp).tp_new) != address((*base).tp_new)
+            || address((*ffi::Py_TYPE(class)).tp_call) != address(ffi::PyType_Type.tp_call);
         if own || given > 0 {
             return construct::call_slowly(class, arguments, given, names);
         }
-        let Some(table) = table_of_type(tp) else { return new_instance(tp, ptr::null_mut(), ptr::null_mut()) };
+        let Some(table) = table_of_type(tp) else {
+            return new_instance(tp, ptr::null_mut(), ptr::null_mut());
+        };
         let object = allocate(tp, State::Transient as u32 | BORN);
         if object.is_null() {
             return object;
@@ -805,7 +819,11 @@ pub(super) unsafe fn dict_descriptor(class: *mut ffi::PyTypeObject) -> *mut ffi:
 }
 
 /// True where `class` has the attribute `name` from the base.
-pub(super) unsafe fn is_inherited(class: *mut ffi::PyTypeObject, name: *mut ffi::PyObject, base: *mut ffi::PyTypeObject) -> bool {
+pub(super) unsafe fn is_inherited(
+    class: *mut ffi::PyTypeObject,
+    name: *mut ffi::PyObject,
+    base: *mut ffi::PyTypeObject,
+) -> bool {
     // SAFETY: all are alive.
     unsafe { _PyType_Lookup(class, name) == _PyType_Lookup(base, name) }
 }

@@ -13,9 +13,17 @@ pub(super) unsafe fn is_settable(class: *mut ffi::PyTypeObject, name: *mut ffi::
     // SAFETY: the caller vouches for both.
     unsafe {
         let found = class_lookup(class, name);
-        let private = ffi::PyUnicode_GetLength(name) > 0 && ffi::PyUnicode_ReadChar(name, 0) == '_'.into();
-        !found.is_null() && !private && (*ffi::Py_TYPE(found)).tp_descr_set.is_some()
+        !found.is_null() && !is_private(name) && (*ffi::Py_TYPE(found)).tp_descr_set.is_some()
     }
+}
+
+/// True for a name with a leading underscore.
+///
+/// # Safety
+/// `name` is a live string.
+pub(super) unsafe fn is_private(name: *mut ffi::PyObject) -> bool {
+    // SAFETY: the first character is only read where there is one.
+    unsafe { ffi::PyUnicode_GetLength(name) > 0 && ffi::PyUnicode_ReadChar(name, 0) == u32::from(b'_') }
 }
 
 /// Calls a class as `type` does: `__new__`, then `__init__`, whoever wrote them.
@@ -41,8 +49,8 @@ pub(super) unsafe fn call_slowly(
             }
             let metatype = ffi::Py_TYPE(class);
             let call = (*metatype).tp_call.or(ffi::PyType_Type.tp_call);
-            let made = call
-                .map_or(std::ptr::null_mut(), |call| call(class, positional.as_ptr(), keywords.as_ptr()));
+            let made =
+                call.map_or(std::ptr::null_mut(), |call| call(class, positional.as_ptr(), keywords.as_ptr()));
             Bound::from_owned_ptr_or_err(py, made).map(Bound::into_ptr)
         }))
     }

@@ -1,21 +1,21 @@
 //! What the storage asks of the parts above it: set once, when the module is made.
-use super::{SlotKind, State, state, table_of};
+use super::{HomeId, SlotKind, State, state, table_of};
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::sync::OnceLock;
 
+/// `fn(object, slot, value)`: the value to store.
+pub(crate) type Assign =
+    for<'py> fn(&Bound<'py, PyAny>, usize, &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
+
 /// Functions that the parts above give to the storage.
 #[derive(Clone, Copy)]
 pub(crate) struct Hooks {
     /// The first change of a clean object that belongs to the home with this number.
-    pub(crate) first_change: fn(object: &Bound<'_, PyAny>, home: u32),
+    pub(crate) first_change: fn(object: &Bound<'_, PyAny>, home: HomeId),
     /// Before a relation's slot is set by the user: what to store. Keeps the other side in step and wraps lists.
-    pub(crate) assign_relation: for<'py> fn(
-        object: &Bound<'py, PyAny>,
-        slot: usize,
-        value: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>>,
+    pub(crate) assign_relation: Assign,
     /// An empty slot was read: the value to store and answer, or the error that says how to load it.
     pub(crate) missing: for<'py> fn(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<Bound<'py, PyAny>>,
     /// JSON text as the value that the user sees.

@@ -2,7 +2,7 @@
 //!
 //! It answers `User.id` from the class's expressions and refuses assignments that would break the slots.
 #![allow(unsafe_code)]
-use super::base::{self, slot};
+use super::base::{self, address, slot};
 use super::table::{ClassTable, Initial};
 use super::text;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
@@ -40,22 +40,15 @@ pub(super) unsafe fn table_of_type<'a>(class: *mut ffi::PyTypeObject) -> Option<
     }
 }
 
-/// True where the metatype of `class` is ours. Recognised by its own `tp_setattro` or by descent.
+/// True where the metatype of `class` is ours: by what it answers attributes with, or by descent.
 #[inline]
 unsafe fn is_ours(class: *mut ffi::PyTypeObject) -> bool {
-    // SAFETY: `class` is a live type.
+    // SAFETY: `class` is a live type; before the metatype is made no class is ours.
     unsafe {
-        let metatype = ffi::Py_TYPE(class.cast());
-        (*metatype).tp_getattro == Some(get_attribute as ffi::getattrofunc) || descends(metatype)
-    }
-}
-
-#[cold]
-unsafe fn descends(metatype: *mut ffi::PyTypeObject) -> bool {
-    // SAFETY: `metatype` is a live type; a null type is nobody's ancestor.
-    unsafe {
-        let ours = super::types_if_made().map_or(ptr::null_mut(), |types| types.metatype.as_ptr());
-        !ours.is_null() && ffi::PyType_IsSubtype(metatype, ours.cast()) != 0
+        let (metatype, ours) = (ffi::Py_TYPE(class.cast()), super::metatype());
+        !ours.is_null()
+            && (address((*metatype).tp_getattro) == address((*ours).tp_getattro)
+                || ffi::PyType_IsSubtype(metatype, ours) != 0)
     }
 }
 
@@ -64,11 +57,10 @@ unsafe fn descends(metatype: *mut ffi::PyTypeObject) -> bool {
 /// # Errors
 /// `RuntimeError` where the class has one already or does not derive from the base.
 pub(super) fn set_table(class: &Bound<'_, PyType>, table: ClassTable) -> PyResult<()> {
-    let types = super::types(class.py());
     let pointer = class.as_type_ptr();
     // SAFETY: the class derives from the base and its metatype from ours: checked here.
     unsafe {
-        if !is_ours(pointer) || ffi::PyType_IsSubtype(pointer, types.instance.as_ptr().cast()) == 0 {
+        if !is_ours(pointer) || ffi::PyType_IsSubtype(pointer, super::instance_type()) == 0 {
             return Err(PyRuntimeError::new_err("only subclasses of Model can be mapped"));
         }
         if !(*table_place(pointer)).is_null() {
@@ -215,7 +207,7 @@ pub(super) fn make(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 unsafe fn enable_vectorcall(metatype: *mut ffi::PyTypeObject) {
     // SAFETY: a live type; the offset is inherited from `type`, whatever the flag says.
     unsafe {
-        if (*metatype).tp_call == ffi::PyType_Type.tp_call
+        if address((*metatype).tp_call) == address(ffi::PyType_Type.tp_call)
             && (*metatype).tp_flags & ffi::Py_TPFLAGS_HAVE_VECTORCALL == 0
         {
             (*metatype).tp_vectorcall_offset = ffi::PyType_Type.tp_vectorcall_offset;
@@ -285,7 +277,7 @@ pub(super) fn dress(class: &Bound<'_, PyType>, table: &ClassTable) -> PyResult<(
             unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyDescr_NewMember(pointer, definition))? };
         set_in_type(class, &slot.text, &descriptor)?;
     }
-    let instance = super::types(py).instance.as_ptr().cast();
+    let instance = super::instance_type();
     let dict = pyo3::intern!(py, "__dict__");
     // SAFETY: a live class that derives from the base.
     unsafe {
@@ -294,7 +286,12 @@ pub(super) fn dress(class: &Bound<'_, PyType>, table: &ClassTable) -> PyResult<(
             set_in_type(class, "__dict__", &descriptor)?;
         }
         #[cfg(not(Py_3_12))]
-        read_quickly(pointer, instance, pyo3::intern!(py, "__getattr__"), pyo3::intern!(py, "__getattribute__"));
+        read_quickly(
+            pointer,
+            instance,
+            pyo3::intern!(py, "__getattr__"),
+            pyo3::intern!(py, "__getattribute__"),
+        );
         (*pointer).tp_vectorcall = Some(base::call);
         enable_vectorcall(ffi::Py_TYPE(pointer.cast()));
     }
@@ -311,7 +308,8 @@ unsafe fn read_quickly(
 ) {
     // SAFETY: live types.
     unsafe {
-        if base::is_inherited(class, getattr.as_ptr(), base) && base::is_inherited(class, getattribute.as_ptr(), base)
+        if base::is_inherited(class, getattr.as_ptr(), base)
+            && base::is_inherited(class, getattribute.as_ptr(), base)
         {
             (*class).tp_getattro = Some(base::get_attribute);
             ffi::PyType_Modified(class);

@@ -10,12 +10,13 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 /// The definitions of the base's methods.
 pub(super) fn definitions(absent: ffi::PyCFunction) -> [ffi::PyMethodDef; 6] {
-    let plain = |name: &'static std::ffi::CStr, function, flags, doc: &'static std::ffi::CStr| ffi::PyMethodDef {
-        ml_name: name.as_ptr(),
-        ml_meth: ffi::PyMethodDefPointer { PyCFunction: function },
-        ml_flags: flags,
-        ml_doc: doc.as_ptr(),
-    };
+    let plain =
+        |name: &'static std::ffi::CStr, function, flags, doc: &'static std::ffi::CStr| ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunction: function },
+            ml_flags: flags,
+            ml_doc: doc.as_ptr(),
+        };
     [
         plain(c"__getattr__", absent, ffi::METH_O, c"Asked where a slot is empty."),
         plain(c"__getstate__", get_state, ffi::METH_NOARGS, c"What copy and pickle keep."),
@@ -154,14 +155,15 @@ fn state_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
 
 fn restore(object: &Bound<'_, PyAny>, state: &Bound<'_, PyAny>) -> PyResult<()> {
     let table = table_of(object)?;
-    let (values, set, number, extra): (Bound<'_, PyDict>, Vec<String>, u32, Bound<'_, PyAny>) = state.extract()?;
+    let (values, set, number, extra): (Bound<'_, PyDict>, Vec<String>, u32, Bound<'_, PyAny>) =
+        state.extract()?;
     for (name, value) in values {
         // a name that the class no longer has is an old pickle's: left out
         if let Some(index) = table.position(name.cast::<PyString>()?.to_str()?) {
             put(object, index, value)?;
         }
     }
-    super::set_state(object, State::from_bits(number))?;
+    super::set_state(object, super::state_of_bits(number))?;
     // SAFETY: `object` has a table, so it is an instance of the base.
     let head = unsafe { Head::of(object.as_ptr()) };
     set.iter().filter_map(|name| table.position(name)).for_each(|index| head.mark(index));
@@ -175,4 +177,3 @@ fn has_dict(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: our callers have found a table for `object`.
     unsafe { Head::of(object.as_ptr()).has_dict() }
 }
-

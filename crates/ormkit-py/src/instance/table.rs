@@ -1,5 +1,6 @@
 //! What a mapped class knows of its slots: read on every attribute write, never changed after the class statement.
 use super::held::Held;
+use ormkit_core::model::ModelId;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -9,7 +10,7 @@ use std::ffi::CString;
 /// their relation ids.
 pub(crate) struct ClassTable {
     /// The model's number in the registry.
-    pub(crate) model: u32,
+    pub(crate) model: ModelId,
     /// The class's name, for messages.
     pub(crate) class: String,
     /// Columns, then relations.
@@ -26,7 +27,10 @@ pub(crate) struct ClassTable {
 }
 
 /// The definition of a read-only descriptor, and the name that it points to.
-pub(super) struct Member(pub(super) ffi::PyMemberDef, #[expect(dead_code, reason = "keeps the name alive")] CString);
+pub(super) struct Member(
+    pub(super) ffi::PyMemberDef,
+    #[expect(dead_code, reason = "keeps the name alive")] CString,
+);
 
 impl Member {
     fn new(name: &str, offset: usize) -> PyResult<Self> {
@@ -106,7 +110,7 @@ impl ClassTable {
     /// What Python raises when a name cannot be interned.
     pub(super) fn new(
         py: Python<'_>,
-        model: u32,
+        model: ModelId,
         class: String,
         specs: Vec<SlotSpec>,
         offsets: &[usize],
@@ -133,14 +137,17 @@ impl ClassTable {
             key,
             has_json: slots.iter().any(is_json),
             names: NameIndex::new(slots.iter().map(|slot| slot.name.as_ptr() as usize)),
-            members: slots.iter().map(|slot| Member::new(&slot.text, slot.offset)).collect::<PyResult<_>>()?,
+            members: slots
+                .iter()
+                .map(|slot| Member::new(&slot.text, slot.offset))
+                .collect::<PyResult<_>>()?,
             slots: slots.into(),
         })
     }
 
     /// The slot whose interned name lies at `address`.
     #[inline]
-    pub(super) fn by_address(&self, address: usize) -> Option<usize> {
+    pub(super) fn by_address(self, address: usize) -> Option<usize> {
         self.names.find(address)
     }
 

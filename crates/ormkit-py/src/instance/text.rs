@@ -40,7 +40,9 @@ pub(super) fn positional(table: &ClassTable) -> PyErr {
 /// `TypeError` for making an instance of a class that maps no table.
 pub(super) fn unmapped(class: &Bound<'_, PyAny>) -> PyErr {
     let name = class.getattr("__name__").map_or_else(|_| "this class".to_owned(), |name| name.to_string());
-    PyTypeError::new_err(format!("{name} has no columns of its own to store: only mapped classes have instances"))
+    PyTypeError::new_err(format!(
+        "{name} has no columns of its own to store: only mapped classes have instances"
+    ))
 }
 
 /// The refusal of an assignment to a class's attribute, where it would break the slots.
@@ -48,7 +50,10 @@ pub(super) fn class_assignment(table: Option<&ClassTable>, name: &Bound<'_, PyAn
     let text = name.cast::<PyString>().ok()?.to_str().ok()?;
     let table = table?;
     if text == "__bases__" {
-        return Some(PyTypeError::new_err(format!("the bases of {} cannot change: it is mapped", table.class)));
+        return Some(PyTypeError::new_err(format!(
+            "the bases of {} cannot change: it is mapped",
+            table.class
+        )));
     }
     let slot = &table.slots[table.position(text)?];
     let what = match slot.kind {
