@@ -147,7 +147,7 @@ impl ClassTable {
 
     /// The slot whose interned name lies at `address`.
     #[inline]
-    pub(super) fn by_address(self, address: usize) -> Option<usize> {
+    pub(super) fn by_address(&self, address: usize) -> Option<usize> {
         self.names.find(address)
     }
 
