@@ -4,10 +4,12 @@
 //! wire buffer; hosts turn it into their own values. [`Params`] holds the values of one statement between the two.
 
 mod numeric;
+mod owned;
 mod params;
 mod temporal;
 
 pub use numeric::{Groups, Numeric, Sign};
+pub use owned::{NumericText, Value};
 pub use params::{ArrayBuilder, ArrayRef, Params};
 pub use temporal::{Date, Interval, Time, Timestamp};
 

@@ -42,6 +42,9 @@ pub struct StatementText {
     pub columns: Option<Box<[SqlType]>>,
     /// What it does.
     pub effect: Effect,
+    /// Every parameter is an array of the same length, one element per row: a database without array parameters runs
+    /// the text once per row, with the scalars of that row, and its rows come back as those of one statement.
+    pub per_row: bool,
     fingerprint: u64,
 }
 
@@ -52,7 +55,21 @@ impl StatementText {
         sql.hash(&mut hasher);
         params.hash(&mut hasher);
         let fingerprint = hasher.finish();
-        Self { sql, params: params.into(), columns: columns.map(Into::into), effect, fingerprint }
+        Self {
+            sql,
+            params: params.into(),
+            columns: columns.map(Into::into),
+            effect,
+            per_row: false,
+            fingerprint,
+        }
+    }
+
+    /// The same, run once per row where arrays cannot be bound.
+    #[must_use]
+    pub fn per_row(mut self) -> Self {
+        self.per_row = true;
+        self
     }
 
     /// A statement without parameters and rows: BEGIN, SAVEPOINT, DDL.

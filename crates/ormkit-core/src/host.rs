@@ -1,0 +1,168 @@
+//! What the ORM asks of an object in the caller's language.
+//!
+//! One implementation per binding. Core decides identity, order, cascades and loading; a host stores attributes and
+//! turns [`ValueRef`]s into its own values and back.
+
+use crate::driver::Row;
+use crate::error::Result;
+use crate::model::{FieldId, FieldSet, Model, ModelId, RelationId};
+use crate::query::Shape;
+use crate::value::ValueRef;
+
+/// An object's address: stable while the object is held, and different for two objects held at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectId(pub usize);
+
+/// Where an object stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Made by the program, known to no session.
+    Transient,
+    /// Given to `add`, not yet written.
+    Pending,
+    /// A row stands behind it.
+    Persistent,
+    /// Its row was deleted in this transaction.
+    Deleted,
+    /// Persistent once, and of no session any more.
+    Detached,
+}
+
+/// A session, as objects know it: where they report their first change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HomeId(pub u32);
+
+impl HomeId {
+    /// No session.
+    pub const NONE: Self = Self(0);
+}
+
+/// The objects of one language.
+///
+/// An implementation MUST NOT hold a lock on an object while it calls `sink` or `visit`.
+pub trait Host: Send + Sync + 'static {
+    /// A strong handle. Dropping it may run code of the host language.
+    type Object: Send + 'static;
+    /// A handle that does not keep its object alive.
+    type Weak: Send + 'static;
+    /// Where the values of a row go: per class and column list, made once per plan, so that no row looks anything up.
+    type Layout: Send + Sync + 'static;
+    /// A plain value of the language: a column of a row that is not an object.
+    type Value: Send + 'static;
+
+    /// The layout for rows whose cells `from`, `from + 1` … hold `fields` of `model`.
+    fn layout(&self, model: &Model, fields: &[FieldId], from: usize) -> Result<Self::Layout>;
+
+    /// A bare persistent object: the constructor does not run and every attribute is unloaded.
+    fn create(&self, layout: &Self::Layout) -> Result<Self::Object>;
+
+    /// Stores the cells of `row`. With `all` false attributes that are loaded keep their value: a query never overwrites
+    /// an unsaved change. Marks nothing as changed.
+    fn fill(&self, object: &Self::Object, layout: &Self::Layout, row: &Row<'_>, all: bool) -> Result<()>;
+
+    /// A cell of a row that is not an object.
+    fn value(&self, shape: &Shape, cell: ValueRef<'_>) -> Result<Self::Value>;
+
+    /// The object's model.
+    fn model(&self, object: &Self::Object) -> ModelId;
+
+    /// The object's address.
+    fn id(&self, object: &Self::Object) -> ObjectId;
+
+    /// Another strong handle.
+    fn retain(&self, object: &Self::Object) -> Self::Object;
+
+    /// A weak handle.
+    fn downgrade(&self, object: &Self::Object) -> Self::Weak;
+
+    /// The object, unless it is gone.
+    fn upgrade(&self, weak: &Self::Weak) -> Option<Self::Object>;
+
+    /// Shows an attribute's value to `sink`, checked against the column's type and range.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Data`](crate::error::ErrorKind::Data) naming `Model.attr`; an unloaded attribute is
+    /// [`ErrorKind::NotLoaded`](crate::error::ErrorKind::NotLoaded).
+    fn read(
+        &self,
+        object: &Self::Object,
+        field: FieldId,
+        sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Stores `from`'s `field` in `to`'s `into` and marks it changed; the objects may be one. `None` stores NULL.
+    fn copy(&self, from: Option<(&Self::Object, FieldId)>, to: &Self::Object, into: FieldId) -> Result<()>;
+
+    /// Fields that were set since the object was read or made. Values that are changed in place (JSON, lists) count.
+    fn changed(&self, object: &Self::Object) -> Result<FieldSet>;
+
+    /// Fields of a new object that have a value or were set to NULL on purpose: what INSERT writes.
+    fn given(&self, object: &Self::Object) -> Result<FieldSet>;
+
+    /// Fields that are loaded.
+    fn loaded(&self, object: &Self::Object) -> FieldSet;
+
+    /// Where the object stands.
+    fn state(&self, object: &Self::Object) -> State;
+
+    /// The session the object belongs to.
+    fn home(&self, object: &Self::Object) -> HomeId;
+
+    /// Moves the object to `state` in `home`. Its changes stay marked.
+    fn settle(&self, object: &Self::Object, state: State, home: HomeId);
+
+    /// Keeps a copy of the object's attributes and marks, to be given back by [`revert`](Self::revert): taken before a
+    /// transaction writes the object.
+    fn snapshot(&self, object: &Self::Object) -> Self::Snapshot;
+
+    /// What an object was.
+    type Snapshot: Send + 'static;
+
+    /// Makes the object what it was.
+    fn revert(&self, object: &Self::Object, snapshot: Self::Snapshot);
+
+    /// Forgets which fields and relations were changed: they are written. Fields that INSERT did not write and the
+    /// database does not fill read as NULL.
+    fn clean(&self, object: &Self::Object);
+
+    /// Makes fields unloaded: reading them raises until they are loaded again.
+    fn unload(&self, object: &Self::Object, fields: &FieldSet);
+
+    /// Sets a relation to one object as loaded.
+    fn attach_one(
+        &self,
+        object: &Self::Object,
+        relation: RelationId,
+        target: Option<&Self::Object>,
+    ) -> Result<()>;
+
+    /// Sets a relation to many objects as loaded.
+    fn attach_many(
+        &self,
+        object: &Self::Object,
+        relation: RelationId,
+        targets: &mut dyn ExactSizeIterator<Item = Self::Object>,
+    ) -> Result<()>;
+
+    /// True when the relation is loaded.
+    fn is_attached(&self, object: &Self::Object, relation: RelationId) -> bool;
+
+    /// True when the program changed the relation since it was loaded or written.
+    fn relation_changed(&self, object: &Self::Object, relation: RelationId) -> bool;
+
+    /// Shows the loaded objects of a relation to `visit`: none when it is unloaded or marked `noload`.
+    fn related(
+        &self,
+        object: &Self::Object,
+        relation: RelationId,
+        visit: &mut dyn FnMut(&Self::Object) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Shows the objects that were taken out of a relation since it was loaded or written.
+    fn removed(
+        &self,
+        object: &Self::Object,
+        relation: RelationId,
+        visit: &mut dyn FnMut(&Self::Object) -> Result<()>,
+    ) -> Result<()>;
+}

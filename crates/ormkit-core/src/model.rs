@@ -1,0 +1,384 @@
+//! Model metadata: declared once, resolved once, read by everybody.
+//!
+//! A binding declares [`ModelDef`]s in a [`Registry`]; [`Registry::freeze`] checks every cross-reference once and answers
+//! a [`Schema`] of [`Model`]s. Afterwards no layer re-checks a name.
+
+mod field_set;
+mod registry;
+mod relation;
+mod types;
+
+pub use field_set::FieldSet;
+pub use registry::{Registry, Schema};
+pub use relation::{Cascade, Lazy, Relation, RelationDef, RelationKind, Target};
+pub use types::{ColumnType, EnumType};
+
+use smallvec::SmallVec;
+
+use crate::error::{Error, Result};
+
+/// A model's number in its registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModelId(pub u32);
+
+/// A field's number in its model, in declaration order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FieldId(pub u16);
+
+/// A relation's number in its model, in declaration order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RelationId(pub u16);
+
+impl FieldId {
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl RelationId {
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl ModelId {
+    /// As an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The fields of a key: one, as a rule.
+pub type FieldIds = SmallVec<[FieldId; 2]>;
+
+/// A table's name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TableName {
+    /// The schema; None: the database's default.
+    pub schema: Option<String>,
+    /// The name.
+    pub name: String,
+}
+
+impl std::fmt::Display for TableName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.schema {
+            Some(schema) => write!(f, "{schema}.{}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// A model as a binding declares it.
+#[derive(Clone, Debug)]
+pub struct ModelDef {
+    /// The class's name.
+    pub name: String,
+    /// The module that declares it: where string targets are looked up first.
+    pub module: String,
+    /// The table.
+    pub table: TableName,
+    /// Columns in declaration order.
+    pub fields: Vec<Field>,
+    /// Relations in declaration order.
+    pub relations: Vec<RelationDef>,
+    /// Constraints over several columns, and named ones.
+    pub constraints: Vec<Constraint>,
+    /// Indexes beyond `index=True`.
+    pub indexes: Vec<Index>,
+    /// A comment on the table.
+    pub comment: Option<String>,
+}
+
+/// A column and the attribute that shows it.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// The attribute's name.
+    pub name: String,
+    /// The column's name.
+    pub column: String,
+    /// The column's type.
+    pub column_type: ColumnType,
+    /// NULL is allowed.
+    pub nullable: bool,
+    /// Part of the primary key.
+    pub primary_key: bool,
+    /// A UNIQUE constraint of its own.
+    pub unique: bool,
+    /// An index of its own.
+    pub index: bool,
+    /// The database numbers new rows: an integer key alone, unless it has a default or a foreign key.
+    pub autoincrement: bool,
+    /// Where a value comes from that is not given.
+    pub default: FieldDefault,
+    /// The column it refers to.
+    pub foreign_key: Option<ForeignKey>,
+    /// A comment on the column.
+    pub comment: Option<String>,
+    /// Left out of queries unless asked for.
+    pub deferred: bool,
+}
+
+impl Field {
+    /// A nullable column named like its attribute, without any option.
+    pub fn new(name: impl Into<String>, column_type: ColumnType) -> Self {
+        let name = name.into();
+        Self {
+            column: name.clone(),
+            name,
+            column_type,
+            nullable: true,
+            primary_key: false,
+            unique: false,
+            index: false,
+            autoincrement: false,
+            default: FieldDefault::None,
+            foreign_key: None,
+            comment: None,
+            deferred: false,
+        }
+    }
+
+    /// The same as (part of) the primary key.
+    #[must_use]
+    pub fn key(mut self) -> Self {
+        self.primary_key = true;
+        self.nullable = false;
+        self
+    }
+
+    /// The same, numbered by the database.
+    #[must_use]
+    pub fn numbered(mut self) -> Self {
+        self.autoincrement = true;
+        self
+    }
+
+    /// The same as NOT NULL.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.nullable = false;
+        self
+    }
+
+    /// The same with a foreign key on `table.column`.
+    #[must_use]
+    pub fn references(mut self, table: &str, column: &str) -> Self {
+        self.foreign_key = Some(ForeignKey::new(table, column));
+        self
+    }
+
+    /// True when the database may fill the column of a new row that gives no value: it is read back.
+    pub fn filled_by_database(&self) -> bool {
+        self.autoincrement || matches!(self.default, FieldDefault::Server(_))
+    }
+}
+
+/// Where a value comes from that is not given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FieldDefault {
+    /// Nowhere: NULL.
+    None,
+    /// The host makes it when the object is made.
+    Client,
+    /// The database, by this SQL expression.
+    Server(String),
+}
+
+/// A reference to a column of another table, as declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// The table referred to.
+    pub table: TableName,
+    /// The column referred to.
+    pub column: String,
+    /// ON DELETE: `CASCADE`, `SET NULL`, `SET DEFAULT`, `RESTRICT`, `NO ACTION`.
+    pub on_delete: Option<&'static str>,
+    /// ON UPDATE, the same words.
+    pub on_update: Option<&'static str>,
+    /// The constraint's name; None: `fk_<table>_<column>_<referred table>`.
+    pub name: Option<String>,
+}
+
+impl ForeignKey {
+    /// A reference without options.
+    pub fn new(table: &str, column: &str) -> Self {
+        Self {
+            table: TableName { schema: None, name: table.to_owned() },
+            column: column.to_owned(),
+            on_delete: None,
+            on_update: None,
+            name: None,
+        }
+    }
+
+    /// Reads a referential action, in any case.
+    ///
+    /// # Errors
+    /// The word is not one of SQL's five.
+    pub fn action(word: &str) -> Result<&'static str> {
+        const ACTIONS: [&str; 5] = ["CASCADE", "SET NULL", "SET DEFAULT", "RESTRICT", "NO ACTION"];
+        ACTIONS
+            .into_iter()
+            .find(|action| action.eq_ignore_ascii_case(word.trim()))
+            .ok_or_else(|| Error::unknown_name("referential action", word, "SQL", ACTIONS))
+    }
+}
+
+/// A constraint of the table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Constraint {
+    /// UNIQUE over these columns.
+    Unique {
+        /// Its name; None: `uq_<table>_<columns>`.
+        name: Option<String>,
+        /// Column names.
+        columns: Vec<String>,
+    },
+    /// CHECK.
+    Check {
+        /// Its name; None: the database chooses.
+        name: Option<String>,
+        /// SQL text.
+        condition: String,
+    },
+    /// FOREIGN KEY over several columns.
+    ForeignKey {
+        /// Its name; None: `fk_<table>_<columns>_<referred table>`.
+        name: Option<String>,
+        /// Own columns.
+        columns: Vec<String>,
+        /// The table referred to.
+        table: TableName,
+        /// Its columns, in the same order.
+        referred: Vec<String>,
+        /// ON DELETE.
+        on_delete: Option<&'static str>,
+        /// ON UPDATE.
+        on_update: Option<&'static str>,
+    },
+}
+
+/// An index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Index {
+    /// Its name; None: `ix_<table>_<columns>`.
+    pub name: Option<String>,
+    /// Column names.
+    pub columns: Vec<String>,
+    /// UNIQUE.
+    pub unique: bool,
+}
+
+/// A resolved foreign key of a model: own fields and what they refer to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Own fields.
+    pub fields: FieldIds,
+    /// The model referred to.
+    pub target: ModelId,
+    /// Its fields, in the same order.
+    pub target_fields: FieldIds,
+}
+
+/// A model with everything resolved.
+#[derive(Debug)]
+pub struct Model {
+    /// Its number.
+    pub id: ModelId,
+    /// What was declared.
+    pub def: ModelDef,
+    /// The primary key's fields, in declaration order. Never empty.
+    pub key: FieldIds,
+    /// Relations, resolved.
+    pub relations: Vec<Relation>,
+    /// Foreign keys whose target is a model, resolved.
+    pub references: Vec<Reference>,
+    /// Rows of a lower rank are written first (and deleted last).
+    pub rank: u32,
+    /// The model is on a cycle of foreign keys, its own included: its objects need an order of their own.
+    pub cyclic: bool,
+}
+
+impl Model {
+    /// The class's name.
+    pub fn name(&self) -> &str {
+        &self.def.name
+    }
+
+    /// The table.
+    pub fn table(&self) -> &TableName {
+        &self.def.table
+    }
+
+    /// All fields in declaration order.
+    pub fn fields(&self) -> &[Field] {
+        &self.def.fields
+    }
+
+    /// A field.
+    ///
+    /// # Panics
+    /// When the number is another model's.
+    pub fn field(&self, id: FieldId) -> &Field {
+        &self.def.fields[id.index()]
+    }
+
+    /// A relation.
+    ///
+    /// # Panics
+    /// When the number is another model's.
+    pub fn relation(&self, id: RelationId) -> &Relation {
+        &self.relations[id.index()]
+    }
+
+    /// All field numbers.
+    pub fn field_ids(&self) -> impl DoubleEndedIterator<Item = FieldId> + use<> {
+        (0..self.def.fields.len() as u16).map(FieldId)
+    }
+
+    /// `Model.attr`, for messages.
+    pub fn place(&self, field: FieldId) -> String {
+        format!("{}.{}", self.name(), self.field(field).name)
+    }
+
+    /// The field of an attribute's name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownName`](crate::error::ErrorKind::UnknownName) with near matches.
+    pub fn field_named(&self, name: &str) -> Result<FieldId> {
+        self.find_field(name).ok_or_else(|| self.unknown("attribute", name))
+    }
+
+    /// The relation of an attribute's name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownName`](crate::error::ErrorKind::UnknownName) with near matches.
+    pub fn relation_named(&self, name: &str) -> Result<RelationId> {
+        self.find_relation(name).ok_or_else(|| self.unknown("relation", name))
+    }
+
+    /// The field of an attribute's name, if there is one.
+    pub fn find_field(&self, name: &str) -> Option<FieldId> {
+        self.def.fields.iter().position(|field| field.name == name).map(|index| FieldId(index as u16))
+    }
+
+    /// The relation of an attribute's name, if there is one.
+    pub fn find_relation(&self, name: &str) -> Option<RelationId> {
+        self.relations.iter().position(|relation| relation.name == name).map(|index| RelationId(index as u16))
+    }
+
+    /// The field of a column's name, if there is one.
+    pub fn find_column(&self, column: &str) -> Option<FieldId> {
+        self.def.fields.iter().position(|field| field.column == column).map(|index| FieldId(index as u16))
+    }
+
+    /// The error for a name that is neither.
+    pub fn unknown(&self, what: &'static str, name: &str) -> Error {
+        let fields = self.def.fields.iter().map(|field| field.name.as_str());
+        let relations = self.def.relations.iter().map(|relation| relation.name.as_str());
+        Error::unknown_name(what, name, self.name(), fields.chain(relations))
+    }
+}

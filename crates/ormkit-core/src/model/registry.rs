@@ -1,0 +1,489 @@
+//! From declarations to a schema: every cross-reference is checked once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{
+    Constraint, FieldId, FieldIds, Model, ModelDef, ModelId, Reference, Relation, RelationDef, RelationId,
+    RelationKind, TableName, Target,
+};
+use crate::error::{Error, ErrorKind, Result, near_matches};
+
+mod rank;
+
+/// All declared models of one program.
+///
+/// A class may be declared again at any time: the newest answers lookups by name, earlier ones keep what they resolved
+/// to.
+#[derive(Debug, Default)]
+pub struct Registry {
+    defs: Vec<ModelDef>,
+    /// What the last successful freeze answered: complete when it is as long as `defs`.
+    schema: Arc<Schema>,
+}
+
+/// Resolved models. A later schema of the same registry holds the same models under the same numbers, and more.
+#[derive(Debug, Default)]
+pub struct Schema {
+    models: Vec<Arc<Model>>,
+}
+
+impl Schema {
+    /// A model.
+    ///
+    /// # Panics
+    /// When the number is of another registry or was declared later.
+    pub fn model(&self, id: ModelId) -> &Arc<Model> {
+        &self.models[id.index()]
+    }
+
+    /// All models in the order of their declaration.
+    pub fn models(&self) -> &[Arc<Model>] {
+        &self.models
+    }
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Declares a model.
+    ///
+    /// # Errors
+    /// No columns, no primary key, or two attributes or columns of one name. References to other models are checked by
+    /// [`freeze`](Self::freeze), since those may be declared later.
+    pub fn declare(&mut self, def: ModelDef) -> Result<ModelId> {
+        check_alone(&def)?;
+        let id = ModelId(self.defs.len() as u32);
+        self.defs.push(def);
+        Ok(id)
+    }
+
+    /// What was declared under `id`.
+    ///
+    /// # Panics
+    /// When the number is of another registry.
+    pub fn def(&self, id: ModelId) -> &ModelDef {
+        &self.defs[id.index()]
+    }
+
+    /// The newest model of a class's name; `module` is looked in first.
+    pub fn find(&self, name: &str, module: &str) -> Option<ModelId> {
+        let newest =
+            |fits: &dyn Fn(&ModelDef) -> bool| self.defs.iter().rposition(fits).map(|at| ModelId(at as u32));
+        newest(&|def| def.name == name && def.module == module).or_else(|| newest(&|def| def.name == name))
+    }
+
+    /// The newest model of a table.
+    pub fn find_table(&self, table: &TableName) -> Option<ModelId> {
+        self.defs.iter().rposition(|def| def.table == *table).map(|at| ModelId(at as u32))
+    }
+
+    /// Models that no later declaration of the same table replaces, in the order of their declaration.
+    pub fn newest(&self) -> Vec<ModelId> {
+        let last: HashMap<&TableName, usize> =
+            self.defs.iter().enumerate().map(|(at, def)| (&def.table, at)).collect();
+        let mut newest: Vec<usize> = last.into_values().collect();
+        newest.sort_unstable();
+        newest.into_iter().map(|at| ModelId(at as u32)).collect()
+    }
+
+    /// Resolves what was declared since the last call.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mapping`] with every mistake: unknown targets, missing or ambiguous foreign keys, relations whose
+    /// `back_populates` do not fit. Mistakes of a class that was declared again since are left out.
+    pub fn freeze(&mut self) -> Result<Arc<Schema>> {
+        let resolved = self.schema.models.len();
+        if resolved == self.defs.len() {
+            return Ok(Arc::clone(&self.schema));
+        }
+        let resolver = Resolver { registry: self };
+        let mut mistakes = Vec::new();
+        let mut parts: Vec<Parts> = self.schema.models.iter().map(|model| Parts::of(model)).collect();
+        for index in resolved..self.defs.len() {
+            let id = ModelId(index as u32);
+            let mut found = Vec::new();
+            parts.push(resolver.resolve(id, &mut found));
+            if !self.is_replaced(id) {
+                mistakes.append(&mut found);
+            }
+        }
+        resolver.link_backs(resolved, &mut parts, &mut mistakes);
+        if !mistakes.is_empty() {
+            return Err(Error::new(ErrorKind::Mapping(mistakes.join("\n"))));
+        }
+        let ranks = rank::ranks(&parts);
+        let fresh = parts.into_iter().zip(ranks).enumerate().skip(resolved).map(
+            |(index, (parts, (rank, cyclic)))| {
+                Arc::new(Model {
+                    id: ModelId(index as u32),
+                    def: self.defs[index].clone(),
+                    key: parts.key,
+                    relations: parts.relations,
+                    references: parts.references,
+                    rank,
+                    cyclic,
+                })
+            },
+        );
+        let models = self.schema.models.iter().cloned().chain(fresh).collect();
+        self.schema = Arc::new(Schema { models });
+        Ok(Arc::clone(&self.schema))
+    }
+
+    /// True when the same class of the same module was declared again.
+    fn is_replaced(&self, id: ModelId) -> bool {
+        let def = self.def(id);
+        self.find(&def.name, &def.module) != Some(id)
+    }
+}
+
+/// What can be seen of a declaration alone.
+fn check_alone(def: &ModelDef) -> Result<()> {
+    let mistake = |text: String| Err(Error::new(ErrorKind::Mapping(format!("{}: {text}", def.name))));
+    if !def.fields.iter().any(|field| field.primary_key) {
+        return mistake("no column has primary_key=True: an object needs a key to be found again".into());
+    }
+    if def.fields.len() > usize::from(u16::MAX) {
+        return mistake("more than 65,535 columns".into());
+    }
+    for (index, field) in def.fields.iter().enumerate() {
+        if let Some(other) = def.fields[..index].iter().find(|other| other.column == field.column) {
+            return mistake(format!(
+                "`{}` and `{}` share the column `{}`",
+                other.name, field.name, field.column
+            ));
+        }
+    }
+    let columns = || def.fields.iter().map(|field| field.column.as_str());
+    let listed = def
+        .constraints
+        .iter()
+        .flat_map(|constraint| match constraint {
+            Constraint::Unique { columns, .. } | Constraint::ForeignKey { columns, .. } => columns.as_slice(),
+            Constraint::Check { .. } => &[],
+        })
+        .chain(def.indexes.iter().flat_map(|index| &index.columns));
+    for column in listed {
+        if !columns().any(|known| known == column) {
+            return Err(Error::unknown_name("column", column, def.name.as_str(), columns()));
+        }
+    }
+    Ok(())
+}
+
+/// What [`Resolver::resolve`] finds out about one model.
+struct Parts {
+    key: FieldIds,
+    relations: Vec<Relation>,
+    references: Vec<Reference>,
+}
+
+impl Parts {
+    fn of(model: &Model) -> Self {
+        Self {
+            key: model.key.clone(),
+            relations: model.relations.clone(),
+            references: model.references.clone(),
+        }
+    }
+}
+
+struct Resolver<'a> {
+    registry: &'a Registry,
+}
+
+impl Resolver<'_> {
+    fn resolve(&self, id: ModelId, mistakes: &mut Vec<String>) -> Parts {
+        let def = self.registry.def(id);
+        let key = ids(def, |index| def.fields[index].primary_key);
+        let references = self.references(id, mistakes);
+        let mut relations = Vec::with_capacity(def.relations.len());
+        for (index, relation) in def.relations.iter().enumerate() {
+            match self.relation(id, RelationId(index as u16), relation) {
+                Ok(relation) => relations.push(relation),
+                Err(mistake) => mistakes.push(format!("{}.{}: {mistake}", def.name, relation.name)),
+            }
+        }
+        Parts { key, relations, references }
+    }
+
+    /// The model of a table, for an object of `from`: itself if it is its own, else the newest.
+    fn table(&self, table: &TableName, from: ModelId) -> Option<ModelId> {
+        if self.registry.def(from).table == *table {
+            return Some(from);
+        }
+        self.registry.find_table(table)
+    }
+
+    fn references(&self, id: ModelId, mistakes: &mut Vec<String>) -> Vec<Reference> {
+        let def = self.registry.def(id);
+        let mut references = Vec::new();
+        let single = def.fields.iter().enumerate().filter_map(|(index, field)| {
+            let key = field.foreign_key.as_ref()?;
+            Some((vec![FieldId(index as u16)], &key.table, std::slice::from_ref(&key.column)))
+        });
+        let several = def.constraints.iter().filter_map(|constraint| match constraint {
+            Constraint::ForeignKey { columns, table, referred, .. } => {
+                let own = columns.iter().filter_map(|column| field_of_column(def, column)).collect();
+                Some((own, table, referred.as_slice()))
+            }
+            _ => None,
+        });
+        for (fields, table, referred) in single.chain(several) {
+            match self.reference(id, &fields, table, referred) {
+                Ok(reference) => references.push(reference),
+                Err(mistake) => {
+                    let own: Vec<_> =
+                        fields.iter().map(|field| def.fields[field.index()].name.as_str()).collect();
+                    mistakes.push(format!("{}.{}: {mistake}", def.name, own.join(", ")));
+                }
+            }
+        }
+        references
+    }
+
+    fn reference(
+        &self,
+        id: ModelId,
+        fields: &[FieldId],
+        table: &TableName,
+        referred: &[String],
+    ) -> Result<Reference, String> {
+        let target = self.table(table, id).ok_or_else(|| {
+            let known: Vec<String> = self.registry.defs.iter().map(|def| def.table.to_string()).collect();
+            let near = hint(&table.to_string(), known.iter().map(String::as_str));
+            format!("the foreign key names the table `{table}`, which no model declares{near}")
+        })?;
+        let target_def = self.registry.def(target);
+        let mut target_fields = FieldIds::new();
+        for column in referred {
+            target_fields.push(field_of_column(target_def, column).ok_or_else(|| {
+                let near = hint(column, target_def.fields.iter().map(|field| field.column.as_str()));
+                format!(
+                    "the foreign key names the column `{table}.{column}`, which {} does not have{near}",
+                    target_def.name
+                )
+            })?);
+        }
+        if target_fields.len() != fields.len() {
+            return Err("a foreign key needs as many columns as it refers to".to_owned());
+        }
+        Ok(Reference { fields: fields.iter().copied().collect(), target, target_fields })
+    }
+
+    fn relation(&self, id: ModelId, number: RelationId, relation: &RelationDef) -> Result<Relation, String> {
+        let def = self.registry.def(id);
+        let target = match &relation.target {
+            Target::Model(target) => *target,
+            Target::Name(name) if *name == def.name => id,
+            Target::Name(name) => self.registry.find(name, &def.module).ok_or_else(|| {
+                let near = hint(name, self.registry.defs.iter().map(|def| def.name.as_str()));
+                format!("the target `{name}` is not a mapped class{near}")
+            })?,
+        };
+        let (kind, reference) = self.join(id, target, relation)?;
+        let (local, remote) = match kind {
+            RelationKind::ManyToOne => (reference.fields, reference.target_fields),
+            RelationKind::OneToMany => (reference.target_fields, reference.fields),
+        };
+        let many = relation.many.unwrap_or(kind == RelationKind::OneToMany);
+        if many && kind == RelationKind::ManyToOne {
+            return Err(format!(
+                "is a list, but the foreign key is on {} itself: annotate it as one object, or give `{}` the key",
+                def.name,
+                self.registry.def(target).name
+            ));
+        }
+        Ok(Relation {
+            id: number,
+            name: relation.name.clone(),
+            target,
+            kind,
+            many,
+            local,
+            remote,
+            back: None,
+            order_by: self.order(target, &relation.order_by)?,
+            cascade: relation.cascade,
+            lazy: relation.lazy,
+            passive_deletes: relation.passive_deletes,
+            view_only: relation.view_only,
+        })
+    }
+
+    /// Which side holds the key, and which key it is.
+    fn join(
+        &self,
+        id: ModelId,
+        target: ModelId,
+        relation: &RelationDef,
+    ) -> Result<(RelationKind, Reference), String> {
+        let mut unused = Vec::new();
+        let mut candidates = Vec::new();
+        let own = self
+            .references(id, &mut unused)
+            .into_iter()
+            .filter(|reference| self.is(reference.target, target));
+        candidates.extend(own.map(|reference| (RelationKind::ManyToOne, reference)));
+        let far = self
+            .references(target, &mut unused)
+            .into_iter()
+            .filter(|reference| self.is(reference.target, id));
+        candidates.extend(far.map(|reference| (RelationKind::OneToMany, reference)));
+        if id == target {
+            self.choose_side(id, relation, &mut candidates);
+        } else if let Some(many) = relation.many {
+            // A list is never held by its own side; one object may be held by either.
+            candidates.retain(|(kind, _)| !many || *kind == RelationKind::OneToMany);
+        }
+        if !relation.foreign_keys.is_empty() {
+            candidates.retain(|(kind, reference)| {
+                let holder = self.registry.def(if *kind == RelationKind::ManyToOne { id } else { target });
+                let names = |field: &FieldId| {
+                    let field = &holder.fields[field.index()];
+                    relation.foreign_keys.iter().any(|name| *name == field.name || *name == field.column)
+                };
+                reference.fields.iter().all(names)
+            });
+        } else if relation.many.is_none()
+            && candidates.iter().any(|(kind, _)| *kind == RelationKind::ManyToOne)
+        {
+            candidates.retain(|(kind, _)| *kind == RelationKind::ManyToOne);
+        }
+        match candidates.len() {
+            1 => Ok(candidates.remove(0)),
+            0 => Err(self.no_key(id, target, relation)),
+            _ => Err(self.ambiguous(id, target, &candidates)),
+        }
+    }
+
+    /// True when both are the same model, or declarations of the same table.
+    fn is(&self, one: ModelId, other: ModelId) -> bool {
+        one == other || self.registry.def(one).table == self.registry.def(other).table
+    }
+
+    /// A model's reference to itself reads both ways: `remote_side` or the list tells which is meant.
+    fn choose_side(
+        &self,
+        id: ModelId,
+        relation: &RelationDef,
+        candidates: &mut Vec<(RelationKind, Reference)>,
+    ) {
+        let def = self.registry.def(id);
+        let names = |fields: &FieldIds| {
+            fields.iter().all(|field| {
+                let field = &def.fields[field.index()];
+                relation.remote_side.iter().any(|name| *name == field.name || *name == field.column)
+            })
+        };
+        candidates.retain(|(kind, reference)| match (kind, relation.remote_side.is_empty()) {
+            (RelationKind::ManyToOne, false) => names(&reference.target_fields),
+            (RelationKind::OneToMany, false) => names(&reference.fields),
+            (RelationKind::ManyToOne, true) => relation.many == Some(false),
+            (RelationKind::OneToMany, true) => relation.many != Some(false),
+        });
+    }
+
+    fn no_key(&self, id: ModelId, target: ModelId, relation: &RelationDef) -> String {
+        let (own, far) = (&self.registry.def(id).name, &self.registry.def(target).name);
+        if relation.foreign_keys.is_empty() {
+            format!("no foreign key joins {own} and {far}: give one of them a column with ForeignKey(..)")
+        } else {
+            format!("foreign_keys={:?} names no foreign key between {own} and {far}", relation.foreign_keys)
+        }
+    }
+
+    fn ambiguous(&self, id: ModelId, target: ModelId, candidates: &[(RelationKind, Reference)]) -> String {
+        let names: Vec<String> = candidates
+            .iter()
+            .map(|(kind, reference)| {
+                let holder = self.registry.def(if *kind == RelationKind::ManyToOne { id } else { target });
+                let fields: Vec<&str> =
+                    reference.fields.iter().map(|field| holder.fields[field.index()].name.as_str()).collect();
+                format!("{}.{}", holder.name, fields.join("+"))
+            })
+            .collect();
+        format!("several foreign keys fit, choose one with foreign_keys=: {}", names.join(", "))
+    }
+
+    fn order(&self, target: ModelId, names: &[String]) -> Result<Vec<(FieldId, bool)>, String> {
+        let def = self.registry.def(target);
+        names
+            .iter()
+            .map(|name| {
+                let (bare, descending) =
+                    name.strip_prefix('-').map_or((name.as_str(), false), |bare| (bare, true));
+                let bare =
+                    bare.strip_prefix(&def.name).and_then(|rest| rest.strip_prefix('.')).unwrap_or(bare);
+                let at = def.fields.iter().position(|field| field.name == bare).ok_or_else(|| {
+                    let near = hint(bare, def.fields.iter().map(|field| field.name.as_str()));
+                    format!("order_by names `{bare}`, which {} does not have{near}", def.name)
+                })?;
+                Ok((FieldId(at as u16), descending))
+            })
+            .collect()
+    }
+
+    /// Joins the two directions of the relations of models numbered `from` and above.
+    fn link_backs(&self, from: usize, parts: &mut [Parts], mistakes: &mut Vec<String>) {
+        for index in from..parts.len() {
+            let def = &self.registry.defs[index];
+            for at in 0..parts[index].relations.len() {
+                let relation = &parts[index].relations[at];
+                let Some(back) = &def.relations[relation.id.index()].back_populates else { continue };
+                let target = relation.target.index();
+                let found = parts[target].relations.iter().find(|other| other.name == *back);
+                let place = || format!("{}.{}", def.name, relation.name);
+                match found {
+                    Some(other)
+                        if self.is(other.target, ModelId(index as u32)) && other.kind != relation.kind =>
+                    {
+                        let back = other.id;
+                        parts[index].relations[at].back = Some(back);
+                    }
+                    _ if self.is_replaced(index) => {}
+                    Some(_) => mistakes.push(format!(
+                        "{}: back_populates=\"{back}\" is not the other direction of the same foreign key",
+                        place()
+                    )),
+                    None => {
+                        let target = &self.registry.defs[target];
+                        let near = hint(back, target.relations.iter().map(|relation| relation.name.as_str()));
+                        mistakes.push(format!(
+                            "{}: back_populates names `{back}`, which is not a relation of {}{near}",
+                            place(),
+                            target.name
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_replaced(&self, index: usize) -> bool {
+        self.registry.is_replaced(ModelId(index as u32))
+    }
+}
+
+fn ids(def: &ModelDef, fits: impl Fn(usize) -> bool) -> FieldIds {
+    (0..def.fields.len()).filter(|index| fits(*index)).map(|index| FieldId(index as u16)).collect()
+}
+
+fn field_of_column(def: &ModelDef, column: &str) -> Option<FieldId> {
+    def.fields.iter().position(|field| field.column == column).map(|index| FieldId(index as u16))
+}
+
+/// `: did you mean …?`, or nothing.
+fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    match near_matches(name, known).first() {
+        Some(near) => format!(": did you mean `{near}`?"),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use super::*;
+use crate::model::{ColumnType, Field};
+
+fn model(name: &str, table: &str, fields: Vec<Field>, relations: Vec<RelationDef>) -> ModelDef {
+    ModelDef {
+        name: name.into(),
+        module: "app".into(),
+        table: TableName { schema: None, name: table.into() },
+        fields,
+        relations,
+        constraints: Vec::new(),
+        indexes: Vec::new(),
+        comment: None,
+    }
+}
+
+fn id() -> Field {
+    Field::new("id", ColumnType::Integer).key().numbered()
+}
+
+fn to(name: &str, target: &str) -> RelationDef {
+    RelationDef::new(name, Target::Name(target.into()))
+}
+
+fn user_and_post() -> Registry {
+    let mut registry = Registry::new();
+    let mut posts = to("posts", "Post");
+    posts.back_populates = Some("author".into());
+    posts.many = Some(true);
+    let mut author = to("author", "User");
+    author.back_populates = Some("posts".into());
+    author.many = Some(false);
+    registry.declare(model("User", "users", vec![id()], vec![posts])).unwrap();
+    let author_id = Field::new("author_id", ColumnType::Integer).references("users", "id");
+    registry.declare(model("Post", "posts", vec![id(), author_id], vec![author])).unwrap();
+    registry
+}
+
+#[test]
+fn both_directions_of_a_foreign_key_find_each_other() {
+    let schema = user_and_post().freeze().unwrap();
+    let (user, post) = (schema.model(ModelId(0)), schema.model(ModelId(1)));
+    assert_eq!(user.relations[0].kind, RelationKind::OneToMany);
+    assert_eq!(post.relations[0].kind, RelationKind::ManyToOne);
+    assert_eq!(post.relations[0].local[..], [FieldId(1)]);
+    assert_eq!(user.relations[0].back, Some(RelationId(0)));
+    assert!(user.rank < post.rank);
+}
+
+#[test]
+fn every_mistake_is_reported_at_once() {
+    let mut registry = Registry::new();
+    let key = Field::new("owner_id", ColumnType::Integer).references("usres", "id");
+    registry.declare(model("User", "users", vec![id()], vec![to("posts", "Pots")])).unwrap();
+    registry.declare(model("Post", "posts", vec![id(), key], vec![])).unwrap();
+    let error = registry.freeze().unwrap_err().to_string();
+    assert!(
+        error.contains("User.posts: the target `Pots` is not a mapped class: did you mean `Post`?"),
+        "{error}"
+    );
+    assert!(
+        error.contains("names the table `usres`, which no model declares: did you mean `users`?"),
+        "{error}"
+    );
+}
+
+#[test]
+fn several_foreign_keys_are_listed() {
+    let mut registry = Registry::new();
+    registry.declare(model("User", "users", vec![id()], vec![])).unwrap();
+    let key = |name| Field::new(name, ColumnType::Integer).references("users", "id");
+    let mut sender = to("sender", "User");
+    registry
+        .declare(model("Mail", "mails", vec![id(), key("from_id"), key("to_id")], vec![sender.clone()]))
+        .unwrap();
+    let error = registry.freeze().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "Mail.sender: several foreign keys fit, choose one with foreign_keys=: Mail.from_id, Mail.to_id"
+    );
+
+    sender.foreign_keys = vec!["from_id".into()];
+    registry.declare(model("Mail", "mails", vec![id(), key("from_id"), key("to_id")], vec![sender])).unwrap();
+    let schema = registry.freeze().unwrap();
+    assert_eq!(schema.model(ModelId(2)).relations[0].local[..], [FieldId(1)]);
+}
+
+#[test]
+fn missing_key_is_refused_at_once() {
+    let error =
+        Registry::new().declare(model("User", "users", vec![Field::new("id", ColumnType::Integer)], vec![]));
+    assert!(error.unwrap_err().to_string().contains("User: no column has primary_key=True"));
+}
+
+#[test]
+fn tree_reads_both_ways() {
+    let mut registry = Registry::new();
+    let parent_id = Field::new("parent_id", ColumnType::Integer).references("nodes", "id");
+    let mut parent = to("parent", "Node");
+    parent.many = Some(false);
+    parent.back_populates = Some("children".into());
+    let mut children = to("children", "Node");
+    children.many = Some(true);
+    children.back_populates = Some("parent".into());
+    registry.declare(model("Node", "nodes", vec![id(), parent_id], vec![parent, children])).unwrap();
+    let schema = registry.freeze().unwrap();
+    let node = schema.model(ModelId(0));
+    assert_eq!(node.relations[0].kind, RelationKind::ManyToOne);
+    assert_eq!(node.relations[1].kind, RelationKind::OneToMany);
+    assert_eq!(node.relations[0].back, Some(RelationId(1)));
+    assert!(node.cyclic);
+}
+
+#[test]
+fn class_declared_again_answers_lookups() {
+    let mut registry = user_and_post();
+    let first = registry.freeze().unwrap();
+    registry.declare(model("User", "users", vec![id()], vec![])).unwrap();
+    assert_eq!(registry.find("User", "app"), Some(ModelId(2)));
+    assert_eq!(registry.newest(), [ModelId(1), ModelId(2)]);
+    let second = registry.freeze().unwrap();
+    assert_eq!(
+        second.model(ModelId(1)).relations[0].target,
+        ModelId(0),
+        "earlier classes keep their relations"
+    );
+    assert!(Arc::ptr_eq(first.model(ModelId(1)), second.model(ModelId(1))));
+}

@@ -1,0 +1,142 @@
+//! Values that own their data: constants of an expression, keys, cells of a `Record`.
+
+use super::{Date, Interval, Numeric, Params, SqlType, Time, Timestamp, ValueRef};
+
+/// A value that owns its data.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// SQL NULL.
+    Null,
+    /// BOOLEAN.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A float.
+    Float(f64),
+    /// Text, or an enum's label.
+    Text(Box<str>),
+    /// Bytes.
+    Bytes(Box<[u8]>),
+    /// A decimal, as plain text that was checked.
+    Numeric(NumericText),
+    /// A day.
+    Date(Date),
+    /// A time of day.
+    Time(Time),
+    /// A timestamp without time zone.
+    Timestamp(Timestamp),
+    /// A timestamp in UTC.
+    TimestampTz(Timestamp),
+    /// A span.
+    Interval(Interval),
+    /// A UUID.
+    Uuid([u8; 16]),
+    /// JSON text.
+    Json(Box<str>),
+    /// A list that is bound as one array.
+    Array(SqlType, Vec<Value>),
+}
+
+/// Plain decimal text that was checked when it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumericText(Box<str>);
+
+impl From<Numeric<'_>> for NumericText {
+    fn from(numeric: Numeric<'_>) -> Self {
+        Self(numeric.to_string().into())
+    }
+}
+
+impl NumericText {
+    /// The decimal.
+    pub fn as_numeric(&self) -> Numeric<'_> {
+        Numeric::from_checked_text(&self.0)
+    }
+}
+
+impl Value {
+    /// Appends the value as one parameter.
+    pub fn push_to(&self, params: &mut Params) {
+        match self {
+            Self::Array(element, values) => {
+                // Arrays do not nest: an inner one has no neutral form and is bound as NULL by no path of ours.
+                params.push_array(*element, values.iter().map(Self::scalar));
+            }
+            scalar => params.push(scalar.scalar()),
+        }
+    }
+
+    /// The value, borrowed. None for an array, which is borrowed from [`Params`] only.
+    pub fn as_ref(&self) -> Option<ValueRef<'_>> {
+        match self {
+            Self::Array(..) => None,
+            scalar => Some(scalar.scalar()),
+        }
+    }
+
+    fn scalar(&self) -> ValueRef<'_> {
+        match self {
+            Self::Null | Self::Array(..) => ValueRef::Null,
+            Self::Bool(value) => ValueRef::Bool(*value),
+            Self::Int(value) => ValueRef::Int(*value),
+            Self::Float(value) => ValueRef::Float(*value),
+            Self::Text(value) => ValueRef::Text(value),
+            Self::Bytes(value) => ValueRef::Bytes(value),
+            Self::Numeric(value) => ValueRef::Numeric(value.as_numeric()),
+            Self::Date(value) => ValueRef::Date(*value),
+            Self::Time(value) => ValueRef::Time(*value),
+            Self::Timestamp(value) => ValueRef::Timestamp(*value),
+            Self::TimestampTz(value) => ValueRef::TimestampTz(*value),
+            Self::Interval(value) => ValueRef::Interval(*value),
+            Self::Uuid(value) => ValueRef::Uuid(*value),
+            Self::Json(value) => ValueRef::Json(value),
+        }
+    }
+
+    /// True for SQL NULL.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Null)
+    }
+}
+
+impl From<ValueRef<'_>> for Value {
+    fn from(value: ValueRef<'_>) -> Self {
+        match value {
+            ValueRef::Null => Self::Null,
+            ValueRef::Bool(value) => Self::Bool(value),
+            ValueRef::Int(value) => Self::Int(value),
+            ValueRef::Float(value) => Self::Float(value),
+            ValueRef::Text(value) => Self::Text(value.into()),
+            ValueRef::Bytes(value) => Self::Bytes(value.into()),
+            ValueRef::Numeric(value) => Self::Numeric(value.into()),
+            ValueRef::Date(value) => Self::Date(value),
+            ValueRef::Time(value) => Self::Time(value),
+            ValueRef::Timestamp(value) => Self::Timestamp(value),
+            ValueRef::TimestampTz(value) => Self::TimestampTz(value),
+            ValueRef::Interval(value) => Self::Interval(value),
+            ValueRef::Uuid(value) => Self::Uuid(value),
+            ValueRef::Json(value) => Self::Json(value.into()),
+            ValueRef::Array(array) => {
+                Self::Array(array.element_type(), array.iter().map(Self::from).collect())
+            }
+        }
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
