@@ -44,9 +44,9 @@ def postgres_admin(postgres_server: str) -> Iterator[psycopg.Connection]:
 def postgres_database(postgres_server: str, postgres_admin: psycopg.Connection) -> Iterator[str]:
     """The URL of this run's own database."""
     name = f"ormkit_test_{os.getpid()}"
-    postgres_admin.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+    postgres_admin.execute(f"CREATE DATABASE {name}")
     yield f"{postgres_server.rpartition('/')[0]}/{name}"
-    postgres_admin.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+    postgres_admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

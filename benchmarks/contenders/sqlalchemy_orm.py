@@ -8,8 +8,7 @@ from typing import Any
 
 import rows
 from contender import Contender
-from sqlalchemy import DateTime, ForeignKey, String, delete, event, func, select, text
-from sqlalchemy import insert as sql_insert
+from sqlalchemy import DateTime, ForeignKey, String, delete, event, func, insert as sql_insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, relationship, selectinload
 
