@@ -92,7 +92,7 @@ impl ClassBody {
 /// The metadata of a class: its base's.
 #[pyfunction]
 pub(crate) fn metadata_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, MetaData>> {
-    let own = class.getattr_opt("__metadata__")?;
+    let own = class.getattr_opt("__ormkit_metadata__")?;
     let own =
         own.ok_or_else(|| PyTypeError::new_err("DeclarativeBase has no metadata: derive a base from it"))?;
     Ok(own.cast_into()?)
@@ -118,9 +118,9 @@ fn take_metadata(bases: &[Bound<'_, PyType>], body: &Bound<'_, PyDict>) -> PyRes
     let given = body.get_item("metadata")?.filter(|given| given.is_instance_of::<MetaData>());
     if let Some(given) = given {
         body.del_item("metadata")?;
-        body.set_item("__metadata__", given)?;
+        body.set_item("__ormkit_metadata__", given)?;
     } else if bases.iter().any(is_root_parent) {
-        body.set_item("__metadata__", Bound::new(py, MetaData::empty(py))?)?;
+        body.set_item("__ormkit_metadata__", Bound::new(py, MetaData::empty(py))?)?;
     }
     Ok(())
 }
