@@ -5,6 +5,7 @@ pub mod error;
 pub mod host;
 pub mod model;
 pub mod plan;
+pub mod pool;
 pub mod query;
 pub mod runtime;
 pub mod sql;
