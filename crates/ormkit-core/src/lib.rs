@@ -8,5 +8,6 @@ pub mod plan;
 pub mod pool;
 pub mod query;
 pub mod runtime;
+pub mod session;
 pub mod sql;
 pub mod value;
