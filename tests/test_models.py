@@ -13,7 +13,6 @@ import pytest
 
 from ormkit import _ormkit
 from ormkit._ormkit import (
-    JSON,
     BigInteger,
     CheckConstraint,
     DateTime,
@@ -364,7 +363,7 @@ def test_relations_name_classes_that_come_later(future):
 def test_targets_are_given_as_class_name_or_callable(base):
     class Parent(base):
         id: Mapped[int] = mapped_column(primary_key=True)
-        late = relationship(lambda: Later, back_populates="parent")  # noqa: F821
+        late = relationship(lambda: Later, back_populates="parent")
 
     class Later(base):
         id: Mapped[int] = mapped_column(primary_key=True)
@@ -427,7 +426,7 @@ def mistake(source: str) -> str:
         ("r: Mapped[int] = relationship()", "Wrong.r: a relation is annotated with a mapped class"),
         ("r = relationship()", "Wrong.r: a relation needs a target"),
         ("r: Mapped['Wrong'] = relationship(uselist=True)", "Wrong.r: uselist=True contradicts"),
-        ("r = relationship('X', cascade='all, delet')", "did you mean \"delete\"?"),
+        ("r = relationship('X', cascade='all, delet')", 'did you mean "delete"?'),
         ("id: Mapped[int] = mapped_column(ForeignKey('nodot'))", "must name a table and a column"),
         ("id: Mapped[int] = mapped_column(ForeignKey('a.b', ondelete='CASCADED'))", "did you mean `CASCADE`?"),
         ("id: Mapped[int] = mapped_column(42)", "takes a name, a column type, a ForeignKey"),
@@ -462,7 +461,7 @@ def test_mistake_in_a_class_body_is_named(body, text):
         ("x = relationship('X', secondary='t')", "relationship(secondary=..)"),
         ("x = relationship('X', backref='t')", "relationship(backref=..)"),
         ("x = relationship('X', post_update=True)", "relationship(post_update=..)"),
-        ("x = relationship('X', lazy='dynamic')", "relationship(lazy=\"dynamic\")"),
+        ("x = relationship('X', lazy='dynamic')", 'relationship(lazy="dynamic")'),
         ("x: Mapped[list[str]]", "list[str]"),
         ("__mapper_args__ = {}", "Wrong.__mapper_args__"),
         ("__table_args__ = {'mysql_engine': 'x'}", "mysql_engine"),

@@ -1,0 +1,5 @@
+//! The session: what one task does with a database.
+
+mod link;
+
+pub use self::link::Link;
