@@ -2,3 +2,5 @@
 
 pub(crate) mod hydrate;
 pub(crate) mod select_in;
+
+pub use hydrate::Item;

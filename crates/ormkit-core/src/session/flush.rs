@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::{HomeId, Host, State};
 use crate::model::{FieldId, FieldSet, Model, ModelId};
 use crate::plan::Plans;
-use crate::value::{ArrayBuilder, Params};
+use crate::value::{Params, ValueRef};
 
 /// The most rows of one statement: bounds the memory of a flight.
 const MAX_ROWS: usize = 32_768;
@@ -194,22 +194,21 @@ impl<H: Host> Group<H> {
         };
         let key: &[FieldId] = if by_key { &self.model.key } else { &[] };
         let mut params = Params::new();
-        for field in self.fields.iter().chain(key) {
-            self.bind(host, *field, many, &mut params)?;
+        for (field, param) in self.fields.iter().chain(key).zip(&text.params) {
+            if !param.array {
+                self.read(host, &self.objects[0], *field, &mut |value| params.push(value))?;
+                continue;
+            }
+            let mut array = params.array(param.element);
+            for object in &self.objects {
+                self.read(host, object, *field, &mut |value| array.push(value))?;
+            }
+        }
+        if many && self.fields.is_empty() && self.action == Action::Insert {
+            // Rows without any value are counted by an array of NULLs.
+            params.push_array(text.params[0].element, self.objects.iter().map(|_| ValueRef::Null));
         }
         Ok(Statement::new(text, params))
-    }
-
-    /// Binds a field of all objects: one value, or one array.
-    fn bind(&self, host: &H, field: FieldId, many: bool, params: &mut Params) -> Result<()> {
-        if !many {
-            return self.read(host, &self.objects[0], field, &mut |value| params.push(value));
-        }
-        let mut array: ArrayBuilder<'_> = params.array(self.model.field(field).column_type.sql_type());
-        for object in &self.objects {
-            self.read(host, object, field, &mut |value| array.push(value))?;
-        }
-        Ok(())
     }
 
     fn read(
@@ -217,7 +216,7 @@ impl<H: Host> Group<H> {
         host: &H,
         object: &H::Object,
         field: FieldId,
-        push: &mut dyn FnMut(crate::value::ValueRef<'_>),
+        push: &mut dyn FnMut(ValueRef<'_>),
     ) -> Result<()> {
         let model = &self.model;
         host.read(object, field, &mut |value| {

@@ -13,7 +13,7 @@ use crate::host::{Host, State};
 use crate::load::hydrate::{Hydrator, Item, Layouts, layouts};
 use crate::model::{FieldId, Model, ModelId};
 use crate::plan::{Output, Plan};
-use crate::query::{Load, Select};
+use crate::query::{Item as Selected, Load, Select};
 use crate::session::identity::KeyCells;
 use crate::value::Params;
 
@@ -29,6 +29,15 @@ impl<H: Host> Rows<H> {
     /// Columns per row.
     pub fn width(&self) -> usize {
         self.plan.visible
+    }
+
+    /// The columns' names: a class's for objects.
+    pub fn names(&self, schema: &crate::model::Schema) -> Vec<String> {
+        let name = |output: &Output| match output {
+            Output::Entity { model, .. } => schema.model(*model).name().to_owned(),
+            Output::Value { name, .. } => name.clone(),
+        };
+        self.plan.outputs[..self.width()].iter().map(name).collect()
     }
 
     /// The objects of the first column: rows of an outer join without one are left out.
@@ -74,7 +83,8 @@ impl<H: Host> Session<H> {
             return Ok(Some(object));
         }
         let key = own(key)?;
-        let select = Select::by_key(model, &key).with_loads(loads.to_vec());
+        let mut select = Select::by_key(model, key);
+        select.loads = loads.to_vec();
         Ok(self.select_objects(&select, false).await?.into_iter().next())
     }
 
@@ -121,7 +131,10 @@ impl<H: Host> Session<H> {
             return Err(Error::invalid_request(format!("only a stored {} of this session can be refreshed", model.name())));
         }
         let key: Key = key_of(&self.host, model, object)?;
-        let select = Select::by_key(model, &key).with_fields(fields.to_vec());
+        let mut select = Select::by_key(model, key);
+        if let (false, [Selected::Entity { fields: read, .. }]) = (fields.is_empty(), select.items.as_mut_slice()) {
+            *read = Some(fields.to_vec());
+        }
         if self.select_objects(&select, true).await?.is_empty() {
             return Err(Error::invalid_request(format!("the row of this {} is gone", model.name())));
         }
@@ -171,13 +184,12 @@ impl<H: Host> Session<H> {
 
     /// The layouts of a plan: made at its first run and kept with it.
     fn layouts(&self, plan: &Plan) -> Result<Arc<Layouts<H>>> {
-        if let Some(made) = plan.layouts.get()
-            && let Ok(layouts) = Arc::clone(made).downcast::<Layouts<H>>()
-        {
-            return Ok(layouts);
+        if let Some(layouts) = plan.layouts.get().and_then(|made| made.downcast_ref::<Arc<Layouts<H>>>()) {
+            return Ok(Arc::clone(layouts));
         }
         let made = Arc::new(layouts(&self.host, &self.schema, plan)?);
-        let _ = plan.layouts.set(Arc::clone(&made) as _);
+        // Lost only to another session that made the same.
+        let _ = plan.layouts.set(Box::new(Arc::clone(&made)));
         Ok(made)
     }
 
