@@ -1,0 +1,66 @@
+//! What the storage asks of the parts above it: set once, when the module is made.
+use super::{HomeId, SlotKind, State, state, table_of};
+use pyo3::exceptions::PyAttributeError;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+use std::sync::OnceLock;
+
+/// `fn(object, slot, value)`: the value to store.
+pub(crate) type Assign =
+    for<'py> fn(&Bound<'py, PyAny>, usize, &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
+
+/// Functions that the parts above give to the storage.
+#[derive(Clone, Copy)]
+pub(crate) struct Hooks {
+    /// The first change of a clean object that belongs to the home with this number.
+    pub(crate) first_change: fn(object: &Bound<'_, PyAny>, home: HomeId),
+    /// Before a relation's slot is set by the user: what to store. Keeps the other side in step and wraps lists.
+    pub(crate) assign_relation: Assign,
+    /// An empty slot was read: the value to store and answer, or the error that says how to load it.
+    pub(crate) missing: for<'py> fn(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<Bound<'py, PyAny>>,
+    /// JSON text as the value that the user sees.
+    pub(crate) decode_json: for<'py> fn(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>>,
+    /// The user's value as JSON text.
+    pub(crate) encode_json: fn(value: &Bound<'_, PyAny>) -> PyResult<String>,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self {
+            first_change: |_, _| {},
+            assign_relation: |_, _, value| Ok(value.clone()),
+            missing,
+            decode_json: |py, text| py.import("json")?.call_method1("loads", (text,)),
+            encode_json: |value| value.py().import("json")?.call_method1("dumps", (value,))?.extract(),
+        }
+    }
+}
+
+static HOOKS: OnceLock<Hooks> = OnceLock::new();
+
+/// Gives the storage its hooks; later calls change nothing.
+pub(crate) fn set_hooks(hooks: Hooks) {
+    HOOKS.get_or_init(|| hooks);
+}
+
+/// The hooks in force.
+pub(super) fn hooks() -> &'static Hooks {
+    HOOKS.get_or_init(Hooks::default)
+}
+
+/// A new object's relations are known and empty; everything else is not loaded.
+fn missing<'py>(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    let table = table_of(object)?;
+    let SlotKind::Relation { many } = table.slots[slot].kind else { return Err(not_loaded(object, slot)?) };
+    match state(object)? {
+        State::Transient | State::Pending if many => Ok(PyList::empty(py).into_any()),
+        State::Transient | State::Pending => Ok(py.None().into_bound(py)),
+        _ => Err(not_loaded(object, slot)?),
+    }
+}
+
+fn not_loaded(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<PyErr> {
+    let table = table_of(object)?;
+    Ok(PyAttributeError::new_err(format!("{}.{} is not loaded", table.class, table.slots[slot].text)))
+}
