@@ -4,6 +4,7 @@ pub mod driver;
 pub mod error;
 pub mod host;
 pub mod model;
+pub mod plan;
 pub mod query;
 pub mod runtime;
 pub mod sql;
