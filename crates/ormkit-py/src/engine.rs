@@ -179,7 +179,7 @@ impl Engine {
         let handle = self.handle();
         Operation::start(py, "ConnectionPool.dispose", async move {
             for pool in handle.all_pools() {
-                pool.dispose().await;
+                pool.dispose();
             }
             Python::attach(|py| Ok(py.None()))
         })

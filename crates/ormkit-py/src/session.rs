@@ -3,6 +3,7 @@
 mod begin;
 mod context;
 mod holder;
+mod query;
 mod read;
 mod sync;
 mod verbs;
@@ -17,7 +18,7 @@ use crate::bridge::Operation;
 use crate::engine::{Engine, EngineHandle};
 use crate::errors::to_py;
 use crate::host::{PyHost, know_home};
-use crate::model::frozen_schema;
+use crate::model::schema;
 
 pub(crate) use begin::{Transaction, TransactionContext};
 pub(crate) use context::{SessionMaker, create_session, session_context};
@@ -54,8 +55,7 @@ impl SessionLink {
         if let Some(shared) = &*shared {
             return Ok(Arc::clone(shared));
         }
-        let schema = frozen_schema(py)?;
-        let session = Session::new(PyHost, self.engine.pool(py)?, schema, self.engine.plans(), self.options.clone());
+        let session = Session::new(PyHost, self.engine.pool(py)?, schema(py)?, self.engine.plans(), self.options.clone());
         know_home(session.home());
         let made = Shared::new(session);
         *shared = Some(Arc::clone(&made));
@@ -71,7 +71,7 @@ impl SessionLink {
         let second = Holder::current(py)?;
         match shared.lease(second.clone()) {
             Ok(mut lease) => {
-                lease.set_schema(frozen_schema(py)?);
+                lease.set_schema(schema(py)?);
                 Ok(lease)
             }
             Err(holder) => {

@@ -14,7 +14,7 @@ use crate::bridge::Operation;
 use crate::convert;
 use crate::host::PyHost;
 use crate::instance;
-use crate::model::schema_model;
+use crate::model::schema;
 use crate::query::{Query, Select, loads_of};
 use crate::result::ExecuteResult;
 
@@ -78,7 +78,8 @@ impl AsyncSession {
         attributes: Option<Vec<String>>,
     ) -> PyResult<Py<Operation>> {
         let object = mapped(object)?;
-        let model = schema_model(py, PyHost.model(&object))?;
+        let schema = schema(py)?;
+        let model = schema.model(PyHost.model(&object));
         let names = attributes.unwrap_or_default();
         let fields: Vec<FieldId> =
             names.iter().map(|name| model.field_named(name)).collect::<Result<_, _>>().map_err(raise)?;
@@ -155,7 +156,8 @@ fn no_such(model: &str) -> Error {
 
 /// The values of a key, checked against its columns.
 fn key_of(py: Python<'_>, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Key> {
-    let model = schema_model(py, model)?;
+    let schema = schema(py)?;
+    let model = schema.model(model);
     let parts: Vec<Bound<'_, PyAny>> = match key.cast::<PyTuple>() {
         Ok(parts) => parts.iter().collect(),
         Err(_) => vec![key.clone()],
@@ -193,7 +195,7 @@ pub(crate) fn value_of(py: Python<'_>, item: Item<PyHost>) -> Py<PyAny> {
 }
 
 fn result_of(py: Python<'_>, rows: Rows<PyHost>) -> PyResult<ExecuteResult> {
-    let names = rows.plan.names();
+    let names = rows.names(&*schema(py)?);
     let width = rows.width();
     let values = rows.items.into_iter().map(|item| value_of(py, item)).collect();
     ExecuteResult::new(py, names, width, values)
