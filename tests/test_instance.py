@@ -528,7 +528,7 @@ def test_own_slots_and_cached_properties_work():
     from functools import cached_property
 
     class Kept(Base):
-        __slots__ = ("_handle", "__dict__")
+        __slots__ = ("__dict__", "_handle")
         __tablename__ = "kept"
         id: Mapped[int] = mapped_column(primary_key=True)
 

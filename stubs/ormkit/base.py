@@ -10,9 +10,7 @@ from ._ormkit import MetaData
 class ModelMeta(_ormkit.ModelType):
     """The metaclass of models."""
 
-    def __new__(
-        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
-    ) -> "ModelMeta":
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> "ModelMeta":
         body = _ormkit.ClassBody(name, bases, namespace, dict(sys._getframe(1).f_locals))
         cls = super().__new__(mcls, name, bases, body.namespace, **options)
         body.finish(cls)

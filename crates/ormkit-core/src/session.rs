@@ -28,11 +28,11 @@ use std::sync::Arc;
 
 pub use self::home::Home;
 pub use self::identity::{Key, KeyCells};
+pub use self::link::Link;
 pub use self::read::Rows;
 pub use self::shared::{Lease, Shared};
 
 use self::gather::Scope;
-use self::link::Link;
 use self::unit::Unit;
 use crate::error::Result;
 use crate::host::{Host, ObjectId};
@@ -195,20 +195,16 @@ impl<H: Host> Session<H> {
     /// # Cancelling
     /// The transaction is rolled back in the background all the same.
     pub async fn rollback(&mut self) -> Result<()> {
-        let unknown = self.link.outcome_unknown();
-        if unknown {
-            self.forget_written();
+        if self.link.outcome_unknown() {
+            // Nobody knows which of the written objects are stored: they are detached as they are, and nothing is
+            // written again.
+            self.unit.clear(&self.host);
         }
         // Memory first: it needs no server, and a dropped future finds the session rolled back.
         self.unit.undo_from(&self.host, 0)?;
         self.unit.journal.keep();
-        self.link.rollback().await
-    }
-
-    /// After a COMMIT of unknown outcome nobody knows which of the written objects are stored: they are detached as they
-    /// are, and nothing is written again.
-    fn forget_written(&mut self) {
-        self.unit.clear(&self.host);
+        self.link.rollback().await;
+        Ok(())
     }
 
     /// Begins a savepoint, flushing first: its rollback goes back to here.
@@ -222,7 +218,7 @@ impl<H: Host> Session<H> {
     /// Flushes and ends the innermost savepoint; what was done in it belongs to the transaction around it.
     pub async fn release(&mut self) -> Result<()> {
         self.flush().await?;
-        self.link.release().await?;
+        self.link.release()?;
         self.unit.journal.release();
         Ok(())
     }

@@ -75,8 +75,14 @@ pub(crate) fn layouts<H: Host>(host: &H, schema: &Schema, plan: &Plan) -> Result
             back: back_of(schema, relation),
         }
     };
-    let joins = plan.joined.iter().map(join).collect();
-    Ok(Layouts { entities, joins })
+    let layouts = Layouts { joins: plan.joined.iter().map(join).collect(), entities };
+    if layouts.multiplies() && plan.outputs[..plan.visible].iter().any(|output| matches!(output, Output::Value { .. })) {
+        return Err(Error::unsupported(
+            "joinedload of a list in a query that selects plain columns too",
+            "which rows are repeated cannot be told; use selectinload",
+        ));
+    }
+    Ok(layouts)
 }
 
 /// The relation that shows the other direction, and whether it is a list.

@@ -2,8 +2,9 @@
 
 use crate::error::Result;
 use crate::host::Host;
-use crate::load::hydrate::{Item, attach_many, attach_one, back_of};
+use crate::load::hydrate::{attach_many, attach_one, back_of};
 use crate::model::{Model, Relation, RelationKind};
+use crate::plan::{KEYS_AT_ONCE, select_in};
 use crate::query::{Load, Strategy};
 use crate::session::Session;
 use crate::session::identity::{Key, KeyIndex, has_null};
@@ -91,13 +92,10 @@ impl<H: Host> Session<H> {
                 None => keys.push(key.clone()),
             }
         }
-        if !keys.is_empty() {
-            let select = crate::plan::select_in(&schema, model.id, relation.id, keys, &load.then)?;
-            let rows = self.fetch(&select, false).await?;
-            found.extend(rows.items.into_iter().filter_map(|item| match item {
-                Item::Object(object) => object,
-                Item::Value(_) => None,
-            }));
+        for chunk in keys.chunks(KEYS_AT_ONCE) {
+            let lists = (0..relation.local.len()).map(|part| chunk.iter().map(|key| key[part].clone()).collect());
+            let select = select_in(&schema, model, relation.id, lists.collect(), &load.then);
+            found.extend(self.fetch(&select, false).await?.into_objects());
         }
         Ok(found)
     }
@@ -157,7 +155,7 @@ impl Places {
 }
 
 /// The members of one place.
-fn run_of<'a, T>(members: &'a [(u32, T)], place: Option<u32>) -> &'a [(u32, T)] {
+fn run_of<T>(members: &[(u32, T)], place: Option<u32>) -> &[(u32, T)] {
     let Some(place) = place else { return &[] };
     let start = members.partition_point(|(other, _)| *other < place);
     let end = members.partition_point(|(other, _)| *other <= place);

@@ -188,11 +188,6 @@ impl<H: Host> Identity<H> {
         self.table.drain().filter_map(|entry| host.upgrade(&entry.weak)).collect()
     }
 
-    /// All living objects.
-    pub(crate) fn living(&self, host: &H) -> Vec<H::Object> {
-        self.table.iter().filter_map(|entry| host.upgrade(&entry.weak)).collect()
-    }
-
     /// Drops dead entries when they may outnumber the living.
     fn sweep(&mut self, host: &H) {
         if self.table.len() >= self.sweep_at {

@@ -59,15 +59,10 @@ impl<H: Host> Session<H> {
         match &acted {
             Ok(()) if own => self.unit.keep(&self.host),
             Ok(()) => {}
-            Err(error) => {
+            Err(_) => {
+                self.restore(before)?;
                 if own {
-                    self.restore(before)?;
-                    self.link.rollback().await?;
-                } else {
-                    if error.diagnostics().is_some() {
-                        self.link.fail(error);
-                    }
-                    self.restore(before)?;
+                    self.link.rollback().await;
                 }
             }
         }

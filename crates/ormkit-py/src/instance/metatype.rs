@@ -40,6 +40,16 @@ pub(super) unsafe fn table_of_type<'a>(class: *mut ffi::PyTypeObject) -> Option<
     }
 }
 
+/// The table of a class that has instances; None for an unmapped class.
+///
+/// # Safety
+/// `class` derives from the base: its metatype is ours, for Python gives a class the metatype of its bases.
+#[inline]
+pub(super) unsafe fn table_of_instances<'a>(class: *mut ffi::PyTypeObject) -> Option<&'a ClassTable> {
+    // SAFETY: says the caller.
+    unsafe { (*table_place(class)).as_ref() }
+}
+
 /// True where the metatype of `class` is ours: by what it answers attributes with, or by descent.
 #[inline]
 unsafe fn is_ours(class: *mut ffi::PyTypeObject) -> bool {

@@ -73,8 +73,8 @@ pub(super) fn read<'py>(
             textual = true;
             continue;
         }
-        if let Ok(metadata) = content.getattr("__metadata__") {
-            for item in metadata.try_iter()? {
+        if origin_of(&content)?.is(&py.import("typing")?.getattr("Annotated")?) {
+            for item in content.getattr("__metadata__")?.try_iter()? {
                 column = item?.cast_into().ok().or(column);
             }
             content = content.getattr("__origin__")?;
@@ -96,6 +96,11 @@ pub(super) fn read<'py>(
     Ok(Annotation { inner, optional, textual, column })
 }
 
+/// `typing.get_origin`.
+fn origin_of<'py>(content: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    content.py().import("typing")?.call_method1("get_origin", (content,))
+}
+
 /// The text of an annotation that is not evaluated yet.
 fn text_of(content: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     if let Ok(text) = content.cast::<PyString>() {
@@ -110,7 +115,7 @@ fn text_of(content: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
 /// The members of `A | B`, `Union[A, B]`, `Optional[A]`.
 fn union_members<'py>(content: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyTuple>>> {
     let typing = content.py().import("typing")?;
-    let origin = typing.call_method1("get_origin", (content,))?;
+    let origin = origin_of(content)?;
     let union = origin.is(&typing.getattr("Union")?)
         || origin.is(&content.py().import("types")?.getattr("UnionType")?);
     match union {
@@ -130,7 +135,7 @@ fn inner<'py>(
     let py = content.py();
     let typing = py.import("typing")?;
     let list = py.get_type::<pyo3::types::PyList>();
-    if typing.call_method1("get_origin", (&content,))?.is(&list) {
+    if origin_of(&content)?.is(&list) {
         let mut item = typing.call_method1("get_args", (&content,))?.get_item(0)?;
         if let Some(text) = text_of(&item)? {
             item = Names::evaluate(names, &text)?;
@@ -169,7 +174,6 @@ pub(super) fn column_type(
     class: &Bound<'_, PyAny>,
     map: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<(ColumnType, Option<Members>)> {
-    let py = class.py();
     if let Some(mapped) = map.map(|map| map.get_item(class)).transpose()?.flatten() {
         return match type_of(&mapped)? {
             Some(engine) => Ok(parts(&engine)),
@@ -181,8 +185,7 @@ pub(super) fn column_type(
     if let Some(engine) = type_of(class)? {
         return Ok(parts(&engine));
     }
-    let typing = py.import("typing")?;
-    let origin = typing.call_method1("get_origin", (class,))?;
+    let origin = origin_of(class)?;
     if !origin.is_none() {
         return Ok((generic_type(class, &origin)?, None));
     }
@@ -220,7 +223,7 @@ fn generic_type(class: &Bound<'_, PyAny>, origin: &Bound<'_, PyAny>) -> PyResult
         let item = typing.call_method1("get_args", (class,))?.get_item(0)?;
         let open = item.is(&typing.getattr("Any")?)
             || item.is(py.get_type::<PyDict>())
-            || !typing.call_method1("get_origin", (&item,))?.is_none();
+            || !origin_of(&item)?.is_none();
         return match open {
             true => Ok(ColumnType::Json),
             false => Err(unsupported(

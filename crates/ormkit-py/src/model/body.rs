@@ -45,6 +45,8 @@ struct Column {
     /// What was said of it; None: an integer key alone is numbered.
     autoincrement: Option<bool>,
     sort_order: i64,
+    /// Of the mapped class that this one extends: those come first.
+    inherited: bool,
 }
 
 struct Relation {
@@ -92,7 +94,7 @@ impl ClassBody {
 /// The metadata of a class: its base's.
 #[pyfunction]
 pub(crate) fn metadata_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, MetaData>> {
-    let own = class.getattr_opt("__metadata__")?;
+    let own = class.getattr_opt("__ormkit_metadata__")?;
     let own =
         own.ok_or_else(|| PyTypeError::new_err("DeclarativeBase has no metadata: derive a base from it"))?;
     Ok(own.cast_into()?)
@@ -118,9 +120,9 @@ fn take_metadata(bases: &[Bound<'_, PyType>], body: &Bound<'_, PyDict>) -> PyRes
     let given = body.get_item("metadata")?.filter(|given| given.is_instance_of::<MetaData>());
     if let Some(given) = given {
         body.del_item("metadata")?;
-        body.set_item("__metadata__", given)?;
+        body.set_item("__ormkit_metadata__", given)?;
     } else if bases.iter().any(is_root_parent) {
-        body.set_item("__metadata__", Bound::new(py, MetaData::empty(py))?)?;
+        body.set_item("__ormkit_metadata__", Bound::new(py, MetaData::empty(py))?)?;
     }
     Ok(())
 }
@@ -157,7 +159,7 @@ fn plan<'py>(
     for ancestor in ancestors(bases)? {
         inherit(&context, &ancestor, &mut seen, &mut plan)?;
     }
-    plan.columns.sort_by_key(|column| column.sort_order);
+    plan.columns.sort_by_key(|column| (!column.inherited, column.sort_order));
     complete(&mut plan, body, bases)?;
     name_slots(body, &own_names, &plan, parent.as_ref())?;
     Ok(plan)
@@ -335,6 +337,7 @@ fn inherit_mapped(
             checks: Vec::new(),
             autoincrement,
             sort_order: 0,
+            inherited: true,
         });
     }
     for def in relations {
@@ -421,7 +424,7 @@ impl<'py> Context<'_, 'py> {
         }
         let checks = options.checks.iter().map(|check| check.get().def()).collect();
         let (autoincrement, sort_order) = (options.autoincrement, options.sort_order);
-        Ok(Column { field, default, members, checks, autoincrement, sort_order })
+        Ok(Column { field, default, members, checks, autoincrement, sort_order, inherited: false })
     }
 
     fn type_of(
