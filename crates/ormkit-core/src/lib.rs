@@ -10,6 +10,7 @@ pub mod pool;
 pub mod query;
 pub mod record;
 pub mod runtime;
+pub mod schema;
 pub mod session;
 pub mod sql;
 pub mod value;
