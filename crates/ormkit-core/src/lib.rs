@@ -10,4 +10,6 @@ pub mod query;
 pub mod runtime;
 pub mod session;
 pub mod sql;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod value;
