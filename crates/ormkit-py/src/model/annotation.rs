@@ -174,7 +174,6 @@ pub(super) fn column_type(
     class: &Bound<'_, PyAny>,
     map: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<(ColumnType, Option<Members>)> {
-    let py = class.py();
     if let Some(mapped) = map.map(|map| map.get_item(class)).transpose()?.flatten() {
         return match type_of(&mapped)? {
             Some(engine) => Ok(parts(&engine)),

@@ -45,6 +45,8 @@ struct Column {
     /// What was said of it; None: an integer key alone is numbered.
     autoincrement: Option<bool>,
     sort_order: i64,
+    /// Of the mapped class that this one extends: those come first.
+    inherited: bool,
 }
 
 struct Relation {
@@ -157,7 +159,7 @@ fn plan<'py>(
     for ancestor in ancestors(bases)? {
         inherit(&context, &ancestor, &mut seen, &mut plan)?;
     }
-    plan.columns.sort_by_key(|column| column.sort_order);
+    plan.columns.sort_by_key(|column| (!column.inherited, column.sort_order));
     complete(&mut plan, body, bases)?;
     name_slots(body, &own_names, &plan, parent.as_ref())?;
     Ok(plan)
@@ -335,6 +337,7 @@ fn inherit_mapped(
             checks: Vec::new(),
             autoincrement,
             sort_order: 0,
+            inherited: true,
         });
     }
     for def in relations {
@@ -421,7 +424,7 @@ impl<'py> Context<'_, 'py> {
         }
         let checks = options.checks.iter().map(|check| check.get().def()).collect();
         let (autoincrement, sort_order) = (options.autoincrement, options.sort_order);
-        Ok(Column { field, default, members, checks, autoincrement, sort_order })
+        Ok(Column { field, default, members, checks, autoincrement, sort_order, inherited: false })
     }
 
     fn type_of(
