@@ -13,4 +13,6 @@ pub mod runtime;
 pub mod schema;
 pub mod session;
 pub mod sql;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod value;
