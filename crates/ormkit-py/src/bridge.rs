@@ -43,10 +43,15 @@ mod socket;
 mod task;
 mod timer;
 
+use std::any::Any;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use ormkit_core::error::Error;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+
+use crate::errors::to_py;
 
 pub(crate) use executor::LoopRuntime;
 pub(crate) use operation::Operation;
@@ -69,6 +74,14 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 pub(crate) fn current_task(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static CURRENT_TASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     CURRENT_TASK.import(py, "asyncio", "current_task")?.call0()
+}
+
+/// A panic as `InternalError`. Its text and place went to stderr.
+fn panicked(py: Python<'_>, panic: &(dyn Any + Send)) -> PyErr {
+    let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+    let text =
+        format!("a defect in ormkit, please report it: {}", text.unwrap_or("a panic without a message"));
+    to_py(py, Error::host(io::Error::other(text)))
 }
 
 /// Locks, whether or not a holder has panicked: every section leaves its data whole.

@@ -26,7 +26,7 @@ use super::operation::Operation;
 use super::socket::Dropped;
 use super::task::{Task, TaskId};
 use super::timer::Timers;
-use super::{connect, locked};
+use super::{connect, locked, panicked};
 
 /// After this much work in one callback the loop gets its turn.
 const BUDGET: Duration = Duration::from_micros(500);
@@ -206,10 +206,8 @@ impl LoopRuntime {
         let ended = locked(&self.background).remove(&task.id());
         drop(ended);
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(future)));
-        if polled.is_err() || dropped.is_err() {
-            // Nobody awaits it: the panic's text went to stderr, and the connection that it held is closed.
-            pyo3::exceptions::PyRuntimeError::new_err("a background task of ormkit panicked")
-                .write_unraisable(py, None);
+        if let Some(panic) = polled.err().or(dropped.err()) {
+            panicked(py, &*panic).write_unraisable(py, None); // nobody awaits it
         }
     }
 

@@ -19,9 +19,9 @@ use pyo3::prelude::*;
 
 use super::context::Entered;
 use super::executor::{LoopRuntime, poll};
-use super::locked;
 use super::pending::without_pending_exception;
 use super::task::Task;
+use super::{locked, panicked};
 
 type Work = Pin<Box<dyn Future<Output = PyResult<Py<PyAny>>> + Send>>;
 
@@ -275,9 +275,7 @@ fn poll_work(mut work: Work, task: &Arc<Task>, began: Instant) -> Polled {
             panic
         }
     };
-    let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("without a message");
-    Polled::Ready(Err(PyRuntimeError::new_err(format!("ormkit panicked, please report it: {text}"))))
+    Polled::Ready(Err(Python::attach(|py| panicked(py, &*panic))))
 }
 
 impl Parked {

@@ -56,7 +56,7 @@ impl LoopRuntime {
         let anchor = Bound::new(py, Anchor::new(Arc::clone(&runtime)))?;
         event_loop
             .call_method1("add_reader", (runtime.alarm.fd(), anchor))
-            .map_err(|error| fallback::explain(py, event_loop, error))?;
+            .map_err(|error| fallback::explain(event_loop, error))?;
         let mut runtimes = locked(&RUNTIMES);
         runtimes.retain(|known| known.strong_count() > 0);
         runtimes.push(Arc::downgrade(&runtime));
