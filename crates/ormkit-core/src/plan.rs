@@ -4,18 +4,20 @@
 //! later one only pushes its values, in the order of the placeholders, and gets the same [`Plan`].
 
 mod cache;
+mod select_in;
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cache::{Cache, Shape as Key};
+pub use select_in::{KEYS_AT_ONCE, select_in};
 
 use crate::driver::{Effect, StatementText};
 use crate::error::Result;
 use crate::model::{FieldId, Model, ModelId, RelationId, Schema};
-use crate::query::{Select, Shape};
+use crate::query::{Select, Shape, Write};
 use crate::sql::select::{self, Layout};
-use crate::sql::{self, Dialect, SqlWriter, Written};
+use crate::sql::{self, Dialect, SqlWriter, Written, write};
 use crate::value::{Params, SqlType};
 
 /// A compiled query.
@@ -152,6 +154,15 @@ impl Plans {
     /// As [`select`](Self::select).
     pub fn exists(&self, schema: &Schema, select: &Select, params: &mut Params) -> Result<Arc<Plan>> {
         self.read(schema, Key::Exists(select), params, |out| select::exists(out, select))
+    }
+
+    /// The plan of an INSERT, UPDATE or DELETE that a program wrote; its values are appended to `params`.
+    ///
+    /// # Errors
+    /// As [`select`](Self::select).
+    pub fn write(&self, schema: &Schema, statement: &Write, params: &mut Params) -> Result<Arc<Plan>> {
+        let effect = Effect::Write { bounded: false };
+        self.plan(schema, Key::Write(statement), effect, params, |out| write::write(out, statement))
     }
 
     fn read(

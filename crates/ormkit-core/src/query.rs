@@ -3,20 +3,23 @@
 mod bound;
 mod expr;
 mod load;
+pub mod lookup;
 mod order;
 mod select;
 mod source;
+mod write;
 
 pub use bound::Bound;
 pub(crate) use bound::fits_one_parameter;
 pub use expr::{
     Arithmetic, ArithmeticOp, Between, Call, Case, Cast, Column, Compare, CompareOp, Distinct, Exists, Expr,
-    InList, InSelect, IsNull, Like, Pattern,
+    InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
 };
 pub use load::{Load, Strategy};
 pub use order::{Nulls, Order};
 pub use select::{Item, Join, JoinKind, Lock, On, Select};
 pub use source::Source;
+pub use write::{Conflict, ConflictTarget, Delete, Insert, Update, Write};
 
 use crate::model::{FieldId, ModelId};
 use crate::value::SqlType;

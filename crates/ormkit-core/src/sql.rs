@@ -1,10 +1,13 @@
 //! From the query AST to SQL text. Dialects are data; the writer is the only place that quotes.
 
+pub mod ddl;
 mod dialect;
 mod dml;
 mod expr;
+pub mod placeholder;
 pub(crate) mod select;
 mod words;
+pub(crate) mod write;
 mod writer;
 
 pub use dialect::{Dialect, DialectName, Placeholder};
@@ -14,7 +17,7 @@ pub(crate) use writer::Written;
 
 use crate::error::Result;
 use crate::model::Schema;
-use crate::query::Select;
+use crate::query::{Select, Write};
 use crate::value::Params;
 
 impl Select {
@@ -26,6 +29,18 @@ impl Select {
     pub fn to_sql(&self, schema: &Schema, dialect: &'static Dialect) -> Result<(String, Params)> {
         shown(schema, dialect, |out| {
             select::select(out, self);
+        })
+    }
+}
+
+impl Write {
+    /// The text of the statement and its values, without a connection.
+    ///
+    /// # Errors
+    /// A column's table is not part of the statement, or the dialect lacks a feature.
+    pub fn to_sql(&self, schema: &Schema, dialect: &'static Dialect) -> Result<(String, Params)> {
+        shown(schema, dialect, |out| {
+            write::write(out, self);
         })
     }
 }

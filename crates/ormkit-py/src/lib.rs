@@ -1,6 +1,8 @@
 //! The Python extension module `ormkit._ormkit`: registration only.
 use pyo3::prelude::*;
 
+mod convert;
+mod errors;
 mod fields;
 mod instance;
 mod model;
@@ -24,6 +26,7 @@ mod _ormkit {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        errors::register(module)?;
         instance::register(module)
     }
 }

@@ -9,7 +9,7 @@ use rustc_hash::FxBuildHasher;
 use super::Plan;
 use crate::driver::StatementText;
 use crate::model::{FieldId, ModelId};
-use crate::query::Select;
+use crate::query::{Select, Write};
 
 /// What a statement is found by, borrowed from the query.
 #[derive(Clone, Copy, Hash, PartialEq)]
@@ -20,6 +20,7 @@ pub(super) enum Shape<'a> {
     Select(&'a Select),
     Count(&'a Select),
     Exists(&'a Select),
+    Write(&'a Write),
 }
 
 /// The same, owned by the cache.
@@ -30,6 +31,7 @@ enum Kept {
     Select(Select),
     Count(Select),
     Exists(Select),
+    Write(Write),
 }
 
 enum Made {
@@ -86,6 +88,7 @@ impl Shape<'_> {
             Self::Select(select) => Kept::Select(select.clone()),
             Self::Count(select) => Kept::Count(select.clone()),
             Self::Exists(select) => Kept::Exists(select.clone()),
+            Self::Write(write) => Kept::Write(write.clone()),
         }
     }
 }
@@ -101,6 +104,7 @@ impl Kept {
             Self::Select(select) => Shape::Select(select),
             Self::Count(select) => Shape::Count(select),
             Self::Exists(select) => Shape::Exists(select),
+            Self::Write(write) => Shape::Write(write),
         }
     }
 }

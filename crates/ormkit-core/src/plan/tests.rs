@@ -112,3 +112,59 @@ fn repeated_shape_gets_the_same_plan_and_its_own_values() {
     let all = Output::Entity { model: ModelId(0), fields: user.field_ids().collect(), from: 0 };
     assert_eq!(first.outputs, [all]);
 }
+
+#[test]
+fn select_in_binds_all_keys_as_one_array() {
+    use crate::model::{RelationDef, Target};
+    let mut registry = Registry::new();
+    let def = |name: &str, table: &str, fields, relations| ModelDef {
+        name: name.into(),
+        module: "app".into(),
+        table: TableName { schema: None, name: table.into() },
+        fields,
+        relations,
+        constraints: Vec::new(),
+        indexes: Vec::new(),
+        comment: None,
+    };
+    let id = || Field::new("id", ColumnType::Integer).key().numbered();
+    let mut posts = RelationDef::new("posts", Target::Name("Post".into()));
+    posts.many = Some(true);
+    posts.order_by = vec!["id".into()];
+    registry.declare(def("User", "users", vec![id()], vec![posts])).unwrap();
+    let key = Field::new("user_id", ColumnType::Integer).references("users", "id");
+    registry.declare(def("Post", "posts", vec![id(), key], vec![])).unwrap();
+    let schema = registry.freeze().unwrap();
+    let user = schema.model(ModelId(0));
+    let keys = vec![vec![1.into(), 2.into()]];
+    let select = select_in(&schema, user, RelationId(0), keys, &[]);
+    let texts = plans().map(|plans| {
+        plans.select(&schema, &select, &mut Params::new()).map(|plan| plan.text.sql.clone()).unwrap()
+    });
+    assert_eq!(
+        texts,
+        [
+            "SELECT id, user_id FROM posts WHERE user_id = ANY($1) ORDER BY id ASC",
+            "SELECT id, user_id FROM posts WHERE user_id IN (SELECT value FROM json_each(?)) ORDER BY id ASC",
+        ]
+    );
+}
+
+#[test]
+fn keys_of_several_columns_are_rows() {
+    use crate::query::Expr;
+    let schema = schema();
+    let key = [FieldId(0), FieldId(1)].map(|field| Expr::column(ModelId(1), field)).to_vec();
+    let lists =
+        vec![(SqlType::Integer, vec![1.into(), 2.into()]), (SqlType::Text, vec!["a".into(), "b".into()])];
+    let select = Select::values([key[0].clone()]).filter(Expr::in_rows(key, lists));
+    let [postgres, sqlite] = plans().map(|plans| {
+        let mut params = Params::new();
+        let plan = plans.select(&schema, &select, &mut params).unwrap();
+        (plan.text.sql.clone(), params.len())
+    });
+    assert_eq!(postgres, ("SELECT a FROM pairs WHERE (a, b) IN (SELECT * FROM unnest($1, $2))".into(), 2));
+    assert_eq!(sqlite, ("SELECT a FROM pairs WHERE (a, b) IN (VALUES (?, ?), (?, ?))".into(), 4));
+    let shown = select.to_sql(&schema, &Dialect::POSTGRES).unwrap().0;
+    assert_eq!(shown, "SELECT a FROM pairs WHERE (a = $1 AND b = $2 OR a = $3 AND b = $4)");
+}

@@ -6,12 +6,13 @@ mod types;
 
 pub use nodes::{
     Arithmetic, ArithmeticOp, Between, Call, Case, Cast, Column, Compare, CompareOp, Distinct, Exists,
-    InList, InSelect, IsNull, Like, Pattern,
+    InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
 };
 
 use std::sync::Arc;
 
 use super::{Bound, Select};
+use crate::model::{FieldId, ModelId};
 
 /// An expression. Cheap to clone: subtrees are shared.
 ///
@@ -20,6 +21,8 @@ use super::{Bound, Select};
 pub enum Expr {
     /// A column of a source.
     Column(Column),
+    /// The value that a conflicting INSERT was to write: `EXCLUDED.title`.
+    Excluded(ModelId, FieldId),
     /// A bound value.
     Value(Bound),
     /// A constant condition: what an empty list means, and no condition at all.
@@ -38,12 +41,16 @@ pub enum Expr {
     Not(Arc<Expr>),
     /// `a IS NULL`.
     IsNull(Arc<IsNull>),
+    /// `a IS TRUE`: what is NULL is not.
+    IsTrue(Arc<IsTrue>),
     /// `a BETWEEN b AND c`.
     Between(Arc<Between>),
     /// A pattern or a part of a text.
     Like(Arc<Like>),
     /// `a IN (…)` with values.
     InList(Arc<InList>),
+    /// `(a, b) IN (…)` with rows of values.
+    InRows(Arc<InRows>),
     /// `a IN (SELECT …)`.
     InSelect(Arc<InSelect>),
     /// `EXISTS (SELECT …)`.

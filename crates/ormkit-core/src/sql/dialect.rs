@@ -62,6 +62,12 @@ pub struct Dialect {
     pub no_limit: Option<&'static str>,
     /// `SELECT .. FOR UPDATE` and its like; a database without locks whole transactions anyway.
     pub row_locks: bool,
+    /// Enums are types of their own; elsewhere a CHECK.
+    pub native_enums: bool,
+    /// A constraint can be added to a table that exists.
+    pub adds_constraints: bool,
+    /// COMMENT ON.
+    pub comments: bool,
 }
 
 impl Dialect {
@@ -80,6 +86,9 @@ impl Dialect {
         escape: "",
         no_limit: None,
         row_locks: true,
+        native_enums: true,
+        adds_constraints: true,
+        comments: true,
     };
 
     /// SQLite.
@@ -97,5 +106,8 @@ impl Dialect {
         escape: " ESCAPE '\\'",
         no_limit: Some("-1"),
         row_locks: false,
+        native_enums: false,
+        adds_constraints: false,
+        comments: false,
     };
 }

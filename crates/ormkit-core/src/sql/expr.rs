@@ -9,7 +9,7 @@ pub(crate) use set::joins;
 
 use super::SqlWriter;
 use crate::model::ColumnType;
-use crate::query::{Case, Cast, Expr, IsNull, Nulls, Order};
+use crate::query::{Case, Cast, Expr, IsNull, IsTrue, Nulls, Order};
 use crate::value::SqlType;
 
 /// A node that can write itself.
@@ -37,6 +37,11 @@ impl Render for Expr {
     fn render(&self, out: &mut SqlWriter<'_>) {
         match self {
             Self::Column(column) => out.column(column.source, column.field),
+            Self::Excluded(model, field) => {
+                let schema = out.schema();
+                out.push("EXCLUDED.");
+                out.name(&schema.model(*model).field(*field).column);
+            }
             Self::Value(bound) => out.bind(bound),
             Self::Bool(true) => out.push("TRUE"),
             Self::Bool(false) => out.push("FALSE"),
@@ -50,9 +55,11 @@ impl Render for Expr {
                 operand(out, inner, Level::Compare);
             }
             Self::IsNull(node) => node.render(out),
+            Self::IsTrue(node) => node.render(out),
             Self::Between(node) => node.render(out),
             Self::Like(node) => node.render(out),
             Self::InList(node) => node.render(out),
+            Self::InRows(node) => node.render(out),
             Self::InSelect(node) => node.render(out),
             Self::Exists(node) => node.render(out),
             Self::Arithmetic(node) => node.render(out),
@@ -82,9 +89,11 @@ fn level(expr: &Expr) -> Level {
         Expr::Compare(_)
         | Expr::Distinct(_)
         | Expr::IsNull(_)
+        | Expr::IsTrue(_)
         | Expr::Between(_)
         | Expr::Like(_)
         | Expr::InList(_)
+        | Expr::InRows(_)
         | Expr::InSelect(_) => Level::Compare,
         Expr::Arithmetic(node) => operator::level_of(node.op),
         Expr::Negative(_) => Level::Product,
@@ -137,6 +146,13 @@ impl Render for IsNull {
     fn render(&self, out: &mut SqlWriter<'_>) {
         operand(out, &self.expr, Level::Operand);
         out.push(if self.negated { " IS NOT NULL" } else { " IS NULL" });
+    }
+}
+
+impl Render for IsTrue {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        operand(out, &self.expr, Level::Operand);
+        out.push(if self.negated { " IS NOT TRUE" } else { " IS TRUE" });
     }
 }
 

@@ -165,20 +165,8 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
 
 fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut Layout) {
     out.push(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
+    listed(out, &select.items, layout);
     let schema = out.schema();
-    for (index, item) in select.items.iter().enumerate() {
-        if index > 0 {
-            out.push(", ");
-        }
-        match item {
-            Item::Entity { source, .. } => {
-                let fields = entity_fields(schema.model(source.model), item);
-                entity(out, *source, fields, layout);
-            }
-            Item::Value { expr, label } => value(out, expr, label.as_deref(), layout),
-        }
-    }
-    layout.visible = layout.outputs.len();
     for join in &eager.joins {
         out.push(", ");
         let model = schema.model(join.target.model);
@@ -193,6 +181,24 @@ fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut L
     if select.items.is_empty() {
         out.push("1");
     }
+}
+
+/// Writes the items behind SELECT or RETURNING.
+pub(super) fn listed(out: &mut SqlWriter<'_>, items: &[Item], layout: &mut Layout) {
+    let schema = out.schema();
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(", ");
+        }
+        match item {
+            Item::Entity { source, .. } => {
+                let fields = entity_fields(schema.model(source.model), item);
+                entity(out, *source, fields, layout);
+            }
+            Item::Value { expr, label } => value(out, expr, label.as_deref(), layout),
+        }
+    }
+    layout.visible = layout.outputs.len();
 }
 
 fn entity(out: &mut SqlWriter<'_>, source: Source, fields: Vec<FieldId>, layout: &mut Layout) {

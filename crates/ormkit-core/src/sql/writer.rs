@@ -160,6 +160,20 @@ impl<'a> SqlWriter<'a> {
         }
     }
 
+    /// Appends a string literal. For DDL and the fixed words of an expression: values are bound.
+    pub(crate) fn literal(&mut self, text: &str) {
+        if self.writes_text {
+            self.text.push('\'');
+            for part in text.split_inclusive('\'') {
+                self.text.push_str(part);
+                if part.ends_with('\'') {
+                    self.text.push('\'');
+                }
+            }
+            self.text.push('\'');
+        }
+    }
+
     /// Appends a placeholder for a parameter of `param_type`; its value is pushed by the caller.
     pub(crate) fn placeholder(&mut self, param_type: ParamType) {
         if !self.writes_text {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::super::{Bound, Select, Source};
 use super::{
     Arithmetic, ArithmeticOp, Between, Call, Case, Cast, Column, Compare, CompareOp, Distinct, Exists, Expr,
-    InList, InSelect, IsNull, Like, Pattern,
+    InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ColumnType, FieldId, RelationId};
+use crate::model::{ColumnType, FieldId, RelationId, Schema};
 use crate::value::{SqlType, Value};
 
 impl Expr {
@@ -134,11 +134,45 @@ impl Expr {
             }
             Self::Distinct(node) => Self::Distinct(flipped(node, |node| node.negated ^= true)),
             Self::IsNull(node) => Self::IsNull(flipped(node, |node| node.negated ^= true)),
+            Self::IsTrue(node) => Self::IsTrue(flipped(node, |node| node.negated ^= true)),
             Self::Between(node) => Self::Between(flipped(node, |node| node.negated ^= true)),
             Self::Like(node) => Self::Like(flipped(node, |node| node.negated ^= true)),
             Self::InList(node) => Self::InList(flipped(node, |node| node.negated ^= true)),
             Self::InSelect(node) => Self::InSelect(flipped(node, |node| node.negated ^= true)),
             other => Self::Not(Arc::new(other)),
+        }
+    }
+
+    /// True where the condition is false or NULL: what `exclude` keeps.
+    #[must_use]
+    pub fn not_true(self, schema: &Schema) -> Self {
+        match self {
+            Self::And(parts) => Self::any(parts.iter().map(|part| part.clone().not_true(schema))),
+            Self::Or(parts) => Self::all(parts.iter().map(|part| part.clone().not_true(schema))),
+            two_valued if !two_valued.may_be_null(schema) => two_valued.negate(),
+            Self::Compare(node) if node.op == CompareOp::Eq => {
+                let Compare { left, right, .. } = Arc::unwrap_or_clone(node);
+                left.distinct_from(right)
+            }
+            other => Self::IsTrue(Arc::new(IsTrue { expr: other, negated: true })),
+        }
+    }
+
+    /// False where the value is known never to be NULL.
+    fn may_be_null(&self, schema: &Schema) -> bool {
+        match self {
+            Self::Column(column) => schema.model(column.source.model).field(column.field).nullable,
+            Self::Value(bound) => bound.value.is_null(),
+            Self::Bool(_) | Self::Distinct(_) | Self::IsNull(_) | Self::IsTrue(_) | Self::Exists(_) => false,
+            Self::Compare(node) => node.left.may_be_null(schema) || node.right.may_be_null(schema),
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(|part| part.may_be_null(schema)),
+            Self::Not(inner) => inner.may_be_null(schema),
+            Self::Between(node) => {
+                [&node.expr, &node.low, &node.high].into_iter().any(|expr| expr.may_be_null(schema))
+            }
+            Self::Like(node) => node.expr.may_be_null(schema) || node.part.may_be_null(schema),
+            Self::InList(node) => node.expr.may_be_null(schema),
+            _ => true,
         }
     }
 
@@ -163,6 +197,19 @@ impl Expr {
         }
         let list = Bound::new(Value::Array(element, values), element);
         Self::InList(Arc::new(InList { expr: self, list, negated: false }))
+    }
+
+    /// `(a, b) IN (rows)`: false without rows. `columns` holds one list per expression.
+    pub fn in_rows(exprs: Vec<Self>, columns: Vec<(SqlType, Vec<Value>)>) -> Self {
+        let rows = columns.iter().map(|(_, values)| values.len()).min().unwrap_or(0);
+        if rows == 0 {
+            return Self::Bool(false);
+        }
+        let columns = columns
+            .into_iter()
+            .map(|(element, values)| Bound::new(Value::Array(element, values), element))
+            .collect();
+        Self::InRows(Arc::new(InRows { exprs, columns, rows }))
     }
 
     /// `self IN (SELECT …)`.

@@ -89,6 +89,15 @@ pub struct IsNull {
     pub negated: bool,
 }
 
+/// `a IS TRUE`: true or false, never NULL.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IsTrue {
+    /// A condition.
+    pub expr: Expr,
+    /// `IS NOT TRUE`.
+    pub negated: bool,
+}
+
 /// `a BETWEEN low AND high`, both included.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Between {
@@ -141,6 +150,17 @@ pub struct InList {
     pub list: Bound,
     /// `NOT IN`.
     pub negated: bool,
+}
+
+/// `(a, b) IN (…)` with rows of values, bound as one array per column where the types allow it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InRows {
+    /// What is looked at: as many as there are columns.
+    pub exprs: Vec<Expr>,
+    /// The values of each column: [`Value::Array`](crate::value::Value::Array)s of one length, never empty.
+    pub columns: Vec<Bound>,
+    /// Number of rows: part of the shape, because not every dialect can bind them as arrays.
+    pub rows: usize,
 }
 
 /// `a IN (SELECT …)`.

@@ -12,6 +12,7 @@ impl Expr {
             Self::Column(column) => {
                 schema.model(column.source.model).field(column.field).column_type.sql_type()
             }
+            Self::Excluded(model, field) => schema.model(*model).field(*field).column_type.sql_type(),
             Self::Value(bound) => bound.sql_type,
             Self::Bool(_)
             | Self::Compare(_)
@@ -20,9 +21,11 @@ impl Expr {
             | Self::Or(_)
             | Self::Not(_)
             | Self::IsNull(_)
+            | Self::IsTrue(_)
             | Self::Between(_)
             | Self::Like(_)
             | Self::InList(_)
+            | Self::InRows(_)
             | Self::InSelect(_)
             | Self::Exists(_) => SqlType::Bool,
             Self::Arithmetic(node) => node.sql_type(schema),

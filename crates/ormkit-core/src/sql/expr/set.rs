@@ -2,8 +2,8 @@
 
 use super::super::{SqlWriter, select};
 use super::{Level, Render, all_of, comparable, is_decimal_text, operand};
-use crate::query::{Bound, Exists, Expr, InList, InSelect, Source, fits_one_parameter};
-use crate::value::Value;
+use crate::query::{Bound, Exists, Expr, InList, InRows, InSelect, Source, fits_one_parameter};
+use crate::value::{SqlType, Value};
 
 impl Render for InList {
     fn render(&self, out: &mut SqlWriter<'_>) {
@@ -28,10 +28,75 @@ impl Render for InList {
 
 /// Each element as a parameter of its own.
 fn spread(out: &mut SqlWriter<'_>, list: &Bound, as_number: bool) {
-    let Value::Array(_, values) = &list.value else { return };
-    out.list(values, |out, value| {
+    out.list(values_of(list), |out, value| {
         comparable(out, &Expr::value(value.clone(), list.sql_type), as_number);
     });
+}
+
+impl Render for InRows {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        let as_arrays = out.dialect().arrays
+            && !out.spreads_lists()
+            && self.columns.iter().all(|column| column.sql_type != SqlType::Enum);
+        if as_arrays {
+            out.push("(");
+            out.list(&self.exprs, |out, expr| expr.render(out));
+            out.push(") IN (SELECT * FROM unnest(");
+            out.list(&self.columns, |out, column| out.bind_list(column));
+            return out.push("))");
+        }
+        if !out.is_postgres() {
+            out.push("(");
+            out.list(&self.exprs, |out, expr| expr.render(out));
+            out.push(") IN (VALUES ");
+            self.each_row(out, ", ", |row, out| {
+                out.push("(");
+                self.each_column(out, row, ", ", |_, value, out| value.render(out));
+                out.push(")");
+            });
+            return out.push(")");
+        }
+        // Comparisons tell the server the type of each value, which a list of rows would not.
+        out.push("(");
+        self.each_row(out, " OR ", |row, out| {
+            self.each_column(out, row, " AND ", |expr, value, out| expr.clone().eq(value).render(out));
+        });
+        out.push(")");
+    }
+}
+
+impl InRows {
+    fn each_row(&self, out: &mut SqlWriter<'_>, separator: &str, write: impl Fn(usize, &mut SqlWriter<'_>)) {
+        for row in 0..self.rows {
+            if row > 0 {
+                out.push(separator);
+            }
+            write(row, out);
+        }
+    }
+
+    fn each_column(
+        &self,
+        out: &mut SqlWriter<'_>,
+        row: usize,
+        separator: &str,
+        write: impl Fn(&Expr, Expr, &mut SqlWriter<'_>),
+    ) {
+        for (index, (expr, column)) in self.exprs.iter().zip(&self.columns).enumerate() {
+            if index > 0 {
+                out.push(separator);
+            }
+            let value = values_of(column).get(row).cloned().unwrap_or(Value::Null);
+            write(expr, Expr::value(value, column.sql_type), out);
+        }
+    }
+}
+
+fn values_of(list: &Bound) -> &[Value] {
+    match &list.value {
+        Value::Array(_, values) => values,
+        _ => &[],
+    }
 }
 
 impl Render for InSelect {

@@ -52,12 +52,19 @@ pub(super) fn all(out: &SqlWriter<'_>, select: &Select, eager: &Eager) -> Vec<So
 pub(super) fn columns_of(expr: &Expr, visit: &mut dyn FnMut(Source)) {
     match expr {
         Expr::Column(column) => visit(column.source),
-        Expr::Value(_) | Expr::Bool(_) | Expr::Null | Expr::Scalar(_) | Expr::Text(_) => {}
+        Expr::Value(_)
+        | Expr::Excluded(..)
+        | Expr::Bool(_)
+        | Expr::Null
+        | Expr::Scalar(_)
+        | Expr::Text(_) => {}
         Expr::Compare(node) => both(&node.left, &node.right, visit),
         Expr::Distinct(node) => both(&node.left, &node.right, visit),
         Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| columns_of(part, visit)),
         Expr::Not(inner) | Expr::Negative(inner) => columns_of(inner, visit),
         Expr::IsNull(node) => columns_of(&node.expr, visit),
+        Expr::IsTrue(node) => columns_of(&node.expr, visit),
+        Expr::InRows(node) => node.exprs.iter().for_each(|expr| columns_of(expr, visit)),
         Expr::Between(node) => {
             columns_of(&node.expr, visit);
             both(&node.low, &node.high, visit);
