@@ -334,7 +334,7 @@ impl SqliteConnection {
             Place::Writer => self.writer.take().map(Lease::Writer),
         };
         let lease = lease.ok_or_else(|| Error::interface("the SQLite handle is in use"))?;
-        let task = match Task::start(lease, orders, Arc::clone(&self.engine)) {
+        let task = match Task::start(lease, orders, Arc::clone(&self.engine.slow)) {
             Ok(task) => task,
             Err(error) => {
                 self.closed = true;

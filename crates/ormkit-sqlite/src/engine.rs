@@ -26,7 +26,7 @@ pub(crate) struct Engine {
     opened: AtomicBool,
     pub(crate) checkpointer: Checkpointer,
     /// Statements that were over the inline budget last time.
-    pub(crate) slow: Slow,
+    pub(crate) slow: Arc<Slow>,
     pub(crate) begin: Statement,
     pub(crate) commit: Statement,
 }
@@ -40,7 +40,7 @@ impl Engine {
             writer: Arc::default(),
             opened: AtomicBool::new(false),
             checkpointer,
-            slow: Slow::default(),
+            slow: Arc::default(),
             begin: Statement::command(Dialect::SQLITE.begin, Effect::Begin),
             commit: Statement::command("COMMIT", Effect::Commit),
         }

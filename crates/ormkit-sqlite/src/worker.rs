@@ -15,8 +15,8 @@ use ormkit_core::error::{Error, ErrorKind, Result};
 use rusqlite::InterruptHandle;
 
 use crate::control::{Control, INLINE_BUDGET};
-use crate::engine::Engine;
 use crate::handle::{Failure, Handle, Receiver};
+use crate::pace::Slow;
 use crate::row::StatementRow;
 use crate::writer::Grant;
 use crate::{error, locked};
@@ -118,11 +118,11 @@ impl Task {
     ///
     /// # Errors
     /// The thread cannot be started; the lease is given up.
-    pub(crate) fn start(mut lease: Lease, orders: Vec<Order>, engine: Arc<Engine>) -> Result<Arc<Self>> {
+    pub(crate) fn start(mut lease: Lease, orders: Vec<Order>, slow: Arc<Slow>) -> Result<Arc<Self>> {
         let worker = lease.worker()?;
         let task = Arc::new(Self { state: Mutex::default(), room: Condvar::new() });
         let finish = Finish { task: Arc::clone(&task), outcome: None };
-        worker.submit(move || run(lease, &orders, &engine, finish));
+        worker.submit(move || run(lease, &orders, &slow, finish));
         Ok(task)
     }
 
@@ -221,18 +221,18 @@ impl Drop for Finish {
     }
 }
 
-fn run(lease: Lease, orders: &[Order], engine: &Engine, mut finish: Finish) {
+fn run(lease: Lease, orders: &[Order], slow: &Slow, mut finish: Finish) {
     let handle = lease.handle();
     handle.control().wait_for_locks(true);
     finish.task.enter(handle);
     let reads = matches!(lease, Lease::Reader(_));
-    let result = orders.iter().try_for_each(|order| run_one(handle, order, reads, engine, &finish.task));
+    let result = orders.iter().try_for_each(|order| run_one(handle, order, reads, slow, &finish.task));
     finish.task.leave(handle);
     handle.control().wait_for_locks(false);
     finish.outcome = Some((Some(lease), result));
 }
 
-fn run_one(handle: &Handle, order: &Order, reads: bool, engine: &Engine, task: &Task) -> Result<()> {
+fn run_one(handle: &Handle, order: &Order, reads: bool, slow: &Slow, task: &Task) -> Result<()> {
     if task.is_cancelled() {
         return Err(error::interrupted().in_statement(&order.statement.text.sql));
     }
@@ -250,7 +250,7 @@ fn run_one(handle: &Handle, order: &Order, reads: bool, engine: &Engine, task: &
     };
     batches.send();
     if text.effect == Effect::Read {
-        engine.slow.note(text.fingerprint(), started.elapsed() > INLINE_BUDGET / 2);
+        slow.note(text.fingerprint(), started.elapsed() > INLINE_BUDGET / 2);
     }
     if let Some(number) = order.number {
         task.report(Report::Done(number, affected));

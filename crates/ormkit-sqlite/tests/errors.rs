@@ -3,7 +3,7 @@
 mod support;
 
 use ormkit_core::driver::{Connection, Driver, Health, Statement};
-use ormkit_core::error::{Error, ErrorClass, ErrorKind};
+use ormkit_core::error::{Error, ErrorClass};
 use ormkit_core::value::{Params, SqlType, ValueRef};
 use support::*;
 
@@ -58,7 +58,10 @@ fn unique_violation_of_two_columns_names_both() {
     let mut connection = schema();
     sql(&mut connection, "DROP INDEX ux_lower").unwrap();
     let error = sql(&mut connection, "INSERT INTO users VALUES (2, 'a', 1, 20)").err().unwrap();
-    assert_eq!(parts(&error), (ErrorClass::UniqueViolation, "23505", Some("users"), vec!["email", "org"], None));
+    assert_eq!(
+        parts(&error),
+        (ErrorClass::UniqueViolation, "23505", Some("users"), vec!["email", "org"], None)
+    );
 }
 
 #[test]
@@ -88,15 +91,15 @@ fn text_that_is_no_sql_is_a_programming_error_with_its_position() {
         ("SELECT 'x", "42601"),
         ("SELECT (", "42601"),
         ("SELECT * FROM nowhere", "42P01"),
-        ("SELECT nothing FROM users", "42703"),
-        ("INSERT INTO users (nothing) VALUES (1)", "42703"),
-        ("SELECT nothing()", "42883"),
+        ("SELECT wrong FROM users", "42703"),
+        ("INSERT INTO users (wrong) VALUES (1)", "42703"),
+        ("SELECT wrong()", "42883"),
         ("SELECT \"text\" FROM users", "42703"),
     ] {
         let error = refused(text);
         assert_eq!((error.class(), parts(&error).1), (ErrorClass::ProgrammingError, state), "{text}");
     }
-    assert_eq!(refused("SELECT ü nothing FROM").diagnostics().unwrap().position, None.or(Some(22)));
+    assert_eq!(refused("SELECT 'ü', wrong FROM users").diagnostics().unwrap().position, Some(13));
 }
 
 #[test]
@@ -157,7 +160,8 @@ fn missing_file_and_file_of_another_kind_are_refused_when_opened() {
     let file = File::new();
     let error = block_on(driver(&format!("sqlite:///{}?mode=rw", file.0.display())).connect()).err().unwrap();
     assert_eq!((error.class(), parts(&error).1), (ErrorClass::OperationalError, "58030"));
-    std::fs::write(&file.0, "this is no database, but it is long enough to be looked at as one".repeat(99)).unwrap();
+    std::fs::write(&file.0, "this is no database, but it is long enough to be looked at as one".repeat(99))
+        .unwrap();
     let error = block_on(file.driver().connect()).err().unwrap();
     assert_eq!(parts(&error).1, "XX001");
 }
@@ -187,5 +191,4 @@ fn lock_of_another_engine_is_waited_for_and_then_reported() {
     assert_eq!((error.class(), parts(&error).1), (ErrorClass::LockNotAvailable, "55P03"));
     run(&mut holder, &[commit()]).unwrap();
     run(&mut waiter, &[insert]).unwrap();
-    assert!(!matches!(error.kind(), ErrorKind::Operational(_)));
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use ormkit_core::driver::{Batch, Effect, KeptRows, Row, RowSink, Statement, StatementText};
 use ormkit_core::error::Result;
-use ormkit_core::value::{Date, Interval, Numeric, ParamType, Params, SqlType, Time, Timestamp, Value, ValueRef};
+use ormkit_core::value::{
+    Date, Interval, Numeric, ParamType, Params, SqlType, Time, Timestamp, Value, ValueRef,
+};
 use support::*;
 
 fn all() -> Vec<(ValueRef<'static>, SqlType, &'static str)> {
