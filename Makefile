@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-RUST_SOURCES := $(shell find crates -name '*.rs') $(wildcard crates/*/Cargo.toml) Cargo.toml Cargo.lock
+SOURCES := $(shell find crates -name '*.rs') $(wildcard crates/*/Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
 # The extension's own tests are Python's: they load it into an interpreter instead of linking one.
 RUST_PACKAGES := --workspace --exclude ormkit-py
 
@@ -18,6 +19,10 @@ help: ## List the commands
 .PHONY: demo
 demo: develop $(VENV)/.demo ## Load the flights of New York into SQLite and tour them (URL=postgresql://… for PostgreSQL)
 	$(BIN)/python examples/flights.py $(URL)
+
+$(VENV)/.demo: $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/demo.txt
+	@touch $@
 
 .PHONY: test
 test: test-rust test-python ## Run every test, on SQLite and on a throwaway PostgreSQL
@@ -41,10 +46,13 @@ lint: develop ## Check formatting, lints, types, layers and stubs; warnings are 
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/basedpyright --level error
+	scripts/check-layers
 
 .PHONY: develop
 develop: $(VENV)/.extension ## Build the extension into .venv
-$(VENV)/.extension: $(VENV)/.tools $(RUST_SOURCES) pyproject.toml
+$(VENV)/.extension: $(VENV)/.tools $(SOURCES)
 	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --profile light
 	@touch $@
 
@@ -54,8 +62,24 @@ $(VENV)/.tools: requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	@touch $@
 
+.PHONY: bench
+bench: $(BENCH)/.extension ## Measure ormkit beside raw drivers and other ORMs (ARGS=--help)
+	$(BENCH)/bin/python benchmarks/run.py $(ARGS)
+
+# A wheel, not an editable install: the release build must not replace what .venv loads.
+$(BENCH)/.extension: $(BENCH)/.tools $(SOURCES)
+	rm -rf $(BENCH)/wheels
+	$(BENCH)/bin/maturin build --release --interpreter $(BENCH)/bin/python --out $(BENCH)/wheels
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BENCH)/wheels/*.whl
+	@touch $@
+
+$(BENCH)/.tools: requirements/bench.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt
+	@touch $@
+
 .PHONY: clean
 clean: ## Remove everything that was built or installed
 	cargo clean
-	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache demo.db*
+	rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache demo.db*
 	find stubs -name '*.so' -delete

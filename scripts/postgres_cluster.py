@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 SUPERUSER = "ormkit"
@@ -34,10 +34,9 @@ host   all  all     127.0.0.1/32  scram-sha-256
 """
 
 # Run by `postgres --single`, one statement a line, before the server listens anywhere.
-BOOTSTRAP = f"""\
+BOOTSTRAP = """\
 CREATE ROLE trusty LOGIN CREATEDB
 SET password_encryption = 'md5'; CREATE ROLE md5er LOGIN PASSWORD 'md5er'
-CREATE DATABASE {DATABASE}
 """
 
 # Nothing here has to survive a power cut.
@@ -103,8 +102,12 @@ def require_binaries() -> Path:
 class Cluster:
     """One running server. Use as a context manager, or call `start` and `stop`."""
 
-    def __init__(self, settings: dict[str, str] | None = None, cpu: int | None = None) -> None:
-        """`settings` override the server's; `cpu` pins it and all its children to one CPU (Linux)."""
+    def __init__(
+        self, settings: dict[str, str] | None = None, cpu: int | None = None, databases: Sequence[str] = ()
+    ) -> None:
+        """`settings` override the server's; `cpu` pins it and all its children to one CPU (Linux); `databases` are made
+        beside the usual one."""
+        self._databases = [DATABASE, *databases]
         self._settings = SETTINGS | (settings or {})
         self._cpu = cpu
         self._process: subprocess.Popen[bytes] | None = None
@@ -129,6 +132,9 @@ class Cluster:
     def environment(self) -> dict[str, str]:
         """What tests read: the URL and the folder of the Unix socket."""
         return {"ORMKIT_TEST_POSTGRES_URL": self.url, "ORMKIT_TEST_POSTGRES_SOCKET": str(self.folder)}
+
+    def url_of(self, database: str) -> str:
+        return f"{self.url.removesuffix(DATABASE)}{database}"
 
     def start(self) -> Cluster:
         # Short, because the path of a Unix socket has room for 107 bytes only.
@@ -179,7 +185,14 @@ class Cluster:
         )
         password.unlink()
         (self._data / "pg_hba.conf").write_text(HBA)
-        self._run("postgres", "--single", "-D", str(self._data), "postgres", stdin=BOOTSTRAP)
+        self._run(
+            "postgres",
+            "--single",
+            "-D",
+            str(self._data),
+            "postgres",
+            stdin=BOOTSTRAP + "".join(f"CREATE DATABASE {name}\n" for name in self._databases),
+        )
 
     @property
     def _data(self) -> Path:

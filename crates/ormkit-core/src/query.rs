@@ -1,5 +1,26 @@
 //! The query AST: what to read or write, without text and without IO.
 
+mod bound;
+mod expr;
+mod load;
+pub mod lookup;
+mod order;
+mod select;
+mod source;
+mod write;
+
+pub use bound::Bound;
+pub(crate) use bound::fits_one_parameter;
+pub use expr::{
+    Arithmetic, ArithmeticOp, Between, Call, Case, Cast, Column, Compare, CompareOp, Distinct, Exists, Expr,
+    InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
+};
+pub use load::{Load, Strategy};
+pub use order::{Nulls, Order};
+pub use select::{Item, Join, JoinKind, Lock, On, Select};
+pub use source::Source;
+pub use write::{Conflict, ConflictTarget, Delete, Insert, Update, Write};
+
 use crate::model::{FieldId, ModelId};
 use crate::value::SqlType;
 
@@ -10,4 +31,11 @@ pub struct Shape {
     pub sql_type: SqlType,
     /// The field it shows unchanged, where it does: hosts look up their own type there (an enum's class).
     pub field: Option<(ModelId, FieldId)>,
+}
+
+impl Shape {
+    /// Of a type, and no field.
+    pub fn of(sql_type: SqlType) -> Self {
+        Self { sql_type, field: None }
+    }
 }

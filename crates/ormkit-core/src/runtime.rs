@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -34,6 +34,11 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Completes after `time`.
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()>;
+
+    /// The time now, on the clock that [`sleep`](Self::sleep) follows.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
 
     /// Runs `task` in the background: draining, pool upkeep.
     ///

@@ -1,5 +1,61 @@
 //! From the query AST to SQL text. Dialects are data; the writer is the only place that quotes.
 
+pub mod ddl;
 mod dialect;
+mod dml;
+mod expr;
+pub mod placeholder;
+pub(crate) mod select;
+mod words;
+pub(crate) mod write;
+mod writer;
 
 pub use dialect::{Dialect, DialectName, Placeholder};
+pub(crate) use dml::{delete_by_key, insert_rows, update_by_key};
+pub use writer::SqlWriter;
+pub(crate) use writer::Written;
+
+use crate::error::Result;
+use crate::model::Schema;
+use crate::query::{Select, Write};
+use crate::value::Params;
+
+impl Select {
+    /// The text of the statement and its values, without a connection. Lists are written element by element; what is
+    /// sent binds them as arrays.
+    ///
+    /// # Errors
+    /// A column's table is not part of the statement, or the dialect lacks a feature.
+    pub fn to_sql(&self, schema: &Schema, dialect: &'static Dialect) -> Result<(String, Params)> {
+        shown(schema, dialect, |out| {
+            select::select(out, self);
+        })
+    }
+}
+
+impl Write {
+    /// The text of the statement and its values, without a connection.
+    ///
+    /// # Errors
+    /// A column's table is not part of the statement, or the dialect lacks a feature.
+    pub fn to_sql(&self, schema: &Schema, dialect: &'static Dialect) -> Result<(String, Params)> {
+        shown(schema, dialect, |out| {
+            write::write(out, self);
+        })
+    }
+}
+
+fn shown(
+    schema: &Schema,
+    dialect: &'static Dialect,
+    write: impl FnOnce(&mut SqlWriter<'_>),
+) -> Result<(String, Params)> {
+    let mut params = Params::new();
+    let mut out = SqlWriter::new(dialect, schema, &mut params).spread_lists();
+    write(&mut out);
+    let text = out.finish()?.text;
+    Ok((text, params))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,74 @@
-//! The PostgreSQL driver: our own wire protocol over `ormkit_core::runtime::Transport`.
+//! The PostgreSQL driver: our own wire protocol over [`ormkit_core::runtime::Transport`].
+//!
+//! ```no_run
+//! # async fn example(runtime: std::sync::Arc<dyn ormkit_core::runtime::Runtime>) -> ormkit_core::error::Result<()> {
+//! use ormkit_core::driver::Driver;
+//! use ormkit_pg::{Config, PgDriver};
+//!
+//! let driver = PgDriver::new(Config::parse("postgresql://me@localhost/shop")?, runtime);
+//! let connection = driver.connect().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod cancel;
+mod config;
+mod connection;
+mod error;
+mod protocol;
+mod row;
+mod statement_cache;
+mod types;
+
+use std::sync::Arc;
+
+use ormkit_core::driver::{Connection, Driver};
+use ormkit_core::error::Result;
+use ormkit_core::runtime::{BoxFuture, Runtime};
+use ormkit_core::sql::Dialect;
+
+pub use config::Config;
+
+/// Opens connections to one PostgreSQL database.
+#[derive(Clone)]
+pub struct PgDriver {
+    config: Arc<Config>,
+    runtime: Arc<dyn Runtime>,
+}
+
+impl PgDriver {
+    /// A driver that connects as `config` says; `runtime` brings sockets and time. Nothing is opened yet.
+    pub fn new(config: Config, runtime: Arc<dyn Runtime>) -> Self {
+        Self { config: Arc::new(config), runtime }
+    }
+
+    /// Where and how this driver connects.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+}
+
+impl Driver for PgDriver {
+    /// Tries the addresses in order, within the configuration's connect timeout.
+    ///
+    /// # Errors
+    /// `ConnectionLost` when nobody answers, the server's own error (a wrong password is `28P01`), `Unsupported` when
+    /// it asks for a password in clear text or for a method that is not here, `Protocol` when it is no PostgreSQL server.
+    fn connect(&self) -> BoxFuture<'static, Result<Box<dyn Connection>>> {
+        let driver = self.clone();
+        Box::pin(async move {
+            let connection = connection::establish::connect(&driver.config, driver.runtime).await?;
+            Ok(Box::new(connection) as Box<dyn Connection>)
+        })
+    }
+
+    fn dialect(&self) -> &'static Dialect {
+        &Dialect::POSTGRES
+    }
+}
+
+impl std::fmt::Debug for PgDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PgDriver").field("config", &self.config).finish_non_exhaustive()
+    }
+}

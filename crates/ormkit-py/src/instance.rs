@@ -124,6 +124,17 @@ pub(crate) fn install(
     metatype::dress(class, class_table(class)?)
 }
 
+/// `Model` itself.
+pub(crate) fn model(py: Python<'_>) -> Bound<'_, PyAny> {
+    // the module cannot be imported without it
+    MODEL.get(py).map_or_else(|| py.None().into_bound(py), |model| model.bind(py).clone())
+}
+
+/// True where the instances of `class` have a slot called `name`.
+pub(crate) fn has_slot(class: &Bound<'_, PyType>, name: &str) -> bool {
+    metatype::offsets(class, &[name]).is_ok()
+}
+
 /// The table of a mapped class.
 ///
 /// # Errors
@@ -437,4 +448,13 @@ pub(crate) fn home(object: &Bound<'_, PyAny>) -> PyResult<HomeId> {
 pub(crate) fn set_home(object: &Bound<'_, PyAny>, home: HomeId) -> PyResult<()> {
     head(object)?.home = home.0;
     Ok(())
+}
+
+/// True for `Model` and what derives from it, mapped or not.
+///
+/// # Errors
+/// None of ours.
+pub(crate) fn is_model_class(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    // SAFETY: a live class; the base is made with the module.
+    Ok(unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), instance_type()) } != 0)
 }

@@ -1,14 +1,32 @@
 //! The Python extension module `ormkit._ormkit`: registration only.
 use pyo3::prelude::*;
 
+mod convert;
+mod errors;
+mod fields;
 mod instance;
+mod model;
 
 #[pymodule]
 mod _ormkit {
     use super::*;
 
+    #[pymodule_export]
+    use fields::types::{
+        BigInteger, Boolean, Date, DateTime, Double, EnumColumn, Float, Integer, Interval, Json, LargeBinary,
+        Numeric, SmallInteger, StringType, Text, Time, TypeEngine, Uuid,
+    };
+    #[pymodule_export]
+    use fields::{
+        CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Mapped, MappedColumn, PrimaryKeyConstraint,
+        RelationshipDecl, UniqueConstraint, mapped_column, relationship,
+    };
+    #[pymodule_export]
+    use model::{Attribute, ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, metadata_of};
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        errors::register(module)?;
         instance::register(module)
     }
 }

@@ -286,9 +286,10 @@ impl Resolver<'_> {
             })?,
         };
         let (kind, reference) = self.join(id, target, relation)?;
+        let far = |fields: &FieldIds, of: ModelId| self.same_columns(fields, reference.target, of);
         let (local, remote) = match kind {
-            RelationKind::ManyToOne => (reference.fields, reference.target_fields),
-            RelationKind::OneToMany => (reference.target_fields, reference.fields),
+            RelationKind::ManyToOne => (reference.fields.clone(), far(&reference.target_fields, target)?),
+            RelationKind::OneToMany => (far(&reference.target_fields, id)?, reference.fields.clone()),
         };
         let many = relation.many.unwrap_or(kind == RelationKind::OneToMany);
         if many && kind == RelationKind::ManyToOne {
@@ -334,8 +335,8 @@ impl Resolver<'_> {
             .into_iter()
             .filter(|reference| self.is(reference.target, id));
         candidates.extend(far.map(|reference| (RelationKind::OneToMany, reference)));
-        if id == target {
-            self.choose_side(id, relation, &mut candidates);
+        if self.is(id, target) {
+            self.choose_side(target, relation, &mut candidates);
         } else if let Some(many) = relation.many {
             // A list is never held by its own side; one object may be held by either.
             candidates.retain(|(kind, _)| !many || *kind == RelationKind::OneToMany);
@@ -366,23 +367,34 @@ impl Resolver<'_> {
         one == other || self.registry.def(one).table == self.registry.def(other).table
     }
 
+    /// The fields of `to` that have the columns of `from`'s: two declarations of one table may order them differently.
+    fn same_columns(&self, fields: &FieldIds, from: ModelId, to: ModelId) -> Result<FieldIds, String> {
+        let (from, to) = (self.registry.def(from), self.registry.def(to));
+        let same = |field: &FieldId| {
+            let column = &from.fields[field.index()].column;
+            field_of_column(to, column)
+                .ok_or_else(|| format!("{} does not have the column `{column}` any more", to.name))
+        };
+        fields.iter().map(same).collect()
+    }
+
     /// A model's reference to itself reads both ways: `remote_side` or the list tells which is meant.
     fn choose_side(
         &self,
-        id: ModelId,
+        target: ModelId,
         relation: &RelationDef,
         candidates: &mut Vec<(RelationKind, Reference)>,
     ) {
-        let def = self.registry.def(id);
-        let names = |fields: &FieldIds| {
+        let names = |of: ModelId, fields: &FieldIds| {
+            let def = self.registry.def(of);
             fields.iter().all(|field| {
                 let field = &def.fields[field.index()];
                 relation.remote_side.iter().any(|name| *name == field.name || *name == field.column)
             })
         };
         candidates.retain(|(kind, reference)| match (kind, relation.remote_side.is_empty()) {
-            (RelationKind::ManyToOne, false) => names(&reference.target_fields),
-            (RelationKind::OneToMany, false) => names(&reference.fields),
+            (RelationKind::ManyToOne, false) => names(reference.target, &reference.target_fields),
+            (RelationKind::OneToMany, false) => names(target, &reference.fields),
             (RelationKind::ManyToOne, true) => relation.many == Some(false),
             (RelationKind::OneToMany, true) => relation.many != Some(false),
         });

@@ -1,5 +1,7 @@
 //! What differs between the databases, as data.
 
+use super::words;
+
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DialectName {
@@ -29,6 +31,9 @@ pub enum Placeholder {
 }
 
 /// How a database spells SQL.
+///
+/// The two are constants; a statement is compiled for one of them and never asks which it is by name where a field
+/// of this table says it.
 #[derive(Debug)]
 pub struct Dialect {
     /// Which database this is.
@@ -45,6 +50,24 @@ pub struct Dialect {
     pub arrays: bool,
     /// The most parameters of one statement.
     pub max_params: usize,
+    /// Words that are quoted when they are names; sorted, in lower case.
+    pub reserved: &'static [&'static str],
+    /// Matches a LIKE pattern and tells cases apart.
+    pub like: &'static str,
+    /// Matches a LIKE pattern whatever the case (SQLite: of ASCII letters).
+    pub ilike: &'static str,
+    /// What follows the pattern of [`ilike`](Self::ilike) so that a backslash takes the next character literally.
+    pub escape: &'static str,
+    /// OFFSET may not stand without LIMIT: what stands for "no limit".
+    pub no_limit: Option<&'static str>,
+    /// `SELECT .. FOR UPDATE` and its like; a database without locks whole transactions anyway.
+    pub row_locks: bool,
+    /// Enums are types of their own; elsewhere a CHECK.
+    pub native_enums: bool,
+    /// A constraint can be added to a table that exists.
+    pub adds_constraints: bool,
+    /// COMMENT ON.
+    pub comments: bool,
 }
 
 impl Dialect {
@@ -57,6 +80,15 @@ impl Dialect {
         begin: "BEGIN",
         arrays: true,
         max_params: 65_535,
+        reserved: words::POSTGRES,
+        like: " LIKE ",
+        ilike: " ILIKE ",
+        escape: "",
+        no_limit: None,
+        row_locks: true,
+        native_enums: true,
+        adds_constraints: true,
+        comments: true,
     };
 
     /// SQLite.
@@ -68,5 +100,14 @@ impl Dialect {
         begin: "BEGIN IMMEDIATE",
         arrays: false,
         max_params: 32_766,
+        reserved: words::SQLITE,
+        like: " GLOB ",
+        ilike: " LIKE ",
+        escape: " ESCAPE '\\'",
+        no_limit: Some("-1"),
+        row_locks: false,
+        native_enums: false,
+        adds_constraints: false,
+        comments: false,
     };
 }

@@ -7,7 +7,7 @@
 use super::cold::{Cold, Json, Kept};
 use super::held::Held;
 use super::hooks::hooks;
-use super::metatype::table_of_type;
+use super::metatype::{table_of_instances, table_of_type};
 use super::table::{ClassTable, Initial, SlotKind};
 use super::{HomeId, State, construct, methods, state_of_bits, text};
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
@@ -223,30 +223,49 @@ unsafe fn find_by_text(table: &ClassTable, name: *mut ffi::PyObject) -> Option<u
     }
 }
 
-/// `object.name = value` for a slot: marks, keeps the original once, stores, and drops the old value last.
+/// `object.name = value` for a slot: marks, keeps the original once, stores, and drops the old value last. Answers
+/// CPython's 0, or -1 with an exception set.
+#[inline]
 unsafe fn store(
     object: *mut ffi::PyObject,
     table: &ClassTable,
     index: usize,
     value: *mut ffi::PyObject,
-) -> PyResult<()> {
+) -> c_int {
     // SAFETY: called for an instance of the table's class with a live value.
     unsafe {
         let slot = &table.slots[index];
-        let (offset, json) = match slot.kind {
-            SlotKind::Column { json } => (slot.offset, json),
-            SlotKind::Relation { .. } => return store_relation(object, table, index, value),
-        };
+        match slot.kind {
+            SlotKind::Column { json } => store_column(object, index, slot.offset, json, value),
+            SlotKind::Relation { .. } => return raise(store_relation(object, table, index, value)),
+        }
+        0
+    }
+}
+
+unsafe fn store_column(
+    object: *mut ffi::PyObject,
+    index: usize,
+    offset: usize,
+    json: bool,
+    value: *mut ffi::PyObject,
+) {
+    // SAFETY: called for an instance whose class has a slot at `offset`, with a live value.
+    unsafe {
+        let head = Head::of(object);
+        let keep = !is_new(head);
         let old = *place(object, offset);
-        let new_object = matches!(Head::of(object).state(), State::Transient | State::Pending);
-        if !new_object && !old.is_null() && same(old, value, json) {
-            return Ok(());
+        if keep && !old.is_null() && !head.is_dirty(index) && same(old, value, json) {
+            return;
         }
         ffi::Py_INCREF(value);
-        let old = write(object, index, offset, value, !new_object);
-        drop(old); // may run Python: the object is in order by now
-        Ok(())
+        drop(write(object, index, offset, value, keep)); // may run Python: the object is in order by now
     }
+}
+
+#[inline]
+fn is_new(head: &Head) -> bool {
+    matches!(head.state(), State::Transient | State::Pending)
 }
 
 /// The same for a relation: the part above decides what is stored.
@@ -263,7 +282,7 @@ unsafe fn store_relation(
         let value = Bound::from_borrowed_ptr(py, value);
         let value = (hooks().assign_relation)(&bound, index, &value)?;
         if *place(object, offset) != value.as_ptr() {
-            let keep = !matches!(Head::of(object).state(), State::Transient | State::Pending);
+            let keep = !is_new(Head::of(object));
             drop(write(object, index, offset, value.into_ptr(), keep));
         }
         Ok(())
@@ -272,6 +291,7 @@ unsafe fn store_relation(
 
 /// Stores `value` (a reference given away), marks the slot, keeps the original if asked, and yields what the caller
 /// must drop.
+#[inline]
 unsafe fn write(
     object: *mut ffi::PyObject,
     index: usize,
@@ -284,20 +304,20 @@ unsafe fn write(
         let mut old = swap(object, offset, value);
         let head = Head::of(object);
         let json = head.cold().and_then(|cold| cold.take_json(index as u32));
-        let clean = head.is_clean();
-        if !head.is_dirty(index) {
-            head.mark(index);
-            if keep {
-                let kept = match json {
-                    Some(text) => Kept::Json(text),
-                    None => old.take().map_or(Kept::Empty, Kept::Value),
-                };
-                head.cold_or_new().originals.push((index as u32, kept));
-            }
+        if head.is_dirty(index) {
+            return old;
         }
-        let home = head.home;
-        if clean && home != 0 {
-            changed_first(object, home);
+        let first = head.home != 0 && head.is_clean();
+        head.mark(index);
+        if keep {
+            let kept = match json {
+                Some(text) => Kept::Json(text),
+                None => old.take().map_or(Kept::Empty, Kept::Value),
+            };
+            head.cold_or_new().originals.push((index as u32, kept));
+        }
+        if first {
+            changed_first(object, head.home);
         }
         old
     }
@@ -414,15 +434,14 @@ unsafe extern "C" fn set_attribute(
 ) -> c_int {
     // SAFETY: CPython calls us with an instance; tables live as long as their class.
     unsafe {
-        let result = match table_of_type(ffi::Py_TYPE(object)) {
-            Some(table) => match find(table, name) {
-                Some(index) if value.is_null() => Err(undeletable(table, index)),
-                Some(index) => store(object, table, index, value),
-                None => return set_other(object, table, name, value),
-            },
-            None => return ffi::PyObject_GenericSetAttr(object, name, value),
+        let Some(table) = table_of_instances(ffi::Py_TYPE(object)) else {
+            return ffi::PyObject_GenericSetAttr(object, name, value);
         };
-        raise(result)
+        match find(table, name) {
+            Some(index) if value.is_null() => raise(Err(undeletable(table, index))),
+            Some(index) => store(object, table, index, value),
+            None => set_other(object, table, name, value),
+        }
     }
 }
 
@@ -509,7 +528,7 @@ unsafe extern "C" fn absent_attribute(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython calls us with an instance (method descriptors check their first argument).
     unsafe {
-        let found = table_of_type(ffi::Py_TYPE(object)).and_then(|table| find(table, name));
+        let found = table_of_instances(ffi::Py_TYPE(object)).and_then(|table| find(table, name));
         let Some(index) = found else { return other_attribute(object, name) };
         or_null(Python::attach(|py| {
             let object = Bound::from_borrowed_ptr(py, object);
@@ -524,7 +543,7 @@ unsafe fn other_attribute(object: *mut ffi::PyObject, name: *mut ffi::PyObject) 
     // SAFETY: as for `absent_attribute`.
     unsafe {
         let class = ffi::Py_TYPE(object);
-        match table_of_type(class) {
+        match table_of_instances(class) {
             Some(table) if ffi::PyUnicode_Check(name) != 0 && class_lookup(class, name).is_null() => {
                 or_null(Python::attach(|py| {
                     let name = Bound::from_borrowed_ptr(py, name);
@@ -553,7 +572,7 @@ pub(super) unsafe extern "C" fn get_attribute(
 ) -> *mut ffi::PyObject {
     // SAFETY: CPython calls us with an instance.
     unsafe {
-        let table = table_of_type(ffi::Py_TYPE(object));
+        let table = table_of_instances(ffi::Py_TYPE(object));
         if let Some(index) = table.and_then(|table| table.by_address(name as usize)) {
             let value = table.map_or(ptr::null_mut(), |table| *place(object, table.slots[index].offset));
             if !value.is_null() {
@@ -598,7 +617,7 @@ unsafe extern "C" fn initialise(
 ) -> c_int {
     // SAFETY: CPython calls us with an instance, a tuple, and a dict or null.
     unsafe {
-        let Some(table) = table_of_type(ffi::Py_TYPE(object)) else { return 0 };
+        let Some(table) = table_of_instances(ffi::Py_TYPE(object)) else { return 0 };
         if ffi::PyTuple_GET_SIZE(arguments) > 0 {
             return raise(Err(text::positional(table)));
         }
@@ -635,7 +654,7 @@ unsafe fn set_keyword(
             Some(index)
                 if address((*class).tp_setattro) == address((*super::instance_type()).tp_setattro) =>
             {
-                raise(store(object, table, index, value))
+                store(object, table, index, value)
             }
             None if !construct::is_settable(class, name) => raise(Python::attach(|py| {
                 let name = Bound::from_borrowed_ptr(py, name);
@@ -655,7 +674,10 @@ unsafe fn fill(object: *mut ffi::PyObject, table: &ClassTable) -> c_int {
                 continue;
             }
             let value = match &slot.initial {
-                Initial::None => ffi::Py_NewRef(ffi::Py_None()),
+                Initial::None => {
+                    *place(object, slot.offset) = ffi::Py_NewRef(ffi::Py_None());
+                    continue;
+                }
                 Initial::Value(value) => ffi::Py_NewRef(value.as_ptr()),
                 Initial::Callable(callable) => ffi::PyObject_CallNoArgs(callable.as_ptr()),
             };

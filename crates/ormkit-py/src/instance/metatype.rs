@@ -40,6 +40,16 @@ pub(super) unsafe fn table_of_type<'a>(class: *mut ffi::PyTypeObject) -> Option<
     }
 }
 
+/// The table of a class that has instances; None for an unmapped class.
+///
+/// # Safety
+/// `class` derives from the base: its metatype is ours, for Python gives a class the metatype of its bases.
+#[inline]
+pub(super) unsafe fn table_of_instances<'a>(class: *mut ffi::PyTypeObject) -> Option<&'a ClassTable> {
+    // SAFETY: says the caller.
+    unsafe { (*table_place(class)).as_ref() }
+}
+
 /// True where the metatype of `class` is ours: by what it answers attributes with, or by descent.
 #[inline]
 unsafe fn is_ours(class: *mut ffi::PyTypeObject) -> bool {
@@ -317,14 +327,15 @@ unsafe fn read_quickly(
     }
 }
 
-/// Sets an attribute of a class past our own refusals.
+/// Puts a descriptor into a class's own dict: `type` refuses some names (`__dict__`), and we refuse the mapped ones.
 fn set_in_type(class: &Bound<'_, PyType>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let name = pyo3::types::PyString::intern(class.py(), name);
-    // SAFETY: `type`'s own assignment, given a live class.
+    let pointer = class.as_type_ptr();
+    // SAFETY: a live heap type, whose dict is its own; CPython's caches are told of the change.
     let result = unsafe {
-        ffi::PyType_Type
-            .tp_setattro
-            .map_or(-1, |inherited| inherited(class.as_ptr(), name.as_ptr(), value.as_ptr()))
+        let result = ffi::PyDict_SetItem((*pointer).tp_dict, name.as_ptr(), value.as_ptr());
+        ffi::PyType_Modified(pointer);
+        result
     };
     match result {
         0 => Ok(()),

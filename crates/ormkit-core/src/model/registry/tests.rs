@@ -126,3 +126,18 @@ fn class_declared_again_answers_lookups() {
     );
     assert!(Arc::ptr_eq(first.model(ModelId(1)), second.model(ModelId(1))));
 }
+
+#[test]
+fn declarations_of_one_table_may_order_its_columns_differently() {
+    let mut registry = Registry::new();
+    let up_id = || Field::new("up_id", ColumnType::Integer).references("tree", "id");
+    let mut up = RelationDef::new("up", Target::Model(ModelId(0)));
+    up.many = Some(false);
+    up.remote_side = vec!["id".into()];
+    registry.declare(model("Node", "tree", vec![up_id(), id()], vec![up.clone()])).unwrap();
+    registry.declare(model("Leaf", "tree", vec![id(), up_id()], vec![up])).unwrap();
+    let schema = registry.freeze().unwrap();
+    let leaf = &schema.model(ModelId(1)).relations[0];
+    assert_eq!(leaf.kind, RelationKind::ManyToOne);
+    assert_eq!((&leaf.local[..], &leaf.remote[..]), (&[FieldId(1)][..], &[FieldId(1)][..]));
+}

@@ -1,0 +1,233 @@
+//! From the shape of a query to a compiled statement, and the cache of them.
+//!
+//! A plan is found by the query's shape: bound values do not count. The first query of a shape is written once; every
+//! later one only pushes its values, in the order of the placeholders, and gets the same [`Plan`].
+
+mod cache;
+mod select_in;
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use cache::{Cache, Shape as Key};
+pub use select_in::{KEYS_AT_ONCE, select_in};
+
+use crate::driver::{Effect, StatementText};
+use crate::error::Result;
+use crate::model::{FieldId, Model, ModelId, RelationId, Schema};
+use crate::query::{Select, Shape, Write};
+use crate::sql::select::{self, Layout};
+use crate::sql::{self, Dialect, SqlWriter, Written, write};
+use crate::value::{Params, SqlType};
+
+/// A compiled query.
+pub struct Plan {
+    /// The statement.
+    pub text: Arc<StatementText>,
+    /// What a row holds, in the order of its cells. Objects that only serve a load by join come last.
+    pub outputs: Vec<Output>,
+    /// How many of the outputs were selected.
+    pub visible: usize,
+    /// Loads by join.
+    pub joined: Vec<Joined>,
+    /// Where a session keeps its host's layouts of the outputs.
+    pub layouts: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plan")
+            .field("text", &self.text)
+            .field("outputs", &self.outputs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a row holds in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// An object. Of a load by join it is absent where the cells of its key are NULL.
+    Entity {
+        /// Its model.
+        model: ModelId,
+        /// Its fields, in the order of their cells.
+        fields: Vec<FieldId>,
+        /// Its first cell.
+        from: usize,
+    },
+    /// A value.
+    Value {
+        /// Its name in the result.
+        name: String,
+        /// What is known of it.
+        shape: Shape,
+        /// Its cell.
+        at: usize,
+    },
+}
+
+/// A load by join: the object at `entity` is the relative of the object at `parent`. Parents come before their
+/// relatives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// The parent, as an index of the outputs.
+    pub parent: usize,
+    /// The relation, of the parent's model.
+    pub relation: RelationId,
+    /// The relative, as an index of the outputs.
+    pub entity: usize,
+}
+
+/// Plans of one engine, shared by its sessions. All models come from one registry.
+pub struct Plans {
+    dialect: &'static Dialect,
+    cache: Mutex<Cache>,
+}
+
+impl std::fmt::Debug for Plans {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plans").field("dialect", &self.dialect.name).finish_non_exhaustive()
+    }
+}
+
+impl Plans {
+    /// An empty cache of plans for `dialect`. The least recently used ones give way beyond 1,000.
+    pub fn new(dialect: &'static Dialect) -> Self {
+        Self { dialect, cache: Mutex::new(Cache::new(1_000)) }
+    }
+
+    /// The dialect.
+    pub fn dialect(&self) -> &'static Dialect {
+        self.dialect
+    }
+
+    /// INSERT of `fields`, answering `returning`.
+    ///
+    /// With `many` every parameter is an array of the type in [`StatementText::params`], one element per row, and rows
+    /// are answered in the order of the arrays; a database without arrays runs the text [once per
+    /// row](StatementText::per_row). `many` rows without any field take one array with a NULL per row.
+    pub fn insert(
+        &self,
+        model: &Model,
+        fields: &[FieldId],
+        many: bool,
+        returning: &[FieldId],
+    ) -> Arc<StatementText> {
+        let key = Key::Insert { model: model.id, fields, many, returning };
+        self.text(key, || sql::insert_rows(self.dialect, model, fields, many, returning))
+    }
+
+    /// UPDATE of `fields` by key. Parameters: the fields, then the key as it was. With `many` each is an array of the
+    /// type in [`StatementText::params`].
+    pub fn update(&self, model: &Model, fields: &[FieldId], many: bool) -> Arc<StatementText> {
+        let key = Key::Update { model: model.id, fields, many };
+        self.text(key, || sql::update_by_key(self.dialect, model, fields, many))
+    }
+
+    /// DELETE by key. Parameters: the key; with `many` an array per key column of the type in
+    /// [`StatementText::params`].
+    pub fn delete(&self, model: &Model, many: bool) -> Arc<StatementText> {
+        let key = Key::Delete { model: model.id, many };
+        self.text(key, || sql::delete_by_key(self.dialect, model, many))
+    }
+
+    /// The plan of a SELECT; its values are appended to `params`.
+    ///
+    /// # Errors
+    /// A column's table is not part of the statement, or the dialect lacks a feature.
+    pub fn select(&self, schema: &Schema, select: &Select, params: &mut Params) -> Result<Arc<Plan>> {
+        self.read(schema, Key::Select(select), params, |out| select::select(out, select))
+    }
+
+    /// The plan that counts the rows of a SELECT: filters, LIMIT, OFFSET and DISTINCT count, loads do not. One row of
+    /// one [`SqlType::BigInt`].
+    ///
+    /// # Errors
+    /// As [`select`](Self::select).
+    pub fn count(&self, schema: &Schema, select: &Select, params: &mut Params) -> Result<Arc<Plan>> {
+        self.read(schema, Key::Count(select), params, |out| select::count(out, select))
+    }
+
+    /// The plan that asks whether a SELECT has rows. One row of one [`SqlType::Bool`].
+    ///
+    /// # Errors
+    /// As [`select`](Self::select).
+    pub fn exists(&self, schema: &Schema, select: &Select, params: &mut Params) -> Result<Arc<Plan>> {
+        self.read(schema, Key::Exists(select), params, |out| select::exists(out, select))
+    }
+
+    /// The plan of an INSERT, UPDATE or DELETE that a program wrote; its values are appended to `params`.
+    ///
+    /// # Errors
+    /// As [`select`](Self::select).
+    pub fn write(&self, schema: &Schema, statement: &Write, params: &mut Params) -> Result<Arc<Plan>> {
+        let effect = Effect::Write { bounded: false };
+        self.plan(schema, Key::Write(statement), effect, params, |out| write::write(out, statement))
+    }
+
+    fn read(
+        &self,
+        schema: &Schema,
+        key: Key<'_>,
+        params: &mut Params,
+        write: impl Fn(&mut SqlWriter<'_>) -> Layout,
+    ) -> Result<Arc<Plan>> {
+        self.plan(schema, key, Effect::Read, params, write)
+    }
+
+    /// The cached plan, its values pushed by a walk that writes nothing; or a fresh one.
+    fn plan(
+        &self,
+        schema: &Schema,
+        key: Key<'_>,
+        effect: Effect,
+        params: &mut Params,
+        write: impl Fn(&mut SqlWriter<'_>) -> Layout,
+    ) -> Result<Arc<Plan>> {
+        let hash = key.hash();
+        if let Some(plan) = self.lock().plan(hash, &key) {
+            let mut out = SqlWriter::values_only(self.dialect, schema, params);
+            write(&mut out);
+            out.finish()?;
+            return Ok(plan);
+        }
+        let mut out = SqlWriter::new(self.dialect, schema, params);
+        let layout = write(&mut out);
+        let plan = Arc::new(Plan::new(out.finish()?, layout, effect));
+        self.lock().keep_plan(hash, &key, &plan);
+        Ok(plan)
+    }
+
+    fn text(&self, key: Key<'_>, write: impl FnOnce() -> StatementText) -> Arc<StatementText> {
+        let hash = key.hash();
+        if let Some(text) = self.lock().text(hash, &key) {
+            return text;
+        }
+        let text = Arc::new(write());
+        self.lock().keep_text(hash, &key, &text);
+        text
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
+        // The cache is whole between its own calls: a panic elsewhere leaves nothing half done.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Plan {
+    fn new(written: Written, layout: Layout, effect: Effect) -> Self {
+        // One unknown column and the driver asks for all.
+        let known = !layout.types.contains(&SqlType::Unknown);
+        let text = StatementText::new(written.text, written.types, known.then_some(layout.types), effect);
+        Self {
+            text: Arc::new(text),
+            outputs: layout.outputs,
+            visible: layout.visible,
+            joined: layout.joined,
+            layouts: OnceLock::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

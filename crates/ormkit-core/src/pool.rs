@@ -1,0 +1,258 @@
+//! Connections that are lent and come back.
+//!
+//! Callers are served in the order in which they came. A connection that comes back clean goes to the first waiter; one
+//! that a cancelled operation left dirty goes to the drainer, and the waiter opens another one meanwhile: nobody waits
+//! behind a stale answer. Whatever is dropped half way (a place in the line, a grant, a slot that was connecting, a
+//! lent connection, a draining one) counts itself out and passes on what it held.
+//!
+//! A pool belongs to the runtime that it was made with; a program with several event loops keeps a pool for each.
+
+mod deadline;
+mod drain;
+mod lent;
+mod policy;
+mod slots;
+mod status;
+#[cfg(test)]
+mod tests;
+mod turn;
+mod upkeep;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+pub use lent::Lent;
+pub use status::{Holder, Status};
+
+use crate::driver::Driver;
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::Runtime;
+use crate::sql::Dialect;
+use deadline::within;
+use lent::Slot;
+use slots::{Grant, Slots};
+use turn::Turn;
+
+/// Limits of a pool.
+#[derive(Clone, Debug)]
+pub struct PoolOptions {
+    /// Connections that [`Pool::open_minimum`] opens, and that an idle timeout leaves open.
+    pub min: usize,
+    /// The most connections at once, at least 1. As many again may be in the drainer for a moment.
+    pub max: usize,
+    /// Longest wait for a place among the open connections; None waits without limit.
+    pub acquire_timeout: Option<Duration>,
+    /// A connection unused for this long is closed.
+    pub idle_timeout: Option<Duration>,
+    /// A connection older than this is closed when it is free; each one retires up to a tenth earlier, so that
+    /// connections opened together do not end together.
+    pub max_lifetime: Option<Duration>,
+    /// Budget for opening a connection: name resolution, connecting and authentication together.
+    pub connect_timeout: Option<Duration>,
+}
+
+impl Default for PoolOptions {
+    /// 1 to 10 connections; 30 s to acquire, 10 s to connect, 10 minutes idle, an hour of life.
+    fn default() -> Self {
+        Self {
+            min: 1,
+            max: 10,
+            acquire_timeout: Some(Duration::from_secs(30)),
+            idle_timeout: Some(Duration::from_secs(600)),
+            max_lifetime: Some(Duration::from_secs(3600)),
+            connect_timeout: Some(Duration::from_secs(10)),
+        }
+    }
+}
+
+/// A pool of connections. Clones share it.
+#[derive(Clone)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    driver: Arc<dyn Driver>,
+    runtime: Arc<dyn Runtime>,
+    options: PoolOptions,
+    slots: Mutex<Slots>,
+}
+
+impl Pool {
+    /// An empty pool: connections are opened when they are needed.
+    pub fn new(driver: Arc<dyn Driver>, runtime: Arc<dyn Runtime>, mut options: PoolOptions) -> Self {
+        options.max = options.max.max(1);
+        options.min = options.min.min(options.max);
+        Self { shared: Arc::new(Shared { driver, runtime, options, slots: Mutex::default() }) }
+    }
+
+    /// How this database spells SQL.
+    pub fn dialect(&self) -> &'static Dialect {
+        self.shared.driver.dialect()
+    }
+
+    /// The runtime that the pool belongs to.
+    pub fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.shared.runtime
+    }
+
+    /// Borrows a connection; it comes back when [`Lent`] is dropped.
+    ///
+    /// # Errors
+    /// `PoolTimeout` naming the holders when none became free in time; the driver's error when a new connection could
+    /// not be opened; `Interface` when the pool is closed.
+    ///
+    /// # Cancelling
+    /// Dropping the future gives the place in the line back, or passes on what it was given; no connection is lost.
+    pub async fn acquire(&self) -> Result<Lent> {
+        self.acquire_as(None).await
+    }
+
+    /// As [`acquire`](Self::acquire), with the borrower's name for [`status`](Self::status) and for the text of
+    /// timeouts.
+    pub async fn acquire_as(&self, holder: Option<Arc<str>>) -> Result<Lent> {
+        let shared = &self.shared;
+        let limit = shared.options.acquire_timeout;
+        let slot = match within(&*shared.runtime, limit, Turn::new(shared)).await {
+            None => return Err(self.timed_out(limit.unwrap_or_default())),
+            Some(Grant::Closed) => return Err(closed()),
+            Some(Grant::Slot) => Slot::new(shared),
+            Some(Grant::Connection(pooled)) => match Lent::new(shared, pooled).checked(holder.clone()) {
+                Ok(lent) => return Ok(lent),
+                Err(slot) => slot,
+            },
+        };
+        connect(slot, holder).await
+    }
+
+    /// Opens connections until the minimum is reached.
+    ///
+    /// # Errors
+    /// The driver's error when one could not be opened; those that were opened stay.
+    pub async fn open_minimum(&self) -> Result<()> {
+        let shared = &self.shared;
+        for _ in 0..shared.options.min {
+            let missing = {
+                let mut slots = shared.lock();
+                let missing = !slots.closed && slots.open() < shared.options.min;
+                slots.used += usize::from(missing);
+                missing
+            };
+            if !missing {
+                break;
+            }
+            drop(connect(Slot::new(shared), None).await?);
+        }
+        if shared.lock().closed { Err(closed()) } else { Ok(()) }
+    }
+
+    /// Closes the pool for good: idle connections at once, lent ones when they come back. Waits for them up to
+    /// `timeout`, and answers how many are still out then. Whoever waits for a connection gets an error, and so does
+    /// later use.
+    ///
+    /// # Cancelling
+    /// The pool is closed all the same.
+    pub async fn close(&self, timeout: Duration) -> usize {
+        let shared = &self.shared;
+        let idle = shared.update(|slots| {
+            slots.closed = true;
+            std::mem::take(&mut slots.idle)
+        });
+        drop(idle);
+        let finished = poll_fn(|cx| shared.poll_finished(cx.waker()));
+        let _ = within(&*shared.runtime, Some(timeout), finished).await;
+        shared.lock().used
+    }
+
+    /// Closes idle connections now and lent ones when they come back; the pool stays usable and opens new ones.
+    pub fn dispose(&self) {
+        let idle = self.shared.update(|slots| {
+            slots.generation += 1;
+            std::mem::take(&mut slots.idle)
+        });
+        drop(idle);
+    }
+
+    /// The pool at this moment.
+    pub fn status(&self) -> Status {
+        let (mut status, lent) = {
+            let slots = self.shared.lock();
+            let status = Status {
+                size: slots.open(),
+                idle: slots.idle.len(),
+                in_use: slots.used,
+                waiting: slots.waiting.len(),
+                draining: slots.draining,
+                max: self.shared.options.max,
+                holders: Vec::new(),
+            };
+            (status, slots.lent.values().cloned().collect::<Vec<_>>())
+        };
+        let now = self.shared.runtime.now();
+        status.holders = lent.iter().map(|borrow| borrow.holder(now)).collect();
+        status.holders.sort_by_key(|holder| std::cmp::Reverse(holder.age));
+        status
+    }
+
+    fn timed_out(&self, limit: Duration) -> Error {
+        let waited_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        Error::new(ErrorKind::PoolTimeout { waited_ms, state: self.status().to_string() })
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("status", &self.status()).finish()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the books, serves who waits, and wakes them outside the lock. What `change` takes out it answers, to be
+    /// dropped by the caller.
+    fn update<T>(&self, change: impl FnOnce(&mut Slots) -> T) -> T {
+        let (answer, woken) = {
+            let mut slots = self.lock();
+            let answer = change(&mut slots);
+            (answer, slots.serve(self.options.max))
+        };
+        woken.into_iter().for_each(Waker::wake);
+        answer
+    }
+
+    fn poll_finished(&self, waker: &Waker) -> Poll<()> {
+        let waker = waker.clone();
+        let mut slots = self.lock();
+        if slots.is_finished() {
+            return Poll::Ready(());
+        }
+        if !slots.closers.iter().any(|known| known.will_wake(&waker)) {
+            slots.closers.push(waker);
+        }
+        Poll::Pending
+    }
+}
+
+/// Fills a slot with a new connection. A failure is the caller's own: the slot passes on.
+async fn connect(slot: Slot, holder: Option<Arc<str>>) -> Result<Lent> {
+    let shared = Arc::clone(slot.shared());
+    let limit = shared.options.connect_timeout;
+    let connection = match within(&*shared.runtime, limit, shared.driver.connect()).await {
+        Some(opened) => opened?,
+        None => {
+            let seconds = limit.unwrap_or_default().as_secs_f64();
+            return Err(Error::new(ErrorKind::ConnectionLost(format!("no connection within {seconds} s"))));
+        }
+    };
+    slot.fill(connection, holder)
+}
+
+fn closed() -> Error {
+    Error::interface("the pool is closed")
+}

@@ -1,0 +1,164 @@
+//! What the pool has given away: a connection, or the right to open one.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use super::policy::{self, Facts, Fate};
+use super::slots::Pooled;
+use super::status::Borrow;
+use super::{Shared, closed, drain, upkeep};
+use crate::driver::{Connection, StatementText};
+use crate::error::Result;
+
+/// A borrowed connection. Dropped, it goes back: clean to the first waiter, dirty or inside a transaction to the
+/// drainer, closed to nobody.
+pub struct Lent {
+    shared: Arc<Shared>,
+    /// Present until the loan ends.
+    pooled: Option<Pooled>,
+}
+
+impl Lent {
+    /// Takes charge of a connection whose slot is counted as used.
+    pub(super) fn new(shared: &Arc<Shared>, pooled: Pooled) -> Self {
+        Self { shared: Arc::clone(shared), pooled: Some(pooled) }
+    }
+
+    /// Begins the loan when the connection is still good; else it is closed and its slot remains.
+    pub(super) fn checked(mut self, holder: Option<Arc<str>>) -> Result<Self, Slot> {
+        let now = self.shared.runtime.now();
+        let young = self
+            .pooled
+            .as_ref()
+            .is_some_and(|pooled| policy::lendable(pooled.facts, &self.shared.options, now));
+        if young && self.check() {
+            self.begin(holder);
+            return Ok(self);
+        }
+        let stale = self.pooled.take();
+        let slot = Slot::new(&self.shared);
+        drop(stale);
+        Err(slot)
+    }
+
+    /// Notes the statement that runs next, for the list of borrowers.
+    pub fn note(&self, statement: &Arc<StatementText>) {
+        if let Some(pooled) = &self.pooled {
+            pooled.borrow.note(statement);
+        }
+    }
+
+    fn begin(&self, holder: Option<Arc<str>>) {
+        let Some(pooled) = &self.pooled else { return };
+        pooled.borrow.begin(holder, self.shared.runtime.now());
+        self.shared.lock().lent.insert(pooled.serial, Arc::clone(&pooled.borrow));
+    }
+}
+
+const PRESENT: &str = "only the end of a loan takes the connection out, and it owns the value";
+
+impl Deref for Lent {
+    type Target = dyn Connection;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.pooled.as_ref().expect(PRESENT).connection
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut *self.pooled.as_mut().expect(PRESENT).connection
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(pooled) = self.pooled.take() {
+            take_back(&self.shared, pooled);
+        }
+    }
+}
+
+impl fmt::Debug for Lent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Lent").field(&self.health()).finish()
+    }
+}
+
+/// The end of a loan.
+fn take_back(shared: &Arc<Shared>, pooled: Pooled) {
+    let now = shared.runtime.now();
+    let health = pooled.connection.health();
+    let (fate, pooled) = shared.update(|slots| {
+        slots.used -= 1;
+        slots.lent.remove(&pooled.serial);
+        let current = !slots.closed && pooled.generation == slots.generation;
+        match policy::returned(health, pooled.facts, current, now) {
+            Fate::Keep => {
+                slots.put_idle(pooled, now);
+                (Fate::Keep, None)
+            }
+            Fate::Drain if slots.draining < shared.options.max => {
+                slots.draining += 1;
+                (Fate::Drain, Some(pooled))
+            }
+            Fate::Drain | Fate::Close => (Fate::Close, Some(pooled)),
+        }
+    });
+    match (fate, pooled) {
+        (Fate::Drain, Some(pooled)) => drain::start(shared, pooled),
+        (Fate::Keep, _) => upkeep::start(shared),
+        (_, closing) => drop(closing),
+    }
+}
+
+/// A counted slot without connection: whoever opens one holds it. Dropped, it passes on.
+pub(super) struct Slot {
+    shared: Arc<Shared>,
+    /// False once the slot is a connection's.
+    counted: bool,
+}
+
+impl Slot {
+    /// Takes charge of a slot that is counted as used.
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), counted: true }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Lends a new connection in this slot.
+    ///
+    /// # Errors
+    /// The pool was closed meanwhile; the connection is dropped.
+    pub(super) fn fill(mut self, connection: Box<dyn Connection>, holder: Option<Arc<str>>) -> Result<Lent> {
+        let now = self.shared.runtime.now();
+        let (serial, generation) = {
+            let mut slots = self.shared.lock();
+            if slots.closed {
+                drop(slots);
+                return Err(closed());
+            }
+            slots.next_serial += 1;
+            (slots.next_serial, slots.generation)
+        };
+        let retires = policy::retirement(now, serial, &self.shared.options);
+        let facts = Facts { retires, idle_since: now };
+        let pooled = Pooled { connection, serial, generation, facts, borrow: Arc::new(Borrow::new(now)) };
+        self.counted = false;
+        let lent = Lent::new(&self.shared, pooled);
+        lent.begin(holder);
+        Ok(lent)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if self.counted {
+            self.shared.update(|slots| slots.used -= 1);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Closes connections that are idle for too long or past their lifetime.
+
+use std::sync::{Arc, Weak};
+
+use super::Shared;
+use super::policy;
+use crate::runtime::BoxFuture;
+
+/// Starts the upkeep task when none is under way and a connection will have to be closed some day. The task ends when
+/// nothing lies idle any more, and does not keep the pool alive.
+pub(super) fn start(shared: &Arc<Shared>) {
+    let options = &shared.options;
+    if options.idle_timeout.is_none() && options.max_lifetime.is_none() {
+        return;
+    }
+    if std::mem::replace(&mut shared.lock().upkeep, true) {
+        return;
+    }
+    let upkeep = Upkeep { shared: Arc::downgrade(shared), under_way: true };
+    shared.runtime.spawn(Box::pin(upkeep.run()));
+}
+
+struct Upkeep {
+    shared: Weak<Shared>,
+    under_way: bool,
+}
+
+impl Upkeep {
+    async fn run(mut self) {
+        while let Some(pause) = self.pause() {
+            pause.await;
+            if let Some(shared) = self.shared.upgrade() {
+                shared.evict();
+            }
+        }
+    }
+
+    /// Until the next connection is due. The pool is not held meanwhile.
+    fn pause(&mut self) -> Option<BoxFuture<'static, ()>> {
+        let shared = self.shared.upgrade()?;
+        let now = shared.runtime.now();
+        let pause = {
+            let mut slots = shared.lock();
+            let pause = policy::next_upkeep(&slots.idle_facts(), &shared.options, now);
+            // Said under the lock that a returning connection looks at: it starts the next task.
+            slots.upkeep = pause.is_some();
+            pause
+        };
+        self.under_way = pause.is_some();
+        pause.map(|time| shared.runtime.sleep(time))
+    }
+}
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        if self.under_way
+            && let Some(shared) = self.shared.upgrade()
+        {
+            shared.lock().upkeep = false;
+        }
+    }
+}
+
+impl Shared {
+    fn evict(&self) {
+        let now = self.runtime.now();
+        let evicted = self.update(|slots| {
+            let positions = policy::evicted(&slots.idle_facts(), slots.open(), &self.options, now);
+            slots.remove_idle(&positions)
+        });
+        drop(evicted);
+    }
+}

@@ -1,0 +1,125 @@
+//! Which type an expression has.
+
+use super::super::{Item, Select, Shape};
+use super::{Arithmetic, ArithmeticOp, Call, Expr};
+use crate::model::Schema;
+use crate::value::SqlType;
+
+impl Expr {
+    /// Its type, as far as it is known without asking the database.
+    pub fn sql_type(&self, schema: &Schema) -> SqlType {
+        match self {
+            Self::Column(column) => {
+                schema.model(column.source.model).field(column.field).column_type.sql_type()
+            }
+            Self::Excluded(model, field) => schema.model(*model).field(*field).column_type.sql_type(),
+            Self::Value(bound) => bound.sql_type,
+            Self::Bool(_)
+            | Self::Compare(_)
+            | Self::Distinct(_)
+            | Self::And(_)
+            | Self::Or(_)
+            | Self::Not(_)
+            | Self::IsNull(_)
+            | Self::IsTrue(_)
+            | Self::Between(_)
+            | Self::Like(_)
+            | Self::InList(_)
+            | Self::InRows(_)
+            | Self::InSelect(_)
+            | Self::Exists(_) => SqlType::Bool,
+            Self::Arithmetic(node) => node.sql_type(schema),
+            Self::Negative(inner) => inner.sql_type(schema),
+            Self::Call(node) => node.sql_type(schema),
+            Self::Cast(node) => node.to.sql_type(),
+            Self::Case(node) => node
+                .whens
+                .iter()
+                .map(|(_, value)| value.sql_type(schema))
+                .find(|sql_type| *sql_type != SqlType::Unknown)
+                .unwrap_or(SqlType::Unknown),
+            Self::Scalar(select) => select.first_type(schema),
+            Self::Null | Self::Text(_) => SqlType::Unknown,
+        }
+    }
+
+    /// Its shape in a result.
+    pub fn shape(&self, schema: &Schema) -> Shape {
+        let field = match self {
+            Self::Column(column) => Some((column.source.model, column.field)),
+            Self::Call(node) if node.keeps_its_argument() => match &node.args[..] {
+                [Self::Column(column)] => Some((column.source.model, column.field)),
+                _ => None,
+            },
+            _ => None,
+        };
+        Shape { sql_type: self.sql_type(schema), field }
+    }
+}
+
+impl Select {
+    fn first_type(&self, schema: &Schema) -> SqlType {
+        match self.items.first() {
+            Some(Item::Value { expr, .. }) => expr.sql_type(schema),
+            _ => SqlType::Unknown,
+        }
+    }
+}
+
+impl Arithmetic {
+    fn sql_type(&self, schema: &Schema) -> SqlType {
+        use SqlType as S;
+        if self.op == ArithmeticOp::Concat {
+            return S::Text;
+        }
+        let (left, right) = (self.left.sql_type(schema), self.right.sql_type(schema));
+        let rank = |sql_type| match sql_type {
+            S::SmallInt => 1,
+            S::Integer => 2,
+            S::BigInt => 3,
+            S::Numeric => 4,
+            S::Real => 5,
+            S::Double => 6,
+            _ => 0,
+        };
+        match (rank(left), rank(right)) {
+            (0, _) | (_, 0) => S::Unknown,
+            (one, other) if one >= other => left,
+            _ => right,
+        }
+    }
+}
+
+impl Call {
+    /// True for aggregates that answer one of the values they saw.
+    fn keeps_its_argument(&self) -> bool {
+        matches!(self.name.to_ascii_lowercase().as_str(), "min" | "max")
+    }
+
+    fn sql_type(&self, schema: &Schema) -> SqlType {
+        use SqlType as S;
+        let first = || self.args.first().map_or(S::Unknown, |arg| arg.sql_type(schema));
+        match self.name.to_ascii_lowercase().as_str() {
+            "count" | "row_number" | "rank" | "dense_rank" | "ntile" => S::BigInt,
+            "sum" => match first() {
+                S::SmallInt | S::Integer => S::BigInt,
+                S::BigInt | S::Numeric => S::Numeric,
+                other => other,
+            },
+            "avg" => match first() {
+                S::SmallInt | S::Integer | S::BigInt | S::Numeric => S::Numeric,
+                S::Real => S::Double,
+                other => other,
+            },
+            "min" | "max" | "coalesce" | "nullif" | "abs" | "lag" | "lead" | "first_value" | "last_value" => {
+                first()
+            }
+            "lower" | "upper" | "trim" | "ltrim" | "rtrim" | "replace" | "substr" | "substring"
+            | "concat" => S::Text,
+            "length" | "char_length" => S::Integer,
+            "now" | "current_timestamp" => S::TimestampTz,
+            "current_date" => S::Date,
+            _ => S::Unknown,
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! A lookup with its values, at the end of its way.
+
+use super::super::{CompareOp, Expr, Pattern, Source};
+use super::{Lookup, Operator, Subject};
+use crate::model::{ColumnType, FieldId, Model, RelationId, RelationKind, Schema};
+use crate::value::{SqlType, Value};
+
+/// The condition on a row of `source`, whose model is the lookup's.
+pub(super) fn at_end(
+    schema: &Schema,
+    lookup: &Lookup,
+    operator: Operator,
+    values: &[Expr],
+    source: Source,
+    alias: u32,
+) -> Expr {
+    let model = schema.model(source.model);
+    if let Some(denied) = operator.denied() {
+        return at_end(schema, lookup, denied, values, source, alias).not_true(schema);
+    }
+    match lookup.subject {
+        Subject::Field(field) => on_field(model, source, field, operator, values),
+        Subject::Relation(relation) => on_relation(schema, model, source, relation, operator, values, alias),
+    }
+}
+
+fn on_field(model: &Model, source: Source, field: FieldId, operator: Operator, values: &[Expr]) -> Expr {
+    use Operator as O;
+    let column = Expr::column(source, field);
+    let first = || values.first().cloned().unwrap_or(Expr::Null);
+    let compare = |op| Expr::compare(column.clone(), op, first());
+    let text = |pattern, any_case| {
+        // NULL is no part of anything; as a whole it is NULL.
+        if is_null(&first()) {
+            return column.clone().is_null();
+        }
+        as_text(model, field, column.clone()).like(pattern, first(), any_case)
+    };
+    match operator {
+        O::Exact | O::Ne => compare(CompareOp::Eq),
+        O::Gt => compare(CompareOp::Gt),
+        O::Gte => compare(CompareOp::Ge),
+        O::Lt => compare(CompareOp::Lt),
+        O::Lte => compare(CompareOp::Le),
+        O::In | O::NotIn => among(column, values, model.field(field).column_type.sql_type()),
+        O::IsNull => null_if(column, is_true(&first())),
+        O::IsNotNull => null_if(column, !is_true(&first())),
+        O::Between => column.clone().between(first(), values.get(1).cloned().unwrap_or(Expr::Null)),
+        O::IExact => text(Pattern::Exact, true),
+        O::Like => text(Pattern::Like, false),
+        O::ILike => text(Pattern::Like, true),
+        O::Contains => text(Pattern::Contains, false),
+        O::IContains => text(Pattern::Contains, true),
+        O::StartsWith => text(Pattern::StartsWith, false),
+        O::IStartsWith => text(Pattern::StartsWith, true),
+        O::EndsWith => text(Pattern::EndsWith, false),
+        O::IEndsWith => text(Pattern::EndsWith, true),
+    }
+}
+
+/// A relation takes an object by the values of its join fields; nothing and NULL mean "none".
+fn on_relation(
+    schema: &Schema,
+    model: &Model,
+    source: Source,
+    relation: RelationId,
+    operator: Operator,
+    values: &[Expr],
+    alias: u32,
+) -> Expr {
+    use Operator as O;
+    let relation = model.relation(relation);
+    let absent = |absent: bool| {
+        let present = match relation.kind {
+            RelationKind::ManyToOne => {
+                Expr::all(relation.local.iter().map(|field| Expr::column(source, *field).is_not_null()))
+            }
+            RelationKind::OneToMany => {
+                Expr::related(source, relation.id, Source { model: relation.target, alias }, None)
+            }
+        };
+        if absent { present.negate() } else { present }
+    };
+    let target = Source { model: relation.target, alias };
+    let (at, fields) = match relation.kind {
+        RelationKind::ManyToOne => (source, &relation.local),
+        RelationKind::OneToMany => (target, &schema.model(relation.target).key),
+    };
+    let is_object = match operator {
+        O::IsNull | O::IsNotNull => {
+            return absent(is_true(values.first().unwrap_or(&Expr::Null)) == (operator == O::IsNull));
+        }
+        O::In | O::NotIn => {
+            let Some(field) = fields.first() else { return Expr::Bool(false) };
+            let element = schema.model(at.model).field(*field).column_type.sql_type();
+            among(Expr::column(at, *field), values, element)
+        }
+        _ if values.is_empty() || values.iter().all(is_null) => return absent(true),
+        _ => Expr::all(
+            fields.iter().zip(values).map(|(field, value)| Expr::column(at, *field).eq(value.clone())),
+        ),
+    };
+    match relation.kind {
+        RelationKind::ManyToOne => is_object,
+        // A list holds an object when a related row has its key.
+        RelationKind::OneToMany => Expr::related(source, relation.id, target, Some(is_object)),
+    }
+}
+
+/// One of the values: as one list where all are constants.
+fn among(column: Expr, values: &[Expr], element: SqlType) -> Expr {
+    let constants: Option<Vec<Value>> = values
+        .iter()
+        .map(|value| match value {
+            Expr::Value(bound) => Some(bound.value.clone()),
+            Expr::Null => Some(Value::Null),
+            _ => None,
+        })
+        .collect();
+    match (constants, values) {
+        (Some(constants), _) => column.in_values(constants, element),
+        (None, [Expr::Scalar(select)]) => column.in_select((**select).clone()),
+        (None, several) => Expr::any(several.iter().map(|value| column.clone().eq(value.clone()))),
+    }
+}
+
+/// The column's text: other types are converted, as the text of a number is what a person looks through.
+fn as_text(model: &Model, field: FieldId, column: Expr) -> Expr {
+    match model.field(field).column_type {
+        ColumnType::Text | ColumnType::VarChar(_) => column,
+        _ => column.cast(ColumnType::Text),
+    }
+}
+
+fn null_if(column: Expr, null: bool) -> Expr {
+    if null { column.is_null() } else { column.is_not_null() }
+}
+
+fn is_true(value: &Expr) -> bool {
+    match value {
+        Expr::Value(bound) => bound.value == Value::Bool(true),
+        Expr::Bool(value) => *value,
+        _ => false,
+    }
+}
+
+fn is_null(value: &Expr) -> bool {
+    match value {
+        Expr::Null => true,
+        Expr::Value(bound) => bound.value.is_null(),
+        _ => false,
+    }
+}

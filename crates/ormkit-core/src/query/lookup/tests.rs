@@ -1,0 +1,150 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::model::{ColumnType, Field, ModelDef, Registry, RelationDef, TableName, Target};
+use crate::query::{Expr, Select, Source};
+use crate::sql::Dialect;
+use crate::value::{SqlType, Value};
+
+const TEAM: ModelId = ModelId(0);
+const USER: ModelId = ModelId(1);
+
+/// `teams(id, name)` with `members`; `users(id, name, team_id, boss_id)` with `team`, `boss`.
+fn schema() -> Arc<Schema> {
+    let mut registry = Registry::new();
+    let id = || Field::new("id", ColumnType::Integer).key().numbered();
+    let relation = |name: &str, target: &str, many, key: &str| {
+        let mut relation = RelationDef::new(name, Target::Name(target.into()));
+        relation.many = Some(many);
+        relation.foreign_keys = vec![key.into()];
+        relation
+    };
+    let def = |name: &str, table: &str, fields, relations| ModelDef {
+        name: name.into(),
+        module: "app".into(),
+        table: TableName { schema: None, name: table.into() },
+        fields,
+        relations,
+        constraints: Vec::new(),
+        indexes: Vec::new(),
+        comment: None,
+    };
+    let name = || Field::new("name", ColumnType::Text);
+    let members = relation("members", "User", true, "team_id");
+    registry.declare(def("Team", "teams", vec![id(), name().required()], vec![members])).unwrap();
+    let fields = vec![
+        id(),
+        name(),
+        Field::new("team_id", ColumnType::Integer).references("teams", "id"),
+        Field::new("boss_id", ColumnType::Integer).references("users", "id"),
+    ];
+    let relations =
+        vec![relation("team", "Team", false, "team_id"), relation("boss", "User", false, "boss_id")];
+    registry.declare(def("User", "users", fields, relations)).unwrap();
+    registry.freeze().unwrap()
+}
+
+fn text(value: &str) -> Expr {
+    Expr::value(value, SqlType::Text)
+}
+
+fn int(value: i64) -> Expr {
+    Expr::value(value, SqlType::Integer)
+}
+
+/// The text behind WHERE of several lookups in one call.
+fn sql(model: ModelId, lookups: &[(&str, Vec<Expr>)]) -> String {
+    let schema = schema();
+    let list: Vec<Condition> = lookups
+        .iter()
+        .map(|(name, values)| Condition {
+            lookup: resolve(&schema, model, name).unwrap(),
+            values: values.clone(),
+        })
+        .collect();
+    let select = Select::entity(model).filter(conditions(&schema, Source::plain(model), &list));
+    let text = select.to_sql(&schema, &Dialect::POSTGRES).unwrap().0;
+    text.split_once(" WHERE ").unwrap().1.to_owned()
+}
+
+fn one(model: ModelId, name: &str, value: Expr) -> String {
+    sql(model, &[(name, vec![value])])
+}
+
+#[test]
+fn unknown_names_are_found_before_any_sql() {
+    let schema = schema();
+    let error = |name| resolve(&schema, USER, name).unwrap_err().to_string();
+    assert_eq!(error("nmae"), "User has no attribute `nmae`: did you mean `name`?");
+    assert_eq!(error("team__nam"), "Team has no attribute `nam`: did you mean `name`?");
+    assert!(error("name__contain").starts_with("User.name has no lookup `contain`: did you mean `contains`"));
+    assert_eq!(
+        error("team__gt"),
+        "`gt` on a relation is not supported: name a field of the related model as well"
+    );
+}
+
+#[test]
+fn lookups_say_what_they_take() {
+    let schema = schema();
+    let expects = |name| resolve(&schema, USER, name).unwrap().expects();
+    assert_eq!(expects("name"), Expects::Value(USER, FieldId(1)));
+    assert_eq!(expects("team__id__in"), Expects::List(TEAM, FieldId(0)));
+    assert_eq!(expects("id__between"), Expects::Pair(USER, FieldId(0)));
+    assert_eq!(expects("team__name__icontains"), Expects::Text);
+    assert_eq!(expects("boss__isnull"), Expects::Bool);
+    assert_eq!(expects("team"), Expects::Object(USER, RelationId(0)));
+    assert_eq!(expects("pk"), Expects::Value(USER, FieldId(0)));
+}
+
+#[test]
+fn a_null_differs_from_every_value() {
+    assert_eq!(one(USER, "name__ne", text("x")), "name IS DISTINCT FROM $1");
+    assert_eq!(one(TEAM, "name__ne", text("x")), "name != $1", "a column that is never NULL needs no more");
+    assert_eq!(one(USER, "name", Expr::value(Value::Null, SqlType::Text)), "name IS NULL");
+    assert_eq!(one(USER, "team_id__notin", int(1)), "(team_id IN ($1)) IS NOT TRUE");
+    assert_eq!(one(TEAM, "id__notin", int(1)), "id NOT IN ($1)");
+}
+
+#[test]
+fn relations_are_crossed_by_exists_and_meet_in_one_row() {
+    assert_eq!(
+        sql(TEAM, &[("members__name", vec![text("a")]), ("members__id__gt", vec![int(3)])]),
+        "EXISTS (SELECT 1 FROM users WHERE users.team_id = teams.id AND users.name = $1 AND users.id > $2)"
+    );
+    assert_eq!(
+        one(TEAM, "members__name__ne", text("a")),
+        "NOT EXISTS (SELECT 1 FROM users WHERE users.team_id = teams.id AND users.name = $1)"
+    );
+}
+
+#[test]
+fn a_model_met_again_goes_by_another_name() {
+    assert_eq!(
+        one(USER, "boss__boss__name", text("a")),
+        "EXISTS (SELECT 1 FROM users AS users_1 WHERE users_1.id = users.boss_id AND \
+         EXISTS (SELECT 1 FROM users AS users_2 WHERE users_2.id = users_1.boss_id AND users_2.name = $1))"
+    );
+}
+
+#[test]
+fn key_of_a_relation_is_the_own_column() {
+    assert_eq!(one(USER, "team__id", int(1)), "team_id = $1");
+    assert_eq!(one(USER, "team__pk__in", int(1)), "team_id IN ($1)");
+    assert_eq!(one(USER, "team", int(1)), "team_id = $1");
+    assert_eq!(sql(USER, &[("team", vec![])]), "team_id IS NULL");
+    assert_eq!(
+        one(TEAM, "members", int(5)),
+        "EXISTS (SELECT 1 FROM users WHERE users.team_id = teams.id AND users.id = $1)"
+    );
+    assert_eq!(
+        one(TEAM, "members__isnull", Expr::Bool(true)),
+        "NOT EXISTS (SELECT 1 FROM users WHERE users.team_id = teams.id)"
+    );
+}
+
+#[test]
+fn texts_of_other_types_are_looked_through_as_text() {
+    assert_eq!(one(USER, "id__contains", text("7")), "CAST(id AS TEXT) LIKE $1");
+    assert_eq!(one(USER, "name__iexact", text("a")), "name ILIKE $1");
+}

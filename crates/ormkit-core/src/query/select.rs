@@ -1,0 +1,227 @@
+//! SELECT.
+
+use super::{Expr, Load, Order, Source};
+use crate::model::{FieldId, Model, ModelId, RelationId};
+
+/// What a SELECT returns in one place of its rows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Item {
+    /// An object.
+    Entity {
+        /// Its table.
+        source: Source,
+        /// Its columns; None: all but deferred ones. The key is always read.
+        fields: Option<Vec<FieldId>>,
+    },
+    /// A value.
+    Value {
+        /// The value.
+        expr: Expr,
+        /// Its name in the result where it was given one.
+        label: Option<String>,
+    },
+}
+
+/// How a table is joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JoinKind {
+    /// JOIN
+    Inner,
+    /// LEFT OUTER JOIN
+    Left,
+}
+
+/// A joined table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Join {
+    /// The table.
+    pub target: Source,
+    /// How.
+    pub kind: JoinKind,
+    /// The condition.
+    pub on: On,
+}
+
+/// What joins two tables.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum On {
+    /// The keys of a relation of `parent`.
+    Relation {
+        /// Whose relation it is.
+        parent: Source,
+        /// The relation, of the parent's model.
+        relation: RelationId,
+    },
+    /// A condition.
+    Condition(Expr),
+}
+
+/// SELECT … FOR UPDATE and its like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Lock {
+    /// FOR SHARE instead of FOR UPDATE.
+    pub read: bool,
+    /// FOR NO KEY UPDATE, or FOR KEY SHARE.
+    pub key_share: bool,
+    /// NOWAIT.
+    pub nowait: bool,
+    /// SKIP LOCKED.
+    pub skip_locked: bool,
+}
+
+/// A SELECT.
+///
+/// Equality is that of the shape: bound values do not count; LIMIT and OFFSET are written as numbers and do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Select {
+    /// What it returns, in order.
+    pub items: Vec<Item>,
+    /// Tables to start from; empty: those of the items.
+    pub from: Vec<Source>,
+    /// Joined tables.
+    pub joins: Vec<Join>,
+    /// Conditions that all hold.
+    pub filter: Vec<Expr>,
+    /// GROUP BY.
+    pub group_by: Vec<Expr>,
+    /// Conditions on groups that all hold.
+    pub having: Vec<Expr>,
+    /// ORDER BY.
+    pub order_by: Vec<Order>,
+    /// LIMIT.
+    pub limit: Option<u64>,
+    /// OFFSET.
+    pub offset: Option<u64>,
+    /// DISTINCT.
+    pub distinct: bool,
+    /// FOR UPDATE.
+    pub lock: Option<Lock>,
+    /// What to load along with the first object of a row.
+    pub loads: Vec<Load>,
+}
+
+impl Select {
+    /// Objects of `model`.
+    pub fn entity(model: ModelId) -> Self {
+        Self::default().item(Item::Entity { source: Source::plain(model), fields: None })
+    }
+
+    /// Values.
+    pub fn values(exprs: impl IntoIterator<Item = Expr>) -> Self {
+        let items = exprs.into_iter().map(|expr| Item::Value { expr, label: None }).collect();
+        Self { items, ..Self::default() }
+    }
+
+    /// The object with a key: one bound value per key field, in order.
+    pub fn by_key(model: &Model, key: impl IntoIterator<Item = crate::value::Value>) -> Self {
+        let mut select = Self::entity(model.id);
+        for (field, value) in model.key.iter().zip(key) {
+            let sql_type = model.field(*field).column_type.sql_type();
+            select.filter.push(Expr::column(model.id, *field).eq(Expr::value(value, sql_type)));
+        }
+        select
+    }
+
+    /// Adds an item.
+    #[must_use]
+    pub fn item(mut self, item: Item) -> Self {
+        self.items.push(item);
+        self
+    }
+
+    /// Adds a condition.
+    #[must_use]
+    pub fn filter(mut self, condition: Expr) -> Self {
+        match condition {
+            Expr::And(parts) => self.filter.extend(parts.iter().cloned()),
+            Expr::Bool(true) => {}
+            other => self.filter.push(other),
+        }
+        self
+    }
+
+    /// Adds a term of ORDER BY.
+    #[must_use]
+    pub fn order_by(mut self, order: impl Into<Order>) -> Self {
+        self.order_by.push(order.into());
+        self
+    }
+
+    /// At most so many rows.
+    #[must_use]
+    pub fn limit(mut self, rows: u64) -> Self {
+        self.limit = Some(rows);
+        self
+    }
+
+    /// Leaves out so many rows.
+    #[must_use]
+    pub fn offset(mut self, rows: u64) -> Self {
+        self.offset = Some(rows);
+        self
+    }
+
+    /// Each row once.
+    #[must_use]
+    pub fn distinct(mut self) -> Self {
+        self.distinct = true;
+        self
+    }
+
+    /// Joins along a relation of `parent`; `target` names the joined table.
+    #[must_use]
+    pub fn join(mut self, kind: JoinKind, parent: Source, relation: RelationId, target: Source) -> Self {
+        self.joins.push(Join { target, kind, on: On::Relation { parent, relation } });
+        self
+    }
+
+    /// Joins on a condition.
+    #[must_use]
+    pub fn join_on(mut self, kind: JoinKind, target: Source, condition: Expr) -> Self {
+        self.joins.push(Join { target, kind, on: On::Condition(condition) });
+        self
+    }
+
+    /// Starts from `source`.
+    #[must_use]
+    pub fn select_from(mut self, source: Source) -> Self {
+        self.from.push(source);
+        self
+    }
+
+    /// Groups.
+    #[must_use]
+    pub fn group_by(mut self, expr: Expr) -> Self {
+        self.group_by.push(expr);
+        self
+    }
+
+    /// Adds a condition on groups.
+    #[must_use]
+    pub fn having(mut self, condition: Expr) -> Self {
+        self.having.push(condition);
+        self
+    }
+
+    /// Locks the rows.
+    #[must_use]
+    pub fn with_for_update(mut self, lock: Lock) -> Self {
+        self.lock = Some(lock);
+        self
+    }
+
+    /// Loads a relation along.
+    #[must_use]
+    pub fn load(mut self, load: Load) -> Self {
+        Load::add(&mut self.loads, load);
+        self
+    }
+
+    /// The source of the first object of a row, if there is one: whose relations [`loads`](Self::loads) names.
+    pub fn root(&self) -> Option<Source> {
+        self.items.iter().find_map(|item| match item {
+            Item::Entity { source, .. } => Some(*source),
+            Item::Value { .. } => None,
+        })
+    }
+}

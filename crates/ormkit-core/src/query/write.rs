@@ -1,0 +1,172 @@
+//! INSERT, UPDATE and DELETE as a program writes them.
+
+mod conflict;
+
+pub use conflict::{Conflict, ConflictTarget};
+
+use super::{Expr, Item, Select, Source};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{FieldId, Model, ModelId};
+
+/// A statement that writes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Write {
+    /// INSERT
+    Insert(Insert),
+    /// UPDATE
+    Update(Update),
+    /// DELETE
+    Delete(Delete),
+}
+
+impl Write {
+    /// The model whose rows are written.
+    pub fn model(&self) -> ModelId {
+        match self {
+            Self::Insert(insert) => insert.model,
+            Self::Update(update) => update.model,
+            Self::Delete(delete) => delete.model,
+        }
+    }
+
+    /// What it answers.
+    pub fn returning(&self) -> &[Item] {
+        match self {
+            Self::Insert(insert) => &insert.returning,
+            Self::Update(update) => &update.returning,
+            Self::Delete(delete) => &delete.returning,
+        }
+    }
+
+    /// The same, to add to.
+    pub fn returning_mut(&mut self) -> &mut Vec<Item> {
+        match self {
+            Self::Insert(insert) => &mut insert.returning,
+            Self::Update(update) => &mut update.returning,
+            Self::Delete(delete) => &mut delete.returning,
+        }
+    }
+}
+
+/// INSERT … VALUES, or INSERT … SELECT.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Insert {
+    /// The model.
+    pub model: ModelId,
+    /// Its columns that are given; none: a row of defaults.
+    pub columns: Vec<FieldId>,
+    /// The rows, each with one value per column. More than one row needs columns.
+    pub rows: Vec<Vec<Expr>>,
+    /// What to do when a row exists already.
+    pub conflict: Option<Conflict>,
+    /// RETURNING.
+    pub returning: Vec<Item>,
+}
+
+impl Insert {
+    /// Without rows.
+    pub fn new(model: ModelId) -> Self {
+        Self { model, columns: Vec::new(), rows: Vec::new(), conflict: None, returning: Vec::new() }
+    }
+
+    /// Adds a row. All rows give the same columns, in any order.
+    ///
+    /// # Errors
+    /// A row that gives other columns than the first.
+    pub fn row(mut self, model: &Model, values: Vec<(FieldId, Expr)>) -> Result<Self> {
+        if self.rows.is_empty() {
+            self.columns = values.iter().map(|(field, _)| *field).collect();
+        }
+        let mut row = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            match values.iter().find(|(field, _)| field == column) {
+                Some((_, value)) => row.push(value.clone()),
+                None => return Err(uneven(model, *column)),
+            }
+        }
+        if let Some((field, _)) = values.iter().find(|(field, _)| !self.columns.contains(field)) {
+            return Err(uneven(model, *field));
+        }
+        self.rows.push(row);
+        Ok(self)
+    }
+}
+
+fn uneven(model: &Model, field: FieldId) -> Error {
+    Error::new(ErrorKind::Programming(format!(
+        "rows of one INSERT give the same columns: {} is in some of them only",
+        model.place(field)
+    )))
+}
+
+/// UPDATE.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Update {
+    /// The model.
+    pub model: ModelId,
+    /// What is set, in order.
+    pub set: Vec<(FieldId, Expr)>,
+    /// Conditions that all hold; none: every row.
+    pub filter: Vec<Expr>,
+    /// RETURNING.
+    pub returning: Vec<Item>,
+}
+
+impl Update {
+    /// Of every row.
+    pub fn new(model: ModelId, set: Vec<(FieldId, Expr)>) -> Self {
+        Self { model, set, filter: Vec::new(), returning: Vec::new() }
+    }
+}
+
+/// DELETE.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Delete {
+    /// The model.
+    pub model: ModelId,
+    /// Conditions that all hold; none: every row.
+    pub filter: Vec<Expr>,
+    /// RETURNING.
+    pub returning: Vec<Item>,
+}
+
+impl Delete {
+    /// Of every row.
+    pub fn new(model: ModelId) -> Self {
+        Self { model, filter: Vec::new(), returning: Vec::new() }
+    }
+}
+
+impl Select {
+    /// The conditions of an UPDATE or DELETE of just the rows of `model` that this SELECT reads: its own, or "the key is
+    /// among those selected" when it joins, limits or groups.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when that is needed and the key has several columns.
+    pub fn as_filter(&self, model: &Model) -> Result<Vec<Expr>> {
+        let plain = self.joins.is_empty()
+            && self.from.is_empty()
+            && self.limit.is_none()
+            && self.offset.is_none()
+            && self.group_by.is_empty()
+            && self.having.is_empty();
+        if plain {
+            return Ok(self.filter.clone());
+        }
+        let [key] = model.key[..] else {
+            return Err(Error::new(ErrorKind::Unsupported {
+                feature: format!("update or delete of limited or joined rows of {}", model.name()),
+                instead: "its key has several columns: say the rows by conditions alone".into(),
+            }));
+        };
+        let source = self.root().unwrap_or_else(|| Source::plain(model.id));
+        let key_of = |source| Expr::column(source, key);
+        let inner = Select {
+            items: vec![Item::Value { expr: key_of(source), label: None }],
+            loads: Vec::new(),
+            lock: None,
+            ..self.clone()
+        };
+        Ok(vec![key_of(Source::plain(model.id)).in_select(inner)])
+    }
+}

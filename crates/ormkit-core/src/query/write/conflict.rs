@@ -1,0 +1,50 @@
+//! ON CONFLICT.
+
+use super::super::Expr;
+use crate::model::{FieldId, Model};
+
+/// What INSERT does when a row exists already.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Conflict {
+    /// Which uniqueness is meant.
+    pub target: ConflictTarget,
+    /// What is set in the existing row; none: it is left as it is.
+    pub set: Vec<(FieldId, Expr)>,
+    /// The existing row is changed only where these hold.
+    pub filter: Vec<Expr>,
+}
+
+/// Which uniqueness a conflict is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ConflictTarget {
+    /// Any.
+    Any,
+    /// That of these columns; where the index is partial, with its condition.
+    Columns(Vec<FieldId>, Vec<Expr>),
+    /// A constraint by name (PostgreSQL).
+    Constraint(String),
+}
+
+impl Conflict {
+    /// ON CONFLICT DO NOTHING.
+    pub fn nothing(target: ConflictTarget) -> Self {
+        Self { target, set: Vec::new(), filter: Vec::new() }
+    }
+
+    /// ON CONFLICT DO UPDATE.
+    pub fn update(target: ConflictTarget, set: Vec<(FieldId, Expr)>) -> Self {
+        Self { target, set, filter: Vec::new() }
+    }
+
+    /// ON CONFLICT DO UPDATE of every inserted column outside the key and the target, to the value that was to be
+    /// inserted.
+    pub fn update_inserted(model: &Model, inserted: &[FieldId], target: ConflictTarget) -> Self {
+        let is_target = |field: &FieldId| matches!(&target, ConflictTarget::Columns(columns, _) if columns.contains(field));
+        let set = inserted
+            .iter()
+            .filter(|field| !model.key.contains(field) && !is_target(field))
+            .map(|field| (*field, Expr::Excluded(model.id, *field)))
+            .collect();
+        Self::update(target, set)
+    }
+}

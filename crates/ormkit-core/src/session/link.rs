@@ -1,0 +1,270 @@
+//! The link of a session to its database: where the transaction stands, and on which connection.
+//!
+//! # Cancelling
+//! Every operation goes through [`Link::run`] or does the same three steps: take the connection out (the pool's
+//! checkout leaves the old state when it is dropped while waiting), set the state to what is true if the operation is
+//! never polled again, run it, and set the state to what the connection's health says.
+//!
+//! | dropped during | link afterwards | connection |
+//! |---|---|---|
+//! | waiting for the pool, connecting | unchanged | its place or slot passes on |
+//! | a statement outside a transaction | unchanged | drainer |
+//! | a statement inside one, ROLLBACK TO | Cancelled | drainer, which rolls back |
+//! | COMMIT | OutcomeUnknown | drainer |
+//! | ROLLBACK | Idle | drainer |
+//!
+//! # Errors
+//! An error inside a transaction makes it Failed on both databases: PostgreSQL refuses what follows, SQLite
+//! would go on, and so the link refuses for both.
+
+mod atomic;
+mod nested;
+mod savepoints;
+#[cfg(test)]
+mod tests;
+mod watched;
+
+use std::sync::{Arc, LazyLock};
+
+use self::savepoints::Savepoints;
+use crate::driver::{Batch, Effect, Health, NoRows, RowSink, Statement, StatementText};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pool::{Lent, Pool};
+
+/// A pool, and one transaction at most.
+pub struct Link {
+    pool: Pool,
+    state: State,
+    savepoints: Savepoints,
+    begin: Statement,
+    holder: Option<Arc<str>>,
+}
+
+enum State {
+    /// No transaction.
+    Idle,
+    /// A transaction that takes statements.
+    Open(Seat),
+    /// A transaction that takes only its rollback, or that of the innermost savepoint.
+    Failed { seat: Seat, cause: String },
+    /// An operation inside the transaction was dropped; the drainer rolls it back.
+    Cancelled,
+    /// COMMIT was dropped, or its connection was lost before the answer.
+    OutcomeUnknown,
+}
+
+/// Where a transaction sits.
+enum Seat {
+    /// BEGIN has not been sent: it goes with the first statement.
+    Unsent,
+    /// On this connection.
+    Held(Lent),
+    /// Nowhere any more: the connection was lost, or the server ended the transaction.
+    Gone,
+}
+
+impl Link {
+    /// A link without connection.
+    pub fn new(pool: Pool) -> Self {
+        let begin = Statement::command(pool.dialect().begin, Effect::Begin);
+        Self { pool, state: State::Idle, savepoints: Savepoints::default(), begin, holder: None }
+    }
+
+    /// Who borrows, for the pool's list of holders: the name of a task.
+    pub fn set_holder(&mut self, holder: Option<Arc<str>>) {
+        self.holder = holder;
+    }
+
+    /// True between `begin` and the end, also when BEGIN is not sent yet and when the transaction has failed.
+    pub fn in_transaction(&self) -> bool {
+        !matches!(self.state, State::Idle)
+    }
+
+    /// True when nobody knows whether COMMIT was done.
+    pub fn outcome_unknown(&self) -> bool {
+        matches!(self.state, State::OutcomeUnknown)
+    }
+
+    /// Refuses while a failed transaction waits for its rollback.
+    ///
+    /// # Errors
+    /// `PendingRollback` with the first cause.
+    pub fn check(&self) -> Result<()> {
+        let cause = match &self.state {
+            State::Idle | State::Open(_) => return Ok(()),
+            State::Failed { cause, .. } => cause.clone(),
+            State::Cancelled => "an operation was cancelled inside the transaction".into(),
+            State::OutcomeUnknown => "COMMIT was interrupted, and whether it was done is not known".into(),
+        };
+        Err(Error::new(ErrorKind::PendingRollback { cause }))
+    }
+
+    /// Opens a transaction. BEGIN travels with its first statement.
+    ///
+    /// # Errors
+    /// One is open already, or has failed.
+    pub fn begin(&mut self) -> Result<()> {
+        self.check()?;
+        if self.in_transaction() {
+            return Err(Error::invalid_request("a transaction is open already"));
+        }
+        self.state = State::Open(Seat::Unsent);
+        Ok(())
+    }
+
+    /// Marks the open transaction as failed for a reason of the caller's own. The first reason stays.
+    pub fn fail(&mut self, error: &Error) {
+        self.state = match std::mem::replace(&mut self.state, State::Idle) {
+            State::Open(seat) => State::Failed { seat, cause: error.to_string() },
+            other => other,
+        };
+    }
+
+    /// Runs statements: inside the open transaction, or outside of any on a connection that is borrowed for them only.
+    ///
+    /// # Errors
+    /// Inside a transaction every error makes it fail. A failure to get a connection for BEGIN leaves it as it was.
+    pub async fn run(&mut self, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
+        self.check()?;
+        if matches!(self.state, State::Idle) {
+            let mut lent = lend(&self.pool, &self.holder).await?;
+            return run_on(&mut lent, batch, sink).await;
+        }
+        let fresh = match self.state {
+            State::Open(Seat::Unsent) => Some(lend(&self.pool, &self.holder).await?),
+            _ => None,
+        };
+        // From here on the transaction is cancelled unless somebody says otherwise.
+        match (std::mem::replace(&mut self.state, State::Cancelled), fresh) {
+            (State::Open(Seat::Held(lent)), None) if self.savepoints.unsent().is_empty() => {
+                self.run_inside(lent, batch, sink).await
+            }
+            (State::Open(Seat::Held(lent)), None) => self.run_after_savepoints(lent, batch, sink).await,
+            (_, Some(lent)) => self.run_first(lent, batch, sink).await,
+            (before, None) => {
+                self.state = before;
+                Err(Error::invalid_request("the transaction has no connection"))
+            }
+        }
+    }
+
+    async fn run_inside(&mut self, mut lent: Lent, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
+        let ran = run_on(&mut lent, batch, sink).await;
+        self.settle(lent, ran, Seat::Gone)
+    }
+
+    /// Runs the first statements of a transaction, behind its BEGIN.
+    async fn run_first(&mut self, mut lent: Lent, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
+        let begin = std::iter::once(&self.begin);
+        let before: Vec<Statement> =
+            begin.chain(self.savepoints.unsent()).chain(batch.before).cloned().collect();
+        let ran = run_on(&mut lent, Batch { before: &before, statements: batch.statements }, sink).await;
+        if matches!(lent.health(), Health::InTransaction | Health::Failed) {
+            self.savepoints.sent();
+        }
+        // Without BEGIN nothing behind it was executed: the transaction is still to begin.
+        self.settle(lent, ran, Seat::Unsent)
+    }
+
+    /// Sets the state to what the connection says after an operation inside the transaction. `outside`: the seat when
+    /// the connection says that there is no transaction.
+    fn settle(&mut self, lent: Lent, ran: Result<()>, outside: Seat) -> Result<()> {
+        let health = lent.health();
+        if ran.is_ok() && health == Health::InTransaction {
+            self.state = State::Open(Seat::Held(lent));
+            return Ok(());
+        }
+        let (seat, problem) = match health {
+            Health::InTransaction => (Seat::Held(lent), ""),
+            Health::Failed => (Seat::Held(lent), "the statement left the transaction failed"),
+            Health::Idle => {
+                (outside, "the statement ended the transaction by itself: commit() and rollback() do that")
+            }
+            Health::Dirty | Health::Closed => (Seat::Gone, "the statement left the connection unusable"),
+        };
+        let error = ran.err().unwrap_or_else(|| Error::invalid_request(problem));
+        self.state = State::Failed { seat, cause: error.to_string() };
+        Err(error)
+    }
+
+    /// Commits. Without a transaction, and for one whose BEGIN was not sent, nothing is sent.
+    ///
+    /// # Errors
+    /// The transaction has failed; the database refuses. `OutcomeUnknown` when the connection was lost before the
+    /// answer. All of them wait for a rollback.
+    pub async fn commit(&mut self) -> Result<()> {
+        self.check()?;
+        let State::Open(Seat::Held(mut lent)) = std::mem::replace(&mut self.state, State::OutcomeUnknown)
+        else {
+            self.end();
+            return Ok(());
+        };
+        match commit_on(&mut lent).await {
+            Ok(()) => {
+                self.end();
+                Ok(())
+            }
+            // The state says it already.
+            Err(error) if matches!(error.kind(), ErrorKind::OutcomeUnknown(_)) => Err(error),
+            Err(error) => self.settle(lent, Err(error), Seat::Gone),
+        }
+    }
+
+    /// Rolls back. Without a transaction nothing is sent. There is no failure: where ROLLBACK cannot be sent, draining
+    /// or closing the connection rolls back.
+    pub async fn rollback(&mut self) {
+        let state = std::mem::replace(&mut self.state, State::Idle);
+        self.savepoints.clear();
+        if let State::Open(Seat::Held(lent)) | State::Failed { seat: Seat::Held(lent), .. } = state {
+            roll_back(lent).await;
+        }
+    }
+
+    fn end(&mut self) {
+        self.state = State::Idle;
+        self.savepoints.clear();
+    }
+}
+
+/// Borrows a connection. It takes parts of the link: a reference to the whole one cannot cross threads.
+async fn lend(pool: &Pool, holder: &Option<Arc<str>>) -> Result<Lent> {
+    pool.acquire_as(holder.clone()).await
+}
+
+async fn run_on(lent: &mut Lent, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
+    if let Some(last) = batch.statements.last() {
+        lent.note(&last.text);
+    }
+    lent.run(batch, sink).await
+}
+
+async fn run_command(lent: &mut Lent, text: &Arc<StatementText>) -> Result<()> {
+    let command = [Statement::new(Arc::clone(text), Default::default())];
+    run_on(lent, Batch { before: &[], statements: &command }, &mut NoRows).await
+}
+
+/// # Errors
+/// `OutcomeUnknown` when the connection was lost before the answer; else the transaction was not kept, or is still open.
+async fn commit_on(lent: &mut Lent) -> Result<()> {
+    let committed = run_command(lent, &COMMIT).await;
+    match (committed, lent.health()) {
+        (Ok(()), Health::Idle | Health::Closed) => Ok(()),
+        (Ok(()), _) => Err(Error::protocol("COMMIT was answered, and the transaction is still open")),
+        (Err(error), Health::Dirty | Health::Closed) => Err(Error::new(ErrorKind::OutcomeUnknown(format!(
+            "the connection was lost during COMMIT, and whether it was done is not known: {error}"
+        )))),
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// Ends a transaction. What does not answer goes to the drainer or is closed, which rolls back as well.
+async fn roll_back(mut lent: Lent) {
+    if matches!(lent.health(), Health::InTransaction | Health::Failed) {
+        let _ = run_command(&mut lent, &ROLLBACK).await;
+    }
+}
+
+static COMMIT: LazyLock<Arc<StatementText>> =
+    LazyLock::new(|| Arc::new(StatementText::command("COMMIT", Effect::Commit)));
+static ROLLBACK: LazyLock<Arc<StatementText>> =
+    LazyLock::new(|| Arc::new(StatementText::command("ROLLBACK", Effect::Rollback)));

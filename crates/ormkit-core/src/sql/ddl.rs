@@ -1,0 +1,123 @@
+//! CREATE and DROP of what models declare.
+
+mod drop;
+mod foreign_key;
+pub mod names;
+mod table;
+
+pub use drop::drop_all;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Dialect, SqlWriter};
+use crate::model::{ColumnType, EnumType, Model, ModelId, Schema, TableName};
+use crate::value::Params;
+use foreign_key::ForeignKeyDef;
+
+/// A step of a script: steps run in order and may all be run again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DdlStep {
+    /// A statement.
+    Run(String),
+    /// A statement that has no `IF NOT EXISTS`.
+    Unless {
+        /// A query of one boolean: true when there is nothing to do.
+        exists: String,
+        /// The statement.
+        then: String,
+    },
+}
+
+/// The steps that create the tables of `models`, with their types, constraints, indexes and comments, as far as they do
+/// not exist yet. Tables come after those they refer to; keys that go round in a circle are added last (PostgreSQL;
+/// SQLite takes them as they are).
+pub fn create_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect) -> Vec<DdlStep> {
+    let models = in_order(schema, models);
+    let mut steps = Vec::new();
+    for enumeration in enums(&models).iter().filter(|_| dialect.native_enums) {
+        steps.push(create_enum(enumeration, dialect));
+    }
+    let mut later = Vec::new();
+    let mut done: HashSet<&TableName> = HashSet::new();
+    let all: HashSet<&TableName> = models.iter().map(|model| model.table()).collect();
+    for model in &models {
+        done.insert(model.table());
+        let (now, circular): (Vec<_>, Vec<_>) = ForeignKeyDef::all(&model.def).into_iter().partition(|key| {
+            !dialect.adds_constraints || !all.contains(&key.table) || done.contains(&key.table)
+        });
+        steps.push(DdlStep::Run(written(dialect, |out| table::create(out, model, &now))));
+        later.extend(circular.into_iter().map(|key| add_constraint(model, &key, dialect)));
+        steps.extend(table::indexes(model, dialect));
+        steps.extend(table::comments(model, dialect));
+    }
+    steps.extend(later);
+    steps
+}
+
+/// The models, each table once, those referred to first.
+fn in_order<'a>(schema: &'a Schema, models: &[ModelId]) -> Vec<&'a Arc<Model>> {
+    let mut seen = HashSet::new();
+    let mut ordered: Vec<&Arc<Model>> =
+        models.iter().map(|id| schema.model(*id)).filter(|model| seen.insert(model.table())).collect();
+    ordered.sort_by_key(|model| model.rank);
+    ordered
+}
+
+/// All enum types, each once.
+fn enums(models: &[&Arc<Model>]) -> Vec<Arc<EnumType>> {
+    let mut found: Vec<Arc<EnumType>> = Vec::new();
+    for field in models.iter().flat_map(|model| model.fields()) {
+        if let ColumnType::Enum(enumeration) = &field.column_type
+            && !found.iter().any(|known| known.name == enumeration.name)
+        {
+            found.push(Arc::clone(enumeration));
+        }
+    }
+    found
+}
+
+fn create_enum(enumeration: &EnumType, dialect: &'static Dialect) -> DdlStep {
+    let exists = written(dialect, |out| {
+        out.push("SELECT EXISTS (SELECT 1 FROM pg_type WHERE typname = ");
+        out.literal(&enumeration.name);
+        out.push(" AND pg_type_is_visible(oid))");
+    });
+    let then = written(dialect, |out| {
+        out.push("CREATE TYPE ");
+        out.name(&enumeration.name);
+        out.push(" AS ENUM (");
+        out.list(&enumeration.labels, |out, label| out.literal(label));
+        out.push(")");
+    });
+    DdlStep::Unless { exists, then }
+}
+
+fn add_constraint(model: &Model, key: &ForeignKeyDef, dialect: &'static Dialect) -> DdlStep {
+    let exists = written(dialect, |out| {
+        out.push("SELECT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = ");
+        out.literal(&key.name);
+        out.push(" AND conrelid = ");
+        let table = written(dialect, |out| out.table(model.table()));
+        out.literal(&table);
+        out.push("::regclass)");
+    });
+    let then = written(dialect, |out| {
+        out.push("ALTER TABLE ");
+        out.table(model.table());
+        out.push(" ADD ");
+        key.write(out);
+    });
+    DdlStep::Unless { exists, then }
+}
+
+/// The text of a statement without parameters.
+fn written(dialect: &'static Dialect, write: impl FnOnce(&mut SqlWriter<'_>)) -> String {
+    let (schema, mut params) = (Schema::default(), Params::new());
+    let mut out = SqlWriter::new(dialect, &schema, &mut params);
+    write(&mut out);
+    out.into_parts().0
+}
+
+#[cfg(test)]
+mod tests;

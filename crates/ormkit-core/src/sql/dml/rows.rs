@@ -1,0 +1,127 @@
+//! Many rows as one array per column, where arrays can be bound.
+
+use super::super::SqlWriter;
+use crate::model::{ColumnType, FieldId, Model};
+use crate::value::{ParamType, SqlType};
+
+/// Columns of `unnest(…) AS r(c0, c1)`: some fields of a model under names of one letter and a number, which no column
+/// of the table can clash with once they are qualified.
+pub(super) struct Rows<'a> {
+    model: &'a Model,
+    fields: &'a [FieldId],
+    letter: char,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(model: &'a Model, fields: &'a [FieldId], letter: char) -> Self {
+        Self { model, fields, letter }
+    }
+
+    /// `unnest($1::int4[], $2::text[])`
+    pub(super) fn unnest(&self, out: &mut SqlWriter<'_>) {
+        out.push("unnest(");
+        self.arrays(out);
+        out.push(")");
+    }
+
+    /// `$1::int4[], $2::text[]`
+    pub(super) fn arrays(&self, out: &mut SqlWriter<'_>) {
+        out.list(self.fields, |out, field| {
+            let column_type = &self.model.field(*field).column_type;
+            out.placeholder(ParamType::array(element(column_type)));
+            out.push("::");
+            out.push(array_type(column_type));
+        });
+    }
+
+    /// The array of a key of one column, for `= ANY(…)`.
+    pub(super) fn key_array(&self, out: &mut SqlWriter<'_>) {
+        self.arrays(out);
+        if let ColumnType::Enum(enumeration) = &self.model.field(self.fields[0]).column_type {
+            out.push("::");
+            out.name(&enumeration.name);
+            out.push("[]");
+        }
+    }
+
+    /// `c0, c1`
+    pub(super) fn names(&self, out: &mut SqlWriter<'_>) {
+        self.each(out, ", ", |out, _, name| out.push(name));
+    }
+
+    /// `c0, c1::mood`: the same with the types that arrays do not carry.
+    pub(super) fn columns(&self, out: &mut SqlWriter<'_>) {
+        self.each(out, ", ", |out, field, name| self.value(out, field, name));
+    }
+
+    /// `name = r.c0, mood = r.c1::mood`
+    pub(super) fn assignments(&self, out: &mut SqlWriter<'_>) {
+        self.each(out, ", ", |out, field, name| {
+            out.name(&self.model.field(field).column);
+            out.push(" = r.");
+            self.value(out, field, name);
+        });
+    }
+
+    /// `users.id = r.k0 AND …`
+    pub(super) fn matches(&self, out: &mut SqlWriter<'_>) {
+        self.each(out, " AND ", |out, field, name| {
+            out.name(&self.model.table().name);
+            out.push(".");
+            out.name(&self.model.field(field).column);
+            out.push(" = r.");
+            self.value(out, field, name);
+        });
+    }
+
+    fn value(&self, out: &mut SqlWriter<'_>, field: FieldId, name: &str) {
+        out.push(name);
+        if let ColumnType::Enum(enumeration) = &self.model.field(field).column_type {
+            out.push("::");
+            out.name(&enumeration.name);
+        }
+    }
+
+    fn each(
+        &self,
+        out: &mut SqlWriter<'_>,
+        separator: &str,
+        mut write: impl FnMut(&mut SqlWriter<'_>, FieldId, &str),
+    ) {
+        for (index, field) in self.fields.iter().enumerate() {
+            if index > 0 {
+                out.push(separator);
+            }
+            write(out, *field, &format!("{}{index}", self.letter));
+        }
+    }
+}
+
+/// The type of the elements that are sent: labels of an enum travel as text, because the server's type of that name
+/// has no number that could be known beforehand.
+fn element(column_type: &ColumnType) -> SqlType {
+    match column_type {
+        ColumnType::Enum(_) => SqlType::Text,
+        other => other.sql_type(),
+    }
+}
+
+fn array_type(column_type: &ColumnType) -> &'static str {
+    match column_type {
+        ColumnType::Bool => "bool[]",
+        ColumnType::SmallInt => "int2[]",
+        ColumnType::Integer => "int4[]",
+        ColumnType::BigInt => "int8[]",
+        ColumnType::Double => "float8[]",
+        ColumnType::Text | ColumnType::VarChar(_) | ColumnType::Enum(_) => "text[]",
+        ColumnType::Bytes => "bytea[]",
+        ColumnType::Numeric(_) => "numeric[]",
+        ColumnType::Date => "date[]",
+        ColumnType::Time => "time[]",
+        ColumnType::Timestamp => "timestamp[]",
+        ColumnType::TimestampTz => "timestamptz[]",
+        ColumnType::Interval => "interval[]",
+        ColumnType::Uuid => "uuid[]",
+        ColumnType::Json => "jsonb[]",
+    }
+}

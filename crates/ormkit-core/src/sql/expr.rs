@@ -1,0 +1,243 @@
+//! Expressions as text.
+
+mod function;
+mod operator;
+mod pattern;
+mod set;
+
+pub(crate) use set::joins;
+
+use super::SqlWriter;
+use crate::model::ColumnType;
+use crate::query::{Case, Cast, Expr, IsNull, IsTrue, Nulls, Order};
+use crate::value::SqlType;
+
+/// A node that can write itself.
+pub(crate) trait Render {
+    /// Writes the node.
+    fn render(&self, out: &mut SqlWriter<'_>);
+}
+
+/// How tightly an expression holds together, loosest first: an operand that holds less tightly than its place asks is
+/// put in parentheses.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    Or,
+    And,
+    Not,
+    Compare,
+    /// Operands of comparisons, BETWEEN, IN, LIKE and IS.
+    Operand,
+    Sum,
+    Product,
+    Atom,
+}
+
+impl Render for Expr {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        match self {
+            Self::Column(column) => out.column(column.source, column.field),
+            Self::Excluded(model, field) => {
+                let schema = out.schema();
+                out.push("EXCLUDED.");
+                out.name(&schema.model(*model).field(*field).column);
+            }
+            Self::Value(bound) => out.bind(bound),
+            Self::Bool(true) => out.push("TRUE"),
+            Self::Bool(false) => out.push("FALSE"),
+            Self::Null => out.push("NULL"),
+            Self::Compare(node) => node.render(out),
+            Self::Distinct(node) => node.render(out),
+            Self::And(parts) => out.separated(parts, " AND ", |out, part| operand(out, part, Level::Not)),
+            Self::Or(parts) => out.separated(parts, " OR ", |out, part| operand(out, part, Level::And)),
+            Self::Not(inner) => {
+                out.push("NOT ");
+                operand(out, inner, Level::Compare);
+            }
+            Self::IsNull(node) => node.render(out),
+            Self::IsTrue(node) => node.render(out),
+            Self::Between(node) => node.render(out),
+            Self::Like(node) => node.render(out),
+            Self::InList(node) => node.render(out),
+            Self::InRows(node) => node.render(out),
+            Self::InSelect(node) => node.render(out),
+            Self::Exists(node) => node.render(out),
+            Self::Arithmetic(node) => node.render(out),
+            Self::Negative(inner) => {
+                out.push("-");
+                operand(out, inner, Level::Atom);
+            }
+            Self::Call(node) => node.render(out),
+            Self::Cast(node) => node.render(out),
+            Self::Case(node) => node.render(out),
+            Self::Scalar(select) => {
+                out.push("(");
+                super::select::subquery(out, select);
+                out.push(")");
+            }
+            Self::Text(text) => out.push(text),
+        }
+    }
+}
+
+/// How tightly `expr` holds together. SQL text of the program's own is taken for the loosest.
+fn level(expr: &Expr) -> Level {
+    match expr {
+        Expr::Or(_) | Expr::Text(_) => Level::Or,
+        Expr::And(_) => Level::And,
+        Expr::Not(_) => Level::Not,
+        Expr::Compare(_)
+        | Expr::Distinct(_)
+        | Expr::IsNull(_)
+        | Expr::IsTrue(_)
+        | Expr::Between(_)
+        | Expr::Like(_)
+        | Expr::InList(_)
+        | Expr::InRows(_)
+        | Expr::InSelect(_) => Level::Compare,
+        Expr::Arithmetic(node) => operator::level_of(node.op),
+        Expr::Negative(_) => Level::Product,
+        _ => Level::Atom,
+    }
+}
+
+/// Writes `expr` where `at_least` is asked for.
+pub(crate) fn operand(out: &mut SqlWriter<'_>, expr: &Expr, at_least: Level) {
+    if level(expr) >= at_least {
+        return expr.render(out);
+    }
+    out.push("(");
+    expr.render(out);
+    out.push(")");
+}
+
+/// Writes conditions that all hold, behind ` WHERE `, ` ON ` or ` HAVING `; nothing when there are none.
+pub(crate) fn all_of(out: &mut SqlWriter<'_>, clause: &str, conditions: &[Expr]) {
+    match conditions {
+        [] => {}
+        [one] => {
+            out.push(clause);
+            one.render(out);
+        }
+        several => {
+            out.push(clause);
+            out.separated(several, " AND ", |out, part| operand(out, part, Level::Not));
+        }
+    }
+}
+
+/// True where values of `expr` are decimals that the database keeps as text: compared and sorted as numbers they have
+/// to be converted first.
+pub(crate) fn is_decimal_text(out: &SqlWriter<'_>, expr: &Expr) -> bool {
+    !out.is_postgres() && expr.sql_type(out.schema()) == SqlType::Numeric
+}
+
+/// Writes an operand of a comparison, as a number where `as_number`.
+fn comparable(out: &mut SqlWriter<'_>, expr: &Expr, as_number: bool) {
+    if !as_number {
+        return operand(out, expr, Level::Operand);
+    }
+    out.push("CAST(");
+    expr.render(out);
+    out.push(" AS NUMERIC)");
+}
+
+impl Render for IsNull {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        operand(out, &self.expr, Level::Operand);
+        out.push(if self.negated { " IS NOT NULL" } else { " IS NULL" });
+    }
+}
+
+impl Render for IsTrue {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        operand(out, &self.expr, Level::Operand);
+        out.push(if self.negated { " IS NOT TRUE" } else { " IS TRUE" });
+    }
+}
+
+impl Render for Cast {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        out.push("CAST(");
+        self.expr.render(out);
+        out.push(" AS ");
+        out.column_type(&self.to);
+        out.push(")");
+    }
+}
+
+impl Render for Case {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        out.push("CASE");
+        for (condition, value) in &self.whens {
+            out.push(" WHEN ");
+            condition.render(out);
+            out.push(" THEN ");
+            value.render(out);
+        }
+        if let Some(otherwise) = &self.otherwise {
+            out.push(" ELSE ");
+            otherwise.render(out);
+        }
+        out.push(" END");
+    }
+}
+
+impl Render for Order {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        if is_decimal_text(out, &self.expr) {
+            comparable(out, &self.expr, true);
+        } else {
+            self.expr.render(out);
+        }
+        out.push(if self.descending { " DESC" } else { " ASC" });
+        match self.nulls {
+            Some(Nulls::First) => out.push(" NULLS FIRST"),
+            Some(Nulls::Last) => out.push(" NULLS LAST"),
+            None => {}
+        }
+    }
+}
+
+impl SqlWriter<'_> {
+    /// Appends a type as the dialect names it.
+    pub(crate) fn column_type(&mut self, column_type: &ColumnType) {
+        use ColumnType as C;
+        let postgres = self.is_postgres();
+        let pick = |on_postgres: &'static str, on_sqlite: &'static str| {
+            if postgres { on_postgres } else { on_sqlite }
+        };
+        match column_type {
+            C::Bool => self.push(pick("BOOLEAN", "INTEGER")),
+            C::SmallInt => self.push(pick("SMALLINT", "INTEGER")),
+            C::Integer => self.push("INTEGER"),
+            C::BigInt => self.push(pick("BIGINT", "INTEGER")),
+            C::Double => self.push(pick("DOUBLE PRECISION", "REAL")),
+            C::Text => self.push("TEXT"),
+            C::VarChar(length) if postgres => {
+                self.push("VARCHAR(");
+                self.number((*length).into());
+                self.push(")");
+            }
+            C::VarChar(_) => self.push("TEXT"),
+            C::Bytes => self.push(pick("BYTEA", "BLOB")),
+            C::Numeric(Some((precision, scale))) if postgres => {
+                self.push("NUMERIC(");
+                self.number((*precision).into());
+                self.push(", ");
+                self.number((*scale).into());
+                self.push(")");
+            }
+            C::Numeric(_) => self.push(pick("NUMERIC", "TEXT")),
+            C::Date => self.push(pick("DATE", "TEXT")),
+            C::Time => self.push(pick("TIME", "TEXT")),
+            C::Timestamp => self.push(pick("TIMESTAMP", "TEXT")),
+            C::TimestampTz => self.push(pick("TIMESTAMP WITH TIME ZONE", "TEXT")),
+            C::Interval => self.push(pick("INTERVAL", "INTEGER")),
+            C::Uuid => self.push(pick("UUID", "BLOB")),
+            C::Json => self.push(pick("JSONB", "TEXT")),
+            C::Enum(enumeration) if postgres => self.name(&enumeration.name),
+            C::Enum(_) => self.push("TEXT"),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! IN and EXISTS.
+
+use super::super::{SqlWriter, select};
+use super::{Level, Render, all_of, comparable, is_decimal_text, operand};
+use crate::query::{Bound, Exists, Expr, InList, InRows, InSelect, Source, fits_one_parameter};
+use crate::value::{SqlType, Value};
+
+impl Render for InList {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        let as_number = is_decimal_text(out, &self.expr);
+        comparable(out, &self.expr, as_number);
+        if out.spreads_lists() || !fits_one_parameter(self.list.sql_type) {
+            out.push(if self.negated { " NOT IN (" } else { " IN (" });
+            spread(out, &self.list, as_number);
+            return out.push(")");
+        }
+        let (before, after) = match (out.dialect().arrays, self.negated) {
+            (true, false) => (" = ANY(", ")"),
+            (true, true) => (" != ALL(", ")"),
+            (false, false) => (" IN (SELECT value FROM json_each(", "))"),
+            (false, true) => (" NOT IN (SELECT value FROM json_each(", "))"),
+        };
+        out.push(before);
+        out.bind_list(&self.list);
+        out.push(after);
+    }
+}
+
+/// Each element as a parameter of its own.
+fn spread(out: &mut SqlWriter<'_>, list: &Bound, as_number: bool) {
+    out.list(values_of(list), |out, value| {
+        comparable(out, &Expr::value(value.clone(), list.sql_type), as_number);
+    });
+}
+
+impl Render for InRows {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        let as_arrays = out.dialect().arrays
+            && !out.spreads_lists()
+            && self.columns.iter().all(|column| column.sql_type != SqlType::Enum);
+        if as_arrays {
+            out.push("(");
+            out.list(&self.exprs, |out, expr| expr.render(out));
+            out.push(") IN (SELECT * FROM unnest(");
+            out.list(&self.columns, |out, column| out.bind_list(column));
+            return out.push("))");
+        }
+        if !out.is_postgres() {
+            out.push("(");
+            out.list(&self.exprs, |out, expr| expr.render(out));
+            out.push(") IN (VALUES ");
+            self.each_row(out, ", ", |row, out| {
+                out.push("(");
+                self.each_column(out, row, ", ", |_, value, out| value.render(out));
+                out.push(")");
+            });
+            return out.push(")");
+        }
+        // Comparisons tell the server the type of each value, which a list of rows would not.
+        out.push("(");
+        self.each_row(out, " OR ", |row, out| {
+            self.each_column(out, row, " AND ", |expr, value, out| expr.clone().eq(value).render(out));
+        });
+        out.push(")");
+    }
+}
+
+impl InRows {
+    fn each_row(&self, out: &mut SqlWriter<'_>, separator: &str, write: impl Fn(usize, &mut SqlWriter<'_>)) {
+        for row in 0..self.rows {
+            if row > 0 {
+                out.push(separator);
+            }
+            write(row, out);
+        }
+    }
+
+    fn each_column(
+        &self,
+        out: &mut SqlWriter<'_>,
+        row: usize,
+        separator: &str,
+        write: impl Fn(&Expr, Expr, &mut SqlWriter<'_>),
+    ) {
+        for (index, (expr, column)) in self.exprs.iter().zip(&self.columns).enumerate() {
+            if index > 0 {
+                out.push(separator);
+            }
+            let value = values_of(column).get(row).cloned().unwrap_or(Value::Null);
+            write(expr, Expr::value(value, column.sql_type), out);
+        }
+    }
+}
+
+fn values_of(list: &Bound) -> &[Value] {
+    match &list.value {
+        Value::Array(_, values) => values,
+        _ => &[],
+    }
+}
+
+impl Render for InSelect {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        operand(out, &self.expr, Level::Operand);
+        out.push(if self.negated { " NOT IN (" } else { " IN (" });
+        select::subquery(out, &self.select);
+        out.push(")");
+    }
+}
+
+impl Render for Exists {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        match self {
+            Self::Select(inner) => {
+                out.push("EXISTS (");
+                select::subquery(out, inner);
+                out.push(")");
+            }
+            Self::Related { parent, relation, target, condition } => {
+                out.push("EXISTS (SELECT 1 FROM ");
+                out.open_scope(std::slice::from_ref(target));
+                out.source(*target);
+                out.push(" WHERE ");
+                joins(out, *parent, *relation, *target);
+                if let Some(condition) = condition {
+                    all_of(out, " AND ", std::slice::from_ref(condition));
+                }
+                out.close_scope();
+                out.push(")");
+            }
+        }
+    }
+}
+
+/// `posts.author_id = users.id`: the keys of a relation.
+pub(crate) fn joins(
+    out: &mut SqlWriter<'_>,
+    parent: Source,
+    relation: crate::model::RelationId,
+    target: Source,
+) {
+    if !out.writes_text() {
+        return;
+    }
+    let schema = out.schema();
+    let relation = schema.model(parent.model).relation(relation);
+    for (index, (local, remote)) in relation.local.iter().zip(&relation.remote).enumerate() {
+        if index > 0 {
+            out.push(" AND ");
+        }
+        out.column(target, *remote);
+        out.push(" = ");
+        out.column(parent, *local);
+    }
+}

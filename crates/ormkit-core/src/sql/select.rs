@@ -1,0 +1,333 @@
+//! SELECT as text.
+
+mod eager;
+mod sources;
+
+use super::SqlWriter;
+use super::expr::{Level, Render, all_of, is_decimal_text, joins, operand};
+use crate::error::{Error, ErrorKind};
+use crate::model::{FieldId, Model};
+use crate::plan::{Joined, Output};
+use crate::query::{Expr, Item, JoinKind, On, Order, Select, Shape, Source};
+use crate::value::SqlType;
+use eager::Eager;
+
+/// What a SELECT's rows hold.
+#[derive(Default)]
+pub(crate) struct Layout {
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) joined: Vec<Joined>,
+    pub(crate) visible: usize,
+    pub(crate) types: Vec<SqlType>,
+}
+
+/// The column that keeps the order of limited parents where their columns do not say it.
+const ROW_NUMBER: &str = "ormkit_row";
+
+/// Writes a whole SELECT with its eager loads and says what its rows hold.
+pub(crate) fn select(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
+    let eager = Eager::of(out.schema(), select);
+    let mut layout = Layout::default();
+    if eager.many && (select.limit.is_some() || select.offset.is_some()) {
+        limited_parents(out, select, &eager, &mut layout);
+    } else {
+        body(out, select, &eager, &mut layout);
+    }
+    layout
+}
+
+/// Writes a SELECT inside another statement: nothing is loaded along.
+pub(crate) fn subquery(out: &mut SqlWriter<'_>, select: &Select) {
+    body(out, select, &Eager::default(), &mut Layout::default());
+}
+
+/// Writes `SELECT count(*)` over the rows of `select`.
+pub(crate) fn count(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
+    if is_counted_as_it_is(select) {
+        let sources = sources::all(out, select, &Eager::default());
+        out.open_scope(&sources);
+        out.push("SELECT count(*)");
+        from_where(out, select, &sources, &Eager::default());
+        out.close_scope();
+    } else {
+        out.push("SELECT count(*) FROM (");
+        let inner = Select { lock: None, ..select.clone() };
+        subquery(out, &inner);
+        out.push(") AS counted");
+    }
+    single("count", SqlType::BigInt)
+}
+
+/// Writes `SELECT EXISTS (…)` over the rows of `select`.
+pub(crate) fn exists(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
+    out.push("SELECT EXISTS (");
+    let sources = sources::all(out, select, &Eager::default());
+    out.open_scope(&sources);
+    out.push("SELECT 1");
+    from_where(out, select, &sources, &Eager::default());
+    group(out, select);
+    limit(out, select);
+    out.close_scope();
+    out.push(")");
+    single("exists", SqlType::Bool)
+}
+
+fn single(name: &str, sql_type: SqlType) -> Layout {
+    let output = Output::Value { name: name.to_owned(), shape: Shape::of(sql_type), at: 0 };
+    Layout { outputs: vec![output], joined: Vec::new(), visible: 1, types: vec![sql_type] }
+}
+
+/// True when the number of rows is that of the joined tables.
+fn is_counted_as_it_is(select: &Select) -> bool {
+    let plain = |item: &Item| {
+        matches!(item, Item::Entity { .. } | Item::Value { expr: Expr::Column(_) | Expr::Value(_), .. })
+    };
+    select.limit.is_none()
+        && select.offset.is_none()
+        && !select.distinct
+        && select.group_by.is_empty()
+        && select.having.is_empty()
+        && select.items.iter().all(plain)
+}
+
+fn body(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut Layout) {
+    let sources = sources::all(out, select, eager);
+    out.open_scope(&sources);
+    items(out, select, eager, layout);
+    from_where(out, select, &sources, eager);
+    group(out, select);
+    let terms: Vec<&Order> = select.order_by.iter().chain(&eager.order).collect();
+    order(out, &terms);
+    limit(out, select);
+    lock(out, select);
+    out.close_scope();
+}
+
+/// A to-many join multiplies rows, so that LIMIT has to be said of the parents alone, in a subquery under their own name.
+fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut Layout) {
+    let [Item::Entity { source: parent, .. }] = select.items[..] else {
+        return out.fail(Error::new(ErrorKind::Unsupported {
+            feature: "joinedload of a list together with LIMIT when the rows hold more than one object"
+                .into(),
+            instead: "use selectinload".into(),
+        }));
+    };
+    let model = out.schema().model(parent.model);
+    let fields = entity_fields(model, &select.items[0]);
+    let by_columns = select.order_by.iter().all(|term| {
+        matches!(&term.expr, Expr::Column(column) if column.source == parent && fields.contains(&column.field))
+    });
+
+    let mut outer_sources = vec![parent];
+    outer_sources.extend(eager.joins.iter().map(|join| join.target));
+    out.open_scope(&outer_sources);
+    items(out, select, eager, layout);
+    out.push(" FROM (");
+    let outer = out.leave_scopes();
+    let inner_sources = sources::all(out, select, &Eager::default());
+    out.open_scope(&inner_sources);
+    out.push(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
+    out.list(&fields, |out, field| out.column(parent, *field));
+    let terms: Vec<&Order> = select.order_by.iter().collect();
+    if !by_columns {
+        out.push(", row_number() OVER (ORDER BY ");
+        out.list(&terms, |out, term| term.render(out));
+        out.push(") AS ");
+        out.name(ROW_NUMBER);
+    }
+    from_where(out, select, &inner_sources, &Eager::default());
+    group(out, select);
+    order(out, &terms);
+    limit(out, select);
+    lock(out, select);
+    out.close_scope();
+    out.return_to(outer);
+    out.push(") AS ");
+    out.source_name(parent);
+    eager.joined(out);
+
+    let children: Vec<&Order> = eager.order.iter().collect();
+    if by_columns {
+        order(out, &[terms, children].concat());
+    } else {
+        out.push(" ORDER BY ");
+        out.source_name(parent);
+        out.push(".");
+        out.name(ROW_NUMBER);
+        out.push(" ASC");
+        for term in children {
+            out.push(", ");
+            term.render(out);
+        }
+    }
+    out.close_scope();
+}
+
+fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut Layout) {
+    out.push(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
+    listed(out, &select.items, layout);
+    let schema = out.schema();
+    for join in &eager.joins {
+        out.push(", ");
+        let model = schema.model(join.target.model);
+        let entity_at = layout.outputs.len();
+        entity(out, join.target, default_fields(model), layout);
+        let parent = match join.parent_join {
+            Some(parent) => layout.visible + parent,
+            None => eager.root,
+        };
+        layout.joined.push(Joined { parent, relation: join.relation, entity: entity_at });
+    }
+    if select.items.is_empty() {
+        out.push("1");
+    }
+}
+
+/// Writes the items behind SELECT or RETURNING.
+pub(super) fn listed(out: &mut SqlWriter<'_>, items: &[Item], layout: &mut Layout) {
+    let schema = out.schema();
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            out.push(", ");
+        }
+        match item {
+            Item::Entity { source, .. } => {
+                let fields = entity_fields(schema.model(source.model), item);
+                entity(out, *source, fields, layout);
+            }
+            Item::Value { expr, label } => value(out, expr, label.as_deref(), layout),
+        }
+    }
+    layout.visible = layout.outputs.len();
+}
+
+fn entity(out: &mut SqlWriter<'_>, source: Source, fields: Vec<FieldId>, layout: &mut Layout) {
+    let model = out.schema().model(source.model);
+    out.list(&fields, |out, field| out.column(source, *field));
+    let from = layout.types.len();
+    layout.types.extend(fields.iter().map(|field| model.field(*field).column_type.sql_type()));
+    layout.outputs.push(Output::Entity { model: source.model, fields, from });
+}
+
+fn value(out: &mut SqlWriter<'_>, expr: &Expr, label: Option<&str>, layout: &mut Layout) {
+    let shape = expr.shape(out.schema());
+    // A decimal that SQLite has computed is a float; as text it is what PostgreSQL answers.
+    if is_decimal_text(out, expr) && !matches!(expr, Expr::Column(_) | Expr::Value(_)) {
+        out.push("CAST(");
+        expr.render(out);
+        out.push(" AS TEXT)");
+    } else {
+        operand(out, expr, Level::Or);
+    }
+    if let Some(label) = label {
+        out.push(" AS ");
+        out.name(label);
+    }
+    if out.writes_text() {
+        let name = label.map_or_else(|| name_of(out, expr), str::to_owned);
+        layout.outputs.push(Output::Value { name, shape, at: layout.types.len() });
+        layout.types.push(shape.sql_type);
+    }
+}
+
+/// What a value without a label is called: its attribute or function.
+fn name_of(out: &SqlWriter<'_>, expr: &Expr) -> String {
+    match expr {
+        Expr::Column(column) => out.schema().model(column.source.model).field(column.field).name.clone(),
+        Expr::Call(call) => call.name.to_string(),
+        _ => "value".to_owned(),
+    }
+}
+
+/// The fields that an entity reads, in declaration order.
+pub(crate) fn entity_fields(model: &Model, item: &Item) -> Vec<FieldId> {
+    match item {
+        Item::Entity { fields: Some(fields), .. } => {
+            model.field_ids().filter(|field| model.key.contains(field) || fields.contains(field)).collect()
+        }
+        _ => default_fields(model),
+    }
+}
+
+/// All fields but deferred ones.
+pub(crate) fn default_fields(model: &Model) -> Vec<FieldId> {
+    let wanted = |field: &FieldId| !model.field(*field).deferred || model.key.contains(field);
+    model.field_ids().filter(wanted).collect()
+}
+
+fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[Source], eager: &Eager) {
+    let is_joined = |source: &Source| {
+        select.joins.iter().any(|join| join.target == *source)
+            || eager.joins.iter().any(|join| join.target == *source)
+    };
+    let tables: Vec<Source> = sources.iter().filter(|source| !is_joined(source)).copied().collect();
+    if !tables.is_empty() {
+        out.push(" FROM ");
+        out.list(&tables, |out, source| out.source(*source));
+    }
+    for join in &select.joins {
+        out.push(match join.kind {
+            JoinKind::Inner => " JOIN ",
+            JoinKind::Left => " LEFT OUTER JOIN ",
+        });
+        out.source(join.target);
+        out.push(" ON ");
+        match &join.on {
+            On::Relation { parent, relation } => joins(out, *parent, *relation, join.target),
+            On::Condition(condition) => condition.render(out),
+        }
+    }
+    eager.joined(out);
+    all_of(out, " WHERE ", &select.filter);
+}
+
+fn group(out: &mut SqlWriter<'_>, select: &Select) {
+    if !select.group_by.is_empty() {
+        out.push(" GROUP BY ");
+        out.list(&select.group_by, |out, expr| expr.render(out));
+    }
+    all_of(out, " HAVING ", &select.having);
+}
+
+fn order(out: &mut SqlWriter<'_>, terms: &[&Order]) {
+    if !terms.is_empty() {
+        out.push(" ORDER BY ");
+        out.list(terms, |out, term| term.render(out));
+    }
+}
+
+fn limit(out: &mut SqlWriter<'_>, select: &Select) {
+    if let Some(rows) = select.limit {
+        out.push(" LIMIT ");
+        out.number(rows);
+    } else if let (Some(_), Some(all)) = (select.offset, out.dialect().no_limit) {
+        out.push(" LIMIT ");
+        out.push(all);
+    }
+    if let Some(rows) = select.offset {
+        out.push(" OFFSET ");
+        out.number(rows);
+    }
+}
+
+/// A database without row locks locks as a whole: the words are left out there.
+fn lock(out: &mut SqlWriter<'_>, select: &Select) {
+    let Some(lock) = select.lock.filter(|_| out.dialect().row_locks) else { return };
+    out.push(match (lock.read, lock.key_share) {
+        (false, false) => " FOR UPDATE",
+        (false, true) => " FOR NO KEY UPDATE",
+        (true, false) => " FOR SHARE",
+        (true, true) => " FOR KEY SHARE",
+    });
+    // Rows that an outer join has not found cannot be locked, and only the first table's rows are meant.
+    if let Some(root) = select.root().filter(|_| out.scope_len() > 1) {
+        out.push(" OF ");
+        out.source_name(root);
+    }
+    if lock.nowait {
+        out.push(" NOWAIT");
+    }
+    if lock.skip_locked {
+        out.push(" SKIP LOCKED");
+    }
+}

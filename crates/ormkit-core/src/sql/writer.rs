@@ -1,0 +1,338 @@
+//! Where text is made: the only place that quotes names and numbers placeholders.
+
+mod scope;
+
+use std::fmt::Write as _;
+
+pub(crate) use scope::Scope;
+
+use super::{Dialect, DialectName, Placeholder};
+use crate::error::{Error, ErrorKind};
+use crate::model::{FieldId, Model, Schema, TableName};
+use crate::query::{Bound, Source};
+use crate::value::{ParamType, Params, SqlType, ValueRef};
+
+/// Writes one statement.
+///
+/// It has two modes. As a rule it collects text, parameter types and values. For a statement whose text is known it is
+/// [`values_only`](Self::values_only): the same walk pushes the values in the same order and writes nothing.
+pub struct SqlWriter<'a> {
+    dialect: &'static Dialect,
+    schema: &'a Schema,
+    params: &'a mut Params,
+    text: String,
+    types: Vec<ParamType>,
+    writes_text: bool,
+    /// Lists are written element by element, as a person would: for text that is shown, not sent.
+    spreads_lists: bool,
+    scopes: Vec<Scope>,
+    error: Option<Error>,
+}
+
+/// What a writer has collected.
+pub(crate) struct Written {
+    pub(crate) text: String,
+    pub(crate) types: Vec<ParamType>,
+}
+
+impl<'a> SqlWriter<'a> {
+    /// A writer of text; values go to `params`.
+    pub fn new(dialect: &'static Dialect, schema: &'a Schema, params: &'a mut Params) -> Self {
+        Self {
+            dialect,
+            schema,
+            params,
+            text: String::with_capacity(128),
+            types: Vec::new(),
+            writes_text: true,
+            spreads_lists: false,
+            scopes: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// A writer that only collects values.
+    pub(crate) fn values_only(dialect: &'static Dialect, schema: &'a Schema, params: &'a mut Params) -> Self {
+        Self { writes_text: false, text: String::new(), ..Self::new(dialect, schema, params) }
+    }
+
+    /// The same, for a statement that is shown: lists are written element by element.
+    pub(crate) fn spread_lists(mut self) -> Self {
+        self.spreads_lists = true;
+        self
+    }
+
+    /// The dialect.
+    pub fn dialect(&self) -> &'static Dialect {
+        self.dialect
+    }
+
+    /// The models.
+    pub fn schema(&self) -> &'a Schema {
+        self.schema
+    }
+
+    /// False when only values are collected.
+    pub(crate) fn writes_text(&self) -> bool {
+        self.writes_text
+    }
+
+    /// True when every list is written element by element.
+    pub(crate) fn spreads_lists(&self) -> bool {
+        self.spreads_lists
+    }
+
+    /// What was written, unless something could not be.
+    pub(crate) fn finish(self) -> Result<Written, Error> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(Written { text: self.text, types: self.types }),
+        }
+    }
+
+    /// What was written, for texts whose every part is known to be right.
+    pub(crate) fn into_parts(self) -> (String, Vec<ParamType>) {
+        (self.text, self.types)
+    }
+
+    /// Notes that the statement cannot be written; the first reason stays.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+    }
+
+    /// Notes a feature that the dialect lacks.
+    pub(crate) fn unsupported(&mut self, feature: &str, instead: &str) {
+        let dialect = self.dialect.name.as_str();
+        self.fail(Error::new(ErrorKind::Unsupported {
+            feature: format!("{feature} on {dialect}"),
+            instead: instead.to_owned(),
+        }));
+    }
+
+    /// Appends SQL as it is.
+    pub fn push(&mut self, sql: &str) {
+        if self.writes_text {
+            self.text.push_str(sql);
+        }
+    }
+
+    /// Appends a number.
+    pub(crate) fn number(&mut self, number: u64) {
+        if self.writes_text {
+            // Writing to a String does not fail.
+            let _ = write!(self.text, "{number}");
+        }
+    }
+
+    /// Appends a name, quoted if it needs to be.
+    pub fn name(&mut self, name: &str) {
+        if self.writes_text {
+            push_name(&mut self.text, name, self.dialect);
+        }
+    }
+
+    /// Appends a table's name.
+    pub fn table(&mut self, table: &TableName) {
+        if let Some(schema) = &table.schema {
+            self.name(schema);
+            self.push(".");
+        }
+        self.name(&table.name);
+    }
+
+    /// Appends the names of columns, separated by commas.
+    pub(crate) fn columns(&mut self, model: &Model, fields: &[FieldId]) {
+        self.list(fields, |out, field| out.name(&model.field(*field).column));
+    }
+
+    /// Appends `items` with commas between them.
+    pub(crate) fn list<T>(&mut self, items: &[T], each: impl FnMut(&mut Self, &T)) {
+        self.separated(items, ", ", each);
+    }
+
+    /// Appends `items` with `separator` between them.
+    pub(crate) fn separated<T>(&mut self, items: &[T], separator: &str, mut each: impl FnMut(&mut Self, &T)) {
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                self.push(separator);
+            }
+            each(self, item);
+        }
+    }
+
+    /// Appends a string literal. For DDL and the fixed words of an expression: values are bound.
+    pub(crate) fn literal(&mut self, text: &str) {
+        if self.writes_text {
+            self.text.push('\'');
+            for part in text.split_inclusive('\'') {
+                self.text.push_str(part);
+                if part.ends_with('\'') {
+                    self.text.push('\'');
+                }
+            }
+            self.text.push('\'');
+        }
+    }
+
+    /// Appends a placeholder for a parameter of `param_type`; its value is pushed by the caller.
+    pub(crate) fn placeholder(&mut self, param_type: ParamType) {
+        if !self.writes_text {
+            return;
+        }
+        self.types.push(param_type);
+        match self.dialect.placeholder {
+            Placeholder::Question => self.text.push('?'),
+            Placeholder::Numbered => {
+                let _ = write!(self.text, "${}", self.types.len());
+            }
+        }
+    }
+
+    /// Appends a placeholder and binds a value.
+    pub(crate) fn bind(&mut self, bound: &Bound) {
+        self.placeholder(ParamType::scalar(bound.sql_type));
+        bound.value.push_to(self.params);
+    }
+
+    /// Appends a placeholder and binds text made on the way.
+    pub(crate) fn bind_text(&mut self, text: &str) {
+        self.placeholder(ParamType::scalar(SqlType::Text));
+        self.params.push(ValueRef::Text(text));
+    }
+
+    /// Appends a placeholder for a whole list and binds it as one array.
+    pub(crate) fn bind_list(&mut self, list: &Bound) {
+        self.placeholder(ParamType::array(list.sql_type));
+        list.value.push_to(self.params);
+    }
+
+    /// Appends a column: bare where only one table can be meant.
+    pub(crate) fn column(&mut self, source: Source, field: FieldId) {
+        if !self.writes_text {
+            return;
+        }
+        let schema = self.schema;
+        let model = schema.model(source.model);
+        let found = self
+            .scopes
+            .iter()
+            .enumerate()
+            .rev()
+            .find_map(|(depth, scope)| Some((depth, scope.name(source)?)));
+        let Some((depth, name)) = found else {
+            return self.fail(Error::new(ErrorKind::Programming(format!(
+                "{} is used but its table is not part of the statement: join it or select from it",
+                model.place(field)
+            ))));
+        };
+        let bare = depth + 1 == self.scopes.len() && !self.scopes[depth].qualifies();
+        if !bare {
+            push_name(&mut self.text, name, self.dialect);
+            self.text.push('.');
+        }
+        self.name(&model.field(field).column);
+    }
+
+    /// Opens a scope of `sources`, the tables of one SELECT, UPDATE or DELETE.
+    pub(crate) fn open_scope(&mut self, sources: &[Source]) {
+        if self.writes_text {
+            let scope = Scope::new(self.schema, &self.scopes, sources);
+            self.scopes.push(scope);
+        }
+    }
+
+    /// Closes the scope opened last.
+    pub(crate) fn close_scope(&mut self) {
+        if self.writes_text {
+            self.scopes.pop();
+        }
+    }
+
+    /// Number of tables of the innermost scope.
+    pub(crate) fn scope_len(&self) -> usize {
+        self.scopes.last().map_or(0, Scope::len)
+    }
+
+    /// Takes all scopes away: a subquery in FROM sees none of its siblings.
+    pub(crate) fn leave_scopes(&mut self) -> Vec<Scope> {
+        std::mem::take(&mut self.scopes)
+    }
+
+    /// Gives them back.
+    pub(crate) fn return_to(&mut self, scopes: Vec<Scope>) {
+        self.scopes = scopes;
+    }
+
+    /// True when an enclosing scope holds `source`.
+    pub(crate) fn sees(&self, source: Source) -> bool {
+        self.scopes.iter().any(|scope| scope.name(source).is_some())
+    }
+
+    /// Appends a table of the innermost scope as FROM names it, with its alias where it has one.
+    pub(crate) fn source(&mut self, source: Source) {
+        if !self.writes_text {
+            return;
+        }
+        let schema = self.schema;
+        let table = schema.model(source.model).table();
+        self.table(table);
+        let alias = self.scopes.last().and_then(|scope| scope.name(source)).unwrap_or(&table.name);
+        if alias != table.name {
+            self.text.push_str(" AS ");
+            push_name(&mut self.text, alias, self.dialect);
+        }
+    }
+
+    /// Appends the name under which the innermost scope knows a table.
+    pub(crate) fn source_name(&mut self, source: Source) {
+        if let Some(name) = self.scopes.last().and_then(|scope| scope.name(source)) {
+            push_name(&mut self.text, name, self.dialect);
+        }
+    }
+
+    /// True on PostgreSQL: for the few places where the forms differ as a whole.
+    pub(crate) fn is_postgres(&self) -> bool {
+        self.dialect.name == DialectName::Postgres
+    }
+}
+
+/// Appends `name`, in quotes when it would otherwise be read as something else.
+pub(crate) fn push_name(text: &mut String, name: &str, dialect: &Dialect) {
+    let plain = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && dialect.reserved.binary_search(&name).is_err();
+    if plain {
+        return text.push_str(name);
+    }
+    text.push('"');
+    for character in name.chars() {
+        if character == '"' {
+            text.push('"');
+        }
+        text.push(character);
+    }
+    text.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quoted(name: &str, dialect: &Dialect) -> String {
+        let mut text = String::new();
+        push_name(&mut text, name, dialect);
+        text
+    }
+
+    #[test]
+    fn names_are_quoted_only_when_they_need_it() {
+        let postgres = |name| quoted(name, &Dialect::POSTGRES);
+        assert_eq!(postgres("title"), "title");
+        assert_eq!(postgres("user"), "\"user\"");
+        assert_eq!(postgres("userId"), "\"userId\"");
+        assert_eq!(postgres("2nd"), "\"2nd\"");
+        assert_eq!(postgres("a\"b"), "\"a\"\"b\"");
+        assert_eq!(quoted("user", &Dialect::SQLITE), "user");
+        assert_eq!(quoted("index", &Dialect::SQLITE), "\"index\"");
+    }
+}

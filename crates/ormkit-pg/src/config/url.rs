@@ -1,0 +1,105 @@
+//! A connection URL as a list of parameters.
+
+use std::borrow::Cow;
+
+use ormkit_core::error::{Error, Result};
+use percent_encoding::percent_decode_str;
+
+/// The parts of `url` as libpq's parameters, decoded; later ones override earlier ones.
+///
+/// # Errors
+/// They name the part, and never its text: it could be the password, or a piece of it that was not encoded.
+pub(super) fn parse(url: &str) -> Result<Vec<(String, String)>> {
+    let rest = without_scheme(url)?;
+    let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
+    let mut given = Vec::new();
+    let authority_end = rest.find('/').unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(authority_end);
+    let hosts = match authority.split_once('@') {
+        Some((credentials, hosts)) => {
+            let (user, password) =
+                credentials.split_once(':').map_or((credentials, None), |(u, p)| (u, Some(p)));
+            push(&mut given, "user", user)?;
+            push(&mut given, "password", password.unwrap_or_default())?;
+            hosts
+        }
+        None => authority,
+    };
+    parse_hosts(&mut given, hosts)?;
+    push(&mut given, "dbname", path.get(1..).unwrap_or_default())?;
+    for parameter in
+        query.into_iter().flat_map(|query| query.split('&')).filter(|parameter| !parameter.is_empty())
+    {
+        let (name, value) = parameter
+            .split_once('=')
+            .ok_or_else(|| Error::interface("a parameter in the database URL has no `=`"))?;
+        let name = decode("parameter", name)?.into_owned();
+        let value = decode(if name.is_ascii() { &name } else { "parameter" }, value)?.into_owned();
+        given.push((name, value));
+    }
+    Ok(given)
+}
+
+fn without_scheme(url: &str) -> Result<&str> {
+    let scheme = url.split_once("://").filter(|(scheme, _)| {
+        let name = scheme.split_once('+').map_or(*scheme, |(name, _)| name);
+        matches!(name, "postgresql" | "postgres")
+    });
+    scheme.map(|(_, rest)| rest).ok_or_else(|| Error::interface("a database URL begins with postgresql://"))
+}
+
+/// Hosts with their ports, separated by commas.
+fn parse_hosts(given: &mut Vec<(String, String)>, hosts: &str) -> Result<()> {
+    let mut names = Vec::new();
+    let mut ports = Vec::new();
+    for host in hosts.split(',') {
+        let (name, port) = split_port(host)?;
+        names.push(decode("host", name)?);
+        ports.push(decode("port", port)?);
+    }
+    let is_given = |parts: &[Cow<'_, str>]| parts.iter().any(|part| !part.is_empty());
+    if is_given(&names) {
+        given.push(("host".into(), names.join(",")));
+    }
+    if is_given(&ports) {
+        given.push(("port".into(), ports.join(",")));
+    }
+    Ok(())
+}
+
+fn split_port(host: &str) -> Result<(&str, &str)> {
+    let Some(rest) = host.strip_prefix('[') else {
+        return Ok(host.split_once(':').unwrap_or((host, "")));
+    };
+    let malformed = || Error::interface("the IPv6 host in the database URL is not written as [address]:port");
+    let (name, port) = rest.split_once(']').filter(|(name, _)| !name.is_empty()).ok_or_else(malformed)?;
+    match port.strip_prefix(':') {
+        Some(port) => Ok((name, port)),
+        None if port.is_empty() => Ok((name, "")),
+        None => Err(malformed()),
+    }
+}
+
+fn push(given: &mut Vec<(String, String)>, name: &str, text: &str) -> Result<()> {
+    if !text.is_empty() {
+        given.push((name.into(), decode(name, text)?.into_owned()));
+    }
+    Ok(())
+}
+
+/// Percent-decoding as libpq does it: a `%` without two digits and a NUL are errors.
+fn decode<'a>(part: &str, text: &'a str) -> Result<Cow<'a, str>> {
+    let bytes = text.as_bytes();
+    let mut marks = memchr::memchr_iter(b'%', bytes);
+    let encoded = marks.all(|at| {
+        let digits = bytes.get(at + 1..at + 3).unwrap_or_default();
+        digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit) && digits != b"00"
+    });
+    let decoded = percent_decode_str(text).decode_utf8().ok().filter(|_| encoded);
+    decoded.ok_or_else(|| {
+        Error::interface(format!(
+            "the {} in the database URL is not percent-encoded UTF-8",
+            part.escape_debug()
+        ))
+    })
+}

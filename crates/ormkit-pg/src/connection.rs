@@ -1,0 +1,251 @@
+//! One connection: the protocol's state over a transport. Bytes are awaited here and below, nowhere else.
+//!
+//! A connection is *Dirty* from the moment at which a flight is written until its last reply is read. All that is known
+//! of the flight lives in [`Wire`], so that [`PgConnection::clean`] can go on where a dropped `run` stopped: it sends the
+//! rest, reads the replies and rolls back. It is *Closed* for good after an IO error, after a message that makes no
+//! sense, and when the server says goodbye.
+
+pub(crate) mod establish;
+pub(crate) mod io;
+mod wire;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use ormkit_core::driver::{Batch, Cancel, Connection, Effect, Health, NoRows, RowSink, Statement};
+use ormkit_core::error::{Error, ErrorKind, Result};
+use ormkit_core::runtime::{BoxFuture, Peek, Runtime, Transport};
+
+use self::io::{Turn, poll_turn};
+use self::wire::Wire;
+use crate::cancel::CancelTarget;
+use crate::error::{connection_lost, is_stale_statement};
+use crate::protocol::backend::{Message, TxStatus};
+use crate::protocol::buffer::{MESSAGE_LIMIT, ReadBuffer};
+
+/// A drain that takes longer than this asks the server to cancel.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+/// A drain that takes longer than this after the CancelRequest closes the connection.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// After this many bytes of replies in one go, other tasks get their turn: some milliseconds of decoding.
+const TURN_BYTES: usize = 512 * 1024;
+
+/// A connection to a PostgreSQL server.
+pub(crate) struct PgConnection {
+    runtime: Arc<dyn Runtime>,
+    transport: Box<dyn Transport>,
+    inbox: ReadBuffer,
+    wire: Wire,
+    cancel: CancelTarget,
+    /// A CancelRequest whose end was not awaited: until it is over, it could hit the next statement.
+    cancelling: Option<BoxFuture<'static, Result<()>>>,
+    /// Why the connection is of no more use.
+    closed: Option<String>,
+}
+
+impl Connection for PgConnection {
+    fn run<'a>(&'a mut self, batch: Batch<'a>, sink: &'a mut dyn RowSink) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let began = self.health();
+            match self.attempt(batch, sink).await {
+                Err(error) if began == Health::Idle && self.may_repeat(batch, &error) => {
+                    self.wire.restart(sink);
+                    self.roll_back().await?;
+                    self.attempt(batch, sink).await
+                }
+                outcome => outcome,
+            }
+        })
+    }
+
+    fn health(&self) -> Health {
+        match self.wire.pipeline.status() {
+            _ if self.closed.is_some() => Health::Closed,
+            _ if self.wire.pipeline.is_busy() || self.cancelling.is_some() => Health::Dirty,
+            TxStatus::Idle => Health::Idle,
+            TxStatus::InTransaction => Health::InTransaction,
+            TxStatus::Failed => Health::Failed,
+        }
+    }
+
+    fn clean(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            if !self.wire.flight.sent && self.wire.pipeline.is_busy() {
+                self.wire.abandon();
+            }
+            self.drain().await?;
+            // A CancelRequest that came late may have hit the ROLLBACK.
+            if self.roll_back().await.is_err() {
+                self.roll_back().await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn check(&mut self) -> bool {
+        if self.closed.is_some() {
+            return false;
+        }
+        let alive = match self.transport.peek() {
+            Peek::Quiet => Ok(()),
+            Peek::Closed => Err(connection_lost("the server has closed the connection")),
+            Peek::Readable => self.read_unasked(),
+        };
+        if let Err(error) = alive {
+            self.closed = Some(error.to_string());
+        }
+        self.closed.is_none()
+    }
+
+    fn canceller(&self) -> Box<dyn Cancel> {
+        Box::new(self.cancel.clone())
+    }
+}
+
+impl PgConnection {
+    /// Runs the batch once.
+    async fn attempt(&mut self, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
+        self.require_usable()?;
+        self.wire.begin(batch)?;
+        poll_fn(|cx| self.poll_flight(cx, Some(batch), sink)).await?;
+        self.wire.outcome()
+    }
+
+    fn require_usable(&self) -> Result<()> {
+        if let Some(why) = &self.closed {
+            return Err(connection_lost(format!("the connection is closed: {why}")));
+        }
+        if self.health() == Health::Dirty {
+            return Err(Error::invalid_request("replies are outstanding on this connection: clean it first"));
+        }
+        Ok(())
+    }
+
+    /// Rolls back where a transaction is open.
+    async fn roll_back(&mut self) -> Result<()> {
+        self.require_usable()?;
+        if self.health() == Health::Idle {
+            return Ok(());
+        }
+        let rollback = [Statement::command("ROLLBACK", Effect::Rollback)];
+        self.attempt(Batch { before: &[], statements: &rollback }, &mut NoRows).await
+    }
+
+    /// True when the batch failed because a prepared statement is no longer what it was, and can be run again: as it
+    /// began outside a transaction, its one Sync has undone what it did, unless it commits on its way.
+    fn may_repeat(&self, batch: Batch<'_>, error: &Error) -> bool {
+        let stale = error.diagnostics().is_some_and(is_stale_statement);
+        let harmless = |statement: &Statement| {
+            matches!(statement.text.effect, Effect::Read | Effect::Write { .. } | Effect::Savepoint)
+        };
+        stale
+            && self.closed.is_none()
+            && (batch.statements.len() == 1 || batch.statements.iter().all(harmless))
+    }
+
+    /// Moves bytes until the flight is over. `batch` is what is left to be written, if anybody still wants it.
+    fn poll_flight(
+        &mut self,
+        cx: &mut Context<'_>,
+        batch: Option<Batch<'_>>,
+        sink: &mut dyn RowSink,
+    ) -> Poll<Result<()>> {
+        let wanted = batch.is_some();
+        let mut read = 0;
+        loop {
+            if let Err(error) = self.take_messages(sink, wanted) {
+                return Poll::Ready(Err(self.close(error)));
+            }
+            self.wire.advance(batch);
+            if !self.wire.pipeline.is_busy() {
+                return Poll::Ready(Ok(()));
+            }
+            if read > TURN_BYTES {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let Self { transport, wire, inbox, .. } = self;
+            let turn = poll_turn(&mut **transport, cx, &mut wire.out, inbox, &mut wire.flight.sent);
+            match ready!(turn) {
+                Ok(Turn::Read(count)) => read += count,
+                Ok(Turn::End) => return Poll::Ready(Err(self.lose("the server has closed the connection"))),
+                Err(error) => return Poll::Ready(Err(self.lose(&error.to_string()))),
+            }
+        }
+    }
+
+    /// Handles all messages that are here; the sink hears of them only when it is `wanted`.
+    fn take_messages(&mut self, sink: &mut dyn RowSink, wanted: bool) -> Result<()> {
+        while let Some(frame) = self.inbox.take(MESSAGE_LIMIT)? {
+            let message = Message::decode(frame.tag, self.inbox.body(&frame))?;
+            self.wire.receive(message, wanted.then_some(&mut *sink))?;
+        }
+        Ok(())
+    }
+
+    /// Notes a broken connection.
+    fn lose(&mut self, why: &str) -> Error {
+        self.close(connection_lost(format!("the connection to {} broke: {why}", self.cancel.place())))
+    }
+
+    /// Closes the connection because of `error`, and answers what the caller is told.
+    fn close(&mut self, error: Error) -> Error {
+        self.closed = Some(error.to_string());
+        if self.wire.commit_is_pending() {
+            return Error::new(ErrorKind::OutcomeUnknown(format!(
+                "whether the transaction was committed is not known: {error}"
+            )));
+        }
+        error
+    }
+
+    /// Reads the replies that are outstanding; asks the server to cancel when they take long.
+    async fn drain(&mut self) -> Result<()> {
+        let mut patience = self.runtime.sleep(PATIENCE);
+        let mut deadline: Option<BoxFuture<'static, ()>> = None;
+        poll_fn(|cx| {
+            if let Some(cancelling) = &mut self.cancelling
+                && cancelling.as_mut().poll(cx).is_ready()
+            {
+                // Where it failed there is nothing to be done but to wait for the replies.
+                self.cancelling = None;
+            }
+            if self.closed.is_some() {
+                return Poll::Ready(self.require_usable());
+            }
+            let drained = self.poll_flight(cx, None, &mut NoRows)?;
+            if drained.is_ready() && self.cancelling.is_none() {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(deadline) = &mut deadline {
+                ready!(deadline.as_mut().poll(cx));
+                return Poll::Ready(Err(self.lose("replies to a cancelled statement did not come in time")));
+            }
+            ready!(patience.as_mut().poll(cx));
+            self.cancelling.get_or_insert_with(|| self.cancel.cancel());
+            deadline = Some(self.runtime.sleep(DEADLINE));
+            // The new futures have not been polled yet.
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Reads what came while nobody asked: notices and changed settings are harmless, anything else is not.
+    fn read_unasked(&mut self) -> Result<()> {
+        let mut cx = Context::from_waker(Waker::noop());
+        match self.transport.poll_read(&mut cx, self.inbox.spare()) {
+            Poll::Ready(Ok(0)) => Err(connection_lost("the server has closed the connection")),
+            Poll::Ready(Ok(count)) => {
+                self.inbox.filled(count);
+                self.take_messages(&mut NoRows, false)
+            }
+            Poll::Ready(Err(error)) => Err(connection_lost(error.to_string())),
+            Poll::Pending => Ok(()),
+        }
+    }
+}

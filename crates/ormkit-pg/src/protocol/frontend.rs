@@ -1,0 +1,170 @@
+//! Messages to the server (PostgreSQL manual, section 55.7).
+
+use ormkit_core::error::{Error, Result};
+
+use super::buffer::WriteBuffer;
+
+/// Protocol 3.0.
+const VERSION: u32 = 196_608;
+/// The code that stands in the place of a version in a CancelRequest.
+const CANCEL: u32 = 80_877_102;
+
+/// StartupMessage with `parameters` (user, database, settings).
+///
+/// # Errors
+/// A NUL in a name or a value: it would begin another parameter.
+pub(crate) fn startup(out: &mut WriteBuffer, parameters: &[(&str, &str)]) -> Result<()> {
+    let start = out.position();
+    out.bytes().extend_from_slice(&[0; 4]);
+    out.bytes().extend_from_slice(&VERSION.to_be_bytes());
+    for (name, value) in parameters {
+        c_str(out.bytes(), name)?;
+        c_str(out.bytes(), value)?;
+    }
+    out.bytes().push(0);
+    out.patch(start)
+}
+
+/// CancelRequest for the backend with this process id and key.
+pub(crate) fn cancel_request(pid: u32, key: &[u8]) -> Vec<u8> {
+    // A key has 256 bytes at most.
+    let length = 12 + key.len() as u32;
+    [&length.to_be_bytes()[..], &CANCEL.to_be_bytes(), &pid.to_be_bytes(), key].concat()
+}
+
+/// Parse: prepares `sql` under `name` ("" is the unnamed statement). An OID of 0 is inferred by the server.
+pub(crate) fn parse(
+    out: &mut WriteBuffer,
+    name: &str,
+    sql: &str,
+    oids: impl ExactSizeIterator<Item = u32>,
+) -> Result<()> {
+    let count = parameter_count(oids.len())?;
+    out.message(b'P', |body| {
+        c_str(body, name)?;
+        c_str(body, sql)?;
+        body.extend_from_slice(&count.to_be_bytes());
+        for oid in oids {
+            body.extend_from_slice(&oid.to_be_bytes());
+        }
+        Ok(())
+    })
+}
+
+/// Describe of a prepared statement.
+pub(crate) fn describe_statement(out: &mut WriteBuffer, name: &str) -> Result<()> {
+    out.message(b'D', |body| {
+        body.push(b'S');
+        c_str(body, name)
+    })
+}
+
+/// Describe of the unnamed portal.
+pub(crate) fn describe_portal(out: &mut WriteBuffer) {
+    out.bytes().extend_from_slice(b"D\0\0\0\x06P\0");
+}
+
+/// Execute of the unnamed portal, without a limit on its rows.
+pub(crate) fn execute(out: &mut WriteBuffer) {
+    out.bytes().extend_from_slice(b"E\0\0\0\x09\0\0\0\0\0");
+}
+
+/// Sync: ends the flight; the server answers ReadyForQuery.
+pub(crate) fn sync(out: &mut WriteBuffer) {
+    out.bytes().extend_from_slice(b"S\0\0\0\x04");
+}
+
+/// Flush: asks for the replies so far without ending the flight.
+pub(crate) fn flush(out: &mut WriteBuffer) {
+    out.bytes().extend_from_slice(b"H\0\0\0\x04");
+}
+
+/// Close of a prepared statement.
+pub(crate) fn close_statement(out: &mut WriteBuffer, name: &str) -> Result<()> {
+    out.message(b'C', |body| {
+        body.push(b'S');
+        c_str(body, name)
+    })
+}
+
+/// Query: the simple protocol.
+pub(crate) fn query(out: &mut WriteBuffer, sql: &str) -> Result<()> {
+    out.message(b'Q', |body| c_str(body, sql))
+}
+
+/// PasswordMessage.
+pub(crate) fn password(out: &mut WriteBuffer, password: &str) -> Result<()> {
+    out.message(b'p', |body| c_str(body, password))
+}
+
+/// SASLInitialResponse.
+pub(crate) fn sasl_initial(out: &mut WriteBuffer, mechanism: &str, data: &str) -> Result<()> {
+    out.message(b'p', |body| {
+        c_str(body, mechanism)?;
+        // The client-first message has less than 100 bytes.
+        body.extend_from_slice(&(data.len() as u32).to_be_bytes());
+        body.extend_from_slice(data.as_bytes());
+        Ok(())
+    })
+}
+
+/// SASLResponse.
+pub(crate) fn sasl_response(out: &mut WriteBuffer, data: &str) -> Result<()> {
+    out.message(b'p', |body| {
+        body.extend_from_slice(data.as_bytes());
+        Ok(())
+    })
+}
+
+/// The number of parameters as the protocol writes it.
+pub(crate) fn parameter_count(count: usize) -> Result<u16> {
+    u16::try_from(count).map_err(|_| {
+        Error::data(
+            None,
+            format!("a statement has at most 65,535 parameters, this one has {count}: bind arrays instead"),
+        )
+    })
+}
+
+fn c_str(body: &mut Vec<u8>, text: &str) -> Result<()> {
+    if memchr::memchr(0, text.as_bytes()).is_some() {
+        return Err(Error::data(None, "text sent to PostgreSQL must not contain NUL"));
+    }
+    body.extend_from_slice(text.as_bytes());
+    body.push(0);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parse_is_written_as_the_manual_says() {
+        let mut out = WriteBuffer::default();
+        parse(&mut out, "s1", "SELECT $1", [23].into_iter()).unwrap();
+        assert_eq!(out.pending(), b"P\0\0\0\x17s1\0SELECT $1\0\0\x01\0\0\0\x17");
+    }
+
+    #[test]
+    fn nul_never_reaches_the_wire() {
+        let mut out = WriteBuffer::default();
+        assert!(query(&mut out, "SELECT 1\0; DROP TABLE t").is_err());
+        assert!(startup(&mut WriteBuffer::default(), &[("user", "a\0database\0b")]).is_err());
+        assert!(out.pending().is_empty());
+    }
+
+    #[test]
+    fn too_many_parameters_are_counted_before_writing() {
+        let mut out = WriteBuffer::default();
+        let error = parse(&mut out, "", "x", vec![0; 65_536].into_iter()).unwrap_err();
+        assert!(error.to_string().contains("65,535"));
+        assert!(out.pending().is_empty());
+    }
+
+    #[test]
+    fn cancel_request_names_the_backend() {
+        let bytes = cancel_request(258, &[1, 2, 3, 4]);
+        assert_eq!(bytes, b"\0\0\0\x10\x04\xd2\x16\x2e\0\0\x01\x02\x01\x02\x03\x04");
+    }
+}

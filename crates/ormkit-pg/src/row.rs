@@ -1,0 +1,288 @@
+//! Rows that are read where they lie: in the receive buffer, or in [`KeptRows`](ormkit_core::driver::KeptRows).
+
+use std::sync::Arc;
+
+use ormkit_core::driver::{Cells, Decoder};
+use ormkit_core::error::{Error, Result};
+use ormkit_core::value::{SqlType, ValueRef};
+
+use crate::protocol::backend::RowDescription;
+use crate::types::{Codec, ColumnCodec};
+
+/// The columns of a result, and how their cells are read.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Shape {
+    pub(crate) columns: Box<[ShapeColumn]>,
+}
+
+/// One column of a [`Shape`].
+#[derive(Debug, PartialEq)]
+pub(crate) struct ShapeColumn {
+    pub(crate) name: Box<str>,
+    pub(crate) oid: u32,
+    codec: ColumnCodec,
+}
+
+impl Shape {
+    /// The columns that the server describes, read as the types that the caller `expected` (None or empty: as the
+    /// server's).
+    ///
+    /// # Errors
+    /// The statement has another number of columns.
+    pub(crate) fn new(described: Option<&RowDescription<'_>>, expected: Option<&[SqlType]>) -> Result<Self> {
+        let expected = expected.unwrap_or_default();
+        let count = described.map_or(0, RowDescription::len);
+        if !expected.is_empty() && expected.len() != count {
+            return Err(Error::protocol(format!(
+                "a statement compiled for {} columns has {count} columns on the server",
+                expected.len()
+            )));
+        }
+        let types = expected.iter().copied().chain(std::iter::repeat(SqlType::Unknown));
+        let fields = described.into_iter().flat_map(RowDescription::fields);
+        let columns = fields.zip(types).map(|(field, expected)| ShapeColumn {
+            name: field.name.into(),
+            oid: field.oid,
+            codec: ColumnCodec::new(field.oid, expected),
+        });
+        Ok(Self { columns: columns.collect() })
+    }
+
+    /// The same columns, read as other types.
+    pub(crate) fn retyped(&self, expected: Option<&[SqlType]>) -> Self {
+        let types = expected.unwrap_or_default().iter().copied().chain(std::iter::repeat(SqlType::Unknown));
+        let columns = self.columns.iter().zip(types).map(|(column, expected)| ShapeColumn {
+            name: column.name.clone(),
+            oid: column.oid,
+            codec: ColumnCodec::new(column.oid, expected),
+        });
+        Self { columns: columns.collect() }
+    }
+
+    /// True when every column is to be asked for in binary.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.columns.iter().all(|column| column.is_binary())
+    }
+}
+
+impl ShapeColumn {
+    /// True when the column is to be asked for in binary: its type is known here.
+    pub(crate) fn is_binary(&self) -> bool {
+        Codec::of(self.oid).is_binary() || self.codec.is_opaque()
+    }
+
+    /// What a caller is told of the type.
+    pub(crate) fn sql_type(&self) -> SqlType {
+        Codec::of(self.oid).sql_type()
+    }
+}
+
+impl Decoder for Shape {
+    fn len(&self, _row: &[u8]) -> usize {
+        self.columns.len()
+    }
+
+    fn cell<'a>(&self, row: &'a [u8], index: usize) -> Result<ValueRef<'a>> {
+        let column = self.columns.get(index).ok_or_else(|| no_cell(index))?;
+        kept::cell(row, self.columns.len(), index).and_then(|cell| column.decode(cell))
+    }
+}
+
+impl ShapeColumn {
+    #[inline]
+    fn decode<'a>(&self, cell: Option<&'a [u8]>) -> Result<ValueRef<'a>> {
+        self.codec.decode(cell).map_err(|error| error.at(|| self.name.to_string()))
+    }
+}
+
+/// Where a cell lies in its row: start, and end; an end before the start is NULL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// Finds the cells of a DataRow.
+///
+/// # Errors
+/// Another number of cells than `columns`, a length below -1 or past the end, or bytes behind the last cell.
+pub(crate) fn spans(body: &[u8], columns: usize, spans: &mut Vec<Span>) -> Result<()> {
+    spans.clear();
+    let Some(count) = body.first_chunk::<2>() else { return Err(broken()) };
+    if usize::from(u16::from_be_bytes(*count)) != columns {
+        return Err(broken());
+    }
+    let mut at = 2;
+    for _ in 0..columns {
+        let Some(length) = body.get(at..).and_then(|rest| rest.first_chunk::<4>()) else {
+            return Err(broken());
+        };
+        let length = i32::from_be_bytes(*length);
+        let start = at + 4;
+        if length == -1 {
+            spans.push(Span { start: 1, end: 0 });
+            at = start;
+            continue;
+        }
+        let Ok(length) = usize::try_from(length) else { return Err(broken()) };
+        at = start + length;
+        if at > body.len() {
+            return Err(broken());
+        }
+        // A message has 1 GiB at most.
+        spans.push(Span { start: start as u32, end: at as u32 });
+    }
+    if at == body.len() { Ok(()) } else { Err(broken()) }
+}
+
+#[cold]
+fn broken() -> Error {
+    Error::protocol("DataRow has other cells than its result has columns")
+}
+
+#[cold]
+fn no_cell(index: usize) -> Error {
+    Error::interface(format!("the row has no cell {index}"))
+}
+
+/// A row in the receive buffer.
+pub(crate) struct DataRow<'a> {
+    pub(crate) body: &'a [u8],
+    pub(crate) spans: &'a [Span],
+    pub(crate) shape: &'a Arc<Shape>,
+}
+
+impl DataRow<'_> {
+    #[inline]
+    fn bytes(&self, span: Span) -> Option<&[u8]> {
+        // `spans` has checked the bounds; a NULL's end lies before its start.
+        self.body.get(span.start as usize..span.end as usize)
+    }
+}
+
+impl Cells for DataRow<'_> {
+    fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    #[inline]
+    fn cell(&self, index: usize) -> Result<ValueRef<'_>> {
+        match (self.spans.get(index), self.shape.columns.get(index)) {
+            (Some(span), Some(column)) => column.decode(self.bytes(*span)),
+            _ => Err(no_cell(index)),
+        }
+    }
+
+    fn encode(&self, into: &mut Vec<u8>) {
+        kept::encode(self.spans.iter().map(|span| self.bytes(*span)), into);
+    }
+
+    fn decoder(&self) -> Arc<dyn Decoder> {
+        Arc::clone(self.shape) as Arc<dyn Decoder>
+    }
+}
+
+/// Rows that were kept: for each cell four bytes with its end among the bytes behind, then those bytes.
+mod kept {
+    use super::*;
+
+    /// Set in the end of a cell that is NULL. A row has 1 GiB at most.
+    const NULL: u32 = 1 << 31;
+
+    pub(super) fn encode<'a>(cells: impl Iterator<Item = Option<&'a [u8]>> + Clone, into: &mut Vec<u8>) {
+        let mut end = 0_u32;
+        for cell in cells.clone() {
+            end += cell.map_or(0, |bytes| bytes.len() as u32);
+            let mark = if cell.is_none() { end | NULL } else { end };
+            into.extend_from_slice(&mark.to_ne_bytes());
+        }
+        cells.flatten().for_each(|bytes| into.extend_from_slice(bytes));
+    }
+
+    pub(super) fn cell(row: &[u8], columns: usize, index: usize) -> Result<Option<&[u8]>> {
+        let (ends, _) = row.as_chunks::<4>();
+        let mark = |index: usize| ends.get(index).map(|end| u32::from_ne_bytes(*end));
+        let end = mark(index).ok_or_else(|| no_cell(index))?;
+        if end & NULL != 0 {
+            return Ok(None);
+        }
+        let start = index.checked_sub(1).and_then(mark).unwrap_or(0) & !NULL;
+        let data = row.get(columns * 4..).unwrap_or_default();
+        data.get(start as usize..end as usize).map(Some).ok_or_else(|| no_cell(index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ormkit_core::driver::{KeptRows, Row};
+
+    use super::*;
+    use crate::protocol::backend::Message;
+
+    fn shape() -> Arc<Shape> {
+        let field = |name: &str, oid: u32| [name.as_bytes(), &[0; 7], &oid.to_be_bytes(), &[0; 8]].concat();
+        let body = [&b"\0\x03"[..], &field("a", 23), &field("b", 25), &field("c", 25)].concat();
+        match Message::decode(b'T', &body).unwrap() {
+            Message::RowDescription(columns) => Arc::new(Shape::new(Some(&columns), None).unwrap()),
+            other => panic!("{}", other.name()),
+        }
+    }
+
+    const BODY: &[u8] = b"\0\x03\0\0\0\x04\0\0\0\x07\xff\xff\xff\xff\0\0\0\x02hi";
+
+    #[test]
+    fn cells_are_read_in_place_and_kept() {
+        let shape = shape();
+        let mut found = Vec::new();
+        spans(BODY, 3, &mut found).unwrap();
+        let cells = DataRow { body: BODY, spans: &found, shape: &shape };
+        let expected = [ValueRef::Int(7), ValueRef::Null, ValueRef::Text("hi")];
+        let row = Row::new(&cells);
+        let mut kept = KeptRows::new();
+        row.keep(&mut kept);
+        row.keep(&mut kept);
+        for (index, value) in expected.into_iter().enumerate() {
+            assert_eq!(row.cell(index).unwrap(), value);
+            assert_eq!(kept.cell(1, index).unwrap(), value);
+        }
+        assert!(row.cell(3).is_err());
+        assert!(kept.cell(0, 3).is_err());
+    }
+
+    #[test]
+    fn hostile_rows_are_refused() {
+        for body in [
+            &b""[..],
+            b"\0",
+            b"\0\x02",
+            b"\0\x03",
+            b"\0\x03\0\0\0\x04\0\0\0\x07\xff\xff\xff\xff\0\0\0\x03hi",
+            b"\0\x03\0\0\0\x04\0\0\0\x07\xff\xff\xff\xff\0\0\0\x01hi",
+            b"\0\x03\0\0\0\x04\0\0\0\x07\xff\xff\xff\xfe\0\0\0\x02hi",
+            b"\0\x03\0\0\0\x04\0\0\0\x07\xff\xff\xff\xff\x7f\xff\xff\xffhi",
+        ] {
+            assert!(spans(body, 3, &mut Vec::new()).is_err(), "{}", body.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn wrong_value_names_its_column() {
+        let shape = shape();
+        let body = b"\0\x03\0\0\0\x01\0\xff\xff\xff\xff\0\0\0\x01\xff";
+        let mut found = Vec::new();
+        spans(body, 3, &mut found).unwrap();
+        let cells = DataRow { body, spans: &found, shape: &shape };
+        assert!(cells.cell(0).is_err());
+        assert!(cells.cell(2).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_row_is_read_or_refused(body: Vec<u8>, columns in 0_usize..4) {
+            let mut found = Vec::new();
+            if spans(&body, columns, &mut found).is_ok() {
+                proptest::prop_assert_eq!(found.len(), columns);
+            }
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The values of a statement as the parameters of Bind.
+
+use ormkit_core::error::{Error, Result};
+use ormkit_core::value::{ParamType, ValueRef};
+
+use super::{Codec, array, catalog, literal, numeric, temporal};
+use crate::protocol::buffer::MESSAGE_LIMIT;
+
+/// What a parameter is sent as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A type that the caller named: only values of its variant are taken.
+    Named(Codec),
+    /// An array of such.
+    NamedArray(Codec, u32),
+    /// A type that the server inferred: other variants go as text and the server reads them or refuses.
+    Inferred(Codec),
+    /// An array of such.
+    InferredArray(Codec, u32),
+    /// Only the server knows: always text.
+    Text,
+}
+
+impl Target {
+    /// For a type that the caller named.
+    pub(crate) fn named(param: ParamType) -> Self {
+        match Codec::of_sql_type(param.element) {
+            None => Self::Text,
+            Some(codec) if param.array => Self::NamedArray(codec, catalog::element_oid(param.element)),
+            Some(codec) => Self::Named(codec),
+        }
+    }
+
+    /// For a type that the server inferred.
+    pub(crate) fn inferred(oid: u32) -> Self {
+        match (Codec::of(oid), catalog::element_of(oid)) {
+            (_, Some(element)) => Self::InferredArray(Codec::of(element), element),
+            (Codec::Other | Codec::TimeTz | Codec::Void, None) => Self::Text,
+            (codec, None) => Self::Inferred(codec),
+        }
+    }
+
+    /// Appends length and value, and answers the format code: 0 text, 1 binary.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Data`](ormkit_core::error::ErrorKind::Data) when the value is not of the type, out of its range, or
+    /// too long. What was appended then is of no use.
+    pub(crate) fn bind(self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<u16> {
+        let start = out.len();
+        match self {
+            Self::Named(codec) => length_prefixed(out, value, |value, out| encode(codec, value, out))?,
+            Self::NamedArray(codec, oid) | Self::InferredArray(codec, oid)
+                if matches!(value, ValueRef::Array(_) | ValueRef::Null) =>
+            {
+                let written = length_prefixed(out, value, |value, out| match value {
+                    ValueRef::Array(array) => array::encode_array(array, codec, oid, out),
+                    _ => Err(unfit("an array", &value)),
+                });
+                match (self, written) {
+                    (Self::InferredArray(..), Err(_)) => {
+                        out.truncate(start);
+                        length_prefixed(out, value, literal::write)?;
+                        return Ok(0);
+                    }
+                    (_, written) => written?,
+                }
+            }
+            Self::NamedArray(..) => return Err(unfit("an array", &value)),
+            Self::Inferred(codec) if is_natural(codec, &value) => {
+                length_prefixed(out, value, |value, out| encode(codec, value, out))?;
+            }
+            Self::Inferred(_) | Self::InferredArray(..) | Self::Text => {
+                length_prefixed(out, value, literal::write)?;
+                return Ok(0);
+            }
+        }
+        Ok(1)
+    }
+}
+
+/// Writes four bytes of length in front of what `write` appends; NULL is a length of -1 and nothing else.
+pub(crate) fn length_prefixed<'a>(
+    out: &mut Vec<u8>,
+    value: ValueRef<'a>,
+    write: impl FnOnce(ValueRef<'a>, &mut Vec<u8>) -> Result<()>,
+) -> Result<()> {
+    let start = out.len();
+    out.extend_from_slice(&(-1_i32).to_be_bytes());
+    if value.is_null() {
+        return Ok(());
+    }
+    write(value, out)?;
+    let length = out.len() - start - 4;
+    check_size(length)?;
+    // The check above is far below u32::MAX.
+    out[start..start + 4].copy_from_slice(&(length as u32).to_be_bytes());
+    Ok(())
+}
+
+/// True for the variant that `encode` takes for a codec without losing anything.
+fn is_natural(codec: Codec, value: &ValueRef<'_>) -> bool {
+    use ValueRef as V;
+    matches!(
+        (codec, value),
+        (_, V::Null)
+            | (Codec::Bool, V::Bool(_))
+            | (Codec::Int2 | Codec::Int4 | Codec::Int8 | Codec::Oid, V::Int(_))
+            | (Codec::Float4 | Codec::Float8, V::Float(_) | V::Int(_))
+            | (Codec::Text, V::Text(_))
+            | (Codec::Bytes, V::Bytes(_))
+            | (Codec::Numeric, V::Numeric(_) | V::Int(_))
+            | (Codec::Date, V::Date(_))
+            | (Codec::Time, V::Time(_))
+            | (Codec::Timestamp, V::Timestamp(_) | V::TimestampTz(_))
+            | (Codec::TimestampTz, V::TimestampTz(_))
+            | (Codec::Interval, V::Interval(_))
+            | (Codec::Uuid, V::Uuid(_))
+            | (Codec::Json | Codec::Jsonb, V::Json(_))
+    )
+}
+
+/// Appends the binary form of a value that is not NULL.
+///
+/// # Errors
+/// Another variant than the codec's, or a value out of range: types and ranges are named, never the value.
+pub(crate) fn encode(codec: Codec, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+    match (codec, value) {
+        (Codec::Int4, ValueRef::Int(value)) => {
+            out.extend_from_slice(&int::<i32>(codec, value)?.to_be_bytes())
+        }
+        (Codec::Int8, ValueRef::Int(value)) => out.extend_from_slice(&value.to_be_bytes()),
+        (Codec::Text, ValueRef::Text(text)) => write_text(text, out)?,
+        (Codec::Int2, ValueRef::Int(value)) => {
+            out.extend_from_slice(&int::<i16>(codec, value)?.to_be_bytes())
+        }
+        (Codec::Oid, ValueRef::Int(value)) => out.extend_from_slice(&int::<u32>(codec, value)?.to_be_bytes()),
+        (Codec::Bool, ValueRef::Bool(value)) => out.push(value.into()),
+        (Codec::Float4, ValueRef::Float(value)) => out.extend_from_slice(&real(value)?.to_be_bytes()),
+        (Codec::Float8, ValueRef::Float(value)) => out.extend_from_slice(&value.to_be_bytes()),
+        (Codec::Float4, ValueRef::Int(value)) => {
+            out.extend_from_slice(&real(exact_float(value)?)?.to_be_bytes());
+        }
+        (Codec::Float8, ValueRef::Int(value)) => out.extend_from_slice(&exact_float(value)?.to_be_bytes()),
+        (Codec::Bytes, ValueRef::Bytes(bytes)) => {
+            check_size(bytes.len())?;
+            out.extend_from_slice(bytes);
+        }
+        (Codec::Numeric, ValueRef::Numeric(value)) => numeric::encode(value, out)?,
+        (Codec::Numeric, ValueRef::Int(value)) => numeric::encode(value.into(), out)?,
+        (Codec::Date, ValueRef::Date(value)) => temporal::encode_date(value, out)?,
+        (Codec::Time, ValueRef::Time(value)) => temporal::encode_time(value, out)?,
+        (Codec::Timestamp, ValueRef::Timestamp(value))
+        | (Codec::TimestampTz, ValueRef::TimestampTz(value)) => {
+            temporal::encode_timestamp(value, out)?;
+        }
+        (Codec::Interval, ValueRef::Interval(value)) => temporal::encode_interval(value, out),
+        (Codec::Uuid, ValueRef::Uuid(bytes)) => out.extend_from_slice(&bytes),
+        (Codec::Json, ValueRef::Json(json)) => write_text(json, out)?,
+        (Codec::Jsonb, ValueRef::Json(json)) => {
+            out.push(1);
+            write_text(json, out)?;
+        }
+        (codec, value) => return Err(unfit(codec.sql_type().name(), &value)),
+    }
+    Ok(())
+}
+
+fn int<T: TryFrom<i64>>(codec: Codec, value: i64) -> Result<T> {
+    T::try_from(value).map_err(|_| {
+        let name = if codec == Codec::Oid { "OID" } else { codec.sql_type().name() };
+        Error::data(None, format!("an int out of the range of {name}"))
+    })
+}
+
+/// A float that keeps every digit of the integer.
+fn exact_float(value: i64) -> Result<f64> {
+    let float = value as f64;
+    if float as i128 == i128::from(value) {
+        return Ok(float);
+    }
+    Err(Error::data(None, "an int that DOUBLE PRECISION cannot hold exactly"))
+}
+
+fn real(value: f64) -> Result<f32> {
+    let real = value as f32;
+    if real.is_infinite() && value.is_finite() {
+        return Err(Error::data(None, "a float out of the range of REAL"));
+    }
+    Ok(real)
+}
+
+/// Appends text that may be sent: no NUL, at most 1 GiB.
+pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) -> Result<()> {
+    check_size(text.len())?;
+    if memchr::memchr(0, text.as_bytes()).is_some() {
+        return Err(Error::data(None, "text for PostgreSQL must not contain NUL (U+0000)"));
+    }
+    out.extend_from_slice(text.as_bytes());
+    Ok(())
+}
+
+fn check_size(length: usize) -> Result<()> {
+    if length < MESSAGE_LIMIT {
+        return Ok(());
+    }
+    Err(Error::data(None, "a value for PostgreSQL is limited to 1 GiB"))
+}
+
+#[cold]
+fn unfit(expected: &str, value: &ValueRef<'_>) -> Error {
+    Error::data(None, format!("expected {expected}, found a value of type {}", value.type_name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use ormkit_core::value::{Params, SqlType};
+
+    use super::*;
+    use crate::types::ColumnCodec;
+
+    fn bind(target: Target, value: ValueRef<'_>) -> Result<(u16, Vec<u8>)> {
+        let mut out = Vec::new();
+        let format = target.bind(value, &mut out)?;
+        Ok((format, out))
+    }
+
+    #[test]
+    fn bound_values_decode_to_themselves() {
+        for (sql_type, value) in [
+            (SqlType::Bool, ValueRef::Bool(true)),
+            (SqlType::SmallInt, ValueRef::Int(-32_768)),
+            (SqlType::Integer, ValueRef::Int(2_147_483_647)),
+            (SqlType::BigInt, ValueRef::Int(i64::MIN)),
+            (SqlType::Real, ValueRef::Float(0.5)),
+            (SqlType::Double, ValueRef::Float(0.1)),
+            (SqlType::Text, ValueRef::Text("grüße")),
+            (SqlType::Bytes, ValueRef::Bytes(b"\0\x01")),
+            (SqlType::Jsonb, ValueRef::Json("[1]")),
+            (SqlType::Uuid, ValueRef::Uuid([3; 16])),
+        ] {
+            let param = ParamType::scalar(sql_type);
+            let (format, bytes) = bind(Target::named(param), value).unwrap();
+            assert_eq!(format, 1);
+            let codec = ColumnCodec::new(catalog::param_oid(param), sql_type);
+            assert_eq!(codec.decode(Some(&bytes[4..])).unwrap(), value, "{sql_type:?}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_without_being_shown() {
+        let named = |sql_type| Target::named(ParamType::scalar(sql_type));
+        for (target, value) in [
+            (named(SqlType::SmallInt), ValueRef::Int(32_768)),
+            (named(SqlType::Integer), ValueRef::Int(i64::from(i32::MIN) - 1)),
+            (named(SqlType::Integer), ValueRef::Text("12345")),
+            (named(SqlType::Real), ValueRef::Float(1e39)),
+            (named(SqlType::Double), ValueRef::Int(9_007_199_254_740_993)),
+            (named(SqlType::Text), ValueRef::Text("12345\0")),
+            (named(SqlType::Enum), ValueRef::Text("12345\0")),
+            (named(SqlType::TimestampTz), ValueRef::Timestamp(ormkit_core::value::Timestamp(12_345))),
+            (Target::inferred(26), ValueRef::Int(-1)),
+            (Target::inferred(21), ValueRef::Int(123_456)),
+        ] {
+            let error = bind(target, value).unwrap_err();
+            assert!(!error.to_string().contains("12345"), "{error}");
+        }
+    }
+
+    #[test]
+    fn array_header_says_nulls_type_and_length() {
+        let mut params = Params::new();
+        params.push_array(SqlType::Integer, [ValueRef::Int(1), ValueRef::Null]);
+        let target = Target::named(ParamType::array(SqlType::Integer));
+        let (format, bytes) = bind(target, params.get(0)).unwrap();
+        let expected = b"\0\0\0\x20\0\0\0\x01\0\0\0\x01\0\0\0\x17\0\0\0\x02\0\0\0\x01\0\0\0\x04\0\0\0\x01\xff\xff\xff\xff";
+        assert_eq!((format, &bytes[4..]), (1, &expected[4..]));
+    }
+
+    #[test]
+    fn values_of_other_types_go_as_text_where_the_server_chose_the_type() {
+        assert_eq!(bind(Target::inferred(25), ValueRef::Int(5)).unwrap(), (0, b"\0\0\0\x015".to_vec()));
+        assert_eq!(bind(Target::inferred(1082), ValueRef::Text("today")).unwrap().0, 0);
+        assert_eq!(bind(Target::inferred(869), ValueRef::Text("::1")).unwrap().0, 0);
+        assert_eq!(bind(Target::Text, ValueRef::Null).unwrap().1, [255; 4]);
+    }
+
+    #[test]
+    fn oversized_text_is_refused_before_it_is_copied() {
+        assert!(check_size(MESSAGE_LIMIT).is_err());
+        assert!(check_size(MESSAGE_LIMIT - 1).is_ok());
+    }
+}

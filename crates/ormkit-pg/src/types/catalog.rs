@@ -1,0 +1,184 @@
+//! The OIDs of built-in types (`pg_type.dat` of the server's sources): they never change.
+
+use ormkit_core::value::{ParamType, SqlType};
+
+/// How values of a type are written in binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Codec {
+    Bool,
+    Int2,
+    Int4,
+    Int8,
+    Oid,
+    Float4,
+    Float8,
+    Text,
+    Bytes,
+    Numeric,
+    Date,
+    Time,
+    TimeTz,
+    Timestamp,
+    TimestampTz,
+    Interval,
+    Uuid,
+    Json,
+    Jsonb,
+    Void,
+    /// Any other type, in text form.
+    Other,
+    /// Any other type, in a binary form that is not known here.
+    Opaque(u32),
+}
+
+/// Type OID, OID of its array type (0: none of use), codec.
+const TYPES: [(u32, u32, Codec); 25] = [
+    (16, 1000, Codec::Bool),
+    (17, 1001, Codec::Bytes),
+    (18, 1002, Codec::Text),
+    (19, 1003, Codec::Text),
+    (20, 1016, Codec::Int8),
+    (21, 1005, Codec::Int2),
+    (23, 1007, Codec::Int4),
+    (25, 1009, Codec::Text),
+    (26, 1028, Codec::Oid),
+    (114, 199, Codec::Json),
+    (700, 1021, Codec::Float4),
+    (701, 1022, Codec::Float8),
+    (705, 0, Codec::Text),
+    (1042, 1014, Codec::Text),
+    (1043, 1015, Codec::Text),
+    (1082, 1182, Codec::Date),
+    (1083, 1183, Codec::Time),
+    (1114, 1115, Codec::Timestamp),
+    (1184, 1185, Codec::TimestampTz),
+    (1186, 1187, Codec::Interval),
+    (1266, 1270, Codec::TimeTz),
+    (1700, 1231, Codec::Numeric),
+    (2278, 0, Codec::Void),
+    (2950, 2951, Codec::Uuid),
+    (3802, 3807, Codec::Jsonb),
+];
+
+/// The OIDs above and some that are not there, for tests.
+#[cfg(test)]
+pub(crate) const KNOWN: [u32; 27] = [
+    16, 17, 18, 19, 20, 21, 23, 25, 26, 114, 700, 701, 705, 1042, 1043, 1082, 1083, 1114, 1184, 1186, 1266,
+    1700, 2278, 2950, 3802, 869, 99_999,
+];
+
+/// The first OID that is given to objects of users.
+const FIRST_USER_OID: u32 = 16_384;
+
+impl Codec {
+    /// The codec of a type; [`Codec::Other`] where none is known.
+    pub(crate) fn of(oid: u32) -> Self {
+        TYPES.iter().find(|(known, ..)| *known == oid).map_or(Self::Other, |(.., codec)| *codec)
+    }
+
+    /// The codec of a caller's type; None where the server has to infer it.
+    pub(crate) fn of_sql_type(sql_type: SqlType) -> Option<Self> {
+        match oid(sql_type) {
+            0 => None,
+            oid => Some(Self::of(oid)),
+        }
+    }
+
+    /// What a caller is told of the type.
+    pub(crate) fn sql_type(self) -> SqlType {
+        match self {
+            Self::Bool => SqlType::Bool,
+            Self::Int2 => SqlType::SmallInt,
+            Self::Int4 => SqlType::Integer,
+            Self::Int8 | Self::Oid => SqlType::BigInt,
+            Self::Float4 => SqlType::Real,
+            Self::Float8 => SqlType::Double,
+            Self::Text => SqlType::Text,
+            Self::Bytes => SqlType::Bytes,
+            Self::Numeric => SqlType::Numeric,
+            Self::Date => SqlType::Date,
+            Self::Time => SqlType::Time,
+            Self::Timestamp => SqlType::Timestamp,
+            Self::TimestampTz => SqlType::TimestampTz,
+            Self::Interval => SqlType::Interval,
+            Self::Uuid => SqlType::Uuid,
+            Self::Json => SqlType::Json,
+            Self::Jsonb => SqlType::Jsonb,
+            Self::TimeTz | Self::Void | Self::Other | Self::Opaque(_) => SqlType::Unknown,
+        }
+    }
+
+    /// True when results are asked for in binary once the type is known.
+    pub(crate) fn is_binary(self) -> bool {
+        self != Self::Other
+    }
+}
+
+/// The OID of a caller's type; 0 where the server has to infer it.
+fn oid(sql_type: SqlType) -> u32 {
+    match sql_type {
+        SqlType::Bool => 16,
+        SqlType::SmallInt => 21,
+        SqlType::Integer => 23,
+        SqlType::BigInt => 20,
+        SqlType::Real => 700,
+        SqlType::Double => 701,
+        SqlType::Text => 25,
+        SqlType::Bytes => 17,
+        SqlType::Numeric => 1700,
+        SqlType::Date => 1082,
+        SqlType::Time => 1083,
+        SqlType::Timestamp => 1114,
+        SqlType::TimestampTz => 1184,
+        SqlType::Interval => 1186,
+        SqlType::Uuid => 2950,
+        SqlType::Json => 114,
+        SqlType::Jsonb => 3802,
+        SqlType::Enum | SqlType::Unknown => 0,
+    }
+}
+
+/// The OID to name in Parse; 0 where the server has to infer it.
+pub(crate) fn param_oid(param: ParamType) -> u32 {
+    let oid = oid(param.element);
+    if !param.array {
+        return oid;
+    }
+    TYPES.iter().find(|(known, ..)| *known == oid).map_or(0, |(_, array, _)| *array)
+}
+
+/// The type of an array type's elements.
+pub(crate) fn element_of(array: u32) -> Option<u32> {
+    TYPES.iter().find(|(_, known, _)| array != 0 && *known == array).map(|(oid, ..)| *oid)
+}
+
+/// The OID of a codec's own type, as the header of an array names it.
+pub(crate) fn element_oid(sql_type: SqlType) -> u32 {
+    oid(sql_type)
+}
+
+/// True for types whose binary form is their text: those of users (enums, domains over text, citext; composites are
+/// not, and fail as text) and `xml`.
+pub(crate) fn is_text_in_binary(oid: u32) -> bool {
+    oid >= FIRST_USER_OID || oid == 142
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_know_their_elements() {
+        assert_eq!(param_oid(ParamType::array(SqlType::Integer)), 1007);
+        assert_eq!(element_of(1007), Some(23));
+        assert_eq!(element_of(0), None);
+        assert_eq!(param_oid(ParamType::array(SqlType::Enum)), 0);
+    }
+
+    #[test]
+    fn types_of_the_core_have_codecs_of_the_same_type() {
+        for sql_type in [SqlType::Bool, SqlType::SmallInt, SqlType::Numeric, SqlType::Jsonb, SqlType::Time] {
+            assert_eq!(Codec::of_sql_type(sql_type).unwrap().sql_type(), sql_type);
+        }
+    }
+}

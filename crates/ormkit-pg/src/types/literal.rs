@@ -1,0 +1,93 @@
+//! Values in text form, for parameters whose type only the server knows. Never part of SQL text.
+
+use std::io::Write;
+
+use ormkit_core::error::Result;
+use ormkit_core::value::{ArrayRef, ValueRef};
+
+/// Appends the text that the server's input functions read. NULL has none and appends nothing.
+pub(crate) fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+    // Writing to a Vec cannot fail.
+    let _ = match value {
+        ValueRef::Null => Ok(()),
+        ValueRef::Bool(value) => out.write_all(if value { b"t" } else { b"f" }),
+        ValueRef::Int(value) => write!(out, "{value}"),
+        ValueRef::Float(value) => write!(out, "{value}"),
+        ValueRef::Text(text) | ValueRef::Json(text) => return super::bind::write_text(text, out),
+        ValueRef::Bytes(bytes) => hex(b"\\x", bytes, out),
+        ValueRef::Numeric(value) => write!(out, "{value}"),
+        ValueRef::Date(value) => write!(out, "{value}"),
+        ValueRef::Time(value) => write!(out, "{value}"),
+        ValueRef::Timestamp(value) => write!(out, "{value}"),
+        ValueRef::TimestampTz(value) => write!(out, "{value}+00:00"),
+        ValueRef::Interval(value) => {
+            write!(out, "{} months {} days {} microseconds", value.months, value.days, value.micros)
+        }
+        ValueRef::Uuid(bytes) => hex(b"", &bytes, out),
+        ValueRef::Array(array) => return write_array(array, out),
+    };
+    Ok(())
+}
+
+fn hex(prefix: &[u8], bytes: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
+    out.write_all(prefix)?;
+    bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+}
+
+/// `{"a","b",NULL}`: every element quoted, so that none is taken for a brace or for NULL.
+fn write_array(array: ArrayRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let mut element = Vec::new();
+    out.push(b'{');
+    for (index, value) in array.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        if value.is_null() {
+            out.extend_from_slice(b"NULL");
+            continue;
+        }
+        element.clear();
+        write(value, &mut element)?;
+        out.push(b'"');
+        for byte in &element {
+            if matches!(byte, b'"' | b'\\') {
+                out.push(b'\\');
+            }
+            out.push(*byte);
+        }
+        out.push(b'"');
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ormkit_core::value::{Interval, Params, SqlType};
+
+    use super::*;
+
+    fn text(value: ValueRef<'_>) -> String {
+        let mut out = Vec::new();
+        write(value, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn values_are_written_as_the_server_reads_them() {
+        assert_eq!(text(ValueRef::Bool(true)), "t");
+        assert_eq!(text(ValueRef::Float(1e300)).len(), 301);
+        assert_eq!(text(ValueRef::Bytes(b"\0\xff")), "\\x00ff");
+        let interval = Interval { months: 1, days: -2, micros: 3 };
+        assert_eq!(text(ValueRef::Interval(interval)), "1 months -2 days 3 microseconds");
+    }
+
+    #[test]
+    fn array_elements_are_quoted() {
+        let mut params = Params::new();
+        let elements =
+            [ValueRef::Text("a\"b\\"), ValueRef::Null, ValueRef::Text("NULL"), ValueRef::Text("{,}")];
+        params.push_array(SqlType::Enum, elements);
+        assert_eq!(text(params.get(0)), r#"{"a\"b\\",NULL,"NULL","{,}"}"#);
+    }
+}

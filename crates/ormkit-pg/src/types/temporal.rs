@@ -1,0 +1,140 @@
+//! Dates and times in binary: days and microseconds since 2000-01-01.
+
+use ormkit_core::error::{Error, Result};
+use ormkit_core::value::{Date, Interval, Time, Timestamp};
+
+use super::fixed;
+
+/// 2000-01-01 in days since 1970-01-01.
+const EPOCH_DAYS: i32 = 10_957;
+const DAY_MICROS: i64 = 86_400_000_000;
+const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * DAY_MICROS;
+
+/// 0001-01-01 and 9999-12-31 in days since 1970-01-01.
+const DAYS: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
+
+pub(crate) fn date(bytes: &[u8]) -> Result<Date> {
+    let days = i32::from_be_bytes(fixed(bytes, "date")?);
+    if days == i32::MAX || days == i32::MIN {
+        return Err(infinite("date"));
+    }
+    match days.checked_add(EPOCH_DAYS) {
+        Some(days) if DAYS.contains(&days) => Ok(Date(days)),
+        _ => Err(far("date")),
+    }
+}
+
+pub(crate) fn time(bytes: &[u8]) -> Result<Time> {
+    let micros = i64::from_be_bytes(fixed(bytes, "time")?);
+    match micros {
+        0..DAY_MICROS => Ok(Time(micros)),
+        DAY_MICROS => Err(Error::data(None, "the time 24:00:00 has no equal among times of a day")),
+        _ => Err(super::malformed("time")),
+    }
+}
+
+pub(crate) fn timestamp(bytes: &[u8]) -> Result<Timestamp> {
+    let micros = i64::from_be_bytes(fixed(bytes, "timestamp")?);
+    if micros == i64::MAX || micros == i64::MIN {
+        return Err(infinite("timestamp"));
+    }
+    match micros.checked_add(EPOCH_MICROS) {
+        Some(micros) if in_years(micros) => Ok(Timestamp(micros)),
+        _ => Err(far("timestamp")),
+    }
+}
+
+fn in_years(micros: i64) -> bool {
+    let first = i64::from(*DAYS.start()) * DAY_MICROS;
+    let last = (i64::from(*DAYS.end()) + 1) * DAY_MICROS;
+    (first..last).contains(&micros)
+}
+
+/// Microseconds, days, months.
+pub(crate) fn interval(bytes: &[u8]) -> Result<Interval> {
+    let [micros @ .., a, b, c, d, e, f, g, h] = fixed::<16>(bytes, "interval")?;
+    Ok(Interval {
+        micros: i64::from_be_bytes(micros),
+        days: i32::from_be_bytes([a, b, c, d]),
+        months: i32::from_be_bytes([e, f, g, h]),
+    })
+}
+
+pub(crate) fn encode_date(date: Date, out: &mut Vec<u8>) -> Result<()> {
+    let days = date.0.checked_sub(EPOCH_DAYS).filter(|days| *days != i32::MIN).ok_or_else(|| far("date"))?;
+    out.extend_from_slice(&days.to_be_bytes());
+    Ok(())
+}
+
+pub(crate) fn encode_time(time: Time, out: &mut Vec<u8>) -> Result<()> {
+    if !(0..DAY_MICROS).contains(&time.0) {
+        return Err(Error::data(None, "a time lies between 00:00 and 24:00"));
+    }
+    out.extend_from_slice(&time.0.to_be_bytes());
+    Ok(())
+}
+
+pub(crate) fn encode_timestamp(timestamp: Timestamp, out: &mut Vec<u8>) -> Result<()> {
+    let micros = timestamp.0.checked_sub(EPOCH_MICROS).filter(|micros| *micros != i64::MIN);
+    out.extend_from_slice(&micros.ok_or_else(|| far("timestamp"))?.to_be_bytes());
+    Ok(())
+}
+
+pub(crate) fn encode_interval(interval: Interval, out: &mut Vec<u8>) {
+    out.extend_from_slice(&interval.micros.to_be_bytes());
+    out.extend_from_slice(&interval.days.to_be_bytes());
+    out.extend_from_slice(&interval.months.to_be_bytes());
+}
+
+fn infinite(name: &str) -> Error {
+    Error::data(None, format!("an infinite {name} has no equal among those of the years 1 to 9999"))
+}
+
+fn far(name: &str) -> Error {
+    Error::data(None, format!("a {name} outside the years 1 to 9999"))
+}
+
+#[cfg(test)]
+mod tests {
+    use ormkit_core::error::ErrorClass;
+
+    use super::*;
+
+    #[test]
+    fn epochs_are_thirty_years_apart() {
+        assert_eq!(date(&0_i32.to_be_bytes()).unwrap().to_ymd(), (2000, 1, 1));
+        assert_eq!(timestamp(&0_i64.to_be_bytes()).unwrap().to_string(), "2000-01-01 00:00:00");
+        let mut bytes = Vec::new();
+        encode_timestamp(Timestamp(-1), &mut bytes).unwrap();
+        assert_eq!(timestamp(&bytes).unwrap(), Timestamp(-1));
+    }
+
+    #[test]
+    fn what_no_host_holds_is_a_data_error() {
+        let errors = [
+            date(&i32::MAX.to_be_bytes()).unwrap_err(),
+            date(&i32::MIN.to_be_bytes()).unwrap_err(),
+            date(&(-800_000_i32).to_be_bytes()).unwrap_err(),
+            timestamp(&i64::MIN.to_be_bytes()).unwrap_err(),
+            timestamp(&(i64::MAX - 1).to_be_bytes()).unwrap_err(),
+            time(&DAY_MICROS.to_be_bytes()).unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.class(), ErrorClass::DataError, "{error}");
+        }
+    }
+
+    #[test]
+    fn intervals_keep_their_three_parts() {
+        let parts = Interval { months: 14, days: -3, micros: 5 };
+        let mut bytes = Vec::new();
+        encode_interval(parts, &mut bytes);
+        assert_eq!(interval(&bytes).unwrap(), parts);
+    }
+
+    #[test]
+    fn years_one_to_9999_are_the_limit() {
+        assert_eq!(Date(*DAYS.start()).to_ymd(), (1, 1, 1));
+        assert_eq!(Date(*DAYS.end()).to_ymd(), (9999, 12, 31));
+    }
+}

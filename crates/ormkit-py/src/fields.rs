@@ -1,0 +1,41 @@
+//! What a class body is made of: `Mapped`, `mapped_column`, `relationship`, `ForeignKey`, and the column types.
+mod column;
+mod constraints;
+mod foreign_key;
+mod relation;
+pub(crate) mod types;
+
+pub(crate) use column::{ClientDefault, MappedColumn, mapped_column};
+pub(crate) use constraints::{
+    CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint,
+};
+pub(crate) use foreign_key::ForeignKey;
+pub(crate) use relation::{ColumnName, RelationshipDecl, RelationshipTarget, relationship};
+
+use crate::model::raise::unsupported;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+/// The annotation of a mapped attribute: `Mapped[int]`, `Mapped["Team | None"]`, `Mapped[list["Post"]]`.
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct Mapped;
+
+#[pymethods]
+impl Mapped {
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        class: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = class.py();
+        py.import("types")?.getattr("GenericAlias")?.call1((class, item))
+    }
+}
+
+/// Refuses an option that is given and not implemented: never ignored in silence.
+fn refuse(function: &str, option: &str, given: bool, instead: &str) -> PyResult<()> {
+    match given {
+        true => Err(unsupported(format!("{function}({option}=..)"), instead)),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,246 @@
+//! `mapped_column(...)`.
+use super::types::{TypeEngine, type_of};
+use super::{CheckConstraint, ForeignKey, refuse};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Numbers declarations, so that they keep their order whether annotated or not.
+static SERIAL: AtomicU64 = AtomicU64::new(0);
+
+/// The next declaration's number.
+pub(super) fn next_serial() -> u64 {
+    SERIAL.fetch_add(1, Ordering::Relaxed)
+}
+
+/// What `mapped_column` returns: options of a column, until its class is mapped.
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct MappedColumn {
+    pub(crate) serial: u64,
+    /// The column's name, where it is not the attribute's.
+    pub(crate) name: Option<String>,
+    pub(crate) column_type: Option<Py<TypeEngine>>,
+    pub(crate) foreign_key: Option<Py<ForeignKey>>,
+    pub(crate) checks: Vec<Py<CheckConstraint>>,
+    pub(crate) primary_key: bool,
+    /// None: by the annotation.
+    pub(crate) nullable: Option<bool>,
+    pub(crate) unique: bool,
+    pub(crate) index: bool,
+    pub(crate) default: ClientDefault,
+    /// SQL text.
+    pub(crate) server_default: Option<String>,
+    pub(crate) max_length: Option<u32>,
+    /// None: an integer key alone.
+    pub(crate) autoincrement: Option<bool>,
+    pub(crate) comment: Option<String>,
+    pub(crate) deferred: bool,
+    pub(crate) sort_order: i64,
+}
+
+/// The value of a new object that was not given one.
+pub(crate) enum ClientDefault {
+    /// None.
+    None,
+    /// This object.
+    Value(Py<PyAny>),
+    /// What this returns, called without arguments.
+    Callable(Py<PyAny>),
+}
+
+impl ClientDefault {
+    /// Another handle on the same.
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Value(value) => Self::Value(value.clone_ref(py)),
+            Self::Callable(callable) => Self::Callable(callable.clone_ref(py)),
+        }
+    }
+
+    /// The value or the callable.
+    pub(crate) fn object(&self) -> Option<&Py<PyAny>> {
+        match self {
+            Self::None => None,
+            Self::Value(object) | Self::Callable(object) => Some(object),
+        }
+    }
+}
+
+impl MappedColumn {
+    /// A column of an annotation alone.
+    pub(crate) fn bare() -> Self {
+        Self {
+            serial: next_serial(),
+            name: None,
+            column_type: None,
+            foreign_key: None,
+            checks: Vec::new(),
+            primary_key: false,
+            nullable: None,
+            unique: false,
+            index: false,
+            default: ClientDefault::None,
+            server_default: None,
+            max_length: None,
+            autoincrement: None,
+            comment: None,
+            deferred: false,
+            sort_order: 0,
+        }
+    }
+}
+
+/// Declare a column.
+///
+/// Args:
+///     args: The column's name, its type, a `ForeignKey`, a `CheckConstraint`: any of them, the name first.
+///     primary_key: Part of the primary key.
+///     nullable: NULL is allowed; by default as the annotation says.
+///     unique: A UNIQUE constraint of its own.
+///     index: An index of its own.
+///     default: The value of a new object that was not given one, or a callable without arguments that makes it.
+///     default_factory: The same, always called.
+///     server_default: The value that the database gives: text, or an SQL expression such as `text("now()")`.
+///     max_length: The same as `String(max_length)`.
+///     autoincrement: The database numbers new rows; by default those of an integer key alone.
+///     name: The column's name, where it is not the attribute's.
+///     comment: A comment on the column.
+///     deferred: Left out of queries unless asked for.
+///     sort_order: Columns are sorted by it, then by their declaration.
+///
+/// Raises:
+///     NotSupportedError: An option that is not implemented, by name.
+#[pyfunction]
+#[pyo3(signature = (*args, primary_key = false, nullable = None, unique = false, index = false, default = None,
+    default_factory = None, insert_default = None, server_default = None, onupdate = None, server_onupdate = None,
+    max_length = None, autoincrement = None, name = None, comment = None, deferred = false, sort_order = 0,
+    info = None, init = None, repr = None, kw_only = None))]
+#[allow(clippy::too_many_arguments, reason = "the options of a column")]
+pub(crate) fn mapped_column(
+    args: &Bound<'_, PyTuple>,
+    primary_key: bool,
+    nullable: Option<bool>,
+    unique: bool,
+    index: bool,
+    default: Option<Bound<'_, PyAny>>,
+    default_factory: Option<Bound<'_, PyAny>>,
+    insert_default: Option<Bound<'_, PyAny>>,
+    server_default: Option<Bound<'_, PyAny>>,
+    onupdate: Option<Bound<'_, PyAny>>,
+    server_onupdate: Option<Bound<'_, PyAny>>,
+    max_length: Option<u32>,
+    autoincrement: Option<Bound<'_, PyAny>>,
+    name: Option<String>,
+    comment: Option<String>,
+    deferred: bool,
+    sort_order: i64,
+    info: Option<Bound<'_, PyAny>>,
+    init: Option<bool>,
+    repr: Option<bool>,
+    kw_only: Option<bool>,
+) -> PyResult<MappedColumn> {
+    let dataclass = "it belongs to MappedAsDataclass, which is not there yet";
+    for (option, given, instead) in [
+        ("onupdate", onupdate.is_some(), "set the attribute before the flush"),
+        ("server_onupdate", server_onupdate.is_some(), "use a trigger of the database"),
+        ("info", info.is_some(), "keep it beside the model"),
+        ("init", init.is_some(), dataclass),
+        ("repr", repr.is_some(), dataclass),
+        ("kw_only", kw_only.is_some(), dataclass),
+    ] {
+        refuse("mapped_column", option, given, instead)?;
+    }
+    let mut column = MappedColumn {
+        name,
+        primary_key,
+        nullable,
+        unique,
+        index,
+        default: client_default(default, default_factory, insert_default)?,
+        server_default: server_default.as_ref().map(sql_of).transpose()?,
+        max_length,
+        autoincrement: autoincrement.map(|given| numbering(&given)).transpose()?.flatten(),
+        comment,
+        deferred,
+        sort_order,
+        ..MappedColumn::bare()
+    };
+    for (at, argument) in args.iter().enumerate() {
+        take_argument(&mut column, at, &argument)?;
+    }
+    Ok(column)
+}
+
+fn take_argument(column: &mut MappedColumn, at: usize, argument: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let (0, Ok(name)) = (at, argument.cast::<PyString>()) {
+        column.name = Some(name.to_str()?.to_owned());
+    } else if let Ok(key) = argument.cast::<ForeignKey>() {
+        column.foreign_key = Some(key.clone().unbind());
+    } else if let Ok(check) = argument.cast::<CheckConstraint>() {
+        column.checks.push(check.clone().unbind());
+    } else if let Some(column_type) = type_of(argument)? {
+        column.column_type = Some(column_type.unbind());
+    } else if !argument.is_none() {
+        return Err(PyTypeError::new_err(format!(
+            "mapped_column() takes a name, a column type, a ForeignKey or a CheckConstraint, not {}",
+            argument.repr()?
+        )));
+    }
+    Ok(())
+}
+
+fn client_default(
+    default: Option<Bound<'_, PyAny>>,
+    factory: Option<Bound<'_, PyAny>>,
+    insert: Option<Bound<'_, PyAny>>,
+) -> PyResult<ClientDefault> {
+    match (default, factory, insert) {
+        (None, None, None) => Ok(ClientDefault::None),
+        (Some(given), None, None) | (None, None, Some(given)) => default_of(given),
+        (None, Some(factory), None) if factory.is_callable() => Ok(ClientDefault::Callable(factory.unbind())),
+        (None, Some(_), None) => {
+            Err(PyTypeError::new_err("mapped_column(default_factory=..) must be callable"))
+        }
+        _ => Err(PyTypeError::new_err(
+            "mapped_column() takes one of default, default_factory and insert_default",
+        )),
+    }
+}
+
+fn default_of(given: Bound<'_, PyAny>) -> PyResult<ClientDefault> {
+    let py = given.py();
+    if given.is_callable() {
+        return Ok(ClientDefault::Callable(given.unbind()));
+    }
+    let shared = given.is_instance_of::<PyDict>()
+        || given.is_instance_of::<PyList>()
+        || given.is_instance_of::<PySet>();
+    if shared {
+        // one object for all would be changed by all
+        let copy = py.import("copy")?.getattr("deepcopy")?;
+        let maker = py.import("functools")?.getattr("partial")?.call1((copy, given))?;
+        return Ok(ClientDefault::Callable(maker.unbind()));
+    }
+    Ok(ClientDefault::Value(given.unbind()))
+}
+
+/// Text is a literal; anything else (`text("now()")`) is SQL as it stands.
+fn sql_of(given: &Bound<'_, PyAny>) -> PyResult<String> {
+    match given.cast::<PyString>() {
+        Ok(text) if text.to_str()?.contains('\0') => {
+            Err(PyValueError::new_err("mapped_column(server_default=..) contains a NUL character"))
+        }
+        Ok(text) => Ok(format!("'{}'", text.to_str()?.replace('\'', "''"))),
+        Err(_) => Ok(given.str()?.to_str()?.to_owned()),
+    }
+}
+
+fn numbering(given: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+    match given.extract::<bool>() {
+        Ok(given) => Ok(Some(given)),
+        Err(_) if given.extract::<&str>().is_ok_and(|word| word == "auto") => Ok(None),
+        Err(_) => Err(PyTypeError::new_err("mapped_column(autoincrement=..) is True, False or \"auto\"")),
+    }
+}

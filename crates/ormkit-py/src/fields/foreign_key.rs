@@ -1,0 +1,104 @@
+//! `ForeignKey("teams.id", ondelete="CASCADE")`.
+use crate::model::raise::to_python;
+use ormkit_core::model::{self, TableName};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+/// A reference to a column of another table.
+#[pyclass(frozen, module = "ormkit")]
+#[derive(Clone)]
+pub(crate) struct ForeignKey(pub(crate) model::ForeignKey);
+
+#[pymethods]
+impl ForeignKey {
+    /// Args:
+    ///     target: `"table.column"`, `"schema.table.column"`, or a column such as `Team.id`.
+    ///     ondelete, onupdate: CASCADE, SET NULL, SET DEFAULT, RESTRICT or NO ACTION.
+    ///     name: The constraint's name.
+    #[new]
+    #[pyo3(signature = (target, *, ondelete = None, onupdate = None, name = None))]
+    fn new(
+        target: &Bound<'_, PyAny>,
+        ondelete: Option<&str>,
+        onupdate: Option<&str>,
+        name: Option<String>,
+    ) -> PyResult<Self> {
+        let (table, column) = target_of(target)?;
+        let action = |word: Option<&str>| word.map(model::ForeignKey::action).transpose().map_err(to_python);
+        Ok(Self(model::ForeignKey {
+            table,
+            column,
+            on_delete: action(ondelete)?,
+            on_update: action(onupdate)?,
+            name,
+        }))
+    }
+
+    /// `"teams.id"`.
+    #[getter]
+    fn target(&self) -> String {
+        format!("{}.{}", self.0.table, self.0.column)
+    }
+
+    /// The table's name, with its schema.
+    #[getter]
+    fn table(&self) -> String {
+        self.0.table.to_string()
+    }
+
+    /// The column's name.
+    #[getter]
+    fn column(&self) -> &str {
+        &self.0.column
+    }
+
+    /// What happens when the row referred to is deleted.
+    #[getter]
+    fn ondelete(&self) -> Option<&str> {
+        self.0.on_delete
+    }
+
+    /// What happens when the key referred to changes.
+    #[getter]
+    fn onupdate(&self) -> Option<&str> {
+        self.0.on_update
+    }
+
+    /// The constraint's name.
+    #[getter]
+    fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("ForeignKey({:?})", self.target())
+    }
+}
+
+fn target_of(target: &Bound<'_, PyAny>) -> PyResult<(TableName, String)> {
+    if let Ok(attribute) = target.cast::<crate::model::Attribute>() {
+        return attribute.get().column_place().ok_or_else(|| {
+            PyTypeError::new_err("ForeignKey() takes a column, and this attribute is a relation")
+        });
+    }
+    let text: String = target.extract().map_err(|_| {
+        PyTypeError::new_err("ForeignKey() takes \"table.column\" or a column such as Team.id")
+    })?;
+    place(&text)
+}
+
+/// Reads `table.column` or `schema.table.column`.
+pub(crate) fn place(text: &str) -> PyResult<(TableName, String)> {
+    let parts: Vec<&str> = text.split('.').map(str::trim).collect();
+    let (schema, name, column) = match parts[..] {
+        [table, column] => (None, table, column),
+        [schema, table, column] => (Some(schema.to_owned()), table, column),
+        _ => (None, "", ""),
+    };
+    if name.is_empty() || column.is_empty() {
+        return Err(PyValueError::new_err(format!(
+            "ForeignKey({text:?}) must name a table and a column: \"table.column\""
+        )));
+    }
+    Ok((TableName { schema, name: name.to_owned() }, column.to_owned()))
+}

@@ -1,0 +1,247 @@
+//! `relationship(...)`.
+use super::column::next_serial;
+use super::{MappedColumn, refuse};
+use crate::model::raise::unsupported;
+use ormkit_core::error::near_matches;
+use ormkit_core::model::{Cascade, Lazy};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString, PyTuple};
+
+/// What `relationship` returns: options of a relation, until its class is mapped.
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct RelationshipDecl {
+    pub(crate) serial: u64,
+    pub(crate) target: RelationshipTarget,
+    pub(crate) back_populates: Option<String>,
+    pub(crate) foreign_keys: Vec<ColumnName>,
+    pub(crate) remote_side: Vec<ColumnName>,
+    pub(crate) uselist: Option<bool>,
+    pub(crate) order_by: Vec<ColumnName>,
+    pub(crate) cascade: Cascade,
+    /// As the user wrote it.
+    pub(crate) cascade_text: String,
+    pub(crate) passive_deletes: bool,
+    pub(crate) lazy: Lazy,
+    pub(crate) view_only: bool,
+}
+
+/// Who stands at the other end.
+pub(crate) enum RelationshipTarget {
+    /// As the annotation says.
+    Annotated,
+    /// A class's name.
+    Name(String),
+    /// A class, or a callable that answers one.
+    Object(Py<PyAny>),
+}
+
+/// A column in an option: by name, or the declaration that stands in the same class body.
+pub(crate) enum ColumnName {
+    /// An attribute's name; a leading `-` sorts downwards.
+    Name(String),
+    /// A column of the class body.
+    Declared(Py<MappedColumn>),
+}
+
+impl RelationshipDecl {
+    /// A relation of an annotation alone.
+    pub(crate) fn bare() -> Self {
+        Self {
+            serial: next_serial(),
+            target: RelationshipTarget::Annotated,
+            back_populates: None,
+            foreign_keys: Vec::new(),
+            remote_side: Vec::new(),
+            uselist: None,
+            order_by: Vec::new(),
+            cascade: Cascade::default(),
+            cascade_text: "save-update, merge".to_owned(),
+            passive_deletes: false,
+            lazy: Lazy::Select,
+            view_only: false,
+        }
+    }
+}
+
+/// Declare a relation.
+///
+/// Args:
+///     target: The class at the other end, its name, or a callable that answers it; by default as annotated.
+///     back_populates: The target's relation that shows the other direction; kept in step.
+///     foreign_keys: The columns that hold the key, where there is a choice.
+///     remote_side: For a model that refers to itself: the columns at the far end.
+///     uselist: False for one object where the target holds the key.
+///     order_by: Columns of the target to sort a list by; `"-name"` sorts downwards.
+///     cascade: Words of `save-update`, `merge`, `delete`, `delete-orphan`, `refresh-expire`, `expunge`, `all`.
+///     passive_deletes: Deleting a parent leaves its children to the database.
+///     lazy: `"select"` and `"raise"` leave it unloaded, `"selectin"` and `"joined"` always load it.
+///     viewonly: Never written.
+///
+/// Raises:
+///     NotSupportedError: An option that is not implemented, by name.
+#[pyfunction]
+#[pyo3(signature = (target = None, *, secondary = None, back_populates = None, foreign_keys = None,
+    remote_side = None, primaryjoin = None, secondaryjoin = None, uselist = None, order_by = None,
+    cascade = "save-update, merge", passive_deletes = None, lazy = None, viewonly = false, post_update = false,
+    single_parent = false, backref = None))]
+#[allow(clippy::too_many_arguments, reason = "the options of a relation")]
+pub(crate) fn relationship(
+    target: Option<Bound<'_, PyAny>>,
+    secondary: Option<Bound<'_, PyAny>>,
+    back_populates: Option<String>,
+    foreign_keys: Option<Bound<'_, PyAny>>,
+    remote_side: Option<Bound<'_, PyAny>>,
+    primaryjoin: Option<Bound<'_, PyAny>>,
+    secondaryjoin: Option<Bound<'_, PyAny>>,
+    uselist: Option<bool>,
+    order_by: Option<Bound<'_, PyAny>>,
+    cascade: &str,
+    passive_deletes: Option<Bound<'_, PyAny>>,
+    lazy: Option<&str>,
+    viewonly: bool,
+    post_update: bool,
+    single_parent: bool,
+    backref: Option<Bound<'_, PyAny>>,
+) -> PyResult<RelationshipDecl> {
+    for (option, given, instead) in [
+        ("secondary", secondary.is_some(), "map the junction table and relate both sides to it"),
+        ("primaryjoin", primaryjoin.is_some(), "name the columns with foreign_keys="),
+        ("secondaryjoin", secondaryjoin.is_some(), "map the junction table and relate both sides to it"),
+        ("post_update", post_update, "write the two rows in two flushes"),
+        ("single_parent", single_parent, "give the cascade \"delete-orphan\" to the list's side"),
+        ("backref", backref.is_some(), "declare both sides and join them with back_populates="),
+    ] {
+        refuse("relationship", option, given, instead)?;
+    }
+    Ok(RelationshipDecl {
+        target: target.map_or(Ok(RelationshipTarget::Annotated), target_of)?,
+        back_populates,
+        foreign_keys: columns(foreign_keys, "foreign_keys")?,
+        remote_side: columns(remote_side, "remote_side")?,
+        uselist,
+        order_by: columns(order_by, "order_by")?,
+        cascade: cascade_of(cascade)?,
+        cascade_text: cascade.to_owned(),
+        passive_deletes: passive_deletes.is_some_and(|given| given.is_truthy().unwrap_or(true)),
+        lazy: lazy.map_or(Ok(Lazy::Select), lazy_of)?,
+        view_only: viewonly,
+        ..RelationshipDecl::bare()
+    })
+}
+
+fn target_of(given: Bound<'_, PyAny>) -> PyResult<RelationshipTarget> {
+    if let Ok(name) = given.cast::<PyString>() {
+        return Ok(RelationshipTarget::Name(name.to_str()?.to_owned()));
+    }
+    match given.is_callable() {
+        true => Ok(RelationshipTarget::Object(given.unbind())),
+        false => Err(PyTypeError::new_err("relationship() takes a mapped class or its name")),
+    }
+}
+
+fn lazy_of(word: &str) -> PyResult<Lazy> {
+    Ok(match word {
+        "select" => Lazy::Select,
+        "raise" | "raise_on_sql" => Lazy::Raise,
+        "selectin" | "subquery" => Lazy::SelectIn,
+        "joined" => Lazy::Joined,
+        "dynamic" | "write_only" => {
+            return Err(unsupported(
+                format!("relationship(lazy={word:?})"),
+                "query the target with a filter on the relation",
+            ));
+        }
+        other => {
+            return Err(PyValueError::new_err(format!(
+                "relationship(lazy={other:?}): expected \"select\", \"raise\", \"selectin\" or \"joined\""
+            )));
+        }
+    })
+}
+
+/// Reads `"all, delete-orphan"`.
+fn cascade_of(text: &str) -> PyResult<Cascade> {
+    const WORDS: [&str; 8] =
+        ["save-update", "merge", "delete", "delete-orphan", "refresh-expire", "expunge", "all", "none"];
+    let mut cascade = Cascade {
+        save_update: false,
+        merge: false,
+        delete: false,
+        delete_orphan: false,
+        refresh_expire: false,
+        expunge: false,
+    };
+    for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        match word {
+            "save-update" => cascade.save_update = true,
+            "merge" => cascade.merge = true,
+            "delete" => cascade.delete = true,
+            "delete-orphan" => cascade.delete_orphan = true,
+            "refresh-expire" => cascade.refresh_expire = true,
+            "expunge" => cascade.expunge = true,
+            "none" => {}
+            "all" => {
+                let delete_orphan = cascade.delete_orphan;
+                cascade = Cascade {
+                    save_update: true,
+                    merge: true,
+                    delete: true,
+                    delete_orphan,
+                    refresh_expire: true,
+                    expunge: true,
+                };
+            }
+            other => {
+                let near = near_matches(other, WORDS);
+                let near = near.first().map_or_else(String::new, |near| format!(": did you mean {near:?}?"));
+                return Err(PyValueError::new_err(format!(
+                    "relationship(cascade=..) has no word {other:?}{near}"
+                )));
+            }
+        }
+    }
+    Ok(cascade)
+}
+
+fn columns(given: Option<Bound<'_, PyAny>>, option: &str) -> PyResult<Vec<ColumnName>> {
+    let Some(given) = given else { return Ok(Vec::new()) };
+    if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
+        let mut names = Vec::new();
+        for item in given.try_iter()? {
+            names.extend(columns(Some(item?), option)?);
+        }
+        return Ok(names);
+    }
+    if let Ok(declared) = given.cast::<MappedColumn>() {
+        return Ok(vec![ColumnName::Declared(declared.clone().unbind())]);
+    }
+    if let Ok(attribute) = given.cast::<crate::model::Attribute>() {
+        return Ok(vec![ColumnName::Name(attribute.get().name().to_owned())]);
+    }
+    match given.cast::<PyString>() {
+        Ok(text) => Ok(column_names(text.to_str()?)),
+        Err(_) => Err(PyTypeError::new_err(format!(
+            "relationship({option}=..) takes columns or their names, not {}",
+            given.repr()?
+        ))),
+    }
+}
+
+/// Reads `"Post.id"`, `"[Post.a, Post.b]"`, `"-created"`, `"Post.created.desc()"`.
+fn column_names(text: &str) -> Vec<ColumnName> {
+    let bare = text.trim().trim_start_matches(['[', '(']);
+    let bare = if bare.ends_with("()") { bare } else { bare.trim_end_matches([']', ')']) };
+    bare.split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(|name| {
+            let (name, down) = match (name.strip_prefix('-'), name.strip_suffix(".desc()")) {
+                (Some(name), _) | (None, Some(name)) => (name, "-"),
+                (None, None) => (name.strip_suffix(".asc()").unwrap_or(name), ""),
+            };
+            let name = name.rsplit('.').next().unwrap_or(name);
+            ColumnName::Name(format!("{down}{name}"))
+        })
+        .collect()
+}

@@ -1,0 +1,217 @@
+//! Column types as a class body names them: `String(100)`, `Numeric(10, 2)`, `Enum(Colour)`, or the class itself.
+use ormkit_core::model::{ColumnType, EnumType};
+use pyo3::PyClass;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
+use std::sync::Arc;
+
+/// What every column type derives from.
+#[pyclass(subclass, frozen, module = "ormkit.types")]
+pub(crate) struct TypeEngine {
+    /// The type as the core knows it.
+    pub(crate) column_type: ColumnType,
+    /// For enums: how labels and members belong together.
+    pub(crate) members: Option<Members>,
+}
+
+/// The members of a Python enum and their labels in the database.
+pub(crate) struct Members {
+    /// The enum class.
+    pub(crate) class: Py<PyType>,
+    /// Label → member.
+    pub(crate) by_label: Py<PyDict>,
+    /// Stores names, not values.
+    pub(crate) by_name: bool,
+}
+
+impl Members {
+    /// Another handle on the same.
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self { class: self.class.clone_ref(py), by_label: self.by_label.clone_ref(py), by_name: self.by_name }
+    }
+}
+
+#[pymethods]
+impl TypeEngine {
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let name = slf.get_type().name()?;
+        Ok(match &slf.get().column_type {
+            ColumnType::VarChar(length) => format!("{name}({length})"),
+            ColumnType::Numeric(Some((precision, scale))) => format!("{name}({precision}, {scale})"),
+            ColumnType::Enum(labels) => format!("{name}({})", labels.name),
+            _ => format!("{name}()"),
+        })
+    }
+}
+
+/// A type object of a subclass.
+fn derived<T: PyClass<BaseType = TypeEngine>>(engine: TypeEngine, own: T) -> PyClassInitializer<T> {
+    PyClassInitializer::from(engine).add_subclass(own)
+}
+
+fn plain(column_type: ColumnType) -> TypeEngine {
+    TypeEngine { column_type, members: None }
+}
+
+macro_rules! plain_type {
+    ($name:ident, $type:expr, $doc:literal) => {
+        #[doc = $doc]
+        #[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+        pub(crate) struct $name;
+
+        #[pymethods]
+        impl $name {
+            #[new]
+            fn new() -> PyClassInitializer<Self> {
+                derived(plain($type), Self)
+            }
+        }
+    };
+}
+
+plain_type!(Text, ColumnType::Text, "TEXT.");
+plain_type!(Integer, ColumnType::Integer, "INTEGER, 32 bits.");
+plain_type!(BigInteger, ColumnType::BigInt, "BIGINT, 64 bits.");
+plain_type!(SmallInteger, ColumnType::SmallInt, "SMALLINT, 16 bits.");
+plain_type!(Float, ColumnType::Double, "DOUBLE PRECISION.");
+plain_type!(Double, ColumnType::Double, "DOUBLE PRECISION.");
+plain_type!(Boolean, ColumnType::Bool, "BOOLEAN.");
+plain_type!(LargeBinary, ColumnType::Bytes, "BYTEA, BLOB.");
+plain_type!(Date, ColumnType::Date, "DATE.");
+plain_type!(Time, ColumnType::Time, "TIME without time zone.");
+plain_type!(Interval, ColumnType::Interval, "INTERVAL; microseconds on SQLite.");
+plain_type!(Uuid, ColumnType::Uuid, "UUID; 16 bytes on SQLite.");
+
+/// VARCHAR(length), length in characters; TEXT without one.
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types", name = "String")]
+pub(crate) struct StringType;
+
+#[pymethods]
+impl StringType {
+    #[new]
+    #[pyo3(signature = (length = None))]
+    fn new(length: Option<u32>) -> PyClassInitializer<Self> {
+        derived(plain(length.map_or(ColumnType::Text, ColumnType::VarChar)), Self)
+    }
+}
+
+/// NUMERIC(precision, scale), exact; of any size without them.
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+pub(crate) struct Numeric;
+
+#[pymethods]
+impl Numeric {
+    #[new]
+    #[pyo3(signature = (precision = None, scale = None))]
+    fn new(precision: Option<u32>, scale: Option<u32>) -> PyResult<PyClassInitializer<Self>> {
+        let size = match (precision, scale) {
+            (Some(precision), scale) => Some((precision, scale.unwrap_or(0))),
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err(PyValueError::new_err("Numeric() needs a precision beside its scale"));
+            }
+        };
+        if size.is_some_and(|(precision, scale)| precision == 0 || scale > precision) {
+            return Err(PyValueError::new_err(
+                "Numeric() needs a precision of 1 or more, and no scale above it",
+            ));
+        }
+        Ok(derived(plain(ColumnType::Numeric(size)), Self))
+    }
+}
+
+/// TIMESTAMP WITH TIME ZONE; with `timezone=False` one without.
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+pub(crate) struct DateTime;
+
+#[pymethods]
+impl DateTime {
+    #[new]
+    #[pyo3(signature = (timezone = true))]
+    fn new(timezone: bool) -> PyClassInitializer<Self> {
+        derived(plain(if timezone { ColumnType::TimestampTz } else { ColumnType::Timestamp }), Self)
+    }
+}
+
+/// JSONB; text on SQLite.
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types", name = "JSON")]
+pub(crate) struct Json;
+
+#[pymethods]
+impl Json {
+    #[new]
+    fn new() -> PyClassInitializer<Self> {
+        derived(plain(ColumnType::Json), Self)
+    }
+}
+
+/// A native enum; text with a CHECK on SQLite. Stores the members' values, or their names with `by="name"`.
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types", name = "Enum")]
+pub(crate) struct EnumColumn;
+
+#[pymethods]
+impl EnumColumn {
+    #[new]
+    #[pyo3(signature = (class, *, by = "value", name = None))]
+    fn new(class: &Bound<'_, PyType>, by: &str, name: Option<String>) -> PyResult<PyClassInitializer<Self>> {
+        Ok(derived(enum_type(class, by, name)?, Self))
+    }
+}
+
+/// The column type of a Python enum.
+///
+/// # Errors
+/// `TypeError` for a class that is no enum or has no members, `ValueError` for another `by`.
+pub(crate) fn enum_type(class: &Bound<'_, PyType>, by: &str, name: Option<String>) -> PyResult<TypeEngine> {
+    let py = class.py();
+    if !is_enum(class)? {
+        return Err(PyTypeError::new_err(format!("Enum() takes an Enum class, not {}", class.name()?)));
+    }
+    let by_name = match by {
+        "name" => true,
+        "value" => false,
+        other => {
+            return Err(PyValueError::new_err(format!(
+                "Enum(by=..) is \"value\" or \"name\", not {other:?}"
+            )));
+        }
+    };
+    let (mut labels, by_label) = (Vec::new(), PyDict::new(py));
+    for member in class.try_iter()? {
+        let member = member?;
+        let label: String = match by_name {
+            true => member.getattr("name")?.extract()?,
+            false => member.getattr("value")?.str()?.extract()?,
+        };
+        by_label.set_item(&label, &member)?;
+        labels.push(label);
+    }
+    if labels.is_empty() {
+        return Err(PyTypeError::new_err(format!("{} has no members", class.name()?)));
+    }
+    let name = match name {
+        Some(name) => name,
+        None => class.name()?.to_string().to_lowercase(),
+    };
+    Ok(TypeEngine {
+        column_type: ColumnType::Enum(Arc::new(EnumType { name, labels })),
+        members: Some(Members { class: class.clone().unbind(), by_label: by_label.unbind(), by_name }),
+    })
+}
+
+/// True for subclasses of `enum.Enum`.
+pub(crate) fn is_enum(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    class.is_subclass(&class.py().import("enum")?.getattr("Enum")?)
+}
+
+/// A type given as a class or an instance; None for anything else.
+pub(crate) fn type_of<'py>(given: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, TypeEngine>>> {
+    if let Ok(instance) = given.cast::<TypeEngine>() {
+        return Ok(Some(instance.clone()));
+    }
+    match given.cast::<PyType>() {
+        Ok(class) if class.is_subclass_of::<TypeEngine>()? => Ok(Some(class.call0()?.cast_into()?)),
+        _ => Ok(None),
+    }
+}

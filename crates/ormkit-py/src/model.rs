@@ -1,0 +1,22 @@
+//! From a class body to a model: what the thin metaclass in Python hands over.
+//!
+//! A class statement goes through [`ClassBody`] twice. Before `type.__new__` the columns and relations are moved out of
+//! the body and named as slots; after it the model is declared in the registry and the class gets its table. References
+//! between models are checked on first use, by [`schema`]: a target may be defined later.
+#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
+mod annotation;
+mod attribute;
+mod body;
+mod collect;
+mod info;
+mod metadata;
+mod names;
+mod options;
+pub(crate) mod raise;
+mod registry;
+
+pub(crate) use attribute::Attribute;
+pub(crate) use body::{ClassBody, metadata_of};
+pub(crate) use info::{ColumnInfo, RelationshipInfo, Table};
+pub(crate) use metadata::MetaData;
+pub(crate) use registry::{MappedClass, mapped_class, members, schema};

@@ -1,0 +1,255 @@
+//! What `Mapped[...]` says of an attribute: a column or a relation, and of which type.
+use super::names::{Forward, Names};
+use super::raise::{mapping, unsupported};
+use crate::fields::types::{Members, TypeEngine, enum_type, is_enum, type_of};
+use crate::fields::{Mapped, MappedColumn};
+use ormkit_core::model::ColumnType;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+
+/// An annotation, read.
+pub(super) struct Annotation<'py> {
+    /// What stands between the brackets, without `| None`, `list[..]` and `Annotated[..]`.
+    pub(super) inner: Inner<'py>,
+    /// `| None`.
+    pub(super) optional: bool,
+    /// Some of it was text: its names mean whatever they mean when they are first needed.
+    pub(super) textual: bool,
+    /// A column that `Annotated[int, mapped_column(..)]` carries along.
+    pub(super) column: Option<Bound<'py, MappedColumn>>,
+}
+
+/// What an annotation names.
+pub(super) enum Inner<'py> {
+    /// A Python type: a column.
+    Type(Bound<'py, PyAny>),
+    /// A mapped class.
+    Model {
+        /// The class.
+        class: Bound<'py, PyType>,
+        /// `list[..]`
+        many: bool,
+    },
+    /// A name that nobody knows yet.
+    Name {
+        /// The name.
+        name: String,
+        /// `list[..]`
+        many: bool,
+    },
+}
+
+/// The contents of `Mapped[...]`; None for any other annotation.
+///
+/// # Errors
+/// `Mapped` without brackets.
+pub(super) fn inside_mapped<'py>(annotation: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = annotation.py();
+    let mapped = py.get_type::<Mapped>();
+    if annotation.is(&mapped) {
+        return Err(mapping("Mapped needs a type in brackets, such as Mapped[int]"));
+    }
+    let Ok(origin) = annotation.getattr("__origin__") else { return Ok(None) };
+    match origin.is(&mapped) {
+        true => Ok(Some(annotation.getattr("__args__")?.get_item(0)?)),
+        false => Ok(None),
+    }
+}
+
+/// Reads what stands in the brackets; `textual`: the annotation itself was text.
+///
+/// # Errors
+/// A union of several types, and text that is no expression.
+pub(super) fn read<'py>(
+    content: Bound<'py, PyAny>,
+    textual: bool,
+    names: &Bound<'py, Names>,
+) -> PyResult<Annotation<'py>> {
+    let py = content.py();
+    let (mut content, mut optional, mut textual, mut column) = (content, false, textual, None);
+    loop {
+        if let Some(text) = text_of(&content)? {
+            content = Names::evaluate(names, &text)?;
+            textual = true;
+            continue;
+        }
+        if origin_of(&content)?.is(&py.import("typing")?.getattr("Annotated")?) {
+            for item in content.getattr("__metadata__")?.try_iter()? {
+                column = item?.cast_into().ok().or(column);
+            }
+            content = content.getattr("__origin__")?;
+            continue;
+        }
+        let Some(members) = union_members(&content)? else { break };
+        let none = py.None().bind(py).get_type();
+        let mut rest: Vec<Bound<'py, PyAny>> = members.iter().filter(|member| !member.is(&none)).collect();
+        if rest.len() != 1 {
+            return Err(mapping(format!(
+                "a column has one type, `{}` names several: only `| None` may stand beside it",
+                content.str()?
+            )));
+        }
+        optional |= members.len() > 1;
+        content = rest.remove(0);
+    }
+    let inner = inner(content, names, &mut textual)?;
+    Ok(Annotation { inner, optional, textual, column })
+}
+
+/// `typing.get_origin`.
+fn origin_of<'py>(content: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    content.py().import("typing")?.call_method1("get_origin", (content,))
+}
+
+/// The text of an annotation that is not evaluated yet.
+fn text_of(content: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    if let Ok(text) = content.cast::<PyString>() {
+        return Ok(Some(text.to_str()?.to_owned()));
+    }
+    match content.get_type().name()?.to_str()? {
+        "ForwardRef" => Ok(Some(content.getattr("__forward_arg__")?.extract()?)),
+        _ => Ok(None),
+    }
+}
+
+/// The members of `A | B`, `Union[A, B]`, `Optional[A]`.
+fn union_members<'py>(content: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+    let typing = content.py().import("typing")?;
+    let origin = origin_of(content)?;
+    let union = origin.is(&typing.getattr("Union")?)
+        || origin.is(&content.py().import("types")?.getattr("UnionType")?);
+    match union {
+        true => Ok(Some(typing.call_method1("get_args", (content,))?.cast_into()?)),
+        false => Ok(None),
+    }
+}
+
+fn inner<'py>(
+    content: Bound<'py, PyAny>,
+    names: &Bound<'py, Names>,
+    textual: &mut bool,
+) -> PyResult<Inner<'py>> {
+    if let Some(one) = related(&content, false)? {
+        return Ok(one);
+    }
+    let py = content.py();
+    let typing = py.import("typing")?;
+    let list = py.get_type::<pyo3::types::PyList>();
+    if origin_of(&content)?.is(&list) {
+        let mut item = typing.call_method1("get_args", (&content,))?.get_item(0)?;
+        if let Some(text) = text_of(&item)? {
+            item = Names::evaluate(names, &text)?;
+            *textual = true;
+        }
+        if let Some(many) = related(&item, true)? {
+            return Ok(many);
+        }
+    }
+    Ok(Inner::Type(content))
+}
+
+/// A class at the other end of a relation: mapped, or not known yet.
+fn related<'py>(content: &Bound<'py, PyAny>, many: bool) -> PyResult<Option<Inner<'py>>> {
+    if let Ok(forward) = content.cast::<Forward>() {
+        return Ok(Some(Inner::Name { name: forward.get().name.clone(), many }));
+    }
+    let class = match content.cast::<PyType>() {
+        Ok(class) => class.clone(),
+        Err(_) => match content.getattr("__origin__").map(Bound::cast_into::<PyType>) {
+            Ok(Ok(origin)) => origin, // a generic model: Node[int]
+            _ => return Ok(None),
+        },
+    };
+    match crate::instance::is_model_class(&class)? {
+        true => Ok(Some(Inner::Model { class, many })),
+        false => Ok(None),
+    }
+}
+
+/// The column type of a Python type.
+///
+/// # Errors
+/// A type that no column holds, named.
+pub(super) fn column_type(
+    class: &Bound<'_, PyAny>,
+    map: Option<&Bound<'_, PyDict>>,
+) -> PyResult<(ColumnType, Option<Members>)> {
+    if let Some(mapped) = map.map(|map| map.get_item(class)).transpose()?.flatten() {
+        return match type_of(&mapped)? {
+            Some(engine) => Ok(parts(&engine)),
+            None => {
+                Err(mapping(format!("type_annotation_map names {}, which is no column type", mapped.repr()?)))
+            }
+        };
+    }
+    if let Some(engine) = type_of(class)? {
+        return Ok(parts(&engine));
+    }
+    let origin = origin_of(class)?;
+    if !origin.is_none() {
+        return Ok((generic_type(class, &origin)?, None));
+    }
+    let Ok(class) = class.cast::<PyType>() else { return Err(no_column(class)?) };
+    if is_enum(class)? {
+        return Ok(parts_of(enum_type(class, "value", None)?));
+    }
+    let module: String = class.getattr("__module__")?.extract()?;
+    let found = match (&*module, class.name()?.to_str()?) {
+        ("builtins", "str") => ColumnType::Text,
+        ("builtins", "int") => ColumnType::Integer,
+        ("builtins", "float") => ColumnType::Double,
+        ("builtins", "bool") => ColumnType::Bool,
+        ("builtins", "bytes") => ColumnType::Bytes,
+        ("builtins", "dict" | "list") => ColumnType::Json,
+        ("decimal" | "_decimal" | "_pydecimal", "Decimal") => ColumnType::Numeric(None),
+        ("datetime", "datetime") => ColumnType::TimestampTz,
+        ("datetime", "date") => ColumnType::Date,
+        ("datetime", "time") => ColumnType::Time,
+        ("datetime", "timedelta") => ColumnType::Interval,
+        ("uuid", "UUID") => ColumnType::Uuid,
+        _ => return Err(no_column(class)?),
+    };
+    Ok((found, None))
+}
+
+/// `dict[..]`, `list[Any]`; arrays are refused.
+fn generic_type(class: &Bound<'_, PyAny>, origin: &Bound<'_, PyAny>) -> PyResult<ColumnType> {
+    let py = class.py();
+    let typing = py.import("typing")?;
+    if origin.is(py.get_type::<PyDict>()) {
+        return Ok(ColumnType::Json);
+    }
+    if origin.is(py.get_type::<pyo3::types::PyList>()) {
+        let item = typing.call_method1("get_args", (class,))?.get_item(0)?;
+        let open = item.is(&typing.getattr("Any")?)
+            || item.is(py.get_type::<PyDict>())
+            || !origin_of(&item)?.is_none();
+        return match open {
+            true => Ok(ColumnType::Json),
+            false => Err(unsupported(
+                format!("a column of {} as an array", class.str()?),
+                "give it the type JSON: mapped_column(JSON)",
+            )),
+        };
+    }
+    Err(no_column(class)?)
+}
+
+fn no_column(class: &Bound<'_, PyAny>) -> PyResult<PyErr> {
+    let name = match class.cast::<PyType>() {
+        Ok(class) => class.name()?.to_string(),
+        Err(_) => class.str()?.to_string(),
+    };
+    Ok(mapping(format!("no column holds `{name}`: give the column a type, such as mapped_column(JSON)")))
+}
+
+/// The parts of a type object.
+pub(super) fn parts(engine: &Bound<'_, TypeEngine>) -> (ColumnType, Option<Members>) {
+    let py = engine.py();
+    let engine = engine.get();
+    (engine.column_type.clone(), engine.members.as_ref().map(|members| members.clone_ref(py)))
+}
+
+fn parts_of(engine: TypeEngine) -> (ColumnType, Option<Members>) {
+    (engine.column_type, engine.members)
+}

@@ -1,0 +1,236 @@
+//! What tools read of a model: `__columns__`, `__relationships__`, `__table__`.
+use super::raise::mapping;
+use crate::fields::{ClientDefault, ForeignKey};
+use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelDef, ModelId, TableName};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+/// A column of a model.
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct ColumnInfo {
+    field: Field,
+    default: ClientDefault,
+}
+
+impl ColumnInfo {
+    pub(super) fn new(field: Field, default: ClientDefault) -> Self {
+        Self { field, default }
+    }
+}
+
+#[pymethods]
+impl ColumnInfo {
+    /// The column's name.
+    #[getter]
+    #[allow(clippy::misnamed_getters, reason = "the attribute's name is `key`")]
+    fn name(&self) -> &str {
+        &self.field.column
+    }
+
+    /// The attribute's name.
+    #[getter]
+    fn key(&self) -> &str {
+        &self.field.name
+    }
+
+    /// Part of the primary key.
+    #[getter]
+    fn primary_key(&self) -> bool {
+        self.field.primary_key
+    }
+
+    /// NULL is allowed.
+    #[getter]
+    fn nullable(&self) -> bool {
+        self.field.nullable
+    }
+
+    /// A UNIQUE constraint of its own.
+    #[getter]
+    fn unique(&self) -> bool {
+        self.field.unique
+    }
+
+    /// An index of its own.
+    #[getter]
+    fn index(&self) -> bool {
+        self.field.index
+    }
+
+    /// The value, or the callable that makes it, of a new object that was not given one.
+    #[getter]
+    fn default<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyAny>> {
+        self.default.object().map(|object| object.bind(py))
+    }
+
+    /// The SQL text of the default that the database gives.
+    #[getter]
+    fn server_default(&self) -> Option<&str> {
+        match &self.field.default {
+            FieldDefault::Server(sql) => Some(sql),
+            _ => None,
+        }
+    }
+
+    /// The greatest length, in characters.
+    #[getter]
+    fn max_length(&self) -> Option<u32> {
+        match self.field.column_type {
+            ColumnType::VarChar(length) => Some(length),
+            _ => None,
+        }
+    }
+
+    /// The reference to another table.
+    #[getter]
+    fn foreign_key(&self) -> Option<ForeignKey> {
+        self.field.foreign_key.clone().map(ForeignKey)
+    }
+
+    /// The database numbers new rows.
+    #[getter]
+    fn autoincrement(&self) -> bool {
+        self.field.autoincrement
+    }
+
+    /// Holds JSON.
+    #[getter]
+    fn is_json(&self) -> bool {
+        self.field.column_type == ColumnType::Json
+    }
+
+    /// The comment on the column.
+    #[getter]
+    fn comment(&self) -> Option<&str> {
+        self.field.comment.as_deref()
+    }
+
+    /// The SQL type.
+    ///
+    /// Args:
+    ///     dialect: `"postgresql"` or `"sqlite"`.
+    #[pyo3(signature = (dialect = "postgresql"))]
+    fn sql_type(&self, dialect: &str) -> PyResult<String> {
+        match dialect {
+            "postgresql" => Ok(postgresql_type(&self.field)),
+            "sqlite" => Ok(sqlite_type(&self.field.column_type).to_owned()),
+            other => Err(pyo3::exceptions::PyValueError::new_err(format!(
+                "sql_type({other:?}): expected \"postgresql\" or \"sqlite\""
+            ))),
+        }
+    }
+
+    fn __repr__(&self) -> String {
+        format!("ColumnInfo({} {})", self.field.column, postgresql_type(&self.field))
+    }
+}
+
+fn postgresql_type(field: &Field) -> String {
+    match (&field.column_type, field.autoincrement) {
+        (ColumnType::SmallInt, true) => "SMALLSERIAL".to_owned(),
+        (ColumnType::Integer, true) => "SERIAL".to_owned(),
+        (ColumnType::BigInt, true) => "BIGSERIAL".to_owned(),
+        (ColumnType::VarChar(length), _) => format!("VARCHAR({length})"),
+        (ColumnType::Numeric(Some((precision, scale))), _) => format!("NUMERIC({precision}, {scale})"),
+        (ColumnType::Enum(labels), _) => labels.name.clone(),
+        (other, _) => other.sql_type().name().to_owned(),
+    }
+}
+
+fn sqlite_type(column_type: &ColumnType) -> &'static str {
+    match column_type {
+        ColumnType::Bool | ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt => "INTEGER",
+        ColumnType::Interval => "INTEGER",
+        ColumnType::Double => "REAL",
+        ColumnType::Bytes | ColumnType::Uuid => "BLOB",
+        _ => "TEXT",
+    }
+}
+
+/// A relation of a model.
+#[pyclass(frozen, get_all, module = "ormkit")]
+pub(crate) struct RelationshipInfo {
+    /// The attribute's name.
+    pub(crate) key: String,
+    /// The name of the class at the other end.
+    pub(crate) target: String,
+    /// The junction's table; None without one.
+    pub(crate) secondary: Option<String>,
+    /// A list.
+    pub(crate) uselist: bool,
+    /// Through a junction.
+    pub(crate) is_many_to_many: bool,
+    /// The target's relation that shows the other direction.
+    pub(crate) back_populates: Option<String>,
+    /// The cascade, as declared.
+    pub(crate) cascade: String,
+}
+
+#[pymethods]
+impl RelationshipInfo {
+    fn __repr__(&self) -> String {
+        format!("RelationshipInfo({} -> {}{})", self.key, self.target, if self.uselist { "[]" } else { "" })
+    }
+}
+
+/// A model's table.
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct Table {
+    /// The model.
+    pub(crate) model: ModelId,
+    name: TableName,
+    columns: Py<PyTuple>,
+    key: Vec<String>,
+}
+
+impl Table {
+    pub(super) fn new(model: ModelId, def: &ModelDef, columns: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let key = def.fields.iter().filter(|field| field.primary_key).map(|field| field.column.clone());
+        if def.table.name.is_empty() {
+            return Err(mapping(format!("{}: __tablename__ is empty", def.name)));
+        }
+        Ok(Self {
+            model,
+            name: def.table.clone(),
+            columns: columns.values().to_tuple().unbind(),
+            key: key.collect(),
+        })
+    }
+}
+
+#[pymethods]
+impl Table {
+    /// The name.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.name.name
+    }
+
+    /// The schema; None for the database's default.
+    #[getter]
+    fn schema(&self) -> Option<&str> {
+        self.name.schema.as_deref()
+    }
+
+    /// The name with its schema.
+    #[getter]
+    pub(super) fn fullname(&self) -> String {
+        self.name.to_string()
+    }
+
+    /// The columns, in order.
+    #[getter]
+    fn columns<'py>(&self, py: Python<'py>) -> &Bound<'py, PyTuple> {
+        self.columns.bind(py)
+    }
+
+    /// The names of the primary key's columns.
+    #[getter]
+    fn primary_key<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.key)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Table({:?})", self.fullname())
+    }
+}

@@ -1,0 +1,74 @@
+//! The class's own options: `__tablename__`, `__table_args__`.
+use super::raise::{mapping, unsupported};
+use crate::fields::{CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint};
+use ormkit_core::model::{Constraint, Index as IndexDef};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+/// `__table_args__`, read.
+#[derive(Default)]
+pub(super) struct TableArgs {
+    pub(super) schema: Option<String>,
+    pub(super) comment: Option<String>,
+    pub(super) constraints: Vec<Constraint>,
+    pub(super) indexes: Vec<IndexDef>,
+    /// Columns named by a `PrimaryKeyConstraint`.
+    pub(super) key: Vec<String>,
+}
+
+/// Reads `__table_args__`: a tuple of constraints and indexes, with a dict of options at its end, or the dict alone.
+///
+/// # Errors
+/// Anything else, and options that are not implemented, by name.
+pub(super) fn table_args(class: &str, given: &Bound<'_, PyAny>) -> PyResult<TableArgs> {
+    let mut args = TableArgs::default();
+    if let Ok(options) = given.cast::<PyDict>() {
+        take_options(class, options, &mut args)?;
+        return Ok(args);
+    }
+    let items = given
+        .cast::<PyTuple>()
+        .map_err(|_| mapping(format!("{class}: __table_args__ is a tuple or a dict")))?;
+    for (at, item) in items.iter().enumerate() {
+        match item.cast::<PyDict>() {
+            Ok(options) if at + 1 == items.len() => take_options(class, options, &mut args)?,
+            _ => take_item(class, &item, &mut args)?,
+        }
+    }
+    Ok(args)
+}
+
+fn take_item(class: &str, item: &Bound<'_, PyAny>, args: &mut TableArgs) -> PyResult<()> {
+    if let Ok(unique) = item.cast::<UniqueConstraint>() {
+        args.constraints.push(unique.get().def());
+    } else if let Ok(check) = item.cast::<CheckConstraint>() {
+        args.constraints.push(check.get().def());
+    } else if let Ok(key) = item.cast::<ForeignKeyConstraint>() {
+        args.constraints.push(key.get().def());
+    } else if let Ok(index) = item.cast::<Index>() {
+        args.indexes.push(index.get().def());
+    } else if let Ok(key) = item.cast::<PrimaryKeyConstraint>() {
+        args.key.extend_from_slice(&key.get().columns);
+    } else {
+        return Err(mapping(format!("{class}: __table_args__ does not take {}", item.repr()?)));
+    }
+    Ok(())
+}
+
+fn take_options(class: &str, options: &Bound<'_, PyDict>, args: &mut TableArgs) -> PyResult<()> {
+    for (option, value) in options {
+        let option: String = option.extract()?;
+        match option.as_str() {
+            "schema" => args.schema = value.extract()?,
+            "comment" => args.comment = value.extract()?,
+            "extend_existing" | "keep_existing" => {} // a class may be declared again anyway
+            other => {
+                return Err(unsupported(
+                    format!("{class}.__table_args__[{other:?}]"),
+                    "write it in a migration",
+                ));
+            }
+        }
+    }
+    Ok(())
+}

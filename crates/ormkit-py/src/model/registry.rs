@@ -1,0 +1,79 @@
+//! All models of the process and the classes that stand for them.
+use super::raise::to_python;
+use crate::fields::types::Members;
+use ormkit_core::model::{FieldId, ModelDef, ModelId, Registry, Schema};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A model's Python side.
+pub(crate) struct MappedClass {
+    /// The class.
+    pub(crate) class: Py<PyType>,
+    /// Column by column: the members, where it holds an enum.
+    pub(crate) members: Box<[Option<Members>]>,
+}
+
+#[derive(Default)]
+struct Declared {
+    registry: Registry,
+    classes: Vec<Arc<MappedClass>>,
+}
+
+static DECLARED: PyOnceLock<Mutex<Declared>> = PyOnceLock::new();
+
+/// The registry; nothing that may run Python code happens while it is locked.
+fn declared(py: Python<'_>) -> MutexGuard<'_, Declared> {
+    // A panic while locked cannot leave half a declaration: both lists grow by one push each.
+    DECLARED.get_or_init(py, Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Declares a model and its class.
+///
+/// # Errors
+/// What the registry finds wrong with the declaration alone.
+pub(super) fn declare(py: Python<'_>, def: ModelDef, class: MappedClass) -> PyResult<ModelId> {
+    let mut declared = declared(py);
+    let id = declared.registry.declare(def).map_err(to_python)?;
+    declared.classes.push(Arc::new(class));
+    Ok(id)
+}
+
+/// All models, resolved.
+///
+/// # Errors
+/// Every mistake in the references between models: unknown targets, missing or ambiguous foreign keys.
+pub(crate) fn schema(py: Python<'_>) -> PyResult<Arc<Schema>> {
+    declared(py).registry.freeze().map_err(to_python)
+}
+
+/// A model's Python side.
+///
+/// # Panics
+/// When the number was never declared.
+pub(crate) fn mapped_class(py: Python<'_>, model: ModelId) -> Arc<MappedClass> {
+    Arc::clone(&declared(py).classes[model.index()])
+}
+
+/// The members of an enum column.
+pub(crate) fn members(py: Python<'_>, model: ModelId, field: FieldId) -> Option<Members> {
+    let class = mapped_class(py, model);
+    class.members.get(field.index())?.as_ref().map(|members| members.clone_ref(py))
+}
+
+/// The newest model of a class's name; `module` is looked in first.
+pub(super) fn find(py: Python<'_>, name: &str, module: &str) -> Option<ModelId> {
+    declared(py).registry.find(name, module)
+}
+
+/// Looks at what was declared.
+pub(crate) fn with_def<R>(model: ModelId, look: impl FnOnce(&ModelDef) -> R) -> R {
+    Python::attach(|py| look(declared(py).registry.def(model)))
+}
+
+/// Of these models, those that no later declaration of the same table replaces.
+pub(super) fn newest(py: Python<'_>, of: &[ModelId]) -> Vec<ModelId> {
+    let newest = declared(py).registry.newest();
+    of.iter().copied().filter(|id| newest.contains(id)).collect()
+}

@@ -1,0 +1,57 @@
+"""The base of models and what it knows about them."""
+
+from typing import Any, ClassVar
+
+from typing_extensions import Self
+
+from ormkit.engine import Connection, ConnectionPool
+from ormkit.fields import ColumnInfo
+from ormkit.relationships import RelationshipInfo
+
+class Table:
+    """A model's table."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def schema(self) -> str | None: ...
+    @property
+    def fullname(self) -> str: ...
+    @property
+    def columns(self) -> tuple[ColumnInfo, ...]: ...
+    @property
+    def primary_key(self) -> tuple[str, ...]: ...
+
+class MetaData:
+    """The tables of a base."""
+
+    @property
+    def tables(self) -> dict[str, Table]: ...
+    @property
+    def sorted_tables(self) -> list[Table]: ...
+    async def create_all(self, bind: ConnectionPool | Connection, /) -> None: ...
+    async def drop_all(self, bind: ConnectionPool | Connection, /) -> None: ...
+
+class ModelMeta(type):
+    """The metaclass of models: registers a class body and lays out its instances."""
+
+    @property
+    def metadata(cls) -> MetaData: ...
+    __columns__: dict[str, ColumnInfo]
+    __relationships__: dict[str, RelationshipInfo]
+    __primary_key__: str | None
+    __table__: Table
+
+class DeclarativeBase(metaclass=ModelMeta):
+    """The root of an own base: `class Base(DeclarativeBase): …`."""
+
+    __tablename__: ClassVar[str]
+    __table_args__: ClassVar[Any]
+    __abstract__: ClassVar[bool]
+    def __init__(self, **values: Any) -> None: ...
+    def to_dict(self, include_relationships: bool = False) -> dict[str, Any]: ...
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], /) -> Self: ...
+
+class Base(DeclarativeBase):
+    """A base that is ready to use."""

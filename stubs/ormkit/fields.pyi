@@ -1,0 +1,140 @@
+"""What a class body is made of."""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
+
+from ormkit.base import DeclarativeBase
+from ormkit.query import Attribute, Expr
+from ormkit.relationships import RelatedList
+from ormkit.types import (
+    JSON as JSON,
+    BigInteger as BigInteger,
+    Boolean as Boolean,
+    Date as Date,
+    DateTime as DateTime,
+    Double as Double,
+    Enum as Enum,
+    Float as Float,
+    Integer as Integer,
+    Interval as Interval,
+    LargeBinary as LargeBinary,
+    Numeric as Numeric,
+    SmallInteger as SmallInteger,
+    String as String,
+    Text as Text,
+    Time as Time,
+    TypeEngine as TypeEngine,
+    Uuid as Uuid,
+)
+
+_T = TypeVar("_T")
+_E = TypeVar("_E", bound=DeclarativeBase)
+
+class Mapped(Generic[_T]):
+    """The annotation of a mapped attribute: an expression on the class, a plain value on an instance."""
+
+    @overload
+    def __get__(self, instance: None, owner: Any, /) -> Attribute[_T]: ...
+    @overload
+    def __get__(self: Mapped[list[_E]], instance: object, owner: Any, /) -> RelatedList[_E]: ...
+    @overload
+    def __get__(self, instance: object, owner: Any, /) -> _T: ...
+    def __set__(self, instance: Any, value: _T | Expr[_T], /) -> None: ...
+
+def mapped_column(
+    *args: Any,
+    primary_key: bool = False,
+    nullable: bool | None = None,
+    unique: bool = False,
+    index: bool = False,
+    default: Any = None,
+    default_factory: Callable[[], Any] | None = None,
+    insert_default: Any = None,
+    server_default: Any = None,
+    onupdate: Any = None,
+    server_onupdate: Any = None,
+    max_length: int | None = None,
+    autoincrement: Any = None,
+    name: str | None = None,
+    comment: str | None = None,
+    deferred: bool = False,
+    sort_order: int = 0,
+    info: Any = None,
+    init: Any = None,
+    repr: Any = None,
+    kw_only: Any = None,
+) -> Any:
+    """A column. `args`: its name, its type, `ForeignKey`, constraints, in this order."""
+
+class ForeignKey:
+    """`ForeignKey("teams.id", ondelete="CASCADE")`."""
+
+    def __init__(
+        self, target: Any, *, ondelete: str | None = None, onupdate: str | None = None, name: str | None = None
+    ) -> None: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def table(self) -> str: ...
+    @property
+    def column(self) -> str: ...
+    @property
+    def ondelete(self) -> str | None: ...
+    @property
+    def onupdate(self) -> str | None: ...
+    @property
+    def name(self) -> str | None: ...
+
+class PrimaryKeyConstraint:
+    def __init__(self, *columns: str, name: str | None = None) -> None: ...
+
+class UniqueConstraint:
+    def __init__(self, *columns: str, name: str | None = None) -> None: ...
+
+class CheckConstraint:
+    def __init__(self, condition: Any, *, name: str | None = None) -> None: ...
+
+class ForeignKeyConstraint:
+    def __init__(
+        self,
+        columns: list[str],
+        refcolumns: list[str],
+        *,
+        name: str | None = None,
+        ondelete: str | None = None,
+        onupdate: str | None = None,
+    ) -> None: ...
+
+class Index:
+    def __init__(self, name: str, *columns: Any, unique: bool = False, **options: Any) -> None: ...
+
+class ColumnInfo:
+    """A column of a model, as `Model.__columns__` gives it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def primary_key(self) -> bool: ...
+    @property
+    def nullable(self) -> bool: ...
+    @property
+    def unique(self) -> bool: ...
+    @property
+    def index(self) -> bool: ...
+    @property
+    def default(self) -> Any: ...
+    @property
+    def server_default(self) -> str | None: ...
+    @property
+    def max_length(self) -> int | None: ...
+    @property
+    def foreign_key(self) -> ForeignKey | None: ...
+    @property
+    def autoincrement(self) -> bool: ...
+    @property
+    def is_json(self) -> bool: ...
+    @property
+    def comment(self) -> str | None: ...
+    def sql_type(self, dialect: str = "postgresql") -> str: ...

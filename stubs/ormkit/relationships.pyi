@@ -1,0 +1,78 @@
+"""Relations between models, and how much of them a query loads."""
+
+from collections.abc import Generator, Iterable
+from typing import Any, Literal, TypeVar
+
+from typing_extensions import Self
+
+from ormkit.query import Attribute
+
+_E = TypeVar("_E")
+
+class Change:
+    """A change of a collection: awaited it is written at once, un-awaited it waits for the flush."""
+
+    def __await__(self) -> Generator[Any]: ...
+
+class RelatedList(list[_E]):
+    """A loaded to-many relation: a list whose changes the session sees."""
+
+    def add(self, *objects: _E) -> Change: ...
+    def set(self, objects: Iterable[_E], /) -> Change: ...
+    def remove(self, value: _E, /) -> Change: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def clear(self) -> Change: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+
+def relationship(
+    target: Any = None,
+    *,
+    secondary: Any = None,
+    back_populates: str | None = None,
+    foreign_keys: Any = None,
+    remote_side: Any = None,
+    primaryjoin: Any = None,
+    secondaryjoin: Any = None,
+    uselist: bool | None = None,
+    order_by: Any = None,
+    cascade: str = "save-update, merge",
+    passive_deletes: Any = None,
+    lazy: Literal["selectin", "joined", "select", "raise"] | None = None,
+    viewonly: bool = False,
+    post_update: bool = False,
+    single_parent: bool = False,
+    backref: Any = None,
+) -> Any:
+    """A relation; its target is taken from the annotation where it is not given."""
+
+class RelationshipInfo:
+    """A relation of a model, as `Model.__relationships__` gives it."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def secondary(self) -> str | None: ...
+    @property
+    def uselist(self) -> bool: ...
+    @property
+    def is_many_to_many(self) -> bool: ...
+    @property
+    def back_populates(self) -> str | None: ...
+    @property
+    def cascade(self) -> str: ...
+
+class Loader:
+    """What `.options(…)` takes; the methods go one relation further."""
+
+    def selectinload(self, path: Attribute[Any] | str, /) -> Self: ...
+    def joinedload(self, path: Attribute[Any] | str, /) -> Self: ...
+    def noload(self, path: Attribute[Any] | str, /) -> Self: ...
+
+def selectinload(path: Attribute[Any] | str, /) -> Loader:
+    """Loads a relation by one more statement for all parents."""
+
+def joinedload(path: Attribute[Any] | str, /) -> Loader:
+    """Loads a relation in the same statement, by a join."""
+
+def noload(path: Attribute[Any] | str, /) -> Loader:
+    """Takes a relation for empty, without asking."""

@@ -1,0 +1,109 @@
+"""What every behaviour test gets: an engine on each database, empty, and a count of the statements that were sent."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+import ormkit
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
+
+from postgres_cluster import Cluster
+
+DATABASES = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A URL of a server that tests may fill and empty: the one given, or a throwaway one of this run."""
+    if given := os.environ.get("ORMKIT_TEST_POSTGRES_URL"):
+        yield given
+        return
+    with Cluster() as cluster:
+        os.environ.update(cluster.environment)
+        yield cluster.url
+
+
+@pytest.fixture(scope="session")
+def postgres_admin(postgres_server: str) -> Iterator[psycopg.Connection]:
+    """A connection that is not ormkit's, to a database of its own, for making and dropping the tests' database."""
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: str, postgres_admin: psycopg.Connection) -> Iterator[str]:
+    """The URL of this run's own database."""
+    name = f"ormkit_test_{os.getpid()}"
+    postgres_admin.execute(f"CREATE DATABASE {name}")
+    yield f"{postgres_server.rpartition('/')[0]}/{name}"
+    postgres_admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres_url(postgres_database: str, postgres_admin: psycopg.Connection) -> str:
+    """The URL of an empty database. Emptied before each test, so that a failed one leaves its rows to look at."""
+    name = postgres_database.rpartition("/")[2]
+    # Whoever is still connected is a leftover of the last test; its locks would make us wait.
+    postgres_admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return postgres_database
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database: the test runs once on SQLite and once on PostgreSQL."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest_asyncio.fixture
+async def engine(url: str) -> AsyncIterator[ormkit.ConnectionPool]:
+    """An engine on an empty database, closed after the test."""
+    async with ormkit.create_engine(url) as engine:
+        yield engine
+
+
+class Statements(logging.Handler):
+    """The SQL that an engine with `echo=True` logged, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.sent.append(record.getMessage())
+
+    def __len__(self) -> int:
+        return len(self.sent)
+
+
+@contextmanager
+def statements() -> Iterator[Statements]:
+    """Collects what is sent inside the block: the engine needs `echo=True`."""
+    logger, found = logging.getLogger("ormkit"), Statements()
+    level = logger.level
+    logger.addHandler(found)
+    logger.setLevel(logging.INFO)
+    try:
+        yield found
+    finally:
+        logger.removeHandler(found)
+        logger.setLevel(level)
