@@ -3,10 +3,12 @@
 pub mod driver;
 pub mod error;
 pub mod host;
+pub mod load;
 pub mod model;
 pub mod plan;
 pub mod pool;
 pub mod query;
+pub mod record;
 pub mod runtime;
 pub mod session;
 pub mod sql;
