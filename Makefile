@@ -53,7 +53,7 @@ lint: develop ## Check formatting, lints, types, layers and stubs; warnings are 
 .PHONY: develop
 develop: $(VENV)/.extension ## Build the extension into .venv
 $(VENV)/.extension: $(VENV)/.tools $(SOURCES)
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --profile light
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --profile light --features pyo3/extension-module,test-hooks
 	@touch $@
 
 $(VENV)/.tools: requirements/dev.txt
