@@ -1,0 +1,77 @@
+//! Reading what is not loaded: answered where no IO is needed, refused with the way out otherwise.
+use super::end::{End, end};
+use super::list::list;
+use crate::convert::to_enum_value;
+use crate::errors::to_py;
+use crate::host::{class_info, lookup};
+use crate::instance::{self, SlotKind, State};
+use ormkit_core::error::{Error, ErrorKind};
+use pyo3::prelude::*;
+
+/// The value of an empty slot: a new object's list is known and empty, a reference without a key is None, an object
+/// that the session holds is found there.
+///
+/// # Errors
+/// `NotLoadedError`, `RelationNotLoadedError`.
+pub(crate) fn missing<'py>(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    let SlotKind::Relation { many } = instance::table_of(object)?.slots[slot].kind else {
+        return Err(not_loaded(object, slot)?);
+    };
+    if many {
+        return match instance::is_born(object)? {
+            true => list(object, slot, &mut std::iter::empty(), false),
+            false => Err(not_loaded(object, slot)?),
+        };
+    }
+    let found = reference(object, end(object, slot)?)?;
+    let is_new = matches!(instance::state(object)?, State::Transient | State::Pending);
+    match found {
+        Some(found) => Ok(found),
+        None if is_new => Ok(py.None().into_bound(py)),
+        None => Err(not_loaded(object, slot)?),
+    }
+}
+
+/// What a reference refers to, by its key: None (Python's) for a NULL key, the session's object where it holds one.
+pub(super) fn reference<'py>(object: &Bound<'py, PyAny>, end: &End) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = object.py();
+    let Some(fields) = &end.key else { return Ok(None) };
+    let info = class_info(py, instance::table_of(object)?.model);
+    let mut key = Vec::with_capacity(fields.len());
+    for field in fields {
+        match instance::slot(object, field.index())? {
+            None => return Ok(None),
+            Some(value) if value.is_none() => return Ok(Some(value)),
+            Some(value) => {
+                let known = &info.fields[field.index()];
+                let members = known.members.as_ref();
+                key.push(to_enum_value(&value, &known.column_type, members, &|| info.place(*field))?);
+            }
+        }
+    }
+    let found = lookup(py, instance::home(object)?, end.target, &key);
+    Ok(found.map(|found| found.into_bound(py)))
+}
+
+/// The refusal, with the object's key and the ways out.
+fn not_loaded(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<PyErr> {
+    let py = object.py();
+    let table = instance::table_of(object)?;
+    let place = format!("{}.{}", table.class, table.slots[slot].text);
+    let name = table.class.to_lowercase();
+    let relation = matches!(table.slots[slot].kind, SlotKind::Relation { .. });
+    let key = object.repr()?;
+    let cure = match (relation, instance::state(object)?) {
+        (_, State::Detached) => format!("{key} belongs to no session: load it before its session ends"),
+        (true, _) => format!(
+            "for {key} load it with the query, .options(selectinload({place})), or now, \
+             await session.load({name}, {place})"
+        ),
+        (false, _) => format!(
+            "for {key} read it again, await session.refresh({name}), or now, await session.load({name}, {place})"
+        ),
+    };
+    Ok(to_py(py, Error::new(ErrorKind::NotLoaded { place, relation, cure })))
+}
+
