@@ -133,7 +133,10 @@ impl Record {
         let mut body = self.body();
         let related = &mut body.relations[relation.index()];
         if related.read_only {
-            return Err(Error::invalid_request(format!("{}.{name} was loaded with noload: read-only", self.0.model.name())));
+            return Err(Error::invalid_request(format!(
+                "{}.{name} was loaded with noload: read-only",
+                self.0.model.name()
+            )));
         }
         if !related.loaded && self.0.model.relation(relation).many {
             return Err(not_loaded(&self.0.model, name, true));
@@ -203,8 +206,16 @@ impl std::fmt::Debug for Record {
 }
 
 fn not_loaded(model: &Model, name: &str, relation: bool) -> Error {
-    let cure = if relation { "load it with the query, or with Session::load_relations" } else { "refresh the record" };
-    Error::new(ErrorKind::NotLoaded { place: format!("{}.{name}", model.name()), relation, cure: cure.into() })
+    let cure = if relation {
+        "load it with the query, or with Session::load_relations"
+    } else {
+        "refresh the record"
+    };
+    Error::new(ErrorKind::NotLoaded {
+        place: format!("{}.{name}", model.name()),
+        relation,
+        cure: cure.into(),
+    })
 }
 
 impl Body {
@@ -249,4 +260,3 @@ fn given_of(body: &Body) -> FieldSet {
     };
     body.fields.iter().enumerate().filter_map(set).collect()
 }
-

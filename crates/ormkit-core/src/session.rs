@@ -129,7 +129,8 @@ impl<H: Host> Session<H> {
     pub fn pending(&mut self) -> [Vec<H::Object>; 3] {
         self.unit.collect(&self.host);
         let Unit { new, changed, deleted, .. } = &self.unit;
-        [new, changed, deleted].map(|objects| objects.values().map(|object| self.host.retain(object)).collect())
+        [new, changed, deleted]
+            .map(|objects| objects.values().map(|object| self.host.retain(object)).collect())
     }
 
     /// True when a flush would look at something.

@@ -1,16 +1,26 @@
 //! The Python extension module `ormkit._ormkit`: registration only.
 use pyo3::prelude::*;
 
+mod attribute;
 mod convert;
 mod errors;
+mod expr;
 mod fields;
 mod instance;
 mod model;
+mod query;
 
 #[pymodule]
 mod _ormkit {
     use super::*;
 
+    #[pymodule_export]
+    use attribute::Attribute;
+    #[pymodule_export]
+    use expr::{
+        Condition, Expr, FunctionNamespace, NamedFunction, and_, asc, case, cast, desc, false_, literal,
+        not_, null, or_, text, true_,
+    };
     #[pymodule_export]
     use fields::types::{
         BigInteger, Boolean, Date, DateTime, Double, EnumColumn, Float, Integer, Interval, Json, LargeBinary,
@@ -22,11 +32,18 @@ mod _ormkit {
         RelationshipDecl, UniqueConstraint, mapped_column, relationship,
     };
     #[pymodule_export]
-    use model::{Attribute, ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, metadata_of};
+    use model::{ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, metadata_of};
+
+    #[pymodule_export]
+    use query::{
+        Delete, F, Insert, Loader, Q, Query, Select, Update, delete, exists, insert, joinedload, lazyload,
+        noload, raiseload, select, selectinload, subqueryload, update,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         errors::register(module)?;
+        module.add("func", Bound::new(module.py(), expr::FunctionNamespace)?)?;
         instance::register(module)
     }
 }

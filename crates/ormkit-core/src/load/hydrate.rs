@@ -59,7 +59,9 @@ pub(crate) fn layouts<H: Host>(host: &H, schema: &Schema, plan: &Plan) -> Result
             let model: &Model = schema.model(*model);
             let cell = |key: &_| fields.iter().position(|field| field == key).map(|at| from + at);
             let key = model.key.iter().map(cell).collect::<Option<_>>();
-            let key = key.ok_or_else(|| Error::invalid_request(format!("a query of {} leaves out its key", model.name())))?;
+            let key = key.ok_or_else(|| {
+                Error::invalid_request(format!("a query of {} leaves out its key", model.name()))
+            })?;
             Ok(Some(EntityLayout { model: model.id, layout: host.layout(model, fields, *from)?, key }))
         }
     };
@@ -76,7 +78,9 @@ pub(crate) fn layouts<H: Host>(host: &H, schema: &Schema, plan: &Plan) -> Result
         }
     };
     let layouts = Layouts { joins: plan.joined.iter().map(join).collect(), entities };
-    if layouts.multiplies() && plan.outputs[..plan.visible].iter().any(|output| matches!(output, Output::Value { .. })) {
+    if layouts.multiplies()
+        && plan.outputs[..plan.visible].iter().any(|output| matches!(output, Output::Value { .. }))
+    {
         return Err(Error::unsupported(
             "joinedload of a list in a query that selects plain columns too",
             "which rows are repeated cannot be told; use selectinload",
@@ -178,7 +182,8 @@ impl<H: Host> Hydrator<'_, H> {
     fn is_repeated(&mut self) -> bool {
         let Some(seen) = &mut self.seen else { return false };
         let visible = &self.current[..self.plan.visible];
-        let ids = visible.iter().map(|object| object.as_ref().map_or(ObjectId(0), |object| self.host.id(object)));
+        let ids =
+            visible.iter().map(|object| object.as_ref().map_or(ObjectId(0), |object| self.host.id(object)));
         !seen.insert(ids.collect())
     }
 
@@ -187,7 +192,8 @@ impl<H: Host> Hydrator<'_, H> {
         let mut children = std::mem::take(&mut self.children);
         let host = self.host;
         children.sort_by_key(|child| (child.joined, host.id(&child.parent)));
-        for run in children.chunk_by(|a, b| a.joined == b.joined && host.id(&a.parent) == host.id(&b.parent)) {
+        for run in children.chunk_by(|a, b| a.joined == b.joined && host.id(&a.parent) == host.id(&b.parent))
+        {
             let joined = &self.layouts.joins[run[0].joined];
             let members = run.iter().filter_map(|child| child.child.as_ref());
             attach_many(host, &run[0].parent, joined.relation, joined.back, members)?;

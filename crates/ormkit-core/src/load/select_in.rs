@@ -12,7 +12,12 @@ use crate::session::unit::values_of;
 
 impl<H: Host> Session<H> {
     /// Loads what `loads` say of `parents`, which are of one model, level by level.
-    pub(crate) async fn load_relations(&mut self, model: &Model, parents: &[H::Object], loads: &[Load]) -> Result<()> {
+    pub(crate) async fn load_relations(
+        &mut self,
+        model: &Model,
+        parents: &[H::Object],
+        loads: &[Load],
+    ) -> Result<()> {
         for load in loads_of(model, loads) {
             let relation = model.relation(load.relation);
             let children = match load.strategy {
@@ -83,7 +88,8 @@ impl<H: Host> Session<H> {
         load: &Load,
     ) -> Result<Vec<H::Object>> {
         let schema = std::sync::Arc::clone(self.schema());
-        let by_key = relation.kind == RelationKind::ManyToOne && schema.model(relation.target).key == relation.remote;
+        let by_key =
+            relation.kind == RelationKind::ManyToOne && schema.model(relation.target).key == relation.remote;
         let mut found = Vec::new();
         let mut keys = Vec::new();
         for key in index.keys() {
@@ -93,7 +99,8 @@ impl<H: Host> Session<H> {
             }
         }
         for chunk in keys.chunks(KEYS_AT_ONCE) {
-            let lists = (0..relation.local.len()).map(|part| chunk.iter().map(|key| key[part].clone()).collect());
+            let lists =
+                (0..relation.local.len()).map(|part| chunk.iter().map(|key| key[part].clone()).collect());
             let select = select_in(&schema, model, relation.id, lists.collect(), &load.then);
             found.extend(self.fetch(&select, false).await?.into_objects());
         }
@@ -173,4 +180,3 @@ fn loads_of(model: &Model, loads: &[Load]) -> Vec<Load> {
     }
     all
 }
-

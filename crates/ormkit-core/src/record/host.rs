@@ -87,7 +87,12 @@ impl Host for Records {
         weak.0.upgrade().map(Record)
     }
 
-    fn read(&self, object: &Record, field: FieldId, sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>) -> Result<()> {
+    fn read(
+        &self,
+        object: &Record,
+        field: FieldId,
+        sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
+    ) -> Result<()> {
         let value = object.get(&object.model().field(field).name)?;
         let sql_type = object.model().field(field).column_type.sql_type();
         let value = value.as_ref().ok_or_else(|| Error::data(None, "an array is not a column's value"))?;
@@ -113,7 +118,8 @@ impl Host for Records {
 
     fn loaded(&self, object: &Record) -> FieldSet {
         let body = object.body();
-        let loaded = |(index, value): (usize, &Option<Value>)| value.is_some().then_some(FieldId(index as u16));
+        let loaded =
+            |(index, value): (usize, &Option<Value>)| value.is_some().then_some(FieldId(index as u16));
         body.fields.iter().enumerate().filter_map(loaded).collect()
     }
 

@@ -176,7 +176,8 @@ impl<H: Host> Group<H> {
     fn take_fields(&mut self, host: &H, fields: &FieldSet) -> Result<()> {
         self.fields = fields.iter().collect();
         if self.action == Action::Insert {
-            let filled = |field: &FieldId| self.model.field(*field).filled_by_database() && !fields.contains(*field);
+            let filled =
+                |field: &FieldId| self.model.field(*field).filled_by_database() && !fields.contains(*field);
             self.returning = self.model.field_ids().filter(filled).collect();
             if !self.returning.is_empty() {
                 self.layout = Some(host.layout(&self.model, &self.returning, 0)?);
@@ -238,8 +239,7 @@ struct Written<'a, H: Host> {
     next: Vec<usize>,
 }
 
-impl<H: Host> RowSink for Written<'_, H>
-{
+impl<H: Host> RowSink for Written<'_, H> {
     fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
         let group = &self.groups[statement];
         let (Some(object), Some(layout)) = (group.objects.get(self.next[statement]), &group.layout) else {

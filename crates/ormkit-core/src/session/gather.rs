@@ -63,7 +63,14 @@ pub(super) struct Work<H: Host> {
 
 impl<H: Host> Work<H> {
     pub(super) fn gather(host: &H, schema: &Schema, unit: &mut Unit<H>, scope: &Scope) -> Result<Self> {
-        let mut gather = Gather { host, schema, unit, scope, reached: FxHashSet::default(), assignments: FxHashMap::default() };
+        let mut gather = Gather {
+            host,
+            schema,
+            unit,
+            scope,
+            reached: FxHashSet::default(),
+            assignments: FxHashMap::default(),
+        };
         gather.cascade()?;
         gather.orphans()?;
         gather.assign()?;
@@ -101,7 +108,9 @@ impl<H: Host> Gather<'_, H> {
         let mut queue = self.active();
         while let Some(object) = queue.pop() {
             let model = model_of(self.host, self.schema, &object);
-            for relation in model.relations.iter().filter(|relation| relation.cascade.save_update && !relation.view_only) {
+            for relation in
+                model.relations.iter().filter(|relation| relation.cascade.save_update && !relation.view_only)
+            {
                 for relative in related(self.host, &object, relation)? {
                     let id = self.host.id(&relative);
                     let state = self.host.state(&relative);
@@ -193,7 +202,8 @@ impl<H: Host> Gather<'_, H> {
     ) -> Result<()> {
         let id = self.host.id(&child);
         let own = relation.back.is_some_and(|back| self.host.relation_changed(&child, back));
-        let gone = self.unit.deleted.contains_key(&id) || !matches!(self.host.state(&child), State::Pending | State::Persistent);
+        let gone = self.unit.deleted.contains_key(&id)
+            || !matches!(self.host.state(&child), State::Pending | State::Persistent);
         if own || gone || (self.host.state(&child) == State::Persistent && !self.in_scope(id)) {
             return Ok(());
         }
@@ -263,7 +273,10 @@ pub(super) fn releases(schema: &Schema, relation: &Relation) -> bool {
 /// True when the foreign key of a one-to-many relation has an ON DELETE that the database carries out.
 pub(super) fn left_to_database(schema: &Schema, relation: &Relation) -> bool {
     let target = schema.model(relation.target);
-    relation.remote.iter().any(|field| target.field(*field).foreign_key.as_ref().is_some_and(|key| key.on_delete.is_some()))
+    relation
+        .remote
+        .iter()
+        .any(|field| target.field(*field).foreign_key.as_ref().is_some_and(|key| key.on_delete.is_some()))
 }
 
 fn place(model: &Model, relation: &Relation) -> String {
@@ -291,8 +304,13 @@ fn removed<H: Host>(host: &H, object: &H::Object, relation: &Relation) -> Result
 
 /// Sorts writes into levels: inserts and updates by rank upwards, deletes by rank downwards; inside a cyclic rank by
 /// what the objects themselves refer to.
-fn levels<H: Host>(host: &H, writes: Vec<Write<H>>, assignments: &Assignments<H>) -> Result<Vec<Vec<Write<H>>>> {
-    let (deletes, saves): (Vec<_>, Vec<_>) = writes.into_iter().partition(|write| write.action == Action::Delete);
+fn levels<H: Host>(
+    host: &H,
+    writes: Vec<Write<H>>,
+    assignments: &Assignments<H>,
+) -> Result<Vec<Vec<Write<H>>>> {
+    let (deletes, saves): (Vec<_>, Vec<_>) =
+        writes.into_iter().partition(|write| write.action == Action::Delete);
     let mut levels = by_depth(saves, |writes| save_edges(host, writes, assignments))?;
     let mut down = by_depth(deletes, |writes| delete_edges(host, writes))?;
     down.reverse();
@@ -356,7 +374,9 @@ fn delete_edges<H: Host>(host: &H, writes: &[Write<H>]) -> Result<Vec<Edge>> {
     for (after, write) in writes.iter().enumerate() {
         for reference in &write.model.references {
             let key = values_of(host, &write.model, &write.object, &reference.fields)?;
-            if let Some(before) = places.get(&(reference.target, format!("{key:?}"))).filter(|before| **before != after) {
+            if let Some(before) =
+                places.get(&(reference.target, format!("{key:?}"))).filter(|before| **before != after)
+            {
                 let because = write.model.place(reference.fields[0]);
                 edges.push(Edge { before: *before, after, because });
             }

@@ -89,7 +89,11 @@ fn hash_value(hasher: &mut FxHasher, value: ValueRef<'_>) {
         ValueRef::Time(value) => hasher.write_i64(value.0),
         ValueRef::Timestamp(value) | ValueRef::TimestampTz(value) => hasher.write_i64(value.0),
         // Rare as keys: equal values hash alike, which is all that is asked.
-        ValueRef::Numeric(_) | ValueRef::Interval(_) | ValueRef::Json(_) | ValueRef::Array(_) | ValueRef::Null => {}
+        ValueRef::Numeric(_)
+        | ValueRef::Interval(_)
+        | ValueRef::Json(_)
+        | ValueRef::Array(_)
+        | ValueRef::Null => {}
     }
 }
 
@@ -121,9 +125,16 @@ impl<H: Host> Identity<H> {
     }
 
     /// The living object of a key.
-    pub(crate) fn find(&self, host: &H, model: ModelId, key: &(impl KeyCells + ?Sized)) -> Result<Option<H::Object>> {
+    pub(crate) fn find(
+        &self,
+        host: &H,
+        model: ModelId,
+        key: &(impl KeyCells + ?Sized),
+    ) -> Result<Option<H::Object>> {
         let hash = hash(model.0, key)?;
-        let found = self.table.find(hash, |entry| entry.hash == hash && entry.model == model && same(&entry.key, key));
+        let found = self
+            .table
+            .find(hash, |entry| entry.hash == hash && entry.model == model && same(&entry.key, key));
         Ok(found.and_then(|entry| host.upgrade(&entry.weak)))
     }
 
@@ -156,11 +167,18 @@ impl<H: Host> Identity<H> {
     }
 
     /// Makes `object` the one of its key.
-    pub(crate) fn insert(&mut self, host: &H, model: ModelId, key: &(impl KeyCells + ?Sized), object: &H::Object) -> Result<()> {
+    pub(crate) fn insert(
+        &mut self,
+        host: &H,
+        model: ModelId,
+        key: &(impl KeyCells + ?Sized),
+        object: &H::Object,
+    ) -> Result<()> {
         let (_, made) = self.find_or_make(host, model, key, || Ok(host.retain(object)))?;
         if !made {
             let hash = hash(model.0, key)?;
-            let is_it = |entry: &Entry<H>| entry.hash == hash && entry.model == model && same(&entry.key, key);
+            let is_it =
+                |entry: &Entry<H>| entry.hash == hash && entry.model == model && same(&entry.key, key);
             if let Some(entry) = self.table.find_mut(hash, is_it) {
                 entry.weak = host.downgrade(object);
             }
@@ -169,7 +187,13 @@ impl<H: Host> Identity<H> {
     }
 
     /// Forgets a key, if it is `object` that it names.
-    pub(crate) fn remove(&mut self, host: &H, model: ModelId, key: &(impl KeyCells + ?Sized), object: &H::Object) -> Result<()> {
+    pub(crate) fn remove(
+        &mut self,
+        host: &H,
+        model: ModelId,
+        key: &(impl KeyCells + ?Sized),
+        object: &H::Object,
+    ) -> Result<()> {
         let hash = hash(model.0, key)?;
         let is_it = |entry: &Entry<H>| {
             entry.hash == hash
@@ -210,7 +234,11 @@ impl KeyIndex {
     /// Notes a key's place; the first one stays. True: the key is new.
     pub(crate) fn insert(&mut self, key: Key, place: u32) -> Result<bool> {
         let hash = hash(0, &key)?;
-        match self.table.entry(hash, |(other, known, _)| *other == hash && same(known, &key), |(hash, ..)| *hash) {
+        match self.table.entry(
+            hash,
+            |(other, known, _)| *other == hash && same(known, &key),
+            |(hash, ..)| *hash,
+        ) {
             Slot::Occupied(_) => Ok(false),
             Slot::Vacant(slot) => {
                 slot.insert((hash, key, place));
@@ -222,7 +250,10 @@ impl KeyIndex {
     /// A key's place.
     pub(crate) fn find(&self, key: &(impl KeyCells + ?Sized)) -> Result<Option<u32>> {
         let hash = hash(0, key)?;
-        Ok(self.table.find(hash, |(other, known, _)| *other == hash && same(known, key)).map(|(.., place)| *place))
+        Ok(self
+            .table
+            .find(hash, |(other, known, _)| *other == hash && same(known, key))
+            .map(|(.., place)| *place))
     }
 
     /// All keys in no particular order.

@@ -42,7 +42,13 @@ impl<H: Host> Journal<H> {
     }
 
     /// Notes an object before it is written. An update behind an entry of the same savepoint adds nothing.
-    pub(super) fn note(&mut self, host: &H, action: Action, object: &H::Object, known: Option<(ModelId, Key)>) {
+    pub(super) fn note(
+        &mut self,
+        host: &H,
+        action: Action,
+        object: &H::Object,
+        known: Option<(ModelId, Key)>,
+    ) {
         let id = host.id(object);
         let mark = self.marks.last().copied().unwrap_or(0);
         if action == Action::Update && self.newest.get(&id).is_some_and(|at| *at >= mark) {
@@ -94,7 +100,13 @@ impl<H: Host> Journal<H> {
 
     /// Undoes everything from `start` on, newest first. Added objects are transient again, deleted ones persistent,
     /// changed ones what they last were.
-    pub(super) fn undo_from(&mut self, start: usize, host: &H, identity: &mut Identity<H>, home: HomeId) -> Result<()> {
+    pub(super) fn undo_from(
+        &mut self,
+        start: usize,
+        host: &H,
+        identity: &mut Identity<H>,
+        home: HomeId,
+    ) -> Result<()> {
         let undone = self.done.split_off(start);
         self.newest.retain(|_, at| *at < start);
         for done in undone.into_iter().rev() {
@@ -126,7 +138,12 @@ impl<H: Host> Journal<H> {
 
     /// A verb has failed: objects are what they were before it, unsaved changes included. Hands out those that it
     /// inserted.
-    pub(super) fn revert_from(&mut self, start: usize, host: &H, identity: &mut Identity<H>) -> Result<Vec<H::Object>> {
+    pub(super) fn revert_from(
+        &mut self,
+        start: usize,
+        host: &H,
+        identity: &mut Identity<H>,
+    ) -> Result<Vec<H::Object>> {
         let undone = self.done.split_off(start);
         self.newest.retain(|_, at| *at < start);
         let mut inserted = Vec::new();

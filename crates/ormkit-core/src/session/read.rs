@@ -128,11 +128,16 @@ impl<H: Host> Session<H> {
         let schema = Arc::clone(&self.schema);
         let model: &Model = schema.model(self.host.model(object));
         if self.host.state(object) != State::Persistent || self.host.home(object) != self.unit.home.id() {
-            return Err(Error::invalid_request(format!("only a stored {} of this session can be refreshed", model.name())));
+            return Err(Error::invalid_request(format!(
+                "only a stored {} of this session can be refreshed",
+                model.name()
+            )));
         }
         let key: Key = key_of(&self.host, model, object)?;
         let mut select = Select::by_key(model, key);
-        if let (false, [Selected::Entity { fields: read, .. }]) = (fields.is_empty(), select.items.as_mut_slice()) {
+        if let (false, [Selected::Entity { fields: read, .. }]) =
+            (fields.is_empty(), select.items.as_mut_slice())
+        {
             *read = Some(fields.to_vec());
         }
         if self.select_objects(&select, true).await?.is_empty() {
@@ -161,7 +166,12 @@ impl<H: Host> Session<H> {
     }
 
     /// Runs a planned statement and turns its rows into items.
-    pub(crate) async fn run(&mut self, plan: &Arc<Plan>, params: Params, overwrite: bool) -> Result<Vec<Item<H>>> {
+    pub(crate) async fn run(
+        &mut self,
+        plan: &Arc<Plan>,
+        params: Params,
+        overwrite: bool,
+    ) -> Result<Vec<Item<H>>> {
         let layouts = self.layouts(plan)?;
         let statement = [Statement::new(Arc::clone(&plan.text), params)];
         let mut hydrator = Hydrator {

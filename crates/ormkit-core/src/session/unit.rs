@@ -111,9 +111,10 @@ impl<H: Host> Unit<H> {
                 "this {} is not written yet: expunge it, or flush first",
                 model.name()
             ))),
-            State::Transient => {
-                Err(Error::invalid_request(format!("this {} was never stored: there is no row to delete", model.name())))
-            }
+            State::Transient => Err(Error::invalid_request(format!(
+                "this {} was never stored: there is no row to delete",
+                model.name()
+            ))),
             State::Deleted => Ok(()),
             _ => Err(foreign(model)),
         }
@@ -175,11 +176,19 @@ impl<H: Host> Unit<H> {
 }
 
 fn foreign(model: &Model) -> Error {
-    Error::invalid_request(format!("this {} belongs to another session: expunge it there first", model.name()))
+    Error::invalid_request(format!(
+        "this {} belongs to another session: expunge it there first",
+        model.name()
+    ))
 }
 
 /// The values of some fields of an object.
-pub(crate) fn values_of<H: Host>(host: &H, model: &Model, object: &H::Object, fields: &[FieldId]) -> Result<Key> {
+pub(crate) fn values_of<H: Host>(
+    host: &H,
+    model: &Model,
+    object: &H::Object,
+    fields: &[FieldId],
+) -> Result<Key> {
     let mut key = Key::new();
     for field in fields {
         host.read(object, *field, &mut |value| {
