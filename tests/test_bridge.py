@@ -48,6 +48,8 @@ async def echo_server(pause: float = 0.0) -> AsyncIterator[tuple[str, int]]:
                 writer.write(data)
                 await writer.drain()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
         closed.set()
 
     closed = asyncio.Event()
@@ -506,11 +508,16 @@ def test_connection_echoes_over_a_unix_socket(run: Run, tmp_path: Any) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(await reader.readexactly(5))
         writer.close()
+        await writer.wait_closed()
+        closed.set()
+
+    closed = asyncio.Event()
 
     async def main() -> None:
         server = await asyncio.start_unix_server(serve, tmp_path / "s")
         connection = await hooks.connect(str(tmp_path / "s"))
         assert await connection.echo(b"hello") == b"hello"
+        await closed.wait()
         server.close()
 
     run(main())
@@ -622,7 +629,10 @@ def test_bytes_that_nobody_asked_for_are_seen_and_kept() -> None:
             writer.write(b"notice")
             await reader.read()
             writer.close()
+            await writer.wait_closed()
+            closed.set()
 
+        closed = asyncio.Event()
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         connection = await hooks.connect(*server.sockets[0].getsockname())
         await connection.echo(b"x")
@@ -635,6 +645,7 @@ def test_bytes_that_nobody_asked_for_are_seen_and_kept() -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
         waiting.cancel()
+        await closed.wait()
         server.close()
 
     asyncio.run(main())
