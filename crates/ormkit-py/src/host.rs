@@ -2,11 +2,12 @@
 //!
 //! [`PyHost`] is a token: all state lives in the instances and their classes. Whoever polls holds the interpreter lock,
 //! so attaching here is a counter; it happens once per call, never per cell.
+#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
 mod classes;
 mod homes;
 
 pub(crate) use classes::{ClassInfo, FieldInfo, class_info};
-pub(crate) use homes::{know_home, set_lookup};
+pub(crate) use homes::{know_home, lookup, set_lookup};
 
 use crate::convert;
 use crate::errors::from_py;
@@ -67,7 +68,9 @@ pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
         first_change: homes::first_change,
         assign_relation: relation::assign,
         missing: relation::missing,
-        decode_json: |py, text| convert::decode_json(py, text).map_err(|error| crate::errors::to_py(py, error)),
+        decode_json: |py, text| {
+            convert::decode_json(py, text).map_err(|error| crate::errors::to_py(py, error))
+        },
         encode_json: |value| {
             convert::encode_json(value).map_err(|error| crate::errors::to_py(value.py(), error))
         },
@@ -141,9 +144,14 @@ impl Host for PyHost {
                 let place = || layout.info.place(*field);
                 let cell = row.cell(layout.from + at).map_err(|error| error.at(place))?;
                 match (reading, cell) {
-                    (Reading::Json, ValueRef::Json(text) | ValueRef::Text(text)) => filling.put_json(at, text),
+                    (Reading::Json, ValueRef::Json(text) | ValueRef::Text(text)) => {
+                        filling.put_json(at, text)
+                    }
                     (Reading::Enum(members), cell) => {
-                        filling.put(at, convert::read(py, cell, Some(members)).map_err(|error| error.at(place))?);
+                        filling.put(
+                            at,
+                            convert::read(py, cell, Some(members)).map_err(|error| error.at(place))?,
+                        );
                     }
                     (_, cell) => {
                         filling.put(at, convert::read(py, cell, None).map_err(|error| error.at(place))?);
@@ -160,7 +168,9 @@ impl Host for PyHost {
     fn value(&self, shape: &Shape, cell: ValueRef<'_>) -> Result<Py<PyAny>> {
         Python::attach(|py| {
             let members = match (shape.sql_type, shape.field) {
-                (SqlType::Enum, Some((model, field))) => class_info(py, model).fields[field.index()].members.as_ref(),
+                (SqlType::Enum, Some((model, field))) => {
+                    class_info(py, model).fields[field.index()].members.as_ref()
+                }
                 _ => None,
             };
             let place = || match shape.field {
@@ -237,7 +247,8 @@ impl Host for PyHost {
             instance::complete(object).map_err(from_py)?;
             let dirty = instance::dirty(object).map_err(from_py)?;
             let is_given = |slot: &usize| {
-                dirty.contains(*slot) || mapped(instance::slot(object, *slot)).is_some_and(|value| !value.is_none())
+                dirty.contains(*slot)
+                    || mapped(instance::slot(object, *slot)).is_some_and(|value| !value.is_none())
             };
             Ok((0..table(object).columns).filter(is_given).map(|slot| FieldId(slot as u16)).collect())
         })
@@ -247,7 +258,8 @@ impl Host for PyHost {
         Python::attach(|py| {
             let object = object.bind(py);
             let is_loaded = |slot: &usize| {
-                mapped(instance::slot(object, *slot)).is_some() || mapped(instance::is_pending_json(object, *slot))
+                mapped(instance::slot(object, *slot)).is_some()
+                    || mapped(instance::is_pending_json(object, *slot))
             };
             (0..table(object).columns).filter(is_loaded).map(|slot| FieldId(slot as u16)).collect()
         })
@@ -416,11 +428,12 @@ impl Host for PyHost {
                 return removed;
             }
             match mapped(instance::original(object, slot)) {
-                Original::Value(old) if !old.is_none() && !value.is_some_and(|now| now.is(&old)) => vec![old.unbind()],
+                Original::Value(old) if !old.is_none() && !value.is_some_and(|now| now.is(&old)) => {
+                    vec![old.unbind()]
+                }
                 _ => Vec::new(),
             }
         });
         removed.iter().try_for_each(visit)
     }
 }
-

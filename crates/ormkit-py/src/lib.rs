@@ -8,9 +8,12 @@ mod engine;
 mod errors;
 mod expr;
 mod fields;
+mod host;
 mod instance;
 mod model;
 mod query;
+mod relation;
+mod result;
 mod session;
 
 #[pymodule]
@@ -38,6 +41,10 @@ mod _ormkit {
     };
     #[pymodule_export]
     use model::{ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, metadata_of};
+    #[pymodule_export]
+    use relation::Change;
+    #[pymodule_export]
+    use result::{ExecuteResult, QueryResult, ScalarResult, make_row};
 
     #[pymodule_export]
     use query::{
@@ -52,7 +59,12 @@ mod _ormkit {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         bridge::register(module)?;
         errors::register(module)?;
+        host::register(module)?;
+        instance::register(module)?;
         module.add("func", Bound::new(module.py(), expr::FunctionNamespace)?)?;
-        instance::register(module)
+        relation::register(module)?;
+        result::register(module)?;
+        session::register();
+        Ok(())
     }
 }

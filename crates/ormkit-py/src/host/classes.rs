@@ -69,5 +69,5 @@ fn learn(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
     if classes.len() <= model.index() {
         classes.resize(model.index() + 1, None);
     }
-    *classes[model.index()].get_or_insert(info)
+    classes[model.index()].get_or_insert(info)
 }

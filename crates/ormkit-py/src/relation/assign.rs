@@ -50,7 +50,10 @@ fn assign_many<'py>(
     }
     if value.is_none() {
         let target = end.target_class.bind(object.py()).name()?;
-        return Err(PyTypeError::new_err(format!("{} is a list of {target}: assign a list, not None", end.place)));
+        return Err(PyTypeError::new_err(format!(
+            "{} is a list of {target}: assign a list, not None",
+            end.place
+        )));
     }
     let members = value.try_iter()?.collect::<PyResult<Vec<_>>>()?;
     set_members(list.cast::<PyList>()?, members)?;

@@ -47,7 +47,8 @@ impl Change {
                 write(py, home, self.objects.iter().map(|object| object.clone_ref(py)).collect())
             }
             _ => {
-                let text = "the owner of this list belongs to no session: add it to one before you await the change";
+                let text =
+                    "the owner of this list belongs to no session: add it to one before you await the change";
                 Err(to_py(py, Error::new(ormkit_core::error::ErrorKind::Detached(text.to_owned()))))
             }
         }

@@ -56,7 +56,11 @@ impl End {
             return Ok(());
         }
         let found = object.get_type().name()?;
-        Err(PyTypeError::new_err(format!("{} takes objects of {}, not of {found}", self.place, class.name()?)))
+        Err(PyTypeError::new_err(format!(
+            "{} takes objects of {}, not of {found}",
+            self.place,
+            class.name()?
+        )))
     }
 }
 
@@ -83,7 +87,10 @@ fn learn(py: Python<'_>, table: &ClassTable, slot: usize) -> PyResult<&'static E
     let model = schema.model(table.model);
     let relation = slot.checked_sub(table.columns).and_then(|at| model.relations.get(at));
     let Some(relation) = relation else {
-        return Err(to_py(py, Error::invalid_request(format!("{} has no relation in slot {slot}", table.class))));
+        return Err(to_py(
+            py,
+            Error::invalid_request(format!("{} has no relation in slot {slot}", table.class)),
+        ));
     };
     let target = schema.model(relation.target);
     let back = relation.back.map(|back| Back {

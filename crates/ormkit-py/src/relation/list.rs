@@ -10,6 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyInt, PyList, PyTuple, PyType};
+use std::collections::HashSet;
 
 /// The class; made with the module.
 pub(super) fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
@@ -44,10 +45,15 @@ fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
     Ok(made.cast_into::<PyType>()?.unbind())
 }
 
+unsafe extern "C" {
+    /// A callable that binds its object when it is looked up in a class.
+    fn PyInstanceMethod_New(function: *mut ffi::PyObject) -> *mut ffi::PyObject;
+}
+
 /// A function that binds its object, as a method does.
 fn method<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: a live callable; the answer is a new reference or null with the exception set.
-    unsafe { Bound::from_owned_ptr_or_err(function.py(), ffi::PyInstanceMethod_New(function.as_ptr())) }
+    unsafe { Bound::from_owned_ptr_or_err(function.py(), PyInstanceMethod_New(function.as_ptr())) }
 }
 
 /// A list in a slot of `owner` that holds `members`, as loaded.
@@ -133,11 +139,9 @@ fn splice<'py>(
     side.touch(list)?;
     list.set_slice(from, to, PyList::new(py, &members)?.as_any())?;
     let owner = side.owner.bind(py);
-    let stays = |member: &Bound<'py, PyAny>| members.iter().any(|other| other.is(member));
-    let gone: Vec<_> = match members.is_empty() {
-        true => gone,
-        false => gone.into_iter().filter(|member| !stays(member)).collect(),
-    };
+    let stay: HashSet<usize> = members.iter().map(|member| member.as_ptr() as usize).collect();
+    let gone: Vec<_> =
+        gone.into_iter().filter(|member| !stay.contains(&(member.as_ptr() as usize))).collect();
     for member in &gone {
         unlink(owner, side.end, member)?;
     }
@@ -227,17 +231,15 @@ fn set<'py>(list: &Bound<'py, PyList>, objects: &Bound<'py, PyAny>) -> PyResult<
 }
 
 #[pyfunction]
-fn __iadd__<'py>(
-    list: &Bound<'py, PyList>,
-    objects: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyList>> {
+fn __iadd__<'py>(list: &Bound<'py, PyList>, objects: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
     extend(list, objects)?;
     Ok(list.clone())
 }
 
 #[pyfunction]
 fn __imul__(list: &Bound<'_, PyList>, _times: &Bound<'_, PyAny>) -> PyResult<()> {
-    let place = side_of(list).map_or_else(|| "a related list".to_owned(), |side| side.get().end.place.clone());
+    let place =
+        side_of(list).map_or_else(|| "a related list".to_owned(), |side| side.get().end.place.clone());
     Err(PyTypeError::new_err(format!("{place} holds each object once: it cannot be multiplied")))
 }
 
@@ -272,7 +274,10 @@ fn rebuild<'py>(
 
 /// Copies and pickles are plain lists: they belong to nobody.
 #[pyfunction]
-fn __reduce_ex__<'py>(list: &Bound<'py, PyList>, _protocol: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
+fn __reduce_ex__<'py>(
+    list: &Bound<'py, PyList>,
+    _protocol: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyTuple>> {
     let py = list.py();
     (py.get_type::<PyList>(), (list.get_slice(0, list.len()),)).into_pyobject(py)
 }

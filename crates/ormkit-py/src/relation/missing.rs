@@ -74,4 +74,3 @@ fn not_loaded(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<PyErr> {
     };
     Ok(to_py(py, Error::new(ErrorKind::NotLoaded { place, relation, cure })))
 }
-

@@ -133,7 +133,8 @@ fn clone_all(py: Python<'_>, members: &[Py<PyAny>]) -> Vec<Py<PyAny>> {
 
 /// Replaces the members without a mark and without the other side.
 fn replace(list: &Bound<'_, PyList>, members: Vec<Py<PyAny>>) {
-    let replaced = PyList::new(list.py(), members).and_then(|new| list.set_slice(0, list.len(), new.as_any()));
+    let replaced =
+        PyList::new(list.py(), members).and_then(|new| list.set_slice(0, list.len(), new.as_any()));
     // Only memory can be short here; then the list stays as it is.
     drop(replaced);
 }
