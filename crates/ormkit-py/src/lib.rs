@@ -1,6 +1,8 @@
 //! The Python extension module `ormkit._ormkit`: registration only.
 use pyo3::prelude::*;
 
+#[cfg_attr(not(feature = "test-hooks"), allow(dead_code, unused_imports))]
+mod bridge;
 mod convert;
 mod errors;
 mod fields;
@@ -26,6 +28,7 @@ mod _ormkit {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        bridge::register(module)?;
         errors::register(module)?;
         instance::register(module)
     }
