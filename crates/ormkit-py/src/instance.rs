@@ -27,7 +27,7 @@ mod weak;
 
 pub(crate) use change::{report, set, unmark};
 pub(crate) use held::Held;
-pub(crate) use hooks::{Hooks, set_hooks};
+pub(crate) use hooks::{Hooks, not_loaded, set_hooks};
 pub(crate) use layout::{Filling, Layout};
 pub(crate) use ormkit_core::host::{HomeId, State};
 pub(crate) use slot_set::SlotSet;

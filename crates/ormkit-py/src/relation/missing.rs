@@ -2,10 +2,8 @@
 use super::end::{End, end};
 use super::list::list;
 use crate::convert::to_enum_value;
-use crate::errors::to_py;
 use crate::host::{class_info, lookup};
-use crate::instance::{self, SlotKind, State};
-use ormkit_core::error::{Error, ErrorKind};
+use crate::instance::{self, SlotKind, State, not_loaded};
 use pyo3::prelude::*;
 
 /// The value of an empty slot: a new object's list is known and empty, a reference without a key is None, an object
@@ -52,25 +50,4 @@ pub(super) fn reference<'py>(object: &Bound<'py, PyAny>, end: &End) -> PyResult<
     }
     let found = lookup(py, instance::home(object)?, end.target, &key);
     Ok(found.map(|found| found.into_bound(py)))
-}
-
-/// The refusal, with the object's key and the ways out.
-fn not_loaded(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<PyErr> {
-    let py = object.py();
-    let table = instance::table_of(object)?;
-    let place = format!("{}.{}", table.class, table.slots[slot].text);
-    let name = table.class.to_lowercase();
-    let relation = matches!(table.slots[slot].kind, SlotKind::Relation { .. });
-    let key = object.repr()?;
-    let cure = match (relation, instance::state(object)?) {
-        (_, State::Detached) => format!("{key} belongs to no session: load it before its session ends"),
-        (true, _) => format!(
-            "for {key} load it with the query, .options(selectinload({place})), or now, \
-             await session.load({name}, {place})"
-        ),
-        (false, _) => format!(
-            "for {key} read it again, await session.refresh({name}), or now, await session.load({name}, {place})"
-        ),
-    };
-    Ok(to_py(py, Error::new(ErrorKind::NotLoaded { place, relation, cure })))
 }
