@@ -7,7 +7,7 @@ from library import Author, Base
 
 from ormkit import AsyncSession, create_engine
 
-STEPS = [*range(0, 24), 40, 80, 160]
+STEPS = [*range(24), 40, 80, 160]
 
 
 @pytest.fixture

@@ -114,7 +114,9 @@ async def test_parent_is_written_before_its_children(db):
     async with AsyncSession(db) as session:
         session.add(Book(title="Dune", author=Author(name="Frank")))
         await session.commit()
-    assert await rows(db, "SELECT b.title, a.name FROM books b JOIN authors a ON a.id = b.author_id") == [("Dune", "Frank")]
+    assert await rows(db, "SELECT b.title, a.name FROM books b JOIN authors a ON a.id = b.author_id") == [
+        ("Dune", "Frank")
+    ]
 
 
 async def test_children_of_a_new_parent_get_its_key(db):

@@ -10,6 +10,9 @@ pub mod pool;
 pub mod query;
 pub mod record;
 pub mod runtime;
+pub mod schema;
 pub mod session;
 pub mod sql;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod value;

@@ -2,6 +2,7 @@
 //!
 //! A core pool belongs to the event loop that uses it: used from a second loop, the engine keeps another pool there.
 
+mod ddl;
 mod options;
 mod params;
 mod target;

@@ -2,6 +2,8 @@
 use pyo3::prelude::*;
 
 mod attribute;
+#[cfg_attr(not(feature = "test-hooks"), allow(dead_code, unused_imports))]
+mod bridge;
 mod convert;
 mod errors;
 mod expr;
@@ -42,6 +44,7 @@ mod _ormkit {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        bridge::register(module)?;
         errors::register(module)?;
         module.add("func", Bound::new(module.py(), expr::FunctionNamespace)?)?;
         instance::register(module)

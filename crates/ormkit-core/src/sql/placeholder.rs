@@ -102,7 +102,9 @@ fn dollar_quoted(rest: &str) -> usize {
     let Some(end) = rest[1..].find('$') else { return 1 };
     let tag = &rest[..end + 2];
     let inner = &tag[1..tag.len() - 1];
-    if inner.starts_with(|c: char| c.is_ascii_digit()) || inner.contains(|c: char| !c.is_alphanumeric() && c != '_') {
+    if inner.starts_with(|c: char| c.is_ascii_digit())
+        || inner.contains(|c: char| !c.is_alphanumeric() && c != '_')
+    {
         return 1;
     }
     rest[tag.len()..].find(tag).map_or(rest.len(), |at| tag.len() + at + tag.len())
@@ -123,7 +125,17 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_a_name_is_left_alone() {
-        for sql in ["':x'", "\":x\"", "a::text", "-- :x\n", "/* :x /* :y */ */", "$$ :x $$", "$t$ :x $t$", "a[1:2]", "'it''s :x'"] {
+        for sql in [
+            "':x'",
+            "\":x\"",
+            "a::text",
+            "-- :x\n",
+            "/* :x /* :y */ */",
+            "$$ :x $$",
+            "$t$ :x $t$",
+            "a[1:2]",
+            "'it''s :x'",
+        ] {
             assert_eq!(named(sql, &Dialect::POSTGRES), (sql.to_owned(), vec![]), "{sql}");
         }
     }

@@ -9,7 +9,7 @@ use super::held::Held;
 use super::hooks::hooks;
 use super::metatype::{table_of_instances, table_of_type};
 use super::table::{ClassTable, Initial, SlotKind};
-use super::{HomeId, State, construct, methods, state_of_bits, text};
+use super::{HomeId, State, construct, methods, state_of_bits, text, weak};
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -34,8 +34,8 @@ pub(super) struct Head {
     dirty: u64,
     /// A [`State`] in the low byte, [`BORN`].
     pub(super) flags: u32,
-    /// The number of the session's home; 0 for none.
-    pub(super) home: u32,
+    /// The object's cell among the weak handles, which knows its home; 0 for none.
+    pub(super) cell: u32,
 }
 
 const _: () = assert!(size_of::<Head>() == 56);
@@ -119,6 +119,13 @@ impl Head {
         if let Some(cold) = self.cold() {
             cold.more.clear();
         }
+    }
+
+    /// Puts back what a snapshot kept.
+    pub(super) fn restore(&mut self, dirty: u64, flags: u32, cold: Option<Box<Cold>>) {
+        self.dirty = dirty;
+        self.flags = flags;
+        self.cold = cold.map_or(ptr::null_mut(), Box::into_raw);
     }
 
     /// True where somebody has looked at `__dict__` or stored an extra attribute.
@@ -307,7 +314,7 @@ unsafe fn write(
         if head.is_dirty(index) {
             return old;
         }
-        let first = head.home != 0 && head.is_clean();
+        let first = head.cell != 0 && head.is_clean();
         head.mark(index);
         if keep {
             let kept = match json {
@@ -317,7 +324,7 @@ unsafe fn write(
             head.cold_or_new().originals.push((index as u32, kept));
         }
         if first {
-            changed_first(object, head.home);
+            changed_first(object, weak::home_of(head.cell));
         }
         old
     }
@@ -325,6 +332,9 @@ unsafe fn write(
 
 #[cold]
 fn changed_first(object: *mut ffi::PyObject, home: u32) {
+    if home == 0 {
+        return;
+    }
     // SAFETY: `object` is alive: our caller holds it.
     Python::attach(|py| unsafe {
         (hooks().first_change)(&Bound::from_borrowed_ptr(py, object), HomeId(home))
@@ -771,6 +781,7 @@ unsafe extern "C" fn traverse(
 unsafe extern "C" fn clear(object: *mut ffi::PyObject) -> c_int {
     // SAFETY: as for `traverse`; both are taken out of the head before they are dropped.
     unsafe {
+        weak::forget(object);
         let head = Head::of(object);
         let dict = std::mem::replace(&mut head.dict, ptr::null_mut());
         let cold = head.take_cold();

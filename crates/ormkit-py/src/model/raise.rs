@@ -1,4 +1,4 @@
-//! Mistakes in class statements, as the public exceptions.
+//! The errors of class statements.
 use crate::errors::to_py;
 use ormkit_core::error::{Error, ErrorKind};
 use pyo3::prelude::*;
