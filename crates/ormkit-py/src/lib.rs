@@ -6,8 +6,11 @@ mod bridge;
 mod convert;
 mod errors;
 mod fields;
+mod host;
 mod instance;
 mod model;
+mod relation;
+mod result;
 
 #[pymodule]
 mod _ormkit {
@@ -25,11 +28,18 @@ mod _ormkit {
     };
     #[pymodule_export]
     use model::{Attribute, ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, metadata_of};
+    #[pymodule_export]
+    use relation::Change;
+    #[pymodule_export]
+    use result::{ExecuteResult, QueryResult, ScalarResult, make_row};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         bridge::register(module)?;
         errors::register(module)?;
-        instance::register(module)
+        host::register(module)?;
+        instance::register(module)?;
+        relation::register(module)?;
+        result::register(module)
     }
 }

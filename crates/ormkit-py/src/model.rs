@@ -19,4 +19,4 @@ pub(crate) use attribute::Attribute;
 pub(crate) use body::{ClassBody, metadata_of};
 pub(crate) use info::{ColumnInfo, RelationshipInfo, Table};
 pub(crate) use metadata::MetaData;
-pub(crate) use registry::{MappedClass, mapped_class, members, schema};
+pub(crate) use registry::{MappedClass, mapped_class, members, schema, with_def};
