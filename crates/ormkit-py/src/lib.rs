@@ -8,9 +8,12 @@ mod convert;
 mod errors;
 mod expr;
 mod fields;
+mod host;
 mod instance;
 mod model;
 mod query;
+mod relation;
+mod result;
 
 #[pymodule]
 mod _ormkit {
@@ -41,12 +44,19 @@ mod _ormkit {
         Delete, F, Insert, Loader, Q, Query, Select, Update, delete, exists, insert, joinedload, lazyload,
         noload, raiseload, select, selectinload, subqueryload, update,
     };
+    #[pymodule_export]
+    use relation::Change;
+    #[pymodule_export]
+    use result::{ExecuteResult, QueryResult, ScalarResult, make_row};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         bridge::register(module)?;
         errors::register(module)?;
         module.add("func", Bound::new(module.py(), expr::FunctionNamespace)?)?;
-        instance::register(module)
+        host::register(module)?;
+        instance::register(module)?;
+        relation::register(module)?;
+        result::register(module)
     }
 }
