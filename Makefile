@@ -9,8 +9,14 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 SOURCES := $(shell find crates -name '*.rs') $(wildcard crates/*/Cargo.toml) Cargo.toml Cargo.lock pyproject.toml
-# The extension's own tests are Python's: they load it into an interpreter instead of linking one.
-RUST_PACKAGES := --workspace --exclude ormkit-py
+# The extension's Rust tests link an interpreter's library, which not every Python comes with: then pytest alone tests it.
+PYTHON_LIB := $(shell $(PYTHON) -c 'import os, sysconfig; d, n = sysconfig.get_config_vars("LIBDIR", "LDLIBRARY"); \
+	print(d if n.endswith((".so", ".dylib")) and os.path.exists(os.path.join(d, n)) else "")')
+RUST_PACKAGES := --workspace --all-features $(if $(PYTHON_LIB),,--exclude ormkit-py)
+RUST_TESTS := $(if $(PYTHON_LIB),LD_LIBRARY_PATH=$(PYTHON_LIB)) scripts/with-postgres cargo
+ifneq ($(PYTHON),python3)
+export PYO3_PYTHON := $(PYTHON)
+endif
 
 .PHONY: help
 help: ## List the commands
@@ -29,12 +35,13 @@ test: test-rust test-python ## Run every test, on SQLite and on a throwaway Post
 
 .PHONY: test-rust
 test-rust: ## Run the Rust tests alone
+	$(if $(PYTHON_LIB),,@echo "$(PYTHON) has no shared library: ormkit-py's Rust tests are left out, pytest tests it")
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		scripts/with-postgres cargo nextest run --no-tests=pass $(RUST_PACKAGES); \
+		$(RUST_TESTS) nextest run $(RUST_PACKAGES); \
 	else \
-		scripts/with-postgres cargo test $(RUST_PACKAGES) --lib --bins --tests; \
+		$(RUST_TESTS) test $(RUST_PACKAGES) --lib --bins --tests; \
 	fi
-	scripts/with-postgres cargo test $(RUST_PACKAGES) --doc --quiet
+	$(RUST_TESTS) test --workspace --exclude ormkit-py --all-features --doc --quiet
 
 .PHONY: test-python
 test-python: develop ## Run the Python tests alone
@@ -43,7 +50,7 @@ test-python: develop ## Run the Python tests alone
 .PHONY: lint
 lint: develop ## Check formatting, lints, types, layers and stubs; warnings are errors
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -53,7 +60,7 @@ lint: develop ## Check formatting, lints, types, layers and stubs; warnings are 
 .PHONY: develop
 develop: $(VENV)/.extension ## Build the extension into .venv
 $(VENV)/.extension: $(VENV)/.tools $(SOURCES)
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --profile light
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --profile light --features pyo3/extension-module,test-hooks
 	@touch $@
 
 $(VENV)/.tools: requirements/dev.txt

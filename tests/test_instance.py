@@ -10,7 +10,15 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
-from ormkit._ormkit import JSON, ForeignKey, Mapped, mapped_column, relationship
+from ormkit._ormkit import (
+    JSON,
+    ForeignKey,
+    Mapped,
+    NotLoadedError,
+    RelationNotLoadedError,
+    mapped_column,
+    relationship,
+)
 from ormkit.base import Base
 
 DETACHED = 4  # the state's number in what copy and pickle keep
@@ -102,8 +110,10 @@ def test_unknown_public_name_is_refused_and_private_ones_are_kept():
 
 def test_unloaded_attribute_raises_and_says_which():
     account = loaded(Account, id=1)
-    with pytest.raises(AttributeError, match=r"Account\.name.* not loaded"):
+    with pytest.raises(NotLoadedError, match=r"Account\.name is not loaded.*<Account id=1>"):
         account.name  # noqa: B018
+    with pytest.raises(RelationNotLoadedError, match=r"selectinload\(Account\.children\)"):
+        account.children  # noqa: B018
     assert not hasattr(account, "children")
     assert account.id == 1
 
@@ -332,9 +342,14 @@ def test_old_value_that_changes_the_object_while_compared_does_no_harm():
 
 
 def test_chain_of_a_million_is_freed():
+    class Link(Base):
+        id: Mapped[int] = mapped_column(primary_key=True)
+        parent_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"))
+        parent: Mapped["Link | None"] = relationship(remote_side="id")
+
     head = None
     for _ in range(1_000_000):
-        link = Account.__new__(Account)
+        link = Link.__new__(Link)
         link.parent = head
         head = link
     ref = weakref.ref(head)

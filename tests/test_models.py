@@ -19,8 +19,10 @@ from ormkit._ormkit import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    InvalidRequestError,
     Mapped,
     MetaData,
+    NotSupportedError,
     Numeric,
     PrimaryKeyConstraint,
     String,
@@ -406,8 +408,8 @@ Bill = make()
 # ------------------------------------------------------------------ mistakes
 
 
-def mistake(source: str) -> str:
-    with pytest.raises(Exception) as caught:
+def mistake(source: str, error: type[Exception] = Exception) -> str:
+    with pytest.raises(error) as caught:
         declare(source, "mistaken")
     return str(caught.value)
 
@@ -468,7 +470,8 @@ def test_mistake_in_a_class_body_is_named(body, text):
     ],
 )
 def test_what_is_not_implemented_is_refused_by_name(body, parameter):
-    text = mistake(f"class Wrong(Base):\n    id: Mapped[int] = mapped_column(primary_key=True)\n    {body}\n")
+    source = f"class Wrong(Base):\n    id: Mapped[int] = mapped_column(primary_key=True)\n    {body}\n"
+    text = mistake(source, NotSupportedError)
     assert parameter in text and "not supported" in text
 
 
@@ -491,7 +494,7 @@ def test_mistake_between_models_is_named_on_first_use(body, text):
     key = "id: Mapped[int] = mapped_column(primary_key=True)"
     declare(f"class Broken(Base):\n    {key}\n    {body}\n", "broken")
     try:
-        with pytest.raises(Exception, match="Broken") as caught:
+        with pytest.raises(InvalidRequestError, match="Broken") as caught:
             Base.metadata.sorted_tables  # noqa: B018
         assert text in str(caught.value)
     finally:

@@ -4,7 +4,9 @@ import sys
 from typing import Any
 
 from . import _ormkit
-from ._ormkit import MetaData
+from ._ormkit import MetaData, Table
+
+__all__ = ["Base", "DeclarativeBase", "MetaData", "ModelMeta", "Table"]
 
 
 class ModelMeta(_ormkit.ModelType):

@@ -42,7 +42,7 @@ impl HomeId {
 /// An implementation MUST NOT hold a lock on an object while it calls `sink` or `visit`.
 pub trait Host: Send + Sync + 'static {
     /// A strong handle. Dropping it may run code of the host language.
-    type Object: Send + 'static;
+    type Object: Send + Sync + 'static;
     /// A handle that does not keep its object alive.
     type Weak: Send + 'static;
     /// Where the values of a row go: per class and column list, made once per plan, so that no row looks anything up.
@@ -111,15 +111,18 @@ pub trait Host: Send + Sync + 'static {
     /// Moves the object to `state` in `home`. Its changes stay marked.
     fn settle(&self, object: &Self::Object, state: State, home: HomeId);
 
-    /// Keeps a copy of the object's attributes and marks, to be given back by [`revert`](Self::revert): taken before a
-    /// transaction writes the object.
-    fn snapshot(&self, object: &Self::Object) -> Self::Snapshot;
-
     /// What an object was.
     type Snapshot: Send + 'static;
 
-    /// Makes the object what it was.
+    /// Keeps a copy of the object's attributes, relations, marks, originals and state, to be given back by
+    /// [`revert`](Self::revert): taken before a transaction writes the object.
+    fn snapshot(&self, object: &Self::Object) -> Self::Snapshot;
+
+    /// Makes the object what it was, marks included.
     fn revert(&self, object: &Self::Object, snapshot: Self::Snapshot);
+
+    /// Gives changed attributes and relations their original values back and clears the marks.
+    fn undo(&self, object: &Self::Object);
 
     /// Forgets which fields and relations were changed: they are written. Fields that INSERT did not write and the
     /// database does not fill read as NULL.
@@ -143,6 +146,9 @@ pub trait Host: Send + Sync + 'static {
         relation: RelationId,
         targets: &mut dyn ExactSizeIterator<Item = Self::Object>,
     ) -> Result<()>;
+
+    /// Sets a relation as explicitly empty and read-only (`noload`): it is never written.
+    fn attach_nothing(&self, object: &Self::Object, relation: RelationId) -> Result<()>;
 
     /// True when the relation is loaded.
     fn is_attached(&self, object: &Self::Object, relation: RelationId) -> bool;

@@ -3,11 +3,16 @@
 pub mod driver;
 pub mod error;
 pub mod host;
+pub mod load;
 pub mod model;
 pub mod plan;
 pub mod pool;
 pub mod query;
+pub mod record;
 pub mod runtime;
+pub mod schema;
 pub mod session;
 pub mod sql;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod value;

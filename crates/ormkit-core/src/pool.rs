@@ -13,6 +13,8 @@ mod lent;
 mod policy;
 mod slots;
 mod status;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod upkeep;
 

@@ -3,6 +3,9 @@
 //! Nothing here knows a socket or a clock. Python's event loop, tokio and a test's hand-written executor each
 //! bring a [`Runtime`].
 
+#[cfg(feature = "tokio")]
+pub mod tokio;
+
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;

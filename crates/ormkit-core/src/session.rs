@@ -1,5 +1,245 @@
-//! The session: what one task does with a database.
+//! The session: identity map, unit of work and transaction of one task.
+//!
+//! Verbs act, the unit of work waits: [`Session::insert`] and its like write at once, objects given to
+//! [`Session::add`] and changed attributes are written by [`Session::flush`]. All methods take `&mut self`, so Rust
+//! callers get exclusion from the borrow checker; bindings share a session through [`Shared`].
+//!
+//! Three disjoint parts, so that a sink can borrow two while the third awaits: the host, the link (pool and
+//! transaction) and the unit (identity, new, changed, deleted, journal).
+//!
+//! # Cancelling
+//! Dropping a future is safe at any point. Outside a transaction the session is as it was; inside one it is broken until
+//! [`Session::rollback`], and a retry writes each object once.
 
+mod delete;
+mod flush;
+mod gather;
+mod home;
+pub(crate) mod identity;
+mod journal;
 mod link;
+mod order;
+mod read;
+mod shared;
+pub(crate) mod unit;
+mod verb;
 
+use std::sync::Arc;
+
+pub use self::home::Home;
+pub use self::identity::{Key, KeyCells};
 pub use self::link::Link;
+pub use self::read::Rows;
+pub use self::shared::{Lease, Shared};
+
+use self::gather::Scope;
+use self::unit::Unit;
+use crate::error::Result;
+use crate::host::{Host, ObjectId};
+use crate::model::{ModelId, Schema};
+use crate::plan::Plans;
+use crate::pool::Pool;
+
+/// What can be chosen of a session.
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// Queries flush first, so that they see what the program has changed.
+    pub autoflush: bool,
+}
+
+impl Default for SessionOptions {
+    /// `autoflush`.
+    fn default() -> Self {
+        Self { autoflush: true }
+    }
+}
+
+/// Objects, their changes, and one transaction at most.
+pub struct Session<H: Host> {
+    host: H,
+    link: Link,
+    unit: Unit<H>,
+    schema: Arc<Schema>,
+    plans: Arc<Plans>,
+    options: SessionOptions,
+}
+
+impl<H: Host> Session<H> {
+    /// A session without connection: it takes one when it needs one. `plans` are those of the pool's dialect.
+    pub fn new(host: H, pool: Pool, schema: Arc<Schema>, plans: Arc<Plans>, options: SessionOptions) -> Self {
+        Self { host, link: Link::new(pool), unit: Unit::new(), schema, plans, options }
+    }
+
+    /// The host of its objects.
+    pub fn host(&self) -> &H {
+        &self.host
+    }
+
+    /// The models it knows.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Takes in models that were declared since.
+    ///
+    /// # Panics
+    /// When `schema` is an earlier one: numbers would lose their meaning.
+    pub fn set_schema(&mut self, schema: Arc<Schema>) {
+        assert!(schema.models().len() >= self.schema.models().len(), "schemas of one registry only grow");
+        self.schema = schema;
+    }
+
+    /// Where its objects report their first change.
+    pub fn home(&self) -> &Arc<Home<H>> {
+        &self.unit.home
+    }
+
+    /// True between BEGIN and its end, also when BEGIN is not sent yet and when the transaction has failed.
+    pub fn in_transaction(&self) -> bool {
+        self.link.in_transaction()
+    }
+
+    /// Takes an object in: it is written by the next flush. Objects that it relates to are taken along at flush.
+    ///
+    /// # Errors
+    /// The object belongs to another session, or the session holds another object of its key.
+    pub fn add(&mut self, object: &H::Object) -> Result<()> {
+        self.unit.add(&self.host, &self.schema, object)
+    }
+
+    /// Marks an object for deletion by the next flush.
+    ///
+    /// # Errors
+    /// The object has no row, or belongs to another session.
+    pub fn delete(&mut self, object: &H::Object) -> Result<()> {
+        self.unit.delete(&self.host, &self.schema, object)
+    }
+
+    /// Lets an object go; its unsaved changes stay with it and are not written.
+    pub fn expunge(&mut self, object: &H::Object) -> Result<()> {
+        self.unit.expunge(&self.host, &self.schema, object)
+    }
+
+    /// The session's object of a key, if it holds one. No IO.
+    pub fn held(&self, model: ModelId, key: &(impl KeyCells + ?Sized)) -> Result<Option<H::Object>> {
+        self.unit.identity.find(&self.host, model, key)
+    }
+
+    /// Objects that wait for a flush: new, changed, deleted.
+    pub fn pending(&mut self) -> [Vec<H::Object>; 3] {
+        self.unit.collect(&self.host);
+        let Unit { new, changed, deleted, .. } = &self.unit;
+        [new, changed, deleted]
+            .map(|objects| objects.values().map(|object| self.host.retain(object)).collect())
+    }
+
+    /// True when a flush would look at something.
+    pub fn is_pending(&mut self) -> bool {
+        self.unit.collect(&self.host);
+        self.unit.is_pending()
+    }
+
+    /// True when the open transaction has written objects.
+    pub fn has_written(&self) -> bool {
+        !self.unit.journal.is_empty()
+    }
+
+    /// Opens a transaction. BEGIN travels with its first statement.
+    ///
+    /// # Errors
+    /// One is open already.
+    pub fn begin(&mut self) -> Result<()> {
+        self.link.begin()
+    }
+
+    /// Writes new, changed and deleted objects, and opens a transaction where none is open.
+    ///
+    /// # Errors
+    /// Whatever the database or a value says; the transaction has failed then, and waits for a rollback.
+    ///
+    /// # Cancelling
+    /// The transaction is broken and takes only [`rollback`](Self::rollback).
+    pub async fn flush(&mut self) -> Result<()> {
+        self.link.check()?;
+        self.unit.collect(&self.host);
+        if !self.unit.is_pending() {
+            return Ok(());
+        }
+        if !self.link.in_transaction() {
+            self.link.begin()?;
+        }
+        let written = self.write(&Scope::All).await;
+        if let Err(error) = &written {
+            self.link.fail(error);
+        }
+        written
+    }
+
+    /// Flushes and commits. Without a transaction and without changes nothing is sent.
+    ///
+    /// # Errors
+    /// Those of a flush; a COMMIT that the server answers with ROLLBACK; an unknown outcome when the connection is lost
+    /// during COMMIT. All of them wait for a rollback.
+    ///
+    /// # Cancelling
+    /// During COMMIT its outcome is unknown: [`rollback`](Self::rollback) detaches the objects that were written.
+    pub async fn commit(&mut self) -> Result<()> {
+        self.flush().await?;
+        self.link.commit().await?;
+        self.unit.keep(&self.host);
+        Ok(())
+    }
+
+    /// Undoes the transaction in the database and in memory: added objects are transient again, deleted ones
+    /// persistent, attributes and collections at their last committed values.
+    ///
+    /// # Cancelling
+    /// The transaction is rolled back in the background all the same.
+    pub async fn rollback(&mut self) -> Result<()> {
+        if self.link.outcome_unknown() {
+            // Nobody knows which of the written objects are stored: they are detached as they are, and nothing is
+            // written again.
+            self.unit.clear(&self.host);
+        }
+        // Memory first: it needs no server, and a dropped future finds the session rolled back.
+        self.unit.undo_from(&self.host, 0)?;
+        self.unit.journal.keep();
+        self.link.rollback().await;
+        Ok(())
+    }
+
+    /// Begins a savepoint, flushing first: its rollback goes back to here.
+    pub async fn savepoint(&mut self) -> Result<()> {
+        self.flush().await?;
+        self.link.savepoint()?;
+        self.unit.journal.mark();
+        Ok(())
+    }
+
+    /// Flushes and ends the innermost savepoint; what was done in it belongs to the transaction around it.
+    pub async fn release(&mut self) -> Result<()> {
+        self.flush().await?;
+        self.link.release()?;
+        self.unit.journal.release();
+        Ok(())
+    }
+
+    /// Undoes the innermost savepoint in the database and in memory; the transaction around it goes on, also when the
+    /// savepoint had failed.
+    pub async fn rollback_savepoint(&mut self) -> Result<()> {
+        let start = self.unit.journal.unmark();
+        self.unit.undo_from(&self.host, start)?;
+        self.link.rollback_savepoint().await
+    }
+
+    /// Rolls back what is open and lets all objects go: persistent ones are detached.
+    pub async fn close(&mut self) -> Result<()> {
+        let ended = if self.link.in_transaction() { self.rollback().await } else { Ok(()) };
+        self.unit.clear(&self.host);
+        ended
+    }
+
+    fn ids(&self, objects: &[H::Object]) -> rustc_hash::FxHashSet<ObjectId> {
+        objects.iter().map(|object| self.host.id(object)).collect()
+    }
+}

@@ -4,6 +4,7 @@ pub mod ddl;
 mod dialect;
 mod dml;
 mod expr;
+pub mod placeholder;
 pub(crate) mod select;
 mod words;
 pub(crate) mod write;

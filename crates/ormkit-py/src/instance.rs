@@ -9,21 +9,31 @@
 #![allow(unsafe_code)]
 #![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
 mod base;
+mod change;
 mod cold;
 mod construct;
 mod held;
 mod hooks;
+mod layout;
 mod metatype;
 mod methods;
 mod slot_set;
+mod snapshot;
 mod table;
+#[cfg(test)]
+mod tests;
 mod text;
+mod weak;
 
+pub(crate) use change::{report, set, unmark};
 pub(crate) use held::Held;
-pub(crate) use hooks::{Hooks, set_hooks};
+pub(crate) use hooks::{Hooks, not_loaded, set_hooks};
+pub(crate) use layout::{Filling, Layout};
 pub(crate) use ormkit_core::host::{HomeId, State};
 pub(crate) use slot_set::SlotSet;
+pub(crate) use snapshot::{Snapshot, revert, snapshot};
 pub(crate) use table::{ClassTable, Initial, Slot, SlotKind, SlotSpec};
+pub(crate) use weak::Weak;
 
 use base::{BORN, Head};
 use cold::{Json, Kept};
@@ -438,7 +448,9 @@ pub(crate) fn is_born(object: &Bound<'_, PyAny>) -> PyResult<bool> {
 /// # Errors
 /// `TypeError` for a foreign object.
 pub(crate) fn home(object: &Bound<'_, PyAny>) -> PyResult<HomeId> {
-    Ok(HomeId(head(object)?.home))
+    let cell = head(object)?.cell;
+    // SAFETY: the cell is the object's; the lock is held by its token.
+    Ok(HomeId(unsafe { weak::home_of(cell) }))
 }
 
 /// Says which home the object belongs to; 0 for none.
@@ -446,7 +458,9 @@ pub(crate) fn home(object: &Bound<'_, PyAny>) -> PyResult<HomeId> {
 /// # Errors
 /// `TypeError` for a foreign object.
 pub(crate) fn set_home(object: &Bound<'_, PyAny>, home: HomeId) -> PyResult<()> {
-    head(object)?.home = home.0;
+    table_of(object)?;
+    // SAFETY: an object with a table is an instance of the base.
+    unsafe { weak::set_home(object.as_ptr(), home.0) };
     Ok(())
 }
 
@@ -457,4 +471,14 @@ pub(crate) fn set_home(object: &Bound<'_, PyAny>, home: HomeId) -> PyResult<()> 
 pub(crate) fn is_model_class(class: &Bound<'_, PyType>) -> PyResult<bool> {
     // SAFETY: a live class; the base is made with the module.
     Ok(unsafe { ffi::PyType_IsSubtype(class.as_type_ptr(), instance_type()) } != 0)
+}
+
+/// A handle that does not keep the object alive: a few nanoseconds and no memory of its own.
+///
+/// # Errors
+/// `TypeError` for a foreign object.
+pub(crate) fn downgrade(object: &Bound<'_, PyAny>) -> PyResult<Weak> {
+    table_of(object)?;
+    // SAFETY: an object with a table is an instance of the base.
+    Ok(unsafe { weak::downgrade(object.as_ptr()) })
 }

@@ -20,6 +20,8 @@
 mod atomic;
 mod nested;
 mod savepoints;
+#[cfg(test)]
+mod tests;
 mod watched;
 
 use std::sync::{Arc, LazyLock};

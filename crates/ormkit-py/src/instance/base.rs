@@ -9,7 +9,7 @@ use super::held::Held;
 use super::hooks::hooks;
 use super::metatype::{table_of_instances, table_of_type};
 use super::table::{ClassTable, Initial, SlotKind};
-use super::{HomeId, State, construct, methods, state_of_bits, text};
+use super::{HomeId, State, construct, methods, state_of_bits, text, weak};
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -34,8 +34,8 @@ pub(super) struct Head {
     dirty: u64,
     /// A [`State`] in the low byte, [`BORN`].
     pub(super) flags: u32,
-    /// The number of the session's home; 0 for none.
-    pub(super) home: u32,
+    /// The object's cell among the weak handles, which knows its home; 0 for none.
+    pub(super) cell: u32,
 }
 
 const _: () = assert!(size_of::<Head>() == 56);
@@ -102,6 +102,18 @@ impl Head {
         }
     }
 
+    /// Takes a mark back.
+    pub(super) fn unmark(&mut self, slot: usize) {
+        match slot.checked_sub(64) {
+            None => self.dirty &= !(1 << slot),
+            Some(past) => {
+                if let Some(word) = self.cold().and_then(|cold| cold.more.get_mut(past / 64)) {
+                    *word &= !(1 << (past % 64));
+                }
+            }
+        }
+    }
+
     /// The dirty word and those past 64.
     pub(super) fn dirty_words(&mut self) -> (u64, &[u64]) {
         let word = self.dirty;
@@ -109,7 +121,7 @@ impl Head {
     }
 
     #[inline]
-    fn is_clean(&mut self) -> bool {
+    pub(super) fn is_clean(&mut self) -> bool {
         self.dirty == 0 && self.cold().is_none_or(|cold| cold.more.iter().all(|word| *word == 0))
     }
 
@@ -119,6 +131,13 @@ impl Head {
         if let Some(cold) = self.cold() {
             cold.more.clear();
         }
+    }
+
+    /// Puts back what a snapshot kept.
+    pub(super) fn restore(&mut self, dirty: u64, flags: u32, cold: Option<Box<Cold>>) {
+        self.dirty = dirty;
+        self.flags = flags;
+        self.cold = cold.map_or(ptr::null_mut(), Box::into_raw);
     }
 
     /// True where somebody has looked at `__dict__` or stored an extra attribute.
@@ -243,7 +262,7 @@ unsafe fn store(
     }
 }
 
-unsafe fn store_column(
+pub(super) unsafe fn store_column(
     object: *mut ffi::PyObject,
     index: usize,
     offset: usize,
@@ -264,7 +283,7 @@ unsafe fn store_column(
 }
 
 #[inline]
-fn is_new(head: &Head) -> bool {
+pub(super) fn is_new(head: &Head) -> bool {
     matches!(head.state(), State::Transient | State::Pending)
 }
 
@@ -292,7 +311,7 @@ unsafe fn store_relation(
 /// Stores `value` (a reference given away), marks the slot, keeps the original if asked, and yields what the caller
 /// must drop.
 #[inline]
-unsafe fn write(
+pub(super) unsafe fn write(
     object: *mut ffi::PyObject,
     index: usize,
     offset: usize,
@@ -307,7 +326,7 @@ unsafe fn write(
         if head.is_dirty(index) {
             return old;
         }
-        let first = head.home != 0 && head.is_clean();
+        let first = head.cell != 0 && head.is_clean();
         head.mark(index);
         if keep {
             let kept = match json {
@@ -317,14 +336,17 @@ unsafe fn write(
             head.cold_or_new().originals.push((index as u32, kept));
         }
         if first {
-            changed_first(object, head.home);
+            changed_first(object, weak::home_of(head.cell));
         }
         old
     }
 }
 
 #[cold]
-fn changed_first(object: *mut ffi::PyObject, home: u32) {
+pub(super) fn changed_first(object: *mut ffi::PyObject, home: u32) {
+    if home == 0 {
+        return;
+    }
     // SAFETY: `object` is alive: our caller holds it.
     Python::attach(|py| unsafe {
         (hooks().first_change)(&Bound::from_borrowed_ptr(py, object), HomeId(home))
@@ -398,10 +420,18 @@ pub(super) fn absent<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<
         if !(*place).is_null() {
             return Ok(Bound::from_borrowed_ptr(py, *place)); // what ran meanwhile has filled it
         }
+        if slot.kind == (SlotKind::Relation { many: false }) && value.is_none() {
+            return Ok(value); // what the key says now: it may say something else later
+        }
+        let touched = json.is_some();
         if let Some(text) = json {
             Head::of(object.as_ptr()).cold_or_new().set_json(index as u32, Json::Touched(text));
         }
         swap(object.as_ptr(), offset, value.clone().into_ptr());
+        if touched {
+            // it may be changed in place without a word: the session looks at flush
+            changed_first(object.as_ptr(), weak::home_of(Head::of(object.as_ptr()).cell));
+        }
         Ok(value)
     }
 }
@@ -771,6 +801,7 @@ unsafe extern "C" fn traverse(
 unsafe extern "C" fn clear(object: *mut ffi::PyObject) -> c_int {
     // SAFETY: as for `traverse`; both are taken out of the head before they are dropped.
     unsafe {
+        weak::forget(object);
         let head = Head::of(object);
         let dict = std::mem::replace(&mut head.dict, ptr::null_mut());
         let cold = head.take_cold();

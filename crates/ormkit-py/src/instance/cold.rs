@@ -3,7 +3,7 @@ use super::held::Held;
 use smallvec::SmallVec;
 
 /// The part of an object that is allocated on first need.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Cold {
     /// Values as last committed, of the slots that were changed since; in the order of the changes.
     pub(super) originals: SmallVec<[(u32, Kept); 2]>,
@@ -14,6 +14,7 @@ pub(super) struct Cold {
 }
 
 /// A value from before the first change.
+#[derive(Clone)]
 pub(super) enum Kept {
     /// It was not loaded.
     Empty,
@@ -24,6 +25,7 @@ pub(super) enum Kept {
 }
 
 /// A JSON column's text.
+#[derive(Clone)]
 pub(super) enum Json {
     /// Nobody has looked at the value: the slot is empty.
     Pending(Box<str>),

@@ -63,6 +63,14 @@ impl Held {
     }
 }
 
+impl Clone for Held {
+    /// As dropping, with the interpreter lock held.
+    fn clone(&self) -> Self {
+        // SAFETY: we own a reference, so the object is alive.
+        unsafe { Self::from_borrowed(self.0.as_ptr()) }
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         // SAFETY: we own the reference; the lock is held (see the type).

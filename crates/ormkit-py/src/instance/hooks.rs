@@ -1,6 +1,7 @@
 //! What the storage asks of the parts above it: set once, when the module is made.
 use super::{HomeId, SlotKind, State, state, table_of};
-use pyo3::exceptions::PyAttributeError;
+use crate::model::raise::to_python;
+use ormkit_core::error::{Error, ErrorKind};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::sync::OnceLock;
@@ -60,7 +61,16 @@ fn missing<'py>(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<Bound<'py, 
     }
 }
 
-fn not_loaded(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<PyErr> {
+/// The error that names the attribute, the object and both ways out.
+///
+/// # Errors
+/// `TypeError` for a foreign object.
+pub(crate) fn not_loaded(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<PyErr> {
     let table = table_of(object)?;
-    Ok(PyAttributeError::new_err(format!("{}.{} is not loaded", table.class, table.slots[slot].text)))
+    let place = format!("{}.{}", table.class, table.slots[slot].text);
+    let relation = matches!(table.slots[slot].kind, SlotKind::Relation { .. });
+    let option = if relation { "selectinload" } else { "undefer" };
+    let shown = object.repr()?;
+    let cure = format!("query {shown} with .options({option}({place})), or await session.load(obj, {place})");
+    Ok(to_python(Error::new(ErrorKind::NotLoaded { place, relation, cure })))
 }

@@ -116,13 +116,17 @@ fn mapped_content<'py>(
     }
 }
 
-/// Puts `Model.attr` in front of a mistake.
+/// Puts `Model.attr` in front of a mistake of ours; an exception of the user's code stays as it is.
 pub(super) fn place(class: &str, name: &str, error: PyErr, py: Python<'_>) -> PyErr {
-    let text = error.value(py).to_string();
-    match error.is_instance_of::<pyo3::exceptions::PyRuntimeError>(py) {
-        true => mapping(format!("{class}.{name}: {text}")),
+    match is_mapping(py, &error) {
+        true => mapping(format!("{class}.{name}: {}", error.value(py))),
         false => error,
     }
+}
+
+/// True for what [`mapping`] made.
+fn is_mapping(py: Python<'_>, error: &PyErr) -> bool {
+    error.get_type(py).is(mapping("").get_type(py))
 }
 
 /// The names that the annotations of a class may use.

@@ -1,20 +1,11 @@
-//! The core's errors as Python exceptions, where a class statement fails.
+//! The errors of class statements.
+use crate::errors::to_py;
 use ormkit_core::error::{Error, ErrorKind};
-use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError, PyTypeError};
 use pyo3::prelude::*;
 
 /// The exception of an error of the core.
 pub(crate) fn to_python(error: Error) -> PyErr {
-    let text = error.to_string();
-    match error.into_kind() {
-        ErrorKind::Host(host) => match host.downcast::<PyErr>() {
-            Ok(raised) => *raised,
-            Err(other) => PyRuntimeError::new_err(other.to_string()),
-        },
-        ErrorKind::Unsupported { .. } => PyNotImplementedError::new_err(text),
-        ErrorKind::UnknownName { .. } => PyTypeError::new_err(text),
-        _ => PyRuntimeError::new_err(text),
-    }
+    Python::attach(|py| to_py(py, error))
 }
 
 /// The refusal of a feature that is not implemented, naming what to use instead.

@@ -1,0 +1,6 @@
+//! From rows to objects, and the relations that a query loads along.
+
+pub(crate) mod hydrate;
+pub(crate) mod select_in;
+
+pub use hydrate::Item;

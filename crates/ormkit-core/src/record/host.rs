@@ -1,0 +1,249 @@
+//! [`Record`] as a [`Host`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::{Body, Record, Shared, given_of, lost, value_of};
+use crate::driver::Row;
+use crate::error::{Error, Result};
+use crate::host::{HomeId, Host, ObjectId, State};
+use crate::model::{FieldId, FieldSet, Model, ModelId, RelationId, Schema};
+use crate::query::Shape;
+use crate::session::Home;
+use crate::value::{Value, ValueRef};
+
+/// The host of [`Record`]s.
+pub struct Records {
+    schema: Arc<Schema>,
+    homes: Mutex<HashMap<HomeId, Weak<Home<Records>>>>,
+}
+
+impl Records {
+    /// A host for the models of `schema`.
+    pub fn new(schema: Arc<Schema>) -> Self {
+        Self { schema, homes: Mutex::new(HashMap::new()) }
+    }
+
+    /// Makes a session's home known, so that its records can report their first change.
+    pub fn know(&self, home: &Arc<Home<Self>>) {
+        self.homes.lock().unwrap_or_else(PoisonError::into_inner).insert(home.id(), Arc::downgrade(home));
+    }
+}
+
+/// Which cells of a row are a record's fields.
+#[derive(Debug)]
+pub struct RecordLayout {
+    pub(super) model: Arc<Model>,
+    pub(super) fields: Vec<FieldId>,
+    pub(super) from: usize,
+}
+
+/// What a record was.
+pub struct RecordSnapshot(Body);
+
+/// A handle that does not keep its record.
+pub struct WeakRecord(Weak<Shared>);
+
+impl Host for Records {
+    type Object = Record;
+    type Weak = WeakRecord;
+    type Layout = RecordLayout;
+    type Value = Value;
+    type Snapshot = RecordSnapshot;
+
+    fn layout(&self, model: &Model, fields: &[FieldId], from: usize) -> Result<RecordLayout> {
+        Ok(RecordLayout { model: Arc::clone(self.schema.model(model.id)), fields: fields.to_vec(), from })
+    }
+
+    fn create(&self, layout: &RecordLayout) -> Result<Record> {
+        Ok(Record::bare(&layout.model, State::Persistent))
+    }
+
+    fn fill(&self, object: &Record, layout: &RecordLayout, row: &Row<'_>, all: bool) -> Result<()> {
+        object.body().cells(row, layout, all)
+    }
+
+    fn value(&self, shape: &Shape, cell: ValueRef<'_>) -> Result<Value> {
+        Ok(value_of(shape, cell))
+    }
+
+    fn model(&self, object: &Record) -> ModelId {
+        object.model().id
+    }
+
+    fn id(&self, object: &Record) -> ObjectId {
+        object.address()
+    }
+
+    fn retain(&self, object: &Record) -> Record {
+        object.clone()
+    }
+
+    fn downgrade(&self, object: &Record) -> WeakRecord {
+        WeakRecord(Arc::downgrade(&object.0))
+    }
+
+    fn upgrade(&self, weak: &WeakRecord) -> Option<Record> {
+        weak.0.upgrade().map(Record)
+    }
+
+    fn read(
+        &self,
+        object: &Record,
+        field: FieldId,
+        sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let value = object.get(&object.model().field(field).name)?;
+        let sql_type = object.model().field(field).column_type.sql_type();
+        let value = value.as_ref().ok_or_else(|| Error::data(None, "an array is not a column's value"))?;
+        sink(crate::value::coerce(value, sql_type)?)
+    }
+
+    fn copy(&self, from: Option<(&Record, FieldId)>, to: &Record, into: FieldId) -> Result<()> {
+        let value = match from {
+            Some((record, field)) => record.get(&record.model().field(field).name)?,
+            None => Value::Null,
+        };
+        to.store(into, value);
+        Ok(())
+    }
+
+    fn changed(&self, object: &Record) -> Result<FieldSet> {
+        Ok(object.body().changed.clone())
+    }
+
+    fn given(&self, object: &Record) -> Result<FieldSet> {
+        Ok(given_of(&object.body()))
+    }
+
+    fn loaded(&self, object: &Record) -> FieldSet {
+        let body = object.body();
+        let loaded =
+            |(index, value): (usize, &Option<Value>)| value.is_some().then_some(FieldId(index as u16));
+        body.fields.iter().enumerate().filter_map(loaded).collect()
+    }
+
+    fn state(&self, object: &Record) -> State {
+        object.state()
+    }
+
+    fn home(&self, object: &Record) -> HomeId {
+        object.body().home
+    }
+
+    fn settle(&self, object: &Record, state: State, home: HomeId) {
+        let reports_to = self.homes.lock().unwrap_or_else(PoisonError::into_inner).get(&home).cloned();
+        let mut body = object.body();
+        body.state = state;
+        body.home = home;
+        body.reports_to = reports_to;
+    }
+
+    fn snapshot(&self, object: &Record) -> RecordSnapshot {
+        RecordSnapshot(object.body().clone())
+    }
+
+    fn revert(&self, object: &Record, snapshot: RecordSnapshot) {
+        let old = std::mem::replace(&mut *object.body(), snapshot.0);
+        drop(old);
+    }
+
+    fn undo(&self, object: &Record) {
+        let mut dropped = Vec::new();
+        let mut body = object.body();
+        let body = &mut *body;
+        for (field, original) in body.originals.drain(..) {
+            body.fields[field.index()] = original;
+        }
+        body.changed = FieldSet::new();
+        for related in body.relations.iter_mut().filter(|related| related.changed) {
+            related.changed = false;
+            dropped.append(&mut related.members);
+            related.members = std::mem::take(&mut related.original);
+        }
+    }
+
+    fn clean(&self, object: &Record) {
+        let mut dropped = Vec::new();
+        let mut body = object.body();
+        let body = &mut *body;
+        if body.is_new() {
+            for (index, value) in body.fields.iter_mut().enumerate() {
+                if value.is_none() && !object.model().fields()[index].filled_by_database() {
+                    *value = Some(Value::Null);
+                }
+            }
+        }
+        body.changed = FieldSet::new();
+        body.originals.clear();
+        for related in &mut body.relations {
+            related.changed = false;
+            dropped.append(&mut related.original);
+        }
+    }
+
+    fn unload(&self, object: &Record, fields: &FieldSet) {
+        let mut body = object.body();
+        for field in fields.iter() {
+            body.fields[field.index()] = None;
+            body.changed.remove(field);
+            body.originals.retain(|(other, _)| *other != field);
+        }
+    }
+
+    fn attach_one(&self, object: &Record, relation: RelationId, target: Option<&Record>) -> Result<()> {
+        self.attach_many(object, relation, &mut target.into_iter().cloned())
+    }
+
+    fn attach_many(
+        &self,
+        object: &Record,
+        relation: RelationId,
+        targets: &mut dyn ExactSizeIterator<Item = Record>,
+    ) -> Result<()> {
+        let members: Vec<Record> = targets.collect();
+        let mut body = object.body();
+        let related = &mut body.relations[relation.index()];
+        related.loaded = true;
+        let old = std::mem::replace(&mut related.members, members);
+        drop(body);
+        drop(old);
+        Ok(())
+    }
+
+    fn attach_nothing(&self, object: &Record, relation: RelationId) -> Result<()> {
+        let mut body = object.body();
+        let related = &mut body.relations[relation.index()];
+        related.loaded = true;
+        related.read_only = true;
+        Ok(())
+    }
+
+    fn is_attached(&self, object: &Record, relation: RelationId) -> bool {
+        object.body().relations[relation.index()].loaded
+    }
+
+    fn relation_changed(&self, object: &Record, relation: RelationId) -> bool {
+        object.body().relations[relation.index()].changed
+    }
+
+    fn related(
+        &self,
+        object: &Record,
+        relation: RelationId,
+        visit: &mut dyn FnMut(&Record) -> Result<()>,
+    ) -> Result<()> {
+        let members = object.body().relations[relation.index()].members.clone();
+        members.iter().try_for_each(visit)
+    }
+
+    fn removed(
+        &self,
+        object: &Record,
+        relation: RelationId,
+        visit: &mut dyn FnMut(&Record) -> Result<()>,
+    ) -> Result<()> {
+        let removed = lost(&object.body().relations[relation.index()]);
+        removed.iter().try_for_each(visit)
+    }
+}

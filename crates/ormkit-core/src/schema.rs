@@ -1,0 +1,71 @@
+//! Making and dropping the tables of models in a database.
+
+use std::sync::Arc;
+
+use crate::driver::{Batch, Effect, Row, RowSink, Statement, StatementText};
+use crate::error::Result;
+use crate::model::{ModelId, Schema};
+use crate::pool::Pool;
+use crate::session::Link;
+use crate::sql::ddl::{self, DdlStep};
+use crate::value::{Params, SqlType, ValueRef};
+
+/// Creates what does not exist yet of the models' tables, types and indexes, in one transaction.
+///
+/// # Errors
+/// What the database says; nothing is kept then.
+///
+/// # Cancelling
+/// The transaction is rolled back.
+pub async fn create_all(pool: &Pool, schema: &Schema, models: &[ModelId]) -> Result<()> {
+    apply(pool, ddl::create_all(schema, models, pool.dialect())).await
+}
+
+/// Drops the models' tables and types where they exist, in one transaction.
+///
+/// # Errors
+/// As [`create_all`].
+pub async fn drop_all(pool: &Pool, schema: &Schema, models: &[ModelId]) -> Result<()> {
+    apply(pool, ddl::drop_all(schema, models, pool.dialect())).await
+}
+
+async fn apply(pool: &Pool, steps: Vec<DdlStep>) -> Result<()> {
+    let mut link = Link::new(pool.clone());
+    link.begin()?;
+    for step in steps {
+        let statement = match step {
+            DdlStep::Run(statement) => statement,
+            DdlStep::Unless { exists, then } => {
+                if holds(&mut link, exists).await? {
+                    continue;
+                }
+                then
+            }
+        };
+        let statements = [Statement::command(statement, Effect::Unknown)];
+        link.run(Batch { before: &[], statements: &statements }, &mut Answer(false)).await?;
+    }
+    link.commit().await
+}
+
+/// Asks a query of one boolean.
+async fn holds(link: &mut Link, query: String) -> Result<bool> {
+    let text = StatementText::new(query, Vec::new(), Some(vec![SqlType::Bool]), Effect::Read);
+    let statements = [Statement::new(Arc::new(text), Params::new())];
+    let mut answer = Answer(false);
+    link.run(Batch { before: &[], statements: &statements }, &mut answer).await?;
+    Ok(answer.0)
+}
+
+struct Answer(bool);
+
+impl RowSink for Answer {
+    fn row(&mut self, _statement: usize, row: &Row<'_>) -> Result<()> {
+        self.0 = row.cell(0)? == ValueRef::Bool(true);
+        Ok(())
+    }
+
+    fn restart(&mut self, _statement: usize) {
+        self.0 = false;
+    }
+}

@@ -1,0 +1,44 @@
+//! What a flush must know before it deletes a parent: its children.
+
+use std::sync::Arc;
+
+use super::Session;
+use super::gather::{Scope, left_to_database, releases};
+use crate::error::Result;
+use crate::host::{Host, State};
+use crate::query::{Load, Strategy};
+
+impl<H: Host> Session<H> {
+    /// Loads the children of parents that are to be deleted, and marks those for deletion that the cascade reaches.
+    /// Relations that the database sees to (`passive_deletes`, ON DELETE) are left alone.
+    pub(super) async fn load_for_deletes(&mut self, scope: &Scope) -> Result<()> {
+        let marked = self.unit.deleted.iter().filter(|(id, _)| scope.has(**id));
+        let mut queue: Vec<H::Object> = marked.map(|(_, object)| self.host.retain(object)).collect();
+        let schema = Arc::clone(&self.schema);
+        while let Some(parent) = queue.pop() {
+            let model = schema.model(self.host.model(&parent));
+            for relation in &model.relations {
+                let cascades = relation.cascade.delete && !relation.view_only;
+                if !cascades && !releases(&schema, relation) {
+                    continue;
+                }
+                let passive = relation.passive_deletes || left_to_database(&schema, relation);
+                if !self.host.is_attached(&parent, relation.id) && !passive {
+                    let load = [Load::new(relation.id, Strategy::SelectIn)];
+                    self.load_relations(model, std::slice::from_ref(&parent), &load).await?;
+                }
+                if !cascades {
+                    continue;
+                }
+                for child in self.attached(std::slice::from_ref(&parent), relation)? {
+                    let id = self.host.id(&child);
+                    if self.host.state(&child) == State::Persistent && !self.unit.deleted.contains_key(&id) {
+                        self.unit.delete(&self.host, &schema, &child)?;
+                        queue.push(child);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,273 @@
+//! Writing the unit of work: levels of statements, parents first.
+//!
+//! A level is one flight: its objects go to the journal, take over the keys of their parents, are grouped by model,
+//! action and set of fields, and each group is one statement with an array per column.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use super::Session;
+use super::gather::{Assignment, Scope, Work, Write};
+use super::journal::Action;
+use super::unit::{key_of, missing};
+use crate::driver::{Batch, Row, RowSink, Statement};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{HomeId, Host, State};
+use crate::model::{FieldId, FieldSet, Model, ModelId};
+use crate::plan::Plans;
+use crate::value::{Params, ValueRef};
+
+/// The most rows of one statement: bounds the memory of a flight.
+const MAX_ROWS: usize = 32_768;
+
+/// Objects that one statement writes.
+struct Group<H: Host> {
+    action: Action,
+    model: Arc<Model>,
+    fields: Vec<FieldId>,
+    returning: Vec<FieldId>,
+    layout: Option<H::Layout>,
+    objects: Vec<H::Object>,
+}
+
+type Groups<H> = IndexMap<(ModelId, Action, FieldSet), Vec<Group<H>>, FxBuildHasher>;
+
+impl<H: Host> Session<H> {
+    /// Writes what `scope` says: everything, or some objects and what their cascades reach.
+    pub(super) async fn write(&mut self, scope: &Scope) -> Result<()> {
+        self.load_for_deletes(scope).await?;
+        let mut work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
+        for level in std::mem::take(&mut work.levels) {
+            self.write_level(&work.assignments, &level).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_level(&mut self, assignments: &Assignments<H>, level: &[Write<H>]) -> Result<()> {
+        self.enter_journal(level)?;
+        for write in level {
+            for assignment in assignments.get(&self.host.id(&write.object)).into_iter().flatten() {
+                assignment.apply(&self.host)?;
+            }
+        }
+        let groups = self.groups(level)?;
+        let mut statements = Vec::with_capacity(groups.len());
+        for group in &groups {
+            statements.push(group.statement(&self.host, &self.plans)?);
+        }
+        let mut sink = Written { host: &self.host, groups: &groups, next: vec![0; groups.len()] };
+        self.link.run(Batch { before: &[], statements: &statements }, &mut sink).await?;
+        self.settle(&groups)
+    }
+
+    /// Hands the objects of a level to the journal: from here on a rollback undoes them.
+    fn enter_journal(&mut self, level: &[Write<H>]) -> Result<()> {
+        for write in level {
+            let id = self.host.id(&write.object);
+            let known = match write.action {
+                Action::Insert => None,
+                Action::Update | Action::Delete => {
+                    Some((write.model.id, key_of(&self.host, &write.model, &write.object)?))
+                }
+            };
+            self.unit.journal.note(&self.host, write.action, &write.object, known);
+            match write.action {
+                Action::Insert => self.unit.new.shift_remove(&id),
+                Action::Update => self.unit.changed.shift_remove(&id),
+                Action::Delete => {
+                    self.unit.changed.shift_remove(&id);
+                    self.unit.deleted.shift_remove(&id)
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn groups(&self, level: &[Write<H>]) -> Result<Vec<Group<H>>> {
+        let host = &self.host;
+        let mut groups = Groups::<H>::default();
+        for write in level {
+            let model = &write.model;
+            let fields = match write.action {
+                Action::Insert => insert_fields(host, model, &write.object)?,
+                Action::Update => update_fields(host, model, &write.object)?,
+                Action::Delete => FieldSet::new(),
+            };
+            if write.action == Action::Update && fields.is_empty() {
+                continue;
+            }
+            let chunks = groups.entry((model.id, write.action, fields)).or_default();
+            if chunks.last().is_none_or(|group| group.objects.len() >= MAX_ROWS) {
+                chunks.push(Group::new(write.action, Arc::clone(model)));
+            }
+            if let Some(group) = chunks.last_mut() {
+                group.objects.push(host.retain(&write.object));
+            }
+        }
+        let mut flat = Vec::new();
+        for ((_, _, fields), chunks) in groups {
+            for mut group in chunks {
+                group.take_fields(host, &fields)?;
+                flat.push(group);
+            }
+        }
+        Ok(flat)
+    }
+
+    /// The rows are written: the objects are what the database holds.
+    fn settle(&mut self, groups: &[Group<H>]) -> Result<()> {
+        let home = self.unit.home.id();
+        for group in groups {
+            for object in &group.objects {
+                match group.action {
+                    Action::Insert => {
+                        self.host.clean(object);
+                        self.host.settle(object, State::Persistent, home);
+                        let key = key_of(&self.host, &group.model, object)?;
+                        self.unit.identity.insert(&self.host, group.model.id, &key, object)?;
+                        self.unit.journal.known(self.host.id(object), group.model.id, key);
+                    }
+                    Action::Update => self.host.clean(object),
+                    Action::Delete => {
+                        let key = key_of(&self.host, &group.model, object)?;
+                        self.unit.identity.remove(&self.host, group.model.id, &key, object)?;
+                        self.host.settle(object, State::Deleted, HomeId::NONE);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) type Assignments<H> = rustc_hash::FxHashMap<crate::host::ObjectId, Vec<Assignment<H>>>;
+
+/// What INSERT writes; a NOT NULL column that nobody fills is an error before anything is sent.
+fn insert_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<FieldSet> {
+    let given = host.given(object)?;
+    for field in model.field_ids() {
+        let column = model.field(field);
+        if !column.nullable && !column.filled_by_database() && !given.contains(field) {
+            return Err(missing(model, field));
+        }
+    }
+    Ok(given)
+}
+
+/// What UPDATE writes.
+fn update_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<FieldSet> {
+    let changed = host.changed(object)?;
+    if let Some(field) = model.key.iter().find(|field| changed.contains(**field)) {
+        return Err(Error::unsupported(
+            format!("changing {} of a stored object", model.place(*field)),
+            "a key stays what it is; insert a new object and delete this one",
+        ));
+    }
+    Ok(changed)
+}
+
+impl<H: Host> Group<H> {
+    fn new(action: Action, model: Arc<Model>) -> Self {
+        Self { action, model, fields: Vec::new(), returning: Vec::new(), layout: None, objects: Vec::new() }
+    }
+
+    fn take_fields(&mut self, host: &H, fields: &FieldSet) -> Result<()> {
+        self.fields = fields.iter().collect();
+        if self.action == Action::Insert {
+            let filled =
+                |field: &FieldId| self.model.field(*field).filled_by_database() && !fields.contains(*field);
+            self.returning = self.model.field_ids().filter(filled).collect();
+            if !self.returning.is_empty() {
+                self.layout = Some(host.layout(&self.model, &self.returning, 0)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn statement(&self, host: &H, plans: &Plans) -> Result<Statement> {
+        let many = self.objects.len() > 1;
+        let (text, by_key) = match self.action {
+            Action::Insert => (plans.insert(&self.model, &self.fields, many, &self.returning), false),
+            Action::Update => (plans.update(&self.model, &self.fields, many), true),
+            Action::Delete => (plans.delete(&self.model, many), true),
+        };
+        let key: &[FieldId] = if by_key { &self.model.key } else { &[] };
+        let mut params = Params::new();
+        for (field, param) in self.fields.iter().chain(key).zip(&text.params) {
+            if !param.array {
+                self.read(host, &self.objects[0], *field, &mut |value| params.push(value))?;
+                continue;
+            }
+            let mut array = params.array(param.element);
+            for object in &self.objects {
+                self.read(host, object, *field, &mut |value| array.push(value))?;
+            }
+        }
+        if many && self.fields.is_empty() && self.action == Action::Insert {
+            // Rows without any value are counted by an array of NULLs.
+            params.push_array(text.params[0].element, self.objects.iter().map(|_| ValueRef::Null));
+        }
+        Ok(Statement::new(text, params))
+    }
+
+    fn read(
+        &self,
+        host: &H,
+        object: &H::Object,
+        field: FieldId,
+        push: &mut dyn FnMut(ValueRef<'_>),
+    ) -> Result<()> {
+        let model = &self.model;
+        host.read(object, field, &mut |value| {
+            if value.is_null() && !model.field(field).nullable {
+                return Err(missing(model, field));
+            }
+            push(value);
+            Ok(())
+        })
+        .map_err(|error| error.at(|| model.place(field)))
+    }
+}
+
+/// Takes keys and server defaults back into the objects, and counts rows.
+struct Written<'a, H: Host> {
+    host: &'a H,
+    groups: &'a [Group<H>],
+    /// The object that the next row of a statement belongs to.
+    next: Vec<usize>,
+}
+
+impl<H: Host> RowSink for Written<'_, H> {
+    fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
+        let group = &self.groups[statement];
+        let (Some(object), Some(layout)) = (group.objects.get(self.next[statement]), &group.layout) else {
+            return Err(Error::protocol("RETURNING answered more rows than were written"));
+        };
+        self.next[statement] += 1;
+        self.host.fill(object, layout, row, true)
+    }
+
+    fn restart(&mut self, statement: usize) {
+        self.next[statement] = 0;
+    }
+
+    fn done(&mut self, statement: usize, affected: u64) -> Result<()> {
+        let group = &self.groups[statement];
+        let expected = group.objects.len() as u64;
+        let action = match group.action {
+            Action::Insert if group.layout.is_some() && self.next[statement] as u64 != expected => {
+                return Err(Error::protocol("RETURNING answered fewer rows than were written"));
+            }
+            Action::Insert => return Ok(()),
+            Action::Update => "UPDATE",
+            Action::Delete => "DELETE",
+        };
+        if affected == expected {
+            return Ok(());
+        }
+        let table = group.model.table().to_string();
+        Err(Error::new(ErrorKind::StaleRow { table, action, expected, matched: affected }))
+    }
+}

@@ -1,0 +1,386 @@
+//! What a flush will write, found out before anything is sent: cascades, keys to carry over, and the order.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::flush::Assignments;
+use super::journal::Action;
+use super::order::{Edge, depths};
+use super::unit::{Unit, key_of, model_of, values_of};
+use crate::error::Result;
+use crate::host::{Host, ObjectId, State};
+use crate::model::{FieldIds, Model, Relation, RelationKind, Schema};
+
+/// How much a flush writes.
+pub(super) enum Scope {
+    /// Everything.
+    All,
+    /// These objects, and new ones that their cascades reach.
+    Objects(FxHashSet<ObjectId>),
+}
+
+impl Scope {
+    pub(super) fn has(&self, id: ObjectId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Objects(objects) => objects.contains(&id),
+        }
+    }
+}
+
+/// One object to be written.
+pub(super) struct Write<H: Host> {
+    pub(super) action: Action,
+    pub(super) object: H::Object,
+    pub(super) model: Arc<Model>,
+}
+
+/// A child takes over the key of its parent, or NULL, before it is written.
+pub(super) struct Assignment<H: Host> {
+    parent: Option<H::Object>,
+    child: H::Object,
+    from: FieldIds,
+    into: FieldIds,
+    /// `Model.relation`.
+    because: String,
+}
+
+impl<H: Host> Assignment<H> {
+    pub(super) fn apply(&self, host: &H) -> Result<()> {
+        for (from, into) in self.from.iter().zip(&self.into) {
+            host.copy(self.parent.as_ref().map(|parent| (parent, *from)), &self.child, *into)?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that a flush writes, level by level.
+pub(super) struct Work<H: Host> {
+    pub(super) levels: Vec<Vec<Write<H>>>,
+    pub(super) assignments: Assignments<H>,
+}
+
+impl<H: Host> Work<H> {
+    pub(super) fn gather(host: &H, schema: &Schema, unit: &mut Unit<H>, scope: &Scope) -> Result<Self> {
+        let mut gather = Gather {
+            host,
+            schema,
+            unit,
+            scope,
+            reached: FxHashSet::default(),
+            assignments: FxHashMap::default(),
+        };
+        gather.cascade()?;
+        gather.orphans()?;
+        gather.assign()?;
+        let writes = gather.writes()?;
+        let assignments = gather.assignments;
+        let levels = levels(host, writes, &assignments)?;
+        Ok(Self { levels, assignments })
+    }
+}
+
+struct Gather<'a, H: Host> {
+    host: &'a H,
+    schema: &'a Schema,
+    unit: &'a mut Unit<H>,
+    scope: &'a Scope,
+    /// New objects that a cascade from the scope has reached.
+    reached: FxHashSet<ObjectId>,
+    assignments: Assignments<H>,
+}
+
+impl<H: Host> Gather<'_, H> {
+    fn in_scope(&self, id: ObjectId) -> bool {
+        self.scope.has(id) || self.reached.contains(&id)
+    }
+
+    /// New and changed objects of the scope, in order.
+    fn active(&self) -> Vec<H::Object> {
+        let objects = self.unit.new.iter().chain(&self.unit.changed);
+        let active = objects.filter(|(id, _)| self.in_scope(**id) && !self.unit.deleted.contains_key(*id));
+        active.map(|(_, object)| self.host.retain(object)).collect()
+    }
+
+    /// Follows the save-update cascade from new and changed objects to new ones.
+    fn cascade(&mut self) -> Result<()> {
+        let mut queue = self.active();
+        while let Some(object) = queue.pop() {
+            let model = model_of(self.host, self.schema, &object);
+            for relation in
+                model.relations.iter().filter(|relation| relation.cascade.save_update && !relation.view_only)
+            {
+                for relative in related(self.host, &object, relation)? {
+                    let id = self.host.id(&relative);
+                    let state = self.host.state(&relative);
+                    if matches!(state, State::Transient | State::Detached) {
+                        self.unit.add(self.host, self.schema, &relative)?;
+                    }
+                    let newly_reached = match state {
+                        State::Transient => true,
+                        State::Pending => !self.in_scope(id),
+                        _ => false,
+                    };
+                    if newly_reached {
+                        self.reached.insert(id);
+                        queue.push(relative);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Children that were taken out of a delete-orphan relation are deleted.
+    fn orphans(&mut self) -> Result<()> {
+        for object in self.active() {
+            let model = Arc::clone(model_of(self.host, self.schema, &object));
+            for relation in model.relations.iter().filter(|relation| relation.cascade.delete_orphan) {
+                for child in removed(self.host, &object, relation)? {
+                    match self.host.state(&child) {
+                        State::Persistent => self.unit.delete(self.host, self.schema, &child)?,
+                        State::Pending => self.unit.expunge(self.host, self.schema, &child)?,
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the keys that changed relations carry over.
+    fn assign(&mut self) -> Result<()> {
+        for object in self.active() {
+            let model = Arc::clone(model_of(self.host, self.schema, &object));
+            for relation in &model.relations {
+                if relation.view_only || !self.host.relation_changed(&object, relation.id) {
+                    continue;
+                }
+                match relation.kind {
+                    RelationKind::ManyToOne => self.assign_parent(&model, &object, relation)?,
+                    RelationKind::OneToMany => self.assign_children(&model, &object, relation)?,
+                }
+            }
+        }
+        let deleted: Vec<_> = self.unit.deleted.values().map(|object| self.host.retain(object)).collect();
+        for object in deleted {
+            self.release_children(&object)?;
+        }
+        Ok(())
+    }
+
+    fn assign_parent(&mut self, model: &Model, child: &H::Object, relation: &Relation) -> Result<()> {
+        let parent = related(self.host, child, relation)?.pop();
+        self.push(Assignment {
+            parent,
+            child: self.host.retain(child),
+            from: relation.remote.clone(),
+            into: relation.local.clone(),
+            because: place(model, relation),
+        });
+        Ok(())
+    }
+
+    fn assign_children(&mut self, model: &Model, parent: &H::Object, relation: &Relation) -> Result<()> {
+        for child in related(self.host, parent, relation)? {
+            self.assign_child(model, Some(parent), child, relation)?;
+        }
+        for child in removed(self.host, parent, relation)? {
+            self.assign_child(model, None, child, relation)?;
+        }
+        Ok(())
+    }
+
+    /// Carries a parent's key to a child, unless the child's own relation does.
+    fn assign_child(
+        &mut self,
+        model: &Model,
+        parent: Option<&H::Object>,
+        child: H::Object,
+        relation: &Relation,
+    ) -> Result<()> {
+        let id = self.host.id(&child);
+        let own = relation.back.is_some_and(|back| self.host.relation_changed(&child, back));
+        let gone = self.unit.deleted.contains_key(&id)
+            || !matches!(self.host.state(&child), State::Pending | State::Persistent);
+        if own || gone || (self.host.state(&child) == State::Persistent && !self.in_scope(id)) {
+            return Ok(());
+        }
+        if self.host.state(&child) == State::Persistent {
+            let child = self.host.retain(&child);
+            self.unit.changed.entry(id).or_insert(child);
+        }
+        self.push(Assignment {
+            parent: parent.map(|parent| self.host.retain(parent)),
+            child,
+            from: relation.local.clone(),
+            into: relation.remote.clone(),
+            because: place(model, relation),
+        });
+        Ok(())
+    }
+
+    /// Children of a deleted parent that stay lose their key, unless the database or a cascade sees to them.
+    fn release_children(&mut self, parent: &H::Object) -> Result<()> {
+        let model = Arc::clone(model_of(self.host, self.schema, parent));
+        for relation in model.relations.iter().filter(|relation| releases(self.schema, relation)) {
+            for child in related(self.host, parent, relation)? {
+                self.assign_child(&model, None, child, relation)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, assignment: Assignment<H>) {
+        self.assignments.entry(self.host.id(&assignment.child)).or_default().push(assignment);
+    }
+
+    fn writes(&self) -> Result<Vec<Write<H>>> {
+        let mut writes = Vec::new();
+        let mut push = |action, object: &H::Object| {
+            let model = Arc::clone(model_of(self.host, self.schema, object));
+            writes.push(Write { action, object: self.host.retain(object), model });
+        };
+        for (id, object) in &self.unit.new {
+            if self.in_scope(*id) {
+                push(Action::Insert, object);
+            }
+        }
+        for (id, object) in &self.unit.changed {
+            if self.in_scope(*id) && !self.unit.deleted.contains_key(id) {
+                push(Action::Update, object);
+            }
+        }
+        for (id, object) in &self.unit.deleted {
+            if self.in_scope(*id) {
+                push(Action::Delete, object);
+            }
+        }
+        Ok(writes)
+    }
+}
+
+/// True when deleting a parent must take its key out of the children: nobody else sees to them.
+pub(super) fn releases(schema: &Schema, relation: &Relation) -> bool {
+    relation.kind == RelationKind::OneToMany
+        && !relation.view_only
+        && !relation.passive_deletes
+        && !relation.cascade.delete
+        && !left_to_database(schema, relation)
+}
+
+/// True when the foreign key of a one-to-many relation has an ON DELETE that the database carries out.
+pub(super) fn left_to_database(schema: &Schema, relation: &Relation) -> bool {
+    let target = schema.model(relation.target);
+    relation
+        .remote
+        .iter()
+        .any(|field| target.field(*field).foreign_key.as_ref().is_some_and(|key| key.on_delete.is_some()))
+}
+
+fn place(model: &Model, relation: &Relation) -> String {
+    format!("{}.{}", model.name(), relation.name)
+}
+
+/// The loaded objects of a relation.
+pub(super) fn related<H: Host>(host: &H, object: &H::Object, relation: &Relation) -> Result<Vec<H::Object>> {
+    let mut found = Vec::new();
+    host.related(object, relation.id, &mut |relative| {
+        found.push(host.retain(relative));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+fn removed<H: Host>(host: &H, object: &H::Object, relation: &Relation) -> Result<Vec<H::Object>> {
+    let mut found = Vec::new();
+    host.removed(object, relation.id, &mut |relative| {
+        found.push(host.retain(relative));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Sorts writes into levels: inserts and updates by rank upwards, deletes by rank downwards; inside a cyclic rank by
+/// what the objects themselves refer to.
+fn levels<H: Host>(
+    host: &H,
+    writes: Vec<Write<H>>,
+    assignments: &Assignments<H>,
+) -> Result<Vec<Vec<Write<H>>>> {
+    let (deletes, saves): (Vec<_>, Vec<_>) =
+        writes.into_iter().partition(|write| write.action == Action::Delete);
+    let mut levels = by_depth(saves, |writes| save_edges(host, writes, assignments))?;
+    let mut down = by_depth(deletes, |writes| delete_edges(host, writes))?;
+    down.reverse();
+    levels.append(&mut down);
+    Ok(levels)
+}
+
+/// Groups by rank, and cyclic ranks by depth.
+fn by_depth<H: Host>(
+    mut writes: Vec<Write<H>>,
+    edges: impl Fn(&[Write<H>]) -> Result<Vec<Edge>>,
+) -> Result<Vec<Vec<Write<H>>>> {
+    writes.sort_by_key(|write| write.model.rank);
+    let mut levels = Vec::new();
+    let mut rest = writes.into_iter().peekable();
+    while let Some(first) = rest.next() {
+        let rank = first.model.rank;
+        let mut level = vec![first];
+        while let Some(next) = rest.next_if(|next| next.model.rank == rank) {
+            level.push(next);
+        }
+        if level.len() == 1 || !level[0].model.cyclic {
+            levels.push(level);
+            continue;
+        }
+        let depths = depths(level.len(), &edges(&level)?)?;
+        let deepest = depths.iter().copied().max().unwrap_or(0) as usize;
+        let mut split: Vec<Vec<Write<H>>> = (0..=deepest).map(|_| Vec::new()).collect();
+        for (write, depth) in level.into_iter().zip(depths) {
+            split[depth as usize].push(write);
+        }
+        levels.append(&mut split);
+    }
+    Ok(levels)
+}
+
+/// A child is written after its parent when the parent is new.
+fn save_edges<H: Host>(host: &H, writes: &[Write<H>], assignments: &Assignments<H>) -> Result<Vec<Edge>> {
+    let places: FxHashMap<ObjectId, usize> =
+        writes.iter().enumerate().map(|(at, write)| (host.id(&write.object), at)).collect();
+    let mut edges = Vec::new();
+    for (after, write) in writes.iter().enumerate() {
+        for assignment in assignments.get(&host.id(&write.object)).into_iter().flatten() {
+            let before = assignment.parent.as_ref().and_then(|parent| places.get(&host.id(parent)).copied());
+            if let Some(before) = before.filter(|before| writes[*before].action == Action::Insert) {
+                edges.push(Edge { before, after, because: assignment.because.clone() });
+            }
+        }
+    }
+    Ok(edges)
+}
+
+/// A parent is deleted after the children that refer to it; depth counts from the parent, and levels run downwards.
+fn delete_edges<H: Host>(host: &H, writes: &[Write<H>]) -> Result<Vec<Edge>> {
+    let mut places = FxHashMap::default();
+    for (at, write) in writes.iter().enumerate() {
+        let key = key_of(host, &write.model, &write.object)?;
+        places.insert((write.model.id, format!("{key:?}")), at);
+    }
+    let mut edges = Vec::new();
+    for (after, write) in writes.iter().enumerate() {
+        for reference in &write.model.references {
+            let key = values_of(host, &write.model, &write.object, &reference.fields)?;
+            if let Some(before) =
+                places.get(&(reference.target, format!("{key:?}"))).filter(|before| **before != after)
+            {
+                let because = write.model.place(reference.fields[0]);
+                edges.push(Edge { before: *before, after, because });
+            }
+        }
+    }
+    Ok(edges)
+}

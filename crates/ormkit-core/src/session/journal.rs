@@ -1,0 +1,164 @@
+//! What the open transaction has done to objects, so that a rollback can undo it in memory.
+
+use rustc_hash::FxHashMap;
+
+use super::identity::{Identity, Key};
+use crate::error::Result;
+use crate::host::{HomeId, Host, ObjectId, State};
+use crate::model::ModelId;
+
+/// What was done to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Action {
+    Insert,
+    Update,
+    Delete,
+}
+
+struct Done<H: Host> {
+    action: Action,
+    object: H::Object,
+    /// What the object was before.
+    before: H::Snapshot,
+    /// What it is known by: an insert's key is noted when the row is written.
+    known: Option<(ModelId, Key)>,
+}
+
+/// Objects that were written since the transaction began, oldest first.
+///
+/// They live here and not in the flush, because a dropped future takes its locals along. Undoing runs backwards, so that
+/// an insert and the updates behind it fold into one insert again.
+pub(super) struct Journal<H: Host> {
+    done: Vec<Done<H>>,
+    /// The newest entry of an object.
+    newest: FxHashMap<ObjectId, usize>,
+    /// Length of `done` at the start of each open savepoint.
+    marks: Vec<usize>,
+}
+
+impl<H: Host> Journal<H> {
+    pub(super) fn new() -> Self {
+        Self { done: Vec::new(), newest: FxHashMap::default(), marks: Vec::new() }
+    }
+
+    /// Notes an object before it is written. An update behind an entry of the same savepoint adds nothing.
+    pub(super) fn note(
+        &mut self,
+        host: &H,
+        action: Action,
+        object: &H::Object,
+        known: Option<(ModelId, Key)>,
+    ) {
+        let id = host.id(object);
+        let mark = self.marks.last().copied().unwrap_or(0);
+        if action == Action::Update && self.newest.get(&id).is_some_and(|at| *at >= mark) {
+            return;
+        }
+        self.newest.insert(id, self.done.len());
+        self.done.push(Done { action, object: host.retain(object), before: host.snapshot(object), known });
+    }
+
+    /// Notes the key of an inserted row.
+    pub(super) fn known(&mut self, id: ObjectId, model: ModelId, key: Key) {
+        if let Some(at) = self.newest.get(&id) {
+            self.done[*at].known = Some((model, key));
+        }
+    }
+
+    /// Begins a savepoint.
+    pub(super) fn mark(&mut self) {
+        self.marks.push(self.done.len());
+    }
+
+    /// Ends a savepoint and keeps what was done in it.
+    pub(super) fn release(&mut self) {
+        self.marks.pop();
+    }
+
+    /// The length now: where [`undo_from`](Self::undo_from) can go back to.
+    pub(super) fn len(&self) -> usize {
+        self.done.len()
+    }
+
+    /// The start of the innermost savepoint, which ends.
+    pub(super) fn unmark(&mut self) -> usize {
+        self.marks.pop().unwrap_or(0)
+    }
+
+    /// True when something was written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.done.is_empty()
+    }
+
+    /// The transaction is kept: hands out the deleted objects.
+    pub(super) fn keep(&mut self) -> Vec<H::Object> {
+        self.newest.clear();
+        self.marks.clear();
+        let deleted = |done: Done<H>| (done.action == Action::Delete).then_some(done.object);
+        std::mem::take(&mut self.done).into_iter().filter_map(deleted).collect()
+    }
+
+    /// Undoes everything from `start` on, newest first. Added objects are transient again, deleted ones persistent,
+    /// changed ones what they last were.
+    pub(super) fn undo_from(
+        &mut self,
+        start: usize,
+        host: &H,
+        identity: &mut Identity<H>,
+        home: HomeId,
+    ) -> Result<()> {
+        let undone = self.done.split_off(start);
+        self.newest.retain(|_, at| *at < start);
+        for done in undone.into_iter().rev() {
+            let Done { action, object, before, known } = done;
+            match action {
+                Action::Insert => {
+                    if let Some((model, key)) = &known {
+                        identity.remove(host, *model, key, &object)?;
+                    }
+                    host.revert(&object, before);
+                    host.settle(&object, State::Transient, HomeId::NONE);
+                }
+                Action::Update => {
+                    host.revert(&object, before);
+                    host.undo(&object);
+                }
+                Action::Delete => {
+                    host.revert(&object, before);
+                    host.undo(&object);
+                    host.settle(&object, State::Persistent, home);
+                    if let Some((model, key)) = &known {
+                        identity.insert(host, *model, key, &object)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A verb has failed: objects are what they were before it, unsaved changes included. Hands out those that it
+    /// inserted.
+    pub(super) fn revert_from(
+        &mut self,
+        start: usize,
+        host: &H,
+        identity: &mut Identity<H>,
+    ) -> Result<Vec<H::Object>> {
+        let undone = self.done.split_off(start);
+        self.newest.retain(|_, at| *at < start);
+        let mut inserted = Vec::new();
+        for done in undone.into_iter().rev() {
+            let Done { action, object, before, known } = done;
+            host.revert(&object, before);
+            match (action, &known) {
+                (Action::Insert, Some((model, key))) => identity.remove(host, *model, key, &object)?,
+                (Action::Delete, Some((model, key))) => identity.insert(host, *model, key, &object)?,
+                _ => {}
+            }
+            if action == Action::Insert {
+                inserted.push(object);
+            }
+        }
+        Ok(inserted)
+    }
+}

@@ -1,0 +1,258 @@
+//! Reading: by key, by query, again.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use super::Session;
+use super::identity::{Key, own};
+use super::unit::key_of;
+use crate::driver::{Batch, Statement};
+use crate::error::{Error, Result};
+use crate::host::{Host, State};
+use crate::load::hydrate::{Hydrator, Item, Layouts, layouts};
+use crate::model::{FieldId, Model, ModelId};
+use crate::plan::{Output, Plan};
+use crate::query::{Item as Selected, Load, Select};
+use crate::session::identity::KeyCells;
+use crate::value::Params;
+
+/// What a query answered: objects and values, row after row.
+pub struct Rows<H: Host> {
+    /// Visible columns, row after row.
+    pub items: Vec<Item<H>>,
+    /// How the statement was planned: names and shapes of its columns.
+    pub plan: Arc<Plan>,
+}
+
+impl<H: Host> Rows<H> {
+    /// Columns per row.
+    pub fn width(&self) -> usize {
+        self.plan.visible
+    }
+
+    /// The columns' names: a class's for objects.
+    pub fn names(&self, schema: &crate::model::Schema) -> Vec<String> {
+        let name = |output: &Output| match output {
+            Output::Entity { model, .. } => schema.model(*model).name().to_owned(),
+            Output::Value { name, .. } => name.clone(),
+        };
+        self.plan.outputs[..self.width()].iter().map(name).collect()
+    }
+
+    /// The objects of the first column: rows of an outer join without one are left out.
+    pub fn into_objects(self) -> Vec<H::Object> {
+        let width = self.width().max(1);
+        let first = self.items.into_iter().step_by(width);
+        first
+            .filter_map(|item| match item {
+                Item::Object(object) => object,
+                Item::Value(_) => None,
+            })
+            .collect()
+    }
+}
+
+impl<H: Host> Session<H> {
+    /// The object of a primary key: the session's own without any IO when it holds it, else by a query.
+    ///
+    /// # Errors
+    /// The key has another number of parts than the model's, or the query fails.
+    pub async fn get(
+        &mut self,
+        model: ModelId,
+        key: &(impl KeyCells + Sync + ?Sized),
+        loads: &[Load],
+    ) -> Result<Option<H::Object>> {
+        self.link.check()?;
+        let schema = Arc::clone(&self.schema);
+        let model = schema.model(model);
+        if key.len() != model.key.len() {
+            return Err(Error::invalid_request(format!(
+                "{} has a key of {} column(s), {} value(s) were given",
+                model.name(),
+                model.key.len(),
+                key.len()
+            )));
+        }
+        if let Some(object) = self.held(model.id, key)? {
+            if self.unit.deleted.contains_key(&self.host.id(&object)) {
+                return Ok(None);
+            }
+            self.load_relations(model, std::slice::from_ref(&object), loads).await?;
+            return Ok(Some(object));
+        }
+        let key = own(key)?;
+        let mut select = Select::by_key(model, key);
+        select.loads = loads.to_vec();
+        Ok(self.select_objects(&select, false).await?.into_iter().next())
+    }
+
+    /// Runs a query: flushes first where the session does, and loads along what the query asks for.
+    ///
+    /// # Errors
+    /// Those of the flush, of the database, and of values that the host cannot hold.
+    ///
+    /// # Cancelling
+    /// Outside a transaction nothing happened; inside one it is broken until a rollback.
+    pub async fn select(&mut self, select: &Select) -> Result<Rows<H>> {
+        self.autoflush().await?;
+        let rows = self.fetch(select, false).await?;
+        self.load_along(&rows, &select.loads).await?;
+        Ok(rows)
+    }
+
+    /// Number of rows that a query answers.
+    pub async fn count(&mut self, select: &Select) -> Result<i64> {
+        self.autoflush().await?;
+        let mut params = Params::new();
+        let plan = self.plans.count(&self.schema, select, &mut params)?;
+        self.scalar(&plan, params).await
+    }
+
+    /// True when a query answers a row.
+    pub async fn exists(&mut self, select: &Select) -> Result<bool> {
+        self.autoflush().await?;
+        let mut params = Params::new();
+        let plan = self.plans.exists(&self.schema, select, &mut params)?;
+        Ok(self.scalar(&plan, params).await? != 0)
+    }
+
+    /// Reads an object's row again and overwrites `fields`, all of them when the list is empty. Unsaved changes of
+    /// these fields are dropped.
+    ///
+    /// # Errors
+    /// The object is not of this session, or its row is gone.
+    pub async fn refresh(&mut self, object: &H::Object, fields: &[FieldId]) -> Result<()> {
+        self.link.check()?;
+        let schema = Arc::clone(&self.schema);
+        let model: &Model = schema.model(self.host.model(object));
+        if self.host.state(object) != State::Persistent || self.host.home(object) != self.unit.home.id() {
+            return Err(Error::invalid_request(format!(
+                "only a stored {} of this session can be refreshed",
+                model.name()
+            )));
+        }
+        let key: Key = key_of(&self.host, model, object)?;
+        let mut select = Select::by_key(model, key);
+        if let (false, [Selected::Entity { fields: read, .. }]) =
+            (fields.is_empty(), select.items.as_mut_slice())
+        {
+            *read = Some(fields.to_vec());
+        }
+        if self.select_objects(&select, true).await?.is_empty() {
+            return Err(Error::invalid_request(format!("the row of this {} is gone", model.name())));
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn autoflush(&mut self) -> Result<()> {
+        self.link.check()?;
+        if self.options.autoflush { self.flush().await } else { Ok(()) }
+    }
+
+    async fn select_objects(&mut self, select: &Select, overwrite: bool) -> Result<Vec<H::Object>> {
+        let rows = self.fetch(select, overwrite).await?;
+        self.load_along(&rows, &select.loads).await?;
+        Ok(rows.into_objects())
+    }
+
+    /// Runs a query and nothing else.
+    pub(crate) async fn fetch(&mut self, select: &Select, overwrite: bool) -> Result<Rows<H>> {
+        let mut params = Params::new();
+        let plan = self.plans.select(&self.schema, select, &mut params)?;
+        let items = self.run(&plan, params, overwrite).await?;
+        Ok(Rows { items, plan })
+    }
+
+    /// Runs a planned statement and turns its rows into items.
+    pub(crate) async fn run(
+        &mut self,
+        plan: &Arc<Plan>,
+        params: Params,
+        overwrite: bool,
+    ) -> Result<Vec<Item<H>>> {
+        let layouts = self.layouts(plan)?;
+        let statement = [Statement::new(Arc::clone(&plan.text), params)];
+        let mut hydrator = Hydrator {
+            host: &self.host,
+            home: self.unit.home.id(),
+            identity: &mut self.unit.identity,
+            plan,
+            layouts: &layouts,
+            overwrite,
+            items: Vec::new(),
+            children: Vec::new(),
+            seen: layouts.multiplies().then(FxHashSet::default),
+            pairs: FxHashSet::default(),
+            current: Vec::new(),
+        };
+        self.link.run(Batch { before: &[], statements: &statement }, &mut hydrator).await?;
+        hydrator.finish()?;
+        Ok(hydrator.items)
+    }
+
+    /// The layouts of a plan: made at its first run and kept with it.
+    fn layouts(&self, plan: &Plan) -> Result<Arc<Layouts<H>>> {
+        if let Some(layouts) = plan.layouts.get().and_then(|made| made.downcast_ref::<Arc<Layouts<H>>>()) {
+            return Ok(Arc::clone(layouts));
+        }
+        let made = Arc::new(layouts(&self.host, &self.schema, plan)?);
+        // Lost only to another session that made the same.
+        let _ = plan.layouts.set(Box::new(Arc::clone(&made)));
+        Ok(made)
+    }
+
+    async fn scalar(&mut self, plan: &Arc<Plan>, params: Params) -> Result<i64> {
+        let statement = [Statement::new(Arc::clone(&plan.text), params)];
+        let mut sink = Scalar(None);
+        self.link.run(Batch { before: &[], statements: &statement }, &mut sink).await?;
+        sink.0.ok_or_else(|| Error::protocol("an aggregate answered no row"))
+    }
+
+    /// Loads what a query asks for along with its entities.
+    async fn load_along(&mut self, rows: &Rows<H>, loads: &[Load]) -> Result<()> {
+        let Some((column, model)) = first_entity(&rows.plan) else { return Ok(()) };
+        let schema = Arc::clone(&self.schema);
+        let model = schema.model(model);
+        if loads.is_empty() && model.relations.is_empty() {
+            return Ok(());
+        }
+        let mut seen = FxHashSet::default();
+        let mut parents = Vec::new();
+        for item in rows.items.iter().skip(column).step_by(rows.width()) {
+            if let Item::Object(Some(object)) = item
+                && seen.insert(self.host.id(object))
+            {
+                parents.push(self.host.retain(object));
+            }
+        }
+        if parents.is_empty() { Ok(()) } else { self.load_relations(model, &parents, loads).await }
+    }
+}
+
+/// The first visible entity of a plan: the one that loader options speak of.
+fn first_entity(plan: &Plan) -> Option<(usize, ModelId)> {
+    plan.outputs[..plan.visible].iter().enumerate().find_map(|(column, output)| match output {
+        Output::Entity { model, .. } => Some((column, *model)),
+        Output::Value { .. } => None,
+    })
+}
+
+/// The one number that an aggregate answers.
+struct Scalar(Option<i64>);
+
+impl crate::driver::RowSink for Scalar {
+    fn row(&mut self, _statement: usize, row: &crate::driver::Row<'_>) -> Result<()> {
+        self.0 = match row.cell(0)? {
+            crate::value::ValueRef::Int(int) => Some(int),
+            crate::value::ValueRef::Bool(truth) => Some(truth.into()),
+            _ => None,
+        };
+        Ok(())
+    }
+
+    fn restart(&mut self, _statement: usize) {
+        self.0 = None;
+    }
+}

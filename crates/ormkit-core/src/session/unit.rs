@@ -1,0 +1,221 @@
+//! The unit of work: what the session's objects want written.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use super::gather::Scope;
+use super::home::Home;
+use super::identity::{Identity, Key};
+use super::journal::Journal;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Host, ObjectId, State};
+use crate::model::{FieldId, Model, ModelId, Schema};
+use crate::value::Value;
+
+/// Objects in the order in which they came.
+pub(super) type Objects<H> = IndexMap<ObjectId, <H as Host>::Object, FxBuildHasher>;
+
+/// New, changed and deleted objects, and what the transaction has written. All of them strong.
+pub(super) struct Unit<H: Host> {
+    pub(super) identity: Identity<H>,
+    pub(super) home: Arc<Home<H>>,
+    pub(super) new: Objects<H>,
+    pub(super) changed: Objects<H>,
+    pub(super) deleted: Objects<H>,
+    pub(super) journal: Journal<H>,
+}
+
+impl<H: Host> Unit<H> {
+    pub(super) fn new() -> Self {
+        Self {
+            identity: Identity::new(),
+            home: Home::new(),
+            new: Objects::<H>::default(),
+            changed: Objects::<H>::default(),
+            deleted: Objects::<H>::default(),
+            journal: Journal::new(),
+        }
+    }
+
+    /// Takes in the objects that have reported a change.
+    pub(super) fn collect(&mut self, host: &H) {
+        for object in self.home.take() {
+            if host.state(&object) == State::Persistent && host.home(&object) == self.home.id() {
+                self.changed.entry(host.id(&object)).or_insert(object);
+            }
+        }
+    }
+
+    /// True when a flush has something to write.
+    pub(super) fn is_pending(&self) -> bool {
+        !(self.new.is_empty() && self.changed.is_empty() && self.deleted.is_empty())
+    }
+
+    /// True when an object of `scope` may take others along: it has relations that were changed or cascade.
+    pub(super) fn is_pending_with_relations(&self, host: &H, schema: &Schema, scope: &Scope) -> bool {
+        let objects = self.new.iter().chain(&self.changed).chain(&self.deleted);
+        objects.filter(|(id, _)| scope.has(**id)).any(|(id, object)| {
+            let model = model_of(host, schema, object);
+            let deleted = self.deleted.contains_key(id);
+            model.relations.iter().any(|relation| deleted || host.relation_changed(object, relation.id))
+        })
+    }
+
+    /// Takes an object in: a transient one will be inserted, a detached one is persistent again, one that was marked
+    /// for deletion is not any more.
+    pub(super) fn add(&mut self, host: &H, schema: &Schema, object: &H::Object) -> Result<()> {
+        let id = host.id(object);
+        match host.state(object) {
+            State::Transient => {
+                host.settle(object, State::Pending, self.home.id());
+                self.new.entry(id).or_insert_with(|| host.retain(object));
+            }
+            _ if host.home(object) == self.home.id() => {
+                self.deleted.shift_remove(&id);
+            }
+            State::Detached => {
+                let model = schema.model(host.model(object));
+                let key = key_of(host, model, object)?;
+                if self.identity.find(host, model.id, &key)?.is_some() {
+                    return Err(Error::invalid_request(format!(
+                        "this session holds another {} of the same key: use that one, or merge()",
+                        model.name()
+                    )));
+                }
+                self.identity.insert(host, model.id, &key, object)?;
+                host.settle(object, State::Persistent, self.home.id());
+                if !host.changed(object)?.is_empty() {
+                    self.changed.insert(id, host.retain(object));
+                }
+            }
+            _ => return Err(foreign(schema.model(host.model(object)))),
+        }
+        Ok(())
+    }
+
+    /// Marks an object for deletion.
+    pub(super) fn delete(&mut self, host: &H, schema: &Schema, object: &H::Object) -> Result<()> {
+        let model = schema.model(host.model(object));
+        match host.state(object) {
+            State::Persistent if host.home(object) == self.home.id() => {
+                self.deleted.entry(host.id(object)).or_insert_with(|| host.retain(object));
+                Ok(())
+            }
+            State::Detached => {
+                self.add(host, schema, object)?;
+                self.delete(host, schema, object)
+            }
+            State::Pending if host.home(object) == self.home.id() => Err(Error::invalid_request(format!(
+                "this {} is not written yet: expunge it, or flush first",
+                model.name()
+            ))),
+            State::Transient => Err(Error::invalid_request(format!(
+                "this {} was never stored: there is no row to delete",
+                model.name()
+            ))),
+            State::Deleted => Ok(()),
+            _ => Err(foreign(model)),
+        }
+    }
+
+    /// Lets an object go: it is transient or detached afterwards.
+    pub(super) fn expunge(&mut self, host: &H, schema: &Schema, object: &H::Object) -> Result<()> {
+        let id = host.id(object);
+        if host.home(object) != self.home.id() {
+            return Err(foreign(schema.model(host.model(object))));
+        }
+        self.collect(host);
+        self.changed.shift_remove(&id);
+        self.deleted.shift_remove(&id);
+        if self.new.shift_remove(&id).is_some() {
+            host.settle(object, State::Transient, crate::host::HomeId::NONE);
+        } else {
+            let model = schema.model(host.model(object));
+            let key = key_of(host, model, object)?;
+            self.identity.remove(host, model.id, &key, object)?;
+            host.settle(object, State::Detached, crate::host::HomeId::NONE);
+        }
+        Ok(())
+    }
+
+    /// Undoes in memory what the journal holds from `start` on, and every change that was not written.
+    pub(super) fn undo_from(&mut self, host: &H, start: usize) -> Result<()> {
+        self.collect(host);
+        for (_, object) in std::mem::take(&mut self.new) {
+            host.settle(&object, State::Transient, crate::host::HomeId::NONE);
+        }
+        for (_, object) in std::mem::take(&mut self.changed) {
+            host.undo(&object);
+        }
+        self.deleted.clear();
+        self.journal.undo_from(start, host, &mut self.identity, self.home.id())
+    }
+
+    /// The transaction is kept: deleted objects leave the session.
+    pub(super) fn keep(&mut self, host: &H) {
+        for object in self.journal.keep() {
+            host.settle(&object, State::Detached, crate::host::HomeId::NONE);
+        }
+    }
+
+    /// Lets all objects go.
+    pub(super) fn clear(&mut self, host: &H) {
+        self.collect(host);
+        for (_, object) in std::mem::take(&mut self.new) {
+            host.settle(&object, State::Transient, crate::host::HomeId::NONE);
+        }
+        self.keep(host);
+        for object in self.identity.drain(host) {
+            host.settle(&object, State::Detached, crate::host::HomeId::NONE);
+        }
+        self.changed.clear();
+        self.deleted.clear();
+    }
+}
+
+fn foreign(model: &Model) -> Error {
+    Error::invalid_request(format!(
+        "this {} belongs to another session: expunge it there first",
+        model.name()
+    ))
+}
+
+/// The values of some fields of an object.
+pub(crate) fn values_of<H: Host>(
+    host: &H,
+    model: &Model,
+    object: &H::Object,
+    fields: &[FieldId],
+) -> Result<Key> {
+    let mut key = Key::new();
+    for field in fields {
+        host.read(object, *field, &mut |value| {
+            key.push(Value::from(value));
+            Ok(())
+        })
+        .map_err(|error| error.at(|| model.place(*field)))?;
+    }
+    Ok(key)
+}
+
+/// The primary key of an object.
+pub(super) fn key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<Key> {
+    values_of(host, model, object, &model.key)
+}
+
+/// The error of a NOT NULL column without a value.
+pub(super) fn missing(model: &Model, field: FieldId) -> Error {
+    Error::new(ErrorKind::MissingValue {
+        place: model.place(field),
+        table: model.table().name.clone(),
+        column: model.field(field).column.clone(),
+    })
+}
+
+/// A model by its number.
+pub(super) fn model_of<'a, H: Host>(host: &H, schema: &'a Schema, object: &H::Object) -> &'a Arc<Model> {
+    let id: ModelId = host.model(object);
+    schema.model(id)
+}

@@ -1,0 +1,111 @@
+//! Action verbs: they write at once, and leave everything else pending.
+
+use rustc_hash::FxHashSet;
+
+use super::Session;
+use super::gather::Scope;
+use super::unit::Objects;
+use crate::error::Result;
+use crate::host::{HomeId, Host, ObjectId, State};
+
+/// What waited for a flush before a verb began.
+struct Before<H: Host> {
+    new: Objects<H>,
+    changed: Objects<H>,
+    deleted: Objects<H>,
+    journal: usize,
+}
+
+impl<H: Host> Session<H> {
+    /// Inserts objects, and the new ones that their cascades reach, parents first.
+    ///
+    /// It joins the open transaction; without one it runs in one of its own, committed before it returns.
+    ///
+    /// # Errors
+    /// After an error the objects are as before the call. Inside a transaction that waits for its rollback, alone there
+    /// is nothing to roll back.
+    pub async fn insert(&mut self, objects: &[H::Object]) -> Result<()> {
+        let before = self.before()?;
+        let added = objects.iter().try_for_each(|object| self.unit.add(&self.host, &self.schema, object));
+        self.act(objects, before, added).await
+    }
+
+    /// Writes the unsaved changes of objects.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub async fn update(&mut self, objects: &[H::Object]) -> Result<()> {
+        let before = self.before()?;
+        self.act(objects, before, Ok(())).await
+    }
+
+    /// Deletes the rows of objects, and of what their cascades reach.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub async fn remove(&mut self, objects: &[H::Object]) -> Result<()> {
+        let before = self.before()?;
+        let marked = objects.iter().try_for_each(|object| self.unit.delete(&self.host, &self.schema, object));
+        self.act(objects, before, marked).await
+    }
+
+    async fn act(&mut self, objects: &[H::Object], before: Before<H>, prepared: Result<()>) -> Result<()> {
+        let scope = Scope::Objects(self.ids(objects));
+        let own = !self.link.in_transaction();
+        let acted = match prepared {
+            Ok(()) => self.act_in(&scope, own, objects.len()).await,
+            Err(error) => Err(error),
+        };
+        match &acted {
+            Ok(()) if own => self.unit.keep(&self.host),
+            Ok(()) => {}
+            Err(_) => {
+                self.restore(before)?;
+                if own {
+                    self.link.rollback().await;
+                }
+            }
+        }
+        acted
+    }
+
+    /// One object alone is one statement and needs no BEGIN; everything else gets a transaction.
+    async fn act_in(&mut self, scope: &Scope, own: bool, objects: usize) -> Result<()> {
+        if own && (objects != 1 || self.unit.is_pending_with_relations(&self.host, &self.schema, scope)) {
+            self.link.begin()?;
+        }
+        self.write(scope).await?;
+        if own { self.link.commit().await } else { Ok(()) }
+    }
+
+    fn before(&mut self) -> Result<Before<H>> {
+        self.link.check()?;
+        self.unit.collect(&self.host);
+        let copy = |objects: &Objects<H>| -> Objects<H> {
+            objects.iter().map(|(id, object)| (*id, self.host.retain(object))).collect()
+        };
+        Ok(Before {
+            new: copy(&self.unit.new),
+            changed: copy(&self.unit.changed),
+            deleted: copy(&self.unit.deleted),
+            journal: self.unit.journal.len(),
+        })
+    }
+
+    /// Memory as it was before the verb.
+    fn restore(&mut self, before: Before<H>) -> Result<()> {
+        let reverted = self.unit.journal.revert_from(before.journal, &self.host, &mut self.unit.identity)?;
+        let was_new: FxHashSet<ObjectId> = before.new.keys().copied().collect();
+        let now_new = std::mem::take(&mut self.unit.new).into_values().chain(reverted);
+        for object in now_new.filter(|object| !was_new.contains(&self.host.id(object))) {
+            self.host.settle(&object, State::Transient, HomeId::NONE);
+        }
+        for object in before.new.values() {
+            self.host.settle(object, State::Pending, self.unit.home.id());
+        }
+        self.unit.new = before.new;
+        self.unit.changed = before.changed;
+        self.unit.deleted = before.deleted;
+        Ok(())
+    }
+}

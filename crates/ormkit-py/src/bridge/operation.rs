@@ -1,0 +1,416 @@
+//! `Operation`: what an async method returns, and what its task parks on.
+
+mod future;
+
+use std::ffi::CString;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Instant;
+
+use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::context::Entered;
+use super::executor::{LoopRuntime, poll};
+use super::pending::without_pending_exception;
+use super::task::Task;
+use super::{locked, panicked};
+
+type Work = Pin<Box<dyn Future<Output = PyResult<Py<PyAny>>> + Send>>;
+
+/// One call of an async method: await it once, or hand it to `asyncio.create_task`, `gather`, `wait_for` and the like.
+///
+/// Nothing happens before it is awaited. Cancelling its task, or closing it, drops the work where it stands.
+#[pyclass(frozen, weakref, name = "Operation", module = "ormkit")]
+pub(crate) struct Operation {
+    name: &'static str,
+    /// True when it may be dropped without having been awaited.
+    optional: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    stage: Stage,
+    /// Where the work is polled; None before the first poll.
+    link: Option<Link>,
+    /// The task that waits.
+    parked: Option<Parked>,
+    /// The task was told that it is cancelled, and will throw that in.
+    cancelled: Option<Option<Py<PyAny>>>,
+    /// asyncio's mark that the operation was awaited, not just yielded.
+    blocking: bool,
+}
+
+enum Stage {
+    New(Work),
+    Waiting(Work),
+    /// Its work is on the stack of a poll.
+    Polled,
+    /// The work is done; the task has still to fetch the result.
+    Ready(PyResult<Py<PyAny>>),
+    Ended,
+}
+
+#[derive(Clone)]
+struct Link {
+    runtime: Arc<LoopRuntime>,
+    task: Arc<Task>,
+}
+
+struct Parked {
+    callback: Py<PyAny>,
+    context: Py<PyAny>,
+}
+
+/// What a step of the coroutine comes to.
+enum Step {
+    /// The result.
+    Return(Py<PyAny>),
+    /// The task is to park on the operation.
+    Park,
+    /// The task is to come back after the loop's turn.
+    Pause,
+}
+
+enum Polled {
+    Ready(PyResult<Py<PyAny>>),
+    Pending(Work),
+}
+
+impl Operation {
+    /// An operation that runs `future` when it is awaited. `name` is the method, as `AsyncSession.flush`.
+    ///
+    /// The future is polled with the GIL held, on the thread of the loop that runs when it is first awaited. It may be
+    /// dropped at any await, and on any thread.
+    pub(crate) fn start<F, T>(py: Python<'_>, name: &'static str, future: F) -> PyResult<Py<Self>>
+    where
+        F: Future<Output = PyResult<T>> + Send + 'static,
+        T: for<'py> IntoPyObject<'py> + Send,
+    {
+        let work: Work = Box::pin(async move {
+            let value = future.await?;
+            Python::attach(|py| value.into_py_any(py))
+        });
+        let state =
+            State { stage: Stage::New(work), link: None, parked: None, cancelled: None, blocking: false };
+        Py::new(py, Self { name, optional: AtomicBool::new(false), state: Mutex::new(state) })
+    }
+
+    /// Dropping it without awaiting is no mistake: what it does happens otherwise.
+    pub(crate) fn need_not_be_awaited(&self) {
+        self.optional.store(true, Ordering::Relaxed);
+    }
+
+    /// A step that a task makes: polls, or fetches the result.
+    fn step(&self, py: Python<'_>) -> PyResult<Step> {
+        let (work, link, first) = match self.take_for_step(py)? {
+            Ok(taken) => taken,
+            Err(result) => return result.map(Step::Return),
+        };
+        let began = Instant::now();
+        let polled = link.runtime.turn(py, || poll_work(work, &link.task, began));
+        match polled {
+            Polled::Pending(work) => {
+                let mut state = locked(&self.state);
+                state.stage = Stage::Waiting(work);
+                state.blocking = true;
+                Ok(Step::Park)
+            }
+            // Operations that never suspend would keep the loop from everybody else.
+            Polled::Ready(result) if first && link.runtime.inline_work(began.elapsed()) => {
+                locked(&self.state).stage = Stage::Ready(result);
+                Ok(Step::Pause)
+            }
+            Polled::Ready(result) => {
+                locked(&self.state).stage = Stage::Ended;
+                result.map(Step::Return)
+            }
+        }
+    }
+
+    /// Takes the work for a poll (true: for its first), or a result that is ready.
+    #[expect(clippy::type_complexity, reason = "used once, a few lines above")]
+    fn take_for_step(&self, py: Python<'_>) -> PyResult<Result<(Work, Link, bool), PyResult<Py<PyAny>>>> {
+        let mut state = locked(&self.state);
+        match std::mem::replace(&mut state.stage, Stage::Ended) {
+            Stage::Ready(result) => Ok(Err(result)),
+            Stage::Ended => {
+                Err(PyRuntimeError::new_err(format!("cannot reuse already awaited '{}'", self.name)))
+            }
+            Stage::Polled => {
+                state.stage = Stage::Polled;
+                Err(PyValueError::new_err(format!("'{}' is already executing", self.name)))
+            }
+            Stage::Waiting(work) if state.parked.is_some() => {
+                state.stage = Stage::Waiting(work);
+                Err(PyRuntimeError::new_err(format!("'{}' is being awaited already", self.name)))
+            }
+            Stage::Waiting(work) => match &state.link {
+                Some(link) => {
+                    let link = link.clone();
+                    state.stage = Stage::Polled;
+                    Ok(Ok((work, link, false)))
+                }
+                None => Err(PyRuntimeError::new_err("a waiting operation has no loop")),
+            },
+            Stage::New(work) => {
+                state.stage = Stage::New(work);
+                drop(state);
+                let runtime = LoopRuntime::current(py)?;
+                let link = Link { task: Task::operation(&runtime), runtime };
+                let mut state = locked(&self.state);
+                let Stage::New(work) = std::mem::replace(&mut state.stage, Stage::Polled) else {
+                    return Err(PyRuntimeError::new_err(format!("'{}' is being awaited already", self.name)));
+                };
+                state.link = Some(link.clone());
+                Ok(Ok((work, link, true)))
+            }
+        }
+    }
+
+    /// Polls a woken operation from a callback of its loop and, when it is ready, steps the task that is parked on it.
+    /// There MUST be no current task.
+    ///
+    /// # Errors
+    /// What the task let out: `KeyboardInterrupt`, `SystemExit`.
+    pub(super) fn resume(this: &Bound<'_, Self>, runtime: &LoopRuntime) -> PyResult<()> {
+        let py = this.py();
+        let operation = this.get();
+        let (work, link, parked) = {
+            let mut state = locked(&operation.state);
+            let (Some(link), Some(parked)) = (&state.link, &state.parked) else { return Ok(()) };
+            if !matches!(state.stage, Stage::Waiting(_)) {
+                return Ok(());
+            }
+            let (link, parked) = (link.clone(), parked.clone_ref(py));
+            let Stage::Waiting(work) = std::mem::replace(&mut state.stage, Stage::Polled) else {
+                return Ok(());
+            };
+            (work, link, parked)
+        };
+        // Code of the caller's that runs in a poll (a default, a converter) sees the variables of its task.
+        let context = parked.context.bind(py);
+        let entered = Entered::new(context);
+        let result = match poll_work(work, &link.task, Instant::now()) {
+            Polled::Pending(work) => {
+                locked(&operation.state).stage = Stage::Waiting(work);
+                return Ok(());
+            }
+            Polled::Ready(result) => result,
+        };
+        let waiting = {
+            let mut state = locked(&operation.state);
+            state.stage = Stage::Ready(result);
+            state.parked.take()
+        };
+        runtime.unpark(&link.task);
+        // Cancelled by its own poll: the loop steps the task already.
+        let Some(waiting) = waiting else { return Ok(()) };
+        match entered {
+            Ok(entered) => {
+                let stepped = waiting.callback.call1(py, (this,));
+                drop(entered);
+                stepped.map(drop)
+            }
+            // Somebody further up the stack is in this context: the loop enters it when that one is done.
+            Err(_) => waiting.step_soon(this, runtime),
+        }
+    }
+
+    /// Drops the work: nobody waits for it any more.
+    pub(super) fn abandon(&self) {
+        let mut state = locked(&self.state);
+        if matches!(state.stage, Stage::Polled) {
+            return;
+        }
+        let stage = std::mem::replace(&mut state.stage, Stage::Ended);
+        let parked = state.parked.take();
+        let link = state.link.take();
+        let cancelled = state.cancelled.take();
+        drop(state);
+        if let Some(link) = &link {
+            link.runtime.unpark(&link.task);
+        }
+        // A panic of the work's own Drop has nowhere to go.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(stage)));
+        drop((parked, link, cancelled));
+    }
+
+    fn end(&self) -> PyResult<()> {
+        if matches!(locked(&self.state).stage, Stage::Polled) {
+            return Err(PyValueError::new_err(format!("'{}' is already executing", self.name)));
+        }
+        self.abandon();
+        Ok(())
+    }
+
+    fn warn_unless_awaited(&self, py: Python<'_>) {
+        if self.optional.load(Ordering::Relaxed) || !matches!(locked(&self.state).stage, Stage::New(_)) {
+            return;
+        }
+        let text = CString::new(format!("coroutine '{}' was never awaited", self.name)).unwrap_or_default();
+        if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1) {
+            error.write_unraisable(py, None);
+        }
+    }
+}
+
+/// Polls once. A panic ends the work with an error.
+fn poll_work(mut work: Work, task: &Arc<Task>, began: Instant) -> Polled {
+    let panic = match poll(work.as_mut(), task, began) {
+        Ok(Poll::Pending) => return Polled::Pending(work),
+        Ok(Poll::Ready(result)) => match catch_unwind(AssertUnwindSafe(|| drop(work))) {
+            Ok(()) => return Polled::Ready(result),
+            Err(panic) => panic,
+        },
+        Err(panic) => {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(work))); // the first panic is the one to tell of
+            panic
+        }
+    };
+    Polled::Ready(Err(Python::attach(|py| panicked(py, &*panic))))
+}
+
+impl Parked {
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self { callback: self.callback.clone_ref(py), context: self.context.clone_ref(py) }
+    }
+
+    /// Has the loop step the task.
+    fn step_soon(self, operation: &Bound<'_, Operation>, runtime: &LoopRuntime) -> PyResult<()> {
+        let py = operation.py();
+        let context = pyo3::types::PyDict::new(py);
+        context.set_item(intern!(py, "context"), self.context)?;
+        let event_loop = runtime.event_loop(py)?;
+        event_loop.call_method(intern!(py, "call_soon"), (self.callback, operation), Some(&context)).map(drop)
+    }
+}
+
+/// The coroutine.
+#[pymethods]
+impl Operation {
+    fn __await__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
+        let py = slf.py();
+        match slf.get().step(py)? {
+            Step::Return(value) if value.is_none(py) => Ok(None),
+            Step::Return(value) => Err(PyStopIteration::new_err((value,))),
+            Step::Park => Ok(Some(slf.clone().into_any().unbind())),
+            Step::Pause => Ok(Some(py.None())),
+        }
+    }
+
+    /// As a coroutine's; the value is ignored.
+    fn send(slf: &Bound<'_, Self>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Self::__next__(slf)?.ok_or_else(|| PyStopIteration::new_err(()))
+    }
+
+    /// Drop the work and raise.
+    #[pyo3(signature = (kind, value = None, traceback = None))]
+    fn throw(
+        &self,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        self.end()?;
+        Err(exception(kind, value, traceback)?)
+    }
+
+    /// Drop the work.
+    fn close(&self) -> PyResult<()> {
+        self.end()
+    }
+
+    #[getter]
+    fn __name__(&self) -> &'static str {
+        self.name
+    }
+
+    #[getter]
+    fn __qualname__(&self) -> &'static str {
+        self.name
+    }
+
+    fn __repr__(&self) -> String {
+        let stage = match locked(&self.state).stage {
+            Stage::New(_) => "not awaited yet",
+            Stage::Waiting(_) | Stage::Polled => "waiting",
+            Stage::Ready(_) | Stage::Ended => "done",
+        };
+        format!("<Operation {} {stage}>", self.name)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Ok(state) = self.state.try_lock() else { return Ok(()) };
+        if let Some(parked) = &state.parked {
+            visit.call(&parked.callback)?;
+            visit.call(&parked.context)?;
+        }
+        if let Some(Some(message)) = &state.cancelled {
+            visit.call(message)?;
+        }
+        match &state.stage {
+            Stage::Ready(Ok(value)) => visit.call(value),
+            _ => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        self.abandon();
+    }
+}
+
+/// What `throw(kind, value, traceback)` raises: the old form with a class is still what CPython calls.
+fn exception(
+    kind: &Bound<'_, PyAny>,
+    value: Option<&Bound<'_, PyAny>>,
+    traceback: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PyErr> {
+    let base = kind.py().get_type::<pyo3::exceptions::PyBaseException>();
+    let value = value.filter(|value| !value.is_none());
+    let raised = if kind.is_instance(&base)? {
+        kind.clone()
+    } else {
+        match value {
+            Some(value) if value.is_instance(&base)? => value.clone(),
+            Some(value) => kind.call1((value,))?,
+            None => kind.call0()?,
+        }
+    };
+    if !raised.is_instance(&base)? {
+        return Err(PyTypeError::new_err(
+            "exceptions must be classes or instances deriving from BaseException",
+        ));
+    }
+    let error = PyErr::from_value(raised);
+    if let Some(traceback) = traceback.filter(|traceback| !traceback.is_none()) {
+        error.set_traceback(kind.py(), Some(traceback.cast::<pyo3::types::PyTraceback>()?.clone()));
+    }
+    Ok(error)
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        Python::try_attach(|py| {
+            without_pending_exception(py, || {
+                self.warn_unless_awaited(py);
+                self.abandon();
+            });
+        });
+    }
+}

@@ -1,0 +1,158 @@
+//! Python values ↔ [`ValueRef`]: one file a family.
+//!
+//! Reading takes what the driver decoded and trusts its variant; binding checks the Python value against the column's
+//! type, because nothing behind it does. Errors name the place and the Python type, never the value.
+#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
+mod json;
+mod number;
+mod temporal;
+mod text;
+mod uuid;
+
+pub(crate) use json::{read as decode_json, write as encode_json};
+
+use crate::errors::{from_py, to_py};
+use crate::fields::types::Members;
+use ormkit_core::error::{Error, Result};
+use ormkit_core::model::ColumnType;
+use ormkit_core::value::{Value, ValueRef};
+use pyo3::prelude::*;
+
+/// Takes a value on its way to the database.
+pub(crate) type Sink<'a> = dyn FnMut(ValueRef<'_>) -> Result<()> + 'a;
+
+/// Names the column or parameter that an error speaks of.
+pub(crate) type Place<'a> = dyn Fn() -> String + 'a;
+
+/// The largest text or bytes that are sent: PostgreSQL's limit for one value.
+const MAX_SIZE: usize = 1 << 30;
+
+/// Shows `value` to `sink` in the form of `column_type`. None is NULL.
+///
+/// `members` are those of an enum column's class; without them any enum member or string with a label of the type is
+/// taken.
+///
+/// # Errors
+/// `DataError` for another type, a value out of range or one that some database cannot hold; an exception that the
+/// value itself raises, unchanged.
+pub(crate) fn bind(
+    value: &Bound<'_, PyAny>,
+    column_type: &ColumnType,
+    members: Option<&Members>,
+    place: &Place<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<()> {
+    if value.is_none() {
+        return sink(ValueRef::Null);
+    }
+    let sql_type = column_type.sql_type();
+    match column_type {
+        ColumnType::Bool => sink(number::boolean(value, place)?),
+        ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt => {
+            sink(number::integer(value, sql_type, place)?)
+        }
+        ColumnType::Double => sink(number::float(value, place)?),
+        ColumnType::Numeric(_) => number::decimal(value, place, sink),
+        ColumnType::Text => text::string(value, None, place, sink),
+        ColumnType::VarChar(length) => text::string(value, Some(*length), place, sink),
+        ColumnType::Bytes => text::bytes(value, place, sink),
+        ColumnType::Enum(labels) => text::label(value, labels, members, place, sink),
+        ColumnType::Date => sink(temporal::date(value, place)?),
+        ColumnType::Time => sink(temporal::time(value, place)?),
+        ColumnType::Timestamp => sink(temporal::timestamp(value, false, place)?),
+        ColumnType::TimestampTz => sink(temporal::timestamp(value, true, place)?),
+        ColumnType::Interval => sink(temporal::interval(value, place)?),
+        ColumnType::Uuid => sink(uuid::bytes(value, place)?),
+        ColumnType::Json => sink(ValueRef::Json(&json::text(value, place)?)),
+    }
+}
+
+/// The value of a column of `column_type`, owned. For enums see [`bind`].
+///
+/// # Errors
+/// As [`bind`], as exceptions.
+pub(crate) fn to_value(
+    value: &Bound<'_, PyAny>,
+    column_type: &ColumnType,
+    place: &Place<'_>,
+) -> PyResult<Value> {
+    to_enum_value(value, column_type, None, place)
+}
+
+/// The same, with the members of an enum column's class.
+///
+/// # Errors
+/// As [`bind`], as exceptions.
+pub(crate) fn to_enum_value(
+    value: &Bound<'_, PyAny>,
+    column_type: &ColumnType,
+    members: Option<&Members>,
+    place: &Place<'_>,
+) -> PyResult<Value> {
+    let mut bound = Value::Null;
+    bind(value, column_type, members, place, &mut |value| {
+        bound = Value::from(value);
+        Ok(())
+    })
+    .map_err(|error| to_py(value.py(), error))?;
+    Ok(bound)
+}
+
+/// A cell as a Python value. `members` are those of an enum column's class.
+///
+/// # Errors
+/// `DataError` without a place, for values that Python's types cannot hold: years outside of 1 to 9999, infinite
+/// dates, spans of months, labels that no member has.
+#[inline]
+pub(crate) fn read<'py>(
+    py: Python<'py>,
+    cell: ValueRef<'_>,
+    members: Option<&Members>,
+) -> Result<Bound<'py, PyAny>> {
+    match cell {
+        ValueRef::Null => Ok(py.None().into_bound(py)),
+        ValueRef::Int(value) => number::read_integer(py, value),
+        ValueRef::Text(value) => match members {
+            None => text::read_string(py, value),
+            Some(members) => text::read_label(py, value, members),
+        },
+        ValueRef::Bool(value) => number::read_boolean(py, value),
+        ValueRef::Float(value) => number::read_float(py, value),
+        ValueRef::Bytes(value) => text::read_bytes(py, value),
+        ValueRef::Numeric(value) => number::read_decimal(py, value),
+        ValueRef::Date(value) => temporal::read_date(py, value),
+        ValueRef::Time(value) => temporal::read_time(py, value),
+        ValueRef::Timestamp(value) => temporal::read_timestamp(py, value, false),
+        ValueRef::TimestampTz(value) => temporal::read_timestamp(py, value, true),
+        ValueRef::Interval(value) => temporal::read_interval(py, value),
+        ValueRef::Uuid(value) => uuid::read(py, value),
+        ValueRef::Json(value) => json::read(py, value),
+        ValueRef::Array(array) => {
+            let items = array.iter().map(|item| read(py, item, members)).collect::<Result<Vec<_>>>()?;
+            Ok(pyo3::types::PyList::new(py, items).map_err(from_py)?.into_any())
+        }
+    }
+}
+
+/// The name of a value's Python type.
+fn type_name(value: &Bound<'_, PyAny>) -> String {
+    value.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string())
+}
+
+/// The error for a value of another type.
+#[cold]
+fn unfit(value: &Bound<'_, PyAny>, expected: &str, place: &Place<'_>) -> Error {
+    Error::data(Some(place()), format!("expected {expected}, got a value of type {}", type_name(value)))
+}
+
+/// The error for a value of the right type that does not fit.
+#[cold]
+fn refused(problem: impl Into<String>, place: &Place<'_>) -> Error {
+    Error::data(Some(place()), problem)
+}
+
+/// The error for a cell that Python's types cannot hold.
+#[cold]
+fn unreadable(problem: impl Into<String>) -> Error {
+    Error::data(None, problem)
+}

@@ -1,0 +1,41 @@
+//! JSON text ↔ Python values in one pass: key order kept, integers of any size exact.
+mod read;
+mod write;
+
+use super::Place;
+use ormkit_core::error::{Error, Result};
+use pyo3::prelude::*;
+
+/// Deeper values are refused: reading and writing take stack for each level. Python's own limit is about the same.
+const MAX_DEPTH: usize = 1000;
+
+/// JSON text as Python values.
+///
+/// # Errors
+/// `DataError` without a place where the text is no JSON.
+pub(crate) fn read<'py>(py: Python<'py>, text: &str) -> Result<Bound<'py, PyAny>> {
+    read::Reader::new(py, text).document()
+}
+
+/// A Python value as JSON text.
+///
+/// # Errors
+/// `DataError` without a place for values that JSON cannot hold.
+pub(crate) fn write(value: &Bound<'_, PyAny>) -> Result<String> {
+    let mut out = String::new();
+    write::value(value, &mut out, 0)?;
+    Ok(out)
+}
+
+/// The same, naming the column.
+pub(super) fn text(value: &Bound<'_, PyAny>, place: &Place<'_>) -> Result<String> {
+    let text = write(value).map_err(|error| error.at(place))?;
+    if text.len() > super::MAX_SIZE {
+        return Err(Error::data(Some(place()), "the JSON text is larger than 1 GiB"));
+    }
+    Ok(text)
+}
+
+fn data(problem: impl Into<String>) -> Error {
+    Error::data(None, problem)
+}

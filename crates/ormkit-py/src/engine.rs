@@ -1,0 +1,225 @@
+//! `ConnectionPool` (alias `Engine`): the face of a database.
+//!
+//! A core pool belongs to the event loop that uses it: used from a second loop, the engine keeps another pool there.
+
+mod ddl;
+mod options;
+mod params;
+mod target;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ormkit_core::driver::{Batch, Statement, StatementText};
+use ormkit_core::error::Error;
+use ormkit_core::plan::Plans;
+use ormkit_core::pool::Pool;
+use ormkit_core::sql::{Dialect, DialectName};
+use pyo3::prelude::*;
+
+use crate::bridge::{LoopRuntime, Operation};
+use crate::errors::to_py;
+use crate::result::QueryResult;
+
+pub(crate) use options::create_engine;
+use options::Options;
+use target::Target;
+
+/// A database: connections are opened when they are needed, and kept.
+///
+/// `await engine` opens `min_connections` and answers the engine; unopened, it opens on first use. `async with` closes
+/// it at the end.
+#[pyclass(frozen, weakref, name = "ConnectionPool", module = "ormkit")]
+pub(crate) struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    target: Target,
+    options: Options,
+    plans: Arc<Plans>,
+    /// One pool per event loop.
+    pools: Mutex<Vec<(Arc<LoopRuntime>, Pool)>>,
+    closed: Mutex<bool>,
+}
+
+/// What sessions and statements need of an engine.
+#[derive(Clone)]
+pub(crate) struct EngineHandle(Arc<Inner>);
+
+impl Engine {
+    fn new(target: Target, options: Options) -> Self {
+        let plans = Arc::new(Plans::new(target.dialect()));
+        let inner = Inner { target, options, plans, pools: Mutex::default(), closed: Mutex::new(false) };
+        Self { inner: Arc::new(inner) }
+    }
+
+    pub(crate) fn handle(&self) -> EngineHandle {
+        EngineHandle(Arc::clone(&self.inner))
+    }
+}
+
+impl EngineHandle {
+    /// The compiled statements, shared by all sessions.
+    pub(crate) fn plans(&self) -> Arc<Plans> {
+        Arc::clone(&self.0.plans)
+    }
+
+    /// How this database spells SQL.
+    pub(crate) fn dialect(&self) -> &'static Dialect {
+        self.0.target.dialect()
+    }
+
+    /// The pool of the running loop.
+    ///
+    /// # Errors
+    /// No loop is running; the engine is closed.
+    pub(crate) fn pool(&self, py: Python<'_>) -> PyResult<Pool> {
+        if *self.0.closed.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(to_py(py, Error::interface("this engine is closed")));
+        }
+        let runtime = LoopRuntime::current(py)?;
+        let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let dead: Vec<_> = pools.extract_if(.., |(runtime, _)| runtime.is_closed()).collect();
+        let pool = match pools.iter().find(|(known, _)| Arc::ptr_eq(known, &runtime)) {
+            Some((_, pool)) => pool.clone(),
+            None => {
+                let driver = self.0.target.driver(Arc::clone(&runtime) as _);
+                let pool = Pool::new(driver, Arc::clone(&runtime) as _, self.0.options.pool.clone());
+                pools.push((runtime, pool.clone()));
+                pool
+            }
+        };
+        drop(pools);
+        drop(dead);
+        Ok(pool)
+    }
+
+    fn all_pools(&self) -> Vec<Pool> {
+        self.0.pools.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, pool)| pool.clone()).collect()
+    }
+
+    /// Runs SQL of the caller's own in autocommit.
+    pub(crate) async fn execute(&self, text: Arc<StatementText>, params: ormkit_core::value::Params) -> PyResult<QueryResult> {
+        let pool = Python::attach(|py| self.pool(py))?;
+        let statement = [Statement::new(text, params)];
+        let mut sink = crate::result::Kept::default();
+        let ran = async {
+            let mut lent = pool.acquire().await?;
+            lent.run(Batch { before: &[], statements: &statement }, &mut sink).await
+        };
+        ran.await.map_err(|error| Python::attach(|py| to_py(py, error)))?;
+        Ok(sink.into_result())
+    }
+}
+
+#[pymethods]
+impl Engine {
+    /// The URL without its password.
+    #[getter]
+    fn url(&self) -> String {
+        self.inner.target.to_string()
+    }
+
+    /// `"postgresql"` or `"sqlite"`.
+    #[getter]
+    fn dialect(&self) -> &'static str {
+        self.inner.target.dialect().name.as_str()
+    }
+
+    /// True for PostgreSQL.
+    fn is_postgres(&self) -> bool {
+        self.inner.target.dialect().name == DialectName::Postgres
+    }
+
+    /// True for SQLite.
+    fn is_sqlite(&self) -> bool {
+        self.inner.target.dialect().name == DialectName::Sqlite
+    }
+
+    /// Run SQL of your own, in autocommit.
+    ///
+    /// Args:
+    ///     sql: One statement, with native placeholders (`$1` on PostgreSQL, `?` on SQLite) or `:name` for a dict.
+    ///     params: A list or tuple, or a dict for `:name` placeholders.
+    ///
+    /// Raises:
+    ///     DatabaseError: What the database says, as a class of its own (`UniqueViolation`, `ProgrammingError`, …).
+    ///     PoolTimeout: No connection became free within `acquire_timeout`.
+    ///     InterfaceError: The engine is closed.
+    ///
+    /// Cancelling the task cancels the statement; the connection is cleaned in the background or closed.
+    #[pyo3(signature = (sql, params = None))]
+    fn execute(&self, py: Python<'_>, sql: &str, params: Option<&Bound<'_, PyAny>>) -> PyResult<Py<Operation>> {
+        let (text, params) = params::bind(sql, params, self.inner.target.dialect())?;
+        let handle = self.handle();
+        Operation::start(py, "ConnectionPool.execute", async move {
+            let result = handle.execute(text, params).await?;
+            Python::attach(|py| Ok(Py::new(py, result)?.into_any()))
+        })
+    }
+
+    /// Close all connections, and wait for borrowed ones.
+    ///
+    /// Args:
+    ///     timeout: Longest wait for borrowers, in seconds; then their connections are closed under them.
+    ///
+    /// Later use of the engine raises `InterfaceError`.
+    #[pyo3(signature = (*, timeout = 30.0))]
+    fn close(&self, py: Python<'_>, timeout: f64) -> PyResult<Py<Operation>> {
+        let timeout = options::seconds("timeout", timeout)?;
+        let handle = self.handle();
+        Operation::start(py, "ConnectionPool.close", async move {
+            close(&handle, timeout).await;
+            Python::attach(|py| Ok(py.None()))
+        })
+    }
+
+    /// Close idle connections; the engine stays usable.
+    fn dispose(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let handle = self.handle();
+        Operation::start(py, "ConnectionPool.dispose", async move {
+            for pool in handle.all_pools() {
+                pool.dispose();
+            }
+            Python::attach(|py| Ok(py.None()))
+        })
+    }
+
+    fn __await__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
+        Self::open(slf.into(), py)
+    }
+
+    fn __aenter__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
+        Self::open(slf.into(), py)
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<Py<Operation>> {
+        self.close(py, 30.0)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<ConnectionPool {}>", self.inner.target)
+    }
+}
+
+impl Engine {
+    fn open(slf: Py<Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let handle = slf.get().handle();
+        Operation::start(py, "ConnectionPool.open", async move {
+            let pool = Python::attach(|py| handle.pool(py))?;
+            pool.open_minimum().await.map_err(|error| Python::attach(|py| to_py(py, error)))?;
+            Ok(slf.into_any())
+        })
+    }
+}
+
+async fn close(handle: &EngineHandle, timeout: Duration) {
+    *handle.0.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    for pool in handle.all_pools() {
+        pool.close(timeout).await;
+    }
+    let pools = std::mem::take(&mut *handle.0.pools.lock().unwrap_or_else(PoisonError::into_inner));
+    drop(pools);
+}

@@ -1,0 +1,62 @@
+//! Which database a URL names.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ormkit_core::driver::Driver;
+use ormkit_core::error::{Error, Result};
+use ormkit_core::runtime::Runtime;
+use ormkit_core::sql::Dialect;
+use ormkit_pg::PgDriver;
+use ormkit_sqlite::SqliteDriver;
+
+/// A parsed URL.
+pub(super) enum Target {
+    Postgres(ormkit_pg::Config),
+    Sqlite(ormkit_sqlite::Config),
+}
+
+impl Target {
+    /// Reads a URL by its scheme.
+    ///
+    /// # Errors
+    /// The scheme is none of ours, or a part is malformed: the error names the part and never the password.
+    pub(super) fn parse(url: &str) -> Result<Self> {
+        let scheme = url.split([':', '+']).next().unwrap_or_default();
+        match scheme {
+            "postgresql" | "postgres" => ormkit_pg::Config::parse(url).map(Self::Postgres),
+            "sqlite" => ormkit_sqlite::Config::parse(url).map(Self::Sqlite),
+            other if url.contains(':') && other.chars().all(|c| c.is_ascii_alphanumeric()) => {
+                Err(Error::unknown_name("URL scheme", other, "ormkit", ["postgresql", "postgres", "sqlite"]))
+            }
+            _ => Err(Error::interface(
+                "the URL has no scheme: write postgresql://user@host/database or sqlite:///file.db",
+            )),
+        }
+    }
+
+    pub(super) fn dialect(&self) -> &'static Dialect {
+        match self {
+            Self::Postgres(_) => &Dialect::POSTGRES,
+            Self::Sqlite(_) => &Dialect::SQLITE,
+        }
+    }
+
+    /// A driver whose connections belong to `runtime`.
+    pub(super) fn driver(&self, runtime: Arc<dyn Runtime>) -> Arc<dyn Driver> {
+        match self {
+            Self::Postgres(config) => Arc::new(PgDriver::new(config.clone(), runtime)),
+            Self::Sqlite(config) => Arc::new(SqliteDriver::new(config.clone(), runtime)),
+        }
+    }
+}
+
+/// Without the password.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Postgres(config) => config.fmt(f),
+            Self::Sqlite(config) => config.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! `AsyncSession`: the core session, leased by one operation at a time.
+
+mod begin;
+mod context;
+mod holder;
+mod query;
+mod read;
+mod sync;
+mod verbs;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ormkit_core::error::{Error, ErrorKind};
+use ormkit_core::session::{Lease, Session, SessionOptions, Shared};
+use pyo3::prelude::*;
+
+use crate::bridge::Operation;
+use crate::engine::{Engine, EngineHandle};
+use crate::errors::to_py;
+use crate::host::{PyHost, know_home};
+use crate::model::schema;
+
+pub(crate) use begin::{Transaction, TransactionContext};
+pub(crate) use context::{SessionMaker, create_session, session_context};
+use holder::Holder;
+
+type CoreLease = Lease<PyHost, Holder>;
+
+/// Objects, their changes and one transaction, for one task at a time.
+///
+/// Args:
+///     engine: The database.
+///     autoflush: Queries write pending changes first, so that they see them.
+#[pyclass(frozen, weakref, subclass, name = "AsyncSession", module = "ormkit")]
+pub(crate) struct AsyncSession {
+    pub(crate) link: Arc<SessionLink>,
+}
+
+/// What operations hold of a session: the core session is made at first use, when a loop is running.
+pub(crate) struct SessionLink {
+    engine: EngineHandle,
+    options: SessionOptions,
+    shared: Mutex<Option<Arc<Shared<PyHost, Holder>>>>,
+    /// Blocks of `begin()` that are open: `commit()` and `rollback()` are theirs alone.
+    blocks: Mutex<u32>,
+}
+
+impl SessionLink {
+    fn new(engine: EngineHandle, options: SessionOptions) -> Arc<Self> {
+        Arc::new(Self { engine, options, shared: Mutex::new(None), blocks: Mutex::new(0) })
+    }
+
+    fn shared(&self, py: Python<'_>) -> PyResult<Arc<Shared<PyHost, Holder>>> {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = &*shared {
+            return Ok(Arc::clone(shared));
+        }
+        let session = Session::new(PyHost, self.engine.pool(py)?, schema(py)?, self.engine.plans(), self.options.clone());
+        know_home(session.home());
+        let made = Shared::new(session);
+        *shared = Some(Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// Takes the core session out for one operation.
+    ///
+    /// # Errors
+    /// `ConcurrentSessionUse` with both tasks' names.
+    pub(crate) fn lease(&self, py: Python<'_>) -> PyResult<CoreLease> {
+        let shared = self.shared(py)?;
+        let second = Holder::current(py)?;
+        match shared.lease(second.clone()) {
+            Ok(mut lease) => {
+                lease.set_schema(schema(py)?);
+                Ok(lease)
+            }
+            Err(holder) => {
+                let kind = ErrorKind::ConcurrentUse { holder: holder.name(py), second: second.name(py) };
+                Err(to_py(py, Error::new(kind)))
+            }
+        }
+    }
+
+    fn blocks(&self) -> std::sync::MutexGuard<'_, u32> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses what belongs to the open block.
+    fn outside_block(&self, py: Python<'_>, verb: &str) -> PyResult<()> {
+        if *self.blocks() == 0 {
+            return Ok(());
+        }
+        let text = format!("{verb}() inside a begin() block: the end of the block does it, or call it on the transaction");
+        Err(to_py(py, Error::invalid_request(text)))
+    }
+}
+
+/// The core's error as an exception.
+pub(crate) fn raise(error: Error) -> PyErr {
+    Python::attach(|py| to_py(py, error))
+}
+
+/// Starts an operation on the leased session: the lease is taken on its first poll.
+macro_rules! on_session {
+    ($py:expr, $link:expr, $name:literal, |$session:ident| $body:expr) => {{
+        let link = std::sync::Arc::clone(&$link);
+        $crate::bridge::Operation::start($py, $name, async move {
+            #[allow(unused_mut)]
+            let mut $session = pyo3::Python::attach(|py| link.lease(py))?;
+            $body
+        })
+    }};
+}
+pub(crate) use on_session;
+
+/// None, as the result of an operation.
+pub(crate) fn nothing() -> Py<PyAny> {
+    Python::attach(|py| py.None())
+}
+
+#[pymethods]
+impl AsyncSession {
+    #[new]
+    #[pyo3(signature = (engine, *, autoflush = true))]
+    fn new(engine: &Engine, autoflush: bool) -> Self {
+        Self { link: SessionLink::new(engine.handle(), SessionOptions { autoflush }) }
+    }
+
+    /// Write new, changed and deleted objects; opens a transaction where none is open.
+    ///
+    /// Raises:
+    ///     IntegrityError, DataError: What the database or a value says. The transaction has failed then: everything
+    ///         raises `PendingRollbackError` until `rollback()`.
+    ///
+    /// Cancelling the task breaks the transaction: only `rollback()` is possible, and nothing is lost.
+    fn flush(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        on_session!(py, self.link, "AsyncSession.flush", |session| {
+            session.flush().await.map_err(raise)?;
+            Ok(nothing())
+        })
+    }
+
+    /// Flush and commit. Without a transaction and without changes nothing is sent.
+    ///
+    /// Raises:
+    ///     ConnectionLost: The connection broke during COMMIT: whether the transaction was kept is not known.
+    ///     OperationalError: The server answered COMMIT with ROLLBACK.
+    ///     InvalidRequestError: Inside a `begin()` block, whose end commits.
+    fn commit(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.link.outside_block(py, "commit")?;
+        on_session!(py, self.link, "AsyncSession.commit", |session| {
+            session.commit().await.map_err(raise)?;
+            Ok(nothing())
+        })
+    }
+
+    /// Undo the transaction in the database and in memory: added objects are transient again, deleted ones persistent,
+    /// attributes and collections at their last committed values.
+    fn rollback(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.link.outside_block(py, "rollback")?;
+        on_session!(py, self.link, "AsyncSession.rollback", |session| {
+            session.rollback().await.map_err(raise)?;
+            Ok(nothing())
+        })
+    }
+
+    /// Roll back what is open and let all objects go.
+    fn close(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        context::close(py, &self.link, false)
+    }
+
+    fn __aenter__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let session: Py<Self> = slf.into();
+        Operation::start(py, "AsyncSession.__aenter__", async move { Ok(session.into_any()) })
+    }
+
+    #[pyo3(signature = (exception, *_details))]
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        exception: &Bound<'_, PyAny>,
+        _details: &Bound<'_, pyo3::types::PyTuple>,
+    ) -> PyResult<Py<Operation>> {
+        context::close(py, &self.link, exception.is_none())
+    }
+}

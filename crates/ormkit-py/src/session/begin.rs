@@ -1,0 +1,182 @@
+//! `begin()`: a block that ends in COMMIT or ROLLBACK; inside another one, a savepoint.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ormkit_core::error::Error;
+use pyo3::prelude::*;
+
+use super::sync::{mapped, mapped_all};
+use super::{AsyncSession, SessionLink, on_session, raise};
+use crate::bridge::Operation;
+
+/// Where a block stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Unopened,
+    Outermost,
+    Savepoint,
+    Ended,
+}
+
+/// `async with session.begin() as tx`.
+#[pyclass(frozen, name = "TransactionContext", module = "ormkit")]
+pub(crate) struct TransactionContext {
+    session: Py<AsyncSession>,
+    link: Arc<SessionLink>,
+    /// A savepoint in any case (`begin_nested`).
+    nested: bool,
+    stage: Arc<Mutex<Stage>>,
+}
+
+/// An open transaction or savepoint.
+#[pyclass(frozen, name = "Transaction", module = "ormkit")]
+pub(crate) struct Transaction {
+    #[pyo3(get)]
+    session: Py<AsyncSession>,
+    link: Arc<SessionLink>,
+    stage: Arc<Mutex<Stage>>,
+}
+
+#[pymethods]
+impl AsyncSession {
+    /// Open a transaction for a block: its end commits, an exception rolls back, cancelling too. It takes over what is
+    /// open or pending. Inside another block it is a savepoint.
+    fn begin(slf: PyRef<'_, Self>) -> TransactionContext {
+        TransactionContext::new(slf, false)
+    }
+
+    /// Open a savepoint for a block; without a transaction one is opened around it.
+    fn begin_nested(slf: PyRef<'_, Self>) -> TransactionContext {
+        TransactionContext::new(slf, true)
+    }
+}
+
+impl TransactionContext {
+    fn new(session: PyRef<'_, AsyncSession>, nested: bool) -> Self {
+        let link = Arc::clone(&session.link);
+        Self { session: session.into(), link, nested, stage: Arc::new(Mutex::new(Stage::Unopened)) }
+    }
+
+    fn open(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let (nested, stage) = (self.nested, Arc::clone(&self.stage));
+        let transaction =
+            Transaction { session: self.session.clone_ref(py), link: Arc::clone(&self.link), stage: Arc::clone(&stage) };
+        let blocks = Arc::clone(&self.link);
+        on_session!(py, self.link, "TransactionContext.__aenter__", |session| {
+            if at(&stage) != Stage::Unopened {
+                return Err(raise(Error::invalid_request("this begin() block was opened already: call begin() again")));
+            }
+            let inner = *blocks.blocks() > 0 || nested;
+            if !session.in_transaction() {
+                session.begin().map_err(raise)?;
+            }
+            if inner {
+                session.savepoint().await.map_err(raise)?;
+            }
+            set(&stage, if inner { Stage::Savepoint } else { Stage::Outermost });
+            *blocks.blocks() += 1;
+            Python::attach(|py| Ok(Py::new(py, transaction)?.into_any()))
+        })
+    }
+
+    fn end(&self, py: Python<'_>, keep: bool) -> PyResult<Py<Operation>> {
+        end(py, &self.link, &self.stage, keep)
+    }
+}
+
+#[pymethods]
+impl TransactionContext {
+    fn __aenter__(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.open(py)
+    }
+
+    #[pyo3(signature = (exception, *_details))]
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        exception: &Bound<'_, PyAny>,
+        _details: &Bound<'_, pyo3::types::PyTuple>,
+    ) -> PyResult<Py<Operation>> {
+        self.end(py, exception.is_none())
+    }
+
+    /// `async with await session.begin()` and `async with session.begin()` are the same.
+    fn __await__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let this: Py<Self> = slf.into();
+        Operation::start(py, "TransactionContext.__await__", async move { Ok(this.into_any()) })
+    }
+}
+
+#[pymethods]
+impl Transaction {
+    /// As `AsyncSession.add`; answers the transaction.
+    fn add<'py>(slf: PyRef<'py, Self>, py: Python<'py>, object: &Bound<'py, PyAny>) -> PyResult<PyRef<'py, Self>> {
+        let object = mapped(object)?;
+        slf.link.lease(py)?.add(&object).map_err(raise)?;
+        Ok(slf)
+    }
+
+    /// As `AsyncSession.add_all`; answers the transaction.
+    fn add_all<'py>(slf: PyRef<'py, Self>, py: Python<'py>, objects: &Bound<'py, PyAny>) -> PyResult<PyRef<'py, Self>> {
+        let objects = mapped_all(objects)?;
+        let mut session = slf.link.lease(py)?;
+        objects.iter().try_for_each(|object| session.add(object)).map_err(raise)?;
+        drop(session);
+        Ok(slf)
+    }
+
+    /// As `AsyncSession.delete`; answers the transaction.
+    fn delete<'py>(slf: PyRef<'py, Self>, py: Python<'py>, object: &Bound<'py, PyAny>) -> PyResult<PyRef<'py, Self>> {
+        let object = mapped(object)?;
+        slf.link.lease(py)?.delete(&object).map_err(raise)?;
+        Ok(slf)
+    }
+
+    /// Undo the block now; its end does nothing more.
+    fn rollback(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        end(py, &self.link, &self.stage, false)
+    }
+}
+
+/// Ends a block. A block whose COMMIT fails is rolled back, and the error comes out.
+fn end(py: Python<'_>, link: &Arc<SessionLink>, stage: &Arc<Mutex<Stage>>, keep: bool) -> PyResult<Py<Operation>> {
+    let (stage, blocks) = (Arc::clone(stage), Arc::clone(link));
+    on_session!(py, link, "TransactionContext.__aexit__", |session| {
+        let was = at(&stage);
+        if matches!(was, Stage::Unopened | Stage::Ended) {
+            return Ok(Python::attach(|py| false_(py)));
+        }
+        set(&stage, Stage::Ended);
+        *blocks.blocks() -= 1;
+        let mut ended = Ok(());
+        if keep {
+            ended = match was {
+                Stage::Savepoint => session.release().await,
+                _ => session.commit().await,
+            };
+        }
+        if !keep || ended.is_err() {
+            let undone = match was {
+                Stage::Savepoint => session.rollback_savepoint().await,
+                _ => session.rollback().await,
+            };
+            ended = ended.and(undone);
+        }
+        ended.map_err(raise)?;
+        Ok(Python::attach(|py| false_(py)))
+    })
+}
+
+/// `__aexit__` answers False: the exception goes on.
+fn false_(py: Python<'_>) -> Py<PyAny> {
+    pyo3::types::PyBool::new(py, false).to_owned().into_any().unbind()
+}
+
+fn at(stage: &Mutex<Stage>) -> Stage {
+    *stage.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn set(stage: &Mutex<Stage>, to: Stage) {
+    *stage.lock().unwrap_or_else(PoisonError::into_inner) = to;
+}
+

@@ -1,0 +1,129 @@
+//! The life of a session: how it ends, and how it is made.
+
+use std::sync::{Arc, PoisonError};
+
+use ormkit_core::session::SessionOptions;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use super::{AsyncSession, SessionLink, nothing, raise};
+use crate::bridge::Operation;
+use crate::engine::Engine;
+use crate::errors::uncommitted_warning;
+
+/// Ends a session. Without an exception on its way, work that is lost is warned of.
+pub(super) fn close(py: Python<'_>, link: &Arc<SessionLink>, warn: bool) -> PyResult<Py<Operation>> {
+    let link = Arc::clone(link);
+    Operation::start(py, "AsyncSession.close", async move {
+        if link.shared.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return Ok(nothing());
+        }
+        let mut session = Python::attach(|py| link.lease(py))?;
+        let lost = if warn { lost(&mut session) } else { None };
+        session.close().await.map_err(raise)?;
+        if let Some(lost) = lost {
+            Python::attach(|py| uncommitted_warning(py, &lost))?;
+        }
+        Ok(nothing())
+    })
+}
+
+/// What a session that ends now loses, in words.
+fn lost(session: &mut super::CoreLease) -> Option<String> {
+    let [new, changed, deleted] = session.pending().map(|objects| objects.len());
+    let unflushed = new + changed + deleted;
+    match (unflushed, session.in_transaction() && session.has_written()) {
+        (0, false) => None,
+        (0, true) => Some("flushed changes were rolled back: the session was left without commit()".to_owned()),
+        (count, false) => Some(format!("{count} unflushed object(s) were dropped: the session was left without commit()")),
+        (count, true) => Some(format!(
+            "{count} unflushed object(s) were dropped and flushed changes rolled back: the session was left without commit()"
+        )),
+    }
+}
+
+/// `async_sessionmaker`: calling it makes a session.
+#[pyclass(frozen, name = "async_sessionmaker", module = "ormkit")]
+pub(crate) struct SessionMaker {
+    engine: Py<Engine>,
+    autoflush: bool,
+}
+
+#[pymethods]
+impl SessionMaker {
+    #[new]
+    #[pyo3(signature = (engine, *, autoflush = true))]
+    fn new(engine: Py<Engine>, autoflush: bool) -> Self {
+        Self { engine, autoflush }
+    }
+
+    fn __call__(&self) -> AsyncSession {
+        make(&self.engine, self.autoflush)
+    }
+
+    /// A session inside `begin()`: `async with maker.begin() as session`.
+    fn begin(&self) -> SessionContext {
+        SessionContext { engine: Python::attach(|py| self.engine.clone_ref(py)), autoflush: self.autoflush, opened: Default::default() }
+    }
+}
+
+/// A session for `engine`, as `AsyncSession(engine)`.
+#[pyfunction]
+#[pyo3(signature = (engine, *, autoflush = true))]
+pub(crate) fn create_session(engine: Py<Engine>, autoflush: bool) -> AsyncSession {
+    make(&engine, autoflush)
+}
+
+/// A session inside a transaction: the end of the block commits, an exception undoes everything.
+#[pyfunction]
+#[pyo3(signature = (engine, *, autoflush = true))]
+pub(crate) fn session_context(engine: Py<Engine>, autoflush: bool) -> SessionContext {
+    SessionContext { engine, autoflush, opened: Default::default() }
+}
+
+fn make(engine: &Py<Engine>, autoflush: bool) -> AsyncSession {
+    AsyncSession { link: SessionLink::new(engine.get().handle(), SessionOptions { autoflush }) }
+}
+
+/// `async with session_context(engine) as session`.
+#[pyclass(frozen, name = "SessionContext", module = "ormkit")]
+pub(crate) struct SessionContext {
+    engine: Py<Engine>,
+    autoflush: bool,
+    opened: std::sync::Mutex<Option<Py<AsyncSession>>>,
+}
+
+#[pymethods]
+impl SessionContext {
+    fn __aenter__(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let session = Py::new(py, make(&self.engine, self.autoflush))?;
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone_ref(py));
+        Operation::start(py, "SessionContext.__aenter__", async move {
+            let link = Arc::clone(&session.get().link);
+            let mut core = Python::attach(|py| link.lease(py))?;
+            core.begin().map_err(raise)?;
+            drop(core);
+            Ok(session.into_any())
+        })
+    }
+
+    #[pyo3(signature = (exception, *_details))]
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        exception: &Bound<'_, PyAny>,
+        _details: &Bound<'_, PyTuple>,
+    ) -> PyResult<Py<Operation>> {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let keep = exception.is_none();
+        Operation::start(py, "SessionContext.__aexit__", async move {
+            let Some(session) = opened else { return Ok(nothing()) };
+            let mut core = Python::attach(|py| session.get().link.lease(py))?;
+            let committed = if keep { core.commit().await } else { Ok(()) };
+            let closed = core.close().await;
+            committed.and(closed).map_err(raise)?;
+            Ok(nothing())
+        })
+    }
+}
+

@@ -1,0 +1,27 @@
+//! Who holds a session: a task, named only when another collides with it.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+
+/// The task that runs an operation.
+#[derive(Clone)]
+pub(crate) struct Holder(Arc<Py<PyAny>>);
+
+impl Holder {
+    /// The running task; None outside of one.
+    pub(super) fn current(py: Python<'_>) -> PyResult<Self> {
+        let task = crate::bridge::current_task(py)?;
+        Ok(Self(Arc::new(task.unbind())))
+    }
+
+    /// The task's name.
+    pub(super) fn name(&self, py: Python<'_>) -> String {
+        let task = self.0.bind(py);
+        let name = task.call_method0("get_name").and_then(|name| name.extract::<String>());
+        match name {
+            Ok(name) => format!("task {name:?}"),
+            Err(_) => "code outside of a task".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Reading through a session: by key, by statement, by fluent query.
+
+use ormkit_core::error::{Error, ErrorKind};
+use ormkit_core::host::Host;
+use ormkit_core::load::Item;
+use ormkit_core::model::{FieldId, ModelId};
+use ormkit_core::session::{Key, Rows};
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+
+use super::sync::mapped;
+use super::{AsyncSession, nothing, on_session, raise};
+use crate::bridge::Operation;
+use crate::convert;
+use crate::host::PyHost;
+use crate::instance;
+use crate::model::schema;
+use crate::query::{Query, Select, loads_of};
+use crate::result::ExecuteResult;
+
+#[pymethods]
+impl AsyncSession {
+    /// The object of a primary key, or None. An object that the session holds is answered without a statement.
+    ///
+    /// Args:
+    ///     model: A mapped class.
+    ///     key: The key's value; a tuple for a key of several columns, in the order of their declaration.
+    ///     options: Loader options, such as `selectinload(User.posts)`.
+    ///
+    /// Raises:
+    ///     DataError: The key's value does not fit its column.
+    #[pyo3(signature = (model, key, /, *, options = None))]
+    fn get(
+        &self,
+        py: Python<'_>,
+        model: &Bound<'_, PyType>,
+        key: &Bound<'_, PyAny>,
+        options: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Operation>> {
+        self.fetch_by_key(py, model, key, options, false)
+    }
+
+    /// As `get`, but a missing row raises `NoResultFound`.
+    #[pyo3(signature = (model, key, /, *, options = None))]
+    fn get_one(
+        &self,
+        py: Python<'_>,
+        model: &Bound<'_, PyType>,
+        key: &Bound<'_, PyAny>,
+        options: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Operation>> {
+        self.fetch_by_key(py, model, key, options, true)
+    }
+
+    /// As `get_one`.
+    #[pyo3(signature = (model, key, /, *, options = None))]
+    fn get_or_raise(
+        &self,
+        py: Python<'_>,
+        model: &Bound<'_, PyType>,
+        key: &Bound<'_, PyAny>,
+        options: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Operation>> {
+        self.fetch_by_key(py, model, key, options, true)
+    }
+
+    /// Read an object's row again and overwrite attributes: all columns, or those named. Their unsaved changes are
+    /// dropped.
+    ///
+    /// Raises:
+    ///     InvalidRequestError: The object is not of this session, or its row is gone.
+    ///     FieldError: The model has no such attribute.
+    #[pyo3(signature = (object, attributes = None))]
+    fn refresh(
+        &self,
+        py: Python<'_>,
+        object: &Bound<'_, PyAny>,
+        attributes: Option<Vec<String>>,
+    ) -> PyResult<Py<Operation>> {
+        let object = mapped(object)?;
+        let schema = schema(py)?;
+        let model = schema.model(PyHost.model(&object));
+        let names = attributes.unwrap_or_default();
+        let fields: Vec<FieldId> =
+            names.iter().map(|name| model.field_named(name)).collect::<Result<_, _>>().map_err(raise)?;
+        on_session!(py, self.link, "AsyncSession.refresh", |session| {
+            session.refresh(&object, &fields).await.map_err(raise)?;
+            Ok(nothing())
+        })
+    }
+
+    /// Run a statement.
+    ///
+    /// Args:
+    ///     statement: `select(..)`.
+    ///
+    /// Returns the rows, read and complete: iterate without await.
+    fn execute(&self, py: Python<'_>, statement: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
+        let select = statement_of(statement)?;
+        on_session!(py, self.link, "AsyncSession.execute", |session| {
+            let rows = session.select(&select).await.map_err(raise)?;
+            Python::attach(|py| Ok(Py::new(py, result_of(py, rows)?)?.into_any()))
+        })
+    }
+
+    /// Run a statement and answer the first column of its rows: `execute(..)` and `.scalars()`.
+    fn scalars(&self, py: Python<'_>, statement: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
+        let select = statement_of(statement)?;
+        on_session!(py, self.link, "AsyncSession.scalars", |session| {
+            let rows = session.select(&select).await.map_err(raise)?;
+            Python::attach(|py| Ok(Py::new(py, result_of(py, rows)?.scalars()?)?.into_any()))
+        })
+    }
+
+    /// The first column of the first row, or None.
+    fn scalar(&self, py: Python<'_>, statement: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
+        let select = statement_of(statement)?;
+        on_session!(py, self.link, "AsyncSession.scalar", |session| {
+            let rows = session.select(&select).await.map_err(raise)?;
+            Python::attach(|py| Ok(rows.items.into_iter().next().map_or_else(|| py.None(), |item| value_of(py, item))))
+        })
+    }
+
+    /// A fluent query of a model.
+    fn query(slf: PyRef<'_, Self>, model: &Bound<'_, PyType>) -> PyResult<Query> {
+        Query::of_session(slf.into(), model)
+    }
+}
+
+impl AsyncSession {
+    fn fetch_by_key(
+        &self,
+        py: Python<'_>,
+        model: &Bound<'_, PyType>,
+        key: &Bound<'_, PyAny>,
+        options: Option<&Bound<'_, PyAny>>,
+        required: bool,
+    ) -> PyResult<Py<Operation>> {
+        let id = instance::class_table(model)?.model;
+        let key = key_of(py, id, key)?;
+        let loads = loads_of(py, id, options)?;
+        on_session!(py, self.link, "AsyncSession.get", |session| {
+            let found = session.get(id, &key, &loads).await.map_err(raise)?;
+            match found {
+                None if required => Err(raise(no_such(&session.schema().model(id).def.name))),
+                None => Ok(nothing()),
+                Some(object) => Ok(object),
+            }
+        })
+    }
+}
+
+fn no_such(model: &str) -> Error {
+    Error::new(ErrorKind::NoResult(format!("no {model} has this key")))
+}
+
+/// The values of a key, checked against its columns.
+fn key_of(py: Python<'_>, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Key> {
+    let schema = schema(py)?;
+    let model = schema.model(model);
+    let parts: Vec<Bound<'_, PyAny>> = match key.cast::<PyTuple>() {
+        Ok(parts) => parts.iter().collect(),
+        Err(_) => vec![key.clone()],
+    };
+    if parts.len() != model.key.len() {
+        let names: Vec<_> = model.key.iter().map(|field| model.field(*field).name.as_str()).collect();
+        let text = format!("the key of {} is ({}): {} value(s) were given", model.name(), names.join(", "), parts.len());
+        return Err(raise(Error::invalid_request(text)));
+    }
+    let part = |(field, part): (&FieldId, &Bound<'_, PyAny>)| {
+        convert::to_value(part, &model.field(*field).column_type, &|| model.place(*field))
+    };
+    model.key.iter().zip(&parts).map(part).collect()
+}
+
+/// The core's statement behind a Python one.
+fn statement_of(statement: &Bound<'_, PyAny>) -> PyResult<ormkit_core::query::Select> {
+    match statement.cast::<Select>() {
+        Ok(select) => Ok(select.get().core().clone()),
+        Err(_) => {
+            let found = statement.get_type().name()?;
+            let text = format!("execute() takes a statement such as select(..), not {found}; for SQL text use engine.execute()");
+            Err(raise(Error::new(ErrorKind::Programming(text))))
+        }
+    }
+}
+
+/// One item as Python sees it.
+pub(crate) fn value_of(py: Python<'_>, item: Item<PyHost>) -> Py<PyAny> {
+    match item {
+        Item::Object(Some(object)) => object,
+        Item::Object(None) => py.None(),
+        Item::Value(value) => value,
+    }
+}
+
+fn result_of(py: Python<'_>, rows: Rows<PyHost>) -> PyResult<ExecuteResult> {
+    let names = rows.names(&*schema(py)?);
+    let width = rows.width();
+    let values = rows.items.into_iter().map(|item| value_of(py, item)).collect();
+    ExecuteResult::new(py, names, width, values)
+}

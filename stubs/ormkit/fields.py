@@ -1,0 +1,28 @@
+"""What a class body is made of."""
+
+from ormkit._ormkit import (
+    CheckConstraint,
+    ColumnInfo,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Mapped,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+    mapped_column,
+)
+from ormkit.types import *  # noqa: F403
+from ormkit.types import __all__ as _types
+
+__all__ = [
+    "CheckConstraint",
+    "ColumnInfo",
+    "ForeignKey",
+    "ForeignKeyConstraint",
+    "Index",
+    "Mapped",
+    "PrimaryKeyConstraint",
+    "UniqueConstraint",
+    "mapped_column",
+    *_types,
+]

@@ -1,0 +1,43 @@
+"""Column types, accepted as class or instance."""
+
+from ormkit._ormkit import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    Double,
+    Enum,
+    Float,
+    Integer,
+    Interval,
+    LargeBinary,
+    Numeric,
+    SmallInteger,
+    String,
+    Text,
+    Time,
+    TypeEngine,
+    Uuid,
+)
+
+__all__ = [
+    "JSON",
+    "BigInteger",
+    "Boolean",
+    "Date",
+    "DateTime",
+    "Double",
+    "Enum",
+    "Float",
+    "Integer",
+    "Interval",
+    "LargeBinary",
+    "Numeric",
+    "SmallInteger",
+    "String",
+    "Text",
+    "Time",
+    "TypeEngine",
+    "Uuid",
+]

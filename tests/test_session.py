@@ -1,0 +1,437 @@
+"""The law of the session: what verbs and the unit of work do, on both databases."""
+
+import asyncio
+import gc
+import warnings
+
+import pytest
+from library import Author, Base, Book, Node, Shelf
+
+from ormkit import (
+    AsyncSession,
+    ConcurrentSessionUse,
+    DataError,
+    InvalidRequestError,
+    NotNullViolation,
+    PendingRollbackError,
+    UncommittedWarning,
+    UniqueViolation,
+    session_context,
+)
+
+
+@pytest.fixture
+async def db(engine):
+    await Base.metadata.create_all(engine)
+    return engine
+
+
+async def rows(engine, sql):
+    return (await engine.execute(sql)).tuples()
+
+
+async def test_added_object_is_written_at_commit_and_knows_its_key(db):
+    async with AsyncSession(db) as session:
+        author = Author(name="Ann")
+        session.add(author)
+        assert author.id is None
+        await session.commit()
+        assert author.id == 1
+    assert await rows(db, "SELECT id, name FROM authors") == [(1, "Ann")]
+
+
+async def test_server_default_is_read_back(db):
+    async with AsyncSession(db) as session:
+        book = Book(title="Dune")
+        session.add(book)
+        await session.flush()
+        assert (book.shelf, book.pages) == ("A", 100)
+        await session.commit()
+
+
+async def test_column_that_was_not_given_reads_none(db):
+    async with AsyncSession(db) as session:
+        author = Author(name="Ann")
+        assert author.born is None
+        await session.insert(author)
+        assert author.born is None
+
+
+async def test_one_object_per_key(db):
+    async with AsyncSession(db) as session:
+        author = await session.insert(Author(name="Ann"))
+        assert await session.get(Author, author.id) is author
+        assert (await session.query(Author).all())[0] is author
+
+
+async def test_get_of_a_held_object_sends_nothing(db):
+    async with AsyncSession(db) as session:
+        author = await session.insert(Author(name="Ann"))
+        await db.execute("DELETE FROM authors")
+        assert await session.get(Author, author.id) is author
+
+
+async def test_get_by_composite_key(db):
+    async with AsyncSession(db) as session:
+        await session.insert_all([Shelf(row=1, place=2, label="x"), Shelf(row=2, place=1, label="y")])
+    async with AsyncSession(db) as session:
+        assert (await session.get(Shelf, (2, 1))).label == "y"
+        assert await session.get(Shelf, (9, 9)) is None
+        with pytest.raises(InvalidRequestError, match=r"row, place"):
+            await session.get(Shelf, 2)
+
+
+async def test_changed_object_that_nobody_holds_is_written(db):
+    async with AsyncSession(db) as session:
+        await session.insert(Author(name="Ann"))
+    async with AsyncSession(db) as session:
+        (await session.get(Author, 1)).name = "Bea"
+        gc.collect()
+        await session.commit()
+    assert await rows(db, "SELECT name FROM authors") == [("Bea",)]
+
+
+async def test_only_changed_columns_are_updated(db):
+    async with AsyncSession(db) as session:
+        await session.insert(Author(name="Ann", born=1900))
+    async with AsyncSession(db) as one, AsyncSession(db) as two:
+        a, b = await one.get(Author, 1), await two.get(Author, 1)
+        a.name = "Bea"
+        b.born = 1950
+        await one.commit()
+        await two.commit()
+    assert await rows(db, "SELECT name, born FROM authors") == [("Bea", 1950)]
+
+
+async def test_assigning_an_equal_value_is_no_change(db):
+    async with AsyncSession(db) as session:
+        author = await session.insert(Author(name="Ann"))
+        author.name = "Ann"
+        assert session.dirty == []
+
+
+async def test_parent_is_written_before_its_children(db):
+    async with AsyncSession(db) as session:
+        session.add(Book(title="Dune", author=Author(name="Frank")))
+        await session.commit()
+    assert await rows(db, "SELECT b.title, a.name FROM books b JOIN authors a ON a.id = b.author_id") == [
+        ("Dune", "Frank")
+    ]
+
+
+async def test_children_of_a_new_parent_get_its_key(db):
+    async with AsyncSession(db) as session:
+        author = Author(name="Frank", books=[Book(title="Dune"), Book(title="Hellstrom")])
+        session.add(author)
+        await session.commit()
+        assert [book.author_id for book in author.books] == [author.id, author.id]
+        assert author.books[0].author is author
+
+
+async def test_moving_a_child_updates_its_key(db):
+    async with AsyncSession(db) as session:
+        one, two = Author(name="One", books=[Book(title="Dune")]), Author(name="Two")
+        session.add_all([one, two])
+        await session.commit()
+        two.books.append(one.books[0])
+        assert one.books == []
+        await session.commit()
+        assert await rows(db, "SELECT author_id FROM books") == [(two.id,)]
+
+
+async def test_tree_is_written_from_the_root(db):
+    async with AsyncSession(db) as session:
+        root = Node(name="root", children=[Node(name="leaf", children=[Node(name="tip")])])
+        session.add(root)
+        await session.commit()
+    found = await rows(db, "SELECT n.name, p.name FROM nodes n LEFT JOIN nodes p ON p.id = n.parent_id ORDER BY n.id")
+    assert found == [("root", None), ("leaf", "root"), ("tip", "leaf")]
+
+
+async def test_deleting_a_tree_deletes_from_the_leaves(db):
+    async with AsyncSession(db) as session:
+        session.add(Node(name="root", children=[Node(name="leaf", children=[Node(name="tip")])]))
+        await session.commit()
+    async with AsyncSession(db) as session:
+        session.delete(await session.get(Node, 1))
+        await session.commit()
+    assert await rows(db, "SELECT count(*) FROM nodes") == [(0,)]
+
+
+async def test_orphan_is_deleted(db):
+    async with AsyncSession(db) as session:
+        root = Node(name="root", children=[Node(name="a"), Node(name="b")])
+        session.add(root)
+        await session.commit()
+        root.children.pop(0)
+        await session.commit()
+    assert await rows(db, "SELECT name FROM nodes ORDER BY id") == [("root",), ("b",)]
+
+
+async def test_children_of_a_deleted_parent_lose_their_key(db):
+    async with AsyncSession(db) as session:
+        session.add(Author(name="Frank", books=[Book(title="Dune")]))
+        await session.commit()
+    async with AsyncSession(db) as session:
+        await session.remove(await session.get(Author, 1))
+    assert await rows(db, "SELECT title, author_id FROM books") == [("Dune", None)]
+
+
+async def test_verb_without_transaction_is_committed(db):
+    async with AsyncSession(db) as session:
+        author = await session.insert(Author(name="Ann"))
+        assert not session.in_transaction()
+        assert await session.update(author, born=1900) is author
+        assert await rows(db, "SELECT born FROM authors") == [(1900,)]
+        await session.remove(author)
+    assert await rows(db, "SELECT count(*) FROM authors") == [(0,)]
+
+
+async def test_verb_leaves_the_rest_pending(db):
+    async with AsyncSession(db, autoflush=False) as session:
+        pending = Author(name="Later")
+        session.add(pending)
+        await session.insert(Author(name="Now"))
+        assert await rows(db, "SELECT name FROM authors") == [("Now",)]
+        assert session.new == [pending]
+        await session.commit()
+    assert await rows(db, "SELECT count(*) FROM authors") == [(2,)]
+
+
+async def test_update_writes_unsaved_changes_too(db):
+    async with AsyncSession(db) as session:
+        author = await session.insert(Author(name="Ann"))
+        author.name = "Bea"
+        await session.update(author, born=3)
+    assert await rows(db, "SELECT name, born FROM authors") == [("Bea", 3)]
+
+
+async def test_failed_verb_leaves_objects_as_before(db):
+    async with AsyncSession(db) as session:
+        await session.insert(Author(name="Ann"))
+        other = await session.insert(Author(name="Bea"))
+        with pytest.raises(UniqueViolation):
+            await session.update(other, name="Ann", born=1)
+        assert (other.name, other.born) == ("Bea", None)
+        again = Author(name="Ann")
+        with pytest.raises(UniqueViolation):
+            await session.insert(again)
+        again.name = "Cid"
+        await session.insert(again)
+    assert await rows(db, "SELECT name FROM authors ORDER BY id") == [("Ann",), ("Bea",), ("Cid",)]
+
+
+async def test_rollback_undoes_memory(db):
+    async with AsyncSession(db) as session:
+        kept = await session.insert(Author(name="Ann"))
+        added = Author(name="Bea")
+        session.add(added)
+        kept.name = "Changed"
+        await session.flush()
+        kept.born = 1
+        await session.rollback()
+        assert (kept.name, kept.born) == ("Ann", None)
+        assert added.id is None and added not in session
+        session.add(added)
+        await session.commit()
+    assert await rows(db, "SELECT name FROM authors ORDER BY id") == [("Ann",), ("Bea",)]
+
+
+async def test_rollback_brings_deleted_objects_back(db):
+    async with AsyncSession(db) as session:
+        author = await session.insert(Author(name="Ann"))
+        session.delete(author)
+        await session.flush()
+        assert await session.get(Author, 1) is None
+        await session.rollback()
+        assert await session.get(Author, 1) is author
+
+
+async def test_failed_flush_loses_nothing(db):
+    async with AsyncSession(db) as session:
+        await session.insert(Author(name="Ann"))
+        good, bad = Author(name="Bea"), Author(name="Ann")
+        session.add_all([good, bad])
+        with pytest.raises(UniqueViolation) as caught:
+            await session.flush()
+        assert (caught.value.table, caught.value.columns) == ("authors", ("name",))
+        with pytest.raises(PendingRollbackError, match="rollback"):
+            await session.query(Author).all()
+        await session.rollback()
+        bad.name = "Cid"
+        session.add_all([good, bad])
+        await session.commit()
+    assert await rows(db, "SELECT name FROM authors ORDER BY name") == [("Ann",), ("Bea",), ("Cid",)]
+
+
+async def test_missing_value_is_found_before_anything_is_sent(db):
+    async with AsyncSession(db) as session:
+        session.add(Author(born=1))
+        with pytest.raises(NotNullViolation, match=r"Author\.name"):
+            await session.flush()
+        await session.rollback()
+
+
+async def test_value_of_another_type_names_the_attribute(db):
+    async with AsyncSession(db) as session:
+        session.add(Author(name="Ann", born="secret"))
+        with pytest.raises(DataError, match=r"Author\.born.*str") as caught:
+            await session.flush()
+        assert "secret" not in str(caught.value)
+        await session.rollback()
+        session.add(Author(name="Ann", born=2**40))
+        with pytest.raises(DataError, match=r"Author\.born"):
+            await session.flush()
+        await session.rollback()
+
+
+async def test_exception_in_a_default_comes_out_unchanged(db):
+    from ormkit import DeclarativeBase, Mapped, mapped_column
+
+    class Own(DeclarativeBase):
+        __abstract__ = True
+
+    class Fails(Own):
+        id: Mapped[int] = mapped_column(primary_key=True)
+        value: Mapped[int] = mapped_column(default=lambda: 1 // 0)
+
+    with pytest.raises(ZeroDivisionError):
+        Fails()
+
+
+async def test_block_commits_at_its_end_and_rolls_back_on_an_exception(db):
+    async with AsyncSession(db) as session:
+        async with session.begin() as tx:
+            tx.add(Author(name="Ann"))
+        with pytest.raises(KeyError):
+            async with session.begin() as tx:
+                tx.add(Author(name="Bea"))
+                await session.flush()
+                raise KeyError
+        assert not session.in_transaction()
+    assert await rows(db, "SELECT name FROM authors") == [("Ann",)]
+
+
+async def test_inner_block_is_a_savepoint(db):
+    async with AsyncSession(db) as session:
+        async with session.begin():
+            kept = Author(name="Ann")
+            session.add(kept)
+            with pytest.raises(UniqueViolation):
+                async with session.begin():
+                    session.add(Author(name="Ann"))
+            kept.born = 5
+    assert await rows(db, "SELECT name, born FROM authors") == [("Ann", 5)]
+
+
+async def test_commit_inside_a_block_is_refused(db):
+    async with AsyncSession(db) as session:
+        async with session.begin():
+            with pytest.raises(InvalidRequestError, match="begin"):
+                await session.commit()
+
+
+async def test_verb_joins_the_open_transaction(db):
+    async with AsyncSession(db) as session:
+        with pytest.raises(KeyError):
+            async with session.begin():
+                await session.insert(Author(name="Ann"))
+                raise KeyError
+    assert await rows(db, "SELECT count(*) FROM authors") == [(0,)]
+
+
+async def test_session_context_undoes_verbs_too(db):
+    with pytest.raises(KeyError):
+        async with session_context(db) as session:
+            await session.insert(Author(name="Ann"))
+            raise KeyError
+    async with session_context(db) as session:
+        await session.insert(Author(name="Bea"))
+    assert await rows(db, "SELECT name FROM authors") == [("Bea",)]
+
+
+async def test_leaving_with_unsaved_work_warns(db):
+    with pytest.warns(UncommittedWarning, match="1 unflushed"):
+        async with AsyncSession(db) as session:
+            session.add(Author(name="Ann"))
+    with pytest.warns(UncommittedWarning, match="flushed changes"):
+        async with AsyncSession(db) as session:
+            session.add(Author(name="Ann"))
+            await session.flush()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        async with AsyncSession(db) as session:
+            await session.query(Author).all()
+    assert await rows(db, "SELECT count(*) FROM authors") == [(0,)]
+
+
+async def test_two_tasks_in_one_session_are_refused_by_name(db):
+    async with AsyncSession(db) as session:
+        await session.insert(Author(name="Ann"))
+
+        async def slow():
+            async with session.begin():
+                await asyncio.gather(*(read(f"reader-{n}") for n in range(2)))
+
+        async def read(name):
+            asyncio.current_task().set_name(name)
+            for _ in range(200):
+                await session.query(Author).all()
+                await asyncio.sleep(0)
+
+        results = await asyncio.gather(slow(), return_exceptions=True)
+        if db.is_postgres():
+            assert isinstance(results[0], ConcurrentSessionUse)
+            assert "reader-0" in str(results[0]) and "reader-1" in str(results[0])
+
+
+async def test_refresh_reads_the_row_again(db):
+    async with AsyncSession(db) as session:
+        author = await session.insert(Author(name="Ann"))
+        await db.execute("UPDATE authors SET name = 'Bea', born = 4")
+        author.born = 9
+        await session.refresh(author, ["name"])
+        assert (author.name, author.born) == ("Bea", 9)
+        await session.refresh(author)
+        assert (author.name, author.born) == ("Bea", 4)
+        await db.execute("DELETE FROM authors")
+        with pytest.raises(InvalidRequestError, match="gone"):
+            await session.refresh(author)
+
+
+async def test_query_sees_pending_changes(db):
+    async with AsyncSession(db) as session:
+        session.add(Author(name="Ann"))
+        assert await session.query(Author).count() == 1
+        assert session.in_transaction()
+        await session.rollback()
+
+
+async def test_query_leaves_unsaved_changes_alone(db):
+    async with AsyncSession(db, autoflush=False) as session:
+        author = await session.insert(Author(name="Ann"))
+        author.name = "Mine"
+        await db.execute("UPDATE authors SET name = 'Theirs'")
+        assert (await session.query(Author).one()).name == "Mine"
+        await session.rollback()
+
+
+async def test_object_of_another_session_is_refused(db):
+    async with AsyncSession(db) as one, AsyncSession(db) as two:
+        author = await one.insert(Author(name="Ann"))
+        with pytest.raises(InvalidRequestError, match="another session"):
+            two.add(author)
+
+
+async def test_five_thousand_objects_are_inserted_in_order(db):
+    async with AsyncSession(db) as session:
+        authors = [Author(name=f"n{number}") for number in range(5000)]
+        assert await session.insert_all(authors) == authors
+        assert [author.id for author in authors] == list(range(authors[0].id, authors[0].id + 5000))
+    assert await rows(db, "SELECT count(*) FROM authors") == [(5000,)]
+    assert await rows(db, f"SELECT name FROM authors WHERE id = {authors[4321].id}") == [("n4321",)]
+
+
+async def test_inserting_nothing_does_nothing(db):
+    async with AsyncSession(db) as session:
+        assert await session.insert_all([]) == []
