@@ -8,7 +8,6 @@ from ormkit.base import (
     Table as Table,
 )
 from ormkit.engine import (
-    Connection as Connection,
     ConnectionPool as ConnectionPool,
     Engine as Engine,
     QueryResult as QueryResult,
@@ -33,6 +32,7 @@ from ormkit.exc import (
     InternalError as InternalError,
     InvalidRequestError as InvalidRequestError,
     LockNotAvailable as LockNotAvailable,
+    MigrationError as MigrationError,
     MultipleObjectsReturned as MultipleObjectsReturned,
     MultipleResultsFound as MultipleResultsFound,
     NoResultFound as NoResultFound,
@@ -48,6 +48,7 @@ from ormkit.exc import (
     RelationNotLoadedError as RelationNotLoadedError,
     SerializationFailure as SerializationFailure,
     StaleDataError as StaleDataError,
+    UncommittedWarning as UncommittedWarning,
     UniqueViolation as UniqueViolation,
     Unsupported as Unsupported,
 )
@@ -104,6 +105,10 @@ from ormkit.session import (
     ExecuteResult as ExecuteResult,
     Row as Row,
     ScalarResult as ScalarResult,
+    SessionContext as SessionContext,
     Transaction as Transaction,
     TransactionContext as TransactionContext,
+    async_sessionmaker as async_sessionmaker,
+    create_session as create_session,
+    session_context as session_context,
 )

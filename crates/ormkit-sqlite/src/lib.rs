@@ -1,1 +1,67 @@
 //! The SQLite driver, through rusqlite.
+//!
+//! An engine has one writer and a reader per connection. Reads start on the thread that polls and move to the reader's
+//! worker thread when they take longer than a millisecond; small writes run on the polling thread too; everything else
+//! runs on a worker. Files that the driver creates are in WAL mode; the mode of an existing file is never changed.
+//! Foreign keys are enforced, and text in double quotes is never a string.
+//!
+//! **Two copies of SQLite in one process lose data when both have the same file open.** POSIX locks belong to the
+//! process: when one copy closes the file, the locks of the other are gone. Python's `sqlite3` module is such a second
+//! copy. Look into a database that is in use through ormkit, or from another process.
+//!
+//! How values are stored is told in the table at the top of `value.rs`.
+
+mod checkpoint;
+mod config;
+mod connection;
+mod control;
+mod engine;
+mod error;
+mod handle;
+mod inline;
+mod pace;
+mod row;
+mod value;
+mod worker;
+mod writer;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ormkit_core::driver::{Connection, Driver};
+use ormkit_core::error::Result;
+use ormkit_core::runtime::{BoxFuture, Runtime};
+use ormkit_core::sql::Dialect;
+
+pub use config::{Config, Database, Mode};
+
+/// Opens connections to one SQLite database. All connections of one driver share its writer, and its database when it
+/// is in memory.
+pub struct SqliteDriver {
+    engine: Arc<engine::Engine>,
+}
+
+impl SqliteDriver {
+    /// A driver for the database of `config`. Nothing is opened yet.
+    pub fn new(config: Config, runtime: Arc<dyn Runtime>) -> Self {
+        Self { engine: Arc::new(engine::Engine::new(config, runtime)) }
+    }
+}
+
+impl Driver for SqliteDriver {
+    fn connect(&self) -> BoxFuture<'static, Result<Box<dyn Connection>>> {
+        let engine = Arc::clone(&self.engine);
+        Box::pin(async move {
+            let reader = engine.reader().await?;
+            Ok(Box::new(connection::SqliteConnection::new(engine, reader)) as Box<dyn Connection>)
+        })
+    }
+
+    fn dialect(&self) -> &'static Dialect {
+        const { &Dialect::SQLITE }
+    }
+}
+
+/// The guard of `mutex`. What it protects is consistent between any two statements, so a panic elsewhere spoils nothing.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

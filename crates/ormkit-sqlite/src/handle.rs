@@ -1,0 +1,334 @@
+//! One handle of SQLite: its settings, and the running of one statement.
+//!
+//! A handle is owned by whoever uses it: the connection on the polling thread, or a job on the handle's worker thread.
+//! It is never shared, so nobody ever waits for it.
+
+use std::sync::Arc;
+
+use ormkit_core::driver::{Effect, StatementText};
+use ormkit_core::error::{Error, ErrorKind, Result};
+use ormkit_core::value::{Params, ValueRef};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, InterruptHandle, OpenFlags, Statement, ffi};
+
+use crate::config::{Config, Mode};
+use crate::control::{Control, PROGRESS_OPERATIONS};
+use crate::row::StatementRow;
+use crate::worker::Worker;
+use crate::{error, value};
+
+/// A connection of rusqlite with what surrounds it.
+pub(crate) struct Handle {
+    /// None only while it is dropped.
+    connection: Option<Connection>,
+    control: Arc<Control>,
+    interrupt: Arc<InterruptHandle>,
+    worker: Option<Worker>,
+    /// The process that opened it: a forked child must not touch it.
+    pid: u32,
+    /// True when a commit waits for no disk: WAL without full synchronisation, or in memory.
+    pub(crate) quick_commit: bool,
+}
+
+/// What takes the rows of a statement.
+pub(crate) trait Receiver {
+    /// The names of the columns, before the first row; only where the text does not fix them.
+    fn columns(&mut self, names: Vec<String>) -> Result<()>;
+
+    /// A row. False: enough, stop here.
+    fn row(&mut self, row: &StatementRow<'_>) -> Result<bool>;
+}
+
+/// Why a statement did not run to its end.
+pub(crate) enum Failure {
+    /// Another process holds a lock; nothing was done.
+    Busy(Error),
+    /// The receiver said stop, or the inline budget was over.
+    Stopped,
+    /// It would write, on a handle that reads. Nothing was done.
+    Writes,
+    /// Anything else.
+    Error(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Handle {
+    /// Opens a handle; `create_wal` makes the database a WAL one (only right for a new file). Blocks on the disk.
+    pub(crate) fn open(config: &Config, create_wal: bool) -> Result<Self> {
+        let connection = open(config).map_err(error::opening)?;
+        let control = Arc::new(Control::new(config.busy_timeout));
+        let interrupt = Arc::new(connection.get_interrupt_handle());
+        let pid = std::process::id();
+        let mut handle =
+            Self { connection: Some(connection), control, interrupt, worker: None, pid, quick_commit: false };
+        handle.control.wait_for_locks(true);
+        let configured = handle.configure(config, create_wal);
+        handle.control.wait_for_locks(false);
+        configured.map_err(error::opening)?;
+        Ok(handle)
+    }
+
+    fn configure(&mut self, config: &Config, create_wal: bool) -> rusqlite::Result<()> {
+        let control = Arc::clone(&self.control);
+        let connection = self.connection_mut();
+        connection.set_prepared_statement_cache_capacity(config.statement_cache.max(1));
+        let busy = Arc::clone(&control);
+        connection.busy_handler(Some(move |attempt| busy.wait_on_lock(attempt)))?;
+        let progress = Arc::clone(&control);
+        connection.progress_handler(PROGRESS_OPERATIONS, Some(move || progress.must_stop()))?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+        if config.path().is_none() {
+            self.quick_commit = true;
+            return Ok(());
+        }
+        let pragma = if create_wal { "PRAGMA journal_mode=WAL" } else { "PRAGMA journal_mode" };
+        let journal: String = connection.query_row(pragma, [], |row| row.get(0))?;
+        if journal.eq_ignore_ascii_case("wal") {
+            connection.execute_batch("PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0")?;
+            connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
+                control.note_wal_pages(pages);
+                Ok(())
+            }))?;
+            self.quick_commit = true;
+        }
+        Ok(())
+    }
+
+    fn connection_mut(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("only drop takes the connection out")
+    }
+
+    /// The connection of rusqlite.
+    pub(crate) fn connection(&self) -> &Connection {
+        self.connection.as_ref().expect("only drop takes the connection out")
+    }
+
+    /// What stops and measures it.
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// Stops what runs; harmless when nothing does.
+    pub(crate) fn interrupt(&self) -> &Arc<InterruptHandle> {
+        &self.interrupt
+    }
+
+    /// Its worker thread, started at the first need.
+    pub(crate) fn worker(&mut self) -> Result<Worker> {
+        if self.worker.is_none() {
+            self.worker = Some(Worker::start()?);
+        }
+        self.worker.clone().ok_or_else(|| Error::interface("the worker thread is gone"))
+    }
+
+    /// False in a process forked from the one that opened it.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.pid == std::process::id()
+    }
+
+    /// True inside a transaction.
+    pub(crate) fn in_transaction(&self) -> bool {
+        !self.connection().is_autocommit()
+    }
+
+    /// Undoes an open transaction. It never waits for a lock.
+    pub(crate) fn rollback(&self) -> Result<()> {
+        if self.in_transaction() {
+            self.connection().execute_batch("ROLLBACK").map_err(|error| error::of(error, "ROLLBACK"))?;
+        }
+        Ok(())
+    }
+
+    /// True when `sql` only reads and answers rows. Text that cannot be prepared counts as a read: running it reports
+    /// why.
+    pub(crate) fn reads_only(&self, sql: &str) -> bool {
+        self.connection()
+            .prepare_cached(sql)
+            .map_or(true, |statement| statement.readonly() && statement.column_count() > 0)
+    }
+
+    /// Runs one statement to its end and answers the number of rows read or written.
+    ///
+    /// A COMMIT that fails for another reason than a lock is followed by a ROLLBACK: nothing was kept.
+    pub(crate) fn execute(
+        &self,
+        text: &Arc<StatementText>,
+        params: &Params,
+        reads: bool,
+        out: &mut dyn Receiver,
+    ) -> Result<u64, Failure> {
+        let result = self.try_execute(text, params, reads, out);
+        if text.effect == Effect::Commit && matches!(result, Err(Failure::Error(_))) {
+            self.rollback()?;
+        }
+        result
+    }
+
+    fn try_execute(
+        &self,
+        text: &Arc<StatementText>,
+        params: &Params,
+        reads: bool,
+        out: &mut dyn Receiver,
+    ) -> Result<u64, Failure> {
+        let mut statement = match self.connection().prepare_cached(&text.sql) {
+            Ok(statement) => statement,
+            Err(error) => return Err(self.failure(error, &text.sql, true)),
+        };
+        if reads && !(statement.readonly() && statement.column_count() > 0) {
+            return Err(Failure::Writes);
+        }
+        if statement.parameter_count() != params.len() {
+            let (wanted, given) = (statement.parameter_count(), params.len());
+            let message = format!("the statement has {wanted} placeholder(s), {given} value(s) were given");
+            return Err(Error::new(ErrorKind::Programming(message)).in_statement(&text.sql).into());
+        }
+        let mut scratch = String::new();
+        let mut bind = |statement: &mut Statement<'_>, index, value| {
+            bind(statement, index, value, &mut scratch).map_err(|error| error.in_statement(&text.sql))
+        };
+        if !text.per_row {
+            for (index, value) in params.iter().enumerate() {
+                bind(&mut statement, index, value)?;
+            }
+            return self.step_through(&mut statement, text, true, out);
+        }
+        let mut columns: Vec<_> = params.iter().map(elements).collect();
+        let mut affected = 0;
+        for run in 0..runs(text, params) {
+            for (index, column) in columns.iter_mut().enumerate() {
+                bind(&mut statement, index, column.next().unwrap_or(ValueRef::Null))?;
+            }
+            affected += self.step_through(&mut statement, text, run == 0, out)?;
+        }
+        Ok(affected)
+    }
+
+    fn step_through(
+        &self,
+        statement: &mut Statement<'_>,
+        text: &Arc<StatementText>,
+        first: bool,
+        out: &mut dyn Receiver,
+    ) -> Result<u64, Failure> {
+        let before = self.connection().total_changes();
+        let readonly = statement.readonly();
+        let mut described = text.columns.is_some() || !first;
+        let mut read = 0;
+        let mut rows = statement.raw_query();
+        loop {
+            let next = match rows.next() {
+                Ok(next) => next,
+                Err(error) => return Err(self.failure(error, &text.sql, first && read == 0)),
+            };
+            let Some(row) = next else { break };
+            // Names and their number are read behind the first step: it prepares anew after a change of the schema.
+            let columns = row.as_ref().column_count();
+            if !described {
+                out.columns(names(row.as_ref()))?;
+                described = true;
+            }
+            read += 1;
+            if !out.row(&StatementRow::new(row, text, columns))? {
+                return Err(Failure::Stopped);
+            }
+        }
+        drop(rows);
+        if !described && statement.column_count() > 0 {
+            out.columns(names(statement))?;
+        }
+        Ok(match readonly {
+            true => read,
+            false if self.connection().total_changes() == before => 0,
+            false => self.connection().changes(),
+        })
+    }
+
+    fn failure(&self, error: rusqlite::Error, sql: &str, untouched: bool) -> Failure {
+        match error::primary_code(&error) {
+            Some(ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED) if untouched => Failure::Busy(error::of(error, sql)),
+            Some(ffi::SQLITE_INTERRUPT) if self.control.is_over_budget() => Failure::Stopped,
+            _ => Failure::Error(error::of(error, sql)),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if !self.is_ours() {
+            // Closing in a forked child would checkpoint and delete files that the parent is using.
+            std::mem::forget(self.connection.take());
+        }
+    }
+}
+
+fn open(config: &Config) -> rusqlite::Result<Connection> {
+    let access = match config.mode {
+        Mode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Mode::ReadWrite => OpenFlags::SQLITE_OPEN_READ_WRITE,
+        Mode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+    };
+    // A handle has one user at a time: SQLite needs no mutex of its own.
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    match config.path() {
+        None => Connection::open_in_memory_with_flags(
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        ),
+        Some(path) if config.immutable => {
+            let path = percent_encoding::utf8_percent_encode(
+                &path.to_string_lossy(),
+                percent_encoding::NON_ALPHANUMERIC,
+            )
+            .to_string();
+            Connection::open_with_flags(
+                format!("file:{path}?immutable=1"),
+                flags | OpenFlags::SQLITE_OPEN_URI,
+            )
+        }
+        Some(path) => Connection::open_with_flags(path, flags),
+    }
+}
+
+fn bind(
+    statement: &mut Statement<'_>,
+    index: usize,
+    value: ValueRef<'_>,
+    scratch: &mut String,
+) -> Result<()> {
+    let stored =
+        value::stored(value, scratch).map_err(|error| error.at(|| format!("parameter {}", index + 1)))?;
+    statement.raw_bind_parameter(index + 1, stored).map_err(error::opening)
+}
+
+/// How often the text runs: once, or once per element of its arrays.
+pub(crate) fn runs(text: &StatementText, params: &Params) -> usize {
+    if !text.per_row {
+        return 1;
+    }
+    params
+        .iter()
+        .map(|value| if let ValueRef::Array(array) = value { array.len() } else { 1 })
+        .max()
+        .unwrap_or(1)
+}
+
+/// The values of a parameter, run by run, of a text that runs once per row.
+fn elements(value: ValueRef<'_>) -> Box<dyn Iterator<Item = ValueRef<'_>> + '_> {
+    match value {
+        ValueRef::Array(array) => Box::new(array.iter()),
+        scalar => Box::new(std::iter::repeat(scalar)),
+    }
+}
+
+fn names(statement: &Statement<'_>) -> Vec<String> {
+    statement.column_names().map(str::to_owned).collect()
+}

@@ -1,0 +1,259 @@
+//! Values as SQLite stores them: what each parameter becomes, and what a storage class reads as.
+//!
+//! | value | stored as |
+//! |---|---|
+//! | bool | INTEGER 0 or 1 |
+//! | int | INTEGER |
+//! | float | REAL; NaN is refused (SQLite would store NULL) |
+//! | text, JSON, enum label | TEXT |
+//! | bytes | BLOB |
+//! | numeric | TEXT, plain decimal; NaN and infinities are refused |
+//! | date | TEXT `YYYY-MM-DD` |
+//! | time | TEXT `HH:MM:SS.ffffff` |
+//! | timestamp | TEXT `YYYY-MM-DD HH:MM:SS.ffffff` |
+//! | timestamp with time zone | TEXT `YYYY-MM-DD HH:MM:SS.ffffff+00:00` |
+//! | interval | INTEGER microseconds, a day being 24 hours; months are refused |
+//! | UUID | BLOB of 16 bytes |
+//! | array | TEXT, a JSON array for `json_each(?)`: bools as 0 and 1, bytes and UUIDs as upper-case hexadecimal text (what `hex()` writes and `unhex()` reads), numerics and times as the texts above |
+//!
+//! Fractions of a second always have six digits, so that the order of the texts is the order of time.
+
+use std::fmt::Write;
+
+use ormkit_core::error::{Error, Result};
+use ormkit_core::value::{ArrayRef, Date, Interval, Numeric, Time, Timestamp, ValueRef};
+use rusqlite::types::{ToSqlOutput, ValueRef as Stored};
+
+/// The stored form of `value`. Text that has to be made is made in `scratch`.
+///
+/// # Errors
+/// `Data` for what SQLite has no form for.
+pub(crate) fn stored<'a>(value: ValueRef<'a>, scratch: &'a mut String) -> Result<ToSqlOutput<'a>> {
+    scratch.clear();
+    let direct = match value {
+        ValueRef::Null => Stored::Null,
+        ValueRef::Bool(value) => Stored::Integer(value.into()),
+        ValueRef::Int(value) => Stored::Integer(value),
+        ValueRef::Float(value) => Stored::Real(not_nan(value)?),
+        ValueRef::Text(text) | ValueRef::Json(text) => Stored::Text(text.as_bytes()),
+        ValueRef::Bytes(bytes) => Stored::Blob(bytes),
+        ValueRef::Interval(interval) => Stored::Integer(micros(interval)?),
+        ValueRef::Uuid(bytes) => {
+            return Ok(ToSqlOutput::Owned(rusqlite::types::Value::Blob(bytes.to_vec())));
+        }
+        ValueRef::Array(array) => {
+            write_array(array, scratch)?;
+            Stored::Text(scratch.as_bytes())
+        }
+        ValueRef::Numeric(_)
+        | ValueRef::Date(_)
+        | ValueRef::Time(_)
+        | ValueRef::Timestamp(_)
+        | ValueRef::TimestampTz(_) => {
+            write_text(value, scratch)?;
+            Stored::Text(scratch.as_bytes())
+        }
+    };
+    Ok(ToSqlOutput::Borrowed(direct))
+}
+
+/// A stored value as its storage class; TEXT is checked to be UTF-8.
+pub(crate) fn loaded(stored: Stored<'_>) -> Result<ValueRef<'_>> {
+    Ok(match stored {
+        Stored::Null => ValueRef::Null,
+        Stored::Integer(value) => ValueRef::Int(value),
+        Stored::Real(value) => ValueRef::Float(value),
+        Stored::Text(bytes) => ValueRef::Text(utf8(bytes)?),
+        Stored::Blob(bytes) => ValueRef::Bytes(bytes),
+    })
+}
+
+/// Text of the database: nothing keeps other programs from storing any bytes in it.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        Error::data(
+            None,
+            format!("expected text, the database holds bytes that are not UTF-8 (from byte {at})"),
+        )
+    })
+}
+
+/// The types that are stored as text made from them.
+fn write_text(value: ValueRef<'_>, out: &mut String) -> Result<()> {
+    match value {
+        ValueRef::Numeric(value) => write_numeric(value, out),
+        ValueRef::Date(date) => write_date(date, out),
+        ValueRef::Time(time) => {
+            write_time(time, out);
+            Ok(())
+        }
+        ValueRef::Timestamp(timestamp) => write_timestamp(timestamp, out),
+        ValueRef::TimestampTz(timestamp) => {
+            write_timestamp(timestamp, out)?;
+            out.push_str("+00:00");
+            Ok(())
+        }
+        other => Err(Error::data(None, format!("a value of type {} has no text form", other.type_name()))),
+    }
+}
+
+fn write_numeric(value: Numeric<'_>, out: &mut String) -> Result<()> {
+    if value.is_special() {
+        return Err(Error::data(None, "expected a finite NUMERIC: SQLite stores neither NaN nor infinity"));
+    }
+    value.write_to(out);
+    Ok(())
+}
+
+fn write_date(date: Date, out: &mut String) -> Result<()> {
+    let (year, month, day) = date.to_ymd();
+    if !(1..=9999).contains(&year) {
+        return Err(Error::data(None, "expected a date of the years 1 to 9999"));
+    }
+    let _ = write!(out, "{year:04}-{month:02}-{day:02}"); // writing to a String cannot fail
+    Ok(())
+}
+
+fn write_time(time: Time, out: &mut String) {
+    let (hour, minute, second, micros) = time.to_hms();
+    let _ = write!(out, "{hour:02}:{minute:02}:{second:02}.{micros:06}"); // as above
+}
+
+fn write_timestamp(timestamp: Timestamp, out: &mut String) -> Result<()> {
+    let (date, time) = timestamp.to_parts();
+    write_date(date, out)?;
+    out.push(' ');
+    write_time(time, out);
+    Ok(())
+}
+
+fn micros(interval: Interval) -> Result<i64> {
+    if interval.months != 0 {
+        return Err(Error::data(
+            None,
+            "an INTERVAL with months has no fixed length: SQLite stores microseconds",
+        ));
+    }
+    i64::from(interval.days)
+        .checked_mul(86_400_000_000)
+        .and_then(|days| days.checked_add(interval.micros))
+        .ok_or_else(|| Error::data(None, "an INTERVAL of more than 2^63 microseconds"))
+}
+
+fn not_nan(value: f64) -> Result<f64> {
+    if value.is_nan() {
+        return Err(Error::data(None, "expected a number: SQLite would store NaN as NULL"));
+    }
+    Ok(value)
+}
+
+fn write_array(array: ArrayRef<'_>, out: &mut String) -> Result<()> {
+    out.push('[');
+    for (index, value) in array.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_element(value, out)?;
+    }
+    out.push(']');
+    Ok(())
+}
+
+fn write_element(value: ValueRef<'_>, out: &mut String) -> Result<()> {
+    let _ = match value {
+        ValueRef::Null => out.write_str("null"),
+        ValueRef::Bool(value) => out.write_str(if value { "1" } else { "0" }),
+        ValueRef::Int(value) => write!(out, "{value}"),
+        ValueRef::Interval(interval) => write!(out, "{}", micros(interval)?),
+        // JSON has no infinity; SQLite reads a number too large as one.
+        ValueRef::Float(value) if value.is_infinite() => {
+            out.write_str(if value > 0.0 { "9e999" } else { "-9e999" })
+        }
+        // `{:?}` keeps the point or the exponent: 1.0 stays a REAL.
+        ValueRef::Float(value) => write!(out, "{:?}", not_nan(value)?),
+        ValueRef::Text(text) | ValueRef::Json(text) => write_json_string(text, out),
+        ValueRef::Bytes(bytes) => write_hex(bytes, out),
+        ValueRef::Uuid(bytes) => write_hex(&bytes, out),
+        other => {
+            out.push('"');
+            write_text(other, out)?;
+            out.write_char('"')
+        }
+    }; // writing to a String cannot fail
+    Ok(())
+}
+
+/// RFC 8259 section 7.
+fn write_json_string(text: &str, out: &mut String) -> std::fmt::Result {
+    out.push('"');
+    for char in text.chars() {
+        match char {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            char if char < ' ' => write!(out, "\\u{:04x}", char as u32)?,
+            char => out.push(char),
+        }
+    }
+    out.write_char('"')
+}
+
+fn write_hex(bytes: &[u8], out: &mut String) -> std::fmt::Result {
+    out.push('"');
+    for byte in bytes {
+        write!(out, "{byte:02X}")?;
+    }
+    out.write_char('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ormkit_core::value::{Params, SqlType};
+
+    fn text(value: ValueRef<'_>) -> String {
+        let mut scratch = String::new();
+        match stored(value, &mut scratch).unwrap() {
+            ToSqlOutput::Borrowed(Stored::Text(bytes)) => String::from_utf8(bytes.to_vec()).unwrap(),
+            other => panic!("not text: {other:?}"),
+        }
+    }
+
+    fn refused(value: ValueRef<'_>) -> bool {
+        stored(value, &mut String::new()).is_err()
+    }
+
+    #[test]
+    fn times_are_written_at_one_width() {
+        let noon = Timestamp::parse("2024-03-01 12:00").unwrap();
+        assert_eq!(text(ValueRef::TimestampTz(noon)), "2024-03-01 12:00:00.000000+00:00");
+        assert_eq!(text(ValueRef::Timestamp(noon)), "2024-03-01 12:00:00.000000");
+        assert_eq!(text(ValueRef::Time(Time(1))), "00:00:00.000001");
+        assert_eq!(text(ValueRef::Date(Date(0))), "1970-01-01");
+    }
+
+    #[test]
+    fn what_has_no_form_is_refused() {
+        assert!(refused(ValueRef::Float(f64::NAN)));
+        assert!(refused(ValueRef::Numeric(Numeric::parse("NaN").unwrap())));
+        assert!(refused(ValueRef::Interval(Interval { months: 1, days: 0, micros: 0 })));
+        assert!(refused(ValueRef::Interval(Interval { months: 0, days: i32::MAX, micros: 0 })));
+        assert!(refused(ValueRef::Timestamp(Timestamp(i64::MIN))));
+    }
+
+    #[test]
+    fn arrays_are_json() {
+        let mut params = Params::new();
+        let values = [
+            ValueRef::Int(-1),
+            ValueRef::Null,
+            ValueRef::Bool(true),
+            ValueRef::Float(1.0),
+            ValueRef::Text("a\"\\\n"),
+            ValueRef::Bytes(b"\x0a\xff"),
+            ValueRef::Numeric(Numeric::parse("1.50").unwrap()),
+        ];
+        params.push_array(SqlType::Unknown, values);
+        assert_eq!(text(params.get(0)), r#"[-1,null,1,1.0,"a\"\\\u000a","0AFF","1.50"]"#);
+    }
+}
