@@ -21,6 +21,8 @@ mod link;
 mod order;
 mod read;
 mod shared;
+#[cfg(test)]
+mod tests;
 pub(crate) mod unit;
 mod verb;
 

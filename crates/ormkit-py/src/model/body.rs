@@ -1,6 +1,6 @@
 //! The two halves of a class statement: before and after `type.__new__`.
+use super::Attribute;
 use super::annotation::{self, Annotation, Inner};
-use super::attribute::Attribute;
 use super::collect::{Declared, Value, ancestors, declarations, names_of, namespace_of, place};
 use super::info::{ColumnInfo, RelationshipInfo, Table};
 use super::metadata::MetaData;

@@ -82,7 +82,7 @@ pub(crate) fn session_context(engine: Py<Engine>, autoflush: bool) -> SessionCon
 }
 
 fn make(engine: &Py<Engine>, autoflush: bool) -> AsyncSession {
-    AsyncSession { link: SessionLink::new(engine.get().handle(), SessionOptions { autoflush }) }
+    AsyncSession { link: SessionLink::open(engine.get().handle(), SessionOptions { autoflush }) }
 }
 
 /// `async with session_context(engine) as session`.

@@ -108,7 +108,7 @@ impl AsyncSession {
         let select = statement_of(statement)?;
         on_session!(py, self.link, "AsyncSession.scalars", |session| {
             let rows = session.select(&select).await.map_err(raise)?;
-            Python::attach(|py| Ok(Py::new(py, result_of(py, rows)?.scalars()?)?.into_any()))
+            Python::attach(|py| Ok(Py::new(py, result_of(py, rows)?.scalars(py))?.into_any()))
         })
     }
 
@@ -123,7 +123,8 @@ impl AsyncSession {
 
     /// A fluent query of a model.
     fn query(slf: PyRef<'_, Self>, model: &Bound<'_, PyType>) -> PyResult<Query> {
-        Query::of_session(slf.into(), model)
+        let session: Py<Self> = slf.into();
+        Query::of_session(session.into_any(), model)
     }
 }
 
