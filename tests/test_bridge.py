@@ -368,16 +368,16 @@ if sys.version_info >= (3, 11):
 
 if sys.version_info >= (3, 12):
 
-    def test_eager_tasks_start_at_once_and_park(loop: asyncio.AbstractEventLoop) -> None:
+    def test_eager_tasks_start_at_once_and_park() -> None:
         async def main() -> None:
-            loop.set_task_factory(asyncio.eager_task_factory)
+            asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
             ready = asyncio.create_task(hooks.ready(1))
             assert ready.done()
             parked = [asyncio.create_task(hooks.call(lambda: 2, 0.001)) for _ in range(10)]
             assert not parked[0].done()
             assert await asyncio.gather(*parked) == [2] * 10
 
-        loop.run_until_complete(main())
+        asyncio.run(main())
 
 
 # The loop's time.
@@ -428,6 +428,19 @@ def test_operations_that_never_suspend_leave_the_loop_its_turns(run: Run) -> Non
 
     run(main())
     assert turns >= 5
+
+
+def test_wake_that_comes_before_the_task_parks_is_not_lost(run: Run) -> None:
+    async def main() -> None:
+        operation = hooks.sleep(0.001)
+        operation.send(None)
+        await asyncio.sleep(0.01)  # it is woken here, and nobody waits
+        woken = asyncio.Event()
+        operation.add_done_callback(lambda _: woken.set())
+        await asyncio.wait_for(woken.wait(), 5)
+        assert operation.done()
+
+    run(main())
 
 
 def test_offloaded_jobs_run_beside_the_loop_and_beside_each_other(run: Run) -> None:
