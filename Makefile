@@ -12,7 +12,7 @@ SOURCES := $(shell find crates -name '*.rs') $(wildcard crates/*/Cargo.toml) Car
 # The extension's Rust tests link an interpreter's library, which not every Python comes with: then pytest alone tests it.
 PYTHON_LIB := $(shell $(PYTHON) -c 'import os, sysconfig; d, n = sysconfig.get_config_vars("LIBDIR", "LDLIBRARY"); \
 	print(d if n.endswith((".so", ".dylib")) and os.path.exists(os.path.join(d, n)) else "")')
-RUST_PACKAGES := --workspace $(if $(PYTHON_LIB),,--exclude ormkit-py)
+RUST_PACKAGES := --workspace --all-features $(if $(PYTHON_LIB),,--exclude ormkit-py)
 RUST_TESTS := $(if $(PYTHON_LIB),LD_LIBRARY_PATH=$(PYTHON_LIB)) scripts/with-postgres cargo
 ifneq ($(PYTHON),python3)
 export PYO3_PYTHON := $(PYTHON)
@@ -41,7 +41,7 @@ test-rust: ## Run the Rust tests alone
 	else \
 		$(RUST_TESTS) test $(RUST_PACKAGES) --lib --bins --tests; \
 	fi
-	$(RUST_TESTS) test --workspace --exclude ormkit-py --doc --quiet
+	$(RUST_TESTS) test --workspace --exclude ormkit-py --all-features --doc --quiet
 
 .PHONY: test-python
 test-python: develop ## Run the Python tests alone
@@ -50,7 +50,7 @@ test-python: develop ## Run the Python tests alone
 .PHONY: lint
 lint: develop ## Check formatting, lints, types, layers and stubs; warnings are errors
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

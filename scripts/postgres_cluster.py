@@ -22,6 +22,7 @@ from pathlib import Path
 
 SUPERUSER = "ormkit"
 DATABASE = "ormkit"
+PREFIX = "ormkit-pg-"
 
 # Roles for the three ways to log in; everybody who is not named here uses SCRAM.
 HBA = """\
@@ -137,8 +138,10 @@ class Cluster:
         return f"{self.url.removesuffix(DATABASE)}{database}"
 
     def start(self) -> Cluster:
+        _remove_orphans()
         # Short, because the path of a Unix socket has room for 107 bytes only.
-        self.folder = Path(tempfile.mkdtemp(prefix="ormkit-pg-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
+        (self.folder / "owner").write_text(str(os.getpid()))
         if self._account:
             os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
         try:
@@ -277,6 +280,17 @@ def _unprivileged_account() -> pwd.struct_passwd | None:
         except KeyError:
             continue
     raise PostgresError("PostgreSQL refuses to run as root and there is neither a user `postgres` nor `nobody`.")
+
+
+def _remove_orphans() -> None:
+    """Removes the folders of runs that were killed outright; their servers ended with them."""
+    for owner in Path("/tmp").glob(f"{PREFIX}*/owner"):
+        try:
+            os.kill(int(owner.read_text()), 0)
+        except ProcessLookupError:
+            shutil.rmtree(owner.parent, ignore_errors=True)
+        except (OSError, ValueError):
+            continue  # somebody else's, or being made or removed right now
 
 
 def _free_port() -> int:

@@ -1,12 +1,10 @@
-"""What every behaviour test gets: an engine on each database, empty, and a count of the statements that were sent."""
+"""What every behaviour test gets: an engine on each database, empty."""
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -79,31 +77,3 @@ async def engine(url: str) -> AsyncIterator[ormkit.ConnectionPool]:
     """An engine on an empty database, closed after the test."""
     async with ormkit.create_engine(url) as engine:
         yield engine
-
-
-class Statements(logging.Handler):
-    """The SQL that an engine with `echo=True` logged, in order."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.sent.append(record.getMessage())
-
-    def __len__(self) -> int:
-        return len(self.sent)
-
-
-@contextmanager
-def statements() -> Iterator[Statements]:
-    """Collects what is sent inside the block: the engine needs `echo=True`."""
-    logger, found = logging.getLogger("ormkit"), Statements()
-    level = logger.level
-    logger.addHandler(found)
-    logger.setLevel(logging.INFO)
-    try:
-        yield found
-    finally:
-        logger.removeHandler(found)
-        logger.setLevel(level)

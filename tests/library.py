@@ -22,7 +22,7 @@ class Book(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str]
     pages: Mapped[int] = mapped_column(default=100)
-    shelf: Mapped[str] = mapped_column(server_default="'A'")
+    shelf: Mapped[str] = mapped_column(server_default="A")
     author_id: Mapped[int | None] = mapped_column(ForeignKey("authors.id"))
     author: Mapped[Author | None] = relationship(back_populates="books")
 

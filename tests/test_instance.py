@@ -342,9 +342,14 @@ def test_old_value_that_changes_the_object_while_compared_does_no_harm():
 
 
 def test_chain_of_a_million_is_freed():
+    class Link(Base):
+        id: Mapped[int] = mapped_column(primary_key=True)
+        parent_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"))
+        parent: Mapped["Link | None"] = relationship(remote_side="id")
+
     head = None
     for _ in range(1_000_000):
-        link = Account.__new__(Account)
+        link = Link.__new__(Link)
         link.parent = head
         head = link
     ref = weakref.ref(head)

@@ -1,6 +1,6 @@
 """The engine: a pool of connections to one database."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal
 
@@ -19,19 +19,13 @@ class QueryResult:
     def one_or_none(self) -> dict[str, Any] | None: ...
     def tuples(self) -> list[tuple[Any, ...]]: ...
     def column(self, name: str, /) -> list[Any]: ...
+    def columns_as_tuples(self, names: Sequence[str], /) -> list[tuple[Any, ...]]: ...
     def scalar(self) -> Any: ...
     def scalars(self) -> list[Any]: ...
     def column_names(self) -> list[str]: ...
     def is_empty(self) -> bool: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[dict[str, Any]]: ...
-
-class Connection:
-    """A connection of one's own, as `engine.begin()` gives it."""
-
-    async def execute(
-        self, statement: Any, params: Sequence[Any] | Mapping[str, Any] | None = None, /
-    ) -> QueryResult: ...
 
 class ConnectionPool:
     """What `create_engine` returns. Opens on first use, or when it is awaited or entered."""
@@ -41,8 +35,9 @@ class ConnectionPool:
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None, /
     ) -> None: ...
-    async def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None, /) -> QueryResult: ...
-    async def close(self) -> None: ...
+    async def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> QueryResult: ...
+    async def close(self, *, timeout: float = 30.0) -> None: ...
+    async def dispose(self) -> None: ...
     @property
     def url(self) -> str: ...
     @property
@@ -58,17 +53,8 @@ def create_engine(
     min_connections: int = 1,
     max_connections: int = 10,
     acquire_timeout: float | None = 30.0,
-    idle_timeout: float | None = 600.0,
-    max_lifetime: float | None = 3600.0,
-    connect_timeout: float | None = 10.0,
-    statement_cache_size: int = 256,
-    statement_timeout: float | None = None,
-    prepared: Any = "auto",
-    echo: bool | Literal["debug"] = False,
-    slow_query: float | None = None,
-    json_dumps: Callable[[Any], str] | None = None,
-    json_loads: Callable[[str], Any] | None = None,
-    settings: Mapping[str, str] | None = None,
-    connect_args: Mapping[str, Any] | None = None,
+    idle_timeout: float = 600.0,
+    max_lifetime: float = 3600.0,
+    connect_timeout: float = 10.0,
 ) -> ConnectionPool:
     """An engine for `postgresql://…` or `sqlite:///…`. Times are seconds."""

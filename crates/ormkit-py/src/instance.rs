@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 #![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
 mod base;
+mod change;
 mod cold;
 mod construct;
 mod held;
@@ -24,8 +25,9 @@ mod tests;
 mod text;
 mod weak;
 
+pub(crate) use change::{report, set, unmark};
 pub(crate) use held::Held;
-pub(crate) use hooks::{Hooks, set_hooks};
+pub(crate) use hooks::{Hooks, not_loaded, set_hooks};
 pub(crate) use layout::{Filling, Layout};
 pub(crate) use ormkit_core::host::{HomeId, State};
 pub(crate) use slot_set::SlotSet;

@@ -5,7 +5,6 @@
 //! between models are checked on first use, by [`schema`]: a target may be defined later.
 #![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
 mod annotation;
-mod attribute;
 mod body;
 mod collect;
 mod info;
@@ -15,8 +14,9 @@ mod options;
 pub(crate) mod raise;
 mod registry;
 
-pub(crate) use attribute::Attribute;
+pub(crate) use crate::attribute::Attribute;
 pub(crate) use body::{ClassBody, metadata_of};
 pub(crate) use info::{ColumnInfo, RelationshipInfo, Table};
 pub(crate) use metadata::MetaData;
-pub(crate) use registry::{MappedClass, mapped_class, members, schema};
+pub(crate) use raise::unsupported;
+pub(crate) use registry::{MappedClass, mapped_class, members, schema, with_def};

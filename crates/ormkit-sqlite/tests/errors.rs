@@ -2,7 +2,7 @@
 
 mod support;
 
-use ormkit_core::driver::{Connection, Driver, Health, Statement};
+use ormkit_core::driver::{Connection, Driver, Health};
 use ormkit_core::error::{Error, ErrorClass};
 use ormkit_core::value::{Params, SqlType, ValueRef};
 use support::*;
@@ -186,9 +186,9 @@ fn lock_of_another_engine_is_waited_for_and_then_reported() {
     let other = ormkit_sqlite::SqliteDriver::new(config, std::sync::Arc::new(Threads));
     let mut waiter = connect(&other);
     run(&mut holder, &[begin()]).unwrap();
-    let insert: Statement = write("INSERT INTO t VALUES (1)", true, Params::new());
-    let error = run(&mut waiter, &[insert.clone()]).err().unwrap();
+    let insert = [write("INSERT INTO t VALUES (1)", true, Params::new())];
+    let error = run(&mut waiter, &insert).err().unwrap();
     assert_eq!((error.class(), parts(&error).1), (ErrorClass::LockNotAvailable, "55P03"));
     run(&mut holder, &[commit()]).unwrap();
-    run(&mut waiter, &[insert]).unwrap();
+    run(&mut waiter, &insert).unwrap();
 }

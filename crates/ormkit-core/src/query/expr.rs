@@ -2,6 +2,7 @@
 
 mod build;
 mod nodes;
+mod rename;
 mod types;
 
 pub use nodes::{

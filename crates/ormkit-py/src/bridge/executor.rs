@@ -184,8 +184,9 @@ impl LoopRuntime {
                 self.run_background(py, &task);
             } else {
                 let operation = locked(&self.parked).get(&task.id()).map(|operation| operation.clone_ref(py));
-                if let Some(operation) = operation {
-                    Operation::resume(operation.bind(py), self)?;
+                match operation {
+                    Some(operation) => Operation::resume(operation.bind(py), self)?,
+                    None => task.missed(),
                 }
             }
             if began.elapsed() > BUDGET {
@@ -234,6 +235,9 @@ impl LoopRuntime {
         self.inline_work.store(0, Ordering::Relaxed);
         let replaced = locked(&self.parked).insert(task.id(), operation);
         drop(replaced);
+        if task.take_missed() {
+            std::task::Wake::wake_by_ref(task);
+        }
     }
 
     /// The operation has no task parked on it any more.

@@ -1,5 +1,6 @@
 //! `Operation`: what an async method returns, and what its task parks on.
 
+mod coroutine;
 mod future;
 
 use std::ffi::CString;
@@ -12,8 +13,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyStopIteration, PyTypeError, PyValueError};
-use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -291,117 +291,6 @@ impl Parked {
         let event_loop = runtime.event_loop(py)?;
         event_loop.call_method(intern!(py, "call_soon"), (self.callback, operation), Some(&context)).map(drop)
     }
-}
-
-/// The coroutine.
-#[pymethods]
-impl Operation {
-    fn __await__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __iter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
-        let py = slf.py();
-        match slf.get().step(py)? {
-            Step::Return(value) if value.is_none(py) => Ok(None),
-            Step::Return(value) => Err(PyStopIteration::new_err((value,))),
-            Step::Park => Ok(Some(slf.clone().into_any().unbind())),
-            Step::Pause => Ok(Some(py.None())),
-        }
-    }
-
-    /// As a coroutine's; the value is ignored.
-    fn send(slf: &Bound<'_, Self>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Self::__next__(slf)?.ok_or_else(|| PyStopIteration::new_err(()))
-    }
-
-    /// Drop the work and raise.
-    #[pyo3(signature = (kind, value = None, traceback = None))]
-    fn throw(
-        &self,
-        kind: &Bound<'_, PyAny>,
-        value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
-        self.end()?;
-        Err(exception(kind, value, traceback)?)
-    }
-
-    /// Drop the work.
-    fn close(&self) -> PyResult<()> {
-        self.end()
-    }
-
-    #[getter]
-    fn __name__(&self) -> &'static str {
-        self.name
-    }
-
-    #[getter]
-    fn __qualname__(&self) -> &'static str {
-        self.name
-    }
-
-    fn __repr__(&self) -> String {
-        let stage = match locked(&self.state).stage {
-            Stage::New(_) => "not awaited yet",
-            Stage::Waiting(_) | Stage::Polled => "waiting",
-            Stage::Ready(_) | Stage::Ended => "done",
-        };
-        format!("<Operation {} {stage}>", self.name)
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let Ok(state) = self.state.try_lock() else { return Ok(()) };
-        if let Some(parked) = &state.parked {
-            visit.call(&parked.callback)?;
-            visit.call(&parked.context)?;
-        }
-        if let Some(Some(message)) = &state.cancelled {
-            visit.call(message)?;
-        }
-        match &state.stage {
-            Stage::Ready(Ok(value)) => visit.call(value),
-            _ => Ok(()),
-        }
-    }
-
-    fn __clear__(&self) {
-        self.abandon();
-    }
-}
-
-/// What `throw(kind, value, traceback)` raises: the old form with a class is still what CPython calls.
-fn exception(
-    kind: &Bound<'_, PyAny>,
-    value: Option<&Bound<'_, PyAny>>,
-    traceback: Option<&Bound<'_, PyAny>>,
-) -> PyResult<PyErr> {
-    let base = kind.py().get_type::<pyo3::exceptions::PyBaseException>();
-    let value = value.filter(|value| !value.is_none());
-    let raised = if kind.is_instance(&base)? {
-        kind.clone()
-    } else {
-        match value {
-            Some(value) if value.is_instance(&base)? => value.clone(),
-            Some(value) => kind.call1((value,))?,
-            None => kind.call0()?,
-        }
-    };
-    if !raised.is_instance(&base)? {
-        return Err(PyTypeError::new_err(
-            "exceptions must be classes or instances deriving from BaseException",
-        ));
-    }
-    let error = PyErr::from_value(raised);
-    if let Some(traceback) = traceback.filter(|traceback| !traceback.is_none()) {
-        error.set_traceback(kind.py(), Some(traceback.cast::<pyo3::types::PyTraceback>()?.clone()));
-    }
-    Ok(error)
 }
 
 impl Drop for Operation {

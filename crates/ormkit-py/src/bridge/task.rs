@@ -16,6 +16,8 @@ pub(super) struct Task {
     runtime: Weak<LoopRuntime>,
     /// True while it is in the queue, so that it is there once.
     queued: AtomicBool,
+    /// True when it was woken while nobody was parked on its operation.
+    missed: AtomicBool,
     /// The future of a background task, except while it is polled; None for an operation.
     pub(super) background: Option<Mutex<Option<BoxFuture<'static, ()>>>>,
 }
@@ -27,13 +29,23 @@ pub(super) struct TaskId(usize);
 impl Task {
     /// The task of an operation.
     pub(super) fn operation(runtime: &LoopRuntime) -> Arc<Self> {
-        Arc::new(Self { runtime: runtime.weak(), queued: AtomicBool::new(false), background: None })
+        Arc::new(Self {
+            runtime: runtime.weak(),
+            queued: AtomicBool::new(false),
+            missed: AtomicBool::new(false),
+            background: None,
+        })
     }
 
     /// A future that runs by itself.
     pub(super) fn background(runtime: &LoopRuntime, future: BoxFuture<'static, ()>) -> Arc<Self> {
         let background = Some(Mutex::new(Some(future)));
-        Arc::new(Self { runtime: runtime.weak(), queued: AtomicBool::new(false), background })
+        Arc::new(Self {
+            runtime: runtime.weak(),
+            queued: AtomicBool::new(false),
+            missed: AtomicBool::new(false),
+            background,
+        })
     }
 
     pub(super) fn id(self: &Arc<Self>) -> TaskId {
@@ -43,6 +55,16 @@ impl Task {
     /// Marks it as taken from the queue: from now on a wake puts it there again.
     pub(super) fn taken(&self) {
         self.queued.store(false, Ordering::Release);
+    }
+
+    /// Its turn came and there was nobody to go on.
+    pub(super) fn missed(&self) {
+        self.missed.store(true, Ordering::Relaxed);
+    }
+
+    /// True when a turn was missed; asked once.
+    pub(super) fn take_missed(&self) -> bool {
+        self.missed.load(Ordering::Relaxed) && self.missed.swap(false, Ordering::Relaxed)
     }
 }
 

@@ -128,7 +128,7 @@ pub(super) fn read_timestamp(py: Python<'_>, timestamp: Timestamp, zoned: bool) 
     let (year, month, day) = date.to_ymd();
     let (hour, minute, second, micros) = time.to_hms();
     let zone = if zoned { Some(PyTzInfo::utc(py).map_err(from_py)?) } else { None };
-    let zone = zone.as_ref().map(|zone| &**zone);
+    let zone = zone.as_deref();
     let datetime = PyDateTime::new(
         py,
         year,

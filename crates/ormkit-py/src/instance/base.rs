@@ -102,6 +102,18 @@ impl Head {
         }
     }
 
+    /// Takes a mark back.
+    pub(super) fn unmark(&mut self, slot: usize) {
+        match slot.checked_sub(64) {
+            None => self.dirty &= !(1 << slot),
+            Some(past) => {
+                if let Some(word) = self.cold().and_then(|cold| cold.more.get_mut(past / 64)) {
+                    *word &= !(1 << (past % 64));
+                }
+            }
+        }
+    }
+
     /// The dirty word and those past 64.
     pub(super) fn dirty_words(&mut self) -> (u64, &[u64]) {
         let word = self.dirty;
@@ -109,7 +121,7 @@ impl Head {
     }
 
     #[inline]
-    fn is_clean(&mut self) -> bool {
+    pub(super) fn is_clean(&mut self) -> bool {
         self.dirty == 0 && self.cold().is_none_or(|cold| cold.more.iter().all(|word| *word == 0))
     }
 
@@ -250,7 +262,7 @@ unsafe fn store(
     }
 }
 
-unsafe fn store_column(
+pub(super) unsafe fn store_column(
     object: *mut ffi::PyObject,
     index: usize,
     offset: usize,
@@ -271,7 +283,7 @@ unsafe fn store_column(
 }
 
 #[inline]
-fn is_new(head: &Head) -> bool {
+pub(super) fn is_new(head: &Head) -> bool {
     matches!(head.state(), State::Transient | State::Pending)
 }
 
@@ -299,7 +311,7 @@ unsafe fn store_relation(
 /// Stores `value` (a reference given away), marks the slot, keeps the original if asked, and yields what the caller
 /// must drop.
 #[inline]
-unsafe fn write(
+pub(super) unsafe fn write(
     object: *mut ffi::PyObject,
     index: usize,
     offset: usize,
@@ -331,7 +343,7 @@ unsafe fn write(
 }
 
 #[cold]
-fn changed_first(object: *mut ffi::PyObject, home: u32) {
+pub(super) fn changed_first(object: *mut ffi::PyObject, home: u32) {
     if home == 0 {
         return;
     }
@@ -408,10 +420,18 @@ pub(super) fn absent<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<
         if !(*place).is_null() {
             return Ok(Bound::from_borrowed_ptr(py, *place)); // what ran meanwhile has filled it
         }
+        if slot.kind == (SlotKind::Relation { many: false }) && value.is_none() {
+            return Ok(value); // what the key says now: it may say something else later
+        }
+        let touched = json.is_some();
         if let Some(text) = json {
             Head::of(object.as_ptr()).cold_or_new().set_json(index as u32, Json::Touched(text));
         }
         swap(object.as_ptr(), offset, value.clone().into_ptr());
+        if touched {
+            // it may be changed in place without a word: the session looks at flush
+            changed_first(object.as_ptr(), weak::home_of(Head::of(object.as_ptr()).cell));
+        }
         Ok(value)
     }
 }

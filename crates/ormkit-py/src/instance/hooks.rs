@@ -62,7 +62,10 @@ fn missing<'py>(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<Bound<'py, 
 }
 
 /// The error that names the attribute, the object and both ways out.
-fn not_loaded(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<PyErr> {
+///
+/// # Errors
+/// `TypeError` for a foreign object.
+pub(crate) fn not_loaded(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<PyErr> {
     let table = table_of(object)?;
     let place = format!("{}.{}", table.class, table.slots[slot].text);
     let relation = matches!(table.slots[slot].kind, SlotKind::Relation { .. });

@@ -1,6 +1,6 @@
 //! The methods of every model: state for copy and pickle, dictionaries.
 #![allow(unsafe_code)]
-use super::base::{Head, or_null};
+use super::base::{BORN, Head, or_null};
 use super::table::SlotKind;
 use super::{State, dirty, put, read, slot, state, table_of};
 use pyo3::exceptions::PyTypeError;
@@ -166,6 +166,9 @@ fn restore(object: &Bound<'_, PyAny>, state: &Bound<'_, PyAny>) -> PyResult<()> 
     super::set_state(object, super::state_of_bits(number))?;
     // SAFETY: `object` has a table, so it is an instance of the base.
     let head = unsafe { Head::of(object.as_ptr()) };
+    if number != State::Transient as u32 {
+        head.flags &= !BORN; // lists that were not loaded are not known to be empty
+    }
     set.iter().filter_map(|name| table.position(name)).for_each(|index| head.mark(index));
     if !extra.is_none() {
         object.getattr("__dict__")?.call_method1("update", (extra,))?;

@@ -9,8 +9,9 @@ use super::{slot, table_of};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use std::mem::ManuallyDrop;
 
-/// The values, marks, originals and state of an object at some time. It MUST be dropped with the interpreter lock held.
+/// The values, marks, originals and state of an object at some time. May be dropped anywhere.
 pub(crate) struct Snapshot {
     values: Box<[Option<Held>]>,
     /// The JSON values as text, for they may be changed in place.
@@ -18,6 +19,14 @@ pub(crate) struct Snapshot {
     dirty: u64,
     flags: u32,
     cold: Option<Box<Cold>>,
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        let parts = ManuallyDrop::new((std::mem::take(&mut self.values), self.cold.take()));
+        // Without an interpreter there is nobody to give the references back to.
+        Python::try_attach(|_| drop(ManuallyDrop::into_inner(parts)));
+    }
 }
 
 /// Keeps what the object is.
@@ -47,7 +56,7 @@ pub(crate) fn snapshot(object: &Bound<'_, PyAny>) -> PyResult<Snapshot> {
 ///
 /// # Errors
 /// `TypeError` where the object's class has other slots by now.
-pub(crate) fn revert(object: &Bound<'_, PyAny>, snapshot: Snapshot) -> PyResult<()> {
+pub(crate) fn revert(object: &Bound<'_, PyAny>, mut snapshot: Snapshot) -> PyResult<()> {
     let table = table_of(object)?;
     if table.slots.len() != snapshot.values.len() {
         return Err(PyTypeError::new_err(format!("{} has other slots than before", table.class)));
@@ -56,16 +65,16 @@ pub(crate) fn revert(object: &Bound<'_, PyAny>, snapshot: Snapshot) -> PyResult<
     let mut dropped = Vec::with_capacity(offsets.len());
     // SAFETY: the offsets are the object's own; nothing runs Python code before the old values are dropped.
     unsafe {
-        for (offset, value) in offsets.into_iter().zip(snapshot.values) {
+        for (offset, value) in offsets.into_iter().zip(std::mem::take(&mut snapshot.values)) {
             let value = value.map_or(std::ptr::null_mut::<ffi::PyObject>(), Held::into_ptr);
             dropped.push(base::swap(object.as_ptr(), offset, value));
         }
         let head = Head::of(object.as_ptr());
         let cold = head.take_cold();
-        head.restore(snapshot.dirty, snapshot.flags, snapshot.cold);
+        head.restore(snapshot.dirty, snapshot.flags, snapshot.cold.take());
         drop((dropped, cold));
     }
-    for (index, text) in snapshot.json {
+    for (index, text) in std::mem::take(&mut snapshot.json) {
         let Some(value) = slot(object, index)? else { continue };
         if encoded(&value).is_none_or(|now| now != text) {
             let made = (hooks().decode_json)(object.py(), &text)?;

@@ -1,6 +1,6 @@
 //! The two halves of a class statement: before and after `type.__new__`.
+use super::Attribute;
 use super::annotation::{self, Annotation, Inner};
-use super::attribute::Attribute;
 use super::collect::{Declared, Value, ancestors, declarations, names_of, namespace_of, place};
 use super::info::{ColumnInfo, RelationshipInfo, Table};
 use super::metadata::MetaData;
@@ -84,7 +84,8 @@ impl ClassBody {
 
     /// Declares the model of the class that was made of this body.
     fn finish(&self, class: &Bound<'_, PyType>) -> PyResult<()> {
-        match self.plan.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match plan {
             Some(plan) => finish(plan, class),
             None => Ok(()),
         }
@@ -233,18 +234,17 @@ fn model_def(
     };
     if let Some(parent) = parent {
         let id = instance::class_table(parent)?.model;
-        registry::with_def(id, |above| {
-            if said.is_some_and(|said| said != above.table.name) {
-                return Err(unsupported(
-                    format!("a table of its own for {name}, which extends the mapped class {}", above.name),
-                    "make the common part a mixin or __abstract__",
-                ));
-            }
-            def.table = above.table.clone();
-            def.constraints = above.constraints.iter().cloned().chain(def.constraints.drain(..)).collect();
-            def.indexes = above.indexes.iter().cloned().chain(def.indexes.drain(..)).collect();
-            Ok(())
-        })?;
+        let above =
+            registry::with_def(id, |above| ModelDef { fields: vec![], relations: vec![], ..above.clone() });
+        if said.is_some_and(|said| said != above.table.name) {
+            return Err(unsupported(
+                format!("a table of its own for {name}, which extends the mapped class {}", above.name),
+                "make the common part a mixin or __abstract__",
+            ));
+        }
+        def.table = above.table;
+        def.constraints = above.constraints.into_iter().chain(def.constraints).collect();
+        def.indexes = above.indexes.into_iter().chain(def.indexes).collect();
     }
     Ok(def)
 }

@@ -35,9 +35,12 @@ fn declared(py: Python<'_>) -> MutexGuard<'_, Declared> {
 /// What the registry finds wrong with the declaration alone.
 pub(super) fn declare(py: Python<'_>, def: ModelDef, class: MappedClass) -> PyResult<ModelId> {
     let mut declared = declared(py);
-    let id = declared.registry.declare(def).map_err(to_python)?;
-    declared.classes.push(Arc::new(class));
-    Ok(id)
+    let result = declared.registry.declare(def);
+    if result.is_ok() {
+        declared.classes.push(Arc::new(class));
+    }
+    drop(declared);
+    result.map_err(to_python)
 }
 
 /// All models, resolved.
@@ -45,7 +48,8 @@ pub(super) fn declare(py: Python<'_>, def: ModelDef, class: MappedClass) -> PyRe
 /// # Errors
 /// Every mistake in the references between models: unknown targets, missing or ambiguous foreign keys.
 pub(crate) fn schema(py: Python<'_>) -> PyResult<Arc<Schema>> {
-    declared(py).registry.freeze().map_err(to_python)
+    let frozen = declared(py).registry.freeze();
+    frozen.map_err(to_python)
 }
 
 /// A model's Python side.
@@ -67,7 +71,7 @@ pub(super) fn find(py: Python<'_>, name: &str, module: &str) -> Option<ModelId> 
     declared(py).registry.find(name, module)
 }
 
-/// Looks at what was declared.
+/// Looks at what was declared. `look` MUST run no Python code, raising exceptions included: the registry is locked.
 pub(crate) fn with_def<R>(model: ModelId, look: impl FnOnce(&ModelDef) -> R) -> R {
     Python::attach(|py| look(declared(py).registry.def(model)))
 }

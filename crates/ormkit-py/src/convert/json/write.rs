@@ -74,7 +74,7 @@ fn integer(value: &Bound<'_, PyInt>, out: &mut String) -> Result<()> {
         Err(_) => {
             // int's own text: a subclass such as an enum may have another
             let text = value.py().get_type::<PyInt>().call_method1("__repr__", (value,)).map_err(too_long)?;
-            out.push_str(text.extract::<&str>().map_err(|error| from_py(error.into()))?);
+            out.push_str(text.extract::<&str>().map_err(from_py)?);
         }
     }
     Ok(())

@@ -1,0 +1,83 @@
+//! The same expression over another table of the same model.
+
+use std::sync::Arc;
+
+use super::super::{Order, Source};
+use super::{Column, Exists, Expr};
+
+impl Expr {
+    /// The expression with columns of `from` read from `to`. SELECTs inside it keep their own tables.
+    #[must_use]
+    pub fn renamed(&self, from: Source, to: Source) -> Self {
+        let of = |expr: &Self| expr.renamed(from, to);
+        let all = |parts: &[Self]| parts.iter().map(of).collect::<Vec<_>>();
+        match self {
+            Self::Column(column) if column.source == from => Self::Column(Column { source: to, ..*column }),
+            Self::Compare(node) => Self::Compare(changed(node, |node| {
+                node.left = of(&node.left);
+                node.right = of(&node.right);
+            })),
+            Self::Distinct(node) => Self::Distinct(changed(node, |node| {
+                node.left = of(&node.left);
+                node.right = of(&node.right);
+            })),
+            Self::And(parts) => Self::And(all(parts).into()),
+            Self::Or(parts) => Self::Or(all(parts).into()),
+            Self::Not(inner) => Self::Not(Arc::new(of(inner))),
+            Self::Negative(inner) => Self::Negative(Arc::new(of(inner))),
+            Self::IsNull(node) => Self::IsNull(changed(node, |node| node.expr = of(&node.expr))),
+            Self::IsTrue(node) => Self::IsTrue(changed(node, |node| node.expr = of(&node.expr))),
+            Self::Between(node) => Self::Between(changed(node, |node| {
+                node.expr = of(&node.expr);
+                node.low = of(&node.low);
+                node.high = of(&node.high);
+            })),
+            Self::Like(node) => Self::Like(changed(node, |node| {
+                node.expr = of(&node.expr);
+                node.part = of(&node.part);
+            })),
+            Self::InList(node) => Self::InList(changed(node, |node| node.expr = of(&node.expr))),
+            Self::InRows(node) => Self::InRows(changed(node, |node| node.exprs = all(&node.exprs))),
+            Self::InSelect(node) => Self::InSelect(changed(node, |node| node.expr = of(&node.expr))),
+            Self::Exists(node) => Self::Exists(changed(node, |node| {
+                if let Exists::Related { parent, condition, .. } = node {
+                    if *parent == from {
+                        *parent = to;
+                    }
+                    *condition = condition.as_ref().map(of);
+                }
+            })),
+            Self::Arithmetic(node) => Self::Arithmetic(changed(node, |node| {
+                node.left = of(&node.left);
+                node.right = of(&node.right);
+            })),
+            Self::Call(node) => Self::Call(changed(node, |node| {
+                node.args = all(&node.args);
+                node.filter = node.filter.as_ref().map(of);
+                node.over = node.over.as_ref().map(|(partition, order)| {
+                    let order =
+                        order.iter().map(|term| Order { expr: of(&term.expr), ..term.clone() }).collect();
+                    (all(partition), order)
+                });
+            })),
+            Self::Cast(node) => Self::Cast(changed(node, |node| node.expr = of(&node.expr))),
+            Self::Case(node) => Self::Case(changed(node, |node| {
+                node.whens = node.whens.iter().map(|(condition, value)| (of(condition), of(value))).collect();
+                node.otherwise = node.otherwise.as_ref().map(of);
+            })),
+            Self::Column(_)
+            | Self::Excluded(..)
+            | Self::Value(_)
+            | Self::Bool(_)
+            | Self::Null
+            | Self::Scalar(_)
+            | Self::Text(_) => self.clone(),
+        }
+    }
+}
+
+fn changed<T: Clone>(node: &Arc<T>, change: impl FnOnce(&mut T)) -> Arc<T> {
+    let mut node = T::clone(node);
+    change(&mut node);
+    Arc::new(node)
+}

@@ -1,0 +1,406 @@
+//! Statements, rows and values against a real server.
+
+mod support;
+
+use ormkit_core::driver::{Batch, Health, Row, RowSink, Statement, StatementText};
+use ormkit_core::error::{Error, ErrorClass, ErrorKind, Result};
+use ormkit_core::value::{Date, Interval, Numeric, ParamType, Params, SqlType, Time, Timestamp, ValueRef};
+use support::{Recorder, block_on, connect, connect_to, raw, row, run, script, typed, url};
+
+#[test]
+fn cold_and_warm_statement_give_the_same_rows() {
+    let mut connection = connect();
+    let types = [SqlType::Integer, SqlType::Text];
+    let query = [typed(
+        "SELECT $1 + n, $2 FROM generate_series(1, 2) n",
+        &types,
+        &types,
+        &[ValueRef::Int(10), ValueRef::Text("ä")],
+    )];
+    for _ in 0..3 {
+        let answer = run(&mut *connection, &[], &query).unwrap();
+        assert_eq!(answer.rows, [["11", "ä"], ["12", "ä"]]);
+        assert_eq!(answer.events, ["row 0", "row 0", "done 0 2"]);
+        assert!(answer.columns.is_empty());
+    }
+    assert_eq!(connection.health(), Health::Idle);
+}
+
+#[test]
+fn every_type_comes_back_as_it_was_bound() {
+    let mut connection = connect();
+    let number = Numeric::parse("-12345678901234567890.1250").unwrap();
+    for (name, sql_type, value) in [
+        ("bool", SqlType::Bool, ValueRef::Bool(true)),
+        ("int2", SqlType::SmallInt, ValueRef::Int(-32_768)),
+        ("int4", SqlType::Integer, ValueRef::Int(2_147_483_647)),
+        ("int8", SqlType::BigInt, ValueRef::Int(i64::MIN)),
+        ("float4", SqlType::Real, ValueRef::Float(0.5)),
+        ("float8", SqlType::Double, ValueRef::Float(-1e-300)),
+        ("text", SqlType::Text, ValueRef::Text("grüße")),
+        ("bytea", SqlType::Bytes, ValueRef::Bytes(b"\0\xff")),
+        ("numeric", SqlType::Numeric, ValueRef::Numeric(number)),
+        ("date", SqlType::Date, ValueRef::Date(Date(-719_162))),
+        ("time", SqlType::Time, ValueRef::Time(Time(86_399_999_999))),
+        ("timestamp", SqlType::Timestamp, ValueRef::Timestamp(Timestamp(1_700_000_000_123_456))),
+        ("timestamptz", SqlType::TimestampTz, ValueRef::TimestampTz(Timestamp(-1))),
+        ("interval", SqlType::Interval, ValueRef::Interval(Interval { months: 14, days: -3, micros: 5 })),
+        ("uuid", SqlType::Uuid, ValueRef::Uuid([0xab; 16])),
+        ("json", SqlType::Json, ValueRef::Json("{\"a\": 1}")),
+        ("jsonb", SqlType::Jsonb, ValueRef::Json("{\"a\": 1}")),
+        ("text", SqlType::Text, ValueRef::Null),
+    ] {
+        let mut same = Same { value, seen: 0 };
+        let named = typed(&format!("SELECT $1::{name}, NULL"), &[sql_type], &[sql_type, sql_type], &[value]);
+        let inferred = raw(&format!("SELECT $1::{name}, NULL::{name}"), &[value]);
+        let statements = [named, inferred];
+        block_on(connection.run(Batch { before: &[], statements: &statements }, &mut same)).unwrap();
+        assert_eq!(same.seen, 2, "{name}");
+    }
+}
+
+struct Same<'a> {
+    value: ValueRef<'a>,
+    seen: usize,
+}
+
+impl RowSink for Same<'_> {
+    fn row(&mut self, _statement: usize, row: &Row<'_>) -> Result<()> {
+        assert_eq!(row.cell(0)?, self.value);
+        assert_eq!(row.cell(1)?, ValueRef::Null);
+        self.seen += 1;
+        Ok(())
+    }
+
+    fn restart(&mut self, _statement: usize) {}
+}
+
+#[test]
+fn types_without_a_codec_are_text_in_raw_queries() {
+    let mut connection = connect();
+    let sql =
+        "SELECT '10.0.0.1'::inet, '{1,2}'::int[], '1.50'::money::numeric, ROW(1, 'x'), 'a'::name, 7::oid";
+    for _ in 0..2 {
+        assert_eq!(row(&mut *connection, sql), ["10.0.0.1", "{1,2}", "1.50", "(1,x)", "a", "7"]);
+    }
+    let answer =
+        run(&mut *connection, &[], &[raw("SELECT 1 AS n, '::1'::inet::text AS t WHERE false", &[])]).unwrap();
+    let expected = [("n".to_owned(), SqlType::Integer), ("t".to_owned(), SqlType::Text)];
+    assert_eq!((answer.columns, answer.rows.len()), (expected.to_vec(), 0));
+}
+
+#[test]
+fn raw_values_take_the_type_that_the_server_infers() {
+    let mut connection = connect();
+    let sql = "SELECT $1::text, $2::date, $3::inet, $4::numeric, $5::float8";
+    let values = [
+        ValueRef::Int(5),
+        ValueRef::Text("2024-02-29"),
+        ValueRef::Text("::1"),
+        ValueRef::Float(0.5),
+        ValueRef::Int(2),
+    ];
+    for _ in 0..2 {
+        let answer = run(&mut *connection, &[], &[raw(sql, &values)]).unwrap();
+        assert_eq!(answer.rows, [["5", "2024-02-29", "::1", "0.5", "Float(2.0)"]]);
+    }
+    let error =
+        run(&mut *connection, &[], &[raw("SELECT $1::int2", &[ValueRef::Int(70_000)])]).err().unwrap();
+    assert_eq!(error.class(), ErrorClass::DataError);
+    let error = run(&mut *connection, &[], &[raw("SELECT $1::int2", &[])]).err().unwrap();
+    assert_eq!(error.class(), ErrorClass::ProgrammingError);
+    assert_eq!(row(&mut *connection, "SELECT 1"), ["1"]);
+}
+
+#[test]
+fn arrays_are_bound_in_bulk() {
+    let mut connection = connect();
+    script(&mut *connection, &["CREATE TEMP TABLE t (a int, b text, c text)"]);
+    let mut params = Params::new();
+    params.push_array(SqlType::Integer, (0..1000).map(ValueRef::Int));
+    params.push_array(
+        SqlType::Text,
+        (0..1000).map(|n| if n % 2 == 0 { ValueRef::Null } else { ValueRef::Text("x") }),
+    );
+    params.push_array(SqlType::Enum, (0..1000).map(|_| ValueRef::Text("a\"b\\")));
+    let types = vec![
+        ParamType::array(SqlType::Integer),
+        ParamType::array(SqlType::Text),
+        ParamType::array(SqlType::Enum),
+    ];
+    let sql = "INSERT INTO t SELECT * FROM unnest($1, $2, $3::text[]) RETURNING a";
+    let text = StatementText::new(
+        sql.into(),
+        types,
+        Some(vec![SqlType::Integer]),
+        ormkit_core::driver::Effect::Unknown,
+    );
+    let answer = run(&mut *connection, &[], &[Statement::new(text.into(), params)]).unwrap();
+    assert_eq!((answer.rows.len(), answer.events.last().unwrap().as_str()), (1000, "done 0 1000"));
+    let sums = row(&mut *connection, "SELECT sum(a), count(b), min(c) FROM t");
+    assert_eq!(sums, ["499500", "500", "a\"b\\"]);
+}
+
+#[test]
+fn enums_are_labels() {
+    let mut connection = connect();
+    script(
+        &mut *connection,
+        &["CREATE TYPE pg_temp.mood AS ENUM ('sad', 'happy')", "CREATE TEMP TABLE t (m mood)"],
+    );
+    let label = [ValueRef::Text("happy")];
+    let insert = typed("INSERT INTO t VALUES ($1) RETURNING m", &[SqlType::Enum], &[SqlType::Enum], &label);
+    for _ in 0..2 {
+        assert_eq!(run(&mut *connection, &[], std::slice::from_ref(&insert)).unwrap().rows, [["happy"]]);
+    }
+    assert_eq!(row(&mut *connection, "SELECT m FROM t"), ["happy"]);
+}
+
+#[test]
+fn statements_of_a_batch_answer_in_order_and_stop_at_the_first_error() {
+    let mut connection = connect();
+    let fine = [raw("SELECT 1", &[]), raw("SELECT $1::int", &[ValueRef::Int(2)]), raw("SELECT 1", &[])];
+    let answer = run(&mut *connection, &[], &fine).unwrap();
+    assert_eq!(answer.events, ["row 0", "done 0 1", "row 1", "done 1 1", "row 2", "done 2 1"]);
+    script(&mut *connection, &["CREATE TEMP TABLE t (a int)"]);
+    let failing = [
+        raw("INSERT INTO t VALUES (1)", &[]),
+        raw("SELECT 1 / 0", &[]),
+        raw("INSERT INTO t VALUES (2)", &[]),
+    ];
+    let mut sink = Recorder::default();
+    let error = block_on(connection.run(Batch { before: &[], statements: &failing }, &mut sink)).unwrap_err();
+    assert_eq!(error.statement(), Some("SELECT 1 / 0"));
+    assert_eq!(error.diagnostics().unwrap().sqlstate.as_str(), "22012");
+    assert_eq!(connection.health(), Health::Idle);
+    let rows: i64 = row(&mut *connection, "SELECT count(*) FROM t")[0].parse().unwrap();
+    assert!(rows <= 1, "the statement behind the error was executed");
+}
+
+#[test]
+fn batch_may_use_what_it_creates() {
+    let mut connection = connect();
+    let batch = [
+        raw("CREATE TEMP TABLE t (a int)", &[]),
+        raw("INSERT INTO t VALUES ($1)", &[ValueRef::Int(7)]),
+        raw("SELECT a FROM t", &[]),
+    ];
+    assert_eq!(run(&mut *connection, &[], &batch).unwrap().rows, [["7"]]);
+}
+
+#[test]
+fn large_pipeline_does_not_stop_both_sides() {
+    let mut connection = connect();
+    let text = "x".repeat(200_000);
+    let echo = typed("SELECT $1", &[SqlType::Text], &[SqlType::Text], &[ValueRef::Text(&text)]);
+    let batch = vec![echo; 100];
+    let answer = run(&mut *connection, &[], &batch).unwrap();
+    assert_eq!(answer.rows.len(), 100);
+    assert!(answer.rows.iter().all(|row| row[0].len() == text.len()));
+}
+
+#[test]
+fn many_rows_arrive_in_small_pieces() {
+    let mut connection = connect_to(&url(), Some(13)).unwrap();
+    let answer =
+        run(&mut *connection, &[], &[raw("SELECT n, n::text FROM generate_series(1, 300) n", &[])]).unwrap();
+    assert!(
+        answer
+            .rows
+            .iter()
+            .enumerate()
+            .all(|(index, row)| row[0] == (index + 1).to_string() && row[0] == row[1])
+    );
+    assert_eq!(answer.rows.len(), 300);
+}
+
+#[test]
+fn constraint_violations_say_table_column_and_constraint() {
+    let mut connection = connect();
+    script(
+        &mut *connection,
+        &[
+            "CREATE TEMP TABLE t (a int CONSTRAINT a_key UNIQUE, b int NOT NULL, CONSTRAINT b_pos CHECK (b > 0))",
+        ],
+    );
+    script(&mut *connection, &["INSERT INTO t VALUES (1, 1)"]);
+    for (values, class, constraint) in [
+        ("(1, 1)", ErrorClass::UniqueViolation, Some("a_key")),
+        ("(2, NULL)", ErrorClass::NotNullViolation, None),
+        ("(2, -1)", ErrorClass::CheckViolation, Some("b_pos")),
+    ] {
+        let sql = format!("INSERT INTO t VALUES {values}");
+        let error = run(&mut *connection, &[], &[raw(&sql, &[])]).err().unwrap();
+        let said = error.diagnostics().unwrap();
+        assert_eq!((error.class(), said.constraint.as_deref()), (class, constraint));
+        assert_eq!((said.table.as_deref(), error.statement()), (Some("t"), Some(&*sql)));
+    }
+    let error = run(&mut *connection, &[], &[raw("SELEC 1", &[])]).err().unwrap();
+    assert_eq!(
+        (error.class(), error.diagnostics().unwrap().position),
+        (ErrorClass::ProgrammingError, Some(1))
+    );
+}
+
+#[test]
+fn error_of_the_sink_comes_back_after_the_replies_are_read() {
+    struct Full(usize);
+    impl RowSink for Full {
+        fn row(&mut self, _statement: usize, _row: &Row<'_>) -> Result<()> {
+            self.0 += 1;
+            if self.0 < 3 { Ok(()) } else { Err(Error::interface("full")) }
+        }
+        fn restart(&mut self, _statement: usize) {}
+    }
+    let mut connection = connect();
+    let mut sink = Full(0);
+    let statements = [raw("SELECT generate_series(1, 50000)", &[]), raw("SELECT 1", &[])];
+    let error =
+        block_on(connection.run(Batch { before: &[], statements: &statements }, &mut sink)).unwrap_err();
+    assert_eq!((error.to_string().as_str(), sink.0), ("full", 3));
+    assert_eq!(connection.health(), Health::Idle);
+    assert_eq!(row(&mut *connection, "SELECT 2"), ["2"]);
+}
+
+#[test]
+fn values_that_do_not_fit_are_refused_before_a_byte_is_written() {
+    let mut connection = connect();
+    script(&mut *connection, &["CREATE TEMP TABLE t (a int)"]);
+    let insert = typed("INSERT INTO t VALUES ($1)", &[SqlType::Integer], &[], &[ValueRef::Int(1)]);
+    let large = typed("INSERT INTO t VALUES ($1)", &[SqlType::Integer], &[], &[ValueRef::Int(1 << 40)]);
+    let nul = typed("SELECT $1", &[SqlType::Text], &[SqlType::Text], &[ValueRef::Text("a\0b")]);
+    for bad in [large, nul] {
+        let error = run(&mut *connection, &[], &[insert.clone(), bad]).err().unwrap();
+        assert_eq!(error.class(), ErrorClass::DataError);
+        assert!(error.to_string().contains("parameter $1"), "{error}");
+    }
+    let many = vec![ValueRef::Int(1); 65_536];
+    let error = run(&mut *connection, &[], &[raw("SELECT 1", &many)]).err().unwrap();
+    assert_eq!(error.class(), ErrorClass::DataError);
+    assert_eq!(row(&mut *connection, "SELECT count(*) FROM t"), ["0"]);
+    assert_eq!(run(&mut *connection, &[], &[insert]).unwrap().events, ["done 0 1"]);
+}
+
+#[test]
+fn dates_that_no_host_holds_are_data_errors_with_the_columns_name() {
+    let mut connection = connect();
+    for value in ["'infinity'::date AS d", "'0044-03-15 BC'::timestamp AS d", "'24:00'::time AS d"] {
+        let error = run(&mut *connection, &[], &[raw(&format!("SELECT {value}"), &[])]).err().unwrap();
+        assert_eq!(error.class(), ErrorClass::DataError);
+        assert!(error.to_string().starts_with("d: "), "{error}");
+    }
+    assert_eq!(connection.health(), Health::Idle);
+}
+
+#[test]
+fn statements_are_evicted_and_closed() {
+    let mut connection = connect_to(&format!("{}?statement_cache_size=3", url()), None).unwrap();
+    for round in 0..40 {
+        let n = round % 10;
+        assert_eq!(row(&mut *connection, &format!("SELECT {n}")), [n.to_string()]);
+    }
+    let open: usize =
+        row(&mut *connection, "SELECT count(*) FROM pg_prepared_statements")[0].parse().unwrap();
+    assert!(open <= 4, "{open} statements are open");
+}
+
+#[test]
+fn connection_without_a_cache_prepares_nothing() {
+    let mut connection = connect_to(&format!("{}?statement_cache_size=0", url()), None).unwrap();
+    let batch = [raw("SELECT $1::int", &[ValueRef::Int(1)]), raw("SELECT $1::text", &[ValueRef::Text("b")])];
+    for _ in 0..2 {
+        assert_eq!(run(&mut *connection, &[], &batch).unwrap().rows, [["1"], ["b"]]);
+    }
+    assert_eq!(row(&mut *connection, "SELECT count(*) FROM pg_prepared_statements"), ["0"]);
+}
+
+#[test]
+fn stale_statements_are_prepared_again_outside_a_transaction() {
+    let mut connection = connect();
+    script(&mut *connection, &["CREATE TEMP TABLE t (a int)", "INSERT INTO t VALUES (1)"]);
+    let batch = [typed("SELECT 5", &[], &[SqlType::Integer], &[]), typed("SELECT * FROM t", &[], &[], &[])];
+    assert_eq!(run(&mut *connection, &[], &batch).unwrap().rows.len(), 2);
+    script(&mut *connection, &["ALTER TABLE t ADD b text DEFAULT 'new'"]);
+    let answer = run(&mut *connection, &[], &batch).unwrap();
+    assert_eq!(answer.rows.last().unwrap(), &["1", "new"]);
+    assert!(answer.events.contains(&"restart 0".to_owned()), "{:?}", answer.events);
+    script(&mut *connection, &["DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$"]);
+    assert_eq!(run(&mut *connection, &[], &batch).unwrap().rows.len(), 2);
+    script(&mut *connection, &["DISCARD ALL"]);
+    assert_eq!(row(&mut *connection, "SELECT 5"), ["5"]);
+}
+
+#[test]
+fn stale_statement_behind_begin_is_recovered_and_inside_a_transaction_reported() {
+    let mut connection = connect();
+    script(&mut *connection, &["CREATE TEMP TABLE t (a int)", "SELECT * FROM t", "ALTER TABLE t ADD b int"]);
+    let query = [raw("SELECT * FROM t", &[])];
+    let answer = run(&mut *connection, &[support::begin()], &query).unwrap();
+    assert_eq!((answer.columns.len(), connection.health()), (2, Health::InTransaction));
+    script(&mut *connection, &["ALTER TABLE t ADD c int"]);
+    let error = run(&mut *connection, &[], &query).err().unwrap();
+    assert_eq!(error.diagnostics().unwrap().sqlstate.as_str(), "0A000");
+    assert_eq!(connection.health(), Health::Failed);
+    block_on(connection.clean()).unwrap();
+    assert_eq!(run(&mut *connection, &[], &query).unwrap().columns.len(), 2);
+}
+
+#[test]
+fn names_that_are_taken_are_avoided() {
+    let mut connection = connect();
+    // The block itself is the first statement of this connection.
+    script(&mut *connection, &["DO $$ BEGIN EXECUTE 'PREPARE ormkit_2 AS SELECT 0'; END $$"]);
+    assert_eq!(row(&mut *connection, "SELECT 41"), ["41"]);
+    assert_eq!(row(&mut *connection, "SELECT 42"), ["42"]);
+}
+
+#[test]
+fn messages_that_nobody_asked_for_do_no_harm() {
+    let mut connection = connect();
+    script(
+        &mut *connection,
+        &[
+            "DO $$ BEGIN RAISE NOTICE 'hello'; RAISE WARNING 'hello'; END $$",
+            "LISTEN c",
+            "NOTIFY c, 'payload'",
+            "SET application_name = 'other'",
+        ],
+    );
+    let mut other = connect();
+    script(&mut *other, &["NOTIFY c, 'from elsewhere'"]);
+    assert!(connection.check());
+    assert_eq!(row(&mut *connection, "SELECT 3"), ["3"]);
+    assert!(connection.check());
+    let error = run(&mut *connection, &[], &[raw("SET client_encoding = 'LATIN1'", &[])]).err().unwrap();
+    assert_eq!((error.class(), connection.health()), (ErrorClass::NotSupportedError, Health::Closed));
+}
+
+#[test]
+fn copy_is_refused() {
+    let mut connection = connect();
+    let error = run(&mut *connection, &[], &[raw("COPY (SELECT 1) TO STDOUT", &[])]).err().unwrap();
+    assert_eq!((error.class(), connection.health()), (ErrorClass::NotSupportedError, Health::Idle));
+    script(&mut *connection, &["CREATE TEMP TABLE t (a int)"]);
+    let error = run(&mut *connection, &[], &[raw("COPY t FROM STDIN", &[])]).err().unwrap();
+    assert_eq!((error.class(), connection.health()), (ErrorClass::NotSupportedError, Health::Closed));
+}
+
+#[test]
+fn empty_statement_and_empty_batch_are_done_at_once() {
+    let mut connection = connect();
+    assert_eq!(run(&mut *connection, &[], &[raw("", &[])]).unwrap().events, ["done 0 0"]);
+    assert!(run(&mut *connection, &[], &[]).unwrap().events.is_empty());
+}
+
+#[test]
+fn connection_that_the_server_ends_is_closed_and_says_why() {
+    let mut connection = connect();
+    let suicide = [raw("SELECT pg_terminate_backend(pg_backend_pid())", &[])];
+    let error = run(&mut *connection, &[], &suicide).err().unwrap();
+    assert!(matches!(error.kind(), ErrorKind::ConnectionLost(_)), "{error}");
+    assert!(error.to_string().contains("terminating connection"), "{error}");
+    assert_eq!(connection.health(), Health::Closed);
+    let error = run(&mut *connection, &[], &[raw("SELECT 1", &[])]).err().unwrap();
+    assert!(error.to_string().contains("terminating connection"), "{error}");
+    assert!(block_on(connection.clean()).is_err());
+}

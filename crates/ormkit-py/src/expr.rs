@@ -1,0 +1,124 @@
+//! Expressions: what `User.age >= 18` is.
+//!
+//! Every object holds an expression of the core; Python values are converted to the type of what they are compared with
+//! when the expression is made, so that a wrong one is found where it is written.
+
+mod function;
+mod logic;
+mod operand;
+mod operator;
+mod relation;
+
+pub(crate) use function::{FunctionNamespace, NamedFunction};
+pub(crate) use logic::{
+    and_, asc, case, cast, condition_of, conditions_of, desc, false_, literal, not_, null, or_, text, true_,
+};
+pub(crate) use operand::operand;
+pub(crate) use relation::{object_key, related_condition};
+
+use ormkit_core::model::ModelId;
+use ormkit_core::query::{Expr as CoreExpr, Nulls, Order};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use crate::model::with_def;
+
+/// Something that SQL computes.
+///
+/// It has no truth value: combine conditions with `&`, `|` and `~`.
+#[pyclass(frozen, subclass, module = "ormkit")]
+pub(crate) struct Expr {
+    kind: Kind,
+    label: Option<String>,
+    order: Option<Direction>,
+    /// For `==` and `!=` of two expressions: whether the two were one object, which is what containers ask.
+    truth: Option<bool>,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Sql(CoreExpr),
+    /// A relation of a model, by its slot: no value by itself.
+    Relation(ModelId, usize),
+}
+
+#[derive(Clone, Copy, Default)]
+struct Direction {
+    descending: bool,
+    nulls: Option<Nulls>,
+}
+
+/// A truth value of SQL; it has none in Python.
+#[pyclass(frozen, extends = Expr, module = "ormkit")]
+pub(crate) struct Condition;
+
+impl Expr {
+    /// An expression of the core.
+    pub(crate) fn new(expr: CoreExpr) -> Self {
+        Self { kind: Kind::Sql(expr), label: None, order: None, truth: None }
+    }
+
+    /// A relation of a model.
+    pub(crate) fn of_relation(model: ModelId, slot: usize) -> Self {
+        Self { kind: Kind::Relation(model, slot), label: None, order: None, truth: None }
+    }
+
+    /// The expression of the core.
+    ///
+    /// # Errors
+    /// `TypeError` for a relation, which has no value by itself.
+    pub(crate) fn core(&self) -> PyResult<&CoreExpr> {
+        match &self.kind {
+            Kind::Sql(expr) => Ok(expr),
+            Kind::Relation(model, slot) => {
+                let name = relation_name(*model, *slot);
+                Err(PyTypeError::new_err(format!(
+                    "{name} is a relation and no value: compare it with an object, or use any() or has()"
+                )))
+            }
+        }
+    }
+
+    /// The model and slot of a relation.
+    pub(crate) fn relation(&self) -> Option<(ModelId, usize)> {
+        match self.kind {
+            Kind::Sql(_) => None,
+            Kind::Relation(model, slot) => Some((model, slot)),
+        }
+    }
+
+    /// The name given by `label()`.
+    pub(crate) fn label_name(&self) -> Option<&str> {
+        self.label.as_deref()
+    }
+
+    /// As a term of ORDER BY: upwards unless `desc()` was said.
+    pub(crate) fn as_order(&self) -> PyResult<Order> {
+        let direction = self.order.unwrap_or_default();
+        Ok(Order { expr: self.core()?.clone(), descending: direction.descending, nulls: direction.nulls })
+    }
+}
+
+/// `User.posts`, for messages.
+fn relation_name(model: ModelId, slot: usize) -> String {
+    with_def(model, |def| {
+        let relation = slot.checked_sub(def.fields.len()).and_then(|at| def.relations.get(at));
+        format!("{}.{}", def.name, relation.map_or("?", |relation| &relation.name))
+    })
+}
+
+/// An expression as a Python object.
+pub(crate) fn expression(py: Python<'_>, expr: CoreExpr) -> PyResult<Bound<'_, Expr>> {
+    Bound::new(py, Expr::new(expr))
+}
+
+/// A condition as a Python object.
+pub(crate) fn condition(py: Python<'_>, expr: CoreExpr) -> PyResult<Bound<'_, Condition>> {
+    Bound::new(py, PyClassInitializer::from(Expr::new(expr)).add_subclass(Condition))
+}
+
+/// A comparison of two expressions, with the answer that containers get.
+fn comparison(py: Python<'_>, expr: CoreExpr, truth: Option<bool>) -> PyResult<Bound<'_, Condition>> {
+    let base = Expr { truth, ..Expr::new(expr) };
+    Bound::new(py, PyClassInitializer::from(base).add_subclass(Condition))
+}

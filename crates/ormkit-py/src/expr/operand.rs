@@ -1,0 +1,168 @@
+//! Python values as operands.
+
+use ormkit_core::model::{ColumnType, FieldId, ModelId};
+use ormkit_core::query::{Expr as CoreExpr, Item};
+use ormkit_core::value::{SqlType, Value};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyBytes, PyDate, PyDateTime, PyDelta, PyDict, PyFloat, PyInt, PyList, PyString, PyTime,
+};
+
+use super::Expr;
+use crate::convert;
+use crate::model::{members, with_def};
+use crate::query::Select;
+
+/// What is known of the type of an expression.
+#[derive(Clone)]
+struct Typing {
+    column_type: ColumnType,
+    field: Option<(ModelId, FieldId)>,
+}
+
+/// `value` as an operand beside `beside`: an expression as it is, a `select` as a value, anything else bound with the
+/// type of `beside`, or its own where that has none.
+///
+/// # Errors
+/// `DataError` naming `Model.attr` when the value does not fit; `TypeError` for a value that no column can hold.
+pub(crate) fn operand(value: &Bound<'_, PyAny>, beside: Option<&CoreExpr>) -> PyResult<CoreExpr> {
+    if let Some(expr) = expression_of(value)? {
+        return Ok(expr);
+    }
+    let typing = match beside.and_then(typing_of) {
+        Some(typing) => typing,
+        None => Typing { column_type: own_type(value)?, field: None },
+    };
+    Ok(CoreExpr::value(converted(value, &typing)?, typing.column_type.sql_type()))
+}
+
+/// The same where the value says its own type: a number added to a column need not fit the column.
+pub(crate) fn free_operand(value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    operand(value, None)
+}
+
+/// The operands of IN beside `beside`, each of them a constant or an expression, and the type of the constants.
+pub(crate) fn element_list(
+    values: &Bound<'_, PyAny>,
+    beside: &CoreExpr,
+) -> PyResult<(Vec<CoreExpr>, SqlType)> {
+    if values.is_instance_of::<PyString>() || values.is_instance_of::<PyBytes>() {
+        return Err(PyTypeError::new_err("in_() takes a list of values, not one text"));
+    }
+    let mut typing = typing_of(beside);
+    let mut list = Vec::new();
+    for value in values.try_iter()? {
+        let value = value?;
+        if let Some(expr) = expression_of(&value)? {
+            list.push(expr);
+            continue;
+        }
+        if typing.is_none() && !value.is_none() {
+            let column_type = match own_type(&value)? {
+                ColumnType::Integer => ColumnType::BigInt,
+                other => other,
+            };
+            typing = Some(Typing { column_type, field: None });
+        }
+        list.push(match &typing {
+            Some(typing) => CoreExpr::value(converted(&value, typing)?, typing.column_type.sql_type()),
+            None => CoreExpr::Null,
+        });
+    }
+    let element = typing.map_or(SqlType::Text, |typing| typing.column_type.sql_type());
+    Ok((list, element))
+}
+
+/// The expression that `value` already is.
+fn expression_of(value: &Bound<'_, PyAny>) -> PyResult<Option<CoreExpr>> {
+    if value.is_none() {
+        return Ok(Some(CoreExpr::Null));
+    }
+    if let Ok(expr) = value.cast::<Expr>() {
+        return expr.get().core().cloned().map(Some);
+    }
+    if let Ok(select) = value.cast::<Select>() {
+        return Ok(Some(CoreExpr::Scalar(select.get().shared())));
+    }
+    Ok(None)
+}
+
+fn converted(value: &Bound<'_, PyAny>, typing: &Typing) -> PyResult<Value> {
+    let place = || match typing.field {
+        Some((model, field)) => {
+            with_def(model, |def| format!("{}.{}", def.name, def.fields[field.index()].name))
+        }
+        None => "a value of the statement".to_owned(),
+    };
+    let members = typing.field.and_then(|(model, field)| members(value.py(), model, field));
+    convert::to_enum_value(value, &typing.column_type, members.as_ref(), &place)
+}
+
+/// The column type of an expression, where it is known.
+pub(crate) fn column_type_of(expr: &CoreExpr) -> Option<ColumnType> {
+    typing_of(expr).map(|typing| typing.column_type)
+}
+
+/// What a value beside `expr` is converted to.
+fn typing_of(expr: &CoreExpr) -> Option<Typing> {
+    let plain = |column_type| Some(Typing { column_type, field: None });
+    match expr {
+        CoreExpr::Column(column) => of_field(column.source.model, column.field),
+        CoreExpr::Excluded(model, field) => of_field(*model, *field),
+        CoreExpr::Cast(node) => plain(node.to.clone()),
+        CoreExpr::Scalar(select) => match select.items.first() {
+            Some(Item::Value { expr, .. }) => typing_of(expr),
+            _ => None,
+        },
+        CoreExpr::Call(node) => match node.name.to_ascii_lowercase().as_str() {
+            "count" | "row_number" | "rank" | "dense_rank" => plain(ColumnType::BigInt),
+            "min" | "max" | "coalesce" | "nullif" => node.args.first().and_then(typing_of),
+            "lower" | "upper" | "trim" | "ltrim" | "rtrim" | "replace" | "substr" => plain(ColumnType::Text),
+            _ => None,
+        },
+        CoreExpr::Bool(_) | CoreExpr::Compare(_) | CoreExpr::And(_) | CoreExpr::Or(_) | CoreExpr::Not(_) => {
+            plain(ColumnType::Bool)
+        }
+        _ => None,
+    }
+}
+
+fn of_field(model: ModelId, field: FieldId) -> Option<Typing> {
+    let column_type = with_def(model, |def| def.fields[field.index()].column_type.clone());
+    Some(Typing { column_type, field: Some((model, field)) })
+}
+
+/// The type that a Python value has by itself.
+fn own_type(value: &Bound<'_, PyAny>) -> PyResult<ColumnType> {
+    let py = value.py();
+    let is = |module: &str, name: &str| value.is_instance(&py.import(module)?.getattr(name)?);
+    Ok(if value.is_instance_of::<PyBool>() {
+        ColumnType::Bool
+    } else if value.is_instance_of::<PyInt>() {
+        if value.extract::<i32>().is_ok() { ColumnType::Integer } else { ColumnType::BigInt }
+    } else if value.is_instance_of::<PyFloat>() {
+        ColumnType::Double
+    } else if value.is_instance_of::<PyString>() {
+        ColumnType::Text
+    } else if value.is_instance_of::<PyBytes>() {
+        ColumnType::Bytes
+    } else if value.is_instance_of::<PyDateTime>() {
+        if value.getattr("tzinfo")?.is_none() { ColumnType::Timestamp } else { ColumnType::TimestampTz }
+    } else if value.is_instance_of::<PyDate>() {
+        ColumnType::Date
+    } else if value.is_instance_of::<PyTime>() {
+        ColumnType::Time
+    } else if value.is_instance_of::<PyDelta>() {
+        ColumnType::Interval
+    } else if value.is_instance_of::<PyDict>() || value.is_instance_of::<PyList>() {
+        ColumnType::Json
+    } else if is("decimal", "Decimal")? {
+        ColumnType::Numeric(None)
+    } else if is("uuid", "UUID")? {
+        ColumnType::Uuid
+    } else {
+        let found = value.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("a value of type {found} has no place in a statement")));
+    })
+}

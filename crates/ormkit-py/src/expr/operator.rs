@@ -1,0 +1,332 @@
+//! The operators and methods of expressions.
+
+use ormkit_core::model::ColumnType;
+use ormkit_core::query::{ArithmeticOp, CompareOp, Expr as CoreExpr, Nulls, Pattern};
+use ormkit_core::value::{SqlType, Value};
+use pyo3::basic::CompareOp as PyCompare;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::operand::{column_type_of, element_list, free_operand, operand};
+use super::{Condition, Direction, Expr, comparison, condition, expression, relation};
+use crate::model::unsupported;
+use crate::query::Select;
+
+#[pymethods]
+impl Expr {
+    fn __richcmp__<'py>(
+        slf: &Bound<'py, Self>,
+        other: &Bound<'py, PyAny>,
+        op: PyCompare,
+    ) -> PyResult<Bound<'py, Condition>> {
+        let py = slf.py();
+        let truth = other.is_instance_of::<Self>().then(|| slf.is(other));
+        let this = slf.get();
+        if this.relation().is_some() {
+            return match op {
+                PyCompare::Eq => comparison(py, relation::equals(this, other)?, truth),
+                PyCompare::Ne => {
+                    comparison(py, relation::equals(this, other)?.negate(), truth.map(|same| !same))
+                }
+                _ => Err(PyTypeError::new_err(
+                    "relations have no order: compare a column of the related model",
+                )),
+            };
+        }
+        let left = this.core()?.clone();
+        let right = operand(other, Some(&left))?;
+        let (op, truth) = match op {
+            PyCompare::Eq => (CompareOp::Eq, truth),
+            PyCompare::Ne => (CompareOp::Ne, truth.map(|same| !same)),
+            PyCompare::Lt => (CompareOp::Lt, None),
+            PyCompare::Le => (CompareOp::Le, None),
+            PyCompare::Gt => (CompareOp::Gt, None),
+            PyCompare::Ge => (CompareOp::Ge, None),
+        };
+        comparison(py, CoreExpr::compare(left, op, right), truth)
+    }
+
+    fn __hash__(slf: &Bound<'_, Self>) -> isize {
+        slf.as_ptr() as isize
+    }
+
+    fn __bool__(&self) -> PyResult<bool> {
+        self.truth.ok_or_else(|| {
+            PyTypeError::new_err(
+                "a condition has no truth value in Python: combine conditions with `&`, `|` and `~` instead of \
+                 `and`, `or` and `not`, and put each in parentheses",
+            )
+        })
+    }
+
+    fn __contains__(&self, item: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let found = item.get_type().name()?;
+        Err(PyTypeError::new_err(format!(
+            "`in` asks Python whether this {found} is there: use .contains(..) or .in_([..]), which ask the database"
+        )))
+    }
+
+    fn __iter__(&self) -> PyResult<Py<PyAny>> {
+        Err(PyTypeError::new_err("an expression cannot be iterated: its values come from the database"))
+    }
+
+    fn __and__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.joined(other, CoreExpr::and)
+    }
+
+    fn __or__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        self.joined(other, CoreExpr::or)
+    }
+
+    fn __invert__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Condition>> {
+        condition(py, self.core()?.clone().negate())
+    }
+
+    fn __add__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        let (left, right) = (self.core()?.clone(), free_operand(other)?);
+        let op = sum_of(&left, &right);
+        expression(other.py(), left.arithmetic(op, right))
+    }
+
+    fn __radd__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        let (left, right) = (free_operand(other)?, self.core()?.clone());
+        let op = sum_of(&left, &right);
+        expression(other.py(), left.arithmetic(op, right))
+    }
+
+    fn __sub__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        self.before(ArithmeticOp::Subtract, other)
+    }
+
+    fn __rsub__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        self.after(ArithmeticOp::Subtract, other)
+    }
+
+    fn __mul__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        self.before(ArithmeticOp::Multiply, other)
+    }
+
+    fn __rmul__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        self.after(ArithmeticOp::Multiply, other)
+    }
+
+    fn __truediv__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        self.before(ArithmeticOp::Divide, other)
+    }
+
+    fn __rtruediv__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        self.after(ArithmeticOp::Divide, other)
+    }
+
+    fn __mod__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        self.before(ArithmeticOp::Modulo, other)
+    }
+
+    fn __neg__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
+        expression(py, CoreExpr::Negative(self.core()?.clone().into()))
+    }
+
+    /// `self IN (values)`: values, or a `select` of one column. An empty list matches nothing.
+    fn in_<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        condition(values.py(), self.among(values)?)
+    }
+
+    /// `self NOT IN (values)`. An empty list excludes nothing.
+    fn not_in<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        condition(values.py(), self.among(values)?.negate())
+    }
+
+    /// Null-safe equality; `is_(None)` is IS NULL.
+    fn is_<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        condition(value.py(), self.is_same(value)?)
+    }
+
+    /// Null-safe inequality; `is_not(None)` is IS NOT NULL.
+    fn is_not<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        condition(value.py(), self.is_same(value)?.negate())
+    }
+
+    /// Null-safe inequality.
+    fn is_distinct_from<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        self.is_not(value)
+    }
+
+    /// Null-safe equality.
+    fn is_not_distinct_from<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        self.is_(value)
+    }
+
+    /// From `low` to `high`, both included.
+    fn between<'py>(
+        &self,
+        low: &Bound<'py, PyAny>,
+        high: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, Condition>> {
+        let this = self.core()?.clone();
+        let (least, greatest) = (operand(low, Some(&this))?, operand(high, Some(&this))?);
+        condition(low.py(), this.between(least, greatest))
+    }
+
+    /// A LIKE pattern: `%` any text, `_` one character. Cases count on both databases.
+    fn like<'py>(&self, pattern: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        self.matching(Pattern::Like, pattern, false)
+    }
+
+    /// A LIKE pattern, whatever the case.
+    fn ilike<'py>(&self, pattern: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        self.matching(Pattern::Like, pattern, true)
+    }
+
+    /// Begins with a text, literally.
+    fn startswith<'py>(&self, text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        self.matching(Pattern::StartsWith, text, false)
+    }
+
+    /// Ends with a text, literally.
+    fn endswith<'py>(&self, text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        self.matching(Pattern::EndsWith, text, false)
+    }
+
+    /// Contains a text, literally; of a list relation: contains an object.
+    fn contains<'py>(&self, part: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        if self.relation().is_some() {
+            return condition(part.py(), relation::equals(self, part)?);
+        }
+        if column_type_of(self.core()?) == Some(ColumnType::Json) {
+            return Err(unsupported("contains() on a JSON column", "compare the whole value"));
+        }
+        self.matching(Pattern::Contains, part, false)
+    }
+
+    /// Contains a text, literally, whatever the case.
+    fn icontains<'py>(&self, text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        self.matching(Pattern::Contains, text, true)
+    }
+
+    /// For ORDER BY: upwards.
+    fn asc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
+        self.directed(py, |direction| direction.descending = false)
+    }
+
+    /// For ORDER BY: downwards.
+    fn desc<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
+        self.directed(py, |direction| direction.descending = true)
+    }
+
+    /// For ORDER BY: NULLs before all values.
+    fn nulls_first<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
+        self.directed(py, |direction| direction.nulls = Some(Nulls::First))
+    }
+
+    /// For ORDER BY: NULLs after all values.
+    fn nulls_last<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
+        self.directed(py, |direction| direction.nulls = Some(Nulls::Last))
+    }
+
+    /// The same under a name in the result.
+    fn label<'py>(&self, py: Python<'py>, name: String) -> PyResult<Bound<'py, Self>> {
+        self.core()?;
+        Bound::new(py, Self { kind: self.kind.clone(), label: Some(name), order: self.order, truth: None })
+    }
+
+    fn __repr__(&self) -> String {
+        "<expression>".to_owned()
+    }
+}
+
+impl Expr {
+    fn joined<'py>(
+        &self,
+        other: &Bound<'py, PyAny>,
+        join: fn(CoreExpr, CoreExpr) -> CoreExpr,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = other.py();
+        match other.cast::<Self>() {
+            Ok(other) => {
+                let joined = join(self.core()?.clone(), other.get().core()?.clone());
+                Ok(condition(py, joined)?.into_any())
+            }
+            Err(_) => Ok(py.NotImplemented().into_bound(py)),
+        }
+    }
+
+    fn before<'py>(&self, op: ArithmeticOp, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        expression(other.py(), self.core()?.clone().arithmetic(op, free_operand(other)?))
+    }
+
+    fn after<'py>(&self, op: ArithmeticOp, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        expression(other.py(), free_operand(other)?.arithmetic(op, self.core()?.clone()))
+    }
+
+    fn among(&self, values: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+        if self.relation().is_some() {
+            return relation::among(self, values);
+        }
+        let this = self.core()?.clone();
+        if let Ok(select) = values.cast::<Select>() {
+            return Ok(this.in_select(select.get().core().clone()));
+        }
+        let (list, element) = element_list(values, &this)?;
+        let constants: Option<Vec<Value>> = list
+            .iter()
+            .map(|item| match item {
+                CoreExpr::Value(bound) => Some(bound.value.clone()),
+                CoreExpr::Null => Some(Value::Null),
+                _ => None,
+            })
+            .collect();
+        Ok(match constants {
+            Some(constants) => this.in_values(constants, element),
+            None => CoreExpr::any(list.into_iter().map(|item| this.clone().eq(item))),
+        })
+    }
+
+    fn is_same(&self, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+        if self.relation().is_some() {
+            return relation::equals(self, value);
+        }
+        let this = self.core()?.clone();
+        let other = operand(value, Some(&this))?;
+        Ok(this.not_distinct_from(other))
+    }
+
+    fn matching<'py>(
+        &self,
+        pattern: Pattern,
+        part: &Bound<'py, PyAny>,
+        any_case: bool,
+    ) -> PyResult<Bound<'py, Condition>> {
+        let text = match part.cast::<PyString>() {
+            Ok(text) => CoreExpr::value(text.to_str()?, SqlType::Text),
+            Err(_) if part.is_instance_of::<Self>() => operand(part, None)?,
+            Err(_) => {
+                let found = part.get_type().name()?;
+                return Err(PyTypeError::new_err(format!(
+                    "a text is looked for, not a value of type {found}"
+                )));
+            }
+        };
+        condition(part.py(), self.core()?.clone().like(pattern, text, any_case))
+    }
+
+    fn directed<'py>(&self, py: Python<'py>, set: impl FnOnce(&mut Direction)) -> PyResult<Bound<'py, Self>> {
+        self.core()?;
+        let mut direction = self.order.unwrap_or_default();
+        set(&mut direction);
+        Bound::new(
+            py,
+            Self { kind: self.kind.clone(), label: self.label.clone(), order: Some(direction), truth: None },
+        )
+    }
+}
+
+/// `+` of texts puts them one behind the other.
+fn sum_of(left: &CoreExpr, right: &CoreExpr) -> ArithmeticOp {
+    let is_text = |expr: &CoreExpr| match expr {
+        CoreExpr::Value(bound) => bound.sql_type == SqlType::Text,
+        CoreExpr::Arithmetic(node) => node.op == ArithmeticOp::Concat,
+        other => matches!(column_type_of(other), Some(ColumnType::Text | ColumnType::VarChar(_))),
+    };
+    if is_text(left) || is_text(right) { ArithmeticOp::Concat } else { ArithmeticOp::Add }
+}

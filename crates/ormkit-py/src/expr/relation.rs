@@ -1,0 +1,109 @@
+//! Relations in conditions: `Post.author == user`, `User.posts.any(..)`.
+
+use ormkit_core::model::{FieldId, Model, ModelId, RelationId, Schema};
+use ormkit_core::query::lookup::{Condition, Expects, Lookup, Operator, Subject, conditions};
+use ormkit_core::query::{Expr as CoreExpr, Source};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use std::sync::Arc;
+
+use super::Expr;
+use crate::convert;
+use crate::instance;
+use crate::model::{members, schema};
+
+/// The relation behind an attribute.
+fn resolved(py: Python<'_>, this: &Expr) -> PyResult<(Arc<Schema>, ModelId, RelationId)> {
+    let (model, slot) =
+        this.relation().ok_or_else(|| PyTypeError::new_err("only a relation is compared with objects"))?;
+    let schema = schema(py)?;
+    let relation = RelationId((slot - schema.model(model).fields().len()) as u16);
+    Ok((schema, model, relation))
+}
+
+fn condition_of(schema: &Schema, lookup: Lookup, values: Vec<CoreExpr>) -> CoreExpr {
+    let source = Source::plain(lookup.model);
+    conditions(schema, source, &[Condition { lookup, values }])
+}
+
+/// The relation holds `object`; None: it holds nothing.
+pub(super) fn equals(this: &Expr, object: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    let (schema, model, relation) = resolved(object.py(), this)?;
+    let lookup =
+        Lookup { path: Vec::new(), model, subject: Subject::Relation(relation), operator: Operator::Exact };
+    let values = object_key(&schema, model, relation, object)?;
+    Ok(condition_of(&schema, lookup, values))
+}
+
+/// The relation holds one of `objects`.
+pub(super) fn among(this: &Expr, objects: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    let parts = objects.try_iter()?.map(|object| equals(this, &object?)).collect::<PyResult<Vec<_>>>()?;
+    Ok(CoreExpr::any(parts))
+}
+
+/// What gives an object in a condition: the values of the fields that the relation goes by. None gives nothing.
+///
+/// # Errors
+/// `TypeError` for an object of another class, or one that has no key yet.
+pub(crate) fn object_key(
+    schema: &Schema,
+    model: ModelId,
+    relation: RelationId,
+    object: &Bound<'_, PyAny>,
+) -> PyResult<Vec<CoreExpr>> {
+    if object.is_none() {
+        return Ok(Vec::new());
+    }
+    let place = || format!("{}.{}", schema.model(model).name(), schema.model(model).relation(relation).name);
+    let target = schema.model(schema.model(model).relation(relation).target);
+    let found = match instance::is_instance(object) {
+        true => Some(instance::table_of(object)?.model),
+        false => None,
+    };
+    if found.is_none_or(|found| schema.model(found).table() != target.table()) {
+        let type_name = object.get_type().name()?;
+        let text =
+            format!("{} is compared with a {} or None, not with a {type_name}", place(), target.name());
+        return Err(PyTypeError::new_err(text));
+    }
+    Expects::fields(schema, model, relation).iter().map(|field| key_part(target, *field, object)).collect()
+}
+
+fn key_part(target: &Model, field: FieldId, object: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    let value = instance::read(object, field.index())?;
+    let place = target.place(field);
+    if value.is_none() {
+        return Err(PyTypeError::new_err(format!(
+            "this {} has no {place} yet: flush it before it is used in a condition",
+            target.name()
+        )));
+    }
+    let column_type = &target.field(field).column_type;
+    let members = members(object.py(), target.id, field);
+    let value = convert::to_enum_value(&value, column_type, members.as_ref(), &|| place.clone())?;
+    Ok(CoreExpr::value(value, column_type.sql_type()))
+}
+
+/// A related row for which `given` and `lookups` hold, made by `inner` from the source under which it goes.
+///
+/// # Errors
+/// What `inner` finds.
+pub(crate) fn related_condition(
+    py: Python<'_>,
+    this: &Expr,
+    given: Vec<CoreExpr>,
+    inner: impl FnOnce(&Schema, Source) -> PyResult<CoreExpr>,
+) -> PyResult<CoreExpr> {
+    let (schema, model, relation) = resolved(py, this)?;
+    let target = schema.model(model).relation(relation).target;
+    let plain = Source::plain(target);
+    // A row related to one of its own table goes by another name; conditions speak of the related one.
+    let source = Source { model: target, alias: u32::from(target == model) };
+    let lookups = inner(&schema, source)?;
+    let given = CoreExpr::all(given).renamed(plain, source);
+    let condition = match CoreExpr::all([given, lookups]) {
+        CoreExpr::Bool(true) => None,
+        condition => Some(condition),
+    };
+    Ok(CoreExpr::related(Source::plain(model), relation, source, condition))
+}

@@ -1,0 +1,439 @@
+//! Python instances as the core's objects.
+//!
+//! [`PyHost`] is a token: all state lives in the instances and their classes. Whoever polls holds the interpreter lock,
+//! so attaching here is a counter; it happens once per call, never per cell.
+#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
+mod classes;
+mod homes;
+
+pub(crate) use classes::{ClassInfo, FieldInfo, class_info};
+pub(crate) use homes::{know_home, lookup, set_lookup};
+
+use crate::convert;
+use crate::errors::from_py;
+use crate::fields::types::Members;
+use crate::instance::{self, Original, SlotKind};
+use crate::relation::{self, RelatedItems};
+use ormkit_core::driver::Row;
+use ormkit_core::error::Result;
+use ormkit_core::host::{HomeId, Host, ObjectId, State};
+use ormkit_core::model::{FieldId, FieldSet, Model, ModelId, RelationId};
+use ormkit_core::query::Shape;
+use ormkit_core::value::{SqlType, ValueRef};
+use pyo3::prelude::*;
+
+/// The host of Python instances.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PyHost;
+
+/// Where the cells of a row go in instances of one class.
+pub(crate) struct PyLayout {
+    slots: instance::Layout,
+    info: &'static ClassInfo,
+    /// Number of the first cell.
+    from: usize,
+    /// Cell by cell: the field and how its value is made.
+    cells: Box<[(FieldId, Reading)]>,
+}
+
+/// How a cell becomes a Python value.
+enum Reading {
+    /// As its variant says.
+    Plain,
+    /// Kept as text until somebody looks at it.
+    Json,
+    /// The member of a label.
+    Enum(Members),
+}
+
+/// What an object was; dropped with the interpreter lock held.
+pub(crate) struct PySnapshot(Option<Kept>);
+
+struct Kept {
+    slots: instance::Snapshot,
+    lists: Vec<(usize, RelatedItems)>,
+}
+
+impl Drop for PySnapshot {
+    fn drop(&mut self) {
+        if let Some(kept) = self.0.take() {
+            Python::attach(|_| drop(kept));
+        }
+    }
+}
+
+/// Gives the storage its hooks.
+pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+    instance::set_hooks(instance::Hooks {
+        first_change: homes::first_change,
+        assign_relation: relation::assign,
+        missing: relation::missing,
+        decode_json: |py, text| {
+            convert::decode_json(py, text).map_err(|error| crate::errors::to_py(py, error))
+        },
+        encode_json: |value| {
+            convert::encode_json(value).map_err(|error| crate::errors::to_py(value.py(), error))
+        },
+    });
+    Ok(())
+}
+
+/// The objects of the host are instances of mapped classes: whoever takes one in from Python checks it.
+fn mapped<T>(result: PyResult<T>) -> T {
+    result.expect("the host's objects are instances of mapped classes, which the public functions check")
+}
+
+fn table<'a>(object: &'a Bound<'_, PyAny>) -> &'a instance::ClassTable {
+    mapped(instance::table_of(object))
+}
+
+/// The slot of a relation.
+fn slot_of(object: &Bound<'_, PyAny>, relation: RelationId) -> usize {
+    table(object).columns + relation.index()
+}
+
+/// The slots of relations to many.
+fn lists<'a>(object: &'a Bound<'_, PyAny>) -> impl Iterator<Item = usize> + 'a {
+    let table = table(object);
+    let many = |slot: &usize| table.slots[*slot].kind == SlotKind::Relation { many: true };
+    (table.columns..table.slots.len()).filter(many)
+}
+
+impl Host for PyHost {
+    type Object = Py<PyAny>;
+    type Weak = instance::Weak;
+    type Layout = PyLayout;
+    type Value = Py<PyAny>;
+    type Snapshot = PySnapshot;
+
+    fn layout(&self, model: &Model, fields: &[FieldId], from: usize) -> Result<PyLayout> {
+        Python::attach(|py| {
+            let info = class_info(py, model.id);
+            let slots: Vec<usize> = fields.iter().map(|field| field.index()).collect();
+            let reading = |field: &FieldId| {
+                let field_info = &info.fields[field.index()];
+                let reading = match (&field_info.members, field_info.is_json) {
+                    (Some(members), _) => Reading::Enum(members.clone_ref(py)),
+                    (None, true) => Reading::Json,
+                    (None, false) => Reading::Plain,
+                };
+                (*field, reading)
+            };
+            Ok(PyLayout {
+                slots: instance::Layout::new(info.class.bind(py), &slots).map_err(from_py)?,
+                info,
+                from,
+                cells: fields.iter().map(reading).collect(),
+            })
+        })
+    }
+
+    fn create(&self, layout: &PyLayout) -> Result<Py<PyAny>> {
+        Python::attach(|py| Ok(layout.slots.create(py).map_err(from_py)?.finish().unbind()))
+    }
+
+    fn fill(&self, object: &Py<PyAny>, layout: &PyLayout, row: &Row<'_>, all: bool) -> Result<()> {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let filling = layout.slots.open(object).map_err(from_py)?;
+            let clean = !all || instance::dirty(object).map_err(from_py)?.is_empty();
+            for (at, (field, reading)) in layout.cells.iter().enumerate() {
+                if !all && !filling.is_empty(at) {
+                    continue;
+                }
+                let place = || layout.info.place(*field);
+                let cell = row.cell(layout.from + at).map_err(|error| error.at(place))?;
+                match (reading, cell) {
+                    (Reading::Json, ValueRef::Json(text) | ValueRef::Text(text)) => {
+                        filling.put_json(at, text)
+                    }
+                    (Reading::Enum(members), cell) => {
+                        filling.put(
+                            at,
+                            convert::read(py, cell, Some(members)).map_err(|error| error.at(place))?,
+                        );
+                    }
+                    (_, cell) => {
+                        filling.put(at, convert::read(py, cell, None).map_err(|error| error.at(place))?);
+                    }
+                }
+                if !clean {
+                    instance::unmark(object, field.index()).map_err(from_py)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn value(&self, shape: &Shape, cell: ValueRef<'_>) -> Result<Py<PyAny>> {
+        Python::attach(|py| {
+            let members = match (shape.sql_type, shape.field) {
+                (SqlType::Enum, Some((model, field))) => {
+                    class_info(py, model).fields[field.index()].members.as_ref()
+                }
+                _ => None,
+            };
+            let place = || match shape.field {
+                Some((model, field)) => class_info(py, model).place(field),
+                None => "a column of the result".to_owned(),
+            };
+            Ok(convert::read(py, cell, members).map_err(|error| error.at(place))?.unbind())
+        })
+    }
+
+    fn model(&self, object: &Py<PyAny>) -> ModelId {
+        Python::attach(|py| table(object.bind(py)).model)
+    }
+
+    fn id(&self, object: &Py<PyAny>) -> ObjectId {
+        ObjectId(object.as_ptr() as usize)
+    }
+
+    fn retain(&self, object: &Py<PyAny>) -> Py<PyAny> {
+        Python::attach(|py| object.clone_ref(py))
+    }
+
+    fn downgrade(&self, object: &Py<PyAny>) -> instance::Weak {
+        Python::attach(|py| mapped(instance::downgrade(object.bind(py))))
+    }
+
+    fn upgrade(&self, weak: &instance::Weak) -> Option<Py<PyAny>> {
+        Python::attach(|py| weak.upgrade(py).map(Bound::unbind))
+    }
+
+    fn read(
+        &self,
+        object: &Py<PyAny>,
+        field: FieldId,
+        sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
+    ) -> Result<()> {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let info = class_info(py, table(object).model);
+            let value = match instance::slot(object, field.index()).map_err(from_py)? {
+                Some(value) => value,
+                None => instance::read(object, field.index()).map_err(from_py)?,
+            };
+            let known = &info.fields[field.index()];
+            convert::bind(&value, &known.column_type, known.members.as_ref(), &|| info.place(field), sink)
+        })
+    }
+
+    fn copy(&self, from: Option<(&Py<PyAny>, FieldId)>, to: &Py<PyAny>, into: FieldId) -> Result<()> {
+        Python::attach(|py| {
+            let value = match from {
+                Some((object, field)) => instance::read(object.bind(py), field.index()).map_err(from_py)?,
+                None => py.None().into_bound(py),
+            };
+            instance::set(to.bind(py), into.index(), &value).map_err(from_py)
+        })
+    }
+
+    fn changed(&self, object: &Py<PyAny>) -> Result<FieldSet> {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let table = table(object);
+            if table.has_json {
+                instance::mark_changed_json(object).map_err(from_py)?;
+            }
+            let dirty = instance::dirty(object).map_err(from_py)?;
+            Ok(dirty.iter().filter(|slot| *slot < table.columns).map(|slot| FieldId(slot as u16)).collect())
+        })
+    }
+
+    fn given(&self, object: &Py<PyAny>) -> Result<FieldSet> {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            instance::complete(object).map_err(from_py)?;
+            let dirty = instance::dirty(object).map_err(from_py)?;
+            let is_given = |slot: &usize| {
+                dirty.contains(*slot)
+                    || mapped(instance::slot(object, *slot)).is_some_and(|value| !value.is_none())
+            };
+            Ok((0..table(object).columns).filter(is_given).map(|slot| FieldId(slot as u16)).collect())
+        })
+    }
+
+    fn loaded(&self, object: &Py<PyAny>) -> FieldSet {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let is_loaded = |slot: &usize| {
+                mapped(instance::slot(object, *slot)).is_some()
+                    || mapped(instance::is_pending_json(object, *slot))
+            };
+            (0..table(object).columns).filter(is_loaded).map(|slot| FieldId(slot as u16)).collect()
+        })
+    }
+
+    fn state(&self, object: &Py<PyAny>) -> State {
+        Python::attach(|py| mapped(instance::state(object.bind(py))))
+    }
+
+    fn home(&self, object: &Py<PyAny>) -> HomeId {
+        Python::attach(|py| mapped(instance::home(object.bind(py))))
+    }
+
+    fn settle(&self, object: &Py<PyAny>, state: State, home: HomeId) {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            mapped(instance::set_state(object, state));
+            mapped(instance::set_home(object, home));
+        });
+    }
+
+    fn snapshot(&self, object: &Py<PyAny>) -> PySnapshot {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let items = |slot| Some((slot, relation::items(&mapped(instance::slot(object, slot))?)?));
+            let lists = lists(object).filter_map(items).collect();
+            PySnapshot(Some(Kept { slots: mapped(instance::snapshot(object)), lists }))
+        })
+    }
+
+    fn revert(&self, object: &Py<PyAny>, mut snapshot: PySnapshot) {
+        let Some(kept) = snapshot.0.take() else { return };
+        Python::attach(|py| {
+            let object = object.bind(py);
+            // An error here is one of JSON that was read before: the value stays as it is then.
+            let _ = instance::revert(object, kept.slots);
+            for (slot, items) in kept.lists {
+                if let Some(list) = mapped(instance::slot(object, slot)) {
+                    relation::put_back(&list, items);
+                }
+            }
+        });
+    }
+
+    fn undo(&self, object: &Py<PyAny>) {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            mapped(instance::restore_originals(object));
+            for slot in lists(object) {
+                if let Some(list) = mapped(instance::slot(object, slot)) {
+                    relation::undo(&list);
+                }
+            }
+        });
+    }
+
+    fn clean(&self, object: &Py<PyAny>) {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let table = table(object);
+            if matches!(mapped(instance::state(object)), State::Transient | State::Pending) {
+                let info = class_info(py, table.model);
+                for slot in 0..table.columns {
+                    let is_empty = mapped(instance::slot(object, slot)).is_none();
+                    if is_empty && !info.fields[slot].filled_by_database {
+                        mapped(instance::put(object, slot, py.None().into_bound(py)));
+                    }
+                }
+            }
+            mapped(instance::settle(object));
+            for slot in lists(object) {
+                if let Some(list) = mapped(instance::slot(object, slot)) {
+                    relation::settle(&list);
+                }
+            }
+            homes::watch_json(object);
+        });
+    }
+
+    fn unload(&self, object: &Py<PyAny>, fields: &FieldSet) {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            for field in fields.iter() {
+                mapped(instance::unmark(object, field.index()));
+                mapped(instance::empty(object, field.index()));
+            }
+        });
+    }
+
+    fn attach_one(&self, object: &Py<PyAny>, relation: RelationId, target: Option<&Py<PyAny>>) -> Result<()> {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let target = target.map_or_else(|| py.None().into_bound(py), |target| target.bind(py).clone());
+            instance::put(object, slot_of(object, relation), target).map_err(from_py)
+        })
+    }
+
+    fn attach_many(
+        &self,
+        object: &Py<PyAny>,
+        relation: RelationId,
+        targets: &mut dyn ExactSizeIterator<Item = Py<PyAny>>,
+    ) -> Result<()> {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let slot = slot_of(object, relation);
+            let list = relation::list(object, slot, targets, false).map_err(from_py)?;
+            instance::put(object, slot, list).map_err(from_py)
+        })
+    }
+
+    fn attach_nothing(&self, object: &Py<PyAny>, relation: RelationId) -> Result<()> {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let slot = slot_of(object, relation);
+            let nothing = match table(object).slots[slot].kind {
+                SlotKind::Relation { many: true } => {
+                    relation::list(object, slot, &mut std::iter::empty(), true).map_err(from_py)?
+                }
+                _ => py.None().into_bound(py),
+            };
+            instance::put(object, slot, nothing).map_err(from_py)
+        })
+    }
+
+    fn is_attached(&self, object: &Py<PyAny>, relation: RelationId) -> bool {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let slot = slot_of(object, relation);
+            let many = table(object).slots[slot].kind == SlotKind::Relation { many: true };
+            mapped(instance::slot(object, slot)).is_some() || (many && mapped(instance::is_born(object)))
+        })
+    }
+
+    fn relation_changed(&self, object: &Py<PyAny>, relation: RelationId) -> bool {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            mapped(instance::dirty(object)).contains(slot_of(object, relation))
+        })
+    }
+
+    fn related(
+        &self,
+        object: &Py<PyAny>,
+        relation: RelationId,
+        visit: &mut dyn FnMut(&Py<PyAny>) -> Result<()>,
+    ) -> Result<()> {
+        let members = Python::attach(|py| {
+            let object = object.bind(py);
+            relation::members(mapped(instance::slot(object, slot_of(object, relation))))
+        });
+        members.iter().try_for_each(visit)
+    }
+
+    fn removed(
+        &self,
+        object: &Py<PyAny>,
+        relation: RelationId,
+        visit: &mut dyn FnMut(&Py<PyAny>) -> Result<()>,
+    ) -> Result<()> {
+        let removed = Python::attach(|py| {
+            let object = object.bind(py);
+            let slot = slot_of(object, relation);
+            let value = mapped(instance::slot(object, slot));
+            if let Some(removed) = value.as_ref().and_then(relation::removed) {
+                return removed;
+            }
+            match mapped(instance::original(object, slot)) {
+                Original::Value(old) if !old.is_none() && !value.is_some_and(|now| now.is(&old)) => {
+                    vec![old.unbind()]
+                }
+                _ => Vec::new(),
+            }
+        });
+        removed.iter().try_for_each(visit)
+    }
+}

@@ -1,0 +1,73 @@
+//! What the host needs of a mapped class for every value, kept for good: classes are never forgotten.
+use crate::fields::types::Members;
+use crate::model::{mapped_class, with_def};
+use ormkit_core::model::{ColumnType, FieldId, ModelId};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use std::sync::{PoisonError, RwLock};
+
+/// A mapped class.
+pub(crate) struct ClassInfo {
+    /// The class.
+    pub(crate) class: Py<PyType>,
+    /// Its name.
+    pub(crate) name: String,
+    /// Its columns, in the order of their field ids.
+    pub(crate) fields: Box<[FieldInfo]>,
+}
+
+/// A column of a mapped class.
+pub(crate) struct FieldInfo {
+    /// The attribute's name.
+    pub(crate) name: String,
+    /// The type.
+    pub(crate) column_type: ColumnType,
+    /// Holds JSON.
+    pub(crate) is_json: bool,
+    /// The database fills it where no value is given.
+    pub(crate) filled_by_database: bool,
+    /// Enums: the members of its class.
+    pub(crate) members: Option<Members>,
+}
+
+impl ClassInfo {
+    /// `Model.attr`, for messages.
+    pub(crate) fn place(&self, field: FieldId) -> String {
+        format!("{}.{}", self.name, self.fields[field.index()].name)
+    }
+}
+
+static CLASSES: RwLock<Vec<Option<&'static ClassInfo>>> = RwLock::new(Vec::new());
+
+/// The class of a model.
+///
+/// # Panics
+/// When the number was never declared.
+#[inline]
+pub(crate) fn class_info(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
+    let known = CLASSES.read().unwrap_or_else(PoisonError::into_inner).get(model.index()).copied().flatten();
+    known.unwrap_or_else(|| learn(py, model))
+}
+
+#[cold]
+fn learn(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
+    let class = mapped_class(py, model);
+    let fields = with_def(model, |def| def.fields.clone());
+    let field = |(at, field): (usize, ormkit_core::model::Field)| FieldInfo {
+        is_json: field.column_type == ColumnType::Json,
+        filled_by_database: field.filled_by_database(),
+        members: class.members.get(at).and_then(|members| Some(members.as_ref()?.clone_ref(py))),
+        column_type: field.column_type,
+        name: field.name,
+    };
+    let info: &'static ClassInfo = Box::leak(Box::new(ClassInfo {
+        class: class.class.clone_ref(py),
+        name: with_def(model, |def| def.name.clone()),
+        fields: fields.into_iter().enumerate().map(field).collect(),
+    }));
+    let mut classes = CLASSES.write().unwrap_or_else(PoisonError::into_inner);
+    if classes.len() <= model.index() {
+        classes.resize(model.index() + 1, None);
+    }
+    classes[model.index()].get_or_insert(info)
+}

@@ -1,0 +1,115 @@
+//! Statements: `select(..)`, `insert(..)`, `update(..)`, `delete(..)` and the fluent `session.query(..)`.
+//!
+//! All of them are immutable: each method answers a new one that shares what did not change. They hold statements of
+//! the core; a session runs them.
+
+#![allow(dead_code, unused_imports, reason = "the session runs what is built here")]
+mod field;
+mod fluent;
+mod loader;
+mod lookup;
+mod read;
+mod shown;
+mod write;
+
+pub(crate) use field::F;
+pub(crate) use fluent::Query;
+pub(crate) use loader::{
+    Loader, joinedload, lazyload, loads_of, noload, raiseload, selectinload, subqueryload,
+};
+pub(crate) use lookup::{Q, lookup_condition};
+pub(crate) use read::{Select, exists, select};
+pub(crate) use write::{Delete, Insert, Update, delete, insert, update};
+
+use ormkit_core::model::ModelId;
+use ormkit_core::query::{Expr as CoreExpr, Order, Source};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyString, PyTuple, PyType};
+
+use crate::errors::to_py;
+use crate::expr::Expr;
+use crate::instance;
+use crate::model::schema;
+
+/// The model of a mapped class.
+///
+/// # Errors
+/// `TypeError` for anything else.
+pub(crate) fn model_of(class: &Bound<'_, PyAny>) -> PyResult<ModelId> {
+    if let Ok(class) = class.cast::<PyType>()
+        && let Ok(table) = instance::class_table(class)
+    {
+        return Ok(table.model);
+    }
+    Err(PyTypeError::new_err(format!("a mapped class is expected here, not {}", class.repr()?)))
+}
+
+/// LIMIT and OFFSET are written into the text: they are numbers, and nothing else.
+fn row_number(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Option<u64>> {
+    if value.is_none() {
+        return Ok(None);
+    }
+    let number = if value.is_instance_of::<PyBool>() { None } else { value.extract::<i64>().ok() };
+    match number {
+        Some(number) => match u64::try_from(number) {
+            Ok(number) => Ok(Some(number)),
+            Err(_) => Err(PyValueError::new_err(format!(
+                "{what}() takes a number of rows, 0 or more, not {number}"
+            ))),
+        },
+        None => {
+            let found = value.get_type().name()?;
+            Err(PyTypeError::new_err(format!(
+                "{what}() takes a whole number of rows, not a value of type {found}"
+            )))
+        }
+    }
+}
+
+/// Terms of ORDER BY: expressions, or names of attributes with `-` for downwards. `desc` turns all of them downwards.
+fn order_terms(source: Option<Source>, terms: &Bound<'_, PyTuple>, desc: bool) -> PyResult<Vec<Order>> {
+    let term = |item: Bound<'_, PyAny>| -> PyResult<Order> {
+        let order = match item.cast::<PyString>() {
+            Ok(name) => {
+                let name = name.to_str()?;
+                let (bare, down) = name.strip_prefix('-').map_or((name, false), |bare| (bare, true));
+                let column = named_column(item.py(), source, bare)?;
+                if down { Order::desc(column) } else { Order::asc(column) }
+            }
+            Err(_) => expression_of(&item)?.get().as_order()?,
+        };
+        Ok(if desc && !order.descending { order.reversed() } else { order })
+    };
+    terms.iter().map(term).collect()
+}
+
+/// Expressions, or names of attributes.
+fn columns_of(source: Option<Source>, items: &Bound<'_, PyTuple>) -> PyResult<Vec<CoreExpr>> {
+    let column = |item: Bound<'_, PyAny>| match item.cast::<PyString>() {
+        Ok(name) => named_column(item.py(), source, name.to_str()?),
+        Err(_) => expression_of(&item)?.get().core().cloned(),
+    };
+    items.iter().map(column).collect()
+}
+
+fn expression_of<'a, 'py>(item: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, Expr>> {
+    item.cast::<Expr>().map_err(|_| {
+        PyTypeError::new_err(format!(
+            "a column or the name of one is expected here, not a value of type {}",
+            item.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string())
+        ))
+    })
+}
+
+fn named_column(py: Python<'_>, source: Option<Source>, name: &str) -> PyResult<CoreExpr> {
+    let source = source.ok_or_else(|| {
+        PyTypeError::new_err(format!(
+            "{name:?} names a column, but the statement has no model: give the column itself"
+        ))
+    })?;
+    let schema = schema(py)?;
+    let field = ormkit_core::query::lookup::resolve_field(schema.model(source.model), name)
+        .map_err(|error| to_py(py, error))?;
+    Ok(CoreExpr::column(source, field))
+}

@@ -1,0 +1,104 @@
+//! `F("year") + 1`: a column of the row itself, by name.
+
+use ormkit_core::model::Schema;
+use ormkit_core::query::lookup::resolve_field;
+use ormkit_core::query::{ArithmeticOp, Expr as CoreExpr, Source};
+use pyo3::prelude::*;
+use std::sync::Arc;
+
+use crate::errors::to_py;
+use crate::expr::operand;
+
+/// A column of the row that a lookup or an update is about, by its attribute's name; arithmetic makes more of it.
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct F {
+    node: Arc<Node>,
+}
+
+enum Node {
+    Name(String),
+    Value(Py<PyAny>),
+    Arithmetic(ArithmeticOp, Arc<Node>, Arc<Node>),
+}
+
+impl F {
+    /// The expression on a row of `source`.
+    ///
+    /// # Errors
+    /// `FieldError` for an unknown name.
+    pub(super) fn resolve(&self, schema: &Schema, source: Source, py: Python<'_>) -> PyResult<CoreExpr> {
+        self.node.resolve(schema, source, py)
+    }
+
+    fn with(&self, op: ArithmeticOp, other: &Bound<'_, PyAny>) -> Self {
+        Self { node: Arc::new(Node::Arithmetic(op, Arc::clone(&self.node), node_of(other))) }
+    }
+
+    fn behind(&self, op: ArithmeticOp, other: &Bound<'_, PyAny>) -> Self {
+        Self { node: Arc::new(Node::Arithmetic(op, node_of(other), Arc::clone(&self.node))) }
+    }
+}
+
+impl Node {
+    fn resolve(&self, schema: &Schema, source: Source, py: Python<'_>) -> PyResult<CoreExpr> {
+        match self {
+            Self::Name(name) => {
+                let field =
+                    resolve_field(schema.model(source.model), name).map_err(|error| to_py(py, error))?;
+                Ok(CoreExpr::column(source, field))
+            }
+            Self::Value(value) => operand(value.bind(py), None),
+            Self::Arithmetic(op, left, right) => {
+                let (left, right) = (left.resolve(schema, source, py)?, right.resolve(schema, source, py)?);
+                Ok(left.arithmetic(*op, right))
+            }
+        }
+    }
+}
+
+fn node_of(value: &Bound<'_, PyAny>) -> Arc<Node> {
+    match value.cast::<F>() {
+        Ok(field) => Arc::clone(&field.get().node),
+        Err(_) => Arc::new(Node::Value(value.clone().unbind())),
+    }
+}
+
+#[pymethods]
+impl F {
+    #[new]
+    fn new(name: String) -> Self {
+        Self { node: Arc::new(Node::Name(name)) }
+    }
+
+    fn __add__(&self, other: &Bound<'_, PyAny>) -> Self {
+        self.with(ArithmeticOp::Add, other)
+    }
+
+    fn __radd__(&self, other: &Bound<'_, PyAny>) -> Self {
+        self.behind(ArithmeticOp::Add, other)
+    }
+
+    fn __sub__(&self, other: &Bound<'_, PyAny>) -> Self {
+        self.with(ArithmeticOp::Subtract, other)
+    }
+
+    fn __rsub__(&self, other: &Bound<'_, PyAny>) -> Self {
+        self.behind(ArithmeticOp::Subtract, other)
+    }
+
+    fn __mul__(&self, other: &Bound<'_, PyAny>) -> Self {
+        self.with(ArithmeticOp::Multiply, other)
+    }
+
+    fn __rmul__(&self, other: &Bound<'_, PyAny>) -> Self {
+        self.behind(ArithmeticOp::Multiply, other)
+    }
+
+    fn __truediv__(&self, other: &Bound<'_, PyAny>) -> Self {
+        self.with(ArithmeticOp::Divide, other)
+    }
+
+    fn __mod__(&self, other: &Bound<'_, PyAny>) -> Self {
+        self.with(ArithmeticOp::Modulo, other)
+    }
+}

@@ -1,0 +1,315 @@
+//! `insert(..)`, `update(..)`, `delete(..)`.
+
+use ormkit_core::model::{FieldId, Model, ModelId};
+use ormkit_core::query::{
+    Conflict, ConflictTarget, Delete as CoreDelete, Expr as CoreExpr, Insert as CoreInsert, Item, Source,
+    Update as CoreUpdate, Write,
+};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+
+use super::lookup::{condition_on, lookup_condition};
+use super::read::item_of;
+use super::shown::shown;
+use super::{F, model_of};
+use crate::attribute::Attribute;
+use crate::errors::to_py;
+use crate::expr::operand;
+use crate::model::schema;
+
+/// INSERT; every method returns a new one.
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct Insert {
+    core: CoreInsert,
+}
+
+/// UPDATE; every method returns a new one.
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct Update {
+    core: CoreUpdate,
+}
+
+/// DELETE; every method returns a new one.
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct Delete {
+    core: CoreDelete,
+}
+
+/// INSERT into the table of a class.
+#[pyfunction]
+pub(crate) fn insert(model: &Bound<'_, PyAny>) -> PyResult<Insert> {
+    Ok(Insert { core: CoreInsert::new(model_of(model)?) })
+}
+
+/// UPDATE of the table of a class; without `where` of every row.
+#[pyfunction]
+pub(crate) fn update(model: &Bound<'_, PyAny>) -> PyResult<Update> {
+    Ok(Update { core: CoreUpdate::new(model_of(model)?, Vec::new()) })
+}
+
+/// DELETE from the table of a class; without `where` of every row.
+#[pyfunction]
+pub(crate) fn delete(model: &Bound<'_, PyAny>) -> PyResult<Delete> {
+    Ok(Delete { core: CoreDelete::new(model_of(model)?) })
+}
+
+/// The field that an attribute or its name means.
+fn field_of(model: &Model, column: &Bound<'_, PyAny>) -> PyResult<FieldId> {
+    let name = match column.cast::<Attribute>() {
+        Ok(attribute) => attribute.get().name().to_owned(),
+        Err(_) => {
+            column.extract().map_err(|_| PyTypeError::new_err("a column or its name is expected here"))?
+        }
+    };
+    model.field_named(&name).map_err(|error| to_py(column.py(), error))
+}
+
+/// Attributes and their values, each checked against its column; expressions and `F` are taken as they are.
+fn assignments(model: ModelId, values: &Bound<'_, PyDict>) -> PyResult<Vec<(FieldId, CoreExpr)>> {
+    let py = values.py();
+    let schema = schema(py)?;
+    let source = Source::plain(model);
+    let model = schema.model(model);
+    let mut set = Vec::with_capacity(values.len());
+    for (name, value) in values {
+        let field = field_of(model, &name)?;
+        let value = match value.cast::<F>() {
+            Ok(f) => f.get().resolve(&schema, source, py)?,
+            Err(_) => operand(&value, Some(&CoreExpr::column(source, field)))?,
+        };
+        set.push((field, value));
+    }
+    Ok(set)
+}
+
+fn conditions_on(model: ModelId, given: &Bound<'_, PyTuple>) -> PyResult<Vec<CoreExpr>> {
+    let schema = schema(given.py())?;
+    given.iter().map(|item| condition_on(&schema, Source::plain(model), &item)).collect()
+}
+
+/// What RETURNING names: columns, their names, or the class itself.
+fn returned(model: ModelId, columns: &Bound<'_, PyTuple>) -> PyResult<Vec<Item>> {
+    let schema = schema(columns.py())?;
+    let item = |column: Bound<'_, PyAny>| {
+        if column.is_instance_of::<PyString>() {
+            let field = field_of(schema.model(model), &column)?;
+            return Ok(Item::Value { expr: CoreExpr::column(Source::plain(model), field), label: None });
+        }
+        item_of(&column)
+    };
+    columns.iter().map(item).collect()
+}
+
+impl Insert {
+    /// The statement of the core.
+    pub(crate) fn core(&self) -> Write {
+        Write::Insert(self.core.clone())
+    }
+
+    fn target(
+        &self,
+        target: Option<&Bound<'_, PyAny>>,
+        constraint: Option<String>,
+    ) -> PyResult<ConflictTarget> {
+        let Some(target) = target.filter(|target| !target.is_none()) else {
+            return Ok(constraint.map_or(ConflictTarget::Any, ConflictTarget::Constraint));
+        };
+        let schema = schema(target.py())?;
+        let model = schema.model(self.core.model);
+        let columns = if target.is_instance_of::<PyList>() || target.is_instance_of::<PyTuple>() {
+            target.try_iter()?.map(|column| field_of(model, &column?)).collect::<PyResult<Vec<_>>>()?
+        } else {
+            vec![field_of(model, target)?]
+        };
+        Ok(ConflictTarget::Columns(columns, Vec::new()))
+    }
+}
+
+#[pymethods]
+impl Insert {
+    /// Rows: `values(title="a")`, `values({..}, {..})` or `values([..])`. All rows give the same columns.
+    #[pyo3(signature = (*rows, **row))]
+    fn values(&self, rows: &Bound<'_, PyTuple>, row: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let py = rows.py();
+        let mut given: Vec<Bound<'_, PyAny>> = Vec::new();
+        for item in rows.iter() {
+            match item.cast::<PyDict>() {
+                Ok(_) => given.push(item),
+                Err(_) => given.extend(item.try_iter()?.collect::<PyResult<Vec<_>>>()?),
+            }
+        }
+        given.extend(row.map(|row| row.clone().into_any()));
+        let schema = schema(py)?;
+        let model = schema.model(self.core.model);
+        let mut core = self.core.clone();
+        for item in given {
+            let row = item
+                .cast::<PyDict>()
+                .map_err(|_| PyTypeError::new_err("values() takes keywords, dicts, or a list of dicts"))?;
+            core = core.row(model, assignments(self.core.model, row)?).map_err(|error| to_py(py, error))?;
+        }
+        Ok(Self { core })
+    }
+
+    /// What is answered: columns, their names, or the class.
+    #[pyo3(signature = (*columns))]
+    fn returning(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let mut core = self.core.clone();
+        core.returning.extend(returned(core.model, columns)?);
+        Ok(Self { core })
+    }
+
+    /// Leaves a row alone that exists already. `target` is a column, a name or a list of them.
+    #[pyo3(signature = (target = None, *, index_elements = None, constraint = None))]
+    fn on_conflict_do_nothing(
+        &self,
+        target: Option<&Bound<'_, PyAny>>,
+        index_elements: Option<&Bound<'_, PyAny>>,
+        constraint: Option<String>,
+    ) -> PyResult<Self> {
+        let mut core = self.core.clone();
+        core.conflict = Some(Conflict::nothing(self.target(target.or(index_elements), constraint)?));
+        Ok(Self { core })
+    }
+
+    /// Changes a row that exists already. Without `set_` every inserted column outside the key and the target takes the
+    /// value that was to be inserted.
+    #[pyo3(signature = (target = None, *, index_elements = None, constraint = None, set_ = None, r#where = None))]
+    fn on_conflict_do_update(
+        &self,
+        py: Python<'_>,
+        target: Option<&Bound<'_, PyAny>>,
+        index_elements: Option<&Bound<'_, PyAny>>,
+        constraint: Option<String>,
+        set_: Option<&Bound<'_, PyDict>>,
+        r#where: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let mut core = self.core.clone();
+        let target = self.target(target.or(index_elements), constraint)?;
+        let mut conflict = match set_ {
+            Some(set) => Conflict::update(target, assignments(core.model, set)?),
+            None => Conflict::update_inserted(schema(py)?.model(core.model), &core.columns, target),
+        };
+        if let Some(condition) = r#where {
+            conflict.filter = conditions_on(core.model, &PyTuple::new(py, [condition])?)?;
+        }
+        core.conflict = Some(conflict);
+        Ok(Self { core })
+    }
+
+    /// The text and its values: a list.
+    #[pyo3(signature = (dialect = "postgresql"))]
+    fn to_sql<'py>(&self, py: Python<'py>, dialect: &str) -> PyResult<(String, Bound<'py, PyList>)> {
+        shown(py, dialect, |schema, dialect| self.core().to_sql(schema, dialect))
+    }
+
+    fn __str__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.to_sql(py, "postgresql")?.0)
+    }
+}
+
+impl Update {
+    /// The statement of the core.
+    pub(crate) fn core(&self) -> Write {
+        Write::Update(self.core.clone())
+    }
+}
+
+#[pymethods]
+impl Update {
+    /// What is set: values, expressions or `F`.
+    #[pyo3(signature = (values = None, **more))]
+    fn values(&self, values: Option<&Bound<'_, PyDict>>, more: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut core = self.core.clone();
+        for given in [values, more].into_iter().flatten() {
+            for (field, value) in assignments(core.model, given)? {
+                core.set.retain(|(known, _)| *known != field);
+                core.set.push((field, value));
+            }
+        }
+        Ok(Self { core })
+    }
+
+    /// Adds conditions: all of them hold.
+    #[pyo3(signature = (*conditions))]
+    fn r#where(&self, conditions: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let mut core = self.core.clone();
+        core.filter.extend(conditions_on(core.model, conditions)?);
+        Ok(Self { core })
+    }
+
+    /// Adds conditions by attribute.
+    #[pyo3(signature = (**lookups))]
+    fn filter_by(&self, py: Python<'_>, lookups: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut core = self.core.clone();
+        if let Some(lookups) = lookups {
+            core.filter.push(lookup_condition(&*schema(py)?, Source::plain(core.model), lookups)?);
+        }
+        Ok(Self { core })
+    }
+
+    /// What is answered: columns, their names, or the class.
+    #[pyo3(signature = (*columns))]
+    fn returning(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let mut core = self.core.clone();
+        core.returning.extend(returned(core.model, columns)?);
+        Ok(Self { core })
+    }
+
+    /// The text and its values: a list.
+    #[pyo3(signature = (dialect = "postgresql"))]
+    fn to_sql<'py>(&self, py: Python<'py>, dialect: &str) -> PyResult<(String, Bound<'py, PyList>)> {
+        shown(py, dialect, |schema, dialect| self.core().to_sql(schema, dialect))
+    }
+
+    fn __str__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.to_sql(py, "postgresql")?.0)
+    }
+}
+
+impl Delete {
+    /// The statement of the core.
+    pub(crate) fn core(&self) -> Write {
+        Write::Delete(self.core.clone())
+    }
+}
+
+#[pymethods]
+impl Delete {
+    /// Adds conditions: all of them hold.
+    #[pyo3(signature = (*conditions))]
+    fn r#where(&self, conditions: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let mut core = self.core.clone();
+        core.filter.extend(conditions_on(core.model, conditions)?);
+        Ok(Self { core })
+    }
+
+    /// Adds conditions by attribute.
+    #[pyo3(signature = (**lookups))]
+    fn filter_by(&self, py: Python<'_>, lookups: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut core = self.core.clone();
+        if let Some(lookups) = lookups {
+            core.filter.push(lookup_condition(&*schema(py)?, Source::plain(core.model), lookups)?);
+        }
+        Ok(Self { core })
+    }
+
+    /// What is answered: columns, their names, or the class.
+    #[pyo3(signature = (*columns))]
+    fn returning(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let mut core = self.core.clone();
+        core.returning.extend(returned(core.model, columns)?);
+        Ok(Self { core })
+    }
+
+    /// The text and its values: a list.
+    #[pyo3(signature = (dialect = "postgresql"))]
+    fn to_sql<'py>(&self, py: Python<'py>, dialect: &str) -> PyResult<(String, Bound<'py, PyList>)> {
+        shown(py, dialect, |schema, dialect| self.core().to_sql(schema, dialect))
+    }
+
+    fn __str__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.to_sql(py, "postgresql")?.0)
+    }
+}

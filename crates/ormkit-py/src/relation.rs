@@ -1,0 +1,27 @@
+//! Relations of instances: lists and references whose two sides are kept in step.
+//!
+//! A to-many relation is a [`RelatedList`](list): a Python list whose changes are marked on its owner and carried to
+//! the other side. A list knows what it held when it was loaded or last written; that is what undo and flush go by.
+#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
+mod assign;
+mod change;
+mod end;
+mod list;
+mod missing;
+mod side;
+
+pub(crate) use assign::assign;
+pub(crate) use change::{Change, set_write_now};
+pub(crate) use list::{adopt, list};
+pub(crate) use missing::missing;
+pub(crate) use side::{RelatedItems, Side, items, members, put_back, removed, settle, undo};
+
+use pyo3::prelude::*;
+
+/// Adds `RelatedList` to the module.
+///
+/// # Errors
+/// What Python raises when the class cannot be made.
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("RelatedList", list::class(module.py())?)
+}

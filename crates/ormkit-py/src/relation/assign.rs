@@ -1,0 +1,131 @@
+//! Setting a relation, and carrying a change to the other side.
+use super::end::{End, end, end as end_of};
+use super::list::{add_raw, index_of, remove_raw, set_members};
+use super::missing::reference;
+use super::side::side_of;
+use crate::instance::{self, SlotKind, State};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+/// The user sets a relation: what to store. The other side follows.
+///
+/// # Errors
+/// `TypeError` for an object of another class, or None for a list; `RelationNotLoadedError` for a list that is not
+/// loaded, because its members would be lost unseen.
+pub(crate) fn assign<'py>(
+    object: &Bound<'py, PyAny>,
+    slot: usize,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let end = end(object, slot)?;
+    if instance::table_of(object)?.slots[slot].kind == (SlotKind::Relation { many: true }) {
+        return assign_many(object, slot, end, value);
+    }
+    if !value.is_none() {
+        end.check(value)?;
+    }
+    let old = present(object, slot)?;
+    if old.as_ref().is_some_and(|old| old.is(value)) {
+        return Ok(value.clone());
+    }
+    if let (Some(back), Some(old)) = (&end.back, old.filter(|old| !old.is_none())) {
+        leave(&old, back.slot(&old)?, object)?;
+    }
+    if let (Some(back), false) = (&end.back, value.is_none()) {
+        join(value, back.slot(value)?, object)?;
+    }
+    Ok(value.clone())
+}
+
+fn assign_many<'py>(
+    object: &Bound<'py, PyAny>,
+    slot: usize,
+    end: &'static End,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let list = instance::read(object, slot)?;
+    if value.is(&list) {
+        return Ok(list);
+    }
+    if value.is_none() {
+        let target = end.target_class.bind(object.py()).name()?;
+        return Err(PyTypeError::new_err(format!(
+            "{} is a list of {target}: assign a list, not None",
+            end.place
+        )));
+    }
+    let members = value.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+    set_members(list.cast::<PyList>()?, members)?;
+    Ok(list)
+}
+
+/// The object in a slot, where that is known without IO and without an error.
+fn present<'py>(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match instance::slot(object, slot)? {
+        Some(value) => Ok(Some(value)),
+        None if instance::state(object)? == State::Transient => Ok(None),
+        None => reference(object, end(object, slot)?),
+    }
+}
+
+/// `member` came into a list or reference of `owner`: its own side says so.
+pub(super) fn link(owner: &Bound<'_, PyAny>, end: &End, member: &Bound<'_, PyAny>) -> PyResult<()> {
+    let Some(back) = &end.back else { return Ok(()) };
+    let slot = back.slot(member)?;
+    if back.many {
+        return join(member, slot, owner);
+    }
+    let old = present(member, slot)?;
+    if old.as_ref().is_some_and(|old| old.is(owner)) {
+        return Ok(());
+    }
+    if let Some(old) = old.filter(|old| !old.is_none())
+        && let Some(back) = &end_of(member, slot)?.back
+    {
+        leave(&old, back.slot(&old)?, member)?;
+    }
+    instance::set(member, slot, owner)
+}
+
+/// `member` left a list or reference of `owner`: its own side forgets the owner.
+pub(super) fn unlink(owner: &Bound<'_, PyAny>, end: &End, member: &Bound<'_, PyAny>) -> PyResult<()> {
+    match &end.back {
+        Some(back) => leave(member, back.slot(member)?, owner),
+        None => Ok(()),
+    }
+}
+
+/// Takes `member` out of a relation of `object`, where that is loaded.
+fn leave(object: &Bound<'_, PyAny>, slot: usize, member: &Bound<'_, PyAny>) -> PyResult<()> {
+    let Some(value) = instance::slot(object, slot)? else { return Ok(()) };
+    match value.cast::<PyList>() {
+        Ok(list) => remove_raw(list, member),
+        Err(_) if value.is(member) => instance::set(object, slot, object.py().None().bind(object.py())),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Puts `member` into a relation of `object`, where that is loaded or a list of a new object.
+fn join(object: &Bound<'_, PyAny>, slot: usize, member: &Bound<'_, PyAny>) -> PyResult<()> {
+    let many = instance::table_of(object)?.slots[slot].kind == SlotKind::Relation { many: true };
+    if !many {
+        let old = present(object, slot)?.filter(|old| !old.is_none() && !old.is(member));
+        if let (Some(old), Some(back)) = (old, &end(object, slot)?.back) {
+            leave(&old, back.slot(&old)?, object)?;
+        }
+        return instance::set(object, slot, member);
+    }
+    let value = match instance::slot(object, slot)? {
+        Some(value) => value,
+        None if instance::is_born(object)? => instance::read(object, slot)?,
+        None => return Ok(()),
+    };
+    let list = value.cast::<PyList>()?;
+    // A new object can be in no list of another; one that was loaded may be, though its reference was not read.
+    let is_new = instance::state(member)? == State::Transient;
+    if side_of(&value).is_none() || (!is_new && index_of(list, member).is_some()) {
+        return Ok(());
+    }
+    add_raw(list, member)
+}

@@ -1,0 +1,290 @@
+//! `RelatedList`: a list whose changes are part of the unit of work.
+#![allow(unsafe_code)]
+use super::assign::{link, unlink};
+use super::change::Change;
+use super::end::end;
+use super::side::{Side, side_of};
+use pyo3::exceptions::{PyIndexError, PyTypeError};
+use pyo3::ffi;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyInt, PyList, PyTuple, PyType};
+use std::collections::HashSet;
+
+/// The class; made with the module.
+pub(super) fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    Ok(CLASS.get_or_try_init(py, || make(py))?.bind(py))
+}
+
+fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
+    let body = PyDict::new(py);
+    body.set_item("__module__", "ormkit")?;
+    body.set_item("__slots__", ("_side", "__weakref__"))?;
+    body.set_item("__doc__", "The objects of a relation. Changes are written by the next flush.")?;
+    let functions = [
+        wrap_pyfunction!(append, py)?,
+        wrap_pyfunction!(insert, py)?,
+        wrap_pyfunction!(extend, py)?,
+        wrap_pyfunction!(pop, py)?,
+        wrap_pyfunction!(remove, py)?,
+        wrap_pyfunction!(clear, py)?,
+        wrap_pyfunction!(add, py)?,
+        wrap_pyfunction!(set, py)?,
+        wrap_pyfunction!(__iadd__, py)?,
+        wrap_pyfunction!(__imul__, py)?,
+        wrap_pyfunction!(__setitem__, py)?,
+        wrap_pyfunction!(__delitem__, py)?,
+        wrap_pyfunction!(__reduce_ex__, py)?,
+    ];
+    for function in functions {
+        body.set_item(function.getattr("__name__")?, method(function.as_any())?)?;
+    }
+    let made = py.get_type::<PyType>().call1(("RelatedList", (py.get_type::<PyList>(),), body))?;
+    Ok(made.cast_into::<PyType>()?.unbind())
+}
+
+unsafe extern "C" {
+    /// A callable that binds its object when it is looked up in a class.
+    fn PyInstanceMethod_New(function: *mut ffi::PyObject) -> *mut ffi::PyObject;
+}
+
+/// A function that binds its object, as a method does.
+fn method<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: a live callable; the answer is a new reference or null with the exception set.
+    unsafe { Bound::from_owned_ptr_or_err(function.py(), PyInstanceMethod_New(function.as_ptr())) }
+}
+
+/// A list in a slot of `owner` that holds `members`, as loaded.
+///
+/// # Errors
+/// Every mistake in the references between models, when they are resolved for the first time.
+pub(crate) fn list<'py>(
+    owner: &Bound<'py, PyAny>,
+    slot: usize,
+    members: &mut dyn Iterator<Item = Py<PyAny>>,
+    read_only: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = owner.py();
+    let made = class(py)?.call0()?;
+    let list = made.cast::<PyList>()?;
+    for member in members {
+        list.append(member)?;
+    }
+    let side = Bound::new(py, Side::new(owner, slot, end(owner, slot)?, read_only))?;
+    made.setattr(intern!(py, "_side"), side)?;
+    Ok(made)
+}
+
+/// A plain list that came into a slot of `owner` from a copy or a pickle, as a list of its own. None for anything else.
+pub(crate) fn adopt<'py>(
+    owner: &Bound<'py, PyAny>,
+    slot: usize,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match value.cast_exact::<PyList>() {
+        Ok(plain) => list(owner, slot, &mut plain.iter().map(Bound::unbind), false).map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The place of `member`, by identity.
+pub(super) fn index_of(list: &Bound<'_, PyList>, member: &Bound<'_, PyAny>) -> Option<usize> {
+    list.iter().position(|other| other.is(member))
+}
+
+/// Adds a member whose own side is in order.
+pub(super) fn add_raw(list: &Bound<'_, PyList>, member: &Bound<'_, PyAny>) -> PyResult<()> {
+    if let Some(side) = side_of(list) {
+        side.get().touch(list)?;
+    }
+    list.append(member)
+}
+
+/// Takes a member out whose own side is in order.
+pub(super) fn remove_raw(list: &Bound<'_, PyList>, member: &Bound<'_, PyAny>) -> PyResult<()> {
+    let Some(at) = index_of(list, member) else { return Ok(()) };
+    if let Some(side) = side_of(list) {
+        side.get().touch(list)?;
+    }
+    list.del_slice(at, at + 1)
+}
+
+/// Replaces all members; answers those that came or went.
+pub(super) fn set_members<'py>(
+    list: &Bound<'py, PyList>,
+    members: Vec<Bound<'py, PyAny>>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    splice(list, 0, list.len(), members)
+}
+
+/// Replaces a run of members and keeps the other side in step; answers those that came or went.
+///
+/// Everything is checked before anything is changed.
+fn splice<'py>(
+    list: &Bound<'py, PyList>,
+    from: usize,
+    to: usize,
+    members: Vec<Bound<'py, PyAny>>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let py = list.py();
+    let Some(side) = side_of(list) else {
+        list.set_slice(from, to, PyList::new(py, &members)?.as_any())?;
+        return Ok(Vec::new());
+    };
+    let side = side.get();
+    members.iter().try_for_each(|member| side.end.check(member))?;
+    let gone: Vec<_> = (from..to).map(|at| list.get_item(at)).collect::<PyResult<_>>()?;
+    side.touch(list)?;
+    list.set_slice(from, to, PyList::new(py, &members)?.as_any())?;
+    let owner = side.owner.bind(py);
+    let stay: HashSet<usize> = members.iter().map(|member| member.as_ptr() as usize).collect();
+    let gone: Vec<_> =
+        gone.into_iter().filter(|member| !stay.contains(&(member.as_ptr() as usize))).collect();
+    for member in &gone {
+        unlink(owner, side.end, member)?;
+    }
+    for member in &members {
+        link(owner, side.end, member)?;
+    }
+    Ok(gone.into_iter().chain(members).collect())
+}
+
+fn change<'py>(list: &Bound<'py, PyList>, members: Vec<Bound<'py, PyAny>>) -> Change {
+    let side = side_of(list);
+    Change::new(side.as_ref().map(|side| &side.get().owner), members, list.py())
+}
+
+fn collect<'py>(members: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    members.try_iter()?.collect()
+}
+
+/// Add an object at the end.
+#[pyfunction]
+fn append<'py>(list: &Bound<'py, PyList>, object: Bound<'py, PyAny>) -> PyResult<()> {
+    splice(list, list.len(), list.len(), vec![object]).map(drop)
+}
+
+/// Add an object before an index.
+#[pyfunction]
+fn insert<'py>(list: &Bound<'py, PyList>, index: isize, object: Bound<'py, PyAny>) -> PyResult<()> {
+    let length = list.len() as isize;
+    let at = if index < 0 { (index + length).max(0) } else { index.min(length) } as usize;
+    splice(list, at, at, vec![object]).map(drop)
+}
+
+/// Add objects at the end.
+#[pyfunction]
+fn extend<'py>(list: &Bound<'py, PyList>, objects: &Bound<'py, PyAny>) -> PyResult<()> {
+    splice(list, list.len(), list.len(), collect(objects)?).map(drop)
+}
+
+/// Take an object out and return it.
+#[pyfunction]
+#[pyo3(signature = (list, index = -1))]
+fn pop<'py>(list: &Bound<'py, PyList>, index: isize) -> PyResult<Bound<'py, PyAny>> {
+    let at = position(list, index).ok_or_else(|| PyIndexError::new_err("pop index out of range"))?;
+    let object = list.get_item(at)?;
+    splice(list, at, at + 1, Vec::new())?;
+    Ok(object)
+}
+
+/// Take an object out; one that is not in the list changes nothing. Await the answer to write at once.
+#[pyfunction]
+fn remove<'py>(list: &Bound<'py, PyList>, object: &Bound<'py, PyAny>) -> PyResult<Change> {
+    match index_of(list, object) {
+        Some(at) => Ok(change(list, splice(list, at, at + 1, Vec::new())?)),
+        None => Ok(change(list, Vec::new())),
+    }
+}
+
+/// Take all objects out. Await the answer to write at once.
+#[pyfunction]
+fn clear(list: &Bound<'_, PyList>) -> PyResult<Change> {
+    if list.is_empty() {
+        return Ok(change(list, Vec::new()));
+    }
+    Ok(change(list, splice(list, 0, list.len(), Vec::new())?))
+}
+
+/// Add objects that are not in the list yet. Await the answer to write at once.
+#[pyfunction]
+#[pyo3(signature = (list, *objects))]
+fn add<'py>(list: &Bound<'py, PyList>, objects: &Bound<'py, PyTuple>) -> PyResult<Change> {
+    let mut new: Vec<Bound<'py, PyAny>> = Vec::with_capacity(objects.len());
+    for object in objects.iter() {
+        if index_of(list, &object).is_none() && !new.iter().any(|other| other.is(&object)) {
+            new.push(object);
+        }
+    }
+    match new.is_empty() {
+        true => Ok(change(list, new)),
+        false => Ok(change(list, splice(list, list.len(), list.len(), new)?)),
+    }
+}
+
+/// Replace all objects. Await the answer to write at once.
+#[pyfunction]
+fn set<'py>(list: &Bound<'py, PyList>, objects: &Bound<'py, PyAny>) -> PyResult<Change> {
+    Ok(change(list, set_members(list, collect(objects)?)?))
+}
+
+#[pyfunction]
+fn __iadd__<'py>(list: &Bound<'py, PyList>, objects: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    extend(list, objects)?;
+    Ok(list.clone())
+}
+
+#[pyfunction]
+fn __imul__(list: &Bound<'_, PyList>, _times: &Bound<'_, PyAny>) -> PyResult<()> {
+    let place =
+        side_of(list).map_or_else(|| "a related list".to_owned(), |side| side.get().end.place.clone());
+    Err(PyTypeError::new_err(format!("{place} holds each object once: it cannot be multiplied")))
+}
+
+#[pyfunction]
+fn __setitem__<'py>(
+    list: &Bound<'py, PyList>,
+    index: &Bound<'py, PyAny>,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    if let Ok(index) = index.cast::<PyInt>() {
+        let at = position(list, index.extract()?)
+            .ok_or_else(|| PyIndexError::new_err("list assignment index out of range"))?;
+        return splice(list, at, at + 1, vec![value.clone()]).map(drop);
+    }
+    rebuild(list, |plain| plain.set_item(index, value))
+}
+
+#[pyfunction]
+fn __delitem__<'py>(list: &Bound<'py, PyList>, index: &Bound<'py, PyAny>) -> PyResult<()> {
+    rebuild(list, |plain| plain.del_item(index))
+}
+
+/// Slices of any step: worked out on a copy by the list type itself.
+fn rebuild<'py>(
+    list: &Bound<'py, PyList>,
+    edit: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<()>,
+) -> PyResult<()> {
+    let plain = list.get_slice(0, list.len());
+    edit(plain.as_any())?;
+    splice(list, 0, list.len(), plain.iter().collect()).map(drop)
+}
+
+/// Copies and pickles are plain lists: they belong to nobody.
+#[pyfunction]
+fn __reduce_ex__<'py>(
+    list: &Bound<'py, PyList>,
+    _protocol: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let py = list.py();
+    (py.get_type::<PyList>(), (list.get_slice(0, list.len()),)).into_pyobject(py)
+}
+
+/// An index from either end, as a place that exists.
+fn position(list: &Bound<'_, PyList>, index: isize) -> Option<usize> {
+    let length = list.len() as isize;
+    let at = if index < 0 { index + length } else { index };
+    (0..length).contains(&at).then_some(at as usize)
+}

@@ -1,0 +1,53 @@
+//! Reading what is not loaded: answered where no IO is needed, refused with the way out otherwise.
+use super::end::{End, end};
+use super::list::list;
+use crate::convert::to_enum_value;
+use crate::host::{class_info, lookup};
+use crate::instance::{self, SlotKind, State, not_loaded};
+use pyo3::prelude::*;
+
+/// The value of an empty slot: a new object's list is known and empty, a reference without a key is None, an object
+/// that the session holds is found there.
+///
+/// # Errors
+/// `NotLoadedError`, `RelationNotLoadedError`.
+pub(crate) fn missing<'py>(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    let SlotKind::Relation { many } = instance::table_of(object)?.slots[slot].kind else {
+        return Err(not_loaded(object, slot)?);
+    };
+    if many {
+        return match instance::is_born(object)? {
+            true => list(object, slot, &mut std::iter::empty(), false),
+            false => Err(not_loaded(object, slot)?),
+        };
+    }
+    let found = reference(object, end(object, slot)?)?;
+    let is_new = matches!(instance::state(object)?, State::Transient | State::Pending);
+    match found {
+        Some(found) => Ok(found),
+        None if is_new => Ok(py.None().into_bound(py)),
+        None => Err(not_loaded(object, slot)?),
+    }
+}
+
+/// What a reference refers to, by its key: None (Python's) for a NULL key, the session's object where it holds one.
+pub(super) fn reference<'py>(object: &Bound<'py, PyAny>, end: &End) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = object.py();
+    let Some(fields) = &end.key else { return Ok(None) };
+    let info = class_info(py, instance::table_of(object)?.model);
+    let mut key = Vec::with_capacity(fields.len());
+    for field in fields {
+        match instance::slot(object, field.index())? {
+            None => return Ok(None),
+            Some(value) if value.is_none() => return Ok(Some(value)),
+            Some(value) => {
+                let known = &info.fields[field.index()];
+                let members = known.members.as_ref();
+                key.push(to_enum_value(&value, &known.column_type, members, &|| info.place(*field))?);
+            }
+        }
+    }
+    let found = lookup(py, instance::home(object)?, end.target, &key);
+    Ok(found.map(|found| found.into_bound(py)))
+}

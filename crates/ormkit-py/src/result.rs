@@ -1,0 +1,49 @@
+//! What statements answer: rows that are read without await.
+#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
+mod execute;
+mod kept;
+mod query;
+mod row;
+mod scalar;
+
+pub(crate) use execute::ExecuteResult;
+pub(crate) use kept::Kept;
+pub(crate) use query::QueryResult;
+pub(crate) use row::{make_row, register};
+pub(crate) use scalar::ScalarResult;
+
+use crate::errors::to_py;
+use ormkit_core::error::{Error, ErrorKind};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+/// How many rows a reader insists on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Exactly one.
+    One,
+    /// One or none.
+    OneOrNone,
+}
+
+/// Checks the number of rows; true where there is a first one.
+///
+/// # Errors
+/// `NoResultFound`, `MultipleResultsFound`.
+fn check(py: Python<'_>, rows: usize, wanted: Wanted) -> PyResult<bool> {
+    let kind = match (rows, wanted) {
+        (0, Wanted::One) => ErrorKind::NoResult("one row was expected, there is none".to_owned()),
+        (0, Wanted::OneOrNone) => return Ok(false),
+        (1, _) => return Ok(true),
+        (rows, Wanted::One) => ErrorKind::MultipleResults(format!("one row was expected, there are {rows}")),
+        (rows, Wanted::OneOrNone) => {
+            ErrorKind::MultipleResults(format!("one row or none was expected, there are {rows}"))
+        }
+    };
+    Err(to_py(py, Error::new(kind)))
+}
+
+/// The refusal of what a list can do and a result cannot.
+fn not_a_list(what: &str, result: &str) -> PyErr {
+    PyTypeError::new_err(format!("{what} is not possible with {result}: read the rows with .all()"))
+}

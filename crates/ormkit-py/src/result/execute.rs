@@ -1,0 +1,207 @@
+//! `ExecuteResult`: the rows of `session.execute`.
+use super::{ScalarResult, Wanted, check, not_a_list, row};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyIterator, PyList, PyTuple, PyType};
+
+/// The rows of a statement: objects and values. Reading needs no await.
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct ExecuteResult {
+    names: Vec<String>,
+    class: Py<PyType>,
+    /// Row after row.
+    values: Vec<Py<PyAny>>,
+    /// Rows that were written, where none are returned.
+    affected: Option<u64>,
+}
+
+impl ExecuteResult {
+    /// A result of rows of `width` values each.
+    ///
+    /// # Errors
+    /// What Python raises when the class of the rows cannot be made.
+    pub(crate) fn new(
+        py: Python<'_>,
+        names: Vec<String>,
+        width: usize,
+        values: Vec<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        debug_assert_eq!(names.len(), width, "a name for each column");
+        let class = row::class(py, &names)?.unbind();
+        Ok(Self { names, class, values, affected: None })
+    }
+
+    /// The result of a statement that returns no rows.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    #[allow(dead_code, reason = "DML through execute() answers this")]
+    pub(crate) fn written(py: Python<'_>, affected: u64) -> PyResult<Self> {
+        let class = row::class(py, &[])?.unbind();
+        Ok(Self { names: Vec::new(), class, values: Vec::new(), affected: Some(affected) })
+    }
+
+    fn width(&self) -> usize {
+        self.names.len().max(1)
+    }
+
+    fn len(&self) -> usize {
+        self.values.len() / self.width()
+    }
+
+    fn row<'py>(&self, class: &Bound<'py, PyType>, at: usize) -> PyResult<Bound<'py, PyAny>> {
+        row::row(class, &self.values[at * self.width()..(at + 1) * self.width()])
+    }
+
+    fn rows<'py>(&self, py: Python<'py>, from: usize, to: usize) -> PyResult<Bound<'py, PyList>> {
+        let class = self.class.bind(py);
+        let rows = (from..to).map(|at| self.row(class, at));
+        PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
+    }
+
+    fn single<'py>(&self, py: Python<'py>, wanted: Wanted) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match check(py, self.len(), wanted)? {
+            true => self.first(py),
+            false => Ok(None),
+        }
+    }
+
+    fn single_value(&self, py: Python<'_>, wanted: Wanted) -> PyResult<Option<Py<PyAny>>> {
+        match check(py, self.len(), wanted)? {
+            true => Ok(self.scalar(py)),
+            false => Ok(None),
+        }
+    }
+}
+
+#[pymethods]
+impl ExecuteResult {
+    /// All rows.
+    fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.rows(py, 0, self.len())
+    }
+
+    /// The first row, or None.
+    fn first<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.len() {
+            0 => Ok(None),
+            _ => self.row(self.class.bind(py), 0).map(Some),
+        }
+    }
+
+    /// The only row.
+    ///
+    /// Raises:
+    ///     NoResultFound: There is none.
+    ///     MultipleResultsFound: There are more.
+    fn one<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.single(py, Wanted::One)
+    }
+
+    /// The only row, or None.
+    ///
+    /// Raises:
+    ///     MultipleResultsFound: There are more.
+    fn one_or_none<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.single(py, Wanted::OneOrNone)
+    }
+
+    /// The first column of each row.
+    pub(crate) fn scalars(&self, py: Python<'_>) -> ScalarResult {
+        let first = self.values.iter().step_by(self.width());
+        ScalarResult::new(first.map(|value| value.clone_ref(py)).collect())
+    }
+
+    /// The first column of the first row, or None.
+    fn scalar(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.values.first().map(|value| value.clone_ref(py))
+    }
+
+    /// The first column of the only row.
+    ///
+    /// Raises:
+    ///     NoResultFound: There is no row.
+    ///     MultipleResultsFound: There are more.
+    fn scalar_one(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.single_value(py, Wanted::One)
+    }
+
+    /// The first column of the only row, or None.
+    ///
+    /// Raises:
+    ///     MultipleResultsFound: There are more.
+    fn scalar_one_or_none(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.single_value(py, Wanted::OneOrNone)
+    }
+
+    /// All rows as dicts.
+    fn mappings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let mapping = |row: &[Py<PyAny>]| {
+            let dict = PyDict::new(py);
+            for (name, value) in self.names.iter().zip(row) {
+                dict.set_item(name, value)?;
+            }
+            Ok(dict)
+        };
+        PyList::new(py, self.values.chunks(self.width()).map(mapping).collect::<PyResult<Vec<_>>>()?)
+    }
+
+    /// All rows as plain tuples.
+    fn tuples<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let tuples = self.values.chunks(self.width()).map(|row| PyTuple::new(py, row));
+        PyList::new(py, tuples.collect::<PyResult<Vec<_>>>()?)
+    }
+
+    /// Accepted and without effect: objects are not repeated.
+    fn unique(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    /// The rows in lists of at most `size`.
+    ///
+    /// Raises:
+    ///     ValueError: The size is 0.
+    fn partitions<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyIterator>> {
+        if size == 0 {
+            return Err(PyValueError::new_err("partitions() takes a size of 1 or more"));
+        }
+        let parts =
+            (0..self.len()).step_by(size).map(|from| self.rows(py, from, self.len().min(from + size)));
+        PyList::new(py, parts.collect::<PyResult<Vec<_>>>()?)?.try_iter()
+    }
+
+    /// Rows that were returned, or written where none are returned.
+    #[getter]
+    fn rowcount(&self) -> u64 {
+        self.affected.unwrap_or(self.len() as u64)
+    }
+
+    /// The names of the columns: a class's name for its objects.
+    fn keys(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        self.all(py)?.try_iter()
+    }
+
+    fn __len__(&self) -> PyResult<usize> {
+        Err(not_a_list("len()", "an ExecuteResult"))
+    }
+
+    fn __bool__(&self) -> PyResult<bool> {
+        Err(not_a_list("a truth value", "an ExecuteResult"))
+    }
+
+    fn __contains__(&self, _value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Err(not_a_list("`in`", "an ExecuteResult"))
+    }
+
+    fn __getitem__(&self, _index: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Err(not_a_list("indexing", "an ExecuteResult"))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<ExecuteResult {} row(s) of {}>", self.len(), self.names.join(", "))
+    }
+}

@@ -1,0 +1,40 @@
+//! The sink that keeps rows as the driver encodes them.
+use super::QueryResult;
+use ormkit_core::driver::{Column, KeptRows, Row, RowSink};
+use ormkit_core::error::Result;
+
+/// Rows of one statement on their way into a [`QueryResult`].
+#[derive(Default)]
+pub(crate) struct Kept {
+    names: Vec<String>,
+    rows: KeptRows,
+    affected: u64,
+}
+
+impl Kept {
+    /// The result.
+    pub(crate) fn into_result(self) -> QueryResult {
+        QueryResult::new(self.names, self.rows, self.affected)
+    }
+}
+
+impl RowSink for Kept {
+    fn columns(&mut self, _statement: usize, columns: &[Column<'_>]) -> Result<()> {
+        self.names = columns.iter().map(|column| column.name.to_owned()).collect();
+        Ok(())
+    }
+
+    fn row(&mut self, _statement: usize, row: &Row<'_>) -> Result<()> {
+        row.keep(&mut self.rows);
+        Ok(())
+    }
+
+    fn restart(&mut self, _statement: usize) {
+        self.rows.clear();
+    }
+
+    fn done(&mut self, _statement: usize, affected: u64) -> Result<()> {
+        self.affected = affected;
+        Ok(())
+    }
+}

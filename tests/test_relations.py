@@ -1,0 +1,186 @@
+"""Related lists and references: both sides in step, without a session."""
+
+import copy
+import gc
+import pickle
+import weakref
+
+import pytest
+
+from ormkit._ormkit import Change, ForeignKey, Mapped, mapped_column, relationship
+from ormkit.base import Base
+from ormkit.exc import DetachedInstanceError
+
+
+class Author(Base):
+    __tablename__ = "relation_authors"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    books: Mapped[list["Book"]] = relationship(back_populates="author")
+    profile: Mapped["Profile | None"] = relationship(back_populates="author", uselist=False)
+
+
+class Book(Base):
+    __tablename__ = "relation_books"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("relation_authors.id"))
+    author: Mapped["Author | None"] = relationship(back_populates="books")
+
+
+class Profile(Base):
+    __tablename__ = "relation_profiles"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("relation_authors.id"))
+    author: Mapped["Author | None"] = relationship(back_populates="profile")
+
+
+def test_list_of_a_new_object_is_known_and_empty():
+    assert Author().books == []
+    assert Book().author is None
+
+
+def test_appending_sets_the_other_side():
+    author, book = Author(), Book()
+    author.books.append(book)
+    assert book.author is author
+
+
+def test_assigning_the_other_side_moves_the_object_between_the_lists():
+    book = Book()
+    first, second = Author(books=[book]), Author()
+    book.author = second
+    assert (first.books, second.books) == ([], [book])
+    book.author = None
+    assert second.books == []
+
+
+def test_appending_to_another_list_takes_the_object_out_of_the_first():
+    book = Book()
+    first, second = Author(books=[book]), Author()
+    second.books.append(book)
+    assert (first.books, second.books, book.author) == ([], [book], second)
+
+
+def test_constructor_keeps_both_sides_in_step():
+    author = Author()
+    book = Book(author=author)
+    assert author.books == [book]
+
+
+@pytest.mark.parametrize(
+    ("edit", "left"),
+    [
+        (lambda books: books.pop(), [0, 1]),
+        (lambda books: books.pop(0), [1, 2]),
+        (lambda books: books.remove(books[1]), [0, 2]),
+        (lambda books: books.clear(), []),
+        (lambda books: books.__delitem__(0), [1, 2]),
+        (lambda books: books.__delitem__(slice(0, 3, 2)), [1]),
+        (lambda books: books.__setitem__(slice(1, 3), []), [0]),
+        (lambda books: books.set([books[2]]), [2]),
+        (lambda books: books.sort(key=id), [0, 1, 2]),
+    ],
+)
+def test_objects_that_leave_a_list_lose_their_owner(edit, left):
+    all_books = [Book(id=i) for i in range(3)]
+    author = Author(books=all_books)
+    edit(author.books)
+    assert sorted(book.id for book in author.books) == left
+    assert [book.author is author for book in all_books] == [i in left for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda books, new: books.extend(new),
+        lambda books, new: books.__iadd__(new),
+        lambda books, new: books.insert(0, new[0]) or books.append(new[1]),
+        lambda books, new: books.__setitem__(slice(0, 0), new),
+        lambda books, new: books.add(*new),
+    ],
+)
+def test_objects_that_come_into_a_list_get_its_owner(edit):
+    author, new = Author(books=[Book()]), [Book(), Book()]
+    edit(author.books, new)
+    assert len(author.books) == 3
+    assert all(book.author is author for book in author.books)
+
+
+def test_augmented_assignment_of_the_attribute_keeps_the_list():
+    author = Author()
+    books = author.books
+    author.books += [Book()]
+    assert author.books is books and len(books) == 1
+
+
+def test_assigning_a_list_replaces_the_members():
+    old, new = Book(), Book()
+    author = Author(books=[old])
+    books = author.books
+    author.books = [new]
+    assert author.books is books and books == [new]
+    assert (old.author, new.author) == (None, author)
+
+
+def test_adding_a_present_object_and_removing_an_absent_one_do_nothing():
+    book = Book()
+    author = Author(books=[book])
+    author.books.add(book)
+    author.books.remove(Book())
+    assert author.books == [book]
+
+
+def test_reference_to_one_from_both_sides_is_exclusive():
+    profile, first, second = Profile(), Author(), Author()
+    first.profile = profile
+    second.profile = profile
+    assert (first.profile, profile.author) == (None, second)
+    profile.author = first
+    assert (first.profile, second.profile) == (profile, None)
+
+
+@pytest.mark.parametrize("wrong", [Author(), 1, "x", object()])
+def test_object_of_another_class_is_refused_by_name(wrong: object):
+    author = Author(books=[Book()])
+    with pytest.raises(TypeError, match=r"Author\.books takes objects of Book, not of"):
+        author.books.append(wrong)
+    assert len(author.books) == 1
+
+
+def test_reference_to_another_class_is_refused_by_name():
+    with pytest.raises(TypeError, match=r"Book\.author takes objects of Author, not of Book"):
+        Book().author = Book()
+
+
+def test_none_is_no_list():
+    with pytest.raises(TypeError, match=r"Author\.books is a list of Book: assign a list, not None"):
+        Author().books = None
+
+
+def test_wrong_member_among_good_ones_changes_nothing():
+    author, good = Author(), Book()
+    with pytest.raises(TypeError):
+        author.books.extend([good, 1])
+    assert author.books == [] and good.author is None
+
+
+async def test_change_can_be_left_alone_and_awaiting_it_needs_a_session():
+    author = Author()
+    change = author.books.add(Book())
+    assert isinstance(change, Change) and len(author.books) == 1
+    with pytest.raises(DetachedInstanceError):
+        await change
+
+
+def test_copies_and_pickles_of_a_list_are_plain_lists():
+    author = Author(books=[Book(id=1)])
+    for made in (copy.copy(author.books), pickle.loads(pickle.dumps(author.books)), author.books[:]):
+        assert type(made) is list and len(made) == 1
+
+
+def test_owner_and_members_are_collected():
+    author = Author(books=[Book(), Book()])
+    author.books.pop()
+    ref = weakref.ref(author)
+    del author
+    gc.collect()
+    assert ref() is None
