@@ -1,7 +1,10 @@
 """Every error that ormkit raises, in one tree with the words of DB-API 2."""
 
 class OrmkitError(Exception):
-    """The root."""
+    """The root. `code` is stable, made of the class's name."""
+
+    code: str
+    message: str
 
 class InterfaceError(OrmkitError):
     """The library was used in a way that cannot work: a closed engine, a malformed URL."""
@@ -10,7 +13,6 @@ class DatabaseError(OrmkitError):
     """The database refused something; the attributes say what it told."""
 
     sqlstate: str | None
-    message: str
     detail: str | None
     hint: str | None
     constraint_name: str | None
@@ -18,7 +20,6 @@ class DatabaseError(OrmkitError):
     columns: tuple[str, ...]
     schema: str | None
     statement: str | None
-    code: str
 
 DBAPIError = DatabaseError
 

@@ -3,8 +3,6 @@
 from collections.abc import Generator, Iterable
 from typing import Any, Literal, TypeVar
 
-from typing_extensions import Self
-
 from ormkit.query import Attribute
 
 _E = TypeVar("_E")
@@ -64,15 +62,27 @@ class RelationshipInfo:
 class Loader:
     """What `.options(…)` takes; the methods go one relation further."""
 
-    def selectinload(self, path: Attribute[Any] | str, /) -> Self: ...
-    def joinedload(self, path: Attribute[Any] | str, /) -> Self: ...
-    def noload(self, path: Attribute[Any] | str, /) -> Self: ...
+    def selectinload(self, path: Attribute[Any] | str, /) -> Loader: ...
+    def joinedload(self, path: Attribute[Any] | str, /) -> Loader: ...
+    def subqueryload(self, path: Attribute[Any] | str, /) -> Loader: ...
+    def lazyload(self, path: Attribute[Any] | str, /) -> Loader: ...
+    def raiseload(self, path: Attribute[Any] | str, /) -> Loader: ...
+    def noload(self, path: Attribute[Any] | str, /) -> Loader: ...
 
 def selectinload(path: Attribute[Any] | str, /) -> Loader:
     """Loads a relation by one more statement for all parents."""
 
 def joinedload(path: Attribute[Any] | str, /) -> Loader:
     """Loads a relation in the same statement, by a join."""
+
+def subqueryload(path: Attribute[Any] | str, /) -> Loader:
+    """The same as `selectinload`."""
+
+def lazyload(path: Attribute[Any] | str, /) -> Loader:
+    """Leaves a relation unloaded: reading it raises."""
+
+def raiseload(path: Attribute[Any] | str, /) -> Loader:
+    """Leaves a relation unloaded: reading it raises."""
 
 def noload(path: Attribute[Any] | str, /) -> Loader:
     """Takes a relation for empty, without asking."""

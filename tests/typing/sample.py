@@ -15,6 +15,7 @@ from ormkit import (
     ExecuteResult,
     ForeignKey,
     Mapped,
+    Q,
     Query,
     QueryResult,
     RelatedList,
@@ -94,8 +95,7 @@ async def queries_know_their_model(session: AsyncSession) -> None:
     assert_type(await query.count(), int)
     assert_type(await query.exists(), bool)
     assert_type(query[:10], Query[Player])
-    async for player in query:
-        assert_type(player, Player)
+    assert_type(await query.filter(Q(name="Ada") | ~Q(wage__gt=1)).get(id=1), Player)
 
 
 async def sessions_return_what_they_are_given(session: AsyncSession, team: Team) -> None:

@@ -18,7 +18,7 @@ use ormkit_core::driver::{Batch, Cancel, Connection, Effect, Health, NoRows, Row
 use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::runtime::{BoxFuture, Peek, Runtime, Transport};
 
-use self::io::{Turn, poll_turn};
+use self::io::{Turn, poll_turn, timeout};
 use self::wire::Wire;
 use crate::cancel::CancelTarget;
 use crate::error::{connection_lost, is_stale_statement};
@@ -28,7 +28,7 @@ use crate::protocol::buffer::{MESSAGE_LIMIT, ReadBuffer};
 /// A drain that takes longer than this asks the server to cancel.
 const PATIENCE: Duration = Duration::from_millis(5);
 
-/// A drain that takes longer than this after the CancelRequest closes the connection.
+/// A drain that takes longer than this after the CancelRequest closes the connection, and so does a ROLLBACK.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// After this many bytes of replies in one go, other tasks get their turn: some milliseconds of decoding.
@@ -79,8 +79,8 @@ impl Connection for PgConnection {
             }
             self.drain().await?;
             // A CancelRequest that came late may have hit the ROLLBACK.
-            if self.roll_back().await.is_err() {
-                self.roll_back().await?;
+            if self.roll_back_in_time().await.is_err() {
+                self.roll_back_in_time().await?;
             }
             Ok(())
         })
@@ -133,6 +133,15 @@ impl PgConnection {
         }
         let rollback = [Statement::command("ROLLBACK", Effect::Rollback)];
         self.attempt(Batch { before: &[], statements: &rollback }, &mut NoRows).await
+    }
+
+    /// The same, for nobody waits here without a limit.
+    async fn roll_back_in_time(&mut self) -> Result<()> {
+        let runtime = Arc::clone(&self.runtime);
+        match timeout(&*runtime, DEADLINE, self.roll_back()).await {
+            Some(outcome) => outcome,
+            None => Err(self.lose("the server did not answer ROLLBACK in time")),
+        }
     }
 
     /// True when the batch failed because a prepared statement is no longer what it was, and can be run again: as it

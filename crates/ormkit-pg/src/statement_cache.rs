@@ -18,9 +18,21 @@ impl Number {
     /// The statement without a name, which the next Parse replaces.
     pub(crate) const UNNAMED: Self = Self(0);
 
-    /// The name on the wire.
-    pub(crate) fn name(self) -> String {
-        if self == Self::UNNAMED { String::new() } else { format!("ormkit_{}", self.0) }
+    /// Appends the name on the wire, with its NUL.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        if self != Self::UNNAMED {
+            out.extend_from_slice(b"ormkit_");
+            let mut digits = [0; 10];
+            let mut at = digits.len();
+            let mut rest = self.0;
+            while rest > 0 {
+                at -= 1;
+                digits[at] = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+            out.extend_from_slice(&digits[at..]);
+        }
+        out.push(0);
     }
 }
 
@@ -176,6 +188,13 @@ mod tests {
         let first = insert(&mut cache, "SELECT 1");
         cache.forget(&text("SELECT 1"));
         assert_ne!(insert(&mut cache, "SELECT 1"), first);
+    }
+
+    #[test]
+    fn names_are_written_with_their_number() {
+        let mut out = Vec::new();
+        [0, 7, 4_294_967_295].into_iter().for_each(|number| Number(number).write(&mut out));
+        assert_eq!(out, b"\0ormkit_7\0ormkit_4294967295\0");
     }
 
     #[test]

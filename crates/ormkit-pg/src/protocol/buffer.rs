@@ -15,6 +15,9 @@ const KEPT: usize = 1 << 20;
 
 const FIRST_CHUNK: usize = 16 * 1024;
 
+/// The buffer grows to this size while the server sends faster than we take, in bytes.
+const LARGE_CHUNK: usize = 256 * 1024;
+
 /// Where a message lies in the [`ReadBuffer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
@@ -28,6 +31,8 @@ pub(crate) struct ReadBuffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// The last read took all the room there was: more is waiting.
+    full: bool,
 }
 
 impl ReadBuffer {
@@ -38,6 +43,8 @@ impl ReadBuffer {
             if self.bytes.len() > KEPT {
                 self.bytes.truncate(KEPT);
                 self.bytes.shrink_to_fit();
+            } else if self.full && self.bytes.len() < LARGE_CHUNK {
+                self.bytes.resize(self.bytes.len() * 2, 0);
             }
         } else if self.start > 0 && self.end == self.bytes.len() {
             self.bytes.copy_within(self.start..self.end, 0);
@@ -52,6 +59,7 @@ impl ReadBuffer {
     /// Notes that `count` bytes were read into [`spare`](Self::spare).
     pub(crate) fn filled(&mut self, count: usize) {
         self.end = (self.end + count).min(self.bytes.len());
+        self.full = self.end == self.bytes.len();
     }
 
     /// Takes the next message, if all of it is here.

@@ -3,6 +3,7 @@
 use ormkit_core::error::{Error, Result};
 
 use super::buffer::WriteBuffer;
+use crate::statement_cache::Number;
 
 /// Protocol 3.0.
 const VERSION: u32 = 196_608;
@@ -32,16 +33,16 @@ pub(crate) fn cancel_request(pid: u32, key: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes()[..], &CANCEL.to_be_bytes(), &pid.to_be_bytes(), key].concat()
 }
 
-/// Parse: prepares `sql` under `name` ("" is the unnamed statement). An OID of 0 is inferred by the server.
+/// Parse: prepares `sql`. An OID of 0 is inferred by the server.
 pub(crate) fn parse(
     out: &mut WriteBuffer,
-    name: &str,
+    statement: Number,
     sql: &str,
     oids: impl ExactSizeIterator<Item = u32>,
 ) -> Result<()> {
     let count = parameter_count(oids.len())?;
     out.message(b'P', |body| {
-        c_str(body, name)?;
+        statement.write(body);
         c_str(body, sql)?;
         body.extend_from_slice(&count.to_be_bytes());
         for oid in oids {
@@ -52,10 +53,11 @@ pub(crate) fn parse(
 }
 
 /// Describe of a prepared statement.
-pub(crate) fn describe_statement(out: &mut WriteBuffer, name: &str) -> Result<()> {
+pub(crate) fn describe_statement(out: &mut WriteBuffer, statement: Number) -> Result<()> {
     out.message(b'D', |body| {
         body.push(b'S');
-        c_str(body, name)
+        statement.write(body);
+        Ok(())
     })
 }
 
@@ -80,10 +82,11 @@ pub(crate) fn flush(out: &mut WriteBuffer) {
 }
 
 /// Close of a prepared statement.
-pub(crate) fn close_statement(out: &mut WriteBuffer, name: &str) -> Result<()> {
+pub(crate) fn close_statement(out: &mut WriteBuffer, statement: Number) -> Result<()> {
     out.message(b'C', |body| {
         body.push(b'S');
-        c_str(body, name)
+        statement.write(body);
+        Ok(())
     })
 }
 
@@ -142,8 +145,8 @@ mod tests {
     #[test]
     fn parse_is_written_as_the_manual_says() {
         let mut out = WriteBuffer::default();
-        parse(&mut out, "s1", "SELECT $1", [23].into_iter()).unwrap();
-        assert_eq!(out.pending(), b"P\0\0\0\x17s1\0SELECT $1\0\0\x01\0\0\0\x17");
+        parse(&mut out, Number(1), "SELECT $1", [23].into_iter()).unwrap();
+        assert_eq!(out.pending(), b"P\0\0\0\x1dormkit_1\0SELECT $1\0\0\x01\0\0\0\x17");
     }
 
     #[test]
@@ -157,7 +160,7 @@ mod tests {
     #[test]
     fn too_many_parameters_are_counted_before_writing() {
         let mut out = WriteBuffer::default();
-        let error = parse(&mut out, "", "x", vec![0; 65_536].into_iter()).unwrap_err();
+        let error = parse(&mut out, Number::UNNAMED, "x", vec![0; 65_536].into_iter()).unwrap_err();
         assert!(error.to_string().contains("65,535"));
         assert!(out.pending().is_empty());
     }

@@ -1,0 +1,174 @@
+//! Messages become rows.
+
+use std::sync::Arc;
+
+use ormkit_core::driver::{Column, Effect, Row, RowSink, StatementText};
+use ormkit_core::error::{Error, ErrorKind, Result};
+
+use super::{Wire, is_described_first};
+use crate::error::{connection_lost, diagnostics, is_fatal, is_stale_statement};
+use crate::protocol::backend::{Fields, Message, RowDescription};
+use crate::protocol::pipeline::{Copy, Event};
+use crate::row::{DataRow, Shape, spans};
+use crate::statement_cache::{Number, Prepared};
+use crate::types::bind::Target;
+
+impl Wire {
+    /// Takes a message; rows go to `sink` as long as nothing has failed.
+    ///
+    /// # Errors
+    /// The message makes no sense, or the server ends the connection: it is of no more use.
+    pub(crate) fn receive(&mut self, message: Message<'_>, sink: Option<&mut dyn RowSink>) -> Result<()> {
+        let sink = sink.filter(|_| self.flight.error.is_none());
+        match self.pipeline.receive(message)? {
+            Event::Row(unit, body) => self.row(unit as usize, body, sink),
+            Event::Noted => Ok(()),
+            Event::ParamTypes(unit, types) => {
+                self.flight.units[unit as usize].targets = types.oids().map(Target::inferred).collect();
+                Ok(())
+            }
+            Event::Columns(unit, columns) => self.describe(unit as usize, columns.as_ref()),
+            Event::Complete(unit, tag) => {
+                self.complete(unit as usize, tag.unwrap_or_default(), sink);
+                Ok(())
+            }
+            Event::Failed(unit, fields) => self.fail(unit, &fields),
+            Event::Copy(_, Copy::In) => Err(Error::unsupported(
+                "COPY FROM STDIN as a statement",
+                "the connection was closed, because the server waits for data",
+            )),
+            Event::Copy(unit, Copy::Out) => {
+                let sql = &self.flight.units[unit as usize].text.sql;
+                let error = Error::unsupported("COPY TO STDOUT as a statement", "use a query");
+                self.flight.error.get_or_insert(error.in_statement(sql));
+                Ok(())
+            }
+            Event::Ready => {
+                self.settle();
+                Ok(())
+            }
+        }
+    }
+
+    fn row(&mut self, unit: usize, body: &[u8], sink: Option<&mut dyn RowSink>) -> Result<()> {
+        let unit = &mut self.flight.units[unit];
+        let (Some(statement), Some(sink)) = (unit.statement, sink) else { return Ok(()) };
+        let Some(shape) = &unit.shape else {
+            return Err(Error::protocol("DataRow for a statement without columns"));
+        };
+        spans(body, shape.columns.len(), &mut self.spans)?;
+        let cells = DataRow { body, spans: &self.spans, shape };
+        let taken = match unit.shown {
+            true => sink.row(statement, &Row::new(&cells)),
+            false => {
+                let told = tell(&unit.text, shape, statement, sink);
+                unit.shown = true;
+                told.and_then(|()| sink.row(statement, &Row::new(&cells)))
+            }
+        };
+        if let Err(error) = taken {
+            self.flight.error = Some(error);
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self, unit: usize, tag: &str, sink: Option<&mut dyn RowSink>) {
+        let unit = &mut self.flight.units[unit];
+        unit.done = true;
+        if matches!(tag, "DISCARD ALL" | "DEALLOCATE ALL") {
+            self.cache.clear();
+        }
+        if unit.text.effect == Effect::Commit && tag.starts_with("ROLLBACK") {
+            self.flight.error.get_or_insert(Error::new(ErrorKind::CommitRolledBack));
+            return;
+        }
+        let (Some(statement), Some(sink)) = (unit.statement, sink) else { return };
+        let told = match &unit.shape {
+            Some(shape) if !unit.shown => tell(&unit.text, shape, statement, sink),
+            _ => Ok(()),
+        };
+        unit.shown = true;
+        if let Err(error) = told.and_then(|()| sink.done(statement, affected(tag))) {
+            self.flight.error = Some(error);
+        }
+    }
+
+    fn describe(&mut self, index: usize, columns: Option<&RowDescription<'_>>) -> Result<()> {
+        let unit = &self.flight.units[index];
+        let shape = Arc::new(Shape::new(columns, unit.text.columns.as_deref())?);
+        if self.flight.undescribed == Some(index) || is_described_first(&unit.text) {
+            let prepared = Prepared {
+                number: unit.number,
+                targets: Arc::clone(&unit.targets),
+                columns_of: Arc::clone(&unit.text),
+                shape: Some(Arc::clone(&shape)),
+            };
+            self.cache.insert(Arc::clone(&unit.text), prepared);
+        } else {
+            self.cache.describe(&unit.text, unit.number, &shape);
+        }
+        let number = unit.number;
+        self.flight.units[index].shape = Some(Arc::clone(&shape));
+        if number != Number::UNNAMED {
+            // The same statement again, in the same flight.
+            for unit in self.flight.units.iter_mut().filter(|unit| unit.number == number) {
+                unit.shape.get_or_insert_with(|| Arc::clone(&shape));
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, unit: Option<u32>, fields: &Fields<'_>) -> Result<()> {
+        let diagnostics = diagnostics(fields);
+        if is_fatal(&diagnostics) || !self.pipeline.is_busy() {
+            return Err(connection_lost(format!("the server has ended the connection: {diagnostics}")));
+        }
+        if is_stale_statement(&diagnostics) {
+            self.forget_stale(diagnostics.sqlstate.as_str() == "26000");
+        }
+        let mut error = Error::new(ErrorKind::Database(Box::new(diagnostics)));
+        if let Some(unit) = unit {
+            error = error.in_statement(&self.flight.units[unit as usize].text.sql);
+        }
+        self.flight.error.get_or_insert(error);
+        Ok(())
+    }
+
+    /// Forgets the statements of this flight, or all where the server seems to be another than before.
+    fn forget_stale(&mut self, all: bool) {
+        if all {
+            self.cache.clear();
+        }
+        for unit in &self.flight.units {
+            self.cache.forget_number(&unit.text, unit.number);
+        }
+    }
+
+    /// The flight is over: what was not prepared or not described is not kept.
+    fn settle(&mut self) {
+        for unit in self.flight.units.iter().filter(|unit| unit.fresh && unit.shape.is_none()) {
+            self.cache.forget_number(&unit.text, unit.number);
+            if is_described_first(&unit.text) && unit.number != Number::UNNAMED {
+                self.cache.evicted().push(unit.number);
+            }
+        }
+    }
+}
+
+/// Tells the sink the columns of a statement whose text does not fix them.
+fn tell(text: &StatementText, shape: &Shape, statement: usize, sink: &mut dyn RowSink) -> Result<()> {
+    if text.columns.is_some() || shape.columns.is_empty() {
+        return Ok(());
+    }
+    let columns: Vec<Column<'_>> = shape
+        .columns
+        .iter()
+        .map(|column| Column { name: &column.name, sql_type: column.sql_type() })
+        .collect();
+    sink.columns(statement, &columns)
+}
+
+/// The number at the end of a command tag: `INSERT 0 5`, `SELECT 2`.
+fn affected(tag: &str) -> u64 {
+    tag.rsplit(' ').next().and_then(|last| last.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,203 @@
+//! Statements become bytes.
+
+use std::sync::Arc;
+
+use ormkit_core::driver::{Batch, Effect, Statement, StatementText};
+use ormkit_core::error::{Error, ErrorKind, Result};
+
+use super::{Flight, Unit, Wire, is_described_first};
+use crate::protocol::buffer::WriteBuffer;
+use crate::protocol::frontend;
+use crate::protocol::pipeline::Expected;
+use crate::row::Shape;
+use crate::statement_cache::Prepared;
+use crate::types::bind::Target;
+use crate::types::catalog::param_oid;
+
+impl Wire {
+    /// Writes a new flight as far as it can be written.
+    ///
+    /// # Errors
+    /// A value does not fit or is too large. Nothing has been written then.
+    pub(crate) fn begin(&mut self, batch: Batch<'_>) -> Result<()> {
+        self.flight = Flight { units: std::mem::take(&mut self.flight.units), ..Flight::default() };
+        self.flight.units.clear();
+        let written = match batch {
+            Batch { before: [], statements: [] } => Ok(()),
+            Batch { before: [], statements: [statement] } if is_simple(statement) => {
+                self.write_simple(statement)
+            }
+            batch => self.write_closes().and_then(|()| self.write_from(batch, 0)),
+        };
+        if written.is_err() {
+            self.abandon();
+        }
+        written
+    }
+
+    /// Writes what has become possible: the rest of the batch once its statement is described, Sync after an error.
+    pub(crate) fn advance(&mut self, batch: Option<Batch<'_>>) {
+        if !self.pipeline.is_open() {
+            return;
+        }
+        let Some(batch) = batch.filter(|_| self.flight.error.is_none()) else { return self.end() };
+        let Some(index) = self.flight.undescribed else { return };
+        if self.flight.units[index].shape.is_none() {
+            return;
+        }
+        self.flight.undescribed = None;
+        if let Err(error) = self.write_from(batch, index) {
+            self.flight.error = Some(error);
+            self.end();
+        }
+    }
+
+    /// Ends an open flight.
+    fn end(&mut self) {
+        self.flight.undescribed = None;
+        frontend::sync(&mut self.out);
+        self.pipeline.expect(Expected::Sync);
+    }
+
+    fn write_simple(&mut self, statement: &Statement) -> Result<()> {
+        self.flight.units.push(Unit::new(statement, Some(0)));
+        frontend::query(&mut self.out, &statement.text.sql)?;
+        self.pipeline.expect(Expected::Query(0));
+        self.pipeline.expect(Expected::Sync);
+        Ok(())
+    }
+
+    fn write_closes(&mut self) -> Result<()> {
+        let closing = std::mem::take(self.cache.evicted());
+        for number in &closing {
+            frontend::close_statement(&mut self.out, *number)?;
+            self.pipeline.expect(Expected::Close);
+        }
+        self.flight.closing = closing;
+        Ok(())
+    }
+
+    /// Writes the units from `first` on and the Sync, or up to one that has to be described first.
+    fn write_from(&mut self, batch: Batch<'_>, first: usize) -> Result<()> {
+        let before = batch.before.len();
+        let all = batch.before.iter().chain(batch.statements).enumerate().skip(first);
+        for (index, statement) in all {
+            if index == self.flight.units.len() {
+                self.flight.units.push(Unit::new(statement, index.checked_sub(before)));
+                if !self.write_prepare(index, statement)? {
+                    frontend::flush(&mut self.out);
+                    self.flight.undescribed = Some(index);
+                    return Ok(());
+                }
+            }
+            self.write_execute(index, statement)?;
+        }
+        self.end();
+        Ok(())
+    }
+
+    /// Writes Parse where it is needed. False when the server has to describe the statement before it can be bound.
+    fn write_prepare(&mut self, index: usize, statement: &Statement) -> Result<bool> {
+        let (text, unit) = (&statement.text, &mut self.flight.units[index]);
+        if let Some(found) = self.cache.find(text) {
+            unit.number = found.number;
+            unit.targets = Arc::clone(&found.targets);
+            unit.shape = found.shape.as_ref().map(|shape| retyped(shape, found, text));
+            return Ok(true);
+        }
+        unit.fresh = true;
+        unit.number = self.cache.number(text);
+        let oids = text.params.iter().map(|param| param_oid(*param));
+        frontend::parse(&mut self.out, unit.number, &text.sql, oids)?;
+        self.pipeline.expect(Expected::Parse(index as u32));
+        if is_inferred(statement) {
+            frontend::describe_statement(&mut self.out, unit.number)?;
+            self.pipeline.expect(Expected::ParamTypes(index as u32));
+            self.pipeline.expect(Expected::Columns(index as u32));
+            return Ok(false);
+        }
+        unit.targets = text.params.iter().map(|param| Target::named(*param)).collect();
+        let prepared = Prepared {
+            number: unit.number,
+            targets: Arc::clone(&unit.targets),
+            columns_of: Arc::clone(text),
+            shape: None,
+        };
+        self.cache.insert(Arc::clone(text), prepared);
+        Ok(true)
+    }
+
+    /// Writes Bind and Execute, and a Describe between them when the columns are not known yet.
+    fn write_execute(&mut self, index: usize, statement: &Statement) -> Result<()> {
+        let unit = &self.flight.units[index];
+        write_bind(&mut self.out, unit, statement).map_err(|error| error.in_statement(&unit.text.sql))?;
+        self.pipeline.expect(Expected::Bind(index as u32));
+        if unit.fresh && unit.shape.is_none() {
+            frontend::describe_portal(&mut self.out);
+            self.pipeline.expect(Expected::Columns(index as u32));
+        }
+        frontend::execute(&mut self.out);
+        self.pipeline.expect(Expected::Execute(index as u32));
+        Ok(())
+    }
+}
+
+/// COMMIT and ROLLBACK alone go by the simple protocol.
+fn is_simple(statement: &Statement) -> bool {
+    matches!(statement.text.effect, Effect::Commit | Effect::Rollback) && statement.params.is_empty()
+}
+
+/// True when only the server knows the types of parameters or columns. Their formats depend on the types, so that the
+/// statement cannot be bound before it is described.
+fn is_inferred(statement: &Statement) -> bool {
+    is_described_first(&statement.text) || (statement.text.params.is_empty() && !statement.params.is_empty())
+}
+
+/// The shape of a prepared statement for this text: the cache takes texts for equal that differ in their columns.
+fn retyped(shape: &Arc<Shape>, found: &Prepared, text: &Arc<StatementText>) -> Arc<Shape> {
+    if Arc::ptr_eq(&found.columns_of, text) || found.columns_of.columns == text.columns {
+        return Arc::clone(shape);
+    }
+    Arc::new(shape.retyped(text.columns.as_deref()))
+}
+
+fn write_bind(out: &mut WriteBuffer, unit: &Unit, statement: &Statement) -> Result<()> {
+    let (targets, params) = (&unit.targets, &statement.params);
+    let count = frontend::parameter_count(params.len())?;
+    if targets.len() != params.len() {
+        return Err(Error::new(ErrorKind::Programming(format!(
+            "the statement has {} parameters and was given {}",
+            targets.len(),
+            params.len()
+        ))));
+    }
+    out.message(b'B', |body| {
+        body.push(0);
+        unit.number.write(body);
+        body.extend_from_slice(&count.to_be_bytes());
+        let formats = body.len();
+        body.resize(formats + 2 * params.len(), 0);
+        body.extend_from_slice(&count.to_be_bytes());
+        for (index, (target, value)) in targets.iter().zip(params.iter()).enumerate() {
+            let format =
+                target.bind(value, body).map_err(|error| error.at(|| format!("parameter ${}", index + 1)))?;
+            let at = formats + 2 * index;
+            body[at..at + 2].copy_from_slice(&format.to_be_bytes());
+        }
+        write_result_formats(body, unit.shape.as_deref());
+        Ok(())
+    })
+}
+
+/// All in binary, or each column's own.
+fn write_result_formats(body: &mut Vec<u8>, shape: Option<&Shape>) {
+    match shape {
+        Some(shape) if !shape.is_binary() => {
+            // RowDescription counts its columns in a u16.
+            body.extend_from_slice(&(shape.columns.len() as u16).to_be_bytes());
+            let formats = shape.columns.iter().map(|column| u16::from(column.is_binary()));
+            body.extend(formats.flat_map(u16::to_be_bytes));
+        }
+        _ => body.extend_from_slice(b"\0\x01\0\x01"),
+    }
+}
