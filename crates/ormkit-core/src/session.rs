@@ -21,6 +21,8 @@ mod link;
 mod order;
 mod read;
 mod shared;
+#[cfg(test)]
+mod tests;
 pub(crate) mod unit;
 mod verb;
 
@@ -163,14 +165,16 @@ impl<H: Host> Session<H> {
         self.link.check()?;
         self.unit.collect(&self.host);
         if !self.unit.is_pending() {
+            self.unit.fade(&self.host);
             return Ok(());
         }
         if !self.link.in_transaction() {
             self.link.begin()?;
         }
         let written = self.write(&Scope::All).await;
-        if let Err(error) = &written {
-            self.link.fail(error);
+        match &written {
+            Ok(()) => self.unit.fade(&self.host),
+            Err(error) => self.link.fail(error),
         }
         written
     }

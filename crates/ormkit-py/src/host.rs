@@ -66,6 +66,7 @@ impl Drop for PySnapshot {
 pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
     instance::set_hooks(instance::Hooks {
         first_change: homes::first_change,
+        first_look: homes::first_look,
         assign_relation: relation::assign,
         missing: relation::missing,
         decode_json: |py, text| {

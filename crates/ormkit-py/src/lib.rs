@@ -2,9 +2,9 @@
 use pyo3::prelude::*;
 
 mod attribute;
-#[cfg_attr(not(feature = "test-hooks"), allow(dead_code, unused_imports))]
 mod bridge;
 mod convert;
+mod engine;
 mod errors;
 mod expr;
 mod fields;
@@ -14,6 +14,7 @@ mod model;
 mod query;
 mod relation;
 mod result;
+mod session;
 
 #[pymodule]
 mod _ormkit {
@@ -21,6 +22,8 @@ mod _ormkit {
 
     #[pymodule_export]
     use attribute::Attribute;
+    #[pymodule_export]
+    use engine::{Engine, create_engine};
     #[pymodule_export]
     use expr::{
         Condition, Expr, FunctionNamespace, NamedFunction, and_, asc, case, cast, desc, false_, literal,
@@ -38,25 +41,33 @@ mod _ormkit {
     };
     #[pymodule_export]
     use model::{ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, metadata_of};
+    #[pymodule_export]
+    use relation::Change;
+    #[pymodule_export]
+    use result::{ExecuteResult, QueryResult, ScalarResult, make_row};
 
     #[pymodule_export]
     use query::{
         Delete, F, Insert, Loader, Q, Query, Select, Update, delete, exists, insert, joinedload, lazyload,
         noload, raiseload, select, selectinload, subqueryload, update,
     };
+
     #[pymodule_export]
-    use relation::Change;
-    #[pymodule_export]
-    use result::{ExecuteResult, QueryResult, ScalarResult, make_row};
+    use session::{
+        AsyncSession, SessionContext, SessionMaker, Transaction, TransactionContext, create_session,
+        session_context,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         bridge::register(module)?;
         errors::register(module)?;
-        module.add("func", Bound::new(module.py(), expr::FunctionNamespace)?)?;
         host::register(module)?;
         instance::register(module)?;
+        module.add("func", Bound::new(module.py(), expr::FunctionNamespace)?)?;
         relation::register(module)?;
-        result::register(module)
+        result::register(module)?;
+        session::register();
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod begin;
 mod context;
 mod holder;
+mod known;
 mod query;
 mod read;
 mod sync;
@@ -11,6 +12,7 @@ mod verbs;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ormkit_core::error::{Error, ErrorKind};
+use ormkit_core::host::HomeId;
 use ormkit_core::session::{Lease, Session, SessionOptions, Shared};
 use pyo3::prelude::*;
 
@@ -21,7 +23,7 @@ use crate::host::{PyHost, know_home};
 use crate::model::schema;
 
 pub(crate) use begin::{Transaction, TransactionContext};
-pub(crate) use context::{SessionMaker, create_session, session_context};
+pub(crate) use context::{SessionContext, SessionMaker, create_session, session_context};
 use holder::Holder;
 
 type CoreLease = Lease<PyHost, Holder>;
@@ -43,20 +45,49 @@ pub(crate) struct SessionLink {
     shared: Mutex<Option<Arc<Shared<PyHost, Holder>>>>,
     /// Blocks of `begin()` that are open: `commit()` and `rollback()` are theirs alone.
     blocks: Mutex<u32>,
+    /// The home of the core session, once it is made.
+    home: Mutex<Option<HomeId>>,
+}
+
+impl Drop for SessionLink {
+    fn drop(&mut self) {
+        if let Some(home) = self.home.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            known::remove(home);
+        }
+    }
+}
+
+/// Gives objects their ways to their session.
+pub(crate) fn register() {
+    known::register();
 }
 
 impl SessionLink {
-    fn new(engine: EngineHandle, options: SessionOptions) -> Arc<Self> {
-        Arc::new(Self { engine, options, shared: Mutex::new(None), blocks: Mutex::new(0) })
+    fn open(engine: EngineHandle, options: SessionOptions) -> Arc<Self> {
+        Arc::new(Self {
+            engine,
+            options,
+            shared: Mutex::new(None),
+            blocks: Mutex::new(0),
+            home: Mutex::new(None),
+        })
     }
 
-    fn shared(&self, py: Python<'_>) -> PyResult<Arc<Shared<PyHost, Holder>>> {
+    fn shared(self: &Arc<Self>, py: Python<'_>) -> PyResult<Arc<Shared<PyHost, Holder>>> {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(shared) = &*shared {
             return Ok(Arc::clone(shared));
         }
-        let session = Session::new(PyHost, self.engine.pool(py)?, schema(py)?, self.engine.plans(), self.options.clone());
+        let session = Session::new(
+            PyHost,
+            self.engine.pool(py)?,
+            schema(py)?,
+            self.engine.plans(),
+            self.options.clone(),
+        );
         know_home(session.home());
+        known::insert(session.home().id(), self);
+        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.home().id());
         let made = Shared::new(session);
         *shared = Some(Arc::clone(&made));
         Ok(made)
@@ -66,7 +97,7 @@ impl SessionLink {
     ///
     /// # Errors
     /// `ConcurrentSessionUse` with both tasks' names.
-    pub(crate) fn lease(&self, py: Python<'_>) -> PyResult<CoreLease> {
+    pub(crate) fn lease(self: &Arc<Self>, py: Python<'_>) -> PyResult<CoreLease> {
         let shared = self.shared(py)?;
         let second = Holder::current(py)?;
         match shared.lease(second.clone()) {
@@ -90,7 +121,9 @@ impl SessionLink {
         if *self.blocks() == 0 {
             return Ok(());
         }
-        let text = format!("{verb}() inside a begin() block: the end of the block does it, or call it on the transaction");
+        let text = format!(
+            "{verb}() inside a begin() block: the end of the block does it, or call it on the transaction"
+        );
         Err(to_py(py, Error::invalid_request(text)))
     }
 }
@@ -122,8 +155,8 @@ pub(crate) fn nothing() -> Py<PyAny> {
 impl AsyncSession {
     #[new]
     #[pyo3(signature = (engine, *, autoflush = true))]
-    fn new(engine: &Engine, autoflush: bool) -> Self {
-        Self { link: SessionLink::new(engine.handle(), SessionOptions { autoflush }) }
+    fn py_new(engine: &Engine, autoflush: bool) -> Self {
+        Self { link: SessionLink::open(engine.handle(), SessionOptions { autoflush }) }
     }
 
     /// Write new, changed and deleted objects; opens a transaction where none is open.

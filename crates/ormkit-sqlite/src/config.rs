@@ -45,6 +45,16 @@ pub struct Config {
     pub busy_timeout: Duration,
 }
 
+/// As a URL.
+impl std::fmt::Display for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.database {
+            Database::Memory => f.write_str("sqlite::memory:"),
+            Database::File(path) => write!(f, "sqlite:///{}", path.display()),
+        }
+    }
+}
+
 impl Config {
     /// `database` with the defaults.
     pub fn new(database: Database) -> Self {

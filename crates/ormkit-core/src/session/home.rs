@@ -14,6 +14,7 @@ use crate::host::{HomeId, Host};
 pub struct Home<H: Host> {
     id: HomeId,
     changed: Mutex<Vec<H::Object>>,
+    watched: Mutex<Vec<H::Object>>,
 }
 
 impl<H: Host> Home<H> {
@@ -24,7 +25,7 @@ impl<H: Host> Home<H> {
         if id == HomeId::NONE.0 {
             id = NEXT.fetch_add(1, Ordering::Relaxed);
         }
-        Arc::new(Self { id: HomeId(id), changed: Mutex::new(Vec::new()) })
+        Arc::new(Self { id: HomeId(id), changed: Mutex::new(Vec::new()), watched: Mutex::new(Vec::new()) })
     }
 
     /// Its number.
@@ -35,6 +36,17 @@ impl<H: Host> Home<H> {
     /// Notes an object that was changed for the first time since it was clean.
     pub fn note(&self, object: H::Object) {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner).push(object);
+    }
+
+    /// Notes an object that may change without a word: somebody has looked at a value that can be changed in place. The
+    /// session asks it before each operation.
+    pub fn watch(&self, object: H::Object) {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).push(object);
+    }
+
+    /// Takes out what is to be watched.
+    pub(super) fn take_watched(&self) -> Vec<H::Object> {
+        std::mem::take(&mut *self.watched.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes out what was noted. The objects are handed out, so nothing of the host runs under the lock.

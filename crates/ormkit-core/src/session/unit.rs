@@ -25,6 +25,14 @@ pub(super) struct Unit<H: Host> {
     pub(super) changed: Objects<H>,
     pub(super) deleted: Objects<H>,
     pub(super) journal: Journal<H>,
+    watched: Watched<H>,
+}
+
+/// Objects that may change without a word. Strong until the next flush, for nobody else may hold them; weak afterwards,
+/// for whoever still has the value holds the object as a rule.
+struct Watched<H: Host> {
+    strong: Objects<H>,
+    weak: Vec<H::Weak>,
 }
 
 impl<H: Host> Unit<H> {
@@ -36,16 +44,51 @@ impl<H: Host> Unit<H> {
             changed: Objects::<H>::default(),
             deleted: Objects::<H>::default(),
             journal: Journal::new(),
+            watched: Watched { strong: Objects::<H>::default(), weak: Vec::new() },
         }
     }
 
     /// Takes in the objects that have reported a change.
     pub(super) fn collect(&mut self, host: &H) {
         for object in self.home.take() {
-            if host.state(&object) == State::Persistent && host.home(&object) == self.home.id() {
-                self.changed.entry(host.id(&object)).or_insert(object);
-            }
+            self.take_changed(host, object);
         }
+        for object in self.home.take_watched() {
+            self.watched.strong.entry(host.id(&object)).or_insert(object);
+        }
+        if self.watched.strong.is_empty() && self.watched.weak.is_empty() {
+            return;
+        }
+        // A value that cannot be compared is a change: writing it says what is wrong with it.
+        let is_changed = |object: &H::Object| host.changed(object).map_or(true, |fields| !fields.is_empty());
+        let mut changed: Vec<H::Object> = self
+            .watched
+            .strong
+            .extract_if(.., |_, object| is_changed(object))
+            .map(|(_, object)| object)
+            .collect();
+        self.watched.weak.retain(|weak| match host.upgrade(weak) {
+            Some(object) if is_changed(&object) => {
+                changed.push(object);
+                false
+            }
+            found => found.is_some(),
+        });
+        for object in changed {
+            self.take_changed(host, object);
+        }
+    }
+
+    fn take_changed(&mut self, host: &H, object: H::Object) {
+        if host.state(&object) == State::Persistent && host.home(&object) == self.home.id() {
+            self.changed.entry(host.id(&object)).or_insert(object);
+        }
+    }
+
+    /// Everything is written: what was watched is held no longer.
+    pub(super) fn fade(&mut self, host: &H) {
+        let strong = std::mem::take(&mut self.watched.strong);
+        self.watched.weak.extend(strong.values().map(|object| host.downgrade(object)));
     }
 
     /// True when a flush has something to write.
@@ -172,6 +215,8 @@ impl<H: Host> Unit<H> {
         }
         self.changed.clear();
         self.deleted.clear();
+        self.watched.strong.clear();
+        self.watched.weak.clear();
     }
 }
 

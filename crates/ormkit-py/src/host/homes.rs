@@ -27,20 +27,30 @@ pub(crate) fn know_home(home: &Arc<Home<PyHost>>) {
 
 /// The first change of a clean object: its session keeps it until it is written.
 pub(super) fn first_change(object: &Bound<'_, PyAny>, home: HomeId) {
-    let known = HOMES.lock().unwrap_or_else(PoisonError::into_inner).get(&home.0).and_then(Weak::upgrade);
-    if let Some(home) = known {
+    if let Some(home) = home_of(home) {
         home.note(object.clone().unbind());
     }
 }
 
-/// An object whose JSON values somebody has looked at may change without a word: its session looks at every flush.
+/// Somebody looks at a value that can be changed in place: the object's session asks for changes before each operation.
+pub(super) fn first_look(object: &Bound<'_, PyAny>, home: HomeId) {
+    if let Some(home) = home_of(home) {
+        home.watch(object.clone().unbind());
+    }
+}
+
+fn home_of(home: HomeId) -> Option<Arc<Home<PyHost>>> {
+    HOMES.lock().unwrap_or_else(PoisonError::into_inner).get(&home.0).and_then(Weak::upgrade)
+}
+
+/// An object that was written and holds JSON values: the program has them and may change them in place.
 pub(super) fn watch_json(object: &Bound<'_, PyAny>) {
     let Ok(table) = instance::table_of(object) else { return };
     if table.has_json
         && instance::touched_json(object).is_ok_and(|touched| !touched.is_empty())
         && let Ok(home) = instance::home(object)
     {
-        first_change(object, home);
+        first_look(object, home);
     }
 }
 

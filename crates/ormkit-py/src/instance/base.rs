@@ -429,8 +429,8 @@ pub(super) fn absent<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<
         }
         swap(object.as_ptr(), offset, value.clone().into_ptr());
         if touched {
-            // it may be changed in place without a word: the session looks at flush
-            changed_first(object.as_ptr(), weak::home_of(Head::of(object.as_ptr()).cell));
+            let home = weak::home_of(Head::of(object.as_ptr()).cell);
+            (hooks().first_look)(object, HomeId(home));
         }
         Ok(value)
     }

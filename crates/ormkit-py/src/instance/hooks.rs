@@ -15,6 +15,8 @@ pub(crate) type Assign =
 pub(crate) struct Hooks {
     /// The first change of a clean object that belongs to the home with this number.
     pub(crate) first_change: fn(object: &Bound<'_, PyAny>, home: HomeId),
+    /// Somebody looks at a JSON value, which can be changed in place, for the first time.
+    pub(crate) first_look: fn(object: &Bound<'_, PyAny>, home: HomeId),
     /// Before a relation's slot is set by the user: what to store. Keeps the other side in step and wraps lists.
     pub(crate) assign_relation: Assign,
     /// An empty slot was read: the value to store and answer, or the error that says how to load it.
@@ -29,6 +31,7 @@ impl Default for Hooks {
     fn default() -> Self {
         Self {
             first_change: |_, _| {},
+            first_look: |_, _| {},
             assign_relation: |_, _, value| Ok(value.clone()),
             missing,
             decode_json: |py, text| py.import("json")?.call_method1("loads", (text,)),

@@ -19,8 +19,8 @@ use crate::model::schema;
 pub(crate) struct Query {
     core: Arc<CoreSelect>,
     model: ModelId,
-    /// The session that runs it.
-    session: Py<PyAny>,
+    /// The session that runs it; None: it is only built.
+    session: Option<Py<PyAny>>,
 }
 
 impl Query {
@@ -30,7 +30,7 @@ impl Query {
     /// `TypeError` for anything else than a mapped class.
     pub(crate) fn of_session(session: Py<PyAny>, model: &Bound<'_, PyAny>) -> PyResult<Self> {
         let model = model_of(model)?;
-        Ok(Self { core: Arc::new(CoreSelect::entity(model)), model, session })
+        Ok(Self { core: Arc::new(CoreSelect::entity(model)), model, session: Some(session) })
     }
 
     /// The statement of the core.
@@ -44,8 +44,13 @@ impl Query {
     }
 
     /// The session that runs it.
-    pub(crate) fn session(&self) -> &Py<PyAny> {
-        &self.session
+    ///
+    /// # Errors
+    /// `TypeError` for a query that was made without one.
+    pub(crate) fn session(&self) -> PyResult<&Py<PyAny>> {
+        self.session
+            .as_ref()
+            .ok_or_else(|| PyTypeError::new_err("this query has no session: begin with session.query(Model)"))
     }
 
     /// The keys of its objects, as a list for `in`: the first key field, in a model with several.
@@ -65,7 +70,11 @@ impl Query {
     fn with(&self, py: Python<'_>, change: impl FnOnce(&mut CoreSelect)) -> Self {
         let mut core = CoreSelect::clone(&self.core);
         change(&mut core);
-        Self { core: Arc::new(core), model: self.model, session: self.session.clone_ref(py) }
+        Self {
+            core: Arc::new(core),
+            model: self.model,
+            session: self.session.as_ref().map(|session| session.clone_ref(py)),
+        }
     }
 
     fn source(&self) -> Source {
@@ -90,7 +99,11 @@ impl Query {
             return Err(PyTypeError::new_err("filter before limit(), offset() and slices: they come last"));
         }
         let core = CoreSelect::clone(&self.core).filter(condition);
-        Ok(Self { core: Arc::new(core), model: self.model, session: self.session.clone_ref(py) })
+        Ok(Self {
+            core: Arc::new(core),
+            model: self.model,
+            session: self.session.as_ref().map(|session| session.clone_ref(py)),
+        })
     }
 
     fn loading(
@@ -110,6 +123,13 @@ impl Query {
 
 #[pymethods]
 impl Query {
+    /// A query that is only built: its text can be seen, and another statement can hold it.
+    #[new]
+    fn new(model: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let model = model_of(model)?;
+        Ok(Self { core: Arc::new(CoreSelect::entity(model)), model, session: None })
+    }
+
     /// Adds conditions, `Q` objects and lookups: all of them hold. Lookups of one call that cross the same relation meet
     /// in one related row.
     ///

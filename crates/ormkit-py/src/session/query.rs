@@ -7,7 +7,7 @@ use ormkit_core::query::Select;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use super::{nothing, on_session, raise};
+use super::{AsyncSession, SessionLink, nothing, on_session, raise};
 use crate::bridge::Operation;
 use crate::query::Query;
 
@@ -16,7 +16,7 @@ impl Query {
     /// All objects, as a list.
     fn all(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let select = self.core().clone();
-        on_session!(py, self.link(), "Query.all", |session| {
+        on_session!(py, self.link(py)?, "Query.all", |session| {
             let objects = session.select(&select).await.map_err(raise)?.into_objects();
             Python::attach(|py| Ok(PyList::new(py, objects)?.into_any().unbind()))
         })
@@ -25,7 +25,7 @@ impl Query {
     /// The first object, or None.
     fn first(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let select = at_most(self.core(), 1);
-        on_session!(py, self.link(), "Query.first", |session| {
+        on_session!(py, self.link(py)?, "Query.first", |session| {
             let first = session.select(&select).await.map_err(raise)?.into_objects().into_iter().next();
             Ok(first.unwrap_or_else(nothing))
         })
@@ -74,7 +74,7 @@ impl Query {
     /// Number of rows, with respect to filters, limit and offset.
     fn count(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let select = self.core().clone();
-        on_session!(py, self.link(), "Query.count", |session| {
+        on_session!(py, self.link(py)?, "Query.count", |session| {
             let count = session.count(&select).await.map_err(raise)?;
             Python::attach(|py| Ok(count.into_pyobject(py)?.into_any().unbind()))
         })
@@ -83,7 +83,7 @@ impl Query {
     /// True when there is a row.
     fn exists(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let select = self.core().clone();
-        on_session!(py, self.link(), "Query.exists", |session| {
+        on_session!(py, self.link(py)?, "Query.exists", |session| {
             let exists = session.exists(&select).await.map_err(raise)?;
             Python::attach(|py| Ok(exists.into_pyobject(py)?.to_owned().into_any().unbind()))
         })
@@ -95,16 +95,22 @@ impl Query {
 }
 
 impl Query {
+    fn link(&self, py: Python<'_>) -> PyResult<Arc<SessionLink>> {
+        Ok(Arc::clone(&self.session()?.bind(py).cast::<AsyncSession>()?.get().link))
+    }
+
     fn only(&self, py: Python<'_>, required: bool) -> PyResult<Py<Operation>> {
         // A limit of the caller's own stays: two rows are enough to see that one is not alone.
         let select = at_most(self.core(), 2);
-        on_session!(py, self.link(), "Query.one", |session| {
+        on_session!(py, self.link(py)?, "Query.one", |session| {
             let mut objects = session.select(&select).await.map_err(raise)?.into_objects();
             match (objects.len(), required) {
                 (0, true) => Err(raise(Error::new(ErrorKind::NoResult("one() found no row".to_owned())))),
                 (0, false) => Ok(nothing()),
                 (1, _) => Ok(objects.remove(0)),
-                _ => Err(raise(Error::new(ErrorKind::MultipleResults("one row was asked for, there are more".to_owned())))),
+                _ => Err(raise(Error::new(ErrorKind::MultipleResults(
+                    "one row was asked for, there are more".to_owned(),
+                )))),
             }
         })
     }

@@ -38,8 +38,8 @@ impl AsyncSession {
     }
 
     /// Objects that wait for their INSERT.
-    #[getter]
-    fn new<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    #[getter(new)]
+    fn new_objects<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.pending(py, 0)
     }
 

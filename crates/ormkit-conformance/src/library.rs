@@ -1,0 +1,72 @@
+//! The models that the suite works with: authors and their books.
+
+use std::sync::Arc;
+
+use ormkit_core::model::{
+    Cascade, ColumnType, Constraint, Field, ModelDef, ModelId, Registry, RelationDef, Schema, TableName,
+    Target,
+};
+
+/// `Author`: `id`, `name` (unique), `born`; `books`.
+pub const AUTHOR: ModelId = ModelId(0);
+/// `Book`: `id`, `title`, `year` (over 0), `author_id`; `author`.
+pub const BOOK: ModelId = ModelId(1);
+
+/// Authors and books. Deleting an author deletes the books.
+///
+/// # Panics
+/// When the registry refuses them: they are constants.
+pub fn library() -> Arc<Schema> {
+    let mut registry = Registry::new();
+    registry.declare(author()).expect("the models are constants");
+    registry.declare(book()).expect("the models are constants");
+    registry.freeze().expect("the models are constants")
+}
+
+fn author() -> ModelDef {
+    let mut name = Field::new("name", ColumnType::VarChar(40)).required();
+    name.unique = true;
+    let mut books = relation("books", "Book", "author", true);
+    books.cascade = Cascade { delete: true, ..Cascade::default() };
+    books.order_by = vec!["title".into()];
+    model("Author", "authors", vec![id(), name, Field::new("born", ColumnType::Date)], books)
+}
+
+fn book() -> ModelDef {
+    let fields = vec![
+        id(),
+        Field::new("title", ColumnType::Text).required(),
+        Field::new("year", ColumnType::Integer),
+        Field::new("author_id", ColumnType::Integer).references("authors", "id"),
+    ];
+    let year = Constraint::Check { name: Some("ck_books_year".into()), condition: "year > 0".into() };
+    ModelDef {
+        constraints: vec![year],
+        ..model("Book", "books", fields, relation("author", "Author", "books", false))
+    }
+}
+
+fn id() -> Field {
+    Field::new("id", ColumnType::Integer).key().numbered()
+}
+
+fn relation(name: &str, target: &str, back: &str, many: bool) -> RelationDef {
+    RelationDef {
+        many: Some(many),
+        back_populates: Some(back.into()),
+        ..RelationDef::new(name, Target::Name(target.into()))
+    }
+}
+
+fn model(name: &str, table: &str, fields: Vec<Field>, relation: RelationDef) -> ModelDef {
+    ModelDef {
+        name: name.into(),
+        module: "library".into(),
+        table: TableName { schema: None, name: table.into() },
+        fields,
+        relations: vec![relation],
+        constraints: Vec::new(),
+        indexes: Vec::new(),
+        comment: None,
+    }
+}

@@ -1,0 +1,100 @@
+//! Errors have the same class and say the same things on both databases.
+
+use ormkit_conformance::{AUTHOR, Database, on_both};
+use ormkit_core::driver::{Batch, NoRows, Statement, StatementText};
+use ormkit_core::error::{Error, ErrorClass, Result};
+use ormkit_core::query::Select;
+use ormkit_core::session::Link;
+use ormkit_core::value::Params;
+
+on_both!(
+    unique_violation_names_table_and_columns,
+    foreign_key_violation_is_typed,
+    check_violation_names_its_constraint,
+    missing_value_is_found_before_anything_is_sent,
+    syntax_error_is_a_programming_error,
+    failed_transaction_refuses_statements_until_rollback,
+    failed_statement_alone_needs_no_rollback,
+    closed_pool_says_so,
+);
+
+async fn unique_violation_names_table_and_columns(database: Database) -> Result<()> {
+    let mut session = database.session();
+    session.insert(&[database.author("Ende")]).await?;
+    let error = session.insert(&[database.author("Ende")]).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::UniqueViolation);
+    let told = error.diagnostics().expect("it comes from the database");
+    assert_eq!(told.sqlstate.as_str(), "23505");
+    assert_eq!(told.table.as_deref(), Some("authors"));
+    assert!(!error.to_string().contains("Ende"), "{error}");
+    Ok(())
+}
+
+async fn foreign_key_violation_is_typed(database: Database) -> Result<()> {
+    let mut session = database.session();
+    let error = session.insert(&[database.book("Momo").with("author_id", 7_i64)?]).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::ForeignKeyViolation);
+    Ok(())
+}
+
+async fn check_violation_names_its_constraint(database: Database) -> Result<()> {
+    let mut session = database.session();
+    let error = session.insert(&[database.book("Momo").with("year", -1_i64)?]).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::CheckViolation);
+    assert_eq!(error.diagnostics().and_then(|told| told.constraint.as_deref()), Some("ck_books_year"));
+    Ok(())
+}
+
+async fn missing_value_is_found_before_anything_is_sent(database: Database) -> Result<()> {
+    let mut session = database.session();
+    let book = ormkit_core::record::Record::new(database.schema.model(ormkit_conformance::BOOK));
+    let error = session.insert(&[book]).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::NotNullViolation);
+    assert!(error.to_string().contains("Book.title"), "{error}");
+    Ok(())
+}
+
+async fn syntax_error_is_a_programming_error(database: Database) -> Result<()> {
+    let error = database.rows("SELEC 1").await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::ProgrammingError);
+    let missing = database.rows("SELECT * FROM no_such_table").await.unwrap_err();
+    assert_eq!(missing.class(), ErrorClass::ProgrammingError);
+    Ok(())
+}
+
+async fn failed_transaction_refuses_statements_until_rollback(database: Database) -> Result<()> {
+    let mut session = database.session();
+    session.insert(&[database.author("Ende")]).await?;
+    session.begin()?;
+    session.insert(&[database.author("Ende")]).await.unwrap_err();
+    let refused = [
+        session.select(&Select::entity(AUTHOR)).await.err(),
+        session.insert(&[database.author("Lem")]).await.err(),
+        session.commit().await.err(),
+    ];
+    for error in refused.into_iter().map(|error| error.as_ref().map(Error::class)) {
+        assert_eq!(error, Some(ErrorClass::PendingRollbackError));
+    }
+    session.rollback().await?;
+    session.insert(&[database.author("Lem")]).await
+}
+
+async fn failed_statement_alone_needs_no_rollback(database: Database) -> Result<()> {
+    let mut link = Link::new(database.pool.clone());
+    let statements =
+        [Statement::new(StatementText::raw("SELECT no_such_column FROM authors").into(), Params::new())];
+    link.run(Batch { before: &[], statements: &statements }, &mut NoRows).await.unwrap_err();
+    link.check()?;
+    assert_eq!(database.number("SELECT count(*) FROM authors").await?, 0);
+    Ok(())
+}
+
+async fn closed_pool_says_so(database: Database) -> Result<()> {
+    database.pool.close(std::time::Duration::ZERO).await;
+    let error = database.rows("SELECT 1").await.unwrap_err();
+    assert_eq!(
+        (error.class(), error.to_string().as_str()),
+        (ErrorClass::InterfaceError, "the pool is closed")
+    );
+    Ok(())
+}
