@@ -187,7 +187,7 @@ impl<H: Host> Session<H> {
     /// During COMMIT its outcome is unknown: [`rollback`](Self::rollback) detaches the objects that were written.
     pub async fn commit(&mut self) -> Result<()> {
         self.flush().await?;
-        self.link.commit().await?;
+        self.link.commit().await.map_err(|error| self.schema.explain(error))?;
         self.unit.keep(&self.host);
         Ok(())
     }

@@ -58,7 +58,8 @@ impl<H: Host> Session<H> {
             statements.push(group.statement(&self.host, &self.plans)?);
         }
         let mut sink = Written { host: &self.host, groups: &groups, next: vec![0; groups.len()] };
-        self.link.run(Batch { before: &[], statements: &statements }, &mut sink).await?;
+        let ran = self.link.run(Batch { before: &[], statements: &statements }, &mut sink).await;
+        ran.map_err(|error| self.schema.explain(error))?;
         self.settle(&groups)
     }
 

@@ -75,7 +75,7 @@ impl<H: Host> Session<H> {
             self.link.begin()?;
         }
         self.write(scope).await?;
-        if own { self.link.commit().await } else { Ok(()) }
+        if own { self.link.commit().await.map_err(|error| self.schema.explain(error)) } else { Ok(()) }
     }
 
     fn before(&mut self) -> Result<Before<H>> {
