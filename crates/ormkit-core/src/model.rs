@@ -10,7 +10,7 @@ mod relation;
 mod types;
 
 pub use field_set::FieldSet;
-pub use registry::{Registry, Schema};
+pub use registry::{Registry, Schema, Space};
 pub use relation::{Cascade, Lazy, Relation, RelationDef, RelationKind, Target};
 pub use types::{ColumnType, EnumType};
 

@@ -17,10 +17,11 @@ impl Schema {
     #[must_use]
     pub fn explain(&self, mut error: Error) -> Error {
         if let Some(diagnostics) = error.diagnostics_mut()
-            && let Some(table) = &diagnostics.table
-            && let Some(model) = self.models().iter().rfind(|model| model.table().name == *table)
+            && let Some(table) = diagnostics.table.clone()
         {
-            explain(diagnostics, &constraints(model));
+            for model in self.models().iter().rev().filter(|model| model.table().name == table) {
+                explain(diagnostics, &constraints(model));
+            }
         }
         error
     }
