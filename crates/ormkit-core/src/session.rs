@@ -131,14 +131,16 @@ impl<H: Host> Session<H> {
     pub fn pending(&mut self) -> [Vec<H::Object>; 3] {
         self.unit.collect(&self.host);
         let Unit { new, changed, deleted, .. } = &self.unit;
-        [new, changed, deleted]
-            .map(|objects| objects.values().map(|object| self.host.retain(object)).collect())
+        let all = |objects: &unit::Objects<H>| objects.values().map(|object| self.host.retain(object)).collect();
+        let differs = |object: &&H::Object| unit::is_changed(&self.host, &self.schema, object);
+        let changed = changed.values().filter(differs).map(|object| self.host.retain(object)).collect();
+        [all(new), changed, all(deleted)]
     }
 
     /// True when a flush would look at something.
     pub fn is_pending(&mut self) -> bool {
         self.unit.collect(&self.host);
-        self.unit.is_pending()
+        self.unit.is_pending(&self.host, &self.schema)
     }
 
     /// True when the open transaction has written objects.
@@ -164,7 +166,8 @@ impl<H: Host> Session<H> {
     pub async fn flush(&mut self) -> Result<()> {
         self.link.check()?;
         self.unit.collect(&self.host);
-        if !self.unit.is_pending() {
+        if !self.unit.is_pending(&self.host, &self.schema) {
+            self.unit.changed.clear();
             self.unit.fade(&self.host);
             return Ok(());
         }

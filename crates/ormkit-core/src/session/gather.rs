@@ -226,6 +226,8 @@ impl<H: Host> Gather<'_, H> {
         let model = Arc::clone(model_of(self.host, self.schema, parent));
         for relation in model.relations.iter().filter(|relation| releases(self.schema, relation)) {
             for child in related(self.host, parent, relation)? {
+                // also where a verb is given the parent alone: its row cannot go before the key does
+                self.reached.insert(self.host.id(&child));
                 self.assign_child(&model, None, child, relation)?;
             }
         }

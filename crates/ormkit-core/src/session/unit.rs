@@ -92,8 +92,9 @@ impl<H: Host> Unit<H> {
     }
 
     /// True when a flush has something to write.
-    pub(super) fn is_pending(&self) -> bool {
-        !(self.new.is_empty() && self.changed.is_empty() && self.deleted.is_empty())
+    pub(super) fn is_pending(&self, host: &H, schema: &Schema) -> bool {
+        !(self.new.is_empty() && self.deleted.is_empty())
+            || self.changed.values().any(|object| is_changed(host, schema, object))
     }
 
     /// True when an object of `scope` may take others along: it has relations that were changed or cascade.
@@ -218,6 +219,14 @@ impl<H: Host> Unit<H> {
         self.watched.strong.clear();
         self.watched.weak.clear();
     }
+}
+
+/// True when the object differs from its row: one that reported a change may have been refreshed since. A value that
+/// cannot be compared is a change: writing it says what is wrong with it.
+pub(super) fn is_changed<H: Host>(host: &H, schema: &Schema, object: &H::Object) -> bool {
+    let model = model_of(host, schema, object);
+    host.changed(object).map_or(true, |fields| !fields.is_empty())
+        || model.relations.iter().any(|relation| host.relation_changed(object, relation.id))
 }
 
 fn foreign(model: &Model) -> Error {
