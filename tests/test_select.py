@@ -178,7 +178,7 @@ def test_conditions_have_no_truth_value() -> None:
 
 def test_equality_of_two_columns_answers_by_identity() -> None:
     assert Novel.year in [Novel.id, Novel.year]
-    assert not (Novel.id == Novel.year)
+    assert Novel.id != Novel.year
     assert {Novel.id: 1}[Novel.id] == 1
 
 

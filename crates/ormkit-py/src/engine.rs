@@ -14,15 +14,15 @@ use ormkit_core::driver::{Batch, Statement, StatementText};
 use ormkit_core::error::Error;
 use ormkit_core::plan::Plans;
 use ormkit_core::pool::Pool;
-use ormkit_core::sql::{Dialect, DialectName};
+use ormkit_core::sql::DialectName;
 use pyo3::prelude::*;
 
 use crate::bridge::{LoopRuntime, Operation};
 use crate::errors::to_py;
 use crate::result::QueryResult;
 
-pub(crate) use options::create_engine;
 use options::Options;
+pub(crate) use options::create_engine;
 use target::Target;
 
 /// A database: connections are opened when they are needed, and kept.
@@ -65,11 +65,6 @@ impl EngineHandle {
         Arc::clone(&self.0.plans)
     }
 
-    /// How this database spells SQL.
-    pub(crate) fn dialect(&self) -> &'static Dialect {
-        self.0.target.dialect()
-    }
-
     /// The pool of the running loop.
     ///
     /// # Errors
@@ -96,11 +91,21 @@ impl EngineHandle {
     }
 
     fn all_pools(&self) -> Vec<Pool> {
-        self.0.pools.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, pool)| pool.clone()).collect()
+        self.0
+            .pools
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .map(|(_, pool)| pool.clone())
+            .collect()
     }
 
     /// Runs SQL of the caller's own in autocommit.
-    pub(crate) async fn execute(&self, text: Arc<StatementText>, params: ormkit_core::value::Params) -> PyResult<QueryResult> {
+    pub(crate) async fn execute(
+        &self,
+        text: Arc<StatementText>,
+        params: ormkit_core::value::Params,
+    ) -> PyResult<QueryResult> {
         let pool = Python::attach(|py| self.pool(py))?;
         let statement = [Statement::new(text, params)];
         let mut sink = crate::result::Kept::default();
@@ -150,7 +155,12 @@ impl Engine {
     ///
     /// Cancelling the task cancels the statement; the connection is cleaned in the background or closed.
     #[pyo3(signature = (sql, params = None))]
-    fn execute(&self, py: Python<'_>, sql: &str, params: Option<&Bound<'_, PyAny>>) -> PyResult<Py<Operation>> {
+    fn execute(
+        &self,
+        py: Python<'_>,
+        sql: &str,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Operation>> {
         let (text, params) = params::bind(sql, params, self.inner.target.dialect())?;
         let handle = self.handle();
         Operation::start(py, "ConnectionPool.execute", async move {
@@ -195,7 +205,11 @@ impl Engine {
     }
 
     #[pyo3(signature = (*_exception))]
-    fn __aexit__(&self, py: Python<'_>, _exception: &Bound<'_, pyo3::types::PyTuple>) -> PyResult<Py<Operation>> {
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        _exception: &Bound<'_, pyo3::types::PyTuple>,
+    ) -> PyResult<Py<Operation>> {
         self.close(py, 30.0)
     }
 

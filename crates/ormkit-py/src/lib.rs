@@ -53,7 +53,10 @@ mod _ormkit {
     };
 
     #[pymodule_export]
-    use session::{AsyncSession, SessionContext, SessionMaker, Transaction, TransactionContext, create_session, session_context};
+    use session::{
+        AsyncSession, SessionContext, SessionMaker, Transaction, TransactionContext, create_session,
+        session_context,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -64,7 +64,13 @@ pub(crate) fn register() {
 
 impl SessionLink {
     fn open(engine: EngineHandle, options: SessionOptions) -> Arc<Self> {
-        Arc::new(Self { engine, options, shared: Mutex::new(None), blocks: Mutex::new(0), home: Mutex::new(None) })
+        Arc::new(Self {
+            engine,
+            options,
+            shared: Mutex::new(None),
+            blocks: Mutex::new(0),
+            home: Mutex::new(None),
+        })
     }
 
     fn shared(self: &Arc<Self>, py: Python<'_>) -> PyResult<Arc<Shared<PyHost, Holder>>> {
@@ -72,7 +78,13 @@ impl SessionLink {
         if let Some(shared) = &*shared {
             return Ok(Arc::clone(shared));
         }
-        let session = Session::new(PyHost, self.engine.pool(py)?, schema(py)?, self.engine.plans(), self.options.clone());
+        let session = Session::new(
+            PyHost,
+            self.engine.pool(py)?,
+            schema(py)?,
+            self.engine.plans(),
+            self.options.clone(),
+        );
         know_home(session.home());
         known::insert(session.home().id(), self);
         *self.home.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.home().id());
@@ -109,7 +121,9 @@ impl SessionLink {
         if *self.blocks() == 0 {
             return Ok(());
         }
-        let text = format!("{verb}() inside a begin() block: the end of the block does it, or call it on the transaction");
+        let text = format!(
+            "{verb}() inside a begin() block: the end of the block does it, or call it on the transaction"
+        );
         Err(to_py(py, Error::invalid_request(text)))
     }
 }

@@ -48,7 +48,9 @@ pub(crate) fn create_engine(
 ) -> PyResult<Engine> {
     let target = Target::parse(url).map_err(|error| to_py(py, error))?;
     if max_connections == 0 || min_connections > max_connections {
-        return Err(PyValueError::new_err("max_connections must be at least 1 and not below min_connections"));
+        return Err(PyValueError::new_err(
+            "max_connections must be at least 1 and not below min_connections",
+        ));
     }
     let pool = PoolOptions {
         min: min_connections,

@@ -8,7 +8,9 @@ use ormkit_core::model::ColumnType;
 use ormkit_core::sql::{Dialect, placeholder};
 use ormkit_core::value::{Params, Value};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDate, PyDateTime, PyDelta, PyDict, PyFloat, PyInt, PyList, PyString, PyTime, PyTuple};
+use pyo3::types::{
+    PyBool, PyBytes, PyDate, PyDateTime, PyDelta, PyDict, PyFloat, PyInt, PyList, PyString, PyTime, PyTuple,
+};
 
 use crate::convert;
 use crate::errors::to_py;
@@ -37,7 +39,9 @@ pub(super) fn bind(
     }
     if !values.is_instance_of::<PyList>() && !values.is_instance_of::<PyTuple>() {
         let found = values.get_type().name()?;
-        let error = Error::new(ErrorKind::Programming(format!("params must be a list, a tuple or a dict, not {found}")));
+        let error = Error::new(ErrorKind::Programming(format!(
+            "params must be a list, a tuple or a dict, not {found}"
+        )));
         return Err(to_py(py, error));
     }
     for (index, value) in values.try_iter()?.enumerate() {

@@ -59,12 +59,17 @@ impl TransactionContext {
 
     fn open(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let (nested, stage) = (self.nested, Arc::clone(&self.stage));
-        let transaction =
-            Transaction { session: self.session.clone_ref(py), link: Arc::clone(&self.link), stage: Arc::clone(&stage) };
+        let transaction = Transaction {
+            session: self.session.clone_ref(py),
+            link: Arc::clone(&self.link),
+            stage: Arc::clone(&stage),
+        };
         let blocks = Arc::clone(&self.link);
         on_session!(py, self.link, "TransactionContext.__aenter__", |session| {
             if at(&stage) != Stage::Unopened {
-                return Err(raise(Error::invalid_request("this begin() block was opened already: call begin() again")));
+                return Err(raise(Error::invalid_request(
+                    "this begin() block was opened already: call begin() again",
+                )));
             }
             let inner = *blocks.blocks() > 0 || nested;
             if !session.in_transaction() {
@@ -110,14 +115,22 @@ impl TransactionContext {
 #[pymethods]
 impl Transaction {
     /// As `AsyncSession.add`; answers the transaction.
-    fn add<'py>(slf: PyRef<'py, Self>, py: Python<'py>, object: &Bound<'py, PyAny>) -> PyResult<PyRef<'py, Self>> {
+    fn add<'py>(
+        slf: PyRef<'py, Self>,
+        py: Python<'py>,
+        object: &Bound<'py, PyAny>,
+    ) -> PyResult<PyRef<'py, Self>> {
         let object = mapped(object)?;
         slf.link.lease(py)?.add(&object).map_err(raise)?;
         Ok(slf)
     }
 
     /// As `AsyncSession.add_all`; answers the transaction.
-    fn add_all<'py>(slf: PyRef<'py, Self>, py: Python<'py>, objects: &Bound<'py, PyAny>) -> PyResult<PyRef<'py, Self>> {
+    fn add_all<'py>(
+        slf: PyRef<'py, Self>,
+        py: Python<'py>,
+        objects: &Bound<'py, PyAny>,
+    ) -> PyResult<PyRef<'py, Self>> {
         let objects = mapped_all(objects)?;
         let mut session = slf.link.lease(py)?;
         objects.iter().try_for_each(|object| session.add(object)).map_err(raise)?;
@@ -126,7 +139,11 @@ impl Transaction {
     }
 
     /// As `AsyncSession.delete`; answers the transaction.
-    fn delete<'py>(slf: PyRef<'py, Self>, py: Python<'py>, object: &Bound<'py, PyAny>) -> PyResult<PyRef<'py, Self>> {
+    fn delete<'py>(
+        slf: PyRef<'py, Self>,
+        py: Python<'py>,
+        object: &Bound<'py, PyAny>,
+    ) -> PyResult<PyRef<'py, Self>> {
         let object = mapped(object)?;
         slf.link.lease(py)?.delete(&object).map_err(raise)?;
         Ok(slf)
@@ -139,7 +156,12 @@ impl Transaction {
 }
 
 /// Ends a block. A block whose COMMIT fails is rolled back, and the error comes out.
-fn end(py: Python<'_>, link: &Arc<SessionLink>, stage: &Arc<Mutex<Stage>>, keep: bool) -> PyResult<Py<Operation>> {
+fn end(
+    py: Python<'_>,
+    link: &Arc<SessionLink>,
+    stage: &Arc<Mutex<Stage>>,
+    keep: bool,
+) -> PyResult<Py<Operation>> {
     let (stage, blocks) = (Arc::clone(stage), Arc::clone(link));
     on_session!(py, link, "TransactionContext.__aexit__", |session| {
         let was = at(&stage);
@@ -179,4 +201,3 @@ fn at(stage: &Mutex<Stage>) -> Stage {
 fn set(stage: &Mutex<Stage>, to: Stage) {
     *stage.lock().unwrap_or_else(PoisonError::into_inner) = to;
 }
-

@@ -34,8 +34,12 @@ fn lost(session: &mut super::CoreLease) -> Option<String> {
     let unflushed = new + changed + deleted;
     match (unflushed, session.in_transaction() && session.has_written()) {
         (0, false) => None,
-        (0, true) => Some("flushed changes were rolled back: the session was left without commit()".to_owned()),
-        (count, false) => Some(format!("{count} unflushed object(s) were dropped: the session was left without commit()")),
+        (0, true) => {
+            Some("flushed changes were rolled back: the session was left without commit()".to_owned())
+        }
+        (count, false) => {
+            Some(format!("{count} unflushed object(s) were dropped: the session was left without commit()"))
+        }
         (count, true) => Some(format!(
             "{count} unflushed object(s) were dropped and flushed changes rolled back: the session was left without commit()"
         )),
@@ -63,7 +67,11 @@ impl SessionMaker {
 
     /// A session inside `begin()`: `async with maker.begin() as session`.
     fn begin(&self) -> SessionContext {
-        SessionContext { engine: Python::attach(|py| self.engine.clone_ref(py)), autoflush: self.autoflush, opened: Default::default() }
+        SessionContext {
+            engine: Python::attach(|py| self.engine.clone_ref(py)),
+            autoflush: self.autoflush,
+            opened: Default::default(),
+        }
     }
 }
 
@@ -126,4 +134,3 @@ impl SessionContext {
         })
     }
 }
-

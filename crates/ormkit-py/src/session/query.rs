@@ -96,7 +96,7 @@ impl Query {
 
 impl Query {
     fn link(&self, py: Python<'_>) -> PyResult<Arc<SessionLink>> {
-        Ok(Arc::clone(&self.session().bind(py).cast::<AsyncSession>()?.get().link))
+        Ok(Arc::clone(&self.session()?.bind(py).cast::<AsyncSession>()?.get().link))
     }
 
     fn only(&self, py: Python<'_>, required: bool) -> PyResult<Py<Operation>> {
@@ -108,7 +108,9 @@ impl Query {
                 (0, true) => Err(raise(Error::new(ErrorKind::NoResult("one() found no row".to_owned())))),
                 (0, false) => Ok(nothing()),
                 (1, _) => Ok(objects.remove(0)),
-                _ => Err(raise(Error::new(ErrorKind::MultipleResults("one row was asked for, there are more".to_owned())))),
+                _ => Err(raise(Error::new(ErrorKind::MultipleResults(
+                    "one row was asked for, there are more".to_owned(),
+                )))),
             }
         })
     }

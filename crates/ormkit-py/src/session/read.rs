@@ -117,7 +117,9 @@ impl AsyncSession {
         let select = statement_of(statement)?;
         on_session!(py, self.link, "AsyncSession.scalar", |session| {
             let rows = session.select(&select).await.map_err(raise)?;
-            Python::attach(|py| Ok(rows.items.into_iter().next().map_or_else(|| py.None(), |item| value_of(py, item))))
+            Python::attach(|py| {
+                Ok(rows.items.into_iter().next().map_or_else(|| py.None(), |item| value_of(py, item)))
+            })
         })
     }
 
@@ -165,7 +167,12 @@ fn key_of(py: Python<'_>, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Ke
     };
     if parts.len() != model.key.len() {
         let names: Vec<_> = model.key.iter().map(|field| model.field(*field).name.as_str()).collect();
-        let text = format!("the key of {} is ({}): {} value(s) were given", model.name(), names.join(", "), parts.len());
+        let text = format!(
+            "the key of {} is ({}): {} value(s) were given",
+            model.name(),
+            names.join(", "),
+            parts.len()
+        );
         return Err(raise(Error::invalid_request(text)));
     }
     let part = |(field, part): (&FieldId, &Bound<'_, PyAny>)| {
@@ -180,7 +187,9 @@ fn statement_of(statement: &Bound<'_, PyAny>) -> PyResult<ormkit_core::query::Se
         Ok(select) => Ok(select.get().core().clone()),
         Err(_) => {
             let found = statement.get_type().name()?;
-            let text = format!("execute() takes a statement such as select(..), not {found}; for SQL text use engine.execute()");
+            let text = format!(
+                "execute() takes a statement such as select(..), not {found}; for SQL text use engine.execute()"
+            );
             Err(raise(Error::new(ErrorKind::Programming(text))))
         }
     }

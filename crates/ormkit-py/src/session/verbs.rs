@@ -1,6 +1,5 @@
 //! Action verbs: they write at once.
 
-
 use ormkit_core::host::Host;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -52,7 +51,8 @@ impl AsyncSession {
         let values = values.map(Bound::unbind);
         on_session!(py, self.link, "AsyncSession.update", |session| {
             let before = PyHost.snapshot(&object);
-            let set = Python::attach(|py| set_all(object.bind(py), values.as_ref().map(|values| values.bind(py))));
+            let set =
+                Python::attach(|py| set_all(object.bind(py), values.as_ref().map(|values| values.bind(py))));
             let updated = match set {
                 Ok(()) => session.update(std::slice::from_ref(&object)).await.map_err(raise),
                 Err(error) => Err(error),
@@ -104,4 +104,3 @@ fn set_all(object: &Bound<'_, PyAny>, values: Option<&Bound<'_, PyDict>>) -> PyR
     }
     Ok(())
 }
-

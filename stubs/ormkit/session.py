@@ -1,0 +1,27 @@
+"""Sessions and what they answer."""
+
+from ormkit._ormkit import (
+    AsyncSession,
+    ExecuteResult,
+    Row,
+    ScalarResult,
+    SessionContext,
+    Transaction,
+    TransactionContext,
+    async_sessionmaker,
+    create_session,
+    session_context,
+)
+
+__all__ = [
+    "AsyncSession",
+    "ExecuteResult",
+    "Row",
+    "ScalarResult",
+    "SessionContext",
+    "Transaction",
+    "TransactionContext",
+    "async_sessionmaker",
+    "create_session",
+    "session_context",
+]
