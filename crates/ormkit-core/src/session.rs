@@ -131,7 +131,8 @@ impl<H: Host> Session<H> {
     pub fn pending(&mut self) -> [Vec<H::Object>; 3] {
         self.unit.collect(&self.host);
         let Unit { new, changed, deleted, .. } = &self.unit;
-        let all = |objects: &unit::Objects<H>| objects.values().map(|object| self.host.retain(object)).collect();
+        let all =
+            |objects: &unit::Objects<H>| objects.values().map(|object| self.host.retain(object)).collect();
         let differs = |object: &&H::Object| unit::is_changed(&self.host, &self.schema, object);
         let changed = changed.values().filter(differs).map(|object| self.host.retain(object)).collect();
         [all(new), changed, all(deleted)]
