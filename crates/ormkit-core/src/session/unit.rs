@@ -92,9 +92,28 @@ impl<H: Host> Unit<H> {
     }
 
     /// True when a flush has something to write.
-    pub(super) fn is_pending(&self, host: &H, schema: &Schema) -> bool {
-        !(self.new.is_empty() && self.deleted.is_empty())
-            || self.changed.values().any(|object| is_changed(host, schema, object))
+    ///
+    /// # Errors
+    /// A value that was changed in place cannot be read.
+    pub(super) fn is_pending(&self, host: &H, schema: &Schema) -> Result<bool> {
+        Ok(!self.new.is_empty() || !self.deleted.is_empty() || !self.dirty(host, schema)?.is_empty())
+    }
+
+    /// Stored objects that differ from their rows. Others are held as well: those whose changes were taken back, and
+    /// those with a value that may be changed in place.
+    ///
+    /// # Errors
+    /// A value that was changed in place cannot be read.
+    pub(super) fn dirty(&self, host: &H, schema: &Schema) -> Result<Vec<H::Object>> {
+        let mut dirty = Vec::new();
+        for object in self.changed.values() {
+            let relations = &model_of(host, schema, object).relations;
+            let related = || relations.iter().any(|relation| host.relation_changed(object, relation.id));
+            if !host.changed(object)?.is_empty() || related() {
+                dirty.push(host.retain(object));
+            }
+        }
+        Ok(dirty)
     }
 
     /// True when an object of `scope` may take others along: it has relations that were changed or cascade.
@@ -219,14 +238,6 @@ impl<H: Host> Unit<H> {
         self.watched.strong.clear();
         self.watched.weak.clear();
     }
-}
-
-/// True when the object differs from its row: one that reported a change may have been refreshed since. A value that
-/// cannot be compared is a change: writing it says what is wrong with it.
-pub(super) fn is_changed<H: Host>(host: &H, schema: &Schema, object: &H::Object) -> bool {
-    let model = model_of(host, schema, object);
-    host.changed(object).map_or(true, |fields| !fields.is_empty())
-        || model.relations.iter().any(|relation| host.relation_changed(object, relation.id))
 }
 
 fn foreign(model: &Model) -> Error {
