@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import gc
 import os
+import socket
 import sys
 import threading
 import warnings
@@ -664,6 +665,23 @@ def test_bytes_that_nobody_asked_for_are_seen_and_kept() -> None:
     asyncio.run(main())
 
 
+def test_bytes_that_a_peek_saw_are_read_at_once(run: Run) -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            connection = await hooks.connect(*listener.getsockname())
+            peer, _ = listener.accept()
+        peer.sendall(b"notice")
+        assert connection.peek() == "readable"
+        with pytest.raises(StopIteration) as read:  # without a turn of the loop
+            connection.read(100).send(None)
+        assert read.value.value == b"notice"
+        connection.close()
+        await asyncio.sleep(0)
+        peer.close()
+
+    run(main())
+
+
 async def turns_during(seconds: float) -> int:
     loop: Any = asyncio.get_running_loop()
     turns, select = 0, loop._selector.select
@@ -725,6 +743,17 @@ def test_closed_loop_drops_what_is_parked_on_it(loop: asyncio.AbstractEventLoop)
     assert dropped == [True]
     del task
     assert asyncio.run(one()) == 1
+
+
+def test_closed_loop_closes_idle_connections_that_are_still_held(loop: asyncio.AbstractEventLoop) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = loop.run_until_complete(hooks.connect(*listener.getsockname()))
+        peer, _ = listener.accept()
+    with peer:
+        loop.close()
+        gc.collect()
+        assert peer.recv(1) == b""
+    assert connection.peek() == "closed"
 
 
 async def one() -> int:

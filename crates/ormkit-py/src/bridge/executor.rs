@@ -7,6 +7,8 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
+use std::net::Shutdown;
+use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -71,6 +73,8 @@ pub(crate) struct LoopRuntime {
     parked: Mutex<FxHashMap<TaskId, Py<Operation>>>,
     background: Mutex<FxHashMap<TaskId, Arc<Task>>>,
     timers: Timers,
+    /// Open sockets, to be shut down with the loop: idle connections lie in pools that may live on.
+    sockets: Mutex<FxHashMap<RawFd, Weak<socket2::Socket>>>,
     /// Sockets that were dropped and are still registered with the loop.
     dropped: Mutex<Vec<Dropped>>,
     /// Something waits for the end of the turn: a dropped socket, a timer to be armed.
@@ -93,6 +97,7 @@ impl LoopRuntime {
             parked: Mutex::default(),
             background: Mutex::default(),
             timers: Timers::default(),
+            sockets: Mutex::default(),
             dropped: Mutex::default(),
             unsettled: AtomicBool::new(false),
             inline_work: AtomicU64::new(0),
@@ -264,6 +269,15 @@ impl LoopRuntime {
         self.unsettle();
     }
 
+    pub(super) fn opened(&self, socket: &Arc<socket2::Socket>) {
+        locked(&self.sockets).insert(socket.as_raw_fd(), Arc::downgrade(socket));
+    }
+
+    /// The descriptor's number is about to be free.
+    pub(super) fn closed(&self, fd: RawFd) {
+        locked(&self.sockets).remove(&fd);
+    }
+
     pub(super) fn timers(&self) -> &Timers {
         &self.timers
     }
@@ -288,6 +302,14 @@ impl LoopRuntime {
         self.timers.clear();
         let dropped = std::mem::take(&mut *locked(&self.dropped));
         drop(dropped);
+        let sockets = std::mem::take(&mut *locked(&self.sockets));
+        if self.process.is_current() {
+            // A peer that has gone already makes this fail, which is as good.
+            sockets
+                .values()
+                .filter_map(Weak::upgrade)
+                .for_each(|socket| drop(socket.shutdown(Shutdown::Both)));
+        }
     }
 }
 

@@ -22,8 +22,8 @@ use super::locked;
 pub(super) struct Socket {
     runtime: Arc<LoopRuntime>,
     io: Arc<IoState>,
-    /// None only while it is dropped.
-    socket: Option<socket2::Socket>,
+    /// Shared with the runtime alone, weakly. None only while it is dropped.
+    socket: Option<Arc<socket2::Socket>>,
 }
 
 /// What the loop's callbacks know of a socket. They never reach the connection.
@@ -55,6 +55,8 @@ impl Socket {
         socket.set_nonblocking(true)?;
         let io =
             IoState { fd: socket.as_raw_fd(), readable: AtomicBool::new(false), interest: Mutex::default() };
+        let socket = Arc::new(socket);
+        runtime.opened(&socket);
         Ok(Self { runtime, io: Arc::new(io), socket: Some(socket) })
     }
 
@@ -62,7 +64,7 @@ impl Socket {
     ///
     /// # Errors
     /// The loop is closed, or a forked child asks: the connection is its parent's.
-    fn open(&self) -> io::Result<&socket2::Socket> {
+    fn open(&self) -> io::Result<&Arc<socket2::Socket>> {
         match &self.socket {
             Some(socket) if !self.runtime.is_closed() => Ok(socket),
             _ => Err(io::Error::new(
@@ -136,7 +138,7 @@ impl Transport for Socket {
                 cx.waker().wake_by_ref(); // a large result: the loop's turn, then the rest of it
                 return Poll::Pending;
             }
-            match retried(|| io::Read::read(&mut &*socket, buffer)) {
+            match retried(|| io::Read::read(&mut &**socket, buffer)) {
                 // The end of the stream stays readable.
                 Ok(read) => {
                     if read > 0 && read < buffer.len() {
@@ -165,7 +167,11 @@ impl Transport for Socket {
         let Ok(socket) = self.open() else { return Peek::Closed };
         match retried(|| socket.peek(&mut [MaybeUninit::uninit()])) {
             Ok(0) => Peek::Closed,
-            Ok(_) => Peek::Readable,
+            Ok(_) => {
+                // The loop may not have had a turn since: whoever reads now gets what was seen.
+                self.io.readable.store(true, Ordering::Release);
+                Peek::Readable
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Peek::Quiet,
             Err(_) => Peek::Closed,
         }
@@ -195,10 +201,11 @@ impl Drop for Socket {
         let (reads, writes) = (interest.reads, interest.writes);
         drop(interest);
         drop(wakers);
-        if let Some(socket) = self.socket.take()
-            && (reads || writes)
-        {
-            self.runtime.close_later(Dropped { socket, reads, writes });
+        if let Some(socket) = self.socket.take() {
+            self.runtime.closed(self.io.fd);
+            if reads || writes {
+                self.runtime.close_later(Dropped { socket, reads, writes });
+            }
         }
     }
 }
@@ -206,7 +213,7 @@ impl Drop for Socket {
 /// A dropped socket that the loop still watches. Closing its descriptor first would have the loop watch whatever gets
 /// the number next.
 pub(super) struct Dropped {
-    socket: socket2::Socket,
+    socket: Arc<socket2::Socket>,
     reads: bool,
     writes: bool,
 }
