@@ -20,6 +20,7 @@ mod upkeep;
 
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -79,6 +80,8 @@ pub(crate) struct Shared {
     runtime: Arc<dyn Runtime>,
     options: PoolOptions,
     slots: Mutex<Slots>,
+    /// True while an upkeep task is under way. One that comes to its end says so under the lock of `slots`.
+    upkeep: AtomicBool,
 }
 
 impl Pool {
@@ -86,7 +89,8 @@ impl Pool {
     pub fn new(driver: Arc<dyn Driver>, runtime: Arc<dyn Runtime>, mut options: PoolOptions) -> Self {
         options.max = options.max.max(1);
         options.min = options.min.min(options.max);
-        Self { shared: Arc::new(Shared { driver, runtime, options, slots: Mutex::default() }) }
+        let (slots, upkeep) = (Mutex::default(), AtomicBool::new(false));
+        Self { shared: Arc::new(Shared { driver, runtime, options, slots, upkeep }) }
     }
 
     /// How this database spells SQL.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::policy::{self, Facts, Fate};
 use super::slots::Pooled;
@@ -33,7 +34,7 @@ impl Lent {
             .as_ref()
             .is_some_and(|pooled| policy::lendable(pooled.facts, &self.shared.options, now));
         if young && self.check() {
-            self.begin(holder);
+            self.begin(holder, now);
             return Ok(self);
         }
         let stale = self.pooled.take();
@@ -49,9 +50,9 @@ impl Lent {
         }
     }
 
-    fn begin(&self, holder: Option<Arc<str>>) {
+    fn begin(&self, holder: Option<Arc<str>>, now: Instant) {
         let Some(pooled) = &self.pooled else { return };
-        pooled.borrow.begin(holder, self.shared.runtime.now());
+        pooled.borrow.begin(holder, now);
         self.shared.lock().lent.insert(pooled.serial, Arc::clone(&pooled.borrow));
     }
 }
@@ -150,7 +151,7 @@ impl Slot {
         let pooled = Pooled { connection, serial, generation, facts, borrow: Arc::new(Borrow::new(now)) };
         self.counted = false;
         let lent = Lent::new(&self.shared, pooled);
-        lent.begin(holder);
+        lent.begin(holder, now);
         Ok(lent)
     }
 }

@@ -65,20 +65,28 @@ pub(super) fn evicted(idle: &[Facts], open: usize, options: &PoolOptions, now: I
     out
 }
 
-/// How long until an idle connection may have to be closed; None when none ever has to.
-pub(super) fn next_upkeep(idle: &[Facts], options: &PoolOptions, now: Instant) -> Option<Duration> {
-    let stale = options
-        .idle_timeout
-        .map(|limit| idle.iter().filter_map(move |facts| facts.idle_since.checked_add(limit)));
+/// How long until an idle connection may have to be closed; None when there is none to come. `open`: idle connections
+/// and lent ones.
+pub(super) fn next_upkeep(
+    idle: &[Facts],
+    open: usize,
+    options: &PoolOptions,
+    now: Instant,
+) -> Option<Duration> {
+    if open == 0 {
+        return None;
+    }
+    let stale = idle.iter().filter_map(|facts| facts.idle_since.checked_add(options.idle_timeout?));
     let retired = idle.iter().filter_map(|facts| facts.retires);
-    // Connections kept for the minimum stay past their idle timeout: without a floor their upkeep would not sleep.
-    let floor = options.idle_timeout.unwrap_or(FLOOR).max(FLOOR).min(Duration::from_secs(30));
-    let due = stale.into_iter().flatten().chain(retired).min()?;
-    Some(due.saturating_duration_since(now).max(floor))
+    let due = stale.chain(retired).min().map(|due| due.saturating_duration_since(now));
+    // Lent connections come back some day; those kept for the minimum stay past their idle timeout.
+    Some(due.unwrap_or(ROUND).max(options.idle_timeout.unwrap_or(ROUND).clamp(FLOOR, ROUND)))
 }
 
 /// The shortest time between two rounds of upkeep.
 const FLOOR: Duration = Duration::from_secs(1);
+/// The time between two rounds when nothing is known to be due.
+const ROUND: Duration = Duration::from_secs(30);
 
 /// When the connection number `serial` retires: between 90 % and 100 % of the longest lifetime, so that connections
 /// opened together are not closed together.
@@ -170,9 +178,14 @@ mod tests {
     #[test]
     fn upkeep_sleeps_until_the_first_connection_is_due() {
         let now = Instant::now() + 60 * MINUTE;
-        assert_eq!(next_upkeep(&[facts(now, 4), facts(now, 2)], &options(0), now), Some(6 * MINUTE));
-        assert_eq!(next_upkeep(&[], &options(0), now), None);
+        assert_eq!(next_upkeep(&[facts(now, 4), facts(now, 2)], 2, &options(0), now), Some(6 * MINUTE));
+        assert_eq!(next_upkeep(&[], 0, &options(0), now), None);
         // Kept for the minimum, and long past its time.
-        assert_eq!(next_upkeep(&[facts(now, 40)], &options(1), now), Some(Duration::from_secs(30)));
+        assert_eq!(next_upkeep(&[facts(now, 40)], 1, &options(1), now), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn upkeep_goes_on_while_all_connections_are_lent() {
+        assert_eq!(next_upkeep(&[], 1, &options(0), Instant::now()), Some(Duration::from_secs(30)));
     }
 }

@@ -54,8 +54,6 @@ pub(super) struct Slots {
     /// Who waits for the last borrower after a close.
     pub(super) closers: Vec<Waker>,
     pub(super) lent: FxHashMap<u64, Arc<Borrow>>,
-    /// True while an upkeep task is under way.
-    pub(super) upkeep: bool,
 }
 
 impl Slots {

@@ -355,3 +355,16 @@ fn pool_is_whole_after_many_random_drops() {
     drop((waiting, lent));
     world.assert_whole();
 }
+
+#[test]
+fn upkeep_is_one_task_however_often_a_connection_comes_back() {
+    let world = world_with(PoolOptions::default());
+    for _ in 0..3 {
+        drop(world.acquire().unwrap());
+        let lent = world.acquire().unwrap();
+        assert!(world.runtime.tasks() <= 1);
+        world.runtime.run_tasks();
+        drop(lent);
+        assert_eq!(world.runtime.tasks(), 1, "it goes on while the connection is lent");
+    }
+}

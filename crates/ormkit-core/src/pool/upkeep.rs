@@ -1,19 +1,21 @@
 //! Closes connections that are idle for too long or past their lifetime.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 
 use super::Shared;
 use super::policy;
 use crate::runtime::BoxFuture;
 
-/// Starts the upkeep task when none is under way and a connection will have to be closed some day. The task ends when
-/// nothing lies idle any more, and does not keep the pool alive.
+/// Starts the upkeep task when none is under way and a connection will have to be closed some day. The task ends with the
+/// last connection, and does not keep the pool alive.
 pub(super) fn start(shared: &Arc<Shared>) {
     let options = &shared.options;
     if options.idle_timeout.is_none() && options.max_lifetime.is_none() {
         return;
     }
-    if std::mem::replace(&mut shared.lock().upkeep, true) {
+    // Read first: it comes with every return of a connection, and is nearly always true.
+    if shared.upkeep.load(Relaxed) || shared.upkeep.swap(true, Relaxed) {
         return;
     }
     let upkeep = Upkeep { shared: Arc::downgrade(shared), under_way: true };
@@ -40,10 +42,10 @@ impl Upkeep {
         let shared = self.shared.upgrade()?;
         let now = shared.runtime.now();
         let pause = {
-            let mut slots = shared.lock();
-            let pause = policy::next_upkeep(&slots.idle_facts(), &shared.options, now);
-            // Said under the lock that a returning connection looks at: it starts the next task.
-            slots.upkeep = pause.is_some();
+            let slots = shared.lock();
+            let pause = policy::next_upkeep(&slots.idle_facts(), slots.open(), &shared.options, now);
+            // Said under the lock: a connection that comes back after it starts the next task.
+            shared.upkeep.store(pause.is_some(), Relaxed);
             pause
         };
         self.under_way = pause.is_some();
@@ -56,7 +58,7 @@ impl Drop for Upkeep {
         if self.under_way
             && let Some(shared) = self.shared.upgrade()
         {
-            shared.lock().upkeep = false;
+            shared.upkeep.store(false, Relaxed);
         }
     }
 }

@@ -63,6 +63,11 @@ impl FakeRuntime {
         }
     }
 
+    /// Background tasks that have not come to an end.
+    pub fn tasks(&self) -> usize {
+        lock(&self.tasks).len()
+    }
+
     /// Drops the background tasks, as a runtime does that shuts down.
     pub fn drop_tasks(&self) {
         let dropped = std::mem::take(&mut *lock(&self.tasks));
