@@ -36,7 +36,7 @@ type Groups<H> = IndexMap<(ModelId, Action, FieldSet), Vec<Group<H>>, FxBuildHas
 
 impl<H: Host> Session<H> {
     /// Writes what `scope` says: everything, or some objects and what their cascades reach.
-    pub(super) async fn write(&mut self, scope: &Scope) -> Result<()> {
+    pub(super) async fn write(&mut self, scope: &mut Scope) -> Result<()> {
         self.load_for_deletes(scope).await?;
         let mut work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
         for level in std::mem::take(&mut work.levels) {
@@ -58,7 +58,8 @@ impl<H: Host> Session<H> {
             statements.push(group.statement(&self.host, &self.plans)?);
         }
         let mut sink = Written { host: &self.host, groups: &groups, next: vec![0; groups.len()] };
-        self.link.run(Batch { before: &[], statements: &statements }, &mut sink).await?;
+        let ran = self.link.run(Batch { before: &[], statements: &statements }, &mut sink).await;
+        ran.map_err(|error| self.schema.explain(error))?;
         self.settle(&groups)
     }
 
