@@ -56,6 +56,8 @@ lint: develop ## Check formatting, lints, types, layers and stubs; warnings are 
 	$(BIN)/mypy
 	$(BIN)/basedpyright --level error
 	scripts/check-layers
+	scripts/check-map
+	$(BIN)/python scripts/check-stubs
 
 .PHONY: develop
 develop: $(VENV)/.extension ## Build the extension into .venv

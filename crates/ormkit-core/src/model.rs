@@ -3,13 +3,14 @@
 //! A binding declares [`ModelDef`]s in a [`Registry`]; [`Registry::freeze`] checks every cross-reference once and answers
 //! a [`Schema`] of [`Model`]s. Afterwards no layer re-checks a name.
 
+mod explain;
 mod field_set;
 mod registry;
 mod relation;
 mod types;
 
 pub use field_set::FieldSet;
-pub use registry::{Registry, Schema};
+pub use registry::{Registry, Schema, Space};
 pub use relation::{Cascade, Lazy, Relation, RelationDef, RelationKind, Target};
 pub use types::{ColumnType, EnumType};
 

@@ -128,17 +128,15 @@ impl<H: Host> Session<H> {
     }
 
     /// Objects that wait for a flush: new, changed, deleted.
-    pub fn pending(&mut self) -> [Vec<H::Object>; 3] {
+    ///
+    /// # Errors
+    /// A value that was changed in place cannot be read.
+    pub fn pending(&mut self) -> Result<[Vec<H::Object>; 3]> {
         self.unit.collect(&self.host);
-        let Unit { new, changed, deleted, .. } = &self.unit;
-        [new, changed, deleted]
-            .map(|objects| objects.values().map(|object| self.host.retain(object)).collect())
-    }
-
-    /// True when a flush would look at something.
-    pub fn is_pending(&mut self) -> bool {
-        self.unit.collect(&self.host);
-        self.unit.is_pending()
+        let all =
+            |objects: &unit::Objects<H>| objects.values().map(|object| self.host.retain(object)).collect();
+        let dirty = self.unit.dirty(&self.host, &self.schema)?;
+        Ok([all(&self.unit.new), dirty, all(&self.unit.deleted)])
     }
 
     /// True when the open transaction has written objects.
@@ -164,14 +162,14 @@ impl<H: Host> Session<H> {
     pub async fn flush(&mut self) -> Result<()> {
         self.link.check()?;
         self.unit.collect(&self.host);
-        if !self.unit.is_pending() {
+        if !self.unit.is_pending(&self.host, &self.schema)? {
             self.unit.fade(&self.host);
             return Ok(());
         }
         if !self.link.in_transaction() {
             self.link.begin()?;
         }
-        let written = self.write(&Scope::All).await;
+        let written = self.write(&mut Scope::All).await;
         match &written {
             Ok(()) => self.unit.fade(&self.host),
             Err(error) => self.link.fail(error),
@@ -189,7 +187,7 @@ impl<H: Host> Session<H> {
     /// During COMMIT its outcome is unknown: [`rollback`](Self::rollback) detaches the objects that were written.
     pub async fn commit(&mut self) -> Result<()> {
         self.flush().await?;
-        self.link.commit().await?;
+        self.link.commit().await.map_err(|error| self.schema.explain(error))?;
         self.unit.keep(&self.host);
         Ok(())
     }

@@ -305,6 +305,17 @@ fn statements_are_evicted_and_closed() {
 }
 
 #[test]
+fn statement_whose_parameters_alone_are_inferred_is_prepared_once() {
+    let mut connection = connect();
+    let query = [typed("SELECT $1::int + 1", &[], &[SqlType::Integer], &[ValueRef::Int(1)])];
+    for _ in 0..3 {
+        assert_eq!(run(&mut *connection, &[], &query).unwrap().rows, [["2"]]);
+    }
+    let count = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%+ 1'";
+    assert_eq!(row(&mut *connection, count), ["1"]);
+}
+
+#[test]
 fn connection_without_a_cache_prepares_nothing() {
     let mut connection = connect_to(&format!("{}?statement_cache_size=0", url()), None).unwrap();
     let batch = [raw("SELECT $1::int", &[ValueRef::Int(1)]), raw("SELECT $1::text", &[ValueRef::Text("b")])];

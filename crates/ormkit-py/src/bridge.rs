@@ -27,6 +27,14 @@
 //!   close its copies: an `epoll` registration is shared with the parent.
 //!
 //! asyncio's selector loops and uvloop are supported, on Unix. A loop without `add_reader` is refused by name.
+//!
+//! Measured: one round trip of 100 bytes to an echo server on the other CPU (TCP, CPython 3.12, a build without
+//! optimisation across crates and with its checks on; medians of 30 interleaved rounds of 300, µs):
+//!
+//! | | blocking socket | this bridge | asyncio streams | `loop.sock_sendall`, `sock_recv` |
+//! |---|---|---|---|---|
+//! | asyncio | 27.5 | **41** | 83 | 65 |
+//! | uvloop | 34.7 | **47** | 50 | 70 |
 
 mod alarm;
 mod connect;

@@ -113,7 +113,13 @@ impl EngineHandle {
             let mut lent = pool.acquire().await?;
             lent.run(Batch { before: &[], statements: &statement }, &mut sink).await
         };
-        ran.await.map_err(|error| Python::attach(|py| to_py(py, error)))?;
+        ran.await.map_err(|error| {
+            Python::attach(|py| match crate::model::schema(py) {
+                Ok(schema) => to_py(py, schema.explain(error)),
+                // The models are not needed to say what the database said.
+                Err(_) => to_py(py, error),
+            })
+        })?;
         Ok(sink.into_result())
     }
 }

@@ -18,9 +18,15 @@ mod rank;
 #[derive(Debug, Default)]
 pub struct Registry {
     defs: Vec<ModelDef>,
+    /// Per model.
+    spaces: Vec<Space>,
     /// What the last successful freeze answered: complete when it is as long as `defs`.
     schema: Arc<Schema>,
 }
+
+/// Whose names a model can see: those of the models under the same base. Tables of two bases may share a name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Space(pub u32);
 
 /// Resolved models. A later schema of the same registry holds the same models under the same numbers, and more.
 #[derive(Debug, Default)]
@@ -49,15 +55,24 @@ impl Registry {
         Self::default()
     }
 
+    /// Declares a model in the first name space.
+    ///
+    /// # Errors
+    /// As [`declare_in`](Self::declare_in).
+    pub fn declare(&mut self, def: ModelDef) -> Result<ModelId> {
+        self.declare_in(Space::default(), def)
+    }
+
     /// Declares a model.
     ///
     /// # Errors
     /// No columns, no primary key, or two attributes or columns of one name. References to other models are checked by
     /// [`freeze`](Self::freeze), since those may be declared later.
-    pub fn declare(&mut self, def: ModelDef) -> Result<ModelId> {
+    pub fn declare_in(&mut self, space: Space, def: ModelDef) -> Result<ModelId> {
         check_alone(&def)?;
         let id = ModelId(self.defs.len() as u32);
         self.defs.push(def);
+        self.spaces.push(space);
         Ok(id)
     }
 
@@ -69,25 +84,33 @@ impl Registry {
         &self.defs[id.index()]
     }
 
-    /// The newest model of a class's name; `module` is looked in first.
-    pub fn find(&self, name: &str, module: &str) -> Option<ModelId> {
-        let newest =
-            |fits: &dyn Fn(&ModelDef) -> bool| self.defs.iter().rposition(fits).map(|at| ModelId(at as u32));
-        newest(&|def| def.name == name && def.module == module).or_else(|| newest(&|def| def.name == name))
+    /// The newest model of a class's name in a name space; `module` is looked in first.
+    pub fn find(&self, space: Space, name: &str, module: &str) -> Option<ModelId> {
+        self.last(space, |def| def.name == name && def.module == module)
+            .or_else(|| self.last(space, |def| def.name == name))
     }
 
-    /// The newest model of a table.
-    pub fn find_table(&self, table: &TableName) -> Option<ModelId> {
-        self.defs.iter().rposition(|def| def.table == *table).map(|at| ModelId(at as u32))
+    /// The newest model of a table in a name space.
+    pub fn find_table(&self, space: Space, table: &TableName) -> Option<ModelId> {
+        self.last(space, |def| def.table == *table)
     }
 
-    /// Models that no later declaration of the same table replaces, in the order of their declaration.
-    pub fn newest(&self) -> Vec<ModelId> {
-        let last: HashMap<&TableName, usize> =
-            self.defs.iter().enumerate().map(|(at, def)| (&def.table, at)).collect();
-        let mut newest: Vec<usize> = last.into_values().collect();
+    /// Models of a name space that no later declaration of the same table replaces, in the order of their declaration.
+    pub fn newest(&self, space: Space) -> Vec<ModelId> {
+        let ids = (0..self.defs.len() as u32).map(ModelId).filter(|id| self.spaces[id.index()] == space);
+        let last: HashMap<&TableName, ModelId> = ids.map(|id| (&self.def(id).table, id)).collect();
+        let mut newest: Vec<ModelId> = last.into_values().collect();
         newest.sort_unstable();
-        newest.into_iter().map(|at| ModelId(at as u32)).collect()
+        newest
+    }
+
+    fn last(&self, space: Space, fits: impl Fn(&ModelDef) -> bool) -> Option<ModelId> {
+        let of_space = |at: &usize| self.spaces[*at] == space && fits(&self.defs[*at]);
+        (0..self.defs.len()).rev().find(of_space).map(|at| ModelId(at as u32))
+    }
+
+    fn space(&self, id: ModelId) -> Space {
+        self.spaces[id.index()]
     }
 
     /// Resolves what was declared since the last call.
@@ -137,7 +160,7 @@ impl Registry {
     /// True when the same class of the same module was declared again.
     fn is_replaced(&self, id: ModelId) -> bool {
         let def = self.def(id);
-        self.find(&def.name, &def.module) != Some(id)
+        self.find(self.space(id), &def.name, &def.module) != Some(id)
     }
 }
 
@@ -216,7 +239,7 @@ impl Resolver<'_> {
         if self.registry.def(from).table == *table {
             return Some(from);
         }
-        self.registry.find_table(table)
+        self.registry.find_table(self.registry.space(from), table)
     }
 
     fn references(&self, id: ModelId, mistakes: &mut Vec<String>) -> Vec<Reference> {
@@ -280,10 +303,12 @@ impl Resolver<'_> {
         let target = match &relation.target {
             Target::Model(target) => *target,
             Target::Name(name) if *name == def.name => id,
-            Target::Name(name) => self.registry.find(name, &def.module).ok_or_else(|| {
-                let near = hint(name, self.registry.defs.iter().map(|def| def.name.as_str()));
-                format!("the target `{name}` is not a mapped class{near}")
-            })?,
+            Target::Name(name) => {
+                self.registry.find(self.registry.space(id), name, &def.module).ok_or_else(|| {
+                    let near = hint(name, self.registry.defs.iter().map(|def| def.name.as_str()));
+                    format!("the target `{name}` is not a mapped class{near}")
+                })?
+            }
         };
         let (kind, reference) = self.join(id, target, relation)?;
         let far = |fields: &FieldIds, of: ModelId| self.same_columns(fields, reference.target, of);

@@ -98,6 +98,28 @@ fn update_and_delete_find_rows_by_key() {
 }
 
 #[test]
+fn rows_go_by_another_name_beside_a_table_of_theirs() {
+    let mut registry = Registry::new();
+    let def = ModelDef {
+        name: "R".into(),
+        module: "app".into(),
+        table: TableName { schema: None, name: "r".into() },
+        fields: vec![Field::new("id", ColumnType::Integer).key(), Field::new("a", ColumnType::Integer)],
+        relations: Vec::new(),
+        constraints: Vec::new(),
+        indexes: Vec::new(),
+        comment: None,
+    };
+    registry.declare(def).unwrap();
+    let schema = registry.freeze().unwrap();
+    let [postgres, _] = plans();
+    assert_eq!(
+        postgres.update(schema.model(ModelId(0)), &[FieldId(1)], true).sql,
+        "UPDATE r SET a = r_1.c0 FROM unnest($1::int4[], $2::int4[]) AS r_1(c0, k0) WHERE r.id = r_1.k0"
+    );
+}
+
+#[test]
 fn repeated_shape_gets_the_same_plan_and_its_own_values() {
     let schema = schema();
     let user = schema.model(ModelId(0));

@@ -11,7 +11,7 @@ use crate::query::{Load, Strategy};
 impl<H: Host> Session<H> {
     /// Loads the children of parents that are to be deleted, and marks those for deletion that the cascade reaches.
     /// Relations that the database sees to (`passive_deletes`, ON DELETE) are left alone.
-    pub(super) async fn load_for_deletes(&mut self, scope: &Scope) -> Result<()> {
+    pub(super) async fn load_for_deletes(&mut self, scope: &mut Scope) -> Result<()> {
         let marked = self.unit.deleted.iter().filter(|(id, _)| scope.has(**id));
         let mut queue: Vec<H::Object> = marked.map(|(_, object)| self.host.retain(object)).collect();
         let schema = Arc::clone(&self.schema);
@@ -34,6 +34,7 @@ impl<H: Host> Session<H> {
                     let id = self.host.id(&child);
                     if self.host.state(&child) == State::Persistent && !self.unit.deleted.contains_key(&id) {
                         self.unit.delete(&self.host, &schema, &child)?;
+                        scope.reach(id);
                         queue.push(child);
                     }
                 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Session;
 use super::gather::{Assignment, Scope, Work, Write};
@@ -14,7 +14,7 @@ use super::journal::Action;
 use super::unit::{key_of, missing};
 use crate::driver::{Batch, Row, RowSink, Statement};
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{HomeId, Host, State};
+use crate::host::{HomeId, Host, ObjectId, State};
 use crate::model::{FieldId, FieldSet, Model, ModelId};
 use crate::plan::Plans;
 use crate::value::{Params, ValueRef};
@@ -36,7 +36,7 @@ type Groups<H> = IndexMap<(ModelId, Action, FieldSet), Vec<Group<H>>, FxBuildHas
 
 impl<H: Host> Session<H> {
     /// Writes what `scope` says: everything, or some objects and what their cascades reach.
-    pub(super) async fn write(&mut self, scope: &Scope) -> Result<()> {
+    pub(super) async fn write(&mut self, scope: &mut Scope) -> Result<()> {
         self.load_for_deletes(scope).await?;
         let mut work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
         for level in std::mem::take(&mut work.levels) {
@@ -58,14 +58,15 @@ impl<H: Host> Session<H> {
             statements.push(group.statement(&self.host, &self.plans)?);
         }
         let mut sink = Written { host: &self.host, groups: &groups, next: vec![0; groups.len()] };
-        self.link.run(Batch { before: &[], statements: &statements }, &mut sink).await?;
+        let ran = self.link.run(Batch { before: &[], statements: &statements }, &mut sink).await;
+        ran.map_err(|error| self.schema.explain(error))?;
         self.settle(&groups)
     }
 
     /// Hands the objects of a level to the journal: from here on a rollback undoes them.
     fn enter_journal(&mut self, level: &[Write<H>]) -> Result<()> {
-        for write in level {
-            let id = self.host.id(&write.object);
+        let mut taken: FxHashMap<ObjectId, Action> = FxHashMap::default();
+        let noted = level.iter().try_for_each(|write| {
             let known = match write.action {
                 Action::Insert => None,
                 Action::Update | Action::Delete => {
@@ -73,16 +74,15 @@ impl<H: Host> Session<H> {
                 }
             };
             self.unit.journal.note(&self.host, write.action, &write.object, known);
-            match write.action {
-                Action::Insert => self.unit.new.shift_remove(&id),
-                Action::Update => self.unit.changed.shift_remove(&id),
-                Action::Delete => {
-                    self.unit.changed.shift_remove(&id);
-                    self.unit.deleted.shift_remove(&id)
-                }
-            };
-        }
-        Ok(())
+            taken.insert(self.host.id(&write.object), write.action);
+            Ok(())
+        });
+        // One pass over each map: to take out one by one would move all that follow, each time.
+        let unit = &mut self.unit;
+        unit.new.retain(|id, _| taken.get(id) != Some(&Action::Insert));
+        unit.changed.retain(|id, _| !matches!(taken.get(id), Some(Action::Update | Action::Delete)));
+        unit.deleted.retain(|id, _| taken.get(id) != Some(&Action::Delete));
+        noted
     }
 
     fn groups(&self, level: &[Write<H>]) -> Result<Vec<Group<H>>> {

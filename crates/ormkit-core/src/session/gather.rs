@@ -27,6 +27,13 @@ impl Scope {
             Self::Objects(objects) => objects.contains(&id),
         }
     }
+
+    /// Takes in an object that a cascade has reached.
+    pub(super) fn reach(&mut self, id: ObjectId) {
+        if let Self::Objects(objects) = self {
+            objects.insert(id);
+        }
+    }
 }
 
 /// One object to be written.
@@ -62,15 +69,8 @@ pub(super) struct Work<H: Host> {
 }
 
 impl<H: Host> Work<H> {
-    pub(super) fn gather(host: &H, schema: &Schema, unit: &mut Unit<H>, scope: &Scope) -> Result<Self> {
-        let mut gather = Gather {
-            host,
-            schema,
-            unit,
-            scope,
-            reached: FxHashSet::default(),
-            assignments: FxHashMap::default(),
-        };
+    pub(super) fn gather(host: &H, schema: &Schema, unit: &mut Unit<H>, scope: &mut Scope) -> Result<Self> {
+        let mut gather = Gather { host, schema, unit, scope, assignments: FxHashMap::default() };
         gather.cascade()?;
         gather.orphans()?;
         gather.assign()?;
@@ -85,15 +85,13 @@ struct Gather<'a, H: Host> {
     host: &'a H,
     schema: &'a Schema,
     unit: &'a mut Unit<H>,
-    scope: &'a Scope,
-    /// New objects that a cascade from the scope has reached.
-    reached: FxHashSet<ObjectId>,
+    scope: &'a mut Scope,
     assignments: Assignments<H>,
 }
 
 impl<H: Host> Gather<'_, H> {
     fn in_scope(&self, id: ObjectId) -> bool {
-        self.scope.has(id) || self.reached.contains(&id)
+        self.scope.has(id)
     }
 
     /// New and changed objects of the scope, in order.
@@ -123,7 +121,7 @@ impl<H: Host> Gather<'_, H> {
                         _ => false,
                     };
                     if newly_reached {
-                        self.reached.insert(id);
+                        self.scope.reach(id);
                         queue.push(relative);
                     }
                 }
@@ -139,7 +137,10 @@ impl<H: Host> Gather<'_, H> {
             for relation in model.relations.iter().filter(|relation| relation.cascade.delete_orphan) {
                 for child in removed(self.host, &object, relation)? {
                     match self.host.state(&child) {
-                        State::Persistent => self.unit.delete(self.host, self.schema, &child)?,
+                        State::Persistent => {
+                            self.scope.reach(self.host.id(&child));
+                            self.unit.delete(self.host, self.schema, &child)?;
+                        }
                         State::Pending => self.unit.expunge(self.host, self.schema, &child)?,
                         _ => {}
                     }
@@ -163,7 +164,8 @@ impl<H: Host> Gather<'_, H> {
                 }
             }
         }
-        let deleted: Vec<_> = self.unit.deleted.values().map(|object| self.host.retain(object)).collect();
+        let deleted = self.unit.deleted.iter().filter(|(id, _)| self.in_scope(**id));
+        let deleted: Vec<_> = deleted.map(|(_, object)| self.host.retain(object)).collect();
         for object in deleted {
             self.release_children(&object)?;
         }
@@ -226,6 +228,7 @@ impl<H: Host> Gather<'_, H> {
         let model = Arc::clone(model_of(self.host, self.schema, parent));
         for relation in model.relations.iter().filter(|relation| releases(self.schema, relation)) {
             for child in related(self.host, parent, relation)? {
+                self.scope.reach(self.host.id(&child));
                 self.assign_child(&model, None, child, relation)?;
             }
         }

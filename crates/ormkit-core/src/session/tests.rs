@@ -203,7 +203,7 @@ fn a_failed_verb_leaves_the_object_as_it_was() {
     let author = world.author("Ann");
     let error = world.runtime.block_on(session.insert(std::slice::from_ref(&author))).unwrap_err();
     assert_eq!(error.class(), ErrorClass::UniqueViolation);
-    assert_eq!((author.state(), session.is_pending()), (State::Transient, false));
+    assert_eq!((author.state(), session.pending().unwrap()), (State::Transient, [vec![], vec![], vec![]]));
     world.runtime.block_on(session.insert(&[author])).unwrap();
 }
 

@@ -92,8 +92,28 @@ impl<H: Host> Unit<H> {
     }
 
     /// True when a flush has something to write.
-    pub(super) fn is_pending(&self) -> bool {
-        !(self.new.is_empty() && self.changed.is_empty() && self.deleted.is_empty())
+    ///
+    /// # Errors
+    /// A value that was changed in place cannot be read.
+    pub(super) fn is_pending(&self, host: &H, schema: &Schema) -> Result<bool> {
+        Ok(!self.new.is_empty() || !self.deleted.is_empty() || !self.dirty(host, schema)?.is_empty())
+    }
+
+    /// Stored objects that differ from their rows. Others are held as well: those whose changes were taken back, and
+    /// those with a value that may be changed in place.
+    ///
+    /// # Errors
+    /// A value that was changed in place cannot be read.
+    pub(super) fn dirty(&self, host: &H, schema: &Schema) -> Result<Vec<H::Object>> {
+        let mut dirty = Vec::new();
+        for object in self.changed.values() {
+            let relations = &model_of(host, schema, object).relations;
+            let related = || relations.iter().any(|relation| host.relation_changed(object, relation.id));
+            if !host.changed(object)?.is_empty() || related() {
+                dirty.push(host.retain(object));
+            }
+        }
+        Ok(dirty)
     }
 
     /// True when an object of `scope` may take others along: it has relations that were changed or cascade.

@@ -50,10 +50,10 @@ impl<H: Host> Session<H> {
     }
 
     async fn act(&mut self, objects: &[H::Object], before: Before<H>, prepared: Result<()>) -> Result<()> {
-        let scope = Scope::Objects(self.ids(objects));
+        let mut scope = Scope::Objects(self.ids(objects));
         let own = !self.link.in_transaction();
         let acted = match prepared {
-            Ok(()) => self.act_in(&scope, own, objects.len()).await,
+            Ok(()) => self.act_in(&mut scope, own, objects.len()).await,
             Err(error) => Err(error),
         };
         match &acted {
@@ -70,12 +70,12 @@ impl<H: Host> Session<H> {
     }
 
     /// One object alone is one statement and needs no BEGIN; everything else gets a transaction.
-    async fn act_in(&mut self, scope: &Scope, own: bool, objects: usize) -> Result<()> {
+    async fn act_in(&mut self, scope: &mut Scope, own: bool, objects: usize) -> Result<()> {
         if own && (objects != 1 || self.unit.is_pending_with_relations(&self.host, &self.schema, scope)) {
             self.link.begin()?;
         }
         self.write(scope).await?;
-        if own { self.link.commit().await } else { Ok(()) }
+        if own { self.link.commit().await.map_err(|error| self.schema.explain(error)) } else { Ok(()) }
     }
 
     fn before(&mut self) -> Result<Before<H>> {

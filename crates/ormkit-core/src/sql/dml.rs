@@ -97,7 +97,9 @@ pub(crate) fn update_by_key(
             rows.arrays(out);
             out.push(", ");
             keys.arrays(out);
-            out.push(") AS r(");
+            out.push(") AS ");
+            out.push(Rows::alias(model));
+            out.push("(");
             rows.names(out);
             out.push(", ");
             keys.names(out);
@@ -129,7 +131,9 @@ pub(crate) fn delete_by_key(dialect: &'static Dialect, model: &Model, many: bool
         } else {
             out.push(" USING ");
             keys.unnest(out);
-            out.push(" AS r(");
+            out.push(" AS ");
+            out.push(Rows::alias(model));
+            out.push("(");
             keys.names(out);
             out.push(") WHERE ");
             keys.matches(out);

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use ormkit_core::driver::{Effect, RowSink, Statement, StatementText};
 use ormkit_core::error::{Error, Result};
-use ormkit_core::value::SqlType;
 
 use crate::protocol::buffer::WriteBuffer;
 use crate::protocol::pipeline::Pipeline;
@@ -52,6 +51,8 @@ struct Unit {
     shape: Option<Arc<Shape>>,
     /// Its Parse is part of this flight.
     fresh: bool,
+    /// Its types are the server's to say: it joins the cache when it is described.
+    inferred: bool,
     /// The sink has heard of it.
     shown: bool,
     done: bool,
@@ -111,13 +112,9 @@ impl Unit {
             targets: Arc::default(),
             shape: None,
             fresh: false,
+            inferred: false,
             shown: false,
             done: false,
         }
     }
-}
-
-/// True when only the server knows the types of the columns.
-fn is_described_first(text: &StatementText) -> bool {
-    text.columns.as_ref().is_none_or(|columns| columns.contains(&SqlType::Unknown))
 }

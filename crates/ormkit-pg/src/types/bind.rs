@@ -199,7 +199,8 @@ pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-fn check_size(length: usize) -> Result<()> {
+/// Refuses what is too long for one message, in bytes.
+pub(crate) fn check_size(length: usize) -> Result<()> {
     if length < MESSAGE_LIMIT {
         return Ok(());
     }

@@ -533,7 +533,8 @@ impl<'py> Context<'_, 'py> {
             return Ok(Target::Name(name));
         }
         let id = model_of(class)?;
-        let same = registry::find(class.py(), &name, &self.module).is_some_and(|found| {
+        let space = metadata_of(class)?.get().space();
+        let same = registry::find(class.py(), space, &name, &self.module).is_some_and(|found| {
             let place = |id| registry::with_def(id, |def| (def.name.clone(), def.module.clone()));
             place(found) == place(id)
         });
@@ -667,7 +668,7 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
             .map(|column| column.members.as_ref().map(|members| members.clone_ref(py)))
             .collect(),
     };
-    let id = registry::declare(py, plan.def.clone(), mapped)?;
+    let id = registry::declare(py, metadata_of(class)?.get().space(), plan.def.clone(), mapped)?;
     let key: Box<[usize]> = plan
         .columns
         .iter()
@@ -752,5 +753,5 @@ fn show(plan: &Plan, class: &Bound<'_, PyType>, id: ModelId) -> PyResult<()> {
     class.setattr("__primary_key__", key)?;
     class.setattr("__tablename__", &plan.def.table.name)?;
     class.setattr("__table__", &table)?;
-    metadata_of(class)?.get().add(py, id, &table)
+    metadata_of(class)?.get().add(py, &table)
 }

@@ -2,15 +2,15 @@
 use super::info::Table;
 use super::raise::unsupported;
 use super::registry;
-use ormkit_core::model::ModelId;
+use ormkit_core::model::{ModelId, Space};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The tables of the models under one base.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct MetaData {
-    models: Mutex<Vec<ModelId>>,
+    space: Space,
     tables: Py<PyDict>,
 }
 
@@ -63,18 +63,23 @@ impl MetaData {
 impl MetaData {
     /// Metadata without tables.
     pub(super) fn empty(py: Python<'_>) -> Self {
-        Self { models: Mutex::default(), tables: PyDict::new(py).unbind() }
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let space = Space(NEXT.fetch_add(1, Ordering::Relaxed));
+        Self { space, tables: PyDict::new(py).unbind() }
     }
 
     /// The models that no later declaration of the same table replaces, in the order of their declaration.
     pub(crate) fn newest(&self, py: Python<'_>) -> Vec<ModelId> {
-        let models = self.models.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        registry::newest(py, &models)
+        registry::newest(py, self.space)
+    }
+
+    /// The name space of its models.
+    pub(super) fn space(&self) -> Space {
+        self.space
     }
 
     /// Adds a model's table.
-    pub(super) fn add(&self, py: Python<'_>, model: ModelId, table: &Bound<'_, Table>) -> PyResult<()> {
-        self.models.lock().unwrap_or_else(PoisonError::into_inner).push(model);
+    pub(super) fn add(&self, py: Python<'_>, table: &Bound<'_, Table>) -> PyResult<()> {
         self.tables.bind(py).set_item(table.get().fullname(), table)
     }
 }

@@ -1,7 +1,7 @@
 //! All models of the process and the classes that stand for them.
 use super::raise::to_python;
 use crate::fields::types::Members;
-use ormkit_core::model::{FieldId, ModelDef, ModelId, Registry, Schema};
+use ormkit_core::model::{FieldId, ModelDef, ModelId, Registry, Schema, Space};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -33,9 +33,9 @@ fn declared(py: Python<'_>) -> MutexGuard<'_, Declared> {
 ///
 /// # Errors
 /// What the registry finds wrong with the declaration alone.
-pub(super) fn declare(py: Python<'_>, def: ModelDef, class: MappedClass) -> PyResult<ModelId> {
+pub(super) fn declare(py: Python<'_>, space: Space, def: ModelDef, class: MappedClass) -> PyResult<ModelId> {
     let mut declared = declared(py);
-    let result = declared.registry.declare(def);
+    let result = declared.registry.declare_in(space, def);
     if result.is_ok() {
         declared.classes.push(Arc::new(class));
     }
@@ -67,8 +67,8 @@ pub(crate) fn members(py: Python<'_>, model: ModelId, field: FieldId) -> Option<
 }
 
 /// The newest model of a class's name; `module` is looked in first.
-pub(super) fn find(py: Python<'_>, name: &str, module: &str) -> Option<ModelId> {
-    declared(py).registry.find(name, module)
+pub(super) fn find(py: Python<'_>, space: Space, name: &str, module: &str) -> Option<ModelId> {
+    declared(py).registry.find(space, name, module)
 }
 
 /// Looks at what was declared. `look` MUST run no Python code, raising exceptions included: the registry is locked.
@@ -76,8 +76,7 @@ pub(crate) fn with_def<R>(model: ModelId, look: impl FnOnce(&ModelDef) -> R) -> 
     Python::attach(|py| look(declared(py).registry.def(model)))
 }
 
-/// Of these models, those that no later declaration of the same table replaces.
-pub(super) fn newest(py: Python<'_>, of: &[ModelId]) -> Vec<ModelId> {
-    let newest = declared(py).registry.newest();
-    of.iter().copied().filter(|id| newest.contains(id)).collect()
+/// The models of a base that no later declaration of the same table replaces.
+pub(super) fn newest(py: Python<'_>, space: Space) -> Vec<ModelId> {
+    declared(py).registry.newest(space)
 }

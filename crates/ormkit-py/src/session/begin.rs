@@ -166,7 +166,7 @@ fn end(
     on_session!(py, link, "TransactionContext.__aexit__", |session| {
         let was = at(&stage);
         if matches!(was, Stage::Unopened | Stage::Ended) {
-            return Ok(Python::attach(|py| false_(py)));
+            return Ok(Python::attach(false_));
         }
         set(&stage, Stage::Ended);
         *blocks.blocks() -= 1;
@@ -185,7 +185,7 @@ fn end(
             ended = ended.and(undone);
         }
         ended.map_err(raise)?;
-        Ok(Python::attach(|py| false_(py)))
+        Ok(Python::attach(false_))
     })
 }
 

@@ -30,8 +30,8 @@ pub(super) fn close(py: Python<'_>, link: &Arc<SessionLink>, warn: bool) -> PyRe
 
 /// What a session that ends now loses, in words.
 fn lost(session: &mut super::CoreLease) -> Option<String> {
-    let [new, changed, deleted] = session.pending().map(|objects| objects.len());
-    let unflushed = new + changed + deleted;
+    // What cannot be read cannot be saved either: it counts as nothing lost.
+    let unflushed: usize = session.pending().map_or(0, |pending| pending.iter().map(Vec::len).sum());
     match (unflushed, session.in_transaction() && session.has_written()) {
         (0, false) => None,
         (0, true) => {

@@ -63,7 +63,7 @@ impl AsyncSession {
 
 impl AsyncSession {
     fn pending<'py>(&self, py: Python<'py>, which: usize) -> PyResult<Bound<'py, PyList>> {
-        let pending = self.link.lease(py)?.pending();
+        let pending = self.link.lease(py)?.pending().map_err(raise)?;
         PyList::new(py, &pending[which])
     }
 }

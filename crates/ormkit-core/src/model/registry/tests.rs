@@ -116,8 +116,8 @@ fn class_declared_again_answers_lookups() {
     let mut registry = user_and_post();
     let first = registry.freeze().unwrap();
     registry.declare(model("User", "users", vec![id()], vec![])).unwrap();
-    assert_eq!(registry.find("User", "app"), Some(ModelId(2)));
-    assert_eq!(registry.newest(), [ModelId(1), ModelId(2)]);
+    assert_eq!(registry.find(Space::default(), "User", "app"), Some(ModelId(2)));
+    assert_eq!(registry.newest(Space::default()), [ModelId(1), ModelId(2)]);
     let second = registry.freeze().unwrap();
     assert_eq!(
         second.model(ModelId(1)).relations[0].target,
@@ -140,4 +140,13 @@ fn declarations_of_one_table_may_order_its_columns_differently() {
     let leaf = &schema.model(ModelId(1)).relations[0];
     assert_eq!(leaf.kind, RelationKind::ManyToOne);
     assert_eq!((&leaf.local[..], &leaf.remote[..]), (&[FieldId(1)][..], &[FieldId(1)][..]));
+}
+
+#[test]
+fn name_spaces_do_not_see_each_other() {
+    let mut registry = user_and_post();
+    registry.declare_in(Space(1), model("User", "users", vec![id()], vec![])).unwrap();
+    assert_eq!(registry.find(Space::default(), "User", "app"), Some(ModelId(0)));
+    assert_eq!(registry.newest(Space::default()), [ModelId(0), ModelId(1)]);
+    assert_eq!(registry.freeze().unwrap().model(ModelId(1)).relations[0].target, ModelId(0));
 }

@@ -17,6 +17,11 @@ impl<'a> Rows<'a> {
         Self { model, fields, letter }
     }
 
+    /// `r`: the name of the rows beside the table, which may have that name itself.
+    pub(super) fn alias(model: &Model) -> &'static str {
+        if model.table().name == "r" { "r_1" } else { "r" }
+    }
+
     /// `unnest($1::int4[], $2::text[])`
     pub(super) fn unnest(&self, out: &mut SqlWriter<'_>) {
         out.push("unnest(");
@@ -58,7 +63,9 @@ impl<'a> Rows<'a> {
     pub(super) fn assignments(&self, out: &mut SqlWriter<'_>) {
         self.each(out, ", ", |out, field, name| {
             out.name(&self.model.field(field).column);
-            out.push(" = r.");
+            out.push(" = ");
+            out.push(Self::alias(self.model));
+            out.push(".");
             self.value(out, field, name);
         });
     }
@@ -69,7 +76,9 @@ impl<'a> Rows<'a> {
             out.name(&self.model.table().name);
             out.push(".");
             out.name(&self.model.field(field).column);
-            out.push(" = r.");
+            out.push(" = ");
+            out.push(Self::alias(self.model));
+            out.push(".");
             self.value(out, field, name);
         });
     }

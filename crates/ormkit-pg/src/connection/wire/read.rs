@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ormkit_core::driver::{Column, Effect, Row, RowSink, StatementText};
 use ormkit_core::error::{Error, ErrorKind, Result};
 
-use super::{Wire, is_described_first};
+use super::Wire;
 use crate::error::{connection_lost, diagnostics, is_fatal, is_stale_statement};
 use crate::protocol::backend::{Fields, Message, RowDescription};
 use crate::protocol::pipeline::{Copy, Event};
@@ -96,7 +96,7 @@ impl Wire {
     fn describe(&mut self, index: usize, columns: Option<&RowDescription<'_>>) -> Result<()> {
         let unit = &self.flight.units[index];
         let shape = Arc::new(Shape::new(columns, unit.text.columns.as_deref())?);
-        if self.flight.undescribed == Some(index) || is_described_first(&unit.text) {
+        if unit.inferred {
             let prepared = Prepared {
                 number: unit.number,
                 targets: Arc::clone(&unit.targets),
@@ -148,7 +148,7 @@ impl Wire {
     fn settle(&mut self) {
         for unit in self.flight.units.iter().filter(|unit| unit.fresh && unit.shape.is_none()) {
             self.cache.forget_number(&unit.text, unit.number);
-            if is_described_first(&unit.text) && unit.number != Number::UNNAMED {
+            if unit.inferred && unit.number != Number::UNNAMED {
                 self.cache.evicted().push(unit.number);
             }
         }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use ormkit_core::driver::{Batch, Effect, Statement, StatementText};
 use ormkit_core::error::{Error, ErrorKind, Result};
+use ormkit_core::value::SqlType;
 
-use super::{Flight, Unit, Wire, is_described_first};
+use super::{Flight, Unit, Wire};
 use crate::protocol::buffer::WriteBuffer;
 use crate::protocol::frontend;
 use crate::protocol::pipeline::Expected;
 use crate::row::Shape;
 use crate::statement_cache::Prepared;
-use crate::types::bind::Target;
+use crate::types::bind::{Target, check_size};
 use crate::types::catalog::param_oid;
 
 impl Wire {
@@ -110,7 +111,8 @@ impl Wire {
         let oids = text.params.iter().map(|param| param_oid(*param));
         frontend::parse(&mut self.out, unit.number, &text.sql, oids)?;
         self.pipeline.expect(Expected::Parse(index as u32));
-        if is_inferred(statement) {
+        unit.inferred = is_inferred(statement);
+        if unit.inferred {
             frontend::describe_statement(&mut self.out, unit.number)?;
             self.pipeline.expect(Expected::ParamTypes(index as u32));
             self.pipeline.expect(Expected::Columns(index as u32));
@@ -150,7 +152,9 @@ fn is_simple(statement: &Statement) -> bool {
 /// True when only the server knows the types of parameters or columns. Their formats depend on the types, so that the
 /// statement cannot be bound before it is described.
 fn is_inferred(statement: &Statement) -> bool {
-    is_described_first(&statement.text) || (statement.text.params.is_empty() && !statement.params.is_empty())
+    let text = &statement.text;
+    let columns_known = text.columns.as_ref().is_some_and(|columns| !columns.contains(&SqlType::Unknown));
+    !columns_known || (text.params.is_empty() && !statement.params.is_empty())
 }
 
 /// The shape of a prepared statement for this text: the cache takes texts for equal that differ in their columns.
@@ -172,6 +176,7 @@ fn write_bind(out: &mut WriteBuffer, unit: &Unit, statement: &Statement) -> Resu
         ))));
     }
     out.message(b'B', |body| {
+        let start = body.len();
         body.push(0);
         unit.number.write(body);
         body.extend_from_slice(&count.to_be_bytes());
@@ -183,6 +188,7 @@ fn write_bind(out: &mut WriteBuffer, unit: &Unit, statement: &Statement) -> Resu
                 target.bind(value, body).map_err(|error| error.at(|| format!("parameter ${}", index + 1)))?;
             let at = formats + 2 * index;
             body[at..at + 2].copy_from_slice(&format.to_be_bytes());
+            check_size(body.len() - start)?;
         }
         write_result_formats(body, unit.shape.as_deref());
         Ok(())

@@ -1,0 +1,141 @@
+//! What a database leaves out of an error, found in the models: the columns of a constraint that PostgreSQL names, the
+//! name of a constraint whose columns SQLite tells.
+
+use super::{Constraint, Model, Schema};
+use crate::error::{Diagnostics, Error, SqlState};
+use crate::sql::ddl::names;
+
+/// A constraint of a table, by the name that the database knows it by.
+struct Named {
+    state: SqlState,
+    name: String,
+    columns: Vec<String>,
+}
+
+impl Schema {
+    /// The same error with the name, table and columns of the violated constraint as far as the models tell.
+    #[must_use]
+    pub fn explain(&self, mut error: Error) -> Error {
+        if let Some(diagnostics) = error.diagnostics_mut()
+            && let Some(table) = diagnostics.table.clone()
+        {
+            for model in self.models().iter().rev().filter(|model| model.table().name == table) {
+                explain(diagnostics, &constraints(model));
+            }
+        }
+        error
+    }
+}
+
+fn explain(diagnostics: &mut Diagnostics, constraints: &[Named]) {
+    let state = diagnostics.sqlstate;
+    let mut candidates = constraints.iter().filter(|constraint| constraint.state == state);
+    match &diagnostics.constraint {
+        Some(name) if diagnostics.columns.is_empty() => {
+            if let Some(found) = candidates.find(|constraint| constraint.name == *name) {
+                diagnostics.columns.clone_from(&found.columns);
+            }
+        }
+        None if !diagnostics.columns.is_empty() => {
+            if let Some(found) = candidates.find(|constraint| constraint.columns == diagnostics.columns) {
+                diagnostics.constraint = Some(found.name.clone());
+            }
+        }
+        // SQLite says of a foreign key only that one was violated: where the table has a single one, it is that.
+        None => {
+            if let (Some(only), None) = (candidates.next(), candidates.next()) {
+                diagnostics.constraint = Some(only.name.clone());
+                diagnostics.columns.clone_from(&only.columns);
+            }
+        }
+        Some(_) => {}
+    }
+}
+
+fn constraints(model: &Model) -> Vec<Named> {
+    let table = model.table();
+    let key = model.key.iter().map(|field| model.field(*field).column.clone()).collect();
+    let mut found =
+        vec![Named { state: SqlState::UNIQUE_VIOLATION, name: format!("{}_pkey", table.name), columns: key }];
+    for field in model.fields() {
+        let columns = vec![field.column.clone()];
+        if field.unique {
+            let name = names::unique(table, &columns);
+            found.push(Named { state: SqlState::UNIQUE_VIOLATION, name, columns: columns.clone() });
+        }
+        if let Some(reference) = &field.foreign_key {
+            let made = || names::foreign_key(table, &columns, &reference.table);
+            let name = reference.name.clone().unwrap_or_else(made);
+            found.push(Named { state: SqlState::FOREIGN_KEY_VIOLATION, name, columns });
+        }
+    }
+    for constraint in &model.def.constraints {
+        match constraint {
+            Constraint::Unique { name, columns } => found.push(Named {
+                state: SqlState::UNIQUE_VIOLATION,
+                name: name.clone().unwrap_or_else(|| names::unique(table, columns)),
+                columns: columns.clone(),
+            }),
+            Constraint::ForeignKey { name, columns, table: referred, .. } => found.push(Named {
+                state: SqlState::FOREIGN_KEY_VIOLATION,
+                name: name.clone().unwrap_or_else(|| names::foreign_key(table, columns, referred)),
+                columns: columns.clone(),
+            }),
+            Constraint::Check { .. } => {}
+        }
+    }
+    for index in model.def.indexes.iter().filter(|index| index.unique) {
+        let name = index.name.clone().unwrap_or_else(|| names::index(table, &index.columns));
+        found.push(Named { state: SqlState::UNIQUE_VIOLATION, name, columns: index.columns.clone() });
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::{Diagnostics, Error, ErrorKind, SqlState};
+    use crate::model::{ColumnType, Field, ModelDef, Registry, TableName};
+
+    fn explained(change: impl FnOnce(&mut Diagnostics)) -> Diagnostics {
+        let mut name = Field::new("name", ColumnType::Text);
+        name.unique = true;
+        let mut registry = Registry::new();
+        registry
+            .declare(ModelDef {
+                name: "User".into(),
+                module: "app".into(),
+                table: TableName { schema: None, name: "users".into() },
+                fields: vec![Field::new("id", ColumnType::Integer).key(), name],
+                relations: vec![],
+                constraints: vec![],
+                indexes: vec![],
+                comment: None,
+            })
+            .unwrap();
+        let mut diagnostics = Diagnostics::new(SqlState::UNIQUE_VIOLATION, "duplicate");
+        diagnostics.table = Some("users".into());
+        change(&mut diagnostics);
+        let error =
+            registry.freeze().unwrap().explain(Error::new(ErrorKind::Database(Box::new(diagnostics))));
+        error.diagnostics().unwrap().clone()
+    }
+
+    #[test]
+    fn a_named_constraint_tells_its_columns() {
+        assert_eq!(explained(|d| d.constraint = Some("uq_users_name".into())).columns, ["name"]);
+        assert_eq!(explained(|d| d.constraint = Some("users_pkey".into())).columns, ["id"]);
+    }
+
+    #[test]
+    fn columns_tell_their_constraint() {
+        assert_eq!(
+            explained(|d| d.columns = vec!["name".into()]).constraint.as_deref(),
+            Some("uq_users_name")
+        );
+    }
+
+    #[test]
+    fn an_unknown_constraint_stays_as_it_is() {
+        assert!(explained(|d| d.constraint = Some("other".into())).columns.is_empty());
+    }
+}
