@@ -18,7 +18,7 @@ use ormkit_core::value::{Params, Value};
 use ormkit_pg::PgDriver;
 use ormkit_sqlite::{Config, SqliteDriver};
 
-use crate::{AUTHOR, BOOK, library};
+use crate::{AUTHOR, BOOK, SAMPLE, library};
 
 /// The library's tables, empty, and a pool of three connections.
 pub struct Database {
@@ -32,7 +32,7 @@ pub struct Database {
 impl Database {
     async fn create(pool: Pool) -> Result<Self> {
         let schema = library();
-        create_all(&pool, &schema, &[AUTHOR, BOOK]).await?;
+        create_all(&pool, &schema, &[AUTHOR, BOOK, SAMPLE]).await?;
         let plans = Arc::new(Plans::new(pool.dialect()));
         Ok(Self { pool, schema, plans })
     }

@@ -1,10 +1,10 @@
-//! The models that the suite works with: authors and their books.
+//! The models that the suite works with: authors and their books, and one with columns of every type.
 
 use std::sync::Arc;
 
 use ormkit_core::model::{
-    Cascade, ColumnType, Constraint, Field, ModelDef, ModelId, Registry, RelationDef, Schema, TableName,
-    Target,
+    Cascade, ColumnType, Constraint, EnumType, Field, ModelDef, ModelId, Registry, RelationDef, Schema,
+    TableName, Target,
 };
 
 /// `Author`: `id`, `name` (unique), `born`; `books`.
@@ -12,7 +12,10 @@ pub const AUTHOR: ModelId = ModelId(0);
 /// `Book`: `id`, `title`, `year` (over 0), `author_id`; `author`.
 pub const BOOK: ModelId = ModelId(1);
 
-/// Authors and books. Deleting an author deletes the books.
+/// `Sample`: `id`, and a column of every type.
+pub const SAMPLE: ModelId = ModelId(2);
+
+/// Authors, books and samples. Deleting an author deletes the books.
 ///
 /// # Panics
 /// When the registry refuses them: they are constants.
@@ -20,6 +23,7 @@ pub fn library() -> Arc<Schema> {
     let mut registry = Registry::new();
     registry.declare(author()).expect("the models are constants");
     registry.declare(book()).expect("the models are constants");
+    registry.declare(sample()).expect("the models are constants");
     registry.freeze().expect("the models are constants")
 }
 
@@ -29,7 +33,7 @@ fn author() -> ModelDef {
     let mut books = relation("books", "Book", "author", true);
     books.cascade = Cascade { delete: true, ..Cascade::default() };
     books.order_by = vec!["title".into()];
-    model("Author", "authors", vec![id(), name, Field::new("born", ColumnType::Date)], books)
+    model("Author", "authors", vec![id(), name, Field::new("born", ColumnType::Date)], vec![books])
 }
 
 fn book() -> ModelDef {
@@ -42,8 +46,35 @@ fn book() -> ModelDef {
     let year = Constraint::Check { name: Some("ck_books_year".into()), condition: "year > 0".into() };
     ModelDef {
         constraints: vec![year],
-        ..model("Book", "books", fields, relation("author", "Author", "books", false))
+        ..model("Book", "books", fields, vec![relation("author", "Author", "books", false)])
     }
+}
+
+fn sample() -> ModelDef {
+    let labels = vec!["red".into(), "dark blue".into()];
+    let colour = ColumnType::Enum(Arc::new(EnumType { name: "colour".into(), labels }));
+    let columns = [
+        ("flag", ColumnType::Bool),
+        ("small", ColumnType::SmallInt),
+        ("number", ColumnType::Integer),
+        ("big", ColumnType::BigInt),
+        ("real", ColumnType::Double),
+        ("text", ColumnType::Text),
+        ("short", ColumnType::VarChar(20)),
+        ("bytes", ColumnType::Bytes),
+        ("exact", ColumnType::Numeric(None)),
+        ("money", ColumnType::Numeric(Some((10, 2)))),
+        ("day", ColumnType::Date),
+        ("clock", ColumnType::Time),
+        ("local", ColumnType::Timestamp),
+        ("moment", ColumnType::TimestampTz),
+        ("span", ColumnType::Interval),
+        ("token", ColumnType::Uuid),
+        ("document", ColumnType::Json),
+        ("colour", colour),
+    ];
+    let columns = columns.into_iter().map(|(name, column_type)| Field::new(name, column_type));
+    model("Sample", "samples", std::iter::once(id()).chain(columns).collect(), vec![])
 }
 
 fn id() -> Field {
@@ -58,13 +89,13 @@ fn relation(name: &str, target: &str, back: &str, many: bool) -> RelationDef {
     }
 }
 
-fn model(name: &str, table: &str, fields: Vec<Field>, relation: RelationDef) -> ModelDef {
+fn model(name: &str, table: &str, fields: Vec<Field>, relations: Vec<RelationDef>) -> ModelDef {
     ModelDef {
         name: name.into(),
         module: "library".into(),
         table: TableName { schema: None, name: table.into() },
         fields,
-        relations: vec![relation],
+        relations,
         constraints: Vec::new(),
         indexes: Vec::new(),
         comment: None,

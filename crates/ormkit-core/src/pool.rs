@@ -7,7 +7,6 @@
 //!
 //! A pool belongs to the runtime that it was made with; a program with several event loops keeps a pool for each.
 
-mod deadline;
 mod drain;
 mod lent;
 mod policy;
@@ -30,9 +29,8 @@ pub use status::{Holder, Status};
 
 use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, within};
 use crate::sql::Dialect;
-use deadline::within;
 use lent::Slot;
 use slots::{Grant, Slots};
 use turn::Turn;

@@ -3,8 +3,11 @@
 //! Nothing here knows a socket or a clock. Python's event loop, tokio and a test's hand-written executor each
 //! bring a [`Runtime`].
 
+mod deadline;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+
+pub use deadline::within;
 
 use std::future::Future;
 use std::io;

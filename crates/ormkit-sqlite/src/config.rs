@@ -41,7 +41,8 @@ pub struct Config {
     pub immutable: bool,
     /// Prepared statements kept per handle. Default 256.
     pub statement_cache: usize,
-    /// Longest wait for a lock that another process holds. Only worker threads wait. Default 5 s.
+    /// Longest wait for a lock that another process holds (only worker threads wait), and for the writer that another
+    /// transaction of this program holds. Default 5 s.
     pub busy_timeout: Duration,
 }
 

@@ -7,11 +7,12 @@ use std::task::{Poll, Waker};
 
 use ormkit_core::driver::{Effect, Statement};
 use ormkit_core::error::{Error, ErrorKind, Result};
-use ormkit_core::runtime::Runtime;
+use ormkit_core::runtime::{Runtime, within};
 use ormkit_core::sql::Dialect;
 
 use crate::checkpoint::Checkpointer;
 use crate::config::{Config, Mode};
+use crate::error;
 use crate::handle::Handle;
 use crate::locked;
 use crate::pace::Slow;
@@ -52,8 +53,13 @@ impl Engine {
     }
 
     /// The writer, opened at first use. Waits for those who asked before.
+    ///
+    /// # Errors
+    /// `LockNotAvailable` after the busy timeout: whoever has the writer may be waiting for the caller.
     pub(crate) async fn writer(&self) -> Result<Grant> {
-        let mut grant = self.writer.acquire().await;
+        let limit = self.config.busy_timeout;
+        let granted = within(&*self.runtime, Some(limit), self.writer.acquire()).await;
+        let mut grant = granted.ok_or_else(|| error::writer_held(limit, self.in_memory()))?;
         if !grant.is_open() {
             if self.in_memory() && self.opened.load(Ordering::Acquire) {
                 return Err(Error::new(ErrorKind::ConnectionLost("the database in memory was lost".into())));

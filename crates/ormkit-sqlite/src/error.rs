@@ -1,5 +1,7 @@
 //! SQLite's result codes as diagnostics with a SQLSTATE.
 
+use std::time::Duration;
+
 use ormkit_core::error::{Diagnostics, Error, ErrorKind, SqlState};
 use rusqlite::ffi;
 
@@ -24,6 +26,19 @@ pub(crate) fn primary_code(error: &rusqlite::Error) -> Option<i32> {
 pub(crate) fn interrupted() -> Error {
     let state = state(b"57014");
     Error::new(ErrorKind::Database(Box::new(Diagnostics::new(state, "interrupted"))))
+}
+
+/// Another transaction of this program has kept the writer for too long.
+#[cold]
+pub(crate) fn writer_held(waited: Duration, in_memory: bool) -> Error {
+    let wanted = if in_memory {
+        "the database in memory, which serves one transaction at a time,"
+    } else {
+        "the writer"
+    };
+    let seconds = waited.as_secs_f64();
+    let message = format!("{wanted} was held by another transaction of this program for over {seconds} s");
+    Error::new(ErrorKind::Database(Box::new(Diagnostics::new(SqlState::LOCK_NOT_AVAILABLE, message))))
 }
 
 /// The transaction has failed and takes only ROLLBACK.

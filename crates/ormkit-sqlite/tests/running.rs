@@ -3,11 +3,14 @@
 mod support;
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use ormkit_core::driver::{Batch, Connection, Driver, Effect, Health, Statement};
 use ormkit_core::error::{ErrorClass, ErrorKind};
 use ormkit_core::value::{Params, Value};
+use ormkit_sqlite::{Config, SqliteDriver};
 use support::*;
 
 fn table(connection: &mut Box<dyn Connection>) {
@@ -185,6 +188,24 @@ fn connection_dropped_in_flight_gives_the_writer_on() {
     drop(one);
     run(&mut two, &[insert(2)]).unwrap();
     assert_eq!(int(&mut two, "SELECT id FROM t"), 2);
+}
+
+#[test]
+fn writer_that_stays_away_is_an_error_and_nobody_hangs() {
+    let file = File::new();
+    for url in ["sqlite::memory:".to_owned(), format!("sqlite:///{}", file.0.display())] {
+        let config = Config { busy_timeout: Duration::ZERO, ..Config::parse(&url).unwrap() };
+        let driver = SqliteDriver::new(config, Arc::new(Threads));
+        let (mut one, mut two) = (connect(&driver), connect(&driver));
+        table(&mut one);
+        run(&mut one, &[begin(), insert(1)]).unwrap();
+        let error = run(&mut two, &[insert(2)]).err().unwrap();
+        assert_eq!(error.class(), ErrorClass::LockNotAvailable);
+        assert_eq!(two.health(), Health::Idle);
+        run(&mut one, &[commit()]).unwrap();
+        run(&mut two, &[insert(2)]).unwrap();
+        assert_eq!(int(&mut two, "SELECT count(*) FROM t"), 2);
+    }
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::deadline::within;
 use super::policy::{self, Fate};
 use super::slots::Pooled;
 use super::{Shared, upkeep};
+use crate::runtime::within;
 
 /// A connection that is not clean by then is closed.
 const LIMIT: Duration = Duration::from_secs(5);

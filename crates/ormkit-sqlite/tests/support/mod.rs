@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ormkit_core::driver::{
     Batch, Column, Connection, Driver, Effect, Row, RowSink, Statement, StatementText,
@@ -48,7 +48,7 @@ pub fn poll_times<T>(future: impl Future<Output = T>, times: u32) -> Option<T> {
     None
 }
 
-/// Blocking jobs go to threads; nothing else is asked for.
+/// Blocking jobs go to threads. A timer is looked at whenever its future is polled.
 pub struct Threads;
 
 impl Runtime for Threads {
@@ -56,8 +56,11 @@ impl Runtime for Threads {
         unreachable!("SQLite has no server")
     }
 
-    fn sleep(&self, _time: Duration) -> BoxFuture<'static, ()> {
-        unreachable!("the driver has no timers")
+    fn sleep(&self, time: Duration) -> BoxFuture<'static, ()> {
+        let due = Instant::now() + time;
+        let poll =
+            move |_: &mut Context<'_>| if Instant::now() >= due { Poll::Ready(()) } else { Poll::Pending };
+        Box::pin(std::future::poll_fn(poll))
     }
 
     fn spawn(&self, _task: BoxFuture<'static, ()>) {

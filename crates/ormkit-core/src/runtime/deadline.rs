@@ -5,10 +5,11 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::runtime::Runtime;
+use super::Runtime;
 
-/// Runs `work` for `limit` at most: None when the time was up first. Without a limit no timer is made.
-pub(super) async fn within<T>(
+/// Runs `work` for `limit` at most: None when the time was up first, and `work` is dropped then. A timer is made only when
+/// there is a limit and something to wait for.
+pub async fn within<T>(
     runtime: &dyn Runtime,
     limit: Option<Duration>,
     work: impl Future<Output = T>,
@@ -20,7 +21,6 @@ pub(super) async fn within<T>(
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(Some(done));
         }
-        // Made only when there is something to wait for.
         timer.get_or_insert_with(|| runtime.sleep(limit)).as_mut().poll(cx).map(|()| None)
     })
     .await
