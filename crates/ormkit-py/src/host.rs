@@ -5,7 +5,7 @@
 mod classes;
 mod homes;
 
-pub(crate) use classes::{ClassInfo, FieldInfo, class_info};
+pub(crate) use classes::{ClassInfo, class_info};
 pub(crate) use homes::{know_home, lookup, set_lookup};
 
 use crate::convert;

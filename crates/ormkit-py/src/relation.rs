@@ -13,7 +13,7 @@ pub(crate) use assign::assign;
 pub(crate) use change::{Change, set_write_now};
 pub(crate) use list::{adopt, list};
 pub(crate) use missing::missing;
-pub(crate) use side::{RelatedItems, Side, items, members, put_back, removed, settle, undo};
+pub(crate) use side::{RelatedItems, items, members, put_back, removed, settle, undo};
 
 use pyo3::prelude::*;
 
