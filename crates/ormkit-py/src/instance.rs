@@ -7,7 +7,6 @@
 //! An empty slot means "not here": not loaded, JSON that nobody has looked at, or a new object's value that nobody has
 //! asked for. All functions take slots by number: columns first, in the order of their field ids, then relations.
 #![allow(unsafe_code)]
-#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
 mod base;
 mod change;
 mod cold;
@@ -28,7 +27,7 @@ mod weak;
 pub(crate) use change::{report, set, unmark};
 pub(crate) use held::Held;
 pub(crate) use hooks::{Hooks, not_loaded, set_hooks};
-pub(crate) use layout::{Filling, Layout};
+pub(crate) use layout::Layout;
 pub(crate) use ormkit_core::host::{HomeId, State};
 pub(crate) use slot_set::SlotSet;
 pub(crate) use snapshot::{Snapshot, revert, snapshot};
@@ -64,8 +63,8 @@ pub(crate) enum Original<'py> {
     NotLoaded,
     /// The value.
     Value(Bound<'py, PyAny>),
-    /// JSON text as the database has it.
-    Json(String),
+    /// JSON text that nobody has looked at.
+    Json,
 }
 
 /// The metatype, for functions that CPython calls without a token; null until the module is made. It is never freed.
@@ -190,19 +189,6 @@ fn head<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<&'a mut Head> {
     Ok(unsafe { Head::of(object.as_ptr()) })
 }
 
-/// A bare persistent instance: the constructor does not run, every slot is empty.
-///
-/// # Errors
-/// `TypeError` where the class is not mapped; `MemoryError`.
-pub(crate) fn create<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyAny>> {
-    class_table(class)?;
-    // SAFETY: a mapped class derives from the base.
-    unsafe {
-        let object = base::allocate(class.as_type_ptr(), State::Persistent as u32);
-        Bound::from_owned_ptr_or_err(class.py(), object)
-    }
-}
-
 /// The value of a slot; None where it is empty. Loads and decodes nothing.
 ///
 /// # Errors
@@ -324,16 +310,6 @@ pub(crate) fn dirty(object: &Bound<'_, PyAny>) -> PyResult<SlotSet> {
     Ok(SlotSet::from_words(word, more))
 }
 
-/// Marks a slot as set by the user (a key that came through a relation).
-///
-/// # Errors
-/// As [`slot`].
-pub(crate) fn mark(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
-    slot_of(object, index)?;
-    head(object)?.mark(index);
-    Ok(())
-}
-
 /// The value of a slot before its first change since the last [`settle`]. New objects keep none.
 ///
 /// # Errors
@@ -344,7 +320,7 @@ pub(crate) fn original<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResul
         None => Original::Unchanged,
         Some((_, Kept::Empty)) => Original::NotLoaded,
         Some((_, Kept::Value(value))) => Original::Value(value.bind(object.py())),
-        Some((_, Kept::Json(text))) => Original::Json(text.to_string()),
+        Some((_, Kept::Json(_))) => Original::Json,
     })
 }
 

@@ -3,7 +3,6 @@
 //! A class statement goes through [`ClassBody`] twice. Before `type.__new__` the columns and relations are moved out of
 //! the body and named as slots; after it the model is declared in the registry and the class gets its table. References
 //! between models are checked on first use, by [`schema`]: a target may be defined later.
-#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
 mod annotation;
 mod body;
 mod collect;
@@ -19,4 +18,4 @@ pub(crate) use body::{ClassBody, metadata_of};
 pub(crate) use info::{ColumnInfo, RelationshipInfo, Table};
 pub(crate) use metadata::MetaData;
 pub(crate) use raise::unsupported;
-pub(crate) use registry::{MappedClass, mapped_class, members, schema, with_def};
+pub(crate) use registry::{mapped_class, members, schema, with_def};

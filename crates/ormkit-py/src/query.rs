@@ -3,7 +3,6 @@
 //! All of them are immutable: each method answers a new one that shares what did not change. They hold statements of
 //! the core; a session runs them.
 
-#![allow(dead_code, unused_imports, reason = "the session runs what is built here")]
 mod field;
 mod fluent;
 mod loader;

@@ -29,11 +29,6 @@ impl Layout {
         Ok(Self { class: class.clone().unbind(), cells: slots.iter().map(place).collect::<PyResult<_>>()? })
     }
 
-    /// The class.
-    pub(crate) fn class(&self) -> &Py<PyType> {
-        &self.class
-    }
-
     /// A bare persistent instance to be filled: the constructor does not run, every slot is empty.
     ///
     /// # Errors

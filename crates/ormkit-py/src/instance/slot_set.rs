@@ -22,6 +22,7 @@ impl SlotSet {
     }
 
     /// Adds `slot`.
+    #[cfg(test)]
     pub(crate) fn insert(&mut self, slot: usize) {
         if self.words.len() <= slot / 64 {
             self.words.resize(slot / 64 + 1, 0);

@@ -677,7 +677,7 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
         .map(|(at, _)| at)
         .collect();
     instance::install(class, id, slots(py, &plan, id)?, key)?;
-    show(&plan, class, id)
+    show(&plan, class)
 }
 
 /// A class that was given as an object: itself, what a callable answers, or the name that it could not find yet.
@@ -723,7 +723,7 @@ fn slots(py: Python<'_>, plan: &Plan, id: ModelId) -> PyResult<Vec<SlotSpec>> {
 }
 
 /// `__columns__`, `__relationships__`, `__primary_key__`, `__table__`, and the table in the base's metadata.
-fn show(plan: &Plan, class: &Bound<'_, PyType>, id: ModelId) -> PyResult<()> {
+fn show(plan: &Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
     let py = class.py();
     let columns = PyDict::new(py);
     for column in &plan.columns {
@@ -746,7 +746,7 @@ fn show(plan: &Plan, class: &Bound<'_, PyType>, id: ModelId) -> PyResult<()> {
         };
         relations.set_item(&relation.def.name, Bound::new(py, info)?)?;
     }
-    let table = Bound::new(py, Table::new(id, &plan.def, &columns)?)?;
+    let table = Bound::new(py, Table::new(&plan.def, &columns)?)?;
     let key = plan.columns.iter().find(|column| column.field.primary_key).map(|column| &column.field.name);
     class.setattr("__columns__", columns)?;
     class.setattr("__relationships__", relations)?;

@@ -1,7 +1,7 @@
 //! What tools read of a model: `__columns__`, `__relationships__`, `__table__`.
 use super::raise::mapping;
 use crate::fields::{ClientDefault, ForeignKey};
-use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelDef, ModelId, TableName};
+use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelDef, TableName};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -176,21 +176,18 @@ impl RelationshipInfo {
 /// A model's table.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct Table {
-    /// The model.
-    pub(crate) model: ModelId,
     name: TableName,
     columns: Py<PyTuple>,
     key: Vec<String>,
 }
 
 impl Table {
-    pub(super) fn new(model: ModelId, def: &ModelDef, columns: &Bound<'_, PyDict>) -> PyResult<Self> {
+    pub(super) fn new(def: &ModelDef, columns: &Bound<'_, PyDict>) -> PyResult<Self> {
         let key = def.fields.iter().filter(|field| field.primary_key).map(|field| field.column.clone());
         if def.table.name.is_empty() {
             return Err(mapping(format!("{}: __tablename__ is empty", def.name)));
         }
         Ok(Self {
-            model,
             name: def.table.clone(),
             columns: columns.values().to_tuple().unbind(),
             key: key.collect(),

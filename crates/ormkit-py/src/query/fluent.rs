@@ -38,11 +38,6 @@ impl Query {
         &self.core
     }
 
-    /// The model.
-    pub(crate) fn model(&self) -> ModelId {
-        self.model
-    }
-
     /// The session that runs it.
     ///
     /// # Errors

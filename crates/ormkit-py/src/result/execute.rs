@@ -11,8 +11,6 @@ pub(crate) struct ExecuteResult {
     class: Py<PyType>,
     /// Row after row.
     values: Vec<Py<PyAny>>,
-    /// Rows that were written, where none are returned.
-    affected: Option<u64>,
 }
 
 impl ExecuteResult {
@@ -28,17 +26,7 @@ impl ExecuteResult {
     ) -> PyResult<Self> {
         debug_assert_eq!(names.len(), width, "a name for each column");
         let class = row::class(py, &names)?.unbind();
-        Ok(Self { names, class, values, affected: None })
-    }
-
-    /// The result of a statement that returns no rows.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    #[allow(dead_code, reason = "DML through execute() answers this")]
-    pub(crate) fn written(py: Python<'_>, affected: u64) -> PyResult<Self> {
-        let class = row::class(py, &[])?.unbind();
-        Ok(Self { names: Vec::new(), class, values: Vec::new(), affected: Some(affected) })
+        Ok(Self { names, class, values })
     }
 
     fn width(&self) -> usize {
@@ -173,7 +161,7 @@ impl ExecuteResult {
     /// Rows that were returned, or written where none are returned.
     #[getter]
     fn rowcount(&self) -> u64 {
-        self.affected.unwrap_or(self.len() as u64)
+        self.len() as u64
     }
 
     /// The names of the columns: a class's name for its objects.

@@ -15,7 +15,7 @@ use crate::convert;
 use crate::host::PyHost;
 use crate::instance;
 use crate::model::schema;
-use crate::query::{Query, Select, loads_of};
+use crate::query::{Delete, Insert, Query, Select, Update, loads_of};
 use crate::result::ExecuteResult;
 
 #[pymethods]
@@ -185,6 +185,10 @@ fn key_of(py: Python<'_>, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Ke
 fn statement_of(statement: &Bound<'_, PyAny>) -> PyResult<ormkit_core::query::Select> {
     match statement.cast::<Select>() {
         Ok(select) => Ok(select.get().core().clone()),
+        Err(_) if is_write(statement) => Err(raise(Error::unsupported(
+            "insert(), update() and delete() through execute()",
+            "write objects: session.insert, session.update, session.remove, or the unit of work",
+        ))),
         Err(_) => {
             let found = statement.get_type().name()?;
             let text = format!(
@@ -193,6 +197,12 @@ fn statement_of(statement: &Bound<'_, PyAny>) -> PyResult<ormkit_core::query::Se
             Err(raise(Error::new(ErrorKind::Programming(text))))
         }
     }
+}
+
+fn is_write(statement: &Bound<'_, PyAny>) -> bool {
+    statement.is_instance_of::<Insert>()
+        || statement.is_instance_of::<Update>()
+        || statement.is_instance_of::<Delete>()
 }
 
 /// One item as Python sees it.
