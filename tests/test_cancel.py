@@ -93,6 +93,17 @@ async def test_block_cancelled_at_any_point_is_all_or_nothing(db, steps):
     assert (await db.execute("SELECT count(*) FROM authors")).scalar() in (1, 3)
 
 
+@pytest.mark.parametrize("steps", STEPS)
+async def test_verb_cancelled_at_any_point_writes_once_or_not_at_all(db, steps):
+    async with AsyncSession(db) as session:
+        author = Author(name="Bea")
+        await cancel_after(steps, session.insert(author))
+        await session.rollback()
+        assert await session.query(Author).filter(name="Ann").count() == 1
+    await check_whole(db)
+    assert (await db.execute("SELECT count(*) FROM authors WHERE name = 'Bea'")).scalar() in (0, 1)
+
+
 SLOW = {
     "postgresql": "SELECT count(*) FROM pg_sleep(30)",
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
