@@ -68,7 +68,7 @@ def urls(database: str, contenders: list[str], server_cpu: int | None) -> Iterat
             yield {name: f"sqlite:///{folder}/{name}.db" for name in contenders}
         return
     # Durable commits would measure the disk; what every contender waits for then is left out for all of them alike.
-    names = {name: name.replace("-", "_") for name in contenders}
+    names = {name: "bench_" + name.replace("-", "_") for name in contenders}
     with Cluster(settings={"autovacuum": "off"}, cpu=server_cpu, databases=list(names.values())) as cluster:
         yield {name: cluster.url_of(own) for name, own in names.items()}
 

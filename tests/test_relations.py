@@ -1,15 +1,16 @@
-"""Related lists and references: both sides in step, without a session."""
+"""Related lists and references: both sides in step, with and without a session."""
 
 import copy
 import gc
 import pickle
 import weakref
 
+import library
 import pytest
 
+from ormkit import AsyncSession, DetachedInstanceError, RelationNotLoadedError, selectinload
 from ormkit._ormkit import Change, ForeignKey, Mapped, mapped_column, relationship
 from ormkit.base import Base
-from ormkit.exc import DetachedInstanceError
 
 
 class Author(Base):
@@ -184,3 +185,69 @@ def test_owner_and_members_are_collected():
     del author
     gc.collect()
     assert ref() is None
+
+
+@pytest.fixture
+async def db(engine):
+    await library.Base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        await session.insert(library.Author(name="Ann", books=[library.Book(title="A"), library.Book(title="B")]))
+    return engine
+
+
+async def titles(engine):
+    found = await engine.execute("SELECT title, author_id FROM books ORDER BY title")
+    return found.tuples()
+
+
+async def test_awaited_change_is_written_at_once(db):
+    async with AsyncSession(db) as session:
+        author = await session.get(library.Author, 1, options=[selectinload(library.Author.books)])
+        await author.books.add(library.Book(title="C"))
+        assert await titles(db) == [("A", 1), ("B", 1), ("C", 1)]
+        await author.books.remove(author.books[0])
+        assert await titles(db) == [("A", None), ("B", 1), ("C", 1)]
+
+
+async def test_rollback_gives_both_sides_back(db):
+    async with AsyncSession(db) as session:
+        author = await session.get(library.Author, 1, options=[selectinload(library.Author.books)])
+        first, second = author.books
+        author.books.remove(first)
+        await session.flush()
+        author.books.append(library.Book(title="C"))
+        await session.rollback()
+        assert author.books == [first, second]
+        assert first.author is author
+
+
+async def test_reference_that_the_session_holds_is_read_without_loading(db):
+    async with AsyncSession(db) as session:
+        author = await session.get(library.Author, 1)
+        book = await session.get(library.Book, 1)
+        assert book.author is author
+
+
+async def test_reference_that_nobody_holds_is_not_loaded(db):
+    async with AsyncSession(db) as session:
+        book = await session.get(library.Book, 1)
+        with pytest.raises(RelationNotLoadedError, match=r"Book\.author is not loaded.*<Book id=1>"):
+            book.author  # noqa: B018
+        assert not hasattr(book, "author")
+
+
+async def test_list_that_is_not_loaded_cannot_be_replaced_unseen(db):
+    async with AsyncSession(db) as session:
+        author = await session.get(library.Author, 1)
+        with pytest.raises(RelationNotLoadedError, match=r"selectinload\(Author\.books\)"):
+            author.books = []
+    assert await titles(db) == [("A", 1), ("B", 1)]
+
+
+async def test_list_of_a_copied_object_is_tracked_once_it_is_added(db):
+    async with AsyncSession(db) as session:
+        author = pickle.loads(pickle.dumps(library.Author(name="Bea", books=[library.Book(title="C")])))
+        session.add(author)
+        author.books.append(library.Book(title="D"))
+        await session.commit()
+    assert (await titles(db))[2:] == [("C", 2), ("D", 2)]

@@ -186,10 +186,34 @@ impl<H: Host> Session<H> {
     /// # Cancelling
     /// During COMMIT its outcome is unknown: [`rollback`](Self::rollback) detaches the objects that were written.
     pub async fn commit(&mut self) -> Result<()> {
-        self.flush().await?;
+        if self.link.in_transaction() {
+            self.flush().await?;
+        } else {
+            self.flush_alone().await?;
+        }
         self.link.commit().await.map_err(|error| self.schema.explain(error))?;
         self.unit.keep(&self.host);
         Ok(())
+    }
+
+    /// The flush of a commit without a transaction: what is one flight is written and kept by it.
+    async fn flush_alone(&mut self) -> Result<()> {
+        self.unit.collect(&self.host);
+        if !self.unit.is_pending(&self.host, &self.schema)? {
+            self.unit.fade(&self.host);
+            return Ok(());
+        }
+        let written = self.write(&mut Scope::All).await;
+        match &written {
+            Ok(()) => self.unit.fade(&self.host),
+            Err(error) => {
+                if !self.link.in_transaction() {
+                    self.link.begin()?;
+                }
+                self.link.fail(error);
+            }
+        }
+        written
     }
 
     /// Undoes the transaction in the database and in memory: added objects are transient again, deleted ones

@@ -2,7 +2,6 @@
 //!
 //! Reading takes what the driver decoded and trusts its variant; binding checks the Python value against the column's
 //! type, because nothing behind it does. Errors name the place and the Python type, never the value.
-#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
 mod json;
 mod number;
 mod temporal;

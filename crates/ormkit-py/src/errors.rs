@@ -2,7 +2,6 @@
 //!
 //! One class per [`ErrorClass`], made when the module is. What the database said hangs on the instance as attributes;
 //! the classes carry the defaults, so that every attribute can be read on every instance.
-#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
 mod tree;
 
 use ormkit_core::error::{Diagnostics, Error, ErrorClass, ErrorKind};

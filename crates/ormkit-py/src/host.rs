@@ -2,11 +2,10 @@
 //!
 //! [`PyHost`] is a token: all state lives in the instances and their classes. Whoever polls holds the interpreter lock,
 //! so attaching here is a counter; it happens once per call, never per cell.
-#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
 mod classes;
 mod homes;
 
-pub(crate) use classes::{ClassInfo, FieldInfo, class_info};
+pub(crate) use classes::{ClassInfo, class_info};
 pub(crate) use homes::{know_home, lookup, set_lookup};
 
 use crate::convert;
@@ -98,6 +97,17 @@ fn lists<'a>(object: &'a Bound<'_, PyAny>) -> impl Iterator<Item = usize> + 'a {
     let table = table(object);
     let many = |slot: &usize| table.slots[*slot].kind == SlotKind::Relation { many: true };
     (table.columns..table.slots.len()).filter(many)
+}
+
+/// Plain lists that came from a copy or a pickle become lists of the object's own.
+fn adopt_lists(object: &Bound<'_, PyAny>) {
+    for slot in lists(object) {
+        let value = mapped(instance::slot(object, slot));
+        // An error is one of the mapping, which every query reports; the list stays plain until then.
+        if let Some(list) = value.and_then(|value| relation::adopt(object, slot, &value).ok().flatten()) {
+            mapped(instance::put(object, slot, list));
+        }
+    }
 }
 
 impl Host for PyHost {
@@ -279,6 +289,9 @@ impl Host for PyHost {
             let object = object.bind(py);
             mapped(instance::set_state(object, state));
             mapped(instance::set_home(object, home));
+            if home != HomeId::NONE {
+                adopt_lists(object);
+            }
         });
     }
 

@@ -2,7 +2,6 @@
 //!
 //! A to-many relation is a [`RelatedList`](list): a Python list whose changes are marked on its owner and carried to
 //! the other side. A list knows what it held when it was loaded or last written; that is what undo and flush go by.
-#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
 mod assign;
 mod change;
 mod end;
@@ -14,7 +13,7 @@ pub(crate) use assign::assign;
 pub(crate) use change::{Change, set_write_now};
 pub(crate) use list::{adopt, list};
 pub(crate) use missing::missing;
-pub(crate) use side::{RelatedItems, Side, items, members, put_back, removed, settle, undo};
+pub(crate) use side::{RelatedItems, items, members, put_back, removed, settle, undo};
 
 use pyo3::prelude::*;
 

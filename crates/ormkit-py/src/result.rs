@@ -1,5 +1,4 @@
 //! What statements answer: rows that are read without await.
-#![allow(dead_code, unused_imports, reason = "the parts above come to use all of it")]
 mod execute;
 mod kept;
 mod query;

@@ -36,9 +36,15 @@ type Groups<H> = IndexMap<(ModelId, Action, FieldSet), Vec<Group<H>>, FxBuildHas
 
 impl<H: Host> Session<H> {
     /// Writes what `scope` says: everything, or some objects and what their cascades reach.
+    ///
+    /// Without a transaction a single level is kept at once, since nothing else belongs to it; several levels open one,
+    /// which the caller ends.
     pub(super) async fn write(&mut self, scope: &mut Scope) -> Result<()> {
         self.load_for_deletes(scope).await?;
         let mut work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
+        if work.levels.len() > 1 && !self.link.in_transaction() {
+            self.link.begin()?;
+        }
         for level in std::mem::take(&mut work.levels) {
             self.write_level(&work.assignments, &level).await?;
         }
@@ -53,12 +59,18 @@ impl<H: Host> Session<H> {
             }
         }
         let groups = self.groups(level)?;
+        if !self.link.in_transaction() && groups.iter().any(|group| !group.is_all_or_nothing()) {
+            self.link.begin()?;
+        }
         let mut statements = Vec::with_capacity(groups.len());
         for group in &groups {
             statements.push(group.statement(&self.host, &self.plans)?);
         }
+        if statements.is_empty() {
+            return Ok(());
+        }
         let mut sink = Written { host: &self.host, groups: &groups, next: vec![0; groups.len()] };
-        let ran = self.link.run(Batch { before: &[], statements: &statements }, &mut sink).await;
+        let ran = self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
         ran.map_err(|error| self.schema.explain(error))?;
         self.settle(&groups)
     }
@@ -184,6 +196,15 @@ impl<H: Host> Group<H> {
             }
         }
         Ok(())
+    }
+
+    /// True when the statement alone is done as a whole or not at all: its rows need no counting, and what it answers
+    /// (numbers of the database) cannot fail to be taken in.
+    fn is_all_or_nothing(&self) -> bool {
+        match self.action {
+            Action::Insert => self.returning.iter().all(|field| self.model.field(*field).autoincrement),
+            Action::Update | Action::Delete => self.objects.len() == 1,
+        }
     }
 
     fn statement(&self, host: &H, plans: &Plans) -> Result<Statement> {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-use super::gather::Scope;
 use super::home::Home;
 use super::identity::{Identity, Key};
 use super::journal::Journal;
@@ -114,16 +113,6 @@ impl<H: Host> Unit<H> {
             }
         }
         Ok(dirty)
-    }
-
-    /// True when an object of `scope` may take others along: it has relations that were changed or cascade.
-    pub(super) fn is_pending_with_relations(&self, host: &H, schema: &Schema, scope: &Scope) -> bool {
-        let objects = self.new.iter().chain(&self.changed).chain(&self.deleted);
-        objects.filter(|(id, _)| scope.has(**id)).any(|(id, object)| {
-            let model = model_of(host, schema, object);
-            let deleted = self.deleted.contains_key(id);
-            model.relations.iter().any(|relation| deleted || host.relation_changed(object, relation.id))
-        })
     }
 
     /// Takes an object in: a transient one will be inserted, a detached one is persistent again, one that was marked

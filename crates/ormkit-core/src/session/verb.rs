@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 use super::Session;
 use super::gather::Scope;
 use super::unit::Objects;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::host::{HomeId, Host, ObjectId, State};
 
 /// What waited for a flush before a verb began.
@@ -53,12 +53,14 @@ impl<H: Host> Session<H> {
         let mut scope = Scope::Objects(self.ids(objects));
         let own = !self.link.in_transaction();
         let acted = match prepared {
-            Ok(()) => self.act_in(&mut scope, own, objects.len()).await,
+            Ok(()) => self.act_in(&mut scope, own).await,
             Err(error) => Err(error),
         };
         match &acted {
             Ok(()) if own => self.unit.keep(&self.host),
             Ok(()) => {}
+            // Whether the rows are there is not known: only a rollback goes on, which lets the objects go.
+            Err(error) if matches!(error.kind(), ErrorKind::OutcomeUnknown(_)) => {}
             Err(_) => {
                 self.restore(before)?;
                 if own {
@@ -69,11 +71,7 @@ impl<H: Host> Session<H> {
         acted
     }
 
-    /// One object alone is one statement and needs no BEGIN; everything else gets a transaction.
-    async fn act_in(&mut self, scope: &mut Scope, own: bool, objects: usize) -> Result<()> {
-        if own && (objects != 1 || self.unit.is_pending_with_relations(&self.host, &self.schema, scope)) {
-            self.link.begin()?;
-        }
+    async fn act_in(&mut self, scope: &mut Scope, own: bool) -> Result<()> {
         self.write(scope).await?;
         if own { self.link.commit().await.map_err(|error| self.schema.explain(error)) } else { Ok(()) }
     }

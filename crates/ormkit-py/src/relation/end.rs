@@ -18,7 +18,6 @@ pub(super) struct End {
     /// The class at the other end.
     pub(super) target_class: Py<PyType>,
     pub(super) target: ModelId,
-    pub(super) many: bool,
     /// Own fields of the foreign key, where this side holds it and it refers to the target's primary key.
     pub(super) key: Option<FieldIds>,
     /// The target's relation that shows the other direction.
@@ -103,7 +102,6 @@ fn learn(py: Python<'_>, table: &ClassTable, slot: usize) -> PyResult<&'static E
         place: format!("{}.{}", table.class, relation.name),
         target_class: class_info(py, relation.target).class.clone_ref(py),
         target: relation.target,
-        many: relation.many,
         key: holds_key.then(|| relation.local.clone()),
         back,
     }));

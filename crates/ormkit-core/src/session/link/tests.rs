@@ -479,7 +479,7 @@ fn rollback_of_a_savepoint_dropped_half_way_waits_for_rollback() {
 }
 
 #[test]
-fn atomic_batch_dropped_after_every_poll_leaves_the_link_unchanged() {
+fn atomic_batch_dropped_after_every_poll_waits_for_rollback_at_most() {
     let statements = ["INSERT 1", "INSERT 2"].map(|sql| Statement::command(sql, Effect::Unknown));
     let batch = Batch { before: &[], statements: &statements };
     let probe = postgres();
@@ -493,6 +493,7 @@ fn atomic_batch_dropped_after_every_poll_leaves_the_link_unchanged() {
         let mut verb = Steps::new(link.run_atomic(batch, &mut sink));
         (0..polls).for_each(|_| assert!(verb.poll().is_none()));
         drop(verb);
+        world.runtime.block_on(link.rollback());
         assert!(!link.in_transaction());
         world.run(&mut link, "SELECT 1").unwrap();
         world.assert_whole();
