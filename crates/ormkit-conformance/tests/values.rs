@@ -132,7 +132,7 @@ async fn integers_out_of_range_are_refused_before_anything_is_sent(database: Dat
     let sample = Record::new(database.schema.model(SAMPLE)).with("small", 40_000_i64)?;
     let error = session.insert(&[sample]).await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::DataError);
-    assert!(error.to_string().contains("small"), "{error}");
+    assert_eq!(error.to_string(), "Sample.small: expected SMALLINT, the int is out of its range");
     assert!(!session.in_transaction());
     Ok(())
 }
@@ -140,6 +140,8 @@ async fn integers_out_of_range_are_refused_before_anything_is_sent(database: Dat
 async fn text_with_a_nul_is_refused(database: Database) -> Result<()> {
     let mut session = database.session();
     let sample = Record::new(database.schema.model(SAMPLE)).with("text", "a\0b")?;
-    assert_eq!(session.insert(&[sample]).await.unwrap_err().class(), ErrorClass::DataError);
+    let error = session.insert(&[sample]).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::DataError);
+    assert_eq!(error.to_string(), "Sample.text: TEXT cannot hold a NUL character");
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::host::{HomeId, Host, ObjectId, State};
 use crate::model::{FieldId, FieldSet, Model, ModelId, RelationId, Schema};
 use crate::query::Shape;
 use crate::session::Home;
-use crate::value::{Value, ValueRef};
+use crate::value::{SqlType, Value, ValueRef, coerce};
 
 /// The host of [`Record`]s.
 pub struct Records {
@@ -93,10 +93,12 @@ impl Host for Records {
         field: FieldId,
         sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
     ) -> Result<()> {
-        let value = object.get(&object.model().field(field).name)?;
-        let sql_type = object.model().field(field).column_type.sql_type();
-        let value = value.as_ref().ok_or_else(|| Error::data(None, "an array is not a column's value"))?;
-        sink(crate::value::coerce(value, sql_type)?)
+        let model = object.model();
+        let value = object.get(&model.field(field).name)?;
+        let sql_type = model.field(field).column_type.sql_type();
+        let value = value.as_ref().ok_or_else(|| Error::data(None, "an array is not a column's value"));
+        let checked = value.and_then(|value| fitting(value, sql_type));
+        sink(checked.map_err(|error| error.at(|| model.place(field)))?)
     }
 
     fn copy(&self, from: Option<(&Record, FieldId)>, to: &Record, into: FieldId) -> Result<()> {
@@ -245,5 +247,19 @@ impl Host for Records {
     ) -> Result<()> {
         let removed = lost(&object.body().relations[relation.index()]);
         removed.iter().try_for_each(visit)
+    }
+}
+
+/// A value that its column can hold on every database, or an error: SQLite itself would store anything.
+fn fitting(value: ValueRef<'_>, sql_type: SqlType) -> Result<ValueRef<'_>> {
+    let value = coerce(value, sql_type)?;
+    match value {
+        ValueRef::Int(int) if sql_type.int_range().is_some_and(|(least, most)| int < least || int > most) => {
+            Err(Error::data(None, format!("expected {}, the int is out of its range", sql_type.name())))
+        }
+        ValueRef::Text(text) if text.contains('\0') => {
+            Err(Error::data(None, format!("{} cannot hold a NUL character", sql_type.name())))
+        }
+        value => Ok(value),
     }
 }
