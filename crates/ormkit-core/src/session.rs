@@ -222,6 +222,13 @@ impl<H: Host> Session<H> {
     /// # Cancelling
     /// The transaction is rolled back in the background all the same.
     pub async fn rollback(&mut self) -> Result<()> {
+        self.undo()?;
+        self.link.rollback().await;
+        Ok(())
+    }
+
+    /// The part of a rollback that memory needs.
+    fn undo(&mut self) -> Result<()> {
         if self.link.outcome_unknown() {
             // Nobody knows which of the written objects are stored: they are detached as they are, and nothing is
             // written again.
@@ -230,7 +237,6 @@ impl<H: Host> Session<H> {
         // Memory first: it needs no server, and a dropped future finds the session rolled back.
         self.unit.undo_from(&self.host, 0)?;
         self.unit.journal.keep();
-        self.link.rollback().await;
         Ok(())
     }
 
@@ -263,6 +269,18 @@ impl<H: Host> Session<H> {
         let ended = if self.link.in_transaction() { self.rollback().await } else { Ok(()) };
         self.unit.clear(&self.host);
         ended
+    }
+
+    /// Ends a session that nobody can close any more, without waiting: objects are let go as [`close`](Self::close) does
+    /// it, and the pool rolls the connection back in the background.
+    ///
+    /// # Errors
+    /// An object could not be put back to its committed values; all objects are let go and the connection is given back
+    /// all the same.
+    pub fn abandon(mut self) -> Result<()> {
+        let undone = if self.link.in_transaction() { self.undo() } else { Ok(()) };
+        self.unit.clear(&self.host);
+        undone
     }
 
     fn ids(&self, objects: &[H::Object]) -> rustc_hash::FxHashSet<ObjectId> {

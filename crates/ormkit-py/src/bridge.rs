@@ -62,7 +62,9 @@ use pyo3::sync::PyOnceLock;
 use crate::errors::to_py;
 
 pub(crate) use executor::LoopRuntime;
+pub(crate) use fork::Process;
 pub(crate) use operation::Operation;
+pub(crate) use pending::at_drop;
 
 /// Adds the bridge's classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -15,9 +15,10 @@ use ormkit_core::error::Error;
 use ormkit_core::plan::Plans;
 use ormkit_core::pool::Pool;
 use ormkit_core::sql::DialectName;
+use pyo3::exceptions::PyResourceWarning;
 use pyo3::prelude::*;
 
-use crate::bridge::{LoopRuntime, Operation};
+use crate::bridge::{LoopRuntime, Operation, Process, at_drop};
 use crate::errors::to_py;
 use crate::result::QueryResult;
 
@@ -29,6 +30,10 @@ use target::Target;
 ///
 /// `await engine` opens `min_connections` and answers the engine; unopened, it opens on first use. `async with` closes
 /// it at the end.
+///
+/// An engine that is dropped with open connections gives a `ResourceWarning`. It belongs to the process that made it: a
+/// forked child creates its own. For SQLite fork before the file is opened (or start processes by `spawn`): SQLite's
+/// own books of file locks do not survive a fork.
 #[pyclass(frozen, weakref, name = "ConnectionPool", module = "ormkit")]
 pub(crate) struct Engine {
     inner: Arc<Inner>,
@@ -41,6 +46,37 @@ struct Inner {
     /// One pool per event loop.
     pools: Mutex<Vec<(Arc<LoopRuntime>, Pool)>>,
     closed: Mutex<bool>,
+    /// Its connections belong to the process that made it.
+    process: Process,
+}
+
+impl Inner {
+    /// Connections that nobody has closed, in the process that opened them.
+    fn left_open(&mut self) -> usize {
+        if !self.process.is_current() {
+            return 0;
+        }
+        let pools = self.pools.get_mut().unwrap_or_else(PoisonError::into_inner);
+        pools.iter().map(|(_, pool)| pool.status().size).sum()
+    }
+}
+
+/// The last of the engine and its sessions is gone. Connections end with their pools.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let open = self.left_open();
+        if open == 0 {
+            return;
+        }
+        let text = format!(
+            "unclosed engine {}: {open} connection(s) were open; use `async with` or await close()",
+            self.target
+        );
+        at_drop(|py| {
+            let text = std::ffi::CString::new(text)?;
+            PyErr::warn(py, &py.get_type::<PyResourceWarning>(), &text, 1)
+        });
+    }
 }
 
 /// What sessions and statements need of an engine.
@@ -50,7 +86,14 @@ pub(crate) struct EngineHandle(Arc<Inner>);
 impl Engine {
     fn new(target: Target, options: Options) -> Self {
         let plans = Arc::new(Plans::new(target.dialect()));
-        let inner = Inner { target, options, plans, pools: Mutex::default(), closed: Mutex::new(false) };
+        let inner = Inner {
+            target,
+            options,
+            plans,
+            pools: Mutex::default(),
+            closed: Mutex::new(false),
+            process: Process::current(),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -65,11 +108,20 @@ impl EngineHandle {
         Arc::clone(&self.0.plans)
     }
 
+    /// False in a child that was forked since the engine was made.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.0.process.is_current()
+    }
+
     /// The pool of the running loop.
     ///
     /// # Errors
-    /// No loop is running; the engine is closed.
+    /// No loop is running; the engine is closed, or belongs to the parent process.
     pub(crate) fn pool(&self, py: Python<'_>) -> PyResult<Pool> {
+        if !self.is_ours() {
+            let text = "this engine was made before fork(): create an engine in the child process";
+            return Err(to_py(py, Error::interface(text)));
+        }
         if *self.0.closed.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(to_py(py, Error::interface("this engine is closed")));
         }

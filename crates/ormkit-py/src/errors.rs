@@ -113,13 +113,13 @@ pub(crate) fn from_py(raised: PyErr) -> Error {
     Error::host(raised)
 }
 
-/// Warns that work was lost.
+/// Warns that work was lost. `level`: how many callers up the line is that the warning points to.
 ///
 /// # Errors
 /// The warning itself, where warnings are errors.
-pub(crate) fn uncommitted_warning(py: Python<'_>, text: &str) -> PyResult<()> {
+pub(crate) fn uncommitted_warning(py: Python<'_>, text: &str, level: i32) -> PyResult<()> {
     let text = CString::new(text)?;
-    PyErr::warn(py, classes(py)?[WARNING].bind(py), &text, 2)
+    PyErr::warn(py, classes(py)?[WARNING].bind(py), &text, level)
 }
 
 fn is_database(class: ErrorClass) -> bool {

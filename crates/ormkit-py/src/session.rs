@@ -30,6 +30,8 @@ type CoreLease = Lease<PyHost, Holder>;
 
 /// Objects, their changes and one transaction, for one task at a time.
 ///
+/// Dropped without `close()` it rolls back in the background, and warns with `UncommittedWarning` when work is lost.
+///
 /// Args:
 ///     engine: The database.
 ///     autoflush: Queries write pending changes first, so that they see them.
@@ -53,6 +55,10 @@ impl Drop for SessionLink {
     fn drop(&mut self) {
         if let Some(home) = self.home.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             known::remove(home);
+        }
+        let shared = self.shared.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(session) = shared.and_then(Shared::into_session) {
+            context::abandon(session, self.engine.is_ours());
         }
     }
 }

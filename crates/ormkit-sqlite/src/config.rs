@@ -73,8 +73,8 @@ impl Config {
     /// `sqlite:///relative.db`, `sqlite:////absolute.db` and `sqlite:relative.db` name a file; `sqlite::memory:`,
     /// `sqlite://` and `sqlite://:memory:` a database in memory; a driver part (`sqlite+aiosqlite://`) is ignored;
     /// `file:` URIs are read as SQLite reads them. Paths are percent-decoded. Parameters: `mode` (`ro`, `rw`, `rwc`,
-    /// `memory`), `cache` (`private`, `shared`: both accepted, the handles of one engine never share a cache) and
-    /// `immutable` (`0`, `1`).
+    /// `memory`), `cache` (`private` alone: an engine needs no shared cache to share a database in memory) and `immutable`
+    /// (`0`, `1`).
     ///
     /// # Errors
     /// `Interface`, naming the part that is wrong.
@@ -101,11 +101,17 @@ impl Config {
             ("mode", "rw") => self.mode = Mode::ReadWrite,
             ("mode", "rwc") => self.mode = Mode::Create,
             ("mode", "memory") => self.database = Database::Memory,
-            ("cache", "private" | "shared") => {}
+            ("cache", "private") => {}
+            // Its locks are per table and answer SQLITE_LOCKED at once, past every busy timeout.
+            ("cache", "shared") => {
+                return Err(bad(
+                    "`cache=shared` is not supported: leave it out; all connections of one engine see one database, in memory too",
+                ));
+            }
             ("immutable", "1" | "true") => self.immutable = true,
             ("immutable", "0" | "false") => self.immutable = false,
             ("mode", _) => return Err(bad("the parameter `mode` is none of ro, rw, rwc, memory")),
-            ("cache", _) => return Err(bad("the parameter `cache` is neither private nor shared")),
+            ("cache", _) => return Err(bad("the parameter `cache` is not `private`")),
             ("immutable", _) => return Err(bad("the parameter `immutable` is neither 0 nor 1")),
             _ => {
                 let known = PARAMETERS.join(", ");
@@ -215,7 +221,7 @@ mod tests {
 
     #[test]
     fn parameters_are_read() {
-        let config = Config::parse("sqlite:///x.db?mode=ro&immutable=1&cache=shared").unwrap();
+        let config = Config::parse("sqlite:///x.db?mode=ro&immutable=1&cache=private").unwrap();
         assert_eq!((config.mode, config.immutable), (Mode::ReadOnly, true));
     }
 
@@ -226,6 +232,12 @@ mod tests {
             error,
             "malformed SQLite URL: unknown parameter `jornal`; known are mode, cache, immutable"
         );
+    }
+
+    #[test]
+    fn shared_cache_is_refused_with_what_to_write_instead() {
+        let error = Config::parse("sqlite::memory:?cache=shared").unwrap_err().to_string();
+        assert!(error.contains("`cache=shared` is not supported: leave it out"), "{error}");
     }
 
     #[test]

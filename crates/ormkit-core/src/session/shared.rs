@@ -25,6 +25,15 @@ impl<H: Host, W: Clone> Shared<H, W> {
         Arc::new(Self { slot: Mutex::new(Slot::Free(Box::new(session))) })
     }
 
+    /// The session, when this is its last owner and nobody has it on lease.
+    pub fn into_session(self: Arc<Self>) -> Option<Session<H>> {
+        let slot = Arc::into_inner(self)?.slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match slot {
+            Slot::Free(session) => Some(*session),
+            Slot::Lent(_) => None,
+        }
+    }
+
     /// Takes the session out until the lease is dropped. To be called on an operation's first poll, so that one that
     /// nobody awaits locks nobody out.
     ///

@@ -3,6 +3,18 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+/// Runs the Python part of a `Drop`. What it raises nobody can catch: it goes to `sys.unraisablehook`. Without an
+/// interpreter nothing runs.
+pub(crate) fn at_drop(work: impl FnOnce(Python<'_>) -> PyResult<()>) {
+    Python::try_attach(|py| {
+        without_pending_exception(py, || {
+            if let Err(error) = work(py) {
+                error.write_unraisable(py, None);
+            }
+        });
+    });
+}
+
 /// Runs `work` with the exception that is being raised, if any, set aside: objects are freed while exceptions unwind,
 /// and what their `Drop` calls must neither see nor clear it.
 #[expect(unsafe_code, reason = "pyo3's PyErr::take would resume a panic that is on its way")]

@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, PoisonError};
 
-use ormkit_core::session::SessionOptions;
+use ormkit_core::session::{Session, SessionOptions};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::{AsyncSession, SessionLink, nothing, raise};
-use crate::bridge::Operation;
+use crate::bridge::{Operation, at_drop};
 use crate::engine::Engine;
 use crate::errors::uncommitted_warning;
+use crate::host::PyHost;
 
 /// Ends a session. Without an exception on its way, work that is lost is warned of.
 pub(super) fn close(py: Python<'_>, link: &Arc<SessionLink>, warn: bool) -> PyResult<Py<Operation>> {
@@ -19,31 +20,44 @@ pub(super) fn close(py: Python<'_>, link: &Arc<SessionLink>, warn: bool) -> PyRe
             return Ok(nothing());
         }
         let mut session = Python::attach(|py| link.lease(py))?;
-        let lost = if warn { lost(&mut session) } else { None };
+        let lost = if warn { lost(&mut session, "left without commit()") } else { None };
         session.close().await.map_err(raise)?;
         if let Some(lost) = lost {
-            Python::attach(|py| uncommitted_warning(py, &lost))?;
+            Python::attach(|py| uncommitted_warning(py, &lost, 2))?;
         }
         Ok(nothing())
     })
 }
 
-/// What a session that ends now loses, in words.
-fn lost(session: &mut super::CoreLease) -> Option<String> {
+/// Ends a session that was dropped unclosed, and warns of what is lost with it. In a forked child (not `ours`) nothing is
+/// lost: the parent has the session still.
+pub(super) fn abandon(mut session: Session<PyHost>, ours: bool) {
+    at_drop(|py| {
+        let lost = if ours { lost(&mut session, DROPPED) } else { None };
+        let abandoned = session.abandon().map_err(raise);
+        let warned = lost.map_or(Ok(()), |lost| uncommitted_warning(py, &lost, 1));
+        abandoned.and(warned)
+    });
+}
+
+const DROPPED: &str = "dropped without close(): use `async with`";
+
+/// What a session that ends now loses, in words. `how`: the way in which it ended.
+fn lost(session: &mut Session<PyHost>, how: &str) -> Option<String> {
     // What cannot be read cannot be saved either: it counts as nothing lost.
     let unflushed: usize = session.pending().map_or(0, |pending| pending.iter().map(Vec::len).sum());
-    match (unflushed, session.in_transaction() && session.has_written()) {
-        (0, false) => None,
-        (0, true) => {
-            Some("flushed changes were rolled back: the session was left without commit()".to_owned())
+    let lost = match (unflushed, session.in_transaction() && session.has_written()) {
+        (0, false) if how == DROPPED && session.in_transaction() => {
+            "an open transaction was rolled back".to_owned()
         }
-        (count, false) => {
-            Some(format!("{count} unflushed object(s) were dropped: the session was left without commit()"))
+        (0, false) => return None,
+        (0, true) => "flushed changes were rolled back".to_owned(),
+        (count, false) => format!("{count} unflushed object(s) were dropped"),
+        (count, true) => {
+            format!("{count} unflushed object(s) were dropped and flushed changes rolled back")
         }
-        (count, true) => Some(format!(
-            "{count} unflushed object(s) were dropped and flushed changes rolled back: the session was left without commit()"
-        )),
-    }
+    };
+    Some(format!("{lost}: the session was {how}"))
 }
 
 /// `async_sessionmaker`: calling it makes a session.

@@ -1,0 +1,188 @@
+"""Ends that nobody wrote: sessions and engines that are dropped, interpreters that exit, processes that fork."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import textwrap
+import warnings
+from pathlib import Path
+
+import pytest
+from library import Author, Base
+
+import ormkit
+
+
+def run_program(body: str, url: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program in an interpreter of its own, every warning an error."""
+    head = "import asyncio, gc, os, sys, warnings\nimport ormkit\nfrom library import Author, Base\nurl = sys.argv[1]\n"
+    program = head + textwrap.dedent(body)
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", program, url]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+async def drop_session(engine: ormkit.ConnectionPool, *, flush: bool) -> None:
+    session = ormkit.AsyncSession(engine)
+    session.add(Author(name="Ada"))
+    if flush:
+        await session.flush()
+
+
+@pytest.mark.parametrize(
+    ("flush", "lost"),
+    [(False, "1 unflushed object"), (True, "flushed changes were rolled back")],
+)
+async def test_dropped_session_says_what_is_lost_and_gives_its_connection_back(url: str, flush: bool, lost: str):
+    async with ormkit.create_engine(url, max_connections=1, acquire_timeout=5) as engine:
+        await Base.metadata.create_all(engine)
+        with pytest.warns(ormkit.UncommittedWarning, match=f"{lost}.*dropped without close"):
+            await drop_session(engine, flush=flush)
+            gc.collect()
+        async with ormkit.AsyncSession(engine) as session:
+            assert await session.query(Author).all() == []
+
+
+async def test_dropped_open_transaction_warns_and_the_pool_is_usable(url: str):
+    async def leave(engine: ormkit.ConnectionPool) -> None:
+        await ormkit.AsyncSession(engine).begin().__aenter__()
+
+    async with ormkit.create_engine(url, max_connections=1, acquire_timeout=5) as engine:
+        with pytest.warns(ormkit.UncommittedWarning, match="an open transaction was rolled back"):
+            await leave(engine)
+            gc.collect()
+        assert (await engine.execute("SELECT 1")).scalar() == 1
+
+
+async def test_objects_of_a_dropped_session_may_be_added_again(engine: ormkit.ConnectionPool):
+    await Base.metadata.create_all(engine)
+    author = Author(name="Ada")
+    with pytest.warns(ormkit.UncommittedWarning):
+        ormkit.AsyncSession(engine).add(author)
+        gc.collect()
+    async with ormkit.AsyncSession(engine) as session:
+        session.add(author)
+        await session.commit()
+        assert await session.query(Author).count() == 1
+
+
+async def test_dropped_session_without_work_is_silent(engine: ormkit.ConnectionPool):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ormkit.AsyncSession(engine)
+        gc.collect()
+
+
+async def test_unclosed_sqlite_engine_warns(sqlite_url: str):
+    async def leave() -> None:
+        engine = ormkit.create_engine(sqlite_url)
+        await Base.metadata.create_all(engine)
+
+    with pytest.warns(ResourceWarning, match="unclosed engine sqlite:"):
+        await leave()
+        gc.collect()
+
+
+async def test_unclosed_engine_leaves_no_connection_at_the_server(postgres_url: str):
+    async def leave() -> int:
+        engine = ormkit.create_engine(postgres_url)
+        return (await engine.execute("SELECT pg_backend_pid()")).scalar()
+
+    with pytest.warns(ResourceWarning, match="unclosed engine postgresql:"):
+        pid = await leave()
+        gc.collect()
+    async with ormkit.create_engine(postgres_url) as engine:
+        for _ in range(200):
+            seen = await engine.execute("SELECT 1 FROM pg_stat_activity WHERE pid = $1", [pid])
+            if seen.is_empty():
+                return
+            await asyncio.sleep(0.02)
+    pytest.fail("the connection is still open")
+
+
+def test_closed_properly_nothing_warns_up_to_the_exit(url: str):
+    ended = run_program(
+        """
+        async def main():
+            async with ormkit.create_engine(url) as engine:
+                await Base.metadata.create_all(engine)
+                async with ormkit.AsyncSession(engine) as session:
+                    session.add(Author(name="Ada"))
+                    await session.commit()
+        asyncio.run(main())
+        """,
+        url,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_warnings_that_are_errors_are_reported_and_nothing_panics(url: str):
+    ended = run_program(
+        """
+        async def leave():
+            engine = ormkit.create_engine(url)
+            await Base.metadata.create_all(engine)
+            session = ormkit.AsyncSession(engine)
+            session.add(Author(name="Ada"))
+        asyncio.run(leave())
+        gc.collect()
+        print("still here")
+        """,
+        url,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "still here\n")
+    assert "UncommittedWarning: 1 unflushed object" in ended.stderr
+    assert "ResourceWarning: unclosed engine" in ended.stderr
+    assert "panicked" not in ended.stderr
+
+
+FORK = """
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, about fork() beside threads
+
+async def child(engine):
+    try:
+        await engine.execute("SELECT 1")
+    except ormkit.InterfaceError as error:
+        return "create an engine in the child" in str(error)
+
+async def main():
+    engine = ormkit.create_engine(url)
+    await Base.metadata.create_all(engine)
+    session = ormkit.AsyncSession(engine)
+    session.add(Author(name="Ada"))
+    await session.flush()
+    pid = os.fork()
+    if pid == 0:
+        asyncio._set_running_loop(None)
+        good = asyncio.run(child(engine))
+        del session, engine
+        gc.collect()
+        sys.exit(0 if good else 1)  # the whole exit, with everything that it frees
+    _, status = os.waitpid(pid, 0)
+    await session.commit()
+    async with ormkit.AsyncSession(engine) as after:
+        print(os.waitstatus_to_exitcode(status), await after.query(Author).count())
+    await session.close()
+    await engine.close()
+
+asyncio.run(main())
+"""
+
+
+def test_forked_child_is_told_to_make_its_own_engine_and_the_parent_goes_on(url: str):
+    ended = run_program(FORK, url)
+    assert ended.stdout == "0 1\n", ended.stderr
+    assert ended.returncode == 0
+
+
+async def test_shared_cache_is_refused(tmp_path: Path):
+    with pytest.raises(ormkit.InterfaceError, match="leave it out"):
+        ormkit.create_engine(f"sqlite:///{tmp_path / 'x.db'}?cache=shared")
+
+
+async def test_text_in_double_quotes_is_never_a_string(sqlite_url: str):
+    async with ormkit.create_engine(sqlite_url) as engine:
+        with pytest.raises(ormkit.ProgrammingError, match="no such column"):
+            await engine.execute('SELECT "text"')
