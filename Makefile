@@ -12,7 +12,10 @@ SOURCES := $(shell find crates -name '*.rs') $(wildcard crates/*/Cargo.toml) Car
 # The extension's Rust tests link an interpreter's library, which not every Python comes with: then pytest alone tests it.
 PYTHON_LIB := $(shell $(PYTHON) -c 'import os, sysconfig; d, n = sysconfig.get_config_vars("LIBDIR", "LDLIBRARY"); \
 	print(d if n.endswith((".so", ".dylib")) and os.path.exists(os.path.join(d, n)) else "")')
-RUST_PACKAGES := --workspace --all-features $(if $(PYTHON_LIB),,--exclude ormkit-py)
+RUST_PACKAGES := --workspace --features ormkit-core/tokio,ormkit-core/testing \
+	$(if $(PYTHON_LIB),--features ormkit-py/test-hooks,--exclude ormkit-py)
+STUB_GEN := LD_LIBRARY_PATH=$(PYTHON_LIB) cargo run --quiet -p ormkit-py --features stub-gen --bin stub-gen
+GENERATED := stubs/ormkit/_ormkit.pyi
 RUST_TESTS := $(if $(PYTHON_LIB),LD_LIBRARY_PATH=$(PYTHON_LIB)) scripts/with-postgres cargo
 ifneq ($(PYTHON),python3)
 export PYO3_PYTHON := $(PYTHON)
@@ -57,7 +60,16 @@ lint: develop ## Check formatting, lints, types, layers and stubs; warnings are 
 	$(BIN)/basedpyright --level error
 	scripts/check-layers
 	scripts/check-map
+	$(if $(PYTHON_LIB),$(STUB_GEN) > $(VENV)/_ormkit.pyi,@echo "$(PYTHON) has no shared library: $(GENERATED) is not compared with the Rust sources")
+	$(if $(PYTHON_LIB),diff -u $(GENERATED) $(VENV)/_ormkit.pyi || { echo "$(GENERATED) is not what the Rust sources say: run 'make stubs'"; exit 1; })
 	$(BIN)/python scripts/check-stubs
+
+.PHONY: stubs
+stubs: ## Write the generated part of the stubs anew
+	$(if $(PYTHON_LIB),,@echo "$(PYTHON) has no shared library, which the generator links: choose another PYTHON"; exit 1)
+	@mkdir -p $(VENV)
+	$(STUB_GEN) > $(VENV)/_ormkit.pyi
+	mv $(VENV)/_ormkit.pyi $(GENERATED)
 
 .PHONY: develop
 develop: $(VENV)/.extension ## Build the extension into .venv

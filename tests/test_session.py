@@ -128,6 +128,14 @@ async def test_children_of_a_new_parent_get_its_key(db):
         assert author.books[0].author is author
 
 
+async def test_children_of_several_parents_are_inserted_in_their_order(db):
+    async with AsyncSession(db) as session:
+        for name in ("Lem", "Ende"):
+            session.add(Author(name=name, books=[Book(title=f"{name} {n}") for n in (1, 2)]))
+        await session.commit()
+    assert await rows(db, "SELECT title FROM books ORDER BY id") == [("Lem 1",), ("Lem 2",), ("Ende 1",), ("Ende 2",)]
+
+
 async def test_moving_a_child_updates_its_key(db):
     async with AsyncSession(db) as session:
         one, two = Author(name="One", books=[Book(title="Dune")]), Author(name="Two")

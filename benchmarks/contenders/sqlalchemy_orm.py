@@ -115,14 +115,14 @@ class SqlalchemyOrm(Contender):
 
     async def insert_one(self, entry: rows.Entry) -> int:
         async with self.session() as session:
-            new = Entry(**entry._asdict())
+            new = Entry(name=entry.name, kind=entry.kind, amount=entry.amount, ratio=entry.ratio)
             session.add(new)
             await session.commit()
             return new.id
 
     async def insert_many(self, entries: Sequence[rows.Entry]) -> None:
         async with self.session() as session:
-            session.add_all([Entry(**entry._asdict()) for entry in entries])
+            session.add_all([Entry(name=e.name, kind=e.kind, amount=e.amount, ratio=e.ratio) for e in entries])
             await session.commit()
 
     async def change(self, key: int, balance: int) -> None:

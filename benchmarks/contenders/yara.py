@@ -97,10 +97,10 @@ class Yara(Contender):
         return [(author, await author.books) for author in authors]  # awaiting what was prefetched sends nothing
 
     async def insert_one(self, entry: rows.Entry) -> int:
-        return (await Entry.create(**entry._asdict())).id
+        return (await Entry.create(name=entry.name, kind=entry.kind, amount=entry.amount, ratio=entry.ratio)).id
 
     async def insert_many(self, entries: Sequence[rows.Entry]) -> None:
-        await Entry.bulk_create([Entry(**entry._asdict()) for entry in entries])
+        await Entry.bulk_create([Entry(name=e.name, kind=e.kind, amount=e.amount, ratio=e.ratio) for e in entries])
 
     async def change(self, key: int, balance: int) -> None:
         account = await Account.get(id=key)

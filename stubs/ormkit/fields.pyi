@@ -3,6 +3,13 @@
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
+from ormkit._ormkit import (
+    CheckConstraint as CheckConstraint,
+    ColumnInfo as ColumnInfo,
+    ForeignKey as ForeignKey,
+    ForeignKeyConstraint as ForeignKeyConstraint,
+    Index as Index,
+)
 from ormkit.base import DeclarativeBase
 from ormkit.query import Attribute, Expr
 from ormkit.relationships import RelatedList
@@ -66,75 +73,8 @@ def mapped_column(
 ) -> Any:
     """A column. `args`: its name, its type, `ForeignKey`, constraints, in this order."""
 
-class ForeignKey:
-    """`ForeignKey("teams.id", ondelete="CASCADE")`."""
-
-    def __init__(
-        self, target: Any, *, ondelete: str | None = None, onupdate: str | None = None, name: str | None = None
-    ) -> None: ...
-    @property
-    def target(self) -> str: ...
-    @property
-    def table(self) -> str: ...
-    @property
-    def column(self) -> str: ...
-    @property
-    def ondelete(self) -> str | None: ...
-    @property
-    def onupdate(self) -> str | None: ...
-    @property
-    def name(self) -> str | None: ...
-
 class PrimaryKeyConstraint:
     def __init__(self, *columns: str, name: str | None = None) -> None: ...
 
 class UniqueConstraint:
     def __init__(self, *columns: str, name: str | None = None) -> None: ...
-
-class CheckConstraint:
-    def __init__(self, condition: Any, *, name: str | None = None) -> None: ...
-
-class ForeignKeyConstraint:
-    def __init__(
-        self,
-        columns: list[str],
-        refcolumns: list[str],
-        *,
-        name: str | None = None,
-        ondelete: str | None = None,
-        onupdate: str | None = None,
-    ) -> None: ...
-
-class Index:
-    def __init__(self, name: str, *columns: Any, unique: bool = False, **options: Any) -> None: ...
-
-class ColumnInfo:
-    """A column of a model, as `Model.__columns__` gives it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def primary_key(self) -> bool: ...
-    @property
-    def nullable(self) -> bool: ...
-    @property
-    def unique(self) -> bool: ...
-    @property
-    def index(self) -> bool: ...
-    @property
-    def default(self) -> Any: ...
-    @property
-    def server_default(self) -> str | None: ...
-    @property
-    def max_length(self) -> int | None: ...
-    @property
-    def foreign_key(self) -> ForeignKey | None: ...
-    @property
-    def autoincrement(self) -> bool: ...
-    @property
-    def is_json(self) -> bool: ...
-    @property
-    def comment(self) -> str | None: ...
-    def sql_type(self, dialect: str = "postgresql") -> str: ...

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable
 from typing import Any, Literal, TypeVar
 
+from ormkit._ormkit import RelationshipInfo as RelationshipInfo
 from ormkit.query import Attribute
 
 _E = TypeVar("_E")
@@ -40,24 +41,6 @@ def relationship(
     backref: Any = None,
 ) -> Any:
     """A relation; its target is taken from the annotation where it is not given."""
-
-class RelationshipInfo:
-    """A relation of a model, as `Model.__relationships__` gives it."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def target(self) -> str: ...
-    @property
-    def secondary(self) -> str | None: ...
-    @property
-    def uselist(self) -> bool: ...
-    @property
-    def is_many_to_many(self) -> bool: ...
-    @property
-    def back_populates(self) -> str | None: ...
-    @property
-    def cascade(self) -> str: ...
 
 class Loader:
     """What `.options(…)` takes; the methods go one relation further."""

@@ -3,39 +3,25 @@
 import enum
 from typing import Literal
 
-class TypeEngine:
-    """The base of all column types."""
-
-class Integer(TypeEngine): ...
-class BigInteger(TypeEngine): ...
-class SmallInteger(TypeEngine): ...
-class Boolean(TypeEngine): ...
-class Float(TypeEngine): ...
-class Double(TypeEngine): ...
-class Text(TypeEngine): ...
-class LargeBinary(TypeEngine): ...
-class Date(TypeEngine): ...
-class Time(TypeEngine): ...
-class Interval(TypeEngine): ...
-class Uuid(TypeEngine): ...
-
-class String(TypeEngine):
-    """VARCHAR(n), or TEXT without a length."""
-
-    def __init__(self, length: int | None = None) -> None: ...
-
-class Numeric(TypeEngine):
-    """Exact decimals, on SQLite too."""
-
-    def __init__(self, precision: int | None = None, scale: int | None = None) -> None: ...
-
-class DateTime(TypeEngine):
-    """Aware by default: a naive value is a `DataError`."""
-
-    def __init__(self, timezone: bool = True) -> None: ...
-
-class JSON(TypeEngine):
-    """Any JSON value; None is SQL NULL."""
+from ormkit._ormkit import (
+    JSON as JSON,
+    BigInteger as BigInteger,
+    Boolean as Boolean,
+    Date as Date,
+    DateTime as DateTime,
+    Double as Double,
+    Float as Float,
+    Integer as Integer,
+    Interval as Interval,
+    LargeBinary as LargeBinary,
+    Numeric as Numeric,
+    SmallInteger as SmallInteger,
+    String as String,
+    Text as Text,
+    Time as Time,
+    TypeEngine as TypeEngine,
+    Uuid as Uuid,
+)
 
 class Enum(TypeEngine):
     """Stores the members' values, or their names with `by="name"`."""

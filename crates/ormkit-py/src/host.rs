@@ -220,8 +220,9 @@ impl Host for PyHost {
     ) -> Result<()> {
         Python::attach(|py| {
             let object = object.bind(py);
-            let info = class_info(py, table(object).model);
-            let value = match instance::slot(object, field.index()).map_err(from_py)? {
+            let slots = mapped(instance::Slots::of(object));
+            let info = class_info(py, slots.table.model);
+            let value = match slots.get(field.index()) {
                 Some(value) => value,
                 None => instance::read(object, field.index()).map_err(from_py)?,
             };
@@ -257,22 +258,21 @@ impl Host for PyHost {
             let object = object.bind(py);
             instance::complete(object).map_err(from_py)?;
             let dirty = instance::dirty(object).map_err(from_py)?;
+            let slots = instance::Slots::of(object).map_err(from_py)?;
             let is_given = |slot: &usize| {
-                dirty.contains(*slot)
-                    || mapped(instance::slot(object, *slot)).is_some_and(|value| !value.is_none())
+                dirty.contains(*slot) || slots.get(*slot).is_some_and(|value| !value.is_none())
             };
-            Ok((0..table(object).columns).filter(is_given).map(|slot| FieldId(slot as u16)).collect())
+            Ok((0..slots.table.columns).filter(is_given).map(|slot| FieldId(slot as u16)).collect())
         })
     }
 
     fn loaded(&self, object: &Py<PyAny>) -> FieldSet {
         Python::attach(|py| {
             let object = object.bind(py);
-            let is_loaded = |slot: &usize| {
-                mapped(instance::slot(object, *slot)).is_some()
-                    || mapped(instance::is_pending_json(object, *slot))
-            };
-            (0..table(object).columns).filter(is_loaded).map(|slot| FieldId(slot as u16)).collect()
+            let slots = mapped(instance::Slots::of(object));
+            let is_loaded =
+                |slot: &usize| !slots.is_empty(*slot) || mapped(instance::is_pending_json(object, *slot));
+            (0..slots.table.columns).filter(is_loaded).map(|slot| FieldId(slot as u16)).collect()
         })
     }
 
@@ -333,12 +333,11 @@ impl Host for PyHost {
     fn clean(&self, object: &Py<PyAny>) {
         Python::attach(|py| {
             let object = object.bind(py);
-            let table = table(object);
+            let slots = mapped(instance::Slots::of(object));
             if matches!(mapped(instance::state(object)), State::Transient | State::Pending) {
-                let info = class_info(py, table.model);
-                for slot in 0..table.columns {
-                    let is_empty = mapped(instance::slot(object, slot)).is_none();
-                    if is_empty && !info.fields[slot].filled_by_database {
+                let info = class_info(py, slots.table.model);
+                for slot in 0..slots.table.columns {
+                    if slots.is_empty(slot) && !info.fields[slot].filled_by_database {
                         mapped(instance::put(object, slot, py.None().into_bound(py)));
                     }
                 }

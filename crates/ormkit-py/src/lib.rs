@@ -71,3 +71,13 @@ mod _ormkit {
         Ok(())
     }
 }
+
+/// What the classes marked for stub generation tell of themselves; gathered here, where they are linked.
+///
+/// # Errors
+/// Two classes of one name.
+#[cfg(feature = "stub-gen")]
+pub fn stub_info() -> pyo3_stub_gen::Result<pyo3_stub_gen::StubInfo> {
+    let root = std::path::PathBuf::from("stubs");
+    pyo3_stub_gen::StubInfo::from_project_root("ormkit._ormkit".to_owned(), root, true, Default::default())
+}

@@ -11,7 +11,6 @@ use ormkit_core::error::Result;
 use ormkit_core::value::SqlType;
 
 use crate::handle::{Failure, Handle, Receiver};
-use crate::row::StatementRow;
 
 /// The clock is looked at every so many rows.
 const CLOCK_ROWS: u32 = 32;
@@ -65,9 +64,9 @@ impl Receiver for Rows<'_> {
         }
     }
 
-    fn row(&mut self, row: &StatementRow<'_>) -> Result<bool> {
+    fn row(&mut self, row: &Row<'_>) -> Result<bool> {
         if let Some(number) = self.number {
-            self.sink.row(number, &Row::new(row))?;
+            self.sink.row(number, row)?;
         }
         self.seen = self.seen.wrapping_add(1);
         let look = self.seen.is_multiple_of(CLOCK_ROWS);

@@ -3,7 +3,6 @@
 //! A kept row is a table of the ends of its cells (u32, little-endian, counted from the row's start) and the cells: a
 //! tag, and behind it nothing (NULL), 8 bytes little-endian (INTEGER, REAL) or the bytes themselves (TEXT, BLOB).
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use ormkit_core::driver::{Cells, Decoder, StatementText};
@@ -24,13 +23,11 @@ pub(crate) struct StatementRow<'r> {
     pub(crate) row: &'r rusqlite::Row<'r>,
     pub(crate) text: &'r Arc<StatementText>,
     pub(crate) columns: usize,
-    /// Bytes that [`encode`](Cells::encode) has written: the size of a batch is bounded by it.
-    pub(crate) encoded: Cell<usize>,
 }
 
 impl<'r> StatementRow<'r> {
     pub(crate) fn new(row: &'r rusqlite::Row<'r>, text: &'r Arc<StatementText>, columns: usize) -> Self {
-        Self { row, text, columns, encoded: Cell::new(0) }
+        Self { row, text, columns }
     }
 
     fn stored(&self, index: usize) -> Result<Stored<'_>> {
@@ -71,12 +68,41 @@ impl Cells for StatementRow<'_> {
                 .expect("a row stays under 4 GiB: SQLite's own limit is 1,000,000,000 bytes");
             into[start + 4 * index..start + 4 * index + 4].copy_from_slice(&end.to_le_bytes());
         }
-        self.encoded.set(self.encoded.get() + into.len() - start);
     }
 
     fn decoder(&self) -> Arc<dyn Decoder> {
         let names = (0..self.columns).map(|index| self.name(index)).collect();
         Arc::new(RowDecoder { text: Arc::clone(self.text), names })
+    }
+}
+
+/// A row that SQLite was not asked for: the number that it gave to what was inserted.
+pub(crate) struct NumberRow<'r> {
+    pub(crate) number: i64,
+    pub(crate) name: &'r str,
+    pub(crate) text: &'r Arc<StatementText>,
+}
+
+impl Cells for NumberRow<'_> {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn cell(&self, index: usize) -> Result<ValueRef<'_>> {
+        match index {
+            0 => coerce(ValueRef::Int(self.number), wanted(self.text, 0))
+                .map_err(|error| error.at(|| self.name.to_owned())),
+            _ => Err(no_cell(index, 1)),
+        }
+    }
+
+    fn encode(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&(4 + 1 + 8_u32).to_le_bytes());
+        put(into, INTEGER, &self.number.to_le_bytes());
+    }
+
+    fn decoder(&self) -> Arc<dyn Decoder> {
+        Arc::new(RowDecoder { text: Arc::clone(self.text), names: vec![self.name.to_owned()] })
     }
 }
 

@@ -17,7 +17,6 @@ use rusqlite::InterruptHandle;
 use crate::control::{Control, INLINE_BUDGET};
 use crate::handle::{Failure, Handle, Receiver};
 use crate::pace::Slow;
-use crate::row::StatementRow;
 use crate::writer::Grant;
 use crate::{error, locked};
 
@@ -237,7 +236,7 @@ fn run_one(handle: &Handle, order: &Order, reads: bool, slow: &Slow, task: &Task
         return Err(error::interrupted().in_statement(&order.statement.text.sql));
     }
     let text = &order.statement.text;
-    let mut batches = Batches { task, number: order.number, rows: KeptRows::new(), bytes: 0 };
+    let mut batches = Batches { task, number: order.number, rows: KeptRows::new() };
     let started = Instant::now();
     let affected = match handle.execute(text, &order.statement.params, reads, &mut batches) {
         Ok(affected) => affected,
@@ -263,13 +262,11 @@ struct Batches<'a> {
     task: &'a Task,
     number: Option<usize>,
     rows: KeptRows,
-    bytes: usize,
 }
 
 impl Batches<'_> {
     fn send(&mut self) {
         let rows = std::mem::take(&mut self.rows);
-        self.bytes = 0;
         if let (Some(number), false) = (self.number, rows.is_empty()) {
             self.task.report(Report::Rows(number, rows));
         }
@@ -284,10 +281,9 @@ impl Receiver for Batches<'_> {
         Ok(())
     }
 
-    fn row(&mut self, row: &StatementRow<'_>) -> Result<bool> {
-        Row::new(row).keep(&mut self.rows);
-        self.bytes += row.encoded.get();
-        if self.rows.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
+    fn row(&mut self, row: &Row<'_>) -> Result<bool> {
+        row.keep(&mut self.rows);
+        if self.rows.len() >= BATCH_ROWS || self.rows.size() >= BATCH_BYTES {
             self.send();
             return Ok(!self.task.is_cancelled());
         }

@@ -108,6 +108,53 @@ fn text_for_rows_runs_once_per_element() {
     }
 }
 
+/// Three rows into `t` of this shape, of which the database gives the number `id`.
+fn numbered(schema: &str, bounded: bool) -> Vec<Vec<Value>> {
+    let mut connection = connect(&memory());
+    for statement in schema.split(";;") {
+        sql(&mut connection, statement).unwrap();
+    }
+    let mut params = Params::new();
+    params.push_array(SqlType::Text, ["a", "b", "c"].map(ValueRef::Text));
+    let text = StatementText::new(
+        "INSERT INTO t (name) VALUES (?) RETURNING id".into(),
+        vec![ParamType::array(SqlType::Text)],
+        Some(vec![SqlType::BigInt]),
+        Effect::Write { bounded },
+    );
+    let text = text.per_row().unreturning("INSERT INTO t (name) VALUES (?)".into());
+    let kept = run(&mut connection, &[Statement::new(Arc::new(text), params)]).unwrap();
+    assert_eq!(kept.done[0].1 as usize, kept.rows.len());
+    let stored = run(&mut connection, &[read("SELECT id FROM t ORDER BY name", &[SqlType::BigInt])]).unwrap();
+    assert_eq!(kept.rows, stored.rows, "what is answered is what is stored");
+    kept.rows
+}
+
+#[test]
+fn numbers_of_rows_are_answered_without_returning() {
+    let rows = |ids: &[i64]| ids.iter().map(|id| vec![Value::Int(*id)]).collect::<Vec<_>>();
+    for bounded in [true, false] {
+        let plain = "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)";
+        assert_eq!(numbered(plain, bounded), rows(&[1, 2, 3]));
+        let logged = "CREATE TABLE log (id INTEGER PRIMARY KEY);;INSERT INTO log VALUES (90);;\
+                      CREATE TRIGGER log AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NULL); END";
+        assert_eq!(
+            numbered(&format!("{plain};;{logged}"), bounded),
+            rows(&[1, 2, 3]),
+            "not the log's numbers"
+        );
+        let picky = "CREATE TRIGGER p BEFORE INSERT ON t WHEN new.name = 'b' BEGIN SELECT RAISE(IGNORE); END";
+        assert_eq!(numbered(&format!("{plain};;{picky}"), bounded), rows(&[1, 2]), "one was not inserted");
+    }
+}
+
+#[test]
+fn column_that_is_not_the_number_of_the_row_is_returned() {
+    let null = || vec![Value::Null];
+    let other = "CREATE TABLE t (id INT PRIMARY KEY, name TEXT)";
+    assert_eq!(numbered(other, true), [null(), null(), null()]);
+}
+
 #[test]
 fn text_for_rows_that_fails_half_way_writes_nothing() {
     let mut connection = connect(&memory());

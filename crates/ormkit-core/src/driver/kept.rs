@@ -52,6 +52,11 @@ impl KeptRows {
         self.ends.is_empty()
     }
 
+    /// The memory that they take, in bytes.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + size_of_val(&self.ends[..])
+    }
+
     /// Decodes one cell.
     ///
     /// # Panics

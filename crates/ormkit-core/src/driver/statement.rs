@@ -45,6 +45,9 @@ pub struct StatementText {
     /// Every parameter is an array of the same length, one element per row: a database without array parameters runs
     /// the text once per row, with the scalars of that row, and its rows come back as those of one statement.
     pub per_row: bool,
+    /// Of a text that runs once per row and returns nothing but the number that the database gives the row: the same
+    /// without RETURNING. A driver that learns the number otherwise may run it in its place and answers the same rows.
+    pub unreturning: Option<Box<str>>,
     fingerprint: u64,
 }
 
@@ -61,6 +64,7 @@ impl StatementText {
             columns: columns.map(Into::into),
             effect,
             per_row: false,
+            unreturning: None,
             fingerprint,
         }
     }
@@ -69,6 +73,13 @@ impl StatementText {
     #[must_use]
     pub fn per_row(mut self) -> Self {
         self.per_row = true;
+        self
+    }
+
+    /// The same, with the text that returns nothing.
+    #[must_use]
+    pub fn unreturning(mut self, sql: String) -> Self {
+        self.unreturning = Some(sql.into());
         self
     }
 

@@ -64,6 +64,9 @@ fn many_rows_are_one_array_per_column() {
     let text = sqlite.insert(user, &fields, true, &[FieldId(0)]);
     assert_eq!(text.sql, "INSERT INTO users (name, mood) VALUES (?, ?) RETURNING id");
     assert!(text.per_row);
+    assert_eq!(text.unreturning.as_deref(), Some("INSERT INTO users (name, mood) VALUES (?, ?)"));
+    let text = sqlite.insert(user, &[FieldId(2)], true, &[FieldId(0), FieldId(1)]);
+    assert_eq!(text.unreturning, None, "more than the number is returned");
     assert_eq!(postgres.insert(user, &[], true, &[]).sql, "INSERT INTO users SELECT FROM unnest($1::int4[])");
     assert_eq!(sqlite.insert(user, &[], true, &[]).sql, "INSERT INTO users (id) VALUES (?)");
 }

@@ -1,5 +1,6 @@
 //! What a flush will write, found out before anything is sent: cascades, keys to carry over, and the order.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -94,21 +95,25 @@ impl<H: Host> Gather<'_, H> {
         self.scope.has(id)
     }
 
-    /// New and changed objects of the scope, in order.
-    fn active(&self) -> Vec<H::Object> {
+    /// New and changed objects of the scope that have such a relation, in order.
+    fn active(&self, has: impl Fn(&Relation) -> bool) -> VecDeque<H::Object> {
         let objects = self.unit.new.iter().chain(&self.unit.changed);
-        let active = objects.filter(|(id, _)| self.in_scope(**id) && !self.unit.deleted.contains_key(*id));
+        let active = objects.filter(|(id, object)| {
+            model_of(self.host, self.schema, object).relations.iter().any(&has)
+                && self.in_scope(**id)
+                && !self.unit.deleted.contains_key(*id)
+        });
         active.map(|(_, object)| self.host.retain(object)).collect()
     }
 
     /// Follows the save-update cascade from new and changed objects to new ones.
     fn cascade(&mut self) -> Result<()> {
-        let mut queue = self.active();
-        while let Some(object) = queue.pop() {
+        let cascades = |relation: &Relation| relation.cascade.save_update && !relation.view_only;
+        let mut queue = self.active(cascades);
+        // First in, first out: the children of several parents are inserted in the order of their parents.
+        while let Some(object) = queue.pop_front() {
             let model = model_of(self.host, self.schema, &object);
-            for relation in
-                model.relations.iter().filter(|relation| relation.cascade.save_update && !relation.view_only)
-            {
+            for relation in model.relations.iter().filter(|relation| cascades(relation)) {
                 for relative in related(self.host, &object, relation)? {
                     let id = self.host.id(&relative);
                     let state = self.host.state(&relative);
@@ -122,7 +127,7 @@ impl<H: Host> Gather<'_, H> {
                     };
                     if newly_reached {
                         self.scope.reach(id);
-                        queue.push(relative);
+                        queue.push_back(relative);
                     }
                 }
             }
@@ -132,9 +137,10 @@ impl<H: Host> Gather<'_, H> {
 
     /// Children that were taken out of a delete-orphan relation are deleted.
     fn orphans(&mut self) -> Result<()> {
-        for object in self.active() {
+        let owns = |relation: &Relation| relation.cascade.delete_orphan;
+        for object in self.active(owns) {
             let model = Arc::clone(model_of(self.host, self.schema, &object));
-            for relation in model.relations.iter().filter(|relation| relation.cascade.delete_orphan) {
+            for relation in model.relations.iter().filter(|relation| owns(relation)) {
                 for child in removed(self.host, &object, relation)? {
                     match self.host.state(&child) {
                         State::Persistent => {
@@ -152,7 +158,7 @@ impl<H: Host> Gather<'_, H> {
 
     /// Finds the keys that changed relations carry over.
     fn assign(&mut self) -> Result<()> {
-        for object in self.active() {
+        for object in self.active(|relation| !relation.view_only) {
             let model = Arc::clone(model_of(self.host, self.schema, &object));
             for relation in &model.relations {
                 if relation.view_only || !self.host.relation_changed(&object, relation.id) {

@@ -151,14 +151,24 @@ fn dml(
     let mut out = SqlWriter::new(dialect, &schema, &mut params);
     write(&mut out);
     let mut columns = Vec::new();
+    let mut unreturning = None;
     if let Some((model, fields @ [_, ..])) = returning {
+        if let [field] = fields
+            && model.field(*field).autoincrement
+        {
+            unreturning = Some(out.text().to_owned());
+        }
         out.push(" RETURNING ");
         out.columns(model, fields);
         columns.extend(fields.iter().map(|field| model.field(*field).column_type.sql_type()));
     }
     let (text, types) = out.into_parts();
     let text = StatementText::new(text, types, Some(columns), Effect::Write { bounded: !many });
-    if many && !dialect.arrays { text.per_row() } else { text }
+    match unreturning {
+        _ if !many || dialect.arrays => text,
+        None => text.per_row(),
+        Some(unreturning) => text.per_row().unreturning(unreturning),
+    }
 }
 
 fn equals(out: &mut SqlWriter<'_>, field: &Field, many: bool) {

@@ -90,6 +90,11 @@ impl<'a> SqlWriter<'a> {
         }
     }
 
+    /// What was written so far.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// What was written, for texts whose every part is known to be right.
     pub(crate) fn into_parts(self) -> (String, Vec<ParamType>) {
         (self.text, self.types)

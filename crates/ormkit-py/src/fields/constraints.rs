@@ -30,12 +30,14 @@ impl UniqueConstraint {
 }
 
 /// `CheckConstraint("price > 0", name="positive")`.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct CheckConstraint {
     condition: String,
     name: Option<String>,
 }
 
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl CheckConstraint {
     #[new]
@@ -72,9 +74,11 @@ impl PrimaryKeyConstraint {
 }
 
 /// `ForeignKeyConstraint(["a", "b"], ["t.a", "t.b"], ondelete="CASCADE")`.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct ForeignKeyConstraint(Constraint);
 
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl ForeignKeyConstraint {
     #[new]
@@ -116,9 +120,11 @@ impl ForeignKeyConstraint {
 }
 
 /// `Index("ix_ab", "a", "b", unique=True)`; None for the name: one is made of table and columns.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct Index(IndexDef);
 
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl Index {
     #[new]

@@ -5,12 +5,16 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 /// A reference to a column of another table.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(frozen, module = "ormkit")]
 #[derive(Clone)]
 pub(crate) struct ForeignKey(pub(crate) model::ForeignKey);
 
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl ForeignKey {
+    /// Refer to a column.
+    ///
     /// Args:
     ///     target: `"table.column"`, `"schema.table.column"`, or a column such as `Team.id`.
     ///     ondelete, onupdate: CASCADE, SET NULL, SET DEFAULT, RESTRICT or NO ACTION.

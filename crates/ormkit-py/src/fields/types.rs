@@ -7,6 +7,7 @@ use pyo3::types::{PyDict, PyType};
 use std::sync::Arc;
 
 /// What every column type derives from.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(subclass, frozen, module = "ormkit.types")]
 pub(crate) struct TypeEngine {
     /// The type as the core knows it.
@@ -32,6 +33,7 @@ impl Members {
     }
 }
 
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl TypeEngine {
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
@@ -57,9 +59,11 @@ fn plain(column_type: ColumnType) -> TypeEngine {
 macro_rules! plain_type {
     ($name:ident, $type:expr, $doc:literal) => {
         #[doc = $doc]
+        #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
         #[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
         pub(crate) struct $name;
 
+        #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
         #[pymethods]
         impl $name {
             #[new]
@@ -84,9 +88,11 @@ plain_type!(Interval, ColumnType::Interval, "INTERVAL; microseconds on SQLite.")
 plain_type!(Uuid, ColumnType::Uuid, "UUID; 16 bytes on SQLite.");
 
 /// VARCHAR(length), length in characters; TEXT without one.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types", name = "String")]
 pub(crate) struct StringType;
 
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl StringType {
     #[new]
@@ -97,9 +103,11 @@ impl StringType {
 }
 
 /// NUMERIC(precision, scale), exact; of any size without them.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
 pub(crate) struct Numeric;
 
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl Numeric {
     #[new]
@@ -122,9 +130,11 @@ impl Numeric {
 }
 
 /// TIMESTAMP WITH TIME ZONE; with `timezone=False` one without.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
 pub(crate) struct DateTime;
 
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl DateTime {
     #[new]
@@ -135,9 +145,11 @@ impl DateTime {
 }
 
 /// JSONB; text on SQLite.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types", name = "JSON")]
 pub(crate) struct Json;
 
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl Json {
     #[new]

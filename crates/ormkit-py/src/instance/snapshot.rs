@@ -5,7 +5,7 @@ use super::cold::Cold;
 use super::held::Held;
 use super::hooks::hooks;
 use super::table::SlotKind;
-use super::{slot, table_of};
+use super::{Slots, slot, table_of};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -34,9 +34,8 @@ impl Drop for Snapshot {
 /// # Errors
 /// `TypeError` for a foreign object.
 pub(crate) fn snapshot(object: &Bound<'_, PyAny>) -> PyResult<Snapshot> {
-    let count = table_of(object)?.slots.len();
-    let values =
-        (0..count).map(|at| Ok(slot(object, at)?.as_ref().map(Held::new))).collect::<PyResult<_>>()?;
+    let slots = Slots::of(object)?;
+    let values = (0..slots.table.slots.len()).map(|at| slots.get(at).as_ref().map(Held::new)).collect();
     let json = json_texts(object)?;
     // SAFETY: an object with a table is an instance of the base; nothing below runs Python code.
     let head = unsafe { Head::of(object.as_ptr()) };

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 /// A column of a model.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct ColumnInfo {
     field: Field,
@@ -18,6 +19,7 @@ impl ColumnInfo {
     }
 }
 
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl ColumnInfo {
     /// The column's name.
@@ -148,6 +150,7 @@ fn sqlite_type(column_type: &ColumnType) -> &'static str {
 }
 
 /// A relation of a model.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(frozen, get_all, module = "ormkit")]
 pub(crate) struct RelationshipInfo {
     /// The attribute's name.
@@ -156,7 +159,7 @@ pub(crate) struct RelationshipInfo {
     pub(crate) target: String,
     /// The junction's table; None without one.
     pub(crate) secondary: Option<String>,
-    /// A list.
+    /// Many objects are at the other end, in a list.
     pub(crate) uselist: bool,
     /// Through a junction.
     pub(crate) is_many_to_many: bool,
@@ -166,6 +169,7 @@ pub(crate) struct RelationshipInfo {
     pub(crate) cascade: String,
 }
 
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl RelationshipInfo {
     fn __repr__(&self) -> String {

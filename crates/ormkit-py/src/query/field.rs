@@ -10,6 +10,7 @@ use crate::errors::to_py;
 use crate::expr::operand;
 
 /// A column of the row that a lookup or an update is about, by its attribute's name; arithmetic makes more of it.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct F {
     node: Arc<Node>,
@@ -63,6 +64,7 @@ fn node_of(value: &Bound<'_, PyAny>) -> Arc<Node> {
     }
 }
 
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl F {
     #[new]
