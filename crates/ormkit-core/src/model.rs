@@ -185,7 +185,17 @@ pub enum FieldDefault {
     /// The host makes it when the object is made.
     Client,
     /// The database, by this SQL expression.
-    Server(String),
+    Server(ServerDefault),
+}
+
+/// An SQL expression without parameters, as each dialect writes it; see
+/// [`server_default`](crate::sql::server_default).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerDefault {
+    /// For PostgreSQL.
+    pub postgres: String,
+    /// For SQLite.
+    pub sqlite: String,
 }
 
 /// A reference to a column of another table, as declared.
