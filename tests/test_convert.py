@@ -21,6 +21,7 @@ from ormkit import (
     SmallInteger,
     String,
     mapped_column,
+    update,
 )
 
 
@@ -202,6 +203,10 @@ REFUSED = [
     ("raw", "x", "expected bytes, got a value of type str"),
     ("exact", 1.5, "expected Decimal, got a value of type float"),
     ("exact", Decimal("sNaN"), "signalling NaN"),
+    ("price", Decimal("1.239"), r"has 2 digit\(s\) behind the point, the value has 3: round it with quantize"),
+    ("price", Decimal("123456789"), r"has 8 digit\(s\) before the point, the value has 9"),
+    ("price", 10**9, r"has 8 digit\(s\) before the point, the value has 10"),
+    ("price", Decimal("Infinity"), "holds no infinity"),
     ("moment", datetime(2024, 1, 1), "naive"),
     ("moment", date(2024, 1, 1), "expected datetime, got a value of type date"),
     ("moment", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))), "outside of the years"),
@@ -224,6 +229,16 @@ async def test_value_that_does_not_fit_is_refused_by_name(db, name, value, probl
     async with AsyncSession(db) as session:
         with pytest.raises(DataError, match=rf"^Thing\.{name}: .*{problem}"):
             await session.insert(Thing(**{name: value}))
+
+
+async def test_decimal_too_long_for_its_column_is_refused_in_values_and_fine_in_conditions(db):
+    async with AsyncSession(db) as session:
+        await session.insert(Thing(price=Decimal("1.2300")))
+        assert (
+            await session.query(Thing).filter(Thing.price < Decimal("1.239"), price__gt=Decimal("1.2299")).count() == 1
+        )
+    with pytest.raises(DataError, match=r"^Thing\.price: .*quantize"):
+        update(Thing).values(price=Decimal("1.239"))
 
 
 async def test_document_that_holds_itself_is_refused(db):

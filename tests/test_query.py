@@ -3,7 +3,17 @@
 import pytest
 from library import Author, Base, Book
 
-from ormkit import AsyncSession, FieldError, MultipleResultsFound, NoResultFound, func, select
+from ormkit import (
+    AsyncSession,
+    FieldError,
+    InterfaceError,
+    MultipleResultsFound,
+    NoResultFound,
+    create_engine,
+    func,
+    select,
+    selectinload,
+)
 
 
 @pytest.fixture
@@ -113,3 +123,28 @@ async def test_unknown_names_are_refused_before_any_sql(session):
 async def test_condition_has_no_truth_value(session):
     with pytest.raises(TypeError, match="and_|&"):
         bool(Author.name == "x")
+
+
+async def test_relation_where_a_column_is_needed_is_called_one(session):
+    with pytest.raises(FieldError, match=r"^Author\.books is a relation: a column is needed here"):
+        await session.query(Author).order_by("books").all()
+    with pytest.raises(FieldError, match=r"^Author\.name is a column: a relation is needed here"):
+        await session.query(Author).options(selectinload("name")).all()
+
+
+async def test_limit_beyond_every_table_is_a_value_error(session):
+    with pytest.raises(ValueError, match=r"limit\(\) takes a number of rows from 0 to 9223372036854775807"):
+        session.query(Author).limit(2**70)
+
+
+def test_misspelt_attribute_of_a_class_has_a_near_match():
+    with pytest.raises(AttributeError, match="^Author has no attribute `nmae`: did you mean `name`"):
+        _ = Author.nmae
+    assert getattr(Author, "nmae", None) is None
+
+
+def test_engine_options_that_cannot_be_are_named():
+    with pytest.raises(ValueError, match="min_connections must be a number from 0 up, not -1"):
+        create_engine("sqlite::memory:", min_connections=-1)
+    with pytest.raises(InterfaceError, match="ormkit has no URL scheme `mysql`"):
+        create_engine("mysql://u:secret@h/db")

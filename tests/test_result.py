@@ -7,6 +7,7 @@ from library import Author, Base, Book
 
 from ormkit import (
     AsyncSession,
+    DataError,
     FieldError,
     MultipleResultsFound,
     NoResultFound,
@@ -36,6 +37,18 @@ async def test_rows_are_read_in_every_form(db):
     assert (result.columns, result.column_names()) == (("id", "name"), ["id", "name"])
     assert (len(result), result.rowcount, result.is_empty(), bool(result)) == (2, 2, False, True)
     assert [row["id"] for row in result] == [1, 2]
+
+
+@pytest.mark.parametrize("sql", ["", "  ", "-- nothing", "/* nothing */;"])
+async def test_text_without_a_statement_answers_nothing(db, sql):
+    result = await db.execute(sql)
+    assert result.is_empty() and result.columns == ()
+    assert (await db.execute("SELECT 1")).scalar() == 1
+
+
+async def test_sql_with_a_lone_surrogate_is_a_data_error(db):
+    with pytest.raises(DataError, match="lone surrogate"):
+        await db.execute("SELECT '\ud800'")
 
 
 async def test_result_without_rows_is_empty(db):

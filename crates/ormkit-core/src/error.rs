@@ -54,6 +54,15 @@ pub enum ErrorKind {
         /// The nearest existing names, best first.
         near: Vec<String>,
     },
+    /// A name that exists and is of another kind than its place takes: a relation where a column is needed.
+    OtherKind {
+        /// `User.posts`.
+        place: String,
+        /// What it is.
+        is: &'static str,
+        /// What to write.
+        instead: String,
+    },
     /// The mapping is wrong: found when models are resolved.
     Mapping(String),
     /// Misuse of an API object (a closed pool, a malformed URL …).
@@ -235,10 +244,13 @@ impl Error {
 pub fn near_matches<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut scored: Vec<(f64, &str)> = known
         .into_iter()
+        .filter(|candidate| *candidate != name)
         .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(score, _)| *score >= 0.8)
         .collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut seen = std::collections::HashSet::new();
+    scored.retain(|(_, candidate)| seen.insert(*candidate));
     scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
 }
 
@@ -279,6 +291,7 @@ impl fmt::Display for ErrorKind {
                     near => write!(f, ": did you mean {}?", list_of(near)),
                 }
             }
+            Self::OtherKind { place, is, instead } => write!(f, "{place} is {is}: {instead}"),
             Self::PendingRollback { cause } => {
                 write!(f, "the transaction has failed, call rollback() first; the cause was: {cause}")
             }
@@ -338,6 +351,11 @@ mod tests {
         let error = Error::unknown_name("attribute", "nmae", "User", ["id", "name", "email"]);
         assert_eq!(error.to_string(), "User has no attribute `nmae`: did you mean `name`?");
         assert_eq!(error.class(), ErrorClass::FieldError);
+    }
+
+    #[test]
+    fn near_names_are_others_and_each_once() {
+        assert_eq!(near_matches("idd", ["id", "id", "idd"]), ["id"]);
     }
 
     #[test]

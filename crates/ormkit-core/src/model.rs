@@ -16,7 +16,7 @@ pub use types::{ColumnType, EnumType};
 
 use smallvec::SmallVec;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// A model's number in its registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -386,8 +386,25 @@ impl Model {
         self.def.fields.iter().position(|field| field.column == column).map(|index| FieldId(index as u16))
     }
 
-    /// The error for a name that is neither.
+    /// The error for a name that is neither, or is the other of both.
     pub fn unknown(&self, what: &'static str, name: &str) -> Error {
+        let place = || format!("{}.{name}", self.name());
+        if let Some(field) = self.find_field(name) {
+            let kind = ErrorKind::OtherKind {
+                place: self.place(field),
+                is: "a column",
+                instead: "a relation is needed here".into(),
+            };
+            return Error::new(kind);
+        }
+        if self.find_relation(name).is_some() {
+            let kind = ErrorKind::OtherKind {
+                place: place(),
+                is: "a relation",
+                instead: format!("a column is needed here; selectinload({}) loads the relation", place()),
+            };
+            return Error::new(kind);
+        }
         let fields = self.def.fields.iter().map(|field| field.name.as_str());
         let relations = self.def.relations.iter().map(|relation| relation.name.as_str());
         Error::unknown_name(what, name, self.name(), fields.chain(relations))

@@ -51,7 +51,7 @@ pub(crate) fn bind(
             sink(number::integer(value, sql_type, place)?)
         }
         ColumnType::Double => sink(number::float(value, place)?),
-        ColumnType::Numeric(_) => number::decimal(value, place, sink),
+        ColumnType::Numeric(size) => number::decimal(value, *size, place, sink),
         ColumnType::Text => text::string(value, None, place, sink),
         ColumnType::VarChar(length) => text::string(value, Some(*length), place, sink),
         ColumnType::Bytes => text::bytes(value, place, sink),

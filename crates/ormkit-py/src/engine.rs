@@ -17,6 +17,7 @@ use ormkit_core::pool::Pool;
 use ormkit_core::sql::DialectName;
 use pyo3::exceptions::PyResourceWarning;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use crate::bridge::{LoopRuntime, Operation, Process, at_drop};
 use crate::errors::to_py;
@@ -216,9 +217,11 @@ impl Engine {
     fn execute(
         &self,
         py: Python<'_>,
-        sql: &str,
+        sql: &Bound<'_, PyString>,
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
+        let surrogate = |_| to_py(py, Error::data(None, "the SQL text holds a lone surrogate"));
+        let sql = sql.to_str().map_err(surrogate)?;
         let (text, params) = params::bind(sql, params, self.inner.target.dialect())?;
         let handle = self.handle();
         Operation::start(py, "ConnectionPool.execute", async move {

@@ -13,7 +13,7 @@ pub(crate) use function::{FunctionNamespace, NamedFunction};
 pub(crate) use logic::{
     and_, asc, case, cast, condition_of, conditions_of, desc, false_, literal, not_, null, or_, text, true_,
 };
-pub(crate) use operand::operand;
+pub(crate) use operand::{assigned, operand};
 pub(crate) use relation::{object_key, related_condition};
 
 use ormkit_core::model::ModelId;

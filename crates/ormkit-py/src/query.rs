@@ -24,7 +24,7 @@ use ormkit_core::model::ModelId;
 use ormkit_core::query::{Expr as CoreExpr, Order, Source};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyInt, PyString, PyTuple, PyType};
 
 use crate::errors::to_py;
 use crate::expr::Expr;
@@ -57,6 +57,9 @@ fn row_number(value: &Bound<'_, PyAny>, what: &str) -> PyResult<Option<u64>> {
                 "{what}() takes a number of rows, 0 or more, not {number}"
             ))),
         },
+        None if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() => {
+            Err(PyValueError::new_err(format!("{what}() takes a number of rows from 0 to {}", i64::MAX)))
+        }
         None => {
             let found = value.get_type().name()?;
             Err(PyTypeError::new_err(format!(

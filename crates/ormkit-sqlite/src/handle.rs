@@ -190,6 +190,9 @@ impl Handle {
             let message = format!("the statement has {wanted} placeholder(s), {given} value(s) were given");
             return Err(Error::new(ErrorKind::Programming(message)).in_statement(&text.sql).into());
         }
+        if text.columns.is_none() && is_empty(&statement) {
+            return Ok(0);
+        }
         let mut scratch = String::new();
         let mut bind = |statement: &mut Statement<'_>, index, value| {
             bind(statement, index, value, &mut scratch).map_err(|error| error.in_statement(&text.sql))
@@ -377,6 +380,11 @@ fn bind(
     let stored =
         value::stored(value, scratch).map_err(|error| error.at(|| format!("parameter {}", index + 1)))?;
     statement.raw_bind_parameter(index + 1, stored).map_err(error::opening)
+}
+
+/// True where the text holds blanks and comments alone: SQLite makes no statement of it, and steps none.
+fn is_empty(statement: &Statement<'_>) -> bool {
+    statement.readonly() && statement.column_count() == 0 && statement.expanded_sql().is_none()
 }
 
 /// How often the text runs: once, or once per element of its arrays.

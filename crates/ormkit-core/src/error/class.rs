@@ -48,7 +48,7 @@ impl Error {
             ErrorKind::Database(diagnostics) => of_state(diagnostics.sqlstate),
             ErrorKind::Data { .. } => C::DataError,
             ErrorKind::MissingValue { .. } => C::NotNullViolation,
-            ErrorKind::UnknownName { .. } => C::FieldError,
+            ErrorKind::UnknownName { .. } | ErrorKind::OtherKind { .. } => C::FieldError,
             ErrorKind::Mapping(_) | ErrorKind::InvalidRequest(_) => C::InvalidRequestError,
             ErrorKind::Interface(_) => C::InterfaceError,
             ErrorKind::PendingRollback { .. } => C::PendingRollbackError,

@@ -90,6 +90,18 @@ impl<'a> Numeric<'a> {
         }
     }
 
+    /// Decimal digits before the point without leading zeros, and behind it without trailing ones. None for NaN and the
+    /// infinities.
+    pub fn digits(&self) -> Option<(i64, i64)> {
+        let text = self.to_string();
+        let parts = split(&text)?;
+        let point = parts.whole.len() as i64 + i64::from(parts.exponent);
+        let all = [parts.whole, parts.fraction].concat();
+        let used = all.trim_end_matches('0').len() as i64;
+        let unused = (all.len() - all.trim_start_matches('0').len()) as i64;
+        Some(if used == 0 { (0, 0) } else { ((point - unused).max(0), (used - point).max(0)) })
+    }
+
     /// The value as an integer, where it is one that fits.
     pub fn to_i64(&self) -> Option<i64> {
         match self.0 {
@@ -338,6 +350,17 @@ mod tests {
         assert_eq!(Numeric::parse("1.5E+3").unwrap().to_string(), "1500");
         assert_eq!(Numeric::parse("-15e-3").unwrap().to_string(), "-0.015");
         assert_eq!(Numeric::parse("1.25e1").unwrap().to_string(), "12.5");
+    }
+
+    #[test]
+    fn digits_are_those_that_a_column_has_to_hold() {
+        let digits = |text| Numeric::parse(text).unwrap().digits();
+        assert_eq!(digits("1234.50"), Some((4, 1)));
+        assert_eq!(digits("-0.0012"), Some((0, 4)));
+        assert_eq!(digits("1.5E3"), Some((4, 0)));
+        assert_eq!(digits("15E-3"), Some((0, 3)));
+        assert_eq!(digits("0E9"), Some((0, 0)));
+        assert_eq!(digits("NaN"), None);
     }
 
     #[test]

@@ -47,11 +47,18 @@ pub(super) fn float<'a>(value: &Bound<'_, PyAny>, place: &Place<'_>) -> Result<V
 }
 
 /// A Decimal, or an int. Never a float: its digits are not those that were written.
-pub(super) fn decimal(value: &Bound<'_, PyAny>, place: &Place<'_>, sink: &mut Sink<'_>) -> Result<()> {
+///
+/// Of a `size` in digits and digits behind the point, it has to fit as it is: one database would round, the other not.
+pub(super) fn decimal(
+    value: &Bound<'_, PyAny>,
+    size: Option<(u32, u32)>,
+    place: &Place<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<()> {
     let py = value.py();
     if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
         if let Ok(int) = value.extract::<i64>() {
-            return sink(ValueRef::Numeric(Numeric::from(int)));
+            return sink(ValueRef::Numeric(sized(Numeric::from(int), size, place)?));
         }
     } else if !value.is_instance(decimal_class(py)?).map_err(from_py)? {
         return Err(unfit(value, "Decimal", place));
@@ -65,7 +72,25 @@ pub(super) fn decimal(value: &Bound<'_, PyAny>, place: &Place<'_>, sink: &mut Si
     let text = if text.contains("NaN") { "NaN" } else { text };
     let numeric =
         Numeric::parse(text).map_err(|_| refused("the Decimal has too large an exponent", place))?;
-    sink(ValueRef::Numeric(numeric))
+    sink(ValueRef::Numeric(sized(numeric, size, place)?))
+}
+
+fn sized<'a>(numeric: Numeric<'a>, size: Option<(u32, u32)>, place: &Place<'_>) -> Result<Numeric<'a>> {
+    let Some((precision, scale)) = size else { return Ok(numeric) };
+    let problem = match numeric.digits() {
+        None if numeric.to_string() == "NaN" => return Ok(numeric),
+        None => format!("NUMERIC({precision}, {scale}) holds no infinity"),
+        Some((whole, _)) if whole > i64::from(precision - scale) => format!(
+            "NUMERIC({precision}, {scale}) has {} digit(s) before the point, the value has {whole}",
+            precision - scale
+        ),
+        Some((_, fraction)) if fraction > i64::from(scale) => format!(
+            "NUMERIC({precision}, {scale}) has {scale} digit(s) behind the point, the value has {fraction}: round it \
+             with quantize()"
+        ),
+        Some(_) => return Ok(numeric),
+    };
+    Err(refused(problem, place))
 }
 
 fn decimal_class(py: Python<'_>) -> Result<&Bound<'_, PyAny>> {

@@ -39,14 +39,20 @@ pub(super) struct Options {
 pub(crate) fn create_engine(
     py: Python<'_>,
     url: &str,
-    min_connections: usize,
-    max_connections: usize,
+    min_connections: i64,
+    max_connections: i64,
     acquire_timeout: Option<f64>,
     idle_timeout: f64,
     max_lifetime: f64,
     connect_timeout: f64,
 ) -> PyResult<Engine> {
     let target = Target::parse(url).map_err(|error| to_py(py, error))?;
+    let size = |option: &str, given: i64| {
+        usize::try_from(given)
+            .map_err(|_| PyValueError::new_err(format!("{option} must be a number from 0 up, not {given}")))
+    };
+    let (min_connections, max_connections) =
+        (size("min_connections", min_connections)?, size("max_connections", max_connections)?);
     if max_connections == 0 || min_connections > max_connections {
         return Err(PyValueError::new_err(
             "max_connections must be at least 1 and not below min_connections",

@@ -29,7 +29,9 @@ impl Target {
                 ormkit_sqlite::Config::parse(url).map(|config| Self::Sqlite(config, Memory::default()))
             }
             other if url.contains(':') && other.chars().all(|c| c.is_ascii_alphanumeric()) => {
-                Err(Error::unknown_name("URL scheme", other, "ormkit", ["postgresql", "postgres", "sqlite"]))
+                Err(Error::interface(format!(
+                    "ormkit has no URL scheme `{other}`: the schemes are postgresql, postgres and sqlite"
+                )))
             }
             _ => Err(Error::interface(
                 "the URL has no scheme: write postgresql://user@host/database or sqlite:///file.db",

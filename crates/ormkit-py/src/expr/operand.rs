@@ -37,6 +37,16 @@ pub(crate) fn operand(value: &Bound<'_, PyAny>, beside: Option<&CoreExpr>) -> Py
     Ok(CoreExpr::value(converted(value, &typing)?, typing.column_type.sql_type()))
 }
 
+/// `value` as what a field is set to: as [`operand`], and it has to fit the column's size.
+pub(crate) fn assigned(value: &Bound<'_, PyAny>, model: ModelId, field: FieldId) -> PyResult<CoreExpr> {
+    if let Some(expr) = expression_of(value)? {
+        return Ok(expr);
+    }
+    let column_type = with_def(model, |def| def.fields[field.index()].column_type.clone());
+    let typing = Typing { column_type, field: Some((model, field)) };
+    Ok(CoreExpr::value(converted(value, &typing)?, typing.column_type.sql_type()))
+}
+
 /// The same where the value says its own type: a number added to a column need not fit the column.
 pub(crate) fn free_operand(value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
     operand(value, None)
@@ -129,7 +139,11 @@ fn typing_of(expr: &CoreExpr) -> Option<Typing> {
 }
 
 fn of_field(model: ModelId, field: FieldId) -> Option<Typing> {
-    let column_type = with_def(model, |def| def.fields[field.index()].column_type.clone());
+    let column_type = match with_def(model, |def| def.fields[field.index()].column_type.clone()) {
+        // A column is compared with any number: only what it stores has its size.
+        ColumnType::Numeric(_) => ColumnType::Numeric(None),
+        other => other,
+    };
     Some(Typing { column_type, field: Some((model, field)) })
 }
 

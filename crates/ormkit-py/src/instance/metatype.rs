@@ -93,10 +93,16 @@ unsafe extern "C" fn get_attribute(
         {
             return ffi::Py_NewRef(expression.as_ptr());
         }
-        match ffi::PyType_Type.tp_getattro {
+        let found = match ffi::PyType_Type.tp_getattro {
             Some(inherited) => inherited(class, name),
             None => ptr::null_mut(),
+        };
+        if found.is_null()
+            && let Some(table) = (*table_place(class.cast())).as_ref()
+        {
+            Python::attach(|py| text::suggest(table, &Bound::from_borrowed_ptr(py, name)));
         }
+        found
     }
 }
 

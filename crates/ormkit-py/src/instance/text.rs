@@ -26,6 +26,22 @@ pub(super) fn unknown_attribute(table: &ClassTable, name: &Bound<'_, PyAny>) -> 
     PyAttributeError::new_err(format!("{} has no attribute `{name}`{}", table.class, meant(table, name)))
 }
 
+/// Adds a near match to the raised error, where it is the class's own for a name that it does not have.
+pub(super) fn suggest(table: &ClassTable, name: &Bound<'_, PyAny>) {
+    let py = name.py();
+    let Some(error) = PyErr::take(py) else { return };
+    let is_probe = name.extract::<&str>().is_ok_and(|name| name.starts_with('_'));
+    let own = || error.value(py).to_string().ends_with(&format!("has no attribute '{name}'"));
+    if is_probe || !error.is_instance_of::<PyAttributeError>(py) || !own() {
+        return error.restore(py);
+    }
+    match meant(table, name) {
+        near if near.is_empty() => error,
+        _ => unknown_attribute(table, name),
+    }
+    .restore(py);
+}
+
 /// `TypeError` for a keyword that the class does not have.
 pub(super) fn unknown_keyword(table: &ClassTable, name: &Bound<'_, PyAny>) -> PyErr {
     PyTypeError::new_err(format!("{}() has no argument `{name}`{}", table.class, meant(table, name)))

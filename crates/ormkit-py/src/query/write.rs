@@ -15,7 +15,7 @@ use super::shown::shown;
 use super::{F, model_of};
 use crate::attribute::Attribute;
 use crate::errors::to_py;
-use crate::expr::operand;
+use crate::expr::assigned;
 use crate::model::schema;
 
 /// INSERT; every method returns a new one.
@@ -76,7 +76,7 @@ fn assignments(model: ModelId, values: &Bound<'_, PyDict>) -> PyResult<Vec<(Fiel
         let field = field_of(model, &name)?;
         let value = match value.cast::<F>() {
             Ok(f) => f.get().resolve(&schema, source, py)?,
-            Err(_) => operand(&value, Some(&CoreExpr::column(source, field)))?,
+            Err(_) => assigned(&value, source.model, field)?,
         };
         set.push((field, value));
     }
