@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from library import Author, Base
 
-from ormkit import AsyncSession, create_engine
+from ormkit import AsyncSession, InvalidRequestError, create_engine
 
 STEPS = [*range(24), 40, 80, 160]
 
@@ -91,6 +91,37 @@ async def test_block_cancelled_at_any_point_is_all_or_nothing(db, steps):
     await cancel_after(steps, work())
     await check_whole(db)
     assert (await db.execute("SELECT count(*) FROM authors")).scalar() in (1, 3)
+
+
+@pytest.mark.parametrize("verb", ["commit", "insert"])
+@pytest.mark.parametrize("steps", STEPS)
+async def test_object_whose_insert_was_cancelled_is_never_lost_in_silence(db, steps, verb):
+    """Written, or written when it is added again, or refused because nobody knows: never taken in and forgotten."""
+    author = Author(name="Bea")
+    async with AsyncSession(db) as session:
+
+        async def work():
+            if verb == "insert":
+                await session.insert(author)
+            else:
+                session.add(author)
+                await session.commit()
+
+        if await cancel_after(steps, work()):
+            await session.rollback()
+            try:
+                session.add(author)
+            except InvalidRequestError as error:
+                said = str(error)
+            else:
+                said = None
+                await session.commit()
+            if said is not None:
+                assert "an interrupted write of it may have been kept or not" in said
+                assert author not in session
+            else:
+                assert (await db.execute("SELECT id FROM authors WHERE name = 'Bea'")).scalars() == [author.id]
+    await check_whole(db)
 
 
 @pytest.mark.parametrize("steps", STEPS)

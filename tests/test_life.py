@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,23 @@ async def test_text_in_double_quotes_is_never_a_string(sqlite_url: str):
     async with ormkit.create_engine(sqlite_url) as engine:
         with pytest.raises(ormkit.ProgrammingError, match="no such column"):
             await engine.execute('SELECT "text"')
+
+
+def test_database_in_memory_is_one_for_all_loops_of_its_engine():
+    engine = ormkit.create_engine("sqlite::memory:")
+
+    async def make():
+        await engine.execute("CREATE TABLE t (x INT)")
+        await engine.execute("INSERT INTO t VALUES (1)")
+
+    async def count():
+        return (await engine.execute("SELECT count(*) FROM t")).scalar()
+
+    async def close():
+        await engine.close()
+
+    asyncio.run(make())
+    assert asyncio.run(count()) == 1
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(lambda _: asyncio.run(count()), range(3))) == [1, 1, 1]
+    asyncio.run(close())

@@ -13,6 +13,7 @@ import pytest
 
 from ormkit import _ormkit
 from ormkit._ormkit import (
+    AsyncSession,
     BigInteger,
     CheckConstraint,
     DateTime,
@@ -28,8 +29,12 @@ from ormkit._ormkit import (
     String,
     Text,
     UniqueConstraint,
+    func,
     mapped_column,
+    null,
     relationship,
+    text,
+    true,
 )
 from ormkit.base import Base, DeclarativeBase
 
@@ -151,6 +156,48 @@ def test_options_are_shown_to_tools(base):
         "app.shown_teams.id", "app.shown_teams", "id", "CASCADE"
     )  # fmt: skip
     assert Shown.__primary_key__ == "id" and Shown.__columns__["id"].autoincrement
+
+
+@pytest.mark.parametrize(
+    ("given", "sql"),
+    [
+        (func.now(), "now()"),
+        (func.current_timestamp(), "current_timestamp"),
+        (text("1+1"), "1+1"),
+        (true(), "TRUE"),
+        (func.coalesce(null(), "it's"), "coalesce(NULL, 'it''s')"),
+        (5, "5"),
+        (False, "FALSE"),
+        (Decimal("1.50"), "1.50"),
+    ],
+)
+async def test_server_default_is_the_sql_of_its_expression(engine, base, given, sql):
+    class Defaulted(base):
+        id: Mapped[int] = mapped_column(primary_key=True)
+        value: Mapped[str] = mapped_column(server_default=given)
+
+    assert Defaulted.__columns__["value"].server_default == sql
+    await base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        row = await session.insert(Defaulted())
+        assert row.value
+    await base.metadata.drop_all(engine)
+
+
+def test_server_default_that_reads_a_column_names_its_attribute(base):
+    class Other(base):
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    with pytest.raises(InvalidRequestError, match=r"Reading.value: server_default reads a column"):
+
+        class Reading(base):
+            id: Mapped[int] = mapped_column(primary_key=True)
+            value: Mapped[int] = mapped_column(server_default=Other.id + 1)
+
+
+def test_server_default_of_no_sql_is_refused():
+    with pytest.raises(TypeError, match=r"server_default=\.\.\) takes text, a number"):
+        mapped_column(server_default=dt.date(2024, 1, 1))
 
 
 def test_columns_keep_their_order_annotated_or_not(base):

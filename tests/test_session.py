@@ -176,6 +176,71 @@ async def test_orphan_is_deleted(db):
     assert await rows(db, "SELECT name FROM nodes ORDER BY id") == [("root",), ("b",)]
 
 
+@pytest.mark.parametrize("how", ["append", "assign", "remove and append", "back again"])
+async def test_child_that_moves_to_another_parent_is_no_orphan(db, how):
+    async with AsyncSession(db) as session:
+        one, two = Node(name="one", children=[Node(name="child")]), Node(name="two")
+        session.add_all([one, two])
+        await session.commit()
+        child = one.children[0]
+        if how == "assign":
+            child.parent = two
+        elif how == "append":
+            two.children.append(child)
+        else:
+            one.children.remove(child)
+            (one if how == "back again" else two).children.append(child)
+        await session.commit()
+        parent = one if how == "back again" else two
+        assert (child in session, parent.children) == (True, [child])
+    assert await rows(db, "SELECT parent_id FROM nodes WHERE name = 'child'") == [(parent.id,)]
+
+
+async def test_tree_can_be_rearranged(db):
+    async with AsyncSession(db) as session:
+        root = Node(name="a", children=[Node(name="b", children=[Node(name="c")])])
+        session.add(root)
+        await session.commit()
+        middle = root.children[0]
+        leaf = middle.children[0]
+        leaf.parent, middle.parent = root, leaf
+        await session.commit()
+    names = "SELECT n.name, p.name FROM nodes n LEFT JOIN nodes p ON p.id = n.parent_id ORDER BY n.name"
+    assert await rows(db, names) == [("a", None), ("b", "c"), ("c", "a")]
+
+
+async def test_object_that_was_never_stored_cannot_be_updated(db):
+    async with AsyncSession(db) as session:
+        author = Author(name="Ann")
+        with pytest.raises(InvalidRequestError, match="this Author was never stored"):
+            await session.update(author, born=1900)
+        assert (author in session, author.born) == (False, None)
+
+
+async def test_detached_object_is_updated_and_back_in_the_session(db):
+    async with AsyncSession(db) as session:
+        author = await session.insert(Author(name="Ann"))
+    async with AsyncSession(db) as session:
+        await session.update(author, name="Bea")
+        assert author in session
+    assert await rows(db, "SELECT name FROM authors") == [("Bea",)]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_deleted_object_cannot_be_used_again(db, committed):
+    async with AsyncSession(db) as session:
+        author = await session.insert(Author(name="Ann"))
+        session.delete(author)
+        await (session.commit() if committed else session.flush())
+        with pytest.raises(InvalidRequestError, match="this Author was deleted"):
+            session.add(author)
+        with pytest.raises(InvalidRequestError, match="this Author was deleted"):
+            await session.insert(author)
+        with pytest.raises(InvalidRequestError, match="this Author was deleted"):
+            await session.update(author, name="Bea")
+        await session.rollback()
+
+
 async def test_children_of_a_deleted_parent_lose_their_key(db):
     async with AsyncSession(db) as session:
         session.add(Author(name="Frank", books=[Book(title="Dune")]))

@@ -92,7 +92,7 @@ class ColumnInfo:
     @property
     def server_default(self) -> typing.Optional[builtins.str]:
         r"""
-        The SQL text of the default that the database gives.
+        The SQL text of the default that the database gives, as PostgreSQL reads it.
         """
     @property
     def max_length(self) -> typing.Optional[builtins.int]:

@@ -75,7 +75,7 @@ async fn deleted_author_takes_the_books_along(database: Database) -> Result<()> 
     session.delete(&author)?;
     session.commit().await?;
     assert_eq!(database.number("SELECT count(*) FROM books").await?, 0);
-    assert_eq!(author.state(), State::Detached);
+    assert_eq!(author.state(), State::Deleted);
     Ok(())
 }
 

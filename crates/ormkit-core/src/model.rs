@@ -3,7 +3,7 @@
 //! A binding declares [`ModelDef`]s in a [`Registry`]; [`Registry::freeze`] checks every cross-reference once and answers
 //! a [`Schema`] of [`Model`]s. Afterwards no layer re-checks a name.
 
-mod explain;
+pub(crate) mod explain;
 mod field_set;
 mod registry;
 mod relation;
@@ -185,7 +185,17 @@ pub enum FieldDefault {
     /// The host makes it when the object is made.
     Client,
     /// The database, by this SQL expression.
-    Server(String),
+    Server(ServerDefault),
+}
+
+/// An SQL expression without parameters, as each dialect writes it; see
+/// [`server_default`](crate::sql::server_default).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerDefault {
+    /// For PostgreSQL.
+    pub postgres: String,
+    /// For SQLite.
+    pub sqlite: String,
 }
 
 /// A reference to a column of another table, as declared.

@@ -18,7 +18,7 @@ use crate::model::{FieldId, Model, ModelId, RelationId, Schema};
 use crate::query::{Select, Shape, Write};
 use crate::sql::select::{self, Layout};
 use crate::sql::{self, Dialect, SqlWriter, Written, write};
-use crate::value::{Params, SqlType};
+use crate::value::{Params, SqlType, Value};
 
 /// A compiled query.
 pub struct Plan {
@@ -137,6 +137,29 @@ impl Plans {
     /// A column's table is not part of the statement, or the dialect lacks a feature.
     pub fn select(&self, schema: &Schema, select: &Select, params: &mut Params) -> Result<Arc<Plan>> {
         self.read(schema, Key::Select(select), params, |out| select::select(out, select))
+    }
+
+    /// The plan that reads the object of a key; the key's values are appended to `params`, none of them NULL. The same
+    /// as that of [`Select::by_key`], found by the model alone: nothing is walked.
+    ///
+    /// # Errors
+    /// As [`select`](Self::select).
+    pub fn by_key(
+        &self,
+        schema: &Schema,
+        model: &Model,
+        key: &[Value],
+        params: &mut Params,
+    ) -> Result<Arc<Plan>> {
+        let shape = Key::Key(model.id);
+        let hash = shape.hash();
+        if let Some(plan) = self.lock().plan(hash, &shape) {
+            key.iter().for_each(|part| part.push_to(params));
+            return Ok(plan);
+        }
+        let plan = self.select(schema, &Select::by_key(model, key.iter().cloned()), params)?;
+        self.lock().keep_plan(hash, &shape, &plan);
+        Ok(plan)
     }
 
     /// The plan that counts the rows of a SELECT: filters, LIMIT, OFFSET and DISTINCT count, loads do not. One row of

@@ -192,7 +192,7 @@ impl<H: Host> Session<H> {
             self.flush_alone().await?;
         }
         self.link.commit().await.map_err(|error| self.schema.explain(error))?;
-        self.unit.keep(&self.host);
+        self.unit.keep();
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! From the query AST to SQL text. Dialects are data; the writer is the only place that quotes.
 
+mod constant;
 pub mod ddl;
 mod dialect;
 mod dml;
@@ -10,6 +11,7 @@ mod words;
 pub(crate) mod write;
 mod writer;
 
+pub use constant::server_default;
 pub use dialect::{Dialect, DialectName, Placeholder};
 pub(crate) use dml::{delete_by_key, insert_rows, update_by_key};
 pub use writer::SqlWriter;

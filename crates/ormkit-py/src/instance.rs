@@ -320,17 +320,18 @@ pub(crate) fn touched_json(object: &Bound<'_, PyAny>) -> PyResult<Vec<(usize, St
     Ok(touched.collect())
 }
 
-/// Marks the JSON columns whose value was changed in place, so that [`dirty`] has them.
+/// Marks the JSON columns whose value was changed in place, so that [`dirty`] has them. A value that is no JSON is a
+/// change: writing it says what is wrong with it, and where.
 ///
 /// # Errors
-/// What the encoder raises for a value that is no JSON.
+/// As [`slot`]; the database's text is no JSON.
 pub(crate) fn mark_changed_json(object: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = object.py();
     for (index, text) in touched_json(object)? {
         let Some(value) = slot(object, index)? else { continue };
         // both through the same encoder: the database's text may be spaced differently
         let before = (hooks::hooks().encode_json)(&(hooks::hooks().decode_json)(py, &text)?)?;
-        if (hooks::hooks().encode_json)(&value)? != before {
+        if (hooks::hooks().encode_json)(&value).ok() != Some(before) {
             let head = head(object)?;
             let cold = head.cold_or_new();
             cold.take_json(index as u32);

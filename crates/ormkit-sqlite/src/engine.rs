@@ -1,7 +1,7 @@
 //! What the connections of one driver share: the writer, the checkpointer, what is known of statements.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
@@ -10,21 +10,20 @@ use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::runtime::{Runtime, within};
 use ormkit_core::sql::Dialect;
 
+use crate::Memory;
 use crate::checkpoint::Checkpointer;
 use crate::config::{Config, Mode};
 use crate::error;
 use crate::handle::Handle;
 use crate::locked;
 use crate::pace::Slow;
-use crate::writer::{Grant, WriterLock};
+use crate::writer::{Database, Grant};
 
 /// The shared part of a driver.
 pub(crate) struct Engine {
     config: Config,
     runtime: Arc<dyn Runtime>,
-    writer: Arc<WriterLock>,
-    /// True once the writer has been opened: the file exists and is a database.
-    opened: AtomicBool,
+    database: Arc<Database>,
     pub(crate) checkpointer: Checkpointer,
     /// Statements that were over the inline budget last time.
     pub(crate) slow: Arc<Slow>,
@@ -33,13 +32,16 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(config: Config, runtime: Arc<dyn Runtime>) -> Self {
+    pub(crate) fn new(memory: &Memory, config: Config, runtime: Arc<dyn Runtime>) -> Self {
+        let database = match config.path() {
+            None => Arc::clone(&memory.database),
+            Some(_) => Arc::default(),
+        };
         let checkpointer = Checkpointer::new(config.clone());
         Self {
             config,
             runtime,
-            writer: Arc::default(),
-            opened: AtomicBool::new(false),
+            database,
             checkpointer,
             slow: Arc::default(),
             begin: Statement::command(Dialect::SQLITE.begin, Effect::Begin),
@@ -58,22 +60,22 @@ impl Engine {
     /// `LockNotAvailable` after the busy timeout: whoever has the writer may be waiting for the caller.
     pub(crate) async fn writer(&self) -> Result<Grant> {
         let limit = self.config.busy_timeout;
-        let granted = within(&*self.runtime, Some(limit), self.writer.acquire()).await;
+        let granted = within(&*self.runtime, Some(limit), self.database.writer.acquire()).await;
         let mut grant = granted.ok_or_else(|| error::writer_held(limit, self.in_memory()))?;
         if !grant.is_open() {
-            if self.in_memory() && self.opened.load(Ordering::Acquire) {
+            if self.in_memory() && self.database.opened.load(Ordering::Acquire) {
                 return Err(Error::new(ErrorKind::ConnectionLost("the database in memory was lost".into())));
             }
             let create_wal = self.config.mode == Mode::Create && self.config.path().is_some_and(is_new);
             grant.put(self.open(create_wal).await?);
-            self.opened.store(true, Ordering::Release);
+            self.database.opened.store(true, Ordering::Release);
         }
         Ok(grant)
     }
 
     /// Makes sure that the database can be opened, and opens a handle for reading. None in memory.
     pub(crate) async fn reader(&self) -> Result<Option<Box<Handle>>> {
-        if !self.opened.load(Ordering::Acquire) {
+        if !self.database.opened.load(Ordering::Acquire) {
             drop(self.writer().await?);
         }
         if self.in_memory() {

@@ -43,8 +43,20 @@ pub struct SqliteDriver {
 impl SqliteDriver {
     /// A driver for the database of `config`. Nothing is opened yet.
     pub fn new(config: Config, runtime: Arc<dyn Runtime>) -> Self {
-        Self { engine: Arc::new(engine::Engine::new(config, runtime)) }
+        Self::sharing(&Memory::default(), config, runtime)
     }
+
+    /// The same; a database in memory is that of `memory`, which other runtimes may use as well.
+    pub fn sharing(memory: &Memory, config: Config, runtime: Arc<dyn Runtime>) -> Self {
+        Self { engine: Arc::new(engine::Engine::new(memory, config, runtime)) }
+    }
+}
+
+/// Holds a database in memory for the drivers of one engine, each on a runtime of its own. The database is made at
+/// first use and is gone with the last of them.
+#[derive(Clone, Default)]
+pub struct Memory {
+    database: Arc<writer::Database>,
 }
 
 impl Driver for SqliteDriver {

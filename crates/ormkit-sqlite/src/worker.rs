@@ -249,7 +249,7 @@ fn run_one(handle: &Handle, order: &Order, reads: bool, slow: &Slow, task: &Task
     };
     batches.send();
     if text.effect == Effect::Read {
-        slow.note(text.fingerprint(), started.elapsed() > INLINE_BUDGET / 2);
+        slow.note(text.fingerprint(), started.elapsed() > INLINE_BUDGET * 3 / 4);
     }
     if let Some(number) = order.number {
         task.report(Report::Done(number, affected));

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -14,6 +15,14 @@ use crate::locked;
 
 /// The writer's handle; None until it is opened, and again when it was lost.
 type Content = Option<Box<Handle>>;
+
+/// A database as seen by all who write it.
+#[derive(Default)]
+pub(crate) struct Database {
+    pub(crate) writer: Arc<WriterLock>,
+    /// True once the writer has been opened: the file exists and is a database.
+    pub(crate) opened: AtomicBool,
+}
 
 /// Lends the writer.
 #[derive(Default)]

@@ -17,6 +17,7 @@ pub(super) enum Shape<'a> {
     Insert { model: ModelId, fields: &'a [FieldId], many: bool, returning: &'a [FieldId] },
     Update { model: ModelId, fields: &'a [FieldId], many: bool },
     Delete { model: ModelId, many: bool },
+    Key(ModelId),
     Select(&'a Select),
     Count(&'a Select),
     Exists(&'a Select),
@@ -28,6 +29,7 @@ enum Kept {
     Insert { model: ModelId, fields: Vec<FieldId>, many: bool, returning: Vec<FieldId> },
     Update { model: ModelId, fields: Vec<FieldId>, many: bool },
     Delete { model: ModelId, many: bool },
+    Key(ModelId),
     Select(Select),
     Count(Select),
     Exists(Select),
@@ -85,6 +87,7 @@ impl Shape<'_> {
             }
             Self::Update { model, fields, many } => Kept::Update { model, fields: fields.to_vec(), many },
             Self::Delete { model, many } => Kept::Delete { model, many },
+            Self::Key(model) => Kept::Key(model),
             Self::Select(select) => Kept::Select(select.clone()),
             Self::Count(select) => Kept::Count(select.clone()),
             Self::Exists(select) => Kept::Exists(select.clone()),
@@ -101,6 +104,7 @@ impl Kept {
             }
             Self::Update { model, fields, many } => Shape::Update { model: *model, fields, many: *many },
             Self::Delete { model, many } => Shape::Delete { model: *model, many: *many },
+            Self::Key(model) => Shape::Key(*model),
             Self::Select(select) => Shape::Select(select),
             Self::Count(select) => Shape::Count(select),
             Self::Exists(select) => Shape::Exists(select),

@@ -2,6 +2,7 @@
 
 mod build;
 mod nodes;
+mod reads;
 mod rename;
 mod types;
 

@@ -11,7 +11,7 @@ use super::order::{Edge, depths};
 use super::unit::{Unit, key_of, model_of, values_of};
 use crate::error::Result;
 use crate::host::{Host, ObjectId, State};
-use crate::model::{FieldIds, Model, Relation, RelationKind, Schema};
+use crate::model::{FieldIds, Model, ModelId, Relation, RelationId, RelationKind, Schema};
 
 /// How much a flush writes.
 pub(super) enum Scope {
@@ -71,8 +71,10 @@ pub(super) struct Work<H: Host> {
 
 impl<H: Host> Work<H> {
     pub(super) fn gather(host: &H, schema: &Schema, unit: &mut Unit<H>, scope: &mut Scope) -> Result<Self> {
-        let mut gather = Gather { host, schema, unit, scope, assignments: FxHashMap::default() };
+        let (assignments, adopted) = (FxHashMap::default(), FxHashSet::default());
+        let mut gather = Gather { host, schema, unit, scope, assignments, adopted };
         gather.cascade()?;
+        gather.adopt()?;
         gather.orphans()?;
         gather.assign()?;
         let writes = gather.writes()?;
@@ -88,6 +90,8 @@ struct Gather<'a, H: Host> {
     unit: &'a mut Unit<H>,
     scope: &'a mut Scope,
     assignments: Assignments<H>,
+    /// Members of changed lists, by the list's relation: who left one of them may have come into another.
+    adopted: FxHashSet<(ModelId, RelationId, ObjectId)>,
 }
 
 impl<H: Host> Gather<'_, H> {
@@ -135,13 +139,43 @@ impl<H: Host> Gather<'_, H> {
         Ok(())
     }
 
-    /// Children that were taken out of a delete-orphan relation are deleted.
+    /// Finds out who is in which changed list.
+    fn adopt(&mut self) -> Result<()> {
+        let is_list = |relation: &Relation| relation.kind == RelationKind::OneToMany && !relation.view_only;
+        for object in self.active(is_list) {
+            let model = model_of(self.host, self.schema, &object);
+            for relation in model.relations.iter().filter(|relation| is_list(relation)) {
+                if self.host.relation_changed(&object, relation.id) {
+                    for child in related(self.host, &object, relation)? {
+                        self.adopted.insert((model.id, relation.id, self.host.id(&child)));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// True when a child that left a list has another parent by now: in another list of the relation, or by its own
+    /// reference.
+    fn has_moved(&self, model: &Model, child: &H::Object, relation: &Relation) -> Result<bool> {
+        if self.adopted.contains(&(model.id, relation.id, self.host.id(child))) {
+            return Ok(true);
+        }
+        let Some(back) = relation.back else { return Ok(false) };
+        let back = self.schema.model(relation.target).relation(back);
+        Ok(!related(self.host, child, back)?.is_empty())
+    }
+
+    /// Children that were taken out of a delete-orphan relation, and have no other parent, are deleted.
     fn orphans(&mut self) -> Result<()> {
         let owns = |relation: &Relation| relation.cascade.delete_orphan;
         for object in self.active(owns) {
             let model = Arc::clone(model_of(self.host, self.schema, &object));
             for relation in model.relations.iter().filter(|relation| owns(relation)) {
                 for child in removed(self.host, &object, relation)? {
+                    if self.has_moved(&model, &child, relation)? {
+                        continue;
+                    }
                     match self.host.state(&child) {
                         State::Persistent => {
                             self.scope.reach(self.host.id(&child));
@@ -195,7 +229,9 @@ impl<H: Host> Gather<'_, H> {
             self.assign_child(model, Some(parent), child, relation)?;
         }
         for child in removed(self.host, parent, relation)? {
-            self.assign_child(model, None, child, relation)?;
+            if !self.has_moved(model, &child, relation)? {
+                self.assign_child(model, None, child, relation)?;
+            }
         }
         Ok(())
     }

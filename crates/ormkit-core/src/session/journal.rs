@@ -90,12 +90,19 @@ impl<H: Host> Journal<H> {
         self.done.is_empty()
     }
 
-    /// The transaction is kept: hands out the deleted objects.
-    pub(super) fn keep(&mut self) -> Vec<H::Object> {
+    /// The transaction is kept: there is nothing to undo any more.
+    pub(super) fn keep(&mut self) {
         self.newest.clear();
         self.marks.clear();
-        let deleted = |done: Done<H>| (done.action == Action::Delete).then_some(done.object);
-        std::mem::take(&mut self.done).into_iter().filter_map(deleted).collect()
+        self.done.clear();
+    }
+
+    /// Forgets everything and hands out the objects whose rows were being inserted: nobody said how that ended.
+    pub(super) fn take_unfinished(&mut self, host: &H) -> Vec<H::Object> {
+        let done = std::mem::take(&mut self.done);
+        self.keep();
+        let unfinished = |done: &Done<H>| host.state(&done.object) == State::Pending;
+        done.into_iter().filter(unfinished).map(|done| done.object).collect()
     }
 
     /// Undoes everything from `start` on, newest first. Added objects are transient again, deleted ones persistent,

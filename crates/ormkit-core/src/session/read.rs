@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use super::Session;
-use super::identity::{Key, own};
+use super::identity::{Key, has_null, own};
 use super::unit::key_of;
 use crate::driver::{Batch, Statement};
 use crate::error::{Error, Result};
@@ -82,10 +82,22 @@ impl<H: Host> Session<H> {
             self.load_relations(model, std::slice::from_ref(&object), loads).await?;
             return Ok(Some(object));
         }
+        if has_null(key)? {
+            return Ok(None); // a key with NULL names no row
+        }
         let key = own(key)?;
-        let mut select = Select::by_key(model, key);
-        select.loads = loads.to_vec();
-        Ok(self.select_objects(&select, false).await?.into_iter().next())
+        let mut params = Params::new();
+        let plan = if loads.is_empty() {
+            self.plans.by_key(&schema, model, &key, &mut params)?
+        } else {
+            let mut select = Select::by_key(model, key);
+            select.loads = loads.to_vec();
+            self.plans.select(&schema, &select, &mut params)?
+        };
+        let items = self.run(&plan, params, false).await?;
+        let rows = Rows { items, plan };
+        self.load_along(&rows, loads).await?;
+        Ok(rows.into_objects().into_iter().next())
     }
 
     /// Runs a query: flushes first where the session does, and loads along what the query asks for.

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::home::Home;
-use super::identity::{Identity, Key};
+use super::identity::{Identity, Key, has_null};
 use super::journal::Journal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, ObjectId, State};
@@ -130,6 +130,13 @@ impl<H: Host> Unit<H> {
             State::Detached => {
                 let model = schema.model(host.model(object));
                 let key = key_of(host, model, object)?;
+                if has_null(&key)? {
+                    return Err(Error::invalid_request(format!(
+                        "this {} has no key: an interrupted write of it may have been kept or not; look for its row, \
+                         or insert a new object",
+                        model.name()
+                    )));
+                }
                 if self.identity.find(host, model.id, &key)?.is_some() {
                     return Err(Error::invalid_request(format!(
                         "this session holds another {} of the same key: use that one, or merge()",
@@ -142,9 +149,25 @@ impl<H: Host> Unit<H> {
                     self.changed.insert(id, host.retain(object));
                 }
             }
+            State::Deleted => return Err(deleted(schema.model(host.model(object)))),
             _ => return Err(foreign(schema.model(host.model(object)))),
         }
         Ok(())
+    }
+
+    /// Makes sure that an object has a row to be updated, or will have one; a detached one is persistent again.
+    pub(super) fn revise(&mut self, host: &H, schema: &Schema, object: &H::Object) -> Result<()> {
+        let model = schema.model(host.model(object));
+        match host.state(object) {
+            State::Transient => Err(Error::invalid_request(format!(
+                "this {} was never stored: there is no row to update, insert it",
+                model.name()
+            ))),
+            State::Deleted => Err(deleted(model)),
+            State::Detached => self.add(host, schema, object),
+            _ if host.home(object) == self.home.id() => Ok(()),
+            _ => Err(foreign(model)),
+        }
     }
 
     /// Marks an object for deletion.
@@ -205,20 +228,20 @@ impl<H: Host> Unit<H> {
         self.journal.undo_from(start, host, &mut self.identity, self.home.id())
     }
 
-    /// The transaction is kept: deleted objects leave the session.
-    pub(super) fn keep(&mut self, host: &H) {
-        for object in self.journal.keep() {
-            host.settle(&object, State::Detached, crate::host::HomeId::NONE);
-        }
+    /// The transaction is kept: what it deleted stays deleted.
+    pub(super) fn keep(&mut self) {
+        self.journal.keep();
     }
 
-    /// Lets all objects go.
+    /// Lets all objects go. What was on its way to the database is detached: whether it is stored is not known.
     pub(super) fn clear(&mut self, host: &H) {
         self.collect(host);
         for (_, object) in std::mem::take(&mut self.new) {
             host.settle(&object, State::Transient, crate::host::HomeId::NONE);
         }
-        self.keep(host);
+        for object in self.journal.take_unfinished(host) {
+            host.settle(&object, State::Detached, crate::host::HomeId::NONE);
+        }
         for object in self.identity.drain(host) {
             host.settle(&object, State::Detached, crate::host::HomeId::NONE);
         }
@@ -227,6 +250,10 @@ impl<H: Host> Unit<H> {
         self.watched.strong.clear();
         self.watched.weak.clear();
     }
+}
+
+fn deleted(model: &Model) -> Error {
+    Error::invalid_request(format!("this {} was deleted: insert a new object", model.name()))
 }
 
 fn foreign(model: &Model) -> Error {

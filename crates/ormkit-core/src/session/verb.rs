@@ -30,13 +30,14 @@ impl<H: Host> Session<H> {
         self.act(objects, before, added).await
     }
 
-    /// Writes the unsaved changes of objects.
+    /// Writes the unsaved changes of objects; detached ones come back into the session.
     ///
     /// # Errors
-    /// As [`insert`](Self::insert).
+    /// As [`insert`](Self::insert); an object that was never stored, or was deleted.
     pub async fn update(&mut self, objects: &[H::Object]) -> Result<()> {
         let before = self.before()?;
-        self.act(objects, before, Ok(())).await
+        let known = objects.iter().try_for_each(|object| self.unit.revise(&self.host, &self.schema, object));
+        self.act(objects, before, known).await
     }
 
     /// Deletes the rows of objects, and of what their cascades reach.
@@ -57,7 +58,7 @@ impl<H: Host> Session<H> {
             Err(error) => Err(error),
         };
         match &acted {
-            Ok(()) if own => self.unit.keep(&self.host),
+            Ok(()) if own => self.unit.keep(),
             Ok(()) => {}
             // Whether the rows are there is not known: only a rollback goes on, which lets the objects go.
             Err(error) if matches!(error.kind(), ErrorKind::OutcomeUnknown(_)) => {}

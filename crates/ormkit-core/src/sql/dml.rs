@@ -71,7 +71,7 @@ fn insert_defaults(out: &mut SqlWriter<'_>, model: &Model) {
             out.push("coalesce(");
             placeholder(out, field, true);
             out.push(", ");
-            out.push(default);
+            out.push(&default.sqlite);
             out.push(")");
         }
         _ => placeholder(out, field, true),

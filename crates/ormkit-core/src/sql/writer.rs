@@ -10,7 +10,7 @@ use super::{Dialect, DialectName, Placeholder};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model, Schema, TableName};
 use crate::query::{Bound, Source};
-use crate::value::{ParamType, Params, SqlType, ValueRef};
+use crate::value::{ParamType, Params, SqlType, Value, ValueRef};
 
 /// Writes one statement.
 ///
@@ -25,6 +25,8 @@ pub struct SqlWriter<'a> {
     writes_text: bool,
     /// Lists are written element by element, as a person would: for text that is shown, not sent.
     spreads_lists: bool,
+    /// Values are written as literals: for DDL, which takes no parameters.
+    inlines_values: bool,
     scopes: Vec<Scope>,
     error: Option<Error>,
 }
@@ -46,6 +48,7 @@ impl<'a> SqlWriter<'a> {
             types: Vec::new(),
             writes_text: true,
             spreads_lists: false,
+            inlines_values: false,
             scopes: Vec::new(),
             error: None,
         }
@@ -58,6 +61,13 @@ impl<'a> SqlWriter<'a> {
 
     /// The same, for a statement that is shown: lists are written element by element.
     pub(crate) fn spread_lists(mut self) -> Self {
+        self.spreads_lists = true;
+        self
+    }
+
+    /// The same, for DDL: values are written as literals, and what has none is an error.
+    pub(crate) fn inline_values(mut self) -> Self {
+        self.inlines_values = true;
         self.spreads_lists = true;
         self
     }
@@ -184,6 +194,12 @@ impl<'a> SqlWriter<'a> {
         if !self.writes_text {
             return;
         }
+        if self.inlines_values {
+            return self.fail(Error::new(ErrorKind::Programming(format!(
+                "a value of type {} cannot be written into DDL, which takes no parameters",
+                param_type.element.name()
+            ))));
+        }
         self.types.push(param_type);
         match self.dialect.placeholder {
             Placeholder::Question => self.text.push('?'),
@@ -195,12 +211,30 @@ impl<'a> SqlWriter<'a> {
 
     /// Appends a placeholder and binds a value.
     pub(crate) fn bind(&mut self, bound: &Bound) {
+        if self.inlines_values && self.inline(&bound.value) {
+            return;
+        }
         self.placeholder(ParamType::scalar(bound.sql_type));
         bound.value.push_to(self.params);
     }
 
+    /// Appends a value as a literal; false where it has none.
+    fn inline(&mut self, value: &Value) -> bool {
+        match value {
+            Value::Null => self.push("NULL"),
+            Value::Bool(value) => self.push(if *value { "TRUE" } else { "FALSE" }),
+            Value::Int(value) => self.push(&value.to_string()),
+            Value::Text(text) => self.literal(text),
+            _ => return false,
+        }
+        true
+    }
+
     /// Appends a placeholder and binds text made on the way.
     pub(crate) fn bind_text(&mut self, text: &str) {
+        if self.inlines_values {
+            return self.literal(text);
+        }
         self.placeholder(ParamType::scalar(SqlType::Text));
         self.params.push(ValueRef::Text(text));
     }

@@ -25,6 +25,9 @@ pub(super) fn parse(url: &str) -> Result<Vec<(String, String)>> {
         }
         None => authority,
     };
+    if [hosts, path, query.unwrap_or_default()].iter().any(|part| part.contains('@')) {
+        return Err(stray_at());
+    }
     parse_hosts(&mut given, hosts)?;
     push(&mut given, "dbname", path.get(1..).unwrap_or_default())?;
     for parameter in
@@ -38,6 +41,15 @@ pub(super) fn parse(url: &str) -> Result<Vec<(String, String)>> {
         given.push((name, value));
     }
     Ok(given)
+}
+
+/// An `@` that does not end user and password may stand inside a password that was not encoded, and what would be taken
+/// for host, database or parameters be a piece of it: nothing of the URL is shown.
+fn stray_at() -> Error {
+    Error::interface(
+        "the user or the password in the database URL is not percent-encoded, or an `@` stands behind the host: \
+         write `@` as %40, `/` as %2F, `?` as %3F and `:` as %3A",
+    )
 }
 
 fn without_scheme(url: &str) -> Result<&str> {

@@ -8,12 +8,12 @@ use ormkit_core::error::{Error, Result};
 use ormkit_core::runtime::Runtime;
 use ormkit_core::sql::Dialect;
 use ormkit_pg::PgDriver;
-use ormkit_sqlite::SqliteDriver;
+use ormkit_sqlite::{Memory, SqliteDriver};
 
 /// A parsed URL.
 pub(super) enum Target {
     Postgres(ormkit_pg::Config),
-    Sqlite(ormkit_sqlite::Config),
+    Sqlite(ormkit_sqlite::Config, ormkit_sqlite::Memory),
 }
 
 impl Target {
@@ -25,7 +25,9 @@ impl Target {
         let scheme = url.split([':', '+']).next().unwrap_or_default();
         match scheme {
             "postgresql" | "postgres" => ormkit_pg::Config::parse(url).map(Self::Postgres),
-            "sqlite" => ormkit_sqlite::Config::parse(url).map(Self::Sqlite),
+            "sqlite" => {
+                ormkit_sqlite::Config::parse(url).map(|config| Self::Sqlite(config, Memory::default()))
+            }
             other if url.contains(':') && other.chars().all(|c| c.is_ascii_alphanumeric()) => {
                 Err(Error::unknown_name("URL scheme", other, "ormkit", ["postgresql", "postgres", "sqlite"]))
             }
@@ -38,7 +40,7 @@ impl Target {
     pub(super) fn dialect(&self) -> &'static Dialect {
         match self {
             Self::Postgres(_) => &Dialect::POSTGRES,
-            Self::Sqlite(_) => &Dialect::SQLITE,
+            Self::Sqlite(..) => &Dialect::SQLITE,
         }
     }
 
@@ -46,7 +48,7 @@ impl Target {
     pub(super) fn driver(&self, runtime: Arc<dyn Runtime>) -> Arc<dyn Driver> {
         match self {
             Self::Postgres(config) => Arc::new(PgDriver::new(config.clone(), runtime)),
-            Self::Sqlite(config) => Arc::new(SqliteDriver::new(config.clone(), runtime)),
+            Self::Sqlite(config, memory) => Arc::new(SqliteDriver::sharing(memory, config.clone(), runtime)),
         }
     }
 }
@@ -56,7 +58,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Postgres(config) => config.fmt(f),
-            Self::Sqlite(config) => config.fmt(f),
+            Self::Sqlite(config, _) => config.fmt(f),
         }
     }
 }

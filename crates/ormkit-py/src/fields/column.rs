@@ -1,9 +1,11 @@
 //! `mapped_column(...)`.
 use super::types::{TypeEngine, type_of};
 use super::{CheckConstraint, ForeignKey, refuse};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use crate::expr::Expr;
+use ormkit_core::query::Expr as CoreExpr;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyList, PySet, PyString, PyTuple};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Numbers declarations, so that they keep their order whether annotated or not.
@@ -29,8 +31,8 @@ pub(crate) struct MappedColumn {
     pub(crate) unique: bool,
     pub(crate) index: bool,
     pub(crate) default: ClientDefault,
-    /// SQL text.
-    pub(crate) server_default: Option<String>,
+    /// SQL without parameters.
+    pub(crate) server_default: Option<CoreExpr>,
     pub(crate) max_length: Option<u32>,
     /// None: an integer key alone.
     pub(crate) autoincrement: Option<bool>,
@@ -102,7 +104,8 @@ impl MappedColumn {
 ///     index: An index of its own.
 ///     default: The value of a new object that was not given one, or a callable without arguments that makes it.
 ///     default_factory: The same, always called.
-///     server_default: The value that the database gives: text, or an SQL expression such as `text("now()")`.
+///     server_default: The value that the database gives: text, a number, a bool, or an SQL expression such as
+///         `func.now()` or `text("1 + 1")`.
 ///     max_length: The same as `String(max_length)`.
 ///     autoincrement: The database numbers new rows; by default those of an integer key alone.
 ///     name: The column's name, where it is not the attribute's.
@@ -226,15 +229,30 @@ fn default_of(given: Bound<'_, PyAny>) -> PyResult<ClientDefault> {
     Ok(ClientDefault::Value(given.unbind()))
 }
 
-/// Text is a literal; anything else (`text("now()")`) is SQL as it stands.
-fn sql_of(given: &Bound<'_, PyAny>) -> PyResult<String> {
-    match given.cast::<PyString>() {
-        Ok(text) if text.to_str()?.contains('\0') => {
-            Err(PyValueError::new_err("mapped_column(server_default=..) contains a NUL character"))
-        }
-        Ok(text) => Ok(format!("'{}'", text.to_str()?.replace('\'', "''"))),
-        Err(_) => Ok(given.str()?.to_str()?.to_owned()),
+/// Text and numbers are literals; an expression is checked when its class is known.
+fn sql_of(given: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    if let Ok(expr) = given.cast::<Expr>() {
+        return expr.get().core().cloned();
     }
+    if let Ok(text) = given.cast::<PyString>() {
+        return Ok(CoreExpr::Text(format!("'{}'", text.to_str()?.replace('\'', "''")).into()));
+    }
+    if let Ok(given) = given.cast::<PyBool>() {
+        return Ok(CoreExpr::Bool(given.is_true()));
+    }
+    // int, float and Decimal, as far as they are finite
+    let text = given.str()?;
+    let text = text.to_str()?;
+    let numeric = |mark: char| mark.is_ascii_digit() || matches!(mark, '+' | '-' | '.' | 'e' | 'E');
+    let is_number = given.hasattr("as_integer_ratio")? && text.contains(|mark: char| mark.is_ascii_digit());
+    if is_number && text.chars().all(numeric) {
+        return Ok(CoreExpr::Text(text.into()));
+    }
+    Err(PyTypeError::new_err(format!(
+        "mapped_column(server_default=..) takes text, a number, a bool or an SQL expression such as func.now(), not a \
+         value of type {}",
+        given.get_type().name()?
+    )))
 }
 
 fn numbering(given: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {

@@ -410,7 +410,10 @@ impl<'py> Context<'_, 'py> {
             index: options.index,
             autoincrement: options.autoincrement.unwrap_or(false),
             default: match (&options.server_default, default.object()) {
-                (Some(sql), _) => FieldDefault::Server(sql.clone()),
+                (Some(expr), _) => {
+                    let default = ormkit_core::sql::server_default(expr);
+                    FieldDefault::Server(default.map_err(|error| mapping(error.to_string()))?)
+                }
                 (None, Some(_)) => FieldDefault::Client,
                 (None, None) => FieldDefault::None,
             },

@@ -65,11 +65,11 @@ impl ColumnInfo {
         self.default.object().map(|object| object.bind(py))
     }
 
-    /// The SQL text of the default that the database gives.
+    /// The SQL text of the default that the database gives, as PostgreSQL reads it.
     #[getter]
     fn server_default(&self) -> Option<&str> {
         match &self.field.default {
-            FieldDefault::Server(sql) => Some(sql),
+            FieldDefault::Server(sql) => Some(&sql.postgres),
             _ => None,
         }
     }

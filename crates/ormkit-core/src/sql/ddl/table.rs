@@ -56,18 +56,10 @@ fn column(out: &mut SqlWriter<'_>, model: &Model, field: &Field) {
 }
 
 fn default(out: &mut SqlWriter<'_>, field: &Field) {
-    if let FieldDefault::Server(expression) = &field.default {
-        out.push(" DEFAULT ");
-        if out.is_postgres() {
-            return out.push(expression);
-        }
-        // SQLite takes an expression in parentheses only, and knows no now().
-        let expression = expression.trim();
-        if expression.eq_ignore_ascii_case("now()") {
-            return out.push("CURRENT_TIMESTAMP");
-        }
-        out.push("(");
-        out.push(expression);
+    if let FieldDefault::Server(given) = &field.default {
+        // Both dialects take an expression in parentheses only.
+        out.push(" DEFAULT (");
+        out.push(if out.is_postgres() { &given.postgres } else { &given.sqlite });
         out.push(")");
     }
 }
