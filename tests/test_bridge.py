@@ -452,6 +452,14 @@ def test_offloaded_jobs_run_beside_the_loop_and_beside_each_other(run: Run) -> N
     assert run(main()) == [42] * 20
 
 
+def test_no_wake_is_lost_when_threads_wake_the_loop_while_it_wakes(run: Run) -> None:
+    async def main() -> None:
+        for _ in range(1000):
+            assert await asyncio.gather(*(hooks.offloaded(0.00001) for _ in range(8))) == [42] * 8
+
+    run(main())
+
+
 def test_panic_of_an_offloaded_job_reaches_its_asker_and_the_pool_goes_on(run: Run) -> None:
     async def main() -> None:
         for _ in range(10):

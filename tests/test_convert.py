@@ -259,6 +259,16 @@ async def test_document_changed_in_place_is_written(db):
         assert (await session.get(Thing, thing.id)).doc == {"a": [1, 2]}
 
 
+async def test_document_changed_in_place_to_what_is_no_json_is_refused_by_name(db):
+    async with AsyncSession(db) as session:
+        thing = await session.insert(Thing(doc={"a": 1}))
+        thing.doc["when"] = date(2024, 1, 1)
+        assert session.dirty == [thing]
+        with pytest.raises(DataError, match=r"Thing\.doc: JSON has no form for a value of type date"):
+            await session.commit()
+        await session.rollback()
+
+
 async def test_document_changed_in_place_after_a_flush_is_written(db):
     async with AsyncSession(db) as session:
         thing = Thing(doc={"a": 1})

@@ -137,6 +137,7 @@ fn place(diagnostics: &mut Diagnostics, code: i32, sql: &str) {
     let subject = subject.to_owned();
     if code == ffi::SQLITE_CONSTRAINT_CHECK {
         diagnostics.constraint = Some(subject);
+        diagnostics.table = inserted_table(sql).or_else(|| updated_table(sql));
     } else if let Some(index) = subject.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\'')) {
         // A unique index over expressions.
         diagnostics.constraint = Some(index.to_owned());
@@ -151,12 +152,20 @@ fn place(diagnostics: &mut Diagnostics, code: i32, sql: &str) {
 
 /// The table of `INSERT INTO table`, where it is written so.
 fn inserted_table(sql: &str) -> Option<String> {
-    let mut words = sql.split([' ', '\n', '\t', '(']).filter(|word| !word.is_empty());
-    let mut is = |word: &str| words.next().is_some_and(|next| next.eq_ignore_ascii_case(word));
-    if !is("INSERT") || !is("INTO") {
+    table_behind(&["INSERT", "INTO"], sql)
+}
+
+/// The table of `UPDATE table`, likewise.
+fn updated_table(sql: &str) -> Option<String> {
+    table_behind(&["UPDATE"], sql)
+}
+
+fn table_behind(words: &[&str], sql: &str) -> Option<String> {
+    let mut found = sql.split([' ', '\n', '\t', '(']).filter(|word| !word.is_empty());
+    if !words.iter().all(|word| found.next().is_some_and(|next| next.eq_ignore_ascii_case(word))) {
         return None;
     }
-    words.next().map(|table| table.trim_matches('"').replace("\"\"", "\""))
+    found.next().map(|table| table.trim_matches('"').replace("\"\"", "\""))
 }
 
 /// Characters from 1, from bytes from 0.
@@ -178,6 +187,7 @@ mod tests {
         assert_eq!(inserted_table("INSERT INTO \"order\" (id) VALUES (?)").as_deref(), Some("order"));
         assert_eq!(inserted_table("insert into posts(id) values (1)").as_deref(), Some("posts"));
         assert_eq!(inserted_table("DELETE FROM posts"), None);
+        assert_eq!(updated_table("UPDATE posts SET id = ?").as_deref(), Some("posts"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a database leaves out of an error, found in the models: the columns of a constraint that PostgreSQL names, the
 //! name of a constraint whose columns SQLite tells.
 
-use super::{Constraint, Model, Schema};
+use super::{Constraint, Field, FieldId, Model, Schema, TableName};
 use crate::error::{Diagnostics, Error, SqlState};
 use crate::sql::ddl::names;
 
@@ -25,6 +25,76 @@ impl Schema {
         }
         error
     }
+}
+
+/// What a statement of a flush did, for [`Schema::explain_writes`].
+pub(crate) enum Wrote<'a> {
+    /// INSERT or UPDATE of these fields.
+    Fields(&'a Model, &'a [FieldId]),
+    /// DELETE of rows.
+    Rows(&'a Model),
+}
+
+impl Schema {
+    /// The same as [`explain`](Self::explain), of an error in these statements. SQLite says of a foreign key only that
+    /// one was violated: where a single one can have been, it is that.
+    #[must_use]
+    pub(crate) fn explain_writes<'a>(
+        &'a self,
+        error: Error,
+        wrote: impl Iterator<Item = Wrote<'a>>,
+    ) -> Error {
+        let mut error = self.explain(error);
+        let Some(diagnostics) = error.diagnostics_mut() else { return error };
+        if diagnostics.sqlstate != SqlState::FOREIGN_KEY_VIOLATION || diagnostics.constraint.is_some() {
+            return error;
+        }
+        let mut keys: Vec<(&Model, Named)> = Vec::new();
+        for wrote in wrote {
+            match wrote {
+                Wrote::Fields(model, fields) => {
+                    let is_written =
+                        |column: &String| fields.iter().any(|field| model.field(*field).column == *column);
+                    let written = foreign_keys(model).filter(|(_, key)| key.columns.iter().any(is_written));
+                    keys.extend(written.map(|(_, key)| (model, key)));
+                }
+                Wrote::Rows(model) => {
+                    for referring in self.models() {
+                        let to_model = foreign_keys(referring).filter(|(to, _)| *to == model.table());
+                        keys.extend(to_model.map(|(_, key)| (&**referring, key)));
+                    }
+                }
+            }
+        }
+        keys.dedup_by(|a, b| a.1.name == b.1.name && a.0.table() == b.0.table());
+        if let [(model, key)] = keys.as_slice() {
+            diagnostics.table = Some(model.table().name.clone());
+            diagnostics.constraint = Some(key.name.clone());
+            diagnostics.columns.clone_from(&key.columns);
+        }
+        error
+    }
+}
+
+/// The foreign keys of a model, and the tables that they refer to.
+fn foreign_keys(model: &Model) -> impl Iterator<Item = (&TableName, Named)> {
+    let table = model.table();
+    let named = move |name: &Option<String>, columns: Vec<String>, to: &TableName| Named {
+        state: SqlState::FOREIGN_KEY_VIOLATION,
+        name: name.clone().unwrap_or_else(|| names::foreign_key(table, &columns, to)),
+        columns,
+    };
+    let fields = model.fields().iter().filter_map(move |field: &Field| {
+        let key = field.foreign_key.as_ref()?;
+        Some((&key.table, named(&key.name, vec![field.column.clone()], &key.table)))
+    });
+    let composite = model.def.constraints.iter().filter_map(move |constraint| match constraint {
+        Constraint::ForeignKey { name, columns, table: to, .. } => {
+            Some((to, named(name, columns.clone(), to)))
+        }
+        _ => None,
+    });
+    fields.chain(composite)
 }
 
 fn explain(diagnostics: &mut Diagnostics, constraints: &[Named]) {
@@ -63,12 +133,8 @@ fn constraints(model: &Model) -> Vec<Named> {
             let name = names::unique(table, &columns);
             found.push(Named { state: SqlState::UNIQUE_VIOLATION, name, columns: columns.clone() });
         }
-        if let Some(reference) = &field.foreign_key {
-            let made = || names::foreign_key(table, &columns, &reference.table);
-            let name = reference.name.clone().unwrap_or_else(made);
-            found.push(Named { state: SqlState::FOREIGN_KEY_VIOLATION, name, columns });
-        }
     }
+    found.extend(foreign_keys(model).map(|(_, key)| key));
     for constraint in &model.def.constraints {
         match constraint {
             Constraint::Unique { name, columns } => found.push(Named {
@@ -76,12 +142,7 @@ fn constraints(model: &Model) -> Vec<Named> {
                 name: name.clone().unwrap_or_else(|| names::unique(table, columns)),
                 columns: columns.clone(),
             }),
-            Constraint::ForeignKey { name, columns, table: referred, .. } => found.push(Named {
-                state: SqlState::FOREIGN_KEY_VIOLATION,
-                name: name.clone().unwrap_or_else(|| names::foreign_key(table, columns, referred)),
-                columns: columns.clone(),
-            }),
-            Constraint::Check { .. } => {}
+            Constraint::ForeignKey { .. } | Constraint::Check { .. } => {}
         }
     }
     for index in model.def.indexes.iter().filter(|index| index.unique) {

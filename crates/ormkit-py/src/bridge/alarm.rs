@@ -49,10 +49,18 @@ impl Alarm {
 
     /// The loop is awake: called before the queue is looked at, so that nothing queued later is missed.
     pub(super) fn hush(&self) {
-        self.rung.store(false, Ordering::Release);
+        self.hush_around(|| ());
+    }
+
+    /// Reads first and only then lets rings write again. The other way round a ring in between leaves its mark but not
+    /// its byte, which is read here, and no later ring is ever heard.
+    fn hush_around(&self, between: impl FnOnce()) {
         let mut read = &self.read;
         // Nothing to read is as good: it was read before.
         let _ = read.read(&mut [0; 8]);
+        between();
+        // A ring that came too early to write queued its task before: this makes it visible to who looks now.
+        self.rung.swap(false, Ordering::AcqRel);
     }
 }
 
@@ -68,4 +76,41 @@ fn eventfd() -> io::Result<File> {
     }
     // SAFETY: `fd` was opened just now and nobody else owns it.
     Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_heard(alarm: &Alarm) -> bool {
+        let mut read = &alarm.read;
+        read.read(&mut [0; 8]).is_ok()
+    }
+
+    #[test]
+    fn a_ring_is_heard_once_until_it_is_hushed() {
+        let alarm = Alarm::new().unwrap();
+        assert!(!is_heard(&alarm));
+        alarm.ring();
+        alarm.ring();
+        assert!(is_heard(&alarm));
+        assert!(!is_heard(&alarm));
+    }
+
+    #[test]
+    fn a_ring_after_a_hush_is_heard_whatever_rang_meanwhile() {
+        let alarm = Alarm::new().unwrap();
+        alarm.ring();
+        alarm.hush_around(|| alarm.ring());
+        alarm.ring();
+        assert!(is_heard(&alarm));
+    }
+
+    #[test]
+    fn a_hush_without_a_ring_leaves_the_alarm_working() {
+        let alarm = Alarm::new().unwrap();
+        alarm.hush();
+        alarm.ring();
+        assert!(is_heard(&alarm));
+    }
 }

@@ -52,9 +52,10 @@ impl Task {
         TaskId(Arc::as_ptr(self) as usize)
     }
 
-    /// Marks it as taken from the queue: from now on a wake puts it there again.
+    /// Marks it as taken from the queue: from now on a wake puts it there again, and what a wake before told is seen by
+    /// the poll that follows.
     pub(super) fn taken(&self) {
-        self.queued.store(false, Ordering::Release);
+        self.queued.swap(false, Ordering::AcqRel);
     }
 
     /// Its turn came and there was nobody to go on.
