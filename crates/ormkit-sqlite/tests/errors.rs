@@ -81,7 +81,7 @@ fn not_null_violation_names_the_column() {
 #[test]
 fn check_violation_names_the_constraint() {
     let error = refused("INSERT INTO users VALUES (2, 'b', 1, 3)");
-    assert_eq!(parts(&error), (ErrorClass::CheckViolation, "23514", None, vec![], Some("grown")));
+    assert_eq!(parts(&error), (ErrorClass::CheckViolation, "23514", Some("users"), vec![], Some("grown")));
 }
 
 #[test]
