@@ -210,7 +210,7 @@ impl AsyncSession {
 
     fn __aenter__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
         let session: Py<Self> = slf.into();
-        Operation::start(py, "AsyncSession.__aenter__", async move { Ok(session.into_any()) })
+        Operation::ready(py, "AsyncSession.__aenter__", session.into_any())
     }
 
     #[pyo3(signature = (exception, *_details))]

@@ -36,7 +36,6 @@ pub struct Link {
     pool: Pool,
     state: State,
     savepoints: Savepoints,
-    begin: Statement,
     holder: Option<Arc<str>>,
 }
 
@@ -66,13 +65,16 @@ enum Seat {
 impl Link {
     /// A link without connection.
     pub fn new(pool: Pool) -> Self {
-        let begin = Statement::command(pool.dialect().begin, Effect::Begin);
-        Self { pool, state: State::Idle, savepoints: Savepoints::default(), begin, holder: None }
+        Self { pool, state: State::Idle, savepoints: Savepoints::default(), holder: None }
     }
 
     /// Who borrows, for the pool's list of holders: the name of a task.
     pub fn set_holder(&mut self, holder: Option<Arc<str>>) {
         self.holder = holder;
+    }
+
+    fn begin_statement(&self) -> Statement {
+        Statement::command(self.pool.dialect().begin, Effect::Begin)
     }
 
     /// True between `begin` and the end, also when BEGIN is not sent yet and when the transaction has failed.
@@ -155,9 +157,8 @@ impl Link {
 
     /// Runs the first statements of a transaction, behind its BEGIN.
     async fn run_first(&mut self, mut lent: Lent, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
-        let begin = std::iter::once(&self.begin);
-        let before: Vec<Statement> =
-            begin.chain(self.savepoints.unsent()).chain(batch.before).cloned().collect();
+        let behind = self.savepoints.unsent().iter().chain(batch.before).cloned();
+        let before: Vec<Statement> = std::iter::once(self.begin_statement()).chain(behind).collect();
         let ran = run_on(&mut lent, Batch { before: &before, statements: batch.statements }, sink).await;
         if matches!(lent.health(), Health::InTransaction | Health::Failed) {
             self.savepoints.sent();

@@ -103,6 +103,13 @@ impl Operation {
         Py::new(py, Self { name, optional: AtomicBool::new(false), state: Mutex::new(state) })
     }
 
+    /// An operation that has its result already: nothing is polled, and no loop is asked for.
+    pub(crate) fn ready(py: Python<'_>, name: &'static str, result: Py<PyAny>) -> PyResult<Py<Self>> {
+        let stage = Stage::Ready(Ok(result));
+        let state = State { stage, link: None, parked: None, cancelled: None, blocking: false };
+        Py::new(py, Self { name, optional: AtomicBool::new(true), state: Mutex::new(state) })
+    }
+
     /// Dropping it without awaiting is no mistake: what it does happens otherwise.
     pub(crate) fn need_not_be_awaited(&self) {
         self.optional.store(true, Ordering::Relaxed);

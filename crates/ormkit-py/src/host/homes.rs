@@ -6,10 +6,10 @@ use ormkit_core::model::ModelId;
 use ormkit_core::session::Home;
 use ormkit_core::value::Value;
 use pyo3::prelude::*;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 
-type Homes = HashMap<u32, Weak<Home<PyHost>>>;
+type Homes = FxHashMap<u32, Weak<Home<PyHost>>>;
 
 static HOMES: LazyLock<Mutex<Homes>> = LazyLock::new(Mutex::default);
 

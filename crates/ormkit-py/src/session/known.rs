@@ -1,6 +1,5 @@
 //! Open sessions by the home of their objects: for what objects ask of their session.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ormkit_core::host::HomeId;
@@ -8,11 +7,12 @@ use ormkit_core::model::ModelId;
 use ormkit_core::session::Key;
 use ormkit_core::value::Value;
 use pyo3::prelude::*;
+use rustc_hash::FxHashMap;
 
 use super::{SessionLink, nothing, on_session, raise};
 use crate::{host, relation};
 
-static KNOWN: Mutex<Option<HashMap<HomeId, Weak<SessionLink>>>> = Mutex::new(None);
+static KNOWN: Mutex<Option<FxHashMap<HomeId, Weak<SessionLink>>>> = Mutex::new(None);
 
 /// Gives objects their ways to their session.
 pub(super) fn register() {

@@ -41,7 +41,8 @@ impl Link {
         sink: &mut dyn RowSink,
     ) -> Result<()> {
         self.state = State::Cancelled;
-        let before: Vec<Statement> = std::iter::once(&self.begin).chain(batch.before).cloned().collect();
+        let before: Vec<Statement> =
+            std::iter::once(self.begin_statement()).chain(batch.before.iter().cloned()).collect();
         let ran = run_on(&mut lent, Batch { before: &before, statements: batch.statements }, sink).await;
         let kept = match ran {
             Ok(()) => {
