@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import textwrap
@@ -22,7 +23,9 @@ def run_program(body: str, url: str) -> subprocess.CompletedProcess[str]:
     head = "import asyncio, gc, os, sys, warnings\nimport ormkit\nfrom library import Author, Base\nurl = sys.argv[1]\n"
     program = head + textwrap.dedent(body)
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", program, url]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
 
 
 async def drop_session(engine: ormkit.ConnectionPool, *, flush: bool) -> None:
