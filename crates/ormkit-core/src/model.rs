@@ -3,7 +3,7 @@
 //! A binding declares [`ModelDef`]s in a [`Registry`]; [`Registry::freeze`] checks every cross-reference once and answers
 //! a [`Schema`] of [`Model`]s. Afterwards no layer re-checks a name.
 
-pub(crate) mod explain;
+mod explain;
 mod field_set;
 mod registry;
 mod relation;

@@ -17,6 +17,7 @@ mod layout;
 mod metatype;
 mod methods;
 mod slot_set;
+mod slots;
 mod snapshot;
 mod table;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub(crate) use hooks::{Hooks, not_loaded, set_hooks};
 pub(crate) use layout::Layout;
 pub(crate) use ormkit_core::host::{HomeId, State};
 pub(crate) use slot_set::SlotSet;
+pub(crate) use slots::Slots;
 pub(crate) use snapshot::{Snapshot, revert, snapshot};
 pub(crate) use table::{ClassTable, Initial, Slot, SlotKind, SlotSpec};
 pub(crate) use weak::Weak;
@@ -198,46 +200,6 @@ pub(crate) fn slot<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<Op
     let offset = slot_of(object, index)?.offset;
     // SAFETY: the offset is the object's own; a value in a slot is alive.
     unsafe { Ok(Bound::from_borrowed_ptr_or_opt(object.py(), *base::place(object.as_ptr(), offset))) }
-}
-
-/// The slots of one object, its class looked up once.
-pub(crate) struct Slots<'a, 'py> {
-    object: &'a Bound<'py, PyAny>,
-    /// What its class knows.
-    pub(crate) table: &'a ClassTable,
-}
-
-impl<'a, 'py> Slots<'a, 'py> {
-    /// The slots of `object`.
-    ///
-    /// # Errors
-    /// `TypeError` for a foreign object.
-    #[inline]
-    pub(crate) fn of(object: &'a Bound<'py, PyAny>) -> PyResult<Self> {
-        Ok(Self { object, table: table_of(object)? })
-    }
-
-    /// The value of a slot; None where it is empty. Loads and decodes nothing.
-    ///
-    /// # Panics
-    /// Past the slots.
-    #[inline]
-    pub(crate) fn get(&self, index: usize) -> Option<Bound<'py, PyAny>> {
-        // SAFETY: the offset is the object's own; a value in a slot is alive.
-        unsafe { Bound::from_borrowed_ptr_or_opt(self.object.py(), *self.place(index)) }
-    }
-
-    /// True for a slot without a value.
-    #[inline]
-    pub(crate) fn is_empty(&self, index: usize) -> bool {
-        // SAFETY: the offset is the object's own.
-        unsafe { (*self.place(index)).is_null() }
-    }
-
-    fn place(&self, index: usize) -> *mut *mut ffi::PyObject {
-        // SAFETY: the table is that of the object's class, and its offsets lie inside of the object.
-        unsafe { base::place(self.object.as_ptr(), self.table.slots[index].offset) }
-    }
 }
 
 /// The value of a slot as the user sees it: decodes JSON, gives new objects their defaults.

@@ -211,7 +211,7 @@ impl Handle {
         };
         let runs = runs(text, params);
         let mut affected = 0;
-        let mut numbering = Numbering { out, number: None };
+        let mut numbering = Numbering { out, looks: text.unreturning.is_some(), number: None };
         for run in 0..runs {
             bind_next(&mut statement)?;
             affected += self.step_through(&mut statement, text, run == 0, &mut numbering)?;
@@ -308,6 +308,8 @@ impl Handle {
 /// Looks at the number that a run returns, on its way.
 struct Numbering<'a> {
     out: &'a mut dyn Receiver,
+    /// False where nobody wants to know.
+    looks: bool,
     number: Option<i64>,
 }
 
@@ -326,10 +328,12 @@ impl Receiver for Numbering<'_> {
     }
 
     fn row(&mut self, row: &Row<'_>) -> Result<bool> {
-        self.number = match row.cell(0)? {
-            ValueRef::Int(number) => Some(number),
-            _ => None,
-        };
+        if self.looks {
+            self.number = match row.cell(0)? {
+                ValueRef::Int(number) => Some(number),
+                _ => None,
+            };
+        }
         self.out.row(row)
     }
 }

@@ -27,22 +27,14 @@ impl Schema {
     }
 }
 
-/// What a statement of a flush did, for [`Schema::explain_writes`].
-pub(crate) enum Wrote<'a> {
-    /// INSERT or UPDATE of these fields.
-    Fields(&'a Model, &'a [FieldId]),
-    /// DELETE of rows.
-    Rows(&'a Model),
-}
-
 impl Schema {
-    /// The same as [`explain`](Self::explain), of an error in these statements. SQLite says of a foreign key only that
-    /// one was violated: where a single one can have been, it is that.
+    /// The same as [`explain`](Self::explain), of an error in an INSERT or UPDATE of these fields. SQLite says of a
+    /// foreign key only that one was violated: where a single one was written, it is that.
     #[must_use]
     pub(crate) fn explain_writes<'a>(
         &'a self,
         error: Error,
-        wrote: impl Iterator<Item = Wrote<'a>>,
+        wrote: impl Iterator<Item = (&'a Model, &'a [FieldId])>,
     ) -> Error {
         let mut error = self.explain(error);
         let Some(diagnostics) = error.diagnostics_mut() else { return error };
@@ -50,23 +42,12 @@ impl Schema {
             return error;
         }
         let mut keys: Vec<(&Model, Named)> = Vec::new();
-        for wrote in wrote {
-            match wrote {
-                Wrote::Fields(model, fields) => {
-                    let is_written =
-                        |column: &String| fields.iter().any(|field| model.field(*field).column == *column);
-                    let written = foreign_keys(model).filter(|(_, key)| key.columns.iter().any(is_written));
-                    keys.extend(written.map(|(_, key)| (model, key)));
-                }
-                Wrote::Rows(model) => {
-                    for referring in self.models() {
-                        let to_model = foreign_keys(referring).filter(|(to, _)| *to == model.table());
-                        keys.extend(to_model.map(|(_, key)| (&**referring, key)));
-                    }
-                }
-            }
+        for (model, fields) in wrote {
+            let is_written =
+                |column: &String| fields.iter().any(|field| model.field(*field).column == *column);
+            let written = foreign_keys(model).filter(|key| key.columns.iter().any(is_written));
+            keys.extend(written.map(|key| (model, key)));
         }
-        keys.dedup_by(|a, b| a.1.name == b.1.name && a.0.table() == b.0.table());
         if let [(model, key)] = keys.as_slice() {
             diagnostics.table = Some(model.table().name.clone());
             diagnostics.constraint = Some(key.name.clone());
@@ -76,8 +57,7 @@ impl Schema {
     }
 }
 
-/// The foreign keys of a model, and the tables that they refer to.
-fn foreign_keys(model: &Model) -> impl Iterator<Item = (&TableName, Named)> {
+fn foreign_keys(model: &Model) -> impl Iterator<Item = Named> {
     let table = model.table();
     let named = move |name: &Option<String>, columns: Vec<String>, to: &TableName| Named {
         state: SqlState::FOREIGN_KEY_VIOLATION,
@@ -86,12 +66,10 @@ fn foreign_keys(model: &Model) -> impl Iterator<Item = (&TableName, Named)> {
     };
     let fields = model.fields().iter().filter_map(move |field: &Field| {
         let key = field.foreign_key.as_ref()?;
-        Some((&key.table, named(&key.name, vec![field.column.clone()], &key.table)))
+        Some(named(&key.name, vec![field.column.clone()], &key.table))
     });
     let composite = model.def.constraints.iter().filter_map(move |constraint| match constraint {
-        Constraint::ForeignKey { name, columns, table: to, .. } => {
-            Some((to, named(name, columns.clone(), to)))
-        }
+        Constraint::ForeignKey { name, columns, table: to, .. } => Some(named(name, columns.clone(), to)),
         _ => None,
     });
     fields.chain(composite)
@@ -134,7 +112,7 @@ fn constraints(model: &Model) -> Vec<Named> {
             found.push(Named { state: SqlState::UNIQUE_VIOLATION, name, columns: columns.clone() });
         }
     }
-    found.extend(foreign_keys(model).map(|(_, key)| key));
+    found.extend(foreign_keys(model));
     for constraint in &model.def.constraints {
         match constraint {
             Constraint::Unique { name, columns } => found.push(Named {

@@ -15,7 +15,6 @@ use super::unit::{key_of, missing};
 use crate::driver::{Batch, Row, RowSink, Statement};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{HomeId, Host, ObjectId, State};
-use crate::model::explain::Wrote;
 use crate::model::{FieldId, FieldSet, Model, ModelId};
 use crate::plan::Plans;
 use crate::value::{Params, ValueRef};
@@ -72,7 +71,7 @@ impl<H: Host> Session<H> {
         }
         let mut sink = Written { host: &self.host, groups: &groups, next: vec![0; groups.len()] };
         let ran = self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
-        ran.map_err(|error| self.schema.explain_writes(error, groups.iter().map(Group::wrote)))?;
+        ran.map_err(|error| self.schema.explain_writes(error, groups.iter().filter_map(Group::wrote)))?;
         self.settle(&groups)
     }
 
@@ -186,11 +185,9 @@ impl<H: Host> Group<H> {
         Self { action, model, fields: Vec::new(), returning: Vec::new(), layout: None, objects: Vec::new() }
     }
 
-    fn wrote(&self) -> Wrote<'_> {
-        match self.action {
-            Action::Insert | Action::Update => Wrote::Fields(&self.model, &self.fields),
-            Action::Delete => Wrote::Rows(&self.model),
-        }
+    /// The fields that it writes; a DELETE violates the keys of other tables, which the models need not know.
+    fn wrote(&self) -> Option<(&Model, &[FieldId])> {
+        (self.action != Action::Delete).then_some((&self.model, &self.fields))
     }
 
     fn take_fields(&mut self, host: &H, fields: &FieldSet) -> Result<()> {

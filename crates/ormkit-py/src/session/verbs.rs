@@ -39,6 +39,7 @@ impl AsyncSession {
     ///
     /// Raises:
     ///     AttributeError: The model has no such attribute.
+    ///     InvalidRequestError: The object was never stored, or was deleted.
     ///     IntegrityError, DataError: The object is as it was before the call, its unsaved changes included.
     #[pyo3(signature = (object, /, **values))]
     fn update(
