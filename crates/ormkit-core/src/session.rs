@@ -169,7 +169,7 @@ impl<H: Host> Session<H> {
         if !self.link.in_transaction() {
             self.link.begin()?;
         }
-        let written = self.write(&mut Scope::All).await;
+        let written = Box::pin(self.write(&mut Scope::All)).await;
         match &written {
             Ok(()) => self.unit.fade(&self.host),
             Err(error) => self.link.fail(error),
@@ -203,7 +203,7 @@ impl<H: Host> Session<H> {
             self.unit.fade(&self.host);
             return Ok(());
         }
-        let written = self.write(&mut Scope::All).await;
+        let written = Box::pin(self.write(&mut Scope::All)).await;
         match &written {
             Ok(()) => self.unit.fade(&self.host),
             Err(error) => {
@@ -267,8 +267,14 @@ impl<H: Host> Session<H> {
     /// Rolls back what is open and lets all objects go: persistent ones are detached.
     pub async fn close(&mut self) -> Result<()> {
         let ended = if self.link.in_transaction() { self.rollback().await } else { Ok(()) };
-        self.unit.clear(&self.host);
+        self.let_go();
         ended
+    }
+
+    /// Lets all objects go: persistent ones are detached. Without a transaction it is all that [`close`](Self::close)
+    /// does.
+    pub fn let_go(&mut self) {
+        self.unit.clear(&self.host);
     }
 
     /// Ends a session that nobody can close any more, without waiting: objects are let go as [`close`](Self::close) does

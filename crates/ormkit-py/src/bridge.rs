@@ -63,7 +63,7 @@ use crate::errors::to_py;
 
 pub(crate) use executor::LoopRuntime;
 pub(crate) use fork::Process;
-pub(crate) use operation::Operation;
+pub(crate) use operation::{Operation, Started};
 pub(crate) use pending::at_drop;
 
 /// Adds the bridge's classes to the module.
@@ -83,7 +83,8 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 /// `RuntimeError`: no event loop is running.
 pub(crate) fn current_task(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static CURRENT_TASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    CURRENT_TASK.import(py, "asyncio", "current_task")?.call0()
+    let event_loop = LoopRuntime::current(py)?.event_loop(py)?;
+    CURRENT_TASK.import(py, "asyncio", "current_task")?.call1((event_loop,))
 }
 
 /// A panic as `InternalError`. Its text and place went to stderr.

@@ -6,7 +6,7 @@ mod classes;
 mod homes;
 
 pub(crate) use classes::{ClassInfo, class_info};
-pub(crate) use homes::{know_home, lookup, set_lookup};
+pub(crate) use homes::{Owner, enter, leave, lookup, owner};
 
 use crate::convert;
 use crate::errors::from_py;

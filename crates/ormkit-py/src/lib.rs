@@ -67,7 +67,6 @@ mod _ormkit {
         module.add("func", Bound::new(module.py(), expr::FunctionNamespace)?)?;
         relation::register(module)?;
         result::register(module)?;
-        session::register();
         Ok(())
     }
 }

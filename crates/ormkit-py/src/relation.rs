@@ -10,7 +10,7 @@ mod missing;
 mod side;
 
 pub(crate) use assign::assign;
-pub(crate) use change::{Change, set_write_now};
+pub(crate) use change::Change;
 pub(crate) use list::{adopt, list};
 pub(crate) use missing::missing;
 pub(crate) use side::{RelatedItems, items, members, put_back, removed, settle, undo};

@@ -3,23 +3,22 @@
 mod begin;
 mod context;
 mod holder;
-mod known;
+mod owner;
 mod query;
 mod read;
 mod sync;
 mod verbs;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use ormkit_core::error::{Error, ErrorKind};
-use ormkit_core::host::HomeId;
-use ormkit_core::session::{Lease, Session, SessionOptions, Shared};
+use ormkit_core::session::{Home, Lease, Session, SessionOptions, Shared};
 use pyo3::prelude::*;
 
 use crate::bridge::Operation;
 use crate::engine::{Engine, EngineHandle};
 use crate::errors::to_py;
-use crate::host::{PyHost, know_home};
+use crate::host::{self, Owner, PyHost};
 use crate::model::schema;
 
 pub(crate) use begin::{Transaction, TransactionContext};
@@ -44,59 +43,46 @@ pub(crate) struct AsyncSession {
 pub(crate) struct SessionLink {
     engine: EngineHandle,
     options: SessionOptions,
-    shared: Mutex<Option<Arc<Shared<PyHost, Holder>>>>,
+    open: OnceLock<Open>,
     /// Blocks of `begin()` that are open: `commit()` and `rollback()` are theirs alone.
     blocks: Mutex<u32>,
-    /// The home of the core session, once it is made.
-    home: Mutex<Option<HomeId>>,
+}
+
+/// A core session that was made.
+struct Open {
+    shared: Arc<Shared<PyHost, Holder>>,
+    home: Arc<Home<PyHost>>,
 }
 
 impl Drop for SessionLink {
     fn drop(&mut self) {
-        if let Some(home) = self.home.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
-            known::remove(home);
-        }
-        let shared = self.shared.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(session) = shared.and_then(Shared::into_session) {
+        let Some(Open { shared, home }) = self.open.take() else { return };
+        host::leave(home.id());
+        if let Some(session) = Shared::into_session(shared) {
             context::abandon(session, self.engine.is_ours());
         }
     }
 }
 
-/// Gives objects their ways to their session.
-pub(crate) fn register() {
-    known::register();
-}
-
 impl SessionLink {
     fn open(engine: EngineHandle, options: SessionOptions) -> Arc<Self> {
-        Arc::new(Self {
-            engine,
-            options,
-            shared: Mutex::new(None),
-            blocks: Mutex::new(0),
-            home: Mutex::new(None),
-        })
+        Arc::new(Self { engine, options, open: OnceLock::new(), blocks: Mutex::new(0) })
     }
 
-    fn shared(self: &Arc<Self>, py: Python<'_>) -> PyResult<Arc<Shared<PyHost, Holder>>> {
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shared) = &*shared {
-            return Ok(Arc::clone(shared));
+    fn opened(self: &Arc<Self>, py: Python<'_>) -> PyResult<&Open> {
+        if let Some(open) = self.open.get() {
+            return Ok(open);
         }
-        let session = Session::new(
-            PyHost,
-            self.engine.pool(py)?,
-            schema(py)?,
-            self.engine.plans(),
-            self.options.clone(),
-        );
-        know_home(session.home());
-        known::insert(session.home().id(), self);
-        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.home().id());
-        let made = Shared::new(session);
-        *shared = Some(Arc::clone(&made));
-        Ok(made)
+        let (pool, plans) = (self.engine.pool(py)?, self.engine.plans());
+        let schema = schema(py)?;
+        // Another thread may have been first: then this one's is not needed.
+        Ok(self.open.get_or_init(|| {
+            let session = Session::new(PyHost, pool, schema, plans, self.options.clone());
+            let home = Arc::clone(session.home());
+            let this: Weak<Self> = Arc::downgrade(self);
+            host::enter(home.id(), this as Weak<dyn Owner>);
+            Open { shared: Shared::new(session), home }
+        }))
     }
 
     /// Takes the core session out for one operation.
@@ -104,14 +90,14 @@ impl SessionLink {
     /// # Errors
     /// `ConcurrentSessionUse` with both tasks' names.
     pub(crate) fn lease(self: &Arc<Self>, py: Python<'_>) -> PyResult<CoreLease> {
-        let shared = self.shared(py)?;
-        let second = Holder::current(py)?;
-        match shared.lease(second.clone()) {
+        let shared = &self.opened(py)?.shared;
+        match shared.lease(Holder::current(py)?) {
             Ok(mut lease) => {
                 lease.set_schema(schema(py)?);
                 Ok(lease)
             }
             Err(holder) => {
+                let second = Holder::current(py)?;
                 let kind = ErrorKind::ConcurrentUse { holder: holder.name(py), second: second.name(py) };
                 Err(to_py(py, Error::new(kind)))
             }

@@ -208,7 +208,7 @@ impl<H: Host> Identity<H> {
     }
 
     /// Forgets everything and hands out what is alive.
-    pub(crate) fn drain(&mut self, host: &H) -> Vec<H::Object> {
+    pub(crate) fn drain(&mut self, host: &H) -> SmallVec<[H::Object; 4]> {
         self.table.drain().filter_map(|entry| host.upgrade(&entry.weak)).collect()
     }
 

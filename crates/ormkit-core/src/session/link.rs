@@ -141,7 +141,9 @@ impl Link {
             (State::Open(Seat::Held(lent)), None) if self.savepoints.unsent().is_empty() => {
                 self.run_inside(lent, batch, sink).await
             }
-            (State::Open(Seat::Held(lent)), None) => self.run_after_savepoints(lent, batch, sink).await,
+            (State::Open(Seat::Held(lent)), None) => {
+                Box::pin(self.run_after_savepoints(lent, batch, sink)).await
+            }
             (_, Some(lent)) => self.run_first(lent, batch, sink).await,
             (before, None) => {
                 self.state = before;

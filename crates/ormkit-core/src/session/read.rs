@@ -79,7 +79,8 @@ impl<H: Host> Session<H> {
             if self.unit.deleted.contains_key(&self.host.id(&object)) {
                 return Ok(None);
             }
-            self.load_relations(model, std::slice::from_ref(&object), loads).await?;
+            // Boxed where it is rare: what a future may await at most is what every call of it moves around.
+            Box::pin(self.load_relations(model, std::slice::from_ref(&object), loads)).await?;
             return Ok(Some(object));
         }
         if has_null(key)? {
@@ -239,7 +240,7 @@ impl<H: Host> Session<H> {
                 parents.push(self.host.retain(object));
             }
         }
-        if parents.is_empty() { Ok(()) } else { self.load_relations(model, &parents, loads).await }
+        if parents.is_empty() { Ok(()) } else { Box::pin(self.load_relations(model, &parents, loads)).await }
     }
 }
 

@@ -159,8 +159,13 @@ impl LoopRuntime {
         self.alarm_unless_turn();
     }
 
+    /// True on the thread and in the time in which tasks that are woken need no alarm.
+    fn has_turn(&self) -> bool {
+        ptr::eq(TURN.get(), self)
+    }
+
     fn alarm_unless_turn(&self) {
-        if !ptr::eq(TURN.get(), self) && self.process.is_current() {
+        if !self.has_turn() && self.process.is_current() {
             self.alarm.ring();
         }
     }

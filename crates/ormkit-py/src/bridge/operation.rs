@@ -9,8 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
+
+use pin_project_lite::pin_project;
 
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyRuntimeError, PyRuntimeWarning, PyValueError};
@@ -48,8 +50,53 @@ struct State {
     blocking: bool,
 }
 
+/// The start of work that is often over at once.
+type Start = Box<dyn FnOnce(Python<'_>) -> PyResult<Started> + Send>;
+
+/// What the start of an operation came to.
+pub(crate) enum Started {
+    /// The result.
+    Done(Py<PyAny>),
+    /// The rest has to be awaited.
+    Going(Work),
+}
+
+impl Started {
+    /// Work that has to be awaited.
+    pub(crate) fn going<F, T>(future: F) -> Self
+    where
+        F: Future<Output = PyResult<T>> + Send + 'static,
+        T: for<'py> IntoPyObject<'py> + Send,
+    {
+        Self::Going(Box::pin(Converted { future }))
+    }
+}
+
+pin_project! {
+    /// A future whose value becomes a Python object. As an async block it would hold the future twice.
+    struct Converted<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F, T> Future for Converted<F>
+where
+    F: Future<Output = PyResult<T>>,
+    T: for<'py> IntoPyObject<'py>,
+{
+    type Output = PyResult<Py<PyAny>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let value = ready!(self.project().future.poll(cx))?;
+        Poll::Ready(Python::attach(|py| value.into_py_any(py)))
+    }
+}
+
 enum Stage {
     New(Work),
+    /// Not awaited yet, and perhaps no future is needed.
+    Unstarted(Start),
     Waiting(Work),
     /// Its work is on the stack of a poll.
     Polled,
@@ -79,6 +126,13 @@ enum Step {
     Pause,
 }
 
+/// Work that was taken out for a poll; `first`: it was not polled before.
+struct Taken {
+    work: Work,
+    link: Link,
+    first: bool,
+}
+
 enum Polled {
     Ready(PyResult<Py<PyAny>>),
     Pending(Work),
@@ -94,20 +148,26 @@ impl Operation {
         F: Future<Output = PyResult<T>> + Send + 'static,
         T: for<'py> IntoPyObject<'py> + Send,
     {
-        let work: Work = Box::pin(async move {
-            let value = future.await?;
-            Python::attach(|py| value.into_py_any(py))
-        });
-        let state =
-            State { stage: Stage::New(work), link: None, parked: None, cancelled: None, blocking: false };
-        Py::new(py, Self { name, optional: AtomicBool::new(false), state: Mutex::new(state) })
+        Self::staged(py, name, Stage::New(Box::pin(Converted { future })), false)
+    }
+
+    /// As [`start`](Self::start), for work that is often over at once: `first` runs when the operation is awaited,
+    /// without the cost of a future, and says whether one is needed.
+    pub(crate) fn attempt<F>(py: Python<'_>, name: &'static str, first: F) -> PyResult<Py<Self>>
+    where
+        F: FnOnce(Python<'_>) -> PyResult<Started> + Send + 'static,
+    {
+        Self::staged(py, name, Stage::Unstarted(Box::new(first)), false)
     }
 
     /// An operation that has its result already: nothing is polled, and no loop is asked for.
     pub(crate) fn ready(py: Python<'_>, name: &'static str, result: Py<PyAny>) -> PyResult<Py<Self>> {
-        let stage = Stage::Ready(Ok(result));
+        Self::staged(py, name, Stage::Ready(Ok(result)), true)
+    }
+
+    fn staged(py: Python<'_>, name: &'static str, stage: Stage, optional: bool) -> PyResult<Py<Self>> {
         let state = State { stage, link: None, parked: None, cancelled: None, blocking: false };
-        Py::new(py, Self { name, optional: AtomicBool::new(true), state: Mutex::new(state) })
+        Py::new(py, Self { name, optional: AtomicBool::new(optional), state: Mutex::new(state) })
     }
 
     /// Dropping it without awaiting is no mistake: what it does happens otherwise.
@@ -117,7 +177,7 @@ impl Operation {
 
     /// A step that a task makes: polls, or fetches the result.
     fn step(&self, py: Python<'_>) -> PyResult<Step> {
-        let (work, link, first) = match self.take_for_step(py)? {
+        let Taken { work, link, first } = match self.take_for_step(py)? {
             Ok(taken) => taken,
             Err(result) => return result.map(Step::Return),
         };
@@ -142,9 +202,8 @@ impl Operation {
         }
     }
 
-    /// Takes the work for a poll (true: for its first), or a result that is ready.
-    #[expect(clippy::type_complexity, reason = "used once, a few lines above")]
-    fn take_for_step(&self, py: Python<'_>) -> PyResult<Result<(Work, Link, bool), PyResult<Py<PyAny>>>> {
+    /// Takes the work for a poll, or a result that is ready.
+    fn take_for_step(&self, py: Python<'_>) -> PyResult<Result<Taken, PyResult<Py<PyAny>>>> {
         let mut state = locked(&self.state);
         match std::mem::replace(&mut state.stage, Stage::Ended) {
             Stage::Ready(result) => Ok(Err(result)),
@@ -163,23 +222,46 @@ impl Operation {
                 Some(link) => {
                     let link = link.clone();
                     state.stage = Stage::Polled;
-                    Ok(Ok((work, link, false)))
+                    Ok(Ok(Taken { work, link, first: false }))
                 }
                 None => Err(PyRuntimeError::new_err("a waiting operation has no loop")),
             },
             Stage::New(work) => {
-                state.stage = Stage::New(work);
+                state.stage = Stage::Polled;
                 drop(state);
-                let runtime = LoopRuntime::current(py)?;
-                let link = Link { task: Task::operation(&runtime), runtime };
-                let mut state = locked(&self.state);
-                let Stage::New(work) = std::mem::replace(&mut state.stage, Stage::Polled) else {
-                    return Err(PyRuntimeError::new_err(format!("'{}' is being awaited already", self.name)));
-                };
-                state.link = Some(link.clone());
-                Ok(Ok((work, link, true)))
+                self.enter(py, work)
+            }
+            Stage::Unstarted(start) => {
+                state.stage = Stage::Polled;
+                drop(state);
+                let started = catch_unwind(AssertUnwindSafe(|| start(py)));
+                match started.unwrap_or_else(|panic| Err(panicked(py, &*panic))) {
+                    Ok(Started::Going(work)) => self.enter(py, work),
+                    Ok(Started::Done(result)) => self.over(Ok(result)),
+                    Err(error) => self.over(Err(error)),
+                }
             }
         }
+    }
+
+    /// The first poll of `work`, on the loop that runs now. The stage is Polled.
+    fn enter(&self, py: Python<'_>, work: Work) -> PyResult<Result<Taken, PyResult<Py<PyAny>>>> {
+        let runtime = match LoopRuntime::current(py) {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                // Outside of a loop nothing has happened: it can still be awaited on one.
+                locked(&self.state).stage = Stage::New(work);
+                return Err(error);
+            }
+        };
+        let link = Link { task: Task::operation(&runtime), runtime };
+        locked(&self.state).link = Some(link.clone());
+        Ok(Ok(Taken { work, link, first: true }))
+    }
+
+    fn over(&self, result: PyResult<Py<PyAny>>) -> PyResult<Result<Taken, PyResult<Py<PyAny>>>> {
+        locked(&self.state).stage = Stage::Ended;
+        Ok(Err(result))
     }
 
     /// Polls a woken operation from a callback of its loop and, when it is ready, steps the task that is parked on it.
@@ -259,7 +341,8 @@ impl Operation {
     }
 
     fn warn_unless_awaited(&self, py: Python<'_>) {
-        if self.optional.load(Ordering::Relaxed) || !matches!(locked(&self.state).stage, Stage::New(_)) {
+        if self.optional.load(Ordering::Relaxed) || !matches!(locked(&self.state).stage, Stage::New(_) | Stage::Unstarted(_))
+        {
             return;
         }
         let text = CString::new(format!("coroutine '{}' was never awaited", self.name)).unwrap_or_default();

@@ -7,40 +7,59 @@ use ormkit_core::session::Home;
 use ormkit_core::value::Value;
 use pyo3::prelude::*;
 use rustc_hash::FxHashMap;
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
-type Homes = FxHashMap<u32, Weak<Home<PyHost>>>;
+/// What objects ask of their session. It knows itself by [`enter`] and [`leave`].
+pub(crate) trait Owner: Send + Sync {
+    /// Where changes are reported.
+    fn home(&self) -> Option<&Home<PyHost>>;
 
-static HOMES: LazyLock<Mutex<Homes>> = LazyLock::new(Mutex::default);
+    /// The object of a key, where the session holds it and nobody else has the session. No IO.
+    fn held(self: Arc<Self>, py: Python<'_>, model: ModelId, key: &[Value]) -> Option<Py<PyAny>>;
 
-/// Dead entries are swept when there are this many.
-const SWEEP_AT: usize = 256;
+    /// Writes objects and the changes of their relations at once: an awaitable's iterator.
+    fn write_now(self: Arc<Self>, py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>>;
+}
 
-/// Makes a session's home known, so that its objects can report their first change.
-pub(crate) fn know_home(home: &Arc<Home<PyHost>>) {
-    let mut homes = HOMES.lock().unwrap_or_else(PoisonError::into_inner);
-    if homes.len() >= SWEEP_AT && homes.len() == homes.capacity() {
-        homes.retain(|_, home| home.strong_count() > 0);
-    }
-    homes.insert(home.id().0, Arc::downgrade(home));
+type Owners = FxHashMap<HomeId, Weak<dyn Owner>>;
+
+static OWNERS: LazyLock<Mutex<Owners>> = LazyLock::new(Mutex::default);
+
+fn owners() -> MutexGuard<'static, Owners> {
+    OWNERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes a session known to the objects of its home, until it leaves.
+pub(crate) fn enter(home: HomeId, owner: Weak<dyn Owner>) {
+    owners().insert(home, owner);
+}
+
+/// Forgets a session that is gone.
+pub(crate) fn leave(home: HomeId) {
+    owners().remove(&home);
+}
+
+/// The session of a home, while somebody holds it.
+pub(crate) fn owner(home: HomeId) -> Option<Arc<dyn Owner>> {
+    owners().get(&home).and_then(Weak::upgrade)
 }
 
 /// The first change of a clean object: its session keeps it until it is written.
 pub(super) fn first_change(object: &Bound<'_, PyAny>, home: HomeId) {
-    if let Some(home) = home_of(home) {
+    if let Some(owner) = owner(home)
+        && let Some(home) = owner.home()
+    {
         home.note(object.clone().unbind());
     }
 }
 
 /// Somebody looks at a value that can be changed in place: the object's session asks for changes before each operation.
 pub(super) fn first_look(object: &Bound<'_, PyAny>, home: HomeId) {
-    if let Some(home) = home_of(home) {
+    if let Some(owner) = owner(home)
+        && let Some(home) = owner.home()
+    {
         home.watch(object.clone().unbind());
     }
-}
-
-fn home_of(home: HomeId) -> Option<Arc<Home<PyHost>>> {
-    HOMES.lock().unwrap_or_else(PoisonError::into_inner).get(&home.0).and_then(Weak::upgrade)
 }
 
 /// An object that was written and holds JSON values: the program has them and may change them in place.
@@ -54,20 +73,7 @@ pub(super) fn watch_json(object: &Bound<'_, PyAny>) {
     }
 }
 
-/// Asks a session for the object of a key, without IO.
-pub(crate) type Lookup = fn(py: Python<'_>, home: HomeId, model: ModelId, key: &[Value]) -> Option<Py<PyAny>>;
-
-static LOOKUP: OnceLock<Lookup> = OnceLock::new();
-
-/// Says how sessions are asked for an object that they hold; later calls change nothing.
-pub(crate) fn set_lookup(lookup: Lookup) {
-    LOOKUP.get_or_init(|| lookup);
-}
-
 /// The object of a key, where the session of that home holds it.
 pub(crate) fn lookup(py: Python<'_>, home: HomeId, model: ModelId, key: &[Value]) -> Option<Py<PyAny>> {
-    if home == HomeId::NONE {
-        return None;
-    }
-    LOOKUP.get().and_then(|lookup| lookup(py, home, model, key))
+    owner(home)?.held(py, model, key)
 }

@@ -1,21 +1,10 @@
 //! What `add`, `remove`, `clear` and `set` of a list answer: a change that is made in memory, and written at once when
 //! it is awaited.
 use crate::errors::to_py;
-use crate::instance;
-use ormkit_core::error::Error;
+use crate::{host, instance};
+use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::host::HomeId;
 use pyo3::prelude::*;
-use std::sync::OnceLock;
-
-/// Writes objects at once, in the session of a home: answers an awaitable's iterator.
-pub(crate) type WriteNow = fn(py: Python<'_>, home: HomeId, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>>;
-
-static WRITE_NOW: OnceLock<WriteNow> = OnceLock::new();
-
-/// Says how a session writes objects at once; later calls change nothing.
-pub(crate) fn set_write_now(write: WriteNow) {
-    WRITE_NOW.get_or_init(|| write);
-}
 
 /// A change of a related list. It is part of the unit of work as it stands; awaiting it writes it at once.
 #[pyclass(frozen, module = "ormkit")]
@@ -42,14 +31,14 @@ impl Change {
             Some(owner) => instance::home(owner.bind(py))?,
             None => HomeId::NONE,
         };
-        match WRITE_NOW.get() {
-            Some(write) if home != HomeId::NONE => {
-                write(py, home, self.objects.iter().map(|object| object.clone_ref(py)).collect())
+        match host::owner(home) {
+            Some(owner) => {
+                owner.write_now(py, self.objects.iter().map(|object| object.clone_ref(py)).collect())
             }
-            _ => {
+            None => {
                 let text =
                     "the owner of this list belongs to no session: add it to one before you await the change";
-                Err(to_py(py, Error::new(ormkit_core::error::ErrorKind::Detached(text.to_owned()))))
+                Err(to_py(py, Error::new(ErrorKind::Detached(text.to_owned()))))
             }
         }
     }

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use super::{AsyncSession, SessionLink, nothing, raise};
-use crate::bridge::{Operation, at_drop};
+use crate::bridge::{Operation, Started, at_drop};
 use crate::engine::Engine;
 use crate::errors::uncommitted_warning;
 use crate::host::PyHost;
@@ -15,18 +15,30 @@ use crate::host::PyHost;
 /// Ends a session. Without an exception on its way, work that is lost is warned of.
 pub(super) fn close(py: Python<'_>, link: &Arc<SessionLink>, warn: bool) -> PyResult<Py<Operation>> {
     let link = Arc::clone(link);
-    Operation::start(py, "AsyncSession.close", async move {
-        if link.shared.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
-            return Ok(nothing());
+    Operation::attempt(py, "AsyncSession.close", move |py| {
+        if link.open.get().is_none() {
+            return Ok(Started::Done(py.None()));
         }
-        let mut session = Python::attach(|py| link.lease(py))?;
+        let mut session = link.lease(py)?;
         let lost = if warn { lost(&mut session, "left without commit()") } else { None };
-        session.close().await.map_err(raise)?;
-        if let Some(lost) = lost {
-            Python::attach(|py| uncommitted_warning(py, &lost, 2))?;
+        if session.in_transaction() {
+            return Ok(Started::going(async move {
+                session.close().await.map_err(raise)?;
+                Python::attach(|py| told(py, lost))
+            }));
         }
-        Ok(nothing())
+        session.let_go();
+        drop(session);
+        told(py, lost).map(Started::Done)
     })
+}
+
+/// Warns of what was lost at the end of a block.
+fn told(py: Python<'_>, lost: Option<String>) -> PyResult<Py<PyAny>> {
+    if let Some(lost) = lost {
+        uncommitted_warning(py, &lost, 2)?;
+    }
+    Ok(py.None())
 }
 
 /// Ends a session that was dropped unclosed, and warns of what is lost with it. In a forked child (not `ours`) nothing is

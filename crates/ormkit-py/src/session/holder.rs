@@ -1,18 +1,21 @@
 //! Who holds a session: a task, named only when another collides with it.
 
-use std::sync::Arc;
-
 use pyo3::prelude::*;
 
 /// The task that runs an operation.
-#[derive(Clone)]
-pub(crate) struct Holder(Arc<Py<PyAny>>);
+pub(crate) struct Holder(Py<PyAny>);
+
+impl Clone for Holder {
+    fn clone(&self) -> Self {
+        Python::attach(|py| Self(self.0.clone_ref(py)))
+    }
+}
 
 impl Holder {
     /// The running task; None outside of one.
     pub(super) fn current(py: Python<'_>) -> PyResult<Self> {
         let task = crate::bridge::current_task(py)?;
-        Ok(Self(Arc::new(task.unbind())))
+        Ok(Self(task.unbind()))
     }
 
     /// The task's name.

@@ -7,6 +7,7 @@ use ormkit_core::model::{FieldId, ModelId};
 use ormkit_core::session::{Key, Rows};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
+use smallvec::{SmallVec, smallvec};
 
 use super::sync::mapped;
 use super::{AsyncSession, nothing, on_session, raise};
@@ -161,9 +162,9 @@ fn no_such(model: &str) -> Error {
 fn key_of(py: Python<'_>, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Key> {
     let schema = schema(py)?;
     let model = schema.model(model);
-    let parts: Vec<Bound<'_, PyAny>> = match key.cast::<PyTuple>() {
+    let parts: SmallVec<[Bound<'_, PyAny>; 2]> = match key.cast::<PyTuple>() {
         Ok(parts) => parts.iter().collect(),
-        Err(_) => vec![key.clone()],
+        Err(_) => smallvec![key.clone()],
     };
     if parts.len() != model.key.len() {
         let names: Vec<_> = model.key.iter().map(|field| model.field(*field).name.as_str()).collect();

@@ -27,6 +27,12 @@ impl LoopRuntime {
     /// `RuntimeError`: no loop is running. `NotImplementedError`: the loop has no `add_reader`.
     pub(crate) fn current(py: Python<'_>) -> PyResult<Arc<Self>> {
         static RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        // Whoever has the turn runs on the loop of its runtime: asyncio, which asks the kernel for the process, need not
+        // be asked.
+        let in_turn = |last: &&Arc<Self>| last.has_turn() && !last.is_closed();
+        if let Some(runtime) = LAST.with_borrow(|last| last.as_ref().filter(in_turn).map(Arc::clone)) {
+            return Ok(runtime);
+        }
         let event_loop = RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0()?;
         let last =
             LAST.with_borrow(|last| last.as_ref().filter(|last| last.is_of(&event_loop)).map(Arc::clone));

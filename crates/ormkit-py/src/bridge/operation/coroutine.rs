@@ -1,8 +1,10 @@
 //! The side of an operation that awaits: coroutine, iterator, and what the garbage collector sees.
 
-use pyo3::exceptions::{PyStopIteration, PyTypeError};
+use pyo3::exceptions::{PyBaseException, PyStopIteration, PyTypeError};
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use super::{Operation, Stage, Step};
 use crate::bridge::locked;
@@ -20,8 +22,7 @@ impl Operation {
     fn __next__(slf: &Bound<'_, Self>) -> PyResult<Option<Py<PyAny>>> {
         let py = slf.py();
         match slf.get().step(py)? {
-            Step::Return(value) if value.is_none(py) => Ok(None),
-            Step::Return(value) => Err(PyStopIteration::new_err((value,))),
+            Step::Return(value) => stop(py, value).map(|()| None),
             Step::Park => Ok(Some(slf.clone().into_any().unbind())),
             Step::Pause => Ok(Some(py.None())),
         }
@@ -29,7 +30,11 @@ impl Operation {
 
     /// As a coroutine's; the value is ignored.
     fn send(slf: &Bound<'_, Self>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        Self::__next__(slf)?.ok_or_else(|| PyStopIteration::new_err(()))
+        let py = slf.py();
+        match Self::__next__(slf)? {
+            Some(waiting) => Ok(waiting),
+            None => Err(PyErr::take(py).unwrap_or_else(|| PyStopIteration::new_err(()))),
+        }
     }
 
     /// Drop the work and raise.
@@ -61,7 +66,7 @@ impl Operation {
 
     fn __repr__(&self) -> String {
         let stage = match locked(&self.state).stage {
-            Stage::New(_) => "not awaited yet",
+            Stage::New(_) | Stage::Unstarted(_) => "not awaited yet",
             Stage::Waiting(_) | Stage::Polled => "waiting",
             Stage::Ready(_) | Stage::Ended => "done",
         };
@@ -86,6 +91,23 @@ impl Operation {
     fn __clear__(&self) {
         self.abandon();
     }
+}
+
+/// Ends an iteration with its value, as CPython's own coroutines do it: `StopIteration` is set without an instance of it,
+/// which whoever awaits would take apart again. An error is an exception to be raised in its place.
+#[expect(unsafe_code, reason = "pyo3 sets exceptions by instances only")]
+fn stop(py: Python<'_>, value: Py<PyAny>) -> PyResult<()> {
+    if value.is_none(py) {
+        return Ok(());
+    }
+    let bound = value.bind(py);
+    // What these hold would be taken for the arguments of the exception, or for the exception itself.
+    if bound.is_instance_of::<PyTuple>() || bound.is_instance_of::<PyBaseException>() {
+        return Err(PyStopIteration::new_err((value,)));
+    }
+    // SAFETY: the GIL is held (`py`); both references are borrowed for the call, which takes its own.
+    unsafe { ffi::PyErr_SetObject(ffi::PyExc_StopIteration, value.as_ptr()) };
+    Ok(())
 }
 
 /// What `throw(kind, value, traceback)` raises: the old form with a class is still what CPython calls.
