@@ -53,7 +53,7 @@ mod timer;
 
 use std::any::Any;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ormkit_core::error::Error;
 use pyo3::prelude::*;
@@ -65,6 +65,7 @@ pub(crate) use executor::LoopRuntime;
 pub(crate) use fork::Process;
 pub(crate) use operation::{Operation, Started};
 pub(crate) use pending::at_drop;
+use task::TaskId;
 
 /// Adds the bridge's classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -77,14 +78,41 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// The task that runs now, or None outside of one.
-///
-/// # Errors
-/// `RuntimeError`: no event loop is running.
-pub(crate) fn current_task(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+/// Who runs now. It costs next to nothing, and is turned into words only when two collide.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    runtime: Arc<LoopRuntime>,
+    polled: Option<TaskId>,
+}
+
+impl Caller {
+    /// Whoever runs on the running loop.
+    ///
+    /// # Errors
+    /// `RuntimeError`: no event loop is running.
+    pub(crate) fn current(py: Python<'_>) -> PyResult<Self> {
+        Ok(Self { runtime: LoopRuntime::current(py)?, polled: executor::polled() })
+    }
+
+    /// The caller's name: its task waits for what it called, or runs now.
+    pub(crate) fn name(&self, py: Python<'_>) -> String {
+        let waiting = self.polled.and_then(|polled| self.runtime.waiting_for(py, polled));
+        let name = match waiting {
+            Some(task) => Ok(task),
+            None => current_task(py, &self.runtime),
+        }
+        .and_then(|task| task.call_method0("get_name")?.extract::<String>());
+        match name {
+            Ok(name) => format!("task {name:?}"),
+            Err(_) => "code outside of a task".to_owned(),
+        }
+    }
+}
+
+/// The task that runs on a loop, or None.
+fn current_task<'py>(py: Python<'py>, runtime: &LoopRuntime) -> PyResult<Bound<'py, PyAny>> {
     static CURRENT_TASK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let event_loop = LoopRuntime::current(py)?.event_loop(py)?;
-    CURRENT_TASK.import(py, "asyncio", "current_task")?.call1((event_loop,))
+    CURRENT_TASK.import(py, "asyncio", "current_task")?.call1((runtime.event_loop(py)?,))
 }
 
 /// A panic as `InternalError`. Its text and place went to stderr.

@@ -2,7 +2,6 @@
 
 mod begin;
 mod context;
-mod holder;
 mod owner;
 mod query;
 mod read;
@@ -15,7 +14,7 @@ use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::session::{Home, Lease, Session, SessionOptions, Shared};
 use pyo3::prelude::*;
 
-use crate::bridge::Operation;
+use crate::bridge::{Caller, Operation};
 use crate::engine::{Engine, EngineHandle};
 use crate::errors::to_py;
 use crate::host::{self, Owner, PyHost};
@@ -23,9 +22,8 @@ use crate::model::schema;
 
 pub(crate) use begin::{Transaction, TransactionContext};
 pub(crate) use context::{SessionContext, SessionMaker, create_session, session_context};
-use holder::Holder;
 
-type CoreLease = Lease<PyHost, Holder>;
+type CoreLease = Lease<PyHost, Caller>;
 
 /// Objects, their changes and one transaction, for one task at a time.
 ///
@@ -50,7 +48,7 @@ pub(crate) struct SessionLink {
 
 /// A core session that was made.
 struct Open {
-    shared: Arc<Shared<PyHost, Holder>>,
+    shared: Arc<Shared<PyHost, Caller>>,
     home: Arc<Home<PyHost>>,
 }
 
@@ -91,13 +89,13 @@ impl SessionLink {
     /// `ConcurrentSessionUse` with both tasks' names.
     pub(crate) fn lease(self: &Arc<Self>, py: Python<'_>) -> PyResult<CoreLease> {
         let shared = &self.opened(py)?.shared;
-        match shared.lease(Holder::current(py)?) {
+        match shared.lease(Caller::current(py)?) {
             Ok(mut lease) => {
                 lease.set_schema(schema(py)?);
                 Ok(lease)
             }
             Err(holder) => {
-                let second = Holder::current(py)?;
+                let second = Caller::current(py)?;
                 let kind = ErrorKind::ConcurrentUse { holder: holder.name(py), second: second.name(py) };
                 Err(to_py(py, Error::new(kind)))
             }

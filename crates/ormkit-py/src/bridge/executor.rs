@@ -42,6 +42,14 @@ thread_local! {
 
     /// When the poll that runs on this thread began.
     static POLL_BEGAN: Cell<Option<Instant>> = const { Cell::new(None) };
+
+    /// The task whose poll runs on this thread: the innermost, for Python code in a poll may step others.
+    static POLLED: Cell<Option<TaskId>> = const { Cell::new(None) };
+}
+
+/// The task whose poll runs on this thread.
+pub(super) fn polled() -> Option<TaskId> {
+    POLLED.get()
 }
 
 /// True in a poll that has taken longer than is fair to others on its loop.
@@ -57,7 +65,10 @@ pub(super) fn poll<F: Future + ?Sized>(
 ) -> std::thread::Result<Poll<F::Output>> {
     let waker = Waker::from(Arc::clone(task));
     POLL_BEGAN.set(Some(began));
-    catch_unwind(AssertUnwindSafe(|| future.poll(&mut Context::from_waker(&waker))))
+    let outer = POLLED.replace(Some(task.id()));
+    let polled = catch_unwind(AssertUnwindSafe(|| future.poll(&mut Context::from_waker(&waker))));
+    POLLED.set(outer);
+    polled
 }
 
 /// A running event loop. It is bound weakly to the loop: closed with it, and never keeping it alive.
@@ -248,6 +259,12 @@ impl LoopRuntime {
         if task.take_missed() {
             std::task::Wake::wake_by_ref(task);
         }
+    }
+
+    /// The asyncio task that waits for the operation of `task`, if one does.
+    pub(super) fn waiting_for<'py>(&self, py: Python<'py>, task: TaskId) -> Option<Bound<'py, PyAny>> {
+        let operation = locked(&self.parked).get(&task)?.clone_ref(py);
+        operation.get().waiting(py)
     }
 
     /// The operation has no task parked on it any more.

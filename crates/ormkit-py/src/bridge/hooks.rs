@@ -137,7 +137,7 @@ fn optional(py: Python<'_>) -> PyResult<Py<Operation>> {
 #[pyfunction]
 fn task_in_poll(py: Python<'_>) -> PyResult<Py<Operation>> {
     Operation::start(py, "hooks.task_in_poll", async {
-        Python::attach(|py| current_task(py).map(Bound::unbind))
+        Python::attach(|py| current_task(py, &*LoopRuntime::current(py)?).map(Bound::unbind))
     })
 }
 

@@ -313,6 +313,12 @@ impl Operation {
         }
     }
 
+    /// The asyncio task that is parked, if it is one: its callback is a method of the task.
+    pub(super) fn waiting<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let callback = locked(&self.state).parked.as_ref()?.callback.clone_ref(py);
+        callback.into_bound(py).getattr(intern!(py, "__self__")).ok()
+    }
+
     /// Drops the work: nobody waits for it any more.
     pub(super) fn abandon(&self) {
         let mut state = locked(&self.state);
