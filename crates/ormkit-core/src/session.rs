@@ -277,15 +277,20 @@ impl<H: Host> Session<H> {
         self.unit.clear(&self.host);
     }
 
-    /// Ends a session that nobody can close any more, without waiting: objects are let go as [`close`](Self::close) does
-    /// it, and the pool rolls the connection back in the background.
+    /// True when there is nothing that an end of the session would lose or let go: no transaction, no objects.
+    pub fn is_bare(&self) -> bool {
+        !self.in_transaction() && self.unit.is_empty()
+    }
+
+    /// To be called on a session that is dropped unclosed, without waiting: objects are let go as
+    /// [`close`](Self::close) does it, and with the session its connection goes back to the pool, which rolls back.
     ///
     /// # Errors
     /// An object could not be put back to its committed values; all objects are let go and the connection is given back
     /// all the same.
-    pub fn abandon(mut self) -> Result<()> {
+    pub fn abandon(&mut self) -> Result<()> {
         let undone = if self.link.in_transaction() { self.undo() } else { Ok(()) };
-        self.unit.clear(&self.host);
+        self.let_go();
         undone
     }
 

@@ -56,7 +56,9 @@ impl Drop for SessionLink {
     fn drop(&mut self) {
         let Some(Open { shared, home }) = self.open.take() else { return };
         host::leave(home.id());
-        if let Some(session) = Shared::into_session(shared) {
+        if let Some(session) = Shared::into_session(shared)
+            && !session.is_bare()
+        {
             context::abandon(session, self.engine.is_ours());
         }
     }

@@ -1,7 +1,7 @@
 //! Where objects of a session report their first change.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::host::{HomeId, Host};
 
@@ -13,8 +13,21 @@ use crate::host::{HomeId, Host};
 /// number to a `Weak` of this.
 pub struct Home<H: Host> {
     id: HomeId,
-    changed: Mutex<Vec<H::Object>>,
-    watched: Mutex<Vec<H::Object>>,
+    mail: Mutex<Mail<H>>,
+}
+
+/// What objects have reported since the box was emptied.
+pub(super) struct Mail<H: Host> {
+    /// Changed for the first time since they were clean.
+    pub(super) changed: Vec<H::Object>,
+    /// To be asked before each operation.
+    pub(super) watched: Vec<H::Object>,
+}
+
+impl<H: Host> Default for Mail<H> {
+    fn default() -> Self {
+        Self { changed: Vec::new(), watched: Vec::new() }
+    }
 }
 
 impl<H: Host> Home<H> {
@@ -25,7 +38,7 @@ impl<H: Host> Home<H> {
         if id == HomeId::NONE.0 {
             id = NEXT.fetch_add(1, Ordering::Relaxed);
         }
-        Arc::new(Self { id: HomeId(id), changed: Mutex::new(Vec::new()), watched: Mutex::new(Vec::new()) })
+        Arc::new(Self { id: HomeId(id), mail: Mutex::default() })
     }
 
     /// Its number.
@@ -35,22 +48,21 @@ impl<H: Host> Home<H> {
 
     /// Notes an object that was changed for the first time since it was clean.
     pub fn note(&self, object: H::Object) {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner).push(object);
+        self.mail().changed.push(object);
     }
 
     /// Notes an object that may change without a word: somebody has looked at a value that can be changed in place. The
     /// session asks it before each operation.
     pub fn watch(&self, object: H::Object) {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner).push(object);
+        self.mail().watched.push(object);
     }
 
-    /// Takes out what is to be watched.
-    pub(super) fn take_watched(&self) -> Vec<H::Object> {
-        std::mem::take(&mut *self.watched.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Empties the box. The objects are handed out, so nothing of the host runs under the lock.
+    pub(super) fn take(&self) -> Mail<H> {
+        std::mem::take(&mut *self.mail())
     }
 
-    /// Takes out what was noted. The objects are handed out, so nothing of the host runs under the lock.
-    pub(super) fn take(&self) -> Vec<H::Object> {
-        std::mem::take(&mut *self.changed.lock().unwrap_or_else(PoisonError::into_inner))
+    fn mail(&self) -> MutexGuard<'_, Mail<H>> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

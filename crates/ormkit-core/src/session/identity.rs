@@ -207,6 +207,11 @@ impl<H: Host> Identity<H> {
         Ok(())
     }
 
+    /// True when no key is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
     /// Forgets everything and hands out what is alive.
     pub(crate) fn drain(&mut self, host: &H) -> SmallVec<[H::Object; 4]> {
         self.table.drain().filter_map(|entry| host.upgrade(&entry.weak)).collect()

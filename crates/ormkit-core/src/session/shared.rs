@@ -26,10 +26,10 @@ impl<H: Host, W: Clone> Shared<H, W> {
     }
 
     /// The session, when this is its last owner and nobody has it on lease.
-    pub fn into_session(self: Arc<Self>) -> Option<Session<H>> {
+    pub fn into_session(self: Arc<Self>) -> Option<Box<Session<H>>> {
         let slot = Arc::into_inner(self)?.slot.into_inner().unwrap_or_else(PoisonError::into_inner);
         match slot {
-            Slot::Free(session) => Some(*session),
+            Slot::Free(session) => Some(session),
             Slot::Lent(_) => None,
         }
     }

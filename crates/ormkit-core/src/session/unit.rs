@@ -49,10 +49,11 @@ impl<H: Host> Unit<H> {
 
     /// Takes in the objects that have reported a change.
     pub(super) fn collect(&mut self, host: &H) {
-        for object in self.home.take() {
+        let mail = self.home.take();
+        for object in mail.changed {
             self.take_changed(host, object);
         }
-        for object in self.home.take_watched() {
+        for object in mail.watched {
             self.watched.strong.entry(host.id(&object)).or_insert(object);
         }
         if self.watched.strong.is_empty() && self.watched.weak.is_empty() {
@@ -88,6 +89,15 @@ impl<H: Host> Unit<H> {
     pub(super) fn fade(&mut self, host: &H) {
         let strong = std::mem::take(&mut self.watched.strong);
         self.watched.weak.extend(strong.values().map(|object| host.downgrade(object)));
+    }
+
+    /// True when no object is known here.
+    pub(super) fn is_empty(&self) -> bool {
+        self.identity.is_empty()
+            && self.new.is_empty()
+            && self.changed.is_empty()
+            && self.deleted.is_empty()
+            && self.journal.is_empty()
     }
 
     /// True when a flush has something to write.

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -391,6 +391,10 @@ impl Parked {
 
 impl Drop for Operation {
     fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if matches!(state.stage, Stage::Ended) && state.parked.is_none() {
+            return; // as nearly all are; nobody can be parked in the runtime without being parked here
+        }
         Python::try_attach(|py| {
             without_pending_exception(py, || {
                 self.warn_unless_awaited(py);

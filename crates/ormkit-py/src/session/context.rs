@@ -43,7 +43,7 @@ fn told(py: Python<'_>, lost: Option<String>) -> PyResult<Py<PyAny>> {
 
 /// Ends a session that was dropped unclosed, and warns of what is lost with it. In a forked child (not `ours`) nothing is
 /// lost: the parent has the session still.
-pub(super) fn abandon(mut session: Session<PyHost>, ours: bool) {
+pub(super) fn abandon(mut session: Box<Session<PyHost>>, ours: bool) {
     at_drop(|py| {
         let lost = if ours { lost(&mut session, DROPPED) } else { None };
         let abandoned = session.abandon().map_err(raise);
