@@ -30,6 +30,13 @@ pub struct Batch<'a> {
     pub statements: &'a [Statement],
 }
 
+impl<'a> Batch<'a> {
+    /// One statement.
+    pub fn of(statement: &'a Statement) -> Self {
+        Self { before: &[], statements: std::slice::from_ref(statement) }
+    }
+}
+
 /// One connection: everything it knows of the protocol lives in it and never in a future, which is what makes a dropped
 /// future survivable.
 pub trait Connection: Send {

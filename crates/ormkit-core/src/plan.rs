@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use cache::{Cache, Shape as Key};
 pub use select_in::{KEYS_AT_ONCE, select_in};
 
-use crate::driver::{Effect, StatementText};
+use crate::driver::{Effect, Statement, StatementText};
 use crate::error::Result;
 use crate::model::{FieldId, Model, ModelId, RelationId, Schema};
 use crate::query::{Select, Shape, Write};
@@ -238,6 +238,11 @@ impl Plans {
 }
 
 impl Plan {
+    /// The statement with the parameters of one run.
+    pub fn with(&self, params: Params) -> Statement {
+        Statement::new(Arc::clone(&self.text), params)
+    }
+
     fn new(written: Written, layout: Layout, effect: Effect) -> Self {
         // One unknown column and the driver asks for all.
         let known = !layout.types.contains(&SqlType::Unknown);

@@ -127,7 +127,8 @@ impl Pool {
                 Err(slot) => slot,
             },
         };
-        connect(slot, holder).await
+        // Boxed, for it is rare: every statement's future would have room for it.
+        Box::pin(connect(slot, holder)).await
     }
 
     /// Opens connections until the minimum is reached.

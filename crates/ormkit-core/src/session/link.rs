@@ -132,29 +132,33 @@ impl Link {
             let mut lent = lend(&self.pool, &self.holder).await?;
             return run_on(&mut lent, batch, sink).await;
         }
-        let fresh = match self.state {
-            State::Open(Seat::Unsent) => Some(lend(&self.pool, &self.holder).await?),
-            _ => None,
-        };
-        // From here on the transaction is cancelled unless somebody says otherwise.
-        match (std::mem::replace(&mut self.state, State::Cancelled), fresh) {
-            (State::Open(Seat::Held(lent)), None) if self.savepoints.unsent().is_empty() => {
-                self.run_inside(lent, batch, sink).await
-            }
-            (State::Open(Seat::Held(lent)), None) => {
-                Box::pin(self.run_after_savepoints(lent, batch, sink)).await
-            }
-            (_, Some(lent)) => self.run_first(lent, batch, sink).await,
-            (before, None) => {
-                self.state = before;
-                Err(Error::invalid_request("the transaction has no connection"))
-            }
+        // Boxed where it happens once in a transaction: every statement's future would have room for it.
+        if matches!(self.state, State::Open(Seat::Unsent)) {
+            let lent = lend(&self.pool, &self.holder).await?;
+            self.state = State::Cancelled;
+            return Box::pin(self.run_first(lent, batch, sink)).await;
         }
+        let lent = self.take_held()?;
+        if !self.savepoints.unsent().is_empty() {
+            return Box::pin(self.run_after_savepoints(lent, batch, sink)).await;
+        }
+        self.run_inside(lent, batch, sink).await
     }
 
     async fn run_inside(&mut self, mut lent: Lent, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
         let ran = run_on(&mut lent, batch, sink).await;
         self.settle(lent, ran, Seat::Gone)
+    }
+
+    /// Takes the connection out of the open transaction, which is cancelled unless somebody says otherwise.
+    fn take_held(&mut self) -> Result<Lent> {
+        match std::mem::replace(&mut self.state, State::Cancelled) {
+            State::Open(Seat::Held(lent)) => Ok(lent),
+            before => {
+                self.state = before;
+                Err(Error::invalid_request("the transaction has no connection"))
+            }
+        }
     }
 
     /// Runs the first statements of a transaction, behind its BEGIN.

@@ -87,15 +87,19 @@ impl<H: Host> Session<H> {
             return Ok(None); // a key with NULL names no row
         }
         let key = own(key)?;
-        let mut params = Params::new();
-        let plan = if loads.is_empty() {
-            self.plans.by_key(&schema, model, &key, &mut params)?
-        } else {
-            let mut select = Select::by_key(model, key);
-            select.loads = loads.to_vec();
-            self.plans.select(&schema, &select, &mut params)?
+        let (plan, statement) = {
+            let mut params = Params::new();
+            let plan = if loads.is_empty() {
+                self.plans.by_key(&schema, model, &key, &mut params)?
+            } else {
+                let mut select = Select::by_key(model, key);
+                select.loads = loads.to_vec();
+                self.plans.select(&schema, &select, &mut params)?
+            };
+            let statement = plan.with(params);
+            (plan, statement)
         };
-        let items = self.run(&plan, params, false).await?;
+        let items = self.run(&plan, &statement, false).await?;
         let rows = Rows { items, plan };
         self.load_along(&rows, loads).await?;
         Ok(rows.into_objects().into_iter().next())
@@ -120,7 +124,7 @@ impl<H: Host> Session<H> {
         self.autoflush().await?;
         let mut params = Params::new();
         let plan = self.plans.count(&self.schema, select, &mut params)?;
-        self.scalar(&plan, params).await
+        self.scalar(&plan.with(params)).await
     }
 
     /// True when a query answers a row.
@@ -128,7 +132,7 @@ impl<H: Host> Session<H> {
         self.autoflush().await?;
         let mut params = Params::new();
         let plan = self.plans.exists(&self.schema, select, &mut params)?;
-        Ok(self.scalar(&plan, params).await? != 0)
+        Ok(self.scalar(&plan.with(params)).await? != 0)
     }
 
     /// Reads an object's row again and overwrites `fields`, all of them when the list is empty. Unsaved changes of
@@ -174,19 +178,18 @@ impl<H: Host> Session<H> {
     pub(crate) async fn fetch(&mut self, select: &Select, overwrite: bool) -> Result<Rows<H>> {
         let mut params = Params::new();
         let plan = self.plans.select(&self.schema, select, &mut params)?;
-        let items = self.run(&plan, params, overwrite).await?;
+        let items = self.run(&plan, &plan.with(params), overwrite).await?;
         Ok(Rows { items, plan })
     }
 
     /// Runs a planned statement and turns its rows into items.
     pub(crate) async fn run(
         &mut self,
-        plan: &Arc<Plan>,
-        params: Params,
+        plan: &Plan,
+        statement: &Statement,
         overwrite: bool,
     ) -> Result<Vec<Item<H>>> {
         let layouts = self.layouts(plan)?;
-        let statement = [Statement::new(Arc::clone(&plan.text), params)];
         let mut hydrator = Hydrator {
             host: &self.host,
             home: self.unit.home.id(),
@@ -200,7 +203,7 @@ impl<H: Host> Session<H> {
             pairs: FxHashSet::default(),
             current: Vec::new(),
         };
-        self.link.run(Batch { before: &[], statements: &statement }, &mut hydrator).await?;
+        self.link.run(Batch::of(statement), &mut hydrator).await?;
         hydrator.finish()?;
         Ok(hydrator.items)
     }
@@ -216,10 +219,9 @@ impl<H: Host> Session<H> {
         Ok(made)
     }
 
-    async fn scalar(&mut self, plan: &Arc<Plan>, params: Params) -> Result<i64> {
-        let statement = [Statement::new(Arc::clone(&plan.text), params)];
+    async fn scalar(&mut self, statement: &Statement) -> Result<i64> {
         let mut sink = Scalar(None);
-        self.link.run(Batch { before: &[], statements: &statement }, &mut sink).await?;
+        self.link.run(Batch::of(statement), &mut sink).await?;
         sink.0.ok_or_else(|| Error::protocol("an aggregate answered no row"))
     }
 

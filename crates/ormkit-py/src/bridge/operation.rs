@@ -347,7 +347,8 @@ impl Operation {
     }
 
     fn warn_unless_awaited(&self, py: Python<'_>) {
-        if self.optional.load(Ordering::Relaxed) || !matches!(locked(&self.state).stage, Stage::New(_) | Stage::Unstarted(_))
+        if self.optional.load(Ordering::Relaxed)
+            || !matches!(locked(&self.state).stage, Stage::New(_) | Stage::Unstarted(_))
         {
             return;
         }
