@@ -199,13 +199,14 @@ impl AsyncSession {
         Operation::ready(py, "AsyncSession.__aenter__", session.into_any())
     }
 
-    #[pyo3(signature = (exception, *_details))]
+    #[pyo3(signature = (exc_type, _exc_value, _traceback, /))]
     fn __aexit__(
         &self,
         py: Python<'_>,
-        exception: &Bound<'_, PyAny>,
-        _details: &Bound<'_, pyo3::types::PyTuple>,
+        exc_type: &Bound<'_, PyAny>,
+        _exc_value: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<Py<Operation>> {
-        context::close(py, &self.link, exception.is_none())
+        context::close(py, &self.link, exc_type.is_none())
     }
 }

@@ -19,6 +19,16 @@ pub enum Item<H: Host> {
     Value(H::Value),
 }
 
+impl<H: Host> Item<H> {
+    /// The object, if it is one.
+    pub(crate) fn into_object(self) -> Option<H::Object> {
+        match self {
+            Self::Object(object) => object,
+            Self::Value(_) => None,
+        }
+    }
+}
+
 /// Where the objects of an entity's cells go: made once per plan.
 pub(crate) struct EntityLayout<H: Host> {
     model: ModelId,

@@ -57,9 +57,12 @@ impl<H: Host> Home<H> {
         self.mail().watched.push(object);
     }
 
-    /// Empties the box. The objects are handed out, so nothing of the host runs under the lock.
-    pub(super) fn take(&self) -> Mail<H> {
-        std::mem::take(&mut *self.mail())
+    /// Empties the box, if there is something in it. The objects are handed out, so nothing of the host runs under the
+    /// lock.
+    pub(super) fn take(&self) -> Option<Mail<H>> {
+        let mut mail = self.mail();
+        let empty = mail.changed.is_empty() && mail.watched.is_empty();
+        (!empty).then(|| std::mem::take(&mut *mail))
     }
 
     fn mail(&self) -> MutexGuard<'_, Mail<H>> {

@@ -43,13 +43,7 @@ impl<H: Host> Rows<H> {
     /// The objects of the first column: rows of an outer join without one are left out.
     pub fn into_objects(self) -> Vec<H::Object> {
         let width = self.width().max(1);
-        let first = self.items.into_iter().step_by(width);
-        first
-            .filter_map(|item| match item {
-                Item::Object(object) => object,
-                Item::Value(_) => None,
-            })
-            .collect()
+        self.items.into_iter().step_by(width).filter_map(Item::into_object).collect()
     }
 }
 
@@ -102,7 +96,7 @@ impl<H: Host> Session<H> {
         let items = self.run(&plan, &statement, false).await?;
         let rows = Rows { items, plan };
         self.load_along(&rows, loads).await?;
-        Ok(rows.into_objects().into_iter().next())
+        Ok(rows.items.into_iter().next().and_then(Item::into_object))
     }
 
     /// Runs a query: flushes first where the session does, and loads along what the query asks for.

@@ -49,12 +49,13 @@ impl<H: Host> Unit<H> {
 
     /// Takes in the objects that have reported a change.
     pub(super) fn collect(&mut self, host: &H) {
-        let mail = self.home.take();
-        for object in mail.changed {
-            self.take_changed(host, object);
-        }
-        for object in mail.watched {
-            self.watched.strong.entry(host.id(&object)).or_insert(object);
+        if let Some(mail) = self.home.take() {
+            for object in mail.changed {
+                self.take_changed(host, object);
+            }
+            for object in mail.watched {
+                self.watched.strong.entry(host.id(&object)).or_insert(object);
+            }
         }
         if self.watched.strong.is_empty() && self.watched.weak.is_empty() {
             return;

@@ -95,14 +95,15 @@ impl TransactionContext {
         self.open(py)
     }
 
-    #[pyo3(signature = (exception, *_details))]
+    #[pyo3(signature = (exc_type, _exc_value, _traceback, /))]
     fn __aexit__(
         &self,
         py: Python<'_>,
-        exception: &Bound<'_, PyAny>,
-        _details: &Bound<'_, pyo3::types::PyTuple>,
+        exc_type: &Bound<'_, PyAny>,
+        _exc_value: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<Py<Operation>> {
-        self.end(py, exception.is_none())
+        self.end(py, exc_type.is_none())
     }
 
     /// `async with await session.begin()` and `async with session.begin()` are the same.

@@ -4,7 +4,6 @@ use std::sync::{Arc, PoisonError};
 
 use ormkit_core::session::{Session, SessionOptions};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
 
 use super::{AsyncSession, SessionLink, nothing, raise};
 use crate::bridge::{Operation, Started, at_drop};
@@ -141,15 +140,16 @@ impl SessionContext {
         })
     }
 
-    #[pyo3(signature = (exception, *_details))]
+    #[pyo3(signature = (exc_type, _exc_value, _traceback, /))]
     fn __aexit__(
         &self,
         py: Python<'_>,
-        exception: &Bound<'_, PyAny>,
-        _details: &Bound<'_, PyTuple>,
+        exc_type: &Bound<'_, PyAny>,
+        _exc_value: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<Py<Operation>> {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let keep = exception.is_none();
+        let keep = exc_type.is_none();
         Operation::start(py, "SessionContext.__aexit__", async move {
             let Some(session) = opened else { return Ok(nothing()) };
             let mut core = Python::attach(|py| session.get().link.lease(py))?;
