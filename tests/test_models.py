@@ -547,3 +547,16 @@ def test_mistake_between_models_is_named_on_first_use(body, text):
     finally:
         declare(f"class Broken(Base):\n    {key}\n", "broken")
     assert "brokens" in {table.name for table in Base.metadata.sorted_tables}
+
+
+@pytest.mark.parametrize("length", [-1, 0, 10_485_761, 2**40])
+def test_length_that_no_column_can_have_is_refused(length: int):
+    with pytest.raises(ValueError, match=rf"String\(\) takes a length from 1 to 10485760, not {length}"):
+        String(length)
+    with pytest.raises(ValueError, match=rf"max_length.*from 1 to 10485760, not {length}"):
+        mapped_column(max_length=length)
+
+
+def test_negative_number_of_digits_is_refused():
+    with pytest.raises(ValueError, match="-3 digits"):
+        Numeric(-3)

@@ -251,3 +251,65 @@ async def test_list_of_a_copied_object_is_tracked_once_it_is_added(db):
         author.books.append(library.Book(title="D"))
         await session.commit()
     assert (await titles(db))[2:] == [("C", 2), ("D", 2)]
+
+
+async def test_reference_follows_its_foreign_key_once_that_is_written(db):
+    async with AsyncSession(db) as session:
+        ann, bea = library.Author(name="Cid"), library.Author(name="Dot")
+        book = library.Book(title="Emma", author=ann)
+        session.add_all([bea, book])
+        await session.commit()
+
+        book.author_id = bea.id
+        assert book.author is ann
+        await session.flush()
+        assert book.author is bea  # held by the session
+        await session.rollback()
+        assert (book.author_id, book.author) == (ann.id, ann)
+
+        book.author_id = bea.id
+        await session.commit()
+        assert book.author is bea
+        book.author_id = None
+        await session.commit()
+        assert book.author is None
+        book.author_id = ann.id
+        book.author = bea  # what is assigned decides
+        await session.commit()
+        assert (book.author_id, book.author) == (bea.id, bea)
+
+
+async def test_reference_to_what_the_session_does_not_hold_is_unloaded(db):
+    async with AsyncSession(db) as session:
+        ann = library.Author(name="Cid", books=[library.Book(title="Emma")])
+        await session.insert_all([ann, library.Author(name="Dot")])
+    async with AsyncSession(db) as session:
+        emma = session.query(library.Book).filter(title="Emma").options(selectinload(library.Book.author))
+        book = await emma.one()
+        assert book.author.name == "Cid"
+        await db.execute("UPDATE books SET author_id = (SELECT id FROM authors WHERE name = 'Dot') WHERE title = 'Emma'")
+        await session.refresh(book, ["title"])
+        assert book.author.name == "Cid"  # its key was not read again
+        await session.refresh(book)
+        assert book.author_id != ann.id
+        with pytest.raises(RelationNotLoadedError):
+            book.author  # noqa: B018
+        book = await emma.one()
+        assert book.author.name == "Dot"
+        book.author_id = ann.id
+        await session.commit()
+        with pytest.raises(RelationNotLoadedError):
+            book.author  # noqa: B018
+
+
+async def test_reference_stays_when_its_key_is_written_as_it_was(db):
+    async with AsyncSession(db) as session:
+        book = library.Book(title="Emma", author=library.Author(name="Cid"))
+        await session.insert(book)
+        author, same = book.author, book.author_id
+        book.author_id = None
+        book.author_id = same
+        book.title = "Emma again"
+        await session.commit()
+        await session.refresh(book)
+        assert book.author is author

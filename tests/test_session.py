@@ -13,9 +13,12 @@ from ormkit import (
     DataError,
     InvalidRequestError,
     NotNullViolation,
+    NotSupportedError,
     PendingRollbackError,
     UncommittedWarning,
     UniqueViolation,
+    async_sessionmaker,
+    create_session,
     session_context,
 )
 
@@ -505,3 +508,51 @@ async def test_five_thousand_objects_are_inserted_in_order(db):
 async def test_inserting_nothing_does_nothing(db):
     async with AsyncSession(db) as session:
         assert await session.insert_all([]) == []
+
+
+async def test_sessions_are_made_as_sqlalchemy_users_type_it(db):
+    class Mine(AsyncSession):
+        pass
+
+    maker = async_sessionmaker(bind=db, class_=Mine, expire_on_commit=False, autoflush=False)
+    async with maker() as session:
+        assert type(session) is Mine
+        session.add(Author(name="Ann"))
+        assert await session.query(Author).count() == 0  # autoflush is off
+        await session.commit()
+    async with maker.begin() as session:
+        assert type(session) is Mine
+        (await session.query(Author).one()).name = "Bea"
+    async with AsyncSession(bind=db, expire_on_commit=False) as session:
+        assert (await session.query(Author).one()).name == "Bea"
+    async with session_context(bind=db) as session, create_session(bind=db) as other:
+        assert await session.query(Author).count() == await other.query(Author).count() == 1
+
+
+@pytest.mark.parametrize("make", [AsyncSession, async_sessionmaker, create_session, session_context])
+async def test_session_arguments_that_do_not_fit_are_refused(make, db):
+    with pytest.raises(TypeError, match="needs an engine"):
+        make()
+    with pytest.raises(TypeError, match="another name of `engine`"):
+        make(db, bind=db)
+    with pytest.raises(NotSupportedError, match="expire_on_commit=True.*refresh"):
+        make(db, expire_on_commit=True)
+    with pytest.raises(TypeError, match="class_ takes AsyncSession"):
+        async_sessionmaker(db, class_=int)
+
+
+async def test_what_is_no_mapped_class_is_named(db):
+    async with AsyncSession(db) as session:
+        for wrong in (int, "Author", Author(name="Ann"), None):
+            with pytest.raises(TypeError, match="a mapped class is expected here, not"):
+                session.query(wrong)
+            with pytest.raises(TypeError, match="a mapped class is expected here, not"):
+                session.get(wrong, 1)
+
+
+@pytest.mark.parametrize("names", ["name", 5, [5]])
+async def test_names_for_refresh_are_a_list(names, db):
+    async with AsyncSession(db) as session:
+        author = await session.insert(Author(name="Ann"))
+        with pytest.raises(TypeError, match=r"refresh\(\) takes a list of attribute names"):
+            await session.refresh(author, names)

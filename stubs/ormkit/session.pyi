@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from typing_extensions import Self, TypeVarTuple, Unpack
 
@@ -74,9 +74,11 @@ class AsyncSession:
 
     def __init__(
         self,
-        engine: ConnectionPool,
+        engine: ConnectionPool | None = None,
         *,
+        bind: ConnectionPool | None = None,
         autoflush: bool = True,
+        expire_on_commit: Literal[False] = False,
     ) -> None: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
@@ -131,12 +133,32 @@ class SessionContext:
 class async_sessionmaker:
     """`maker()` is a new session, `maker.begin()` one inside a transaction."""
 
-    def __init__(self, engine: ConnectionPool, *, autoflush: bool = True) -> None: ...
+    def __init__(
+        self,
+        engine: ConnectionPool | None = None,
+        *,
+        bind: ConnectionPool | None = None,
+        autoflush: bool = True,
+        expire_on_commit: Literal[False] = False,
+        class_: type[AsyncSession] | None = None,
+    ) -> None: ...
     def __call__(self) -> AsyncSession: ...
     def begin(self) -> SessionContext: ...
 
-def create_session(engine: ConnectionPool, *, autoflush: bool = True) -> AsyncSession:
+def create_session(
+    engine: ConnectionPool | None = None,
+    *,
+    bind: ConnectionPool | None = None,
+    autoflush: bool = True,
+    expire_on_commit: Literal[False] = False,
+) -> AsyncSession:
     """The same as `AsyncSession(engine)`."""
 
-def session_context(engine: ConnectionPool, *, autoflush: bool = True) -> SessionContext:
+def session_context(
+    engine: ConnectionPool | None = None,
+    *,
+    bind: ConnectionPool | None = None,
+    autoflush: bool = True,
+    expire_on_commit: Literal[False] = False,
+) -> SessionContext:
     """`async with session_context(engine) as session`."""

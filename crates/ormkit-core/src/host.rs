@@ -131,6 +131,9 @@ pub trait Host: Send + Sync + 'static {
     /// Makes fields unloaded: reading them raises until they are loaded again.
     fn unload(&self, object: &Self::Object, fields: &FieldSet);
 
+    /// Makes a relation unloaded that was not changed: the object refers to something else by now.
+    fn unload_relation(&self, object: &Self::Object, relation: RelationId);
+
     /// Sets a relation to one object as loaded.
     fn attach_one(
         &self,

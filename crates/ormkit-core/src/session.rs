@@ -21,6 +21,7 @@ mod link;
 mod order;
 mod read;
 mod shared;
+mod stale;
 #[cfg(test)]
 mod tests;
 pub(crate) mod unit;

@@ -362,6 +362,13 @@ impl Host for PyHost {
         });
     }
 
+    fn unload_relation(&self, object: &Py<PyAny>, relation: RelationId) {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            mapped(instance::forget(object, slot_of(object, relation)));
+        });
+    }
+
     fn attach_one(&self, object: &Py<PyAny>, relation: RelationId, target: Option<&Py<PyAny>>) -> Result<()> {
         Python::attach(|py| {
             let object = object.bind(py);

@@ -233,9 +233,17 @@ pub(crate) fn put<'py>(object: &Bound<'py, PyAny>, index: usize, value: Bound<'p
 /// # Errors
 /// As [`slot`].
 pub(crate) fn empty(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
-    let offset = slot_of(object, index)?.offset;
     forget_json(object, index)?;
     head(object)?.flags &= !BORN;
+    forget(object, index)
+}
+
+/// Makes the slot of a reference "not loaded"; lists of an object that was born here stay known.
+///
+/// # Errors
+/// As [`slot`].
+pub(crate) fn forget(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
+    let offset = slot_of(object, index)?.offset;
     // SAFETY: the offset is the object's own. The old value is dropped last.
     drop(unsafe { base::swap(object.as_ptr(), offset, std::ptr::null_mut()) });
     Ok(())

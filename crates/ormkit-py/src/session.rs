@@ -30,8 +30,9 @@ type CoreLease = Lease<PyHost, Caller>;
 /// Dropped without `close()` it rolls back in the background, and warns with `UncommittedWarning` when work is lost.
 ///
 /// Args:
-///     engine: The database.
+///     engine: The database; `bind` is another name for it.
 ///     autoflush: Queries write pending changes first, so that they see them.
+///     expire_on_commit: Always False: objects stay loaded after commit. True raises `NotSupportedError`.
 #[pyclass(frozen, weakref, subclass, name = "AsyncSession", module = "ormkit")]
 pub(crate) struct AsyncSession {
     pub(crate) link: Arc<SessionLink>,
@@ -146,9 +147,15 @@ pub(crate) fn nothing() -> Py<PyAny> {
 #[pymethods]
 impl AsyncSession {
     #[new]
-    #[pyo3(signature = (engine, *, autoflush = true))]
-    fn py_new(engine: &Engine, autoflush: bool) -> Self {
-        Self { link: SessionLink::open(engine.handle(), SessionOptions { autoflush }) }
+    #[pyo3(signature = (engine = None, *, bind = None, autoflush = true, expire_on_commit = false))]
+    fn py_new(
+        engine: Option<&Bound<'_, Engine>>,
+        bind: Option<&Bound<'_, Engine>>,
+        autoflush: bool,
+        expire_on_commit: bool,
+    ) -> PyResult<Self> {
+        let engine = context::engine_of(engine, bind)?.get().handle();
+        Ok(Self { link: SessionLink::open(engine, context::options(autoflush, expire_on_commit)?) })
     }
 
     /// Write new, changed and deleted objects; opens a transaction where none is open.

@@ -193,6 +193,11 @@ impl Host for Records {
         }
     }
 
+    fn unload_relation(&self, object: &Record, relation: RelationId) {
+        let gone = std::mem::take(&mut object.body().relations[relation.index()]);
+        drop(gone);
+    }
+
     fn attach_one(&self, object: &Record, relation: RelationId, target: Option<&Record>) -> Result<()> {
         self.attach_many(object, relation, &mut target.into_iter().cloned())
     }

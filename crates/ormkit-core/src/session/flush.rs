@@ -11,6 +11,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use super::Session;
 use super::gather::{Assignment, Scope, Work, Write};
 use super::journal::Action;
+use super::stale::unload_stale;
 use super::unit::{key_of, missing};
 use crate::driver::{Batch, Row, RowSink, Statement};
 use crate::error::{Error, ErrorKind, Result};
@@ -141,7 +142,10 @@ impl<H: Host> Session<H> {
                         self.unit.identity.insert(&self.host, group.model.id, &key, object)?;
                         self.unit.journal.known(self.host.id(object), group.model.id, key);
                     }
-                    Action::Update => self.host.clean(object),
+                    Action::Update => {
+                        unload_stale(&self.host, &self.schema, &group.model, object, &group.fields);
+                        self.host.clean(object);
+                    }
                     Action::Delete => {
                         let key = key_of(&self.host, &group.model, object)?;
                         self.unit.identity.remove(&self.host, group.model.id, &key, object)?;

@@ -6,6 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::Session;
 use super::identity::{Key, has_null, own};
+use super::stale::unload_stale;
 use super::unit::key_of;
 use crate::driver::{Batch, Statement};
 use crate::error::{Error, Result};
@@ -154,6 +155,8 @@ impl<H: Host> Session<H> {
         if self.select_objects(&select, true).await?.is_empty() {
             return Err(Error::invalid_request(format!("the row of this {} is gone", model.name())));
         }
+        let all: Vec<FieldId> = model.field_ids().collect();
+        unload_stale(&self.host, &schema, model, object, if fields.is_empty() { &all } else { fields });
         Ok(())
     }
 

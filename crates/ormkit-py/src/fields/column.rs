@@ -1,5 +1,5 @@
 //! `mapped_column(...)`.
-use super::types::{TypeEngine, type_of};
+use super::types::{TypeEngine, length_of, type_of};
 use super::{CheckConstraint, ForeignKey, refuse};
 use crate::expr::Expr;
 use ormkit_core::query::Expr as CoreExpr;
@@ -133,7 +133,7 @@ pub(crate) fn mapped_column(
     server_default: Option<Bound<'_, PyAny>>,
     onupdate: Option<Bound<'_, PyAny>>,
     server_onupdate: Option<Bound<'_, PyAny>>,
-    max_length: Option<u32>,
+    max_length: Option<i64>,
     autoincrement: Option<Bound<'_, PyAny>>,
     name: Option<String>,
     comment: Option<String>,
@@ -163,7 +163,7 @@ pub(crate) fn mapped_column(
         index,
         default: client_default(default, default_factory, insert_default)?,
         server_default: server_default.as_ref().map(sql_of).transpose()?,
-        max_length,
+        max_length: max_length.map(|length| length_of("mapped_column(max_length=..)", length)).transpose()?,
         autoincrement: autoincrement.map(|given| numbering(&given)).transpose()?.flatten(),
         comment,
         deferred,

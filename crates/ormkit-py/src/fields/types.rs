@@ -97,10 +97,27 @@ pub(crate) struct StringType;
 impl StringType {
     #[new]
     #[pyo3(signature = (length = None))]
-    fn new(length: Option<u32>) -> PyClassInitializer<Self> {
-        derived(plain(length.map_or(ColumnType::Text, ColumnType::VarChar)), Self)
+    fn new(length: Option<i64>) -> PyResult<PyClassInitializer<Self>> {
+        let length = length.map(|length| length_of("String()", length)).transpose()?;
+        Ok(derived(plain(length.map_or(ColumnType::Text, ColumnType::VarChar)), Self))
     }
 }
+
+/// The length of a text column, in characters.
+///
+/// # Errors
+/// `ValueError` for what PostgreSQL refuses as one.
+pub(super) fn length_of(what: &str, length: i64) -> PyResult<u32> {
+    match u32::try_from(length) {
+        Ok(length @ 1..=MAX_LENGTH) => Ok(length),
+        _ => {
+            Err(PyValueError::new_err(format!("{what} takes a length from 1 to {MAX_LENGTH}, not {length}")))
+        }
+    }
+}
+
+/// The largest length of VARCHAR, in characters.
+const MAX_LENGTH: u32 = 10_485_760;
 
 /// NUMERIC(precision, scale), exact; of any size without them.
 #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
@@ -112,7 +129,11 @@ pub(crate) struct Numeric;
 impl Numeric {
     #[new]
     #[pyo3(signature = (precision = None, scale = None))]
-    fn new(precision: Option<u32>, scale: Option<u32>) -> PyResult<PyClassInitializer<Self>> {
+    fn new(precision: Option<i64>, scale: Option<i64>) -> PyResult<PyClassInitializer<Self>> {
+        let digits = |count: i64| {
+            u32::try_from(count).map_err(|_| PyValueError::new_err(format!("Numeric() of {count} digits")))
+        };
+        let (precision, scale) = (precision.map(digits).transpose()?, scale.map(digits).transpose()?);
         let size = match (precision, scale) {
             (Some(precision), scale) => Some((precision, scale.unwrap_or(0))),
             (None, None) => None,

@@ -1,13 +1,16 @@
 //! The life of a session: how it ends, and how it is made.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use ormkit_core::error::Error;
 use ormkit_core::session::{Session, SessionOptions};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
 
 use super::{AsyncSession, SessionLink, nothing, raise};
 use crate::bridge::{Operation, Started, at_drop};
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineHandle};
 use crate::errors::uncommitted_warning;
 use crate::host::PyHost;
 
@@ -74,62 +77,148 @@ fn lost(session: &mut Session<PyHost>, how: &str) -> Option<String> {
 /// `async_sessionmaker`: calling it makes a session.
 #[pyclass(frozen, name = "async_sessionmaker", module = "ormkit")]
 pub(crate) struct SessionMaker {
-    engine: Py<Engine>,
-    autoflush: bool,
+    plan: Arc<SessionPlan>,
+}
+
+/// What sessions are made of.
+struct SessionPlan {
+    engine: EngineHandle,
+    options: SessionOptions,
+    /// A subclass of `AsyncSession`.
+    class: Option<Py<PyType>>,
+    /// The arguments once more, for the subclass.
+    arguments: Py<PyDict>,
+}
+
+impl SessionPlan {
+    /// From the arguments of a call.
+    fn new(
+        py: Python<'_>,
+        engine: Option<&Bound<'_, Engine>>,
+        bind: Option<&Bound<'_, Engine>>,
+        autoflush: bool,
+        expire_on_commit: bool,
+        class: Option<&Bound<'_, PyType>>,
+    ) -> PyResult<Self> {
+        let engine = engine_of(engine, bind)?;
+        let options = options(autoflush, expire_on_commit)?;
+        let base = py.get_type::<AsyncSession>();
+        if let Some(other) = class
+            && !other.is_subclass(&base)?
+        {
+            let text = format!("class_ takes AsyncSession or a subclass of it, not {}", other.name()?);
+            return Err(PyTypeError::new_err(text));
+        }
+        let arguments = PyDict::new(py);
+        arguments.set_item("bind", engine)?;
+        arguments.set_item("autoflush", autoflush)?;
+        let class = class.filter(|class| !class.is(&base)).map(|class| class.clone().unbind());
+        Ok(Self { engine: engine.get().handle(), options, class, arguments: arguments.unbind() })
+    }
+
+    fn make(&self, py: Python<'_>) -> PyResult<Py<AsyncSession>> {
+        match &self.class {
+            None => {
+                let link = SessionLink::open(self.engine.clone(), self.options.clone());
+                Py::new(py, AsyncSession { link })
+            }
+            Some(class) => {
+                let made = class.bind(py).call((), Some(self.arguments.bind(py)))?;
+                Ok(made.cast_into::<AsyncSession>()?.unbind())
+            }
+        }
+    }
+}
+
+/// The engine that a session is made with: `engine` and `bind` are two names of one argument.
+pub(super) fn engine_of<'a, 'py>(
+    engine: Option<&'a Bound<'py, Engine>>,
+    bind: Option<&'a Bound<'py, Engine>>,
+) -> PyResult<&'a Bound<'py, Engine>> {
+    match (engine, bind) {
+        (Some(engine), None) | (None, Some(engine)) => Ok(engine),
+        (None, None) => Err(PyTypeError::new_err("a session needs an engine: AsyncSession(engine)")),
+        (Some(_), Some(_)) => {
+            Err(PyTypeError::new_err("`bind` is another name of `engine`: a session takes one of them"))
+        }
+    }
+}
+
+/// # Errors
+/// `NotSupportedError`: objects never expire by themselves here.
+pub(super) fn options(autoflush: bool, expire_on_commit: bool) -> PyResult<SessionOptions> {
+    if expire_on_commit {
+        return Err(raise(Error::unsupported(
+            "expire_on_commit=True",
+            "objects stay loaded after commit; refresh(obj) reads a row again",
+        )));
+    }
+    Ok(SessionOptions { autoflush })
 }
 
 #[pymethods]
 impl SessionMaker {
     #[new]
-    #[pyo3(signature = (engine, *, autoflush = true))]
-    fn new(engine: Py<Engine>, autoflush: bool) -> Self {
-        Self { engine, autoflush }
+    #[pyo3(signature = (engine = None, *, bind = None, autoflush = true, expire_on_commit = false, class_ = None))]
+    fn new(
+        py: Python<'_>,
+        engine: Option<&Bound<'_, Engine>>,
+        bind: Option<&Bound<'_, Engine>>,
+        autoflush: bool,
+        expire_on_commit: bool,
+        class_: Option<&Bound<'_, PyType>>,
+    ) -> PyResult<Self> {
+        Ok(Self { plan: SessionPlan::new(py, engine, bind, autoflush, expire_on_commit, class_)?.into() })
     }
 
-    fn __call__(&self) -> AsyncSession {
-        make(&self.engine, self.autoflush)
+    fn __call__(&self, py: Python<'_>) -> PyResult<Py<AsyncSession>> {
+        self.plan.make(py)
     }
 
     /// A session inside `begin()`: `async with maker.begin() as session`.
     fn begin(&self) -> SessionContext {
-        SessionContext {
-            engine: Python::attach(|py| self.engine.clone_ref(py)),
-            autoflush: self.autoflush,
-            opened: Default::default(),
-        }
+        SessionContext { plan: Arc::clone(&self.plan), opened: Default::default() }
     }
 }
 
 /// A session for `engine`, as `AsyncSession(engine)`.
 #[pyfunction]
-#[pyo3(signature = (engine, *, autoflush = true))]
-pub(crate) fn create_session(engine: Py<Engine>, autoflush: bool) -> AsyncSession {
-    make(&engine, autoflush)
+#[pyo3(signature = (engine = None, *, bind = None, autoflush = true, expire_on_commit = false))]
+pub(crate) fn create_session(
+    py: Python<'_>,
+    engine: Option<&Bound<'_, Engine>>,
+    bind: Option<&Bound<'_, Engine>>,
+    autoflush: bool,
+    expire_on_commit: bool,
+) -> PyResult<Py<AsyncSession>> {
+    SessionPlan::new(py, engine, bind, autoflush, expire_on_commit, None)?.make(py)
 }
 
 /// A session inside a transaction: the end of the block commits, an exception undoes everything.
 #[pyfunction]
-#[pyo3(signature = (engine, *, autoflush = true))]
-pub(crate) fn session_context(engine: Py<Engine>, autoflush: bool) -> SessionContext {
-    SessionContext { engine, autoflush, opened: Default::default() }
-}
-
-fn make(engine: &Py<Engine>, autoflush: bool) -> AsyncSession {
-    AsyncSession { link: SessionLink::open(engine.get().handle(), SessionOptions { autoflush }) }
+#[pyo3(signature = (engine = None, *, bind = None, autoflush = true, expire_on_commit = false))]
+pub(crate) fn session_context(
+    py: Python<'_>,
+    engine: Option<&Bound<'_, Engine>>,
+    bind: Option<&Bound<'_, Engine>>,
+    autoflush: bool,
+    expire_on_commit: bool,
+) -> PyResult<SessionContext> {
+    let plan = SessionPlan::new(py, engine, bind, autoflush, expire_on_commit, None)?;
+    Ok(SessionContext { plan: Arc::new(plan), opened: Default::default() })
 }
 
 /// `async with session_context(engine) as session`.
 #[pyclass(frozen, name = "SessionContext", module = "ormkit")]
 pub(crate) struct SessionContext {
-    engine: Py<Engine>,
-    autoflush: bool,
-    opened: std::sync::Mutex<Option<Py<AsyncSession>>>,
+    plan: Arc<SessionPlan>,
+    opened: Mutex<Option<Py<AsyncSession>>>,
 }
 
 #[pymethods]
 impl SessionContext {
     fn __aenter__(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        let session = Py::new(py, make(&self.engine, self.autoflush))?;
+        let session = self.plan.make(py)?;
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.clone_ref(py));
         Operation::start(py, "SessionContext.__aenter__", async move {
             let link = Arc::clone(&session.get().link);

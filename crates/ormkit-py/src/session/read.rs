@@ -5,8 +5,9 @@ use ormkit_core::host::Host;
 use ormkit_core::load::Item;
 use ormkit_core::model::{FieldId, ModelId};
 use ormkit_core::session::{Key, Rows};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyString, PyTuple};
 use smallvec::{SmallVec, smallvec};
 
 use super::sync::mapped;
@@ -14,9 +15,8 @@ use super::{AsyncSession, nothing, on_session, raise};
 use crate::bridge::Operation;
 use crate::convert;
 use crate::host::PyHost;
-use crate::instance;
 use crate::model::schema;
-use crate::query::{Delete, Insert, Query, Select, Update, loads_of};
+use crate::query::{Delete, Insert, Query, Select, Update, loads_of, model_of};
 use crate::result::ExecuteResult;
 
 #[pymethods]
@@ -34,7 +34,7 @@ impl AsyncSession {
     fn get(
         &self,
         py: Python<'_>,
-        model: &Bound<'_, PyType>,
+        model: &Bound<'_, PyAny>,
         key: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
@@ -46,7 +46,7 @@ impl AsyncSession {
     fn get_one(
         &self,
         py: Python<'_>,
-        model: &Bound<'_, PyType>,
+        model: &Bound<'_, PyAny>,
         key: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
@@ -58,7 +58,7 @@ impl AsyncSession {
     fn get_or_raise(
         &self,
         py: Python<'_>,
-        model: &Bound<'_, PyType>,
+        model: &Bound<'_, PyAny>,
         key: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
@@ -76,12 +76,12 @@ impl AsyncSession {
         &self,
         py: Python<'_>,
         object: &Bound<'_, PyAny>,
-        attributes: Option<Vec<String>>,
+        attributes: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
         let object = mapped(object)?;
         let schema = schema(py)?;
         let model = schema.model(PyHost.model(&object));
-        let names = attributes.unwrap_or_default();
+        let names = attributes.map(names_of).transpose()?.unwrap_or_default();
         let fields: Vec<FieldId> =
             names.iter().map(|name| model.field_named(name)).collect::<Result<_, _>>().map_err(raise)?;
         on_session!(py, self.link, "AsyncSession.refresh", |session| {
@@ -125,7 +125,7 @@ impl AsyncSession {
     }
 
     /// A fluent query of a model.
-    fn query(slf: PyRef<'_, Self>, model: &Bound<'_, PyType>) -> PyResult<Query> {
+    fn query(slf: PyRef<'_, Self>, model: &Bound<'_, PyAny>) -> PyResult<Query> {
         let session: Py<Self> = slf.into();
         Query::of_session(session.into_any(), model)
     }
@@ -135,12 +135,12 @@ impl AsyncSession {
     fn fetch_by_key(
         &self,
         py: Python<'_>,
-        model: &Bound<'_, PyType>,
+        model: &Bound<'_, PyAny>,
         key: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
         required: bool,
     ) -> PyResult<Py<Operation>> {
-        let id = instance::class_table(model)?.model;
+        let id = model_of(model)?;
         let key = key_of(py, id, key)?;
         let loads = loads_of(py, id, options)?;
         on_session!(py, self.link, "AsyncSession.get", |session| {
@@ -152,6 +152,20 @@ impl AsyncSession {
             }
         })
     }
+}
+
+/// Names of attributes, from a list of them.
+fn names_of(names: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    let wrong = || {
+        let given = names.repr().map_or_else(|_| "something else".to_owned(), |text| text.to_string());
+        PyTypeError::new_err(format!(
+            "refresh() takes a list of attribute names, such as [\"name\"], not {given}"
+        ))
+    };
+    if names.is_instance_of::<PyString>() {
+        return Err(wrong());
+    }
+    names.try_iter().map_err(|_| wrong())?.map(|name| name?.extract().map_err(|_| wrong())).collect()
 }
 
 fn no_such(model: &str) -> Error {
