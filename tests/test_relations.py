@@ -287,7 +287,9 @@ async def test_reference_to_what_the_session_does_not_hold_is_unloaded(db):
         emma = session.query(library.Book).filter(title="Emma").options(selectinload(library.Book.author))
         book = await emma.one()
         assert book.author.name == "Cid"
-        await db.execute("UPDATE books SET author_id = (SELECT id FROM authors WHERE name = 'Dot') WHERE title = 'Emma'")
+        await db.execute(
+            "UPDATE books SET author_id = (SELECT id FROM authors WHERE name = 'Dot') WHERE title = 'Emma'"
+        )
         await session.refresh(book, ["title"])
         assert book.author.name == "Cid"  # its key was not read again
         await session.refresh(book)
