@@ -19,6 +19,7 @@ from ormkit import (
     UniqueViolation,
     async_sessionmaker,
     create_session,
+    selectinload,
     session_context,
 )
 
@@ -556,3 +557,69 @@ async def test_names_for_refresh_are_a_list(names, db):
         author = await session.insert(Author(name="Ann"))
         with pytest.raises(TypeError, match=r"refresh\(\) takes a list of attribute names"):
             await session.refresh(author, names)
+
+
+async def append(session, author):
+    author.books.append(Book(title="new"))
+
+
+async def construct(session, author):
+    session.add(Book(title="new", author=author))
+
+
+async def assign(session, author):
+    book = Book(title="new")
+    session.add(book)
+    book.author = author
+
+
+async def append_and_remove(session, author):
+    book = Book(title="new")
+    author.books.append(book)
+    author.books.remove(book)
+
+
+async def take_out(session, author):
+    author.books.clear()
+
+
+async def move(session, author):
+    author.books[0].author = await session.query(Author).filter(name="Bea").one()
+
+
+@pytest.mark.parametrize("change", [append, construct, assign, append_and_remove, take_out, move])
+@pytest.mark.parametrize("end", ["commit", "flush"])
+async def test_parent_whose_relation_was_written_reports_its_next_change(change, end, db):
+    async with AsyncSession(db) as session:
+        await session.insert_all([Author(name="Ann", books=[Book(title="old")]), Author(name="Bea")])
+    async with AsyncSession(db) as session:
+        author = await session.query(Author).filter(name="Ann").options(selectinload(Author.books)).one()
+        book = author.books[0]
+        await change(session, author)
+        await getattr(session, end)()
+        assert list(session.dirty) == []
+        author.name, book.title = "changed", "changed too"
+        assert list(session.dirty) == [author, book]
+        await session.commit()
+    assert ("changed",) in await rows(db, "SELECT name FROM authors")
+    assert ("changed too",) in await rows(db, "SELECT title FROM books")
+
+
+async def test_rollback_gives_back_a_relation_that_was_flushed_alone(db):
+    async with AsyncSession(db) as session:
+        await session.insert(Author(name="Ann", books=[Book(title="old")]))
+        author = await session.query(Author).options(selectinload(Author.books)).one()
+        old = author.books[0]
+        new = Book(title="new")
+        author.books.append(new)
+        await session.flush()
+        await session.rollback()
+        assert author.books == [old]
+        author.name = "Bea"
+        await session.commit()
+        assert await rows(db, "SELECT title FROM books") == [("old",)]
+        session.add(new)  # transient again, with what it was given
+        await session.commit()
+        assert new.author is author
+    assert await rows(db, "SELECT name FROM authors") == [("Bea",)]
+    assert await rows(db, "SELECT title, author_id FROM books ORDER BY id") == [("old", 1), ("new", 1)]

@@ -67,13 +67,18 @@ impl<H: Host> Session<H> {
         for group in &groups {
             statements.push(group.statement(&self.host, &self.plans)?);
         }
-        if statements.is_empty() {
-            return Ok(());
+        if !statements.is_empty() {
+            let mut sink = Written { host: &self.host, groups: &groups, next: vec![0; groups.len()] };
+            let ran = self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
+            ran.map_err(|error| self.schema.explain_writes(error, groups.iter().filter_map(Group::wrote)))?;
         }
-        let mut sink = Written { host: &self.host, groups: &groups, next: vec![0; groups.len()] };
-        let ran = self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
-        ran.map_err(|error| self.schema.explain_writes(error, groups.iter().filter_map(Group::wrote)))?;
-        self.settle(&groups)
+        self.settle(&groups)?;
+        // Also those of which only relations were changed, which others write: an object that stays marked would not
+        // report its next change.
+        for write in level.iter().filter(|write| write.action == Action::Update) {
+            self.host.clean(&write.object);
+        }
+        Ok(())
     }
 
     /// Hands the objects of a level to the journal: from here on a rollback undoes them.
@@ -144,7 +149,6 @@ impl<H: Host> Session<H> {
                     }
                     Action::Update => {
                         unload_stale(&self.host, &self.schema, &group.model, object, &group.fields);
-                        self.host.clean(object);
                     }
                     Action::Delete => {
                         let key = key_of(&self.host, &group.model, object)?;
