@@ -4,7 +4,7 @@ import enum
 import math
 import random
 import uuid
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -106,8 +106,8 @@ EDGES = [
     ("exact", Decimal("1.500")),
     ("exact", Decimal("0.000000000000000000001")),
     ("price", Decimal("99999999.99")),
-    ("moment", datetime(1, 1, 1, tzinfo=UTC)),
-    ("moment", datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+    ("moment", datetime(1, 1, 1, tzinfo=timezone.utc)),
+    ("moment", datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=timezone.utc)),
     ("local", datetime(2024, 2, 29, 12, 30, 1, 5)),
     ("local", datetime(1969, 12, 31, 23, 59, 59, 999999)),
     ("day", date(1, 1, 1)),
@@ -160,7 +160,7 @@ async def test_random_values_come_back_as_they_were(db):
 async def test_moment_is_read_in_utc(db):
     zone = timezone(timedelta(hours=5, minutes=30))
     found = await round_trip(db, moment=datetime(2024, 1, 1, 3, tzinfo=zone))
-    assert same(found["moment"], datetime(2023, 12, 31, 21, 30, tzinfo=UTC))
+    assert same(found["moment"], datetime(2023, 12, 31, 21, 30, tzinfo=timezone.utc))
 
 
 async def test_keys_of_a_document_keep_their_order_on_sqlite(sqlite_url):
@@ -210,9 +210,9 @@ REFUSED = [
     ("moment", datetime(2024, 1, 1), "naive"),
     ("moment", date(2024, 1, 1), "expected datetime, got a value of type date"),
     ("moment", datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))), "outside of the years"),
-    ("local", datetime(2024, 1, 1, tzinfo=UTC), "aware"),
+    ("local", datetime(2024, 1, 1, tzinfo=timezone.utc), "aware"),
     ("day", datetime(2024, 1, 1), "expected date, got a value of type datetime"),
-    ("clock", time(1, tzinfo=UTC), "tzinfo"),
+    ("clock", time(1, tzinfo=timezone.utc), "tzinfo"),
     ("span", timedelta.max, "106,751,991 days"),
     ("key", "00000000-0000-0000-0000-000000000000", "expected UUID, got a value of type str"),
     ("colour", Other.RED, "expected a member of Colour, got a value of type Other"),
