@@ -23,7 +23,7 @@ endif
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: develop $(VENV)/.demo ## Load the flights of New York into SQLite and tour them (URL=postgresql://… for PostgreSQL)
@@ -49,6 +49,10 @@ test-rust: ## Run the Rust tests alone
 .PHONY: test-python
 test-python: develop ## Run the Python tests alone
 	scripts/with-postgres $(BIN)/python -m pytest
+
+.PHONY: test-pythons
+test-pythons: ## Run the Python tests on each CPython from 3.10 to 3.13 that is there
+	scripts/test-pythons
 
 .PHONY: lint
 lint: develop ## Check formatting, lints, types, layers and stubs; warnings are errors
