@@ -623,3 +623,16 @@ async def test_rollback_gives_back_a_relation_that_was_flushed_alone(db):
         assert new.author is author
     assert await rows(db, "SELECT name FROM authors") == [("Bea",)]
     assert await rows(db, "SELECT title, author_id FROM books ORDER BY id") == [("old", 1), ("new", 1)]
+
+
+async def test_object_that_comes_back_with_a_changed_relation_reports_its_next_change(db):
+    async with AsyncSession(db) as session:
+        await session.insert(Author(name="Ann", books=[Book(title="old")]))
+        author = await session.query(Author).options(selectinload(Author.books)).one()
+        author.books.append(Book(title="new"))
+        session.expunge(author)
+        session.add(author)
+        author.name = "Bea"
+        await session.commit()
+    assert await rows(db, "SELECT name FROM authors") == [("Bea",)]
+    assert await rows(db, "SELECT title, author_id FROM books ORDER BY id") == [("old", 1), ("new", 1)]

@@ -117,9 +117,7 @@ impl<H: Host> Unit<H> {
     pub(super) fn dirty(&self, host: &H, schema: &Schema) -> Result<Vec<H::Object>> {
         let mut dirty = Vec::new();
         for object in self.changed.values() {
-            let relations = &model_of(host, schema, object).relations;
-            let related = || relations.iter().any(|relation| host.relation_changed(object, relation.id));
-            if !host.changed(object)?.is_empty() || related() {
+            if is_dirty(host, model_of(host, schema, object), object)? {
                 dirty.push(host.retain(object));
             }
         }
@@ -156,7 +154,8 @@ impl<H: Host> Unit<H> {
                 }
                 self.identity.insert(host, model.id, &key, object)?;
                 host.settle(object, State::Persistent, self.home.id());
-                if !host.changed(object)?.is_empty() {
+                // One that is marked already does not report its next change.
+                if is_dirty(host, model, object)? {
                     self.changed.insert(id, host.retain(object));
                 }
             }
@@ -261,6 +260,12 @@ impl<H: Host> Unit<H> {
         self.watched.strong.clear();
         self.watched.weak.clear();
     }
+}
+
+/// True when a column or a relation of an object was changed and not written.
+fn is_dirty<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<bool> {
+    let related = || model.relations.iter().any(|relation| host.relation_changed(object, relation.id));
+    Ok(!host.changed(object)?.is_empty() || related())
 }
 
 fn deleted(model: &Model) -> Error {
