@@ -636,3 +636,21 @@ async def test_object_that_comes_back_with_a_changed_relation_reports_its_next_c
         await session.commit()
     assert await rows(db, "SELECT name FROM authors") == [("Bea",)]
     assert await rows(db, "SELECT title, author_id FROM books ORDER BY id") == [("old", 1), ("new", 1)]
+
+
+async def test_closing_with_unsaved_work_warns(db):
+    session = AsyncSession(db)
+    session.add(Author(name="Ann"))
+    with pytest.warns(UncommittedWarning, match="1 unflushed.*closed without commit"):
+        await session.close()
+    await session.insert(Author(name="Ann"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        await session.close()
+        await session.close()
+    async with AsyncSession(db) as session:
+        (await session.query(Author).one()).name = "Bea"
+        await session.flush()
+        with pytest.warns(UncommittedWarning, match="flushed changes"):
+            await session.close()
+    assert await rows(db, "SELECT name FROM authors") == [("Ann",)]

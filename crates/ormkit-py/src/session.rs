@@ -196,9 +196,9 @@ impl AsyncSession {
         })
     }
 
-    /// Roll back what is open and let all objects go.
+    /// Roll back what is open and let all objects go; warns with `UncommittedWarning` of what is lost.
     fn close(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        context::close(py, &self.link, false)
+        context::close(py, &self.link, Some("closed without commit()"))
     }
 
     fn __aenter__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
@@ -214,6 +214,6 @@ impl AsyncSession {
         _exc_value: &Bound<'_, PyAny>,
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<Py<Operation>> {
-        context::close(py, &self.link, exc_type.is_none())
+        context::close(py, &self.link, exc_type.is_none().then_some("left without commit()"))
     }
 }

@@ -14,15 +14,19 @@ use crate::engine::{Engine, EngineHandle};
 use crate::errors::uncommitted_warning;
 use crate::host::PyHost;
 
-/// Ends a session. Without an exception on its way, work that is lost is warned of.
-pub(super) fn close(py: Python<'_>, link: &Arc<SessionLink>, warn: bool) -> PyResult<Py<Operation>> {
+/// Ends a session. `how` it ends is said in the warning of work that is lost; None: an exception is on its way.
+pub(super) fn close(
+    py: Python<'_>,
+    link: &Arc<SessionLink>,
+    how: Option<&'static str>,
+) -> PyResult<Py<Operation>> {
     let link = Arc::clone(link);
     Operation::attempt(py, "AsyncSession.close", move |py| {
         if link.open.get().is_none() {
             return Ok(Started::Done(py.None()));
         }
         let mut session = link.lease(py)?;
-        let lost = if warn { lost(&mut session, "left without commit()") } else { None };
+        let lost = how.and_then(|how| lost(&mut session, how));
         if session.in_transaction() {
             return Ok(Started::going(async move {
                 session.close().await.map_err(raise)?;
