@@ -654,3 +654,33 @@ async def test_closing_with_unsaved_work_warns(db):
         with pytest.warns(UncommittedWarning, match="flushed changes"):
             await session.close()
     assert await rows(db, "SELECT name FROM authors") == [("Ann",)]
+
+
+async def test_change_that_comes_while_an_update_is_on_its_way_is_written_by_the_next_flush(db):
+    async with AsyncSession(db) as session:
+        authors = await session.insert_all([Author(name=f"a{n}", born=0) for n in range(20)])
+        for author in authors:
+            author.born = 1
+        flushing = asyncio.ensure_future(session.commit())
+        await asyncio.sleep(0)
+        for author in authors:
+            author.born = 2
+        await flushing
+        await session.commit()
+        assert {author.born for author in authors} == {2}
+    assert await rows(db, "SELECT DISTINCT born FROM authors") == [(2,)]
+
+
+async def test_update_that_fails_gives_its_objects_their_marks_back(db):
+    async with AsyncSession(db) as session:
+        await session.insert_all([Author(name="Ann"), Author(name="Bea", books=[Book(title="old")])])
+        bea = await session.query(Author).filter(name="Bea").options(selectinload(Author.books)).one()
+        bea.name = "Ann"
+        with pytest.raises(UniqueViolation):
+            await session.update(bea)
+        assert bea.name == "Ann" and list(session.dirty) == [bea]
+        bea.name = "Cid"
+        bea.books.append(Book(title="new"))
+        await session.commit()
+    assert await rows(db, "SELECT name FROM authors ORDER BY id") == [("Ann",), ("Cid",)]
+    assert await rows(db, "SELECT title, author_id FROM books ORDER BY id") == [("old", 2), ("new", 2)]

@@ -67,18 +67,28 @@ impl<H: Host> Session<H> {
         for group in &groups {
             statements.push(group.statement(&self.host, &self.plans)?);
         }
+        self.mark_sent(level, &groups);
         if !statements.is_empty() {
             let mut sink = Written { host: &self.host, groups: &groups, next: vec![0; groups.len()] };
             let ran = self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
             ran.map_err(|error| self.schema.explain_writes(error, groups.iter().filter_map(Group::wrote)))?;
         }
-        self.settle(&groups)?;
+        self.settle(&groups)
+    }
+
+    /// What is updated counts as written as soon as the statements hold its values: a change that comes while they are
+    /// on their way is the next flush's. Where they fail, the journal gives the marks back.
+    fn mark_sent(&self, level: &[Write<H>], groups: &[Group<H>]) {
+        for group in groups.iter().filter(|group| group.action == Action::Update) {
+            for object in &group.objects {
+                unload_stale(&self.host, &self.schema, &group.model, object, &group.fields);
+            }
+        }
         // Also those of which only relations were changed, which others write: an object that stays marked would not
         // report its next change.
         for write in level.iter().filter(|write| write.action == Action::Update) {
             self.host.clean(&write.object);
         }
-        Ok(())
     }
 
     /// Hands the objects of a level to the journal: from here on a rollback undoes them.
@@ -147,9 +157,7 @@ impl<H: Host> Session<H> {
                         self.unit.identity.insert(&self.host, group.model.id, &key, object)?;
                         self.unit.journal.known(self.host.id(object), group.model.id, key);
                     }
-                    Action::Update => {
-                        unload_stale(&self.host, &self.schema, &group.model, object, &group.fields);
-                    }
+                    Action::Update => {}
                     Action::Delete => {
                         let key = key_of(&self.host, &group.model, object)?;
                         self.unit.identity.remove(&self.host, group.model.id, &key, object)?;
