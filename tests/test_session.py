@@ -684,3 +684,18 @@ async def test_update_that_fails_gives_its_objects_their_marks_back(db):
         await session.commit()
     assert await rows(db, "SELECT name FROM authors ORDER BY id") == [("Ann",), ("Cid",)]
     assert await rows(db, "SELECT title, author_id FROM books ORDER BY id") == [("old", 2), ("new", 2)]
+
+
+async def test_change_that_comes_while_an_insert_is_on_its_way_is_written_by_the_next_flush(db):
+    async with AsyncSession(db) as session:
+        authors = [Author(name=f"a{n}") for n in range(20)]
+        session.add_all(authors)
+        flushing = asyncio.ensure_future(session.commit())
+        await asyncio.sleep(0)
+        for n, author in enumerate(authors):
+            author.born, author.name = 2, f"b{n}"
+        await flushing
+        await session.commit()
+        assert {author.born for author in authors} == {2}
+    assert await rows(db, "SELECT DISTINCT born FROM authors") == [(2,)]
+    assert await rows(db, "SELECT count(*) FROM authors WHERE name LIKE 'b%'") == [(20,)]

@@ -76,8 +76,8 @@ impl<H: Host> Session<H> {
         self.settle(&groups)
     }
 
-    /// What is updated counts as written as soon as the statements hold its values: a change that comes while they are
-    /// on their way is the next flush's. Where they fail, the journal gives the marks back.
+    /// What is saved counts as written as soon as the statements hold its values: a change that comes while they are on
+    /// their way is the next flush's. Where they fail, the journal gives the marks back.
     fn mark_sent(&self, level: &[Write<H>], groups: &[Group<H>]) {
         for group in groups.iter().filter(|group| group.action == Action::Update) {
             for object in &group.objects {
@@ -86,7 +86,7 @@ impl<H: Host> Session<H> {
         }
         // Also those of which only relations were changed, which others write: an object that stays marked would not
         // report its next change.
-        for write in level.iter().filter(|write| write.action == Action::Update) {
+        for write in level.iter().filter(|write| write.action != Action::Delete) {
             self.host.clean(&write.object);
         }
     }
@@ -151,7 +151,6 @@ impl<H: Host> Session<H> {
             for object in &group.objects {
                 match group.action {
                     Action::Insert => {
-                        self.host.clean(object);
                         self.host.settle(object, State::Persistent, home);
                         let key = key_of(&self.host, &group.model, object)?;
                         self.unit.identity.insert(&self.host, group.model.id, &key, object)?;
