@@ -513,11 +513,13 @@ async def test_inserting_nothing_does_nothing(db):
 
 async def test_sessions_are_made_as_sqlalchemy_users_type_it(db):
     class Mine(AsyncSession):
-        pass
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.tag = "mine"
 
     maker = async_sessionmaker(bind=db, class_=Mine, expire_on_commit=False, autoflush=False)
     async with maker() as session:
-        assert type(session) is Mine
+        assert type(session) is Mine and session.tag == "mine"
         session.add(Author(name="Ann"))
         assert await session.query(Author).count() == 0  # autoflush is off
         await session.commit()

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::session::{Home, Lease, Session, SessionOptions, Shared};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::bridge::{Caller, Operation};
 use crate::engine::{Engine, EngineHandle};
@@ -157,6 +158,10 @@ impl AsyncSession {
         let engine = context::engine_of(engine, bind)?.get().handle();
         Ok(Self { link: SessionLink::open(engine, context::options(autoflush, expire_on_commit)?) })
     }
+
+    /// Everything is done when the object is made: this lets subclasses call `super().__init__(..)` as they are used to.
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn __init__(&self, _args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) {}
 
     /// Write new, changed and deleted objects; opens a transaction where none is open.
     ///
