@@ -28,6 +28,17 @@ pub enum State {
     Detached,
 }
 
+/// Which attributes a row's cells are stored in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// Those that are not loaded: a query never overwrites an unsaved change.
+    Missing,
+    /// Those that the program has not changed.
+    Unchanged,
+    /// All; their changes are given up.
+    All,
+}
+
 /// A session, as objects know it: where they report their first change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HomeId(pub u32);
@@ -56,9 +67,8 @@ pub trait Host: Send + Sync + 'static {
     /// A bare persistent object: the constructor does not run and every attribute is unloaded.
     fn create(&self, layout: &Self::Layout) -> Result<Self::Object>;
 
-    /// Stores the cells of `row`. With `all` false attributes that are loaded keep their value: a query never overwrites
-    /// an unsaved change. Marks nothing as changed.
-    fn fill(&self, object: &Self::Object, layout: &Self::Layout, row: &Row<'_>, all: bool) -> Result<()>;
+    /// Stores the cells of `row`. Marks nothing as changed.
+    fn fill(&self, object: &Self::Object, layout: &Self::Layout, row: &Row<'_>, fill: Fill) -> Result<()>;
 
     /// A cell of a row that is not an object.
     fn value(&self, shape: &Shape, cell: ValueRef<'_>) -> Result<Self::Value>;
@@ -152,6 +162,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// Sets a relation as explicitly empty and read-only (`noload`): it is never written.
     fn attach_nothing(&self, object: &Self::Object, relation: RelationId) -> Result<()>;
+
+    /// Takes objects that are gone out of a loaded relation, as if it had been loaded without them.
+    fn detach(&self, object: &Self::Object, relation: RelationId, gone: &dyn Fn(ObjectId) -> bool);
 
     /// True when the relation is loaded.
     fn is_attached(&self, object: &Self::Object, relation: RelationId) -> bool;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::driver::Row;
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{HomeId, ObjectId, State};
+use crate::host::{Fill, HomeId, ObjectId, State};
 use crate::model::{FieldId, FieldSet, Model};
 use crate::query::Shape;
 use crate::session::Home;
@@ -223,12 +223,17 @@ impl Body {
         matches!(self.state, State::Transient | State::Pending)
     }
 
-    fn cells(&mut self, row: &Row<'_>, layout: &RecordLayout, all: bool) -> Result<()> {
+    fn cells(&mut self, row: &Row<'_>, layout: &RecordLayout, fill: Fill) -> Result<()> {
         for (at, field) in layout.fields.iter().enumerate() {
             let slot = &mut self.fields[field.index()];
-            if all || slot.is_none() {
+            let takes = match fill {
+                Fill::Missing => slot.is_none(),
+                Fill::Unchanged => !self.changed.contains(*field),
+                Fill::All => true,
+            };
+            if takes {
                 *slot = Some(row.cell(layout.from + at)?.into());
-                if all && self.changed.contains(*field) {
+                if self.changed.contains(*field) {
                     self.changed.remove(*field);
                     self.originals.retain(|(other, _)| other != field);
                 }

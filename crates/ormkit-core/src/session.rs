@@ -11,7 +11,9 @@
 //! Dropping a future is safe at any point. Outside a transaction the session is as it was; inside one it is broken until
 //! [`Session::rollback`], and a retry writes each object once.
 
+mod cascade;
 mod delete;
+mod departure;
 mod flush;
 mod gather;
 mod home;
@@ -38,7 +40,7 @@ pub use self::shared::{Lease, Shared};
 use self::gather::Scope;
 use self::unit::Unit;
 use crate::error::Result;
-use crate::host::{Host, ObjectId};
+use crate::host::{Host, ObjectId, State};
 use crate::model::{ModelId, Schema};
 use crate::plan::Plans;
 use crate::pool::Pool;
@@ -102,7 +104,8 @@ impl<H: Host> Session<H> {
         self.link.in_transaction()
     }
 
-    /// Takes an object in: it is written by the next flush. Objects that it relates to are taken along at flush.
+    /// Takes an object in: it is written by the next flush. A detached one brings the detached objects along that its
+    /// cascades reach; new ones are taken along by the flush, or by whoever asks for them before.
     ///
     /// # Errors
     /// The object belongs to another session, or the session holds another object of its key.
@@ -115,11 +118,13 @@ impl<H: Host> Session<H> {
     /// # Errors
     /// The object has no row, or belongs to another session.
     pub fn delete(&mut self, object: &H::Object) -> Result<()> {
+        self.reach(object)?;
         self.unit.delete(&self.host, &self.schema, object)
     }
 
     /// Lets an object go; its unsaved changes stay with it and are not written.
     pub fn expunge(&mut self, object: &H::Object) -> Result<()> {
+        self.reach(object)?;
         self.unit.expunge(&self.host, &self.schema, object)
     }
 
@@ -128,21 +133,40 @@ impl<H: Host> Session<H> {
         self.unit.identity.find(&self.host, model, key)
     }
 
-    /// Objects that wait for a flush: new, changed, deleted.
+    /// True for an object of this session, and for a new one that the next flush reaches.
     ///
     /// # Errors
-    /// A value that was changed in place cannot be read.
+    /// As [`add`](Self::add), for one that a cascade reaches.
+    pub fn contains(&mut self, object: &H::Object) -> Result<bool> {
+        self.reach(object)?;
+        Ok(self.host.home(object) == self.unit.home.id())
+    }
+
+    /// Takes in what cascades reach, when `object` may be among it.
+    fn reach(&mut self, object: &H::Object) -> Result<()> {
+        if self.host.state(object) != State::Transient {
+            return Ok(());
+        }
+        self.unit.collect(&self.host);
+        self.unit.cascade(&self.host, &self.schema, &mut Scope::All)
+    }
+
+    /// Objects that wait for a flush: new ones, with those that cascades reach, changed and deleted ones.
+    ///
+    /// # Errors
+    /// A value that was changed in place cannot be read; as [`add`](Self::add), for what a cascade reaches.
     pub fn pending(&mut self) -> Result<[Vec<H::Object>; 3]> {
         self.unit.collect(&self.host);
+        self.unit.cascade(&self.host, &self.schema, &mut Scope::All)?;
         let all =
             |objects: &unit::Objects<H>| objects.values().map(|object| self.host.retain(object)).collect();
         let dirty = self.unit.dirty(&self.host, &self.schema)?;
         Ok([all(&self.unit.new), dirty, all(&self.unit.deleted)])
     }
 
-    /// True when the open transaction has written objects.
-    pub fn has_written(&self) -> bool {
-        !self.unit.journal.is_empty()
+    /// Objects that the open transaction has written, each once, in the order of writing.
+    pub fn written(&self) -> Vec<H::Object> {
+        self.unit.journal.objects(&self.host)
     }
 
     /// Opens a transaction. BEGIN travels with its first statement.

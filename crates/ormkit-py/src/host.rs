@@ -15,7 +15,7 @@ use crate::instance::{self, Original, SlotKind};
 use crate::relation::{self, RelatedItems};
 use ormkit_core::driver::Row;
 use ormkit_core::error::Result;
-use ormkit_core::host::{HomeId, Host, ObjectId, State};
+use ormkit_core::host::{Fill, HomeId, Host, ObjectId, State};
 use ormkit_core::model::{FieldId, FieldSet, Model, ModelId, RelationId};
 use ormkit_core::query::Shape;
 use ormkit_core::value::{SqlType, ValueRef};
@@ -143,13 +143,24 @@ impl Host for PyHost {
         Python::attach(|py| Ok(layout.slots.create(py).map_err(from_py)?.finish().unbind()))
     }
 
-    fn fill(&self, object: &Py<PyAny>, layout: &PyLayout, row: &Row<'_>, all: bool) -> Result<()> {
+    fn fill(&self, object: &Py<PyAny>, layout: &PyLayout, row: &Row<'_>, fill: Fill) -> Result<()> {
         Python::attach(|py| {
             let object = object.bind(py);
             let filling = layout.slots.open(object).map_err(from_py)?;
-            let clean = !all || instance::dirty(object).map_err(from_py)?.is_empty();
+            let dirty = match fill {
+                Fill::Missing => None,
+                Fill::Unchanged | Fill::All => {
+                    Some(instance::dirty(object).map_err(from_py)?).filter(|dirty| !dirty.is_empty())
+                }
+            };
             for (at, (field, reading)) in layout.cells.iter().enumerate() {
-                if !all && !filling.is_empty(at) {
+                let changed = dirty.as_ref().is_some_and(|dirty| dirty.contains(field.index()));
+                let stays = match fill {
+                    Fill::Missing => !filling.is_empty(at),
+                    Fill::Unchanged => changed,
+                    Fill::All => false,
+                };
+                if stays {
                     continue;
                 }
                 let place = || layout.info.place(*field);
@@ -168,7 +179,7 @@ impl Host for PyHost {
                         filling.put(at, convert::read(py, cell, None).map_err(|error| error.at(place))?);
                     }
                 }
-                if !clean {
+                if changed {
                     instance::unmark(object, field.index()).map_err(from_py)?;
                 }
             }
@@ -403,6 +414,18 @@ impl Host for PyHost {
             };
             instance::put(object, slot, nothing).map_err(from_py)
         })
+    }
+
+    fn detach(&self, object: &Py<PyAny>, relation: RelationId, gone: &dyn Fn(ObjectId) -> bool) {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let slot = slot_of(object, relation);
+            let Some(value) = mapped(instance::slot(object, slot)) else { return };
+            let is_gone = |member: &Bound<'_, PyAny>| gone(ObjectId(member.as_ptr() as usize));
+            if !relation::detach(&value, &is_gone) && is_gone(&value) {
+                mapped(instance::put(object, slot, py.None().into_bound(py)));
+            }
+        });
     }
 
     fn is_attached(&self, object: &Py<PyAny>, relation: RelationId) -> bool {

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::driver::{Row, RowSink};
 use crate::error::{Error, Result};
-use crate::host::{HomeId, Host, ObjectId, State};
+use crate::host::{Fill, HomeId, Host, ObjectId, State};
 use crate::model::{Model, ModelId, Relation, RelationId, Schema};
 use crate::plan::{Joined, Output, Plan};
 use crate::session::identity::{Identity, KeyCells, has_null};
@@ -128,8 +128,8 @@ pub(crate) struct Hydrator<'a, H: Host> {
     pub(crate) home: HomeId,
     pub(crate) plan: &'a Plan,
     pub(crate) layouts: &'a Layouts<H>,
-    /// Overwrite what is loaded (refresh, populate_existing).
-    pub(crate) overwrite: bool,
+    /// What the rows of known objects are stored in.
+    pub(crate) fill: Fill,
     /// Visible columns, row after row.
     pub(crate) items: Vec<Item<H>>,
     /// Children of joined lists, in row order.
@@ -156,15 +156,15 @@ impl<H: Host> Hydrator<'_, H> {
         if has_null(&key)? {
             return Ok(None);
         }
-        let (host, home, overwrite) = (self.host, self.home, self.overwrite);
+        let (host, home) = (self.host, self.home);
         let (object, made) = self.identity.find_or_make(host, layout.model, &key, || {
             let object = host.create(&layout.layout)?;
-            host.fill(&object, &layout.layout, row, true)?;
+            host.fill(&object, &layout.layout, row, Fill::All)?;
             host.settle(&object, State::Persistent, home);
             Ok(object)
         })?;
         if !made {
-            host.fill(&object, &layout.layout, row, overwrite)?;
+            host.fill(&object, &layout.layout, row, self.fill)?;
         }
         Ok(Some(object))
     }

@@ -1,7 +1,7 @@
 //! Loading a relation of many objects by a second statement: `WHERE key IN (..)`.
 
 use crate::error::Result;
-use crate::host::Host;
+use crate::host::{Fill, Host};
 use crate::load::hydrate::{attach_many, attach_one, back_of};
 use crate::model::{Model, Relation, RelationKind};
 use crate::plan::{KEYS_AT_ONCE, select_in};
@@ -102,7 +102,7 @@ impl<H: Host> Session<H> {
             let lists =
                 (0..relation.local.len()).map(|part| chunk.iter().map(|key| key[part].clone()).collect());
             let select = select_in(&schema, model, relation.id, lists.collect(), &load.then);
-            found.extend(self.fetch(&select, false).await?.into_objects());
+            found.extend(self.fetch(&select, Fill::Missing).await?.into_objects());
         }
         Ok(found)
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use super::{Body, Record, Shared, given_of, lost, value_of};
 use crate::driver::Row;
 use crate::error::{Error, Result};
-use crate::host::{HomeId, Host, ObjectId, State};
+use crate::host::{Fill, HomeId, Host, ObjectId, State};
 use crate::model::{FieldId, FieldSet, Model, ModelId, RelationId, Schema};
 use crate::query::Shape;
 use crate::session::Home;
@@ -59,8 +59,8 @@ impl Host for Records {
         Ok(Record::bare(&layout.model, State::Persistent))
     }
 
-    fn fill(&self, object: &Record, layout: &RecordLayout, row: &Row<'_>, all: bool) -> Result<()> {
-        object.body().cells(row, layout, all)
+    fn fill(&self, object: &Record, layout: &RecordLayout, row: &Row<'_>, fill: Fill) -> Result<()> {
+        object.body().cells(row, layout, fill)
     }
 
     fn value(&self, shape: &Shape, cell: ValueRef<'_>) -> Result<Value> {
@@ -224,6 +224,16 @@ impl Host for Records {
         related.loaded = true;
         related.read_only = true;
         Ok(())
+    }
+
+    fn detach(&self, object: &Record, relation: RelationId, gone: &dyn Fn(ObjectId) -> bool) {
+        let mut body = object.body();
+        let related = &mut body.relations[relation.index()];
+        let members = related.members.extract_if(.., |member| gone(member.address()));
+        let mut dropped: Vec<Record> = members.collect();
+        dropped.extend(related.original.extract_if(.., |member| gone(member.address())));
+        drop(body);
+        drop(dropped);
     }
 
     fn is_attached(&self, object: &Record, relation: RelationId) -> bool {

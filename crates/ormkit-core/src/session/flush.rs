@@ -15,7 +15,7 @@ use super::stale::unload_stale;
 use super::unit::{key_of, missing};
 use crate::driver::{Batch, Row, RowSink, Statement};
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{HomeId, Host, ObjectId, State};
+use crate::host::{Fill, HomeId, Host, ObjectId, State};
 use crate::model::{FieldId, FieldSet, Model, ModelId};
 use crate::plan::Plans;
 use crate::value::{Params, ValueRef};
@@ -165,6 +165,10 @@ impl<H: Host> Session<H> {
                 }
             }
         }
+        // When all that goes is gone: an owner that goes as well keeps its list.
+        for group in groups.iter().filter(|group| group.action == Action::Delete) {
+            self.depart(&group.model, &group.objects)?;
+        }
         Ok(())
     }
 }
@@ -287,7 +291,7 @@ impl<H: Host> RowSink for Written<'_, H> {
             return Err(Error::protocol("RETURNING answered more rows than were written"));
         };
         self.next[statement] += 1;
-        self.host.fill(object, layout, row, true)
+        self.host.fill(object, layout, row, Fill::Unchanged)
     }
 
     fn restart(&mut self, statement: usize) {

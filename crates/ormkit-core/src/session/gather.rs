@@ -50,6 +50,8 @@ pub(super) struct Assignment<H: Host> {
     child: H::Object,
     from: FieldIds,
     into: FieldIds,
+    /// The child's reference to the parent.
+    reference: Option<RelationId>,
     /// `Model.relation`.
     because: String,
 }
@@ -59,7 +61,11 @@ impl<H: Host> Assignment<H> {
         for (from, into) in self.from.iter().zip(&self.into) {
             host.copy(self.parent.as_ref().map(|parent| (parent, *from)), &self.child, *into)?;
         }
-        Ok(())
+        // The reference of a child whose parent is deleted.
+        match self.reference.filter(|reference| host.is_attached(&self.child, *reference)) {
+            Some(reference) if self.parent.is_none() => host.attach_one(&self.child, reference, None),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -72,8 +78,8 @@ pub(super) struct Work<H: Host> {
 impl<H: Host> Work<H> {
     pub(super) fn gather(host: &H, schema: &Schema, unit: &mut Unit<H>, scope: &mut Scope) -> Result<Self> {
         let (assignments, adopted) = (FxHashMap::default(), FxHashSet::default());
+        unit.cascade(host, schema, scope)?;
         let mut gather = Gather { host, schema, unit, scope, assignments, adopted };
-        gather.cascade()?;
         gather.adopt()?;
         gather.orphans()?;
         gather.assign()?;
@@ -99,44 +105,14 @@ impl<H: Host> Gather<'_, H> {
         self.scope.has(id)
     }
 
-    /// New and changed objects of the scope that have such a relation, in order.
+    /// New and changed objects of the scope that have such a relation and stay, in order.
     fn active(&self, has: impl Fn(&Relation) -> bool) -> VecDeque<H::Object> {
-        let objects = self.unit.new.iter().chain(&self.unit.changed);
-        let active = objects.filter(|(id, object)| {
-            model_of(self.host, self.schema, object).relations.iter().any(&has)
-                && self.in_scope(**id)
-                && !self.unit.deleted.contains_key(*id)
-        });
-        active.map(|(_, object)| self.host.retain(object)).collect()
+        self.unit.active(self.host, self.schema, self.scope, has)
     }
 
-    /// Follows the save-update cascade from new and changed objects to new ones.
-    fn cascade(&mut self) -> Result<()> {
-        let cascades = |relation: &Relation| relation.cascade.save_update && !relation.view_only;
-        let mut queue = self.active(cascades);
-        // First in, first out: the children of several parents are inserted in the order of their parents.
-        while let Some(object) = queue.pop_front() {
-            let model = model_of(self.host, self.schema, &object);
-            for relation in model.relations.iter().filter(|relation| cascades(relation)) {
-                for relative in related(self.host, &object, relation)? {
-                    let id = self.host.id(&relative);
-                    let state = self.host.state(&relative);
-                    if matches!(state, State::Transient | State::Detached) {
-                        self.unit.add(self.host, self.schema, &relative)?;
-                    }
-                    let newly_reached = match state {
-                        State::Transient => true,
-                        State::Pending => !self.in_scope(id),
-                        _ => false,
-                    };
-                    if newly_reached {
-                        self.scope.reach(id);
-                        queue.push_back(relative);
-                    }
-                }
-            }
-        }
-        Ok(())
+    /// Deleted objects of the scope that have such a relation.
+    fn leaving(&self, has: impl Fn(&Relation) -> bool) -> VecDeque<H::Object> {
+        self.unit.leaving(self.host, self.schema, self.scope, has)
     }
 
     /// Finds out who is in which changed list.
@@ -169,7 +145,7 @@ impl<H: Host> Gather<'_, H> {
     /// Children that were taken out of a delete-orphan relation, and have no other parent, are deleted.
     fn orphans(&mut self) -> Result<()> {
         let owns = |relation: &Relation| relation.cascade.delete_orphan;
-        for object in self.active(owns) {
+        for object in self.active(owns).into_iter().chain(self.leaving(owns)) {
             let model = Arc::clone(model_of(self.host, self.schema, &object));
             for relation in model.relations.iter().filter(|relation| owns(relation)) {
                 for child in removed(self.host, &object, relation)? {
@@ -204,21 +180,30 @@ impl<H: Host> Gather<'_, H> {
                 }
             }
         }
-        let deleted = self.unit.deleted.iter().filter(|(id, _)| self.in_scope(**id));
-        let deleted: Vec<_> = deleted.map(|(_, object)| self.host.retain(object)).collect();
-        for object in deleted {
-            self.release_children(&object)?;
+        let is_list = |relation: &Relation| relation.kind == RelationKind::OneToMany && !relation.view_only;
+        for parent in self.leaving(is_list) {
+            let model = Arc::clone(model_of(self.host, self.schema, &parent));
+            for relation in model.relations.iter().filter(|relation| is_list(relation)) {
+                self.release_children(&model, &parent, relation)?;
+            }
         }
         Ok(())
     }
 
     fn assign_parent(&mut self, model: &Model, child: &H::Object, relation: &Relation) -> Result<()> {
-        let parent = related(self.host, child, relation)?.pop();
+        let mut parent = related(self.host, child, relation)?.pop();
+        if let (Some(leaving), Some(back)) = (&parent, relation.back)
+            && self.unit.deleted.contains_key(&self.host.id(leaving))
+            && releases(self.schema, self.schema.model(relation.target).relation(back))
+        {
+            parent = None;
+        }
         self.push(Assignment {
             parent,
             child: self.host.retain(child),
             from: relation.remote.clone(),
             into: relation.local.clone(),
+            reference: Some(relation.id),
             because: place(model, relation),
         });
         Ok(())
@@ -260,18 +245,30 @@ impl<H: Host> Gather<'_, H> {
             child,
             from: relation.local.clone(),
             into: relation.remote.clone(),
+            reference: relation.back,
             because: place(model, relation),
         });
         Ok(())
     }
 
-    /// Children of a deleted parent that stay lose their key, unless the database or a cascade sees to them.
-    fn release_children(&mut self, parent: &H::Object) -> Result<()> {
-        let model = Arc::clone(model_of(self.host, self.schema, parent));
-        for relation in model.relations.iter().filter(|relation| releases(self.schema, relation)) {
-            for child in related(self.host, parent, relation)? {
+    /// Children of a deleted parent that stay lose their key, unless the database or a cascade sees to them: then a new
+    /// one is written with its key, as an earlier flush would have written it.
+    fn release_children(&mut self, model: &Model, parent: &H::Object, relation: &Relation) -> Result<()> {
+        let releases = releases(self.schema, relation);
+        for child in related(self.host, parent, relation)? {
+            if releases {
                 self.scope.reach(self.host.id(&child));
-                self.assign_child(&model, None, child, relation)?;
+                self.assign_child(model, None, child, relation)?;
+            } else if self.host.state(&child) == State::Pending {
+                self.assign_child(model, Some(parent), child, relation)?;
+            }
+        }
+        if releases {
+            for child in removed(self.host, parent, relation)? {
+                if !self.has_moved(model, &child, relation)? {
+                    self.scope.reach(self.host.id(&child));
+                    self.assign_child(model, None, child, relation)?;
+                }
             }
         }
         Ok(())
@@ -338,7 +335,7 @@ pub(super) fn related<H: Host>(host: &H, object: &H::Object, relation: &Relation
     Ok(found)
 }
 
-fn removed<H: Host>(host: &H, object: &H::Object, relation: &Relation) -> Result<Vec<H::Object>> {
+pub(super) fn removed<H: Host>(host: &H, object: &H::Object, relation: &Relation) -> Result<Vec<H::Object>> {
     let mut found = Vec::new();
     host.removed(object, relation.id, &mut |relative| {
         found.push(host.retain(relative));

@@ -1,6 +1,6 @@
 //! What the open transaction has done to objects, so that a rollback can undo it in memory.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::identity::{Identity, Key};
 use crate::error::Result;
@@ -88,6 +88,13 @@ impl<H: Host> Journal<H> {
     /// True when something was written.
     pub(super) fn is_empty(&self) -> bool {
         self.done.is_empty()
+    }
+
+    /// The objects that were written, each once.
+    pub(super) fn objects(&self, host: &H) -> Vec<H::Object> {
+        let mut seen = FxHashSet::default();
+        let objects = self.done.iter().map(|done| &done.object);
+        objects.filter(|object| seen.insert(host.id(object))).map(|object| host.retain(object)).collect()
     }
 
     /// The transaction is kept: there is nothing to undo any more.

@@ -10,7 +10,7 @@ use super::stale::unload_stale;
 use super::unit::key_of;
 use crate::driver::{Batch, Statement};
 use crate::error::{Error, Result};
-use crate::host::{Host, State};
+use crate::host::{Fill, Host, State};
 use crate::load::hydrate::{Hydrator, Item, Layouts, layouts};
 use crate::model::{FieldId, Model, ModelId};
 use crate::plan::{Output, Plan};
@@ -94,7 +94,7 @@ impl<H: Host> Session<H> {
             let statement = plan.with(params);
             (plan, statement)
         };
-        let items = self.run(&plan, &statement, false).await?;
+        let items = self.run(&plan, &statement, Fill::Missing).await?;
         let rows = Rows { items, plan };
         self.load_along(&rows, loads).await?;
         Ok(rows.items.into_iter().next().and_then(Item::into_object))
@@ -109,7 +109,7 @@ impl<H: Host> Session<H> {
     /// Outside a transaction nothing happened; inside one it is broken until a rollback.
     pub async fn select(&mut self, select: &Select) -> Result<Rows<H>> {
         self.autoflush().await?;
-        let rows = self.fetch(select, false).await?;
+        let rows = self.fetch(select, Fill::Missing).await?;
         self.load_along(&rows, &select.loads).await?;
         Ok(rows)
     }
@@ -152,7 +152,9 @@ impl<H: Host> Session<H> {
         {
             *read = Some(fields.to_vec());
         }
-        if self.select_objects(&select, true).await?.is_empty() {
+        let rows = self.fetch(&select, Fill::All).await?;
+        self.load_along(&rows, &select.loads).await?;
+        if rows.into_objects().is_empty() {
             return Err(Error::invalid_request(format!("the row of this {} is gone", model.name())));
         }
         let all: Vec<FieldId> = model.field_ids().collect();
@@ -165,17 +167,11 @@ impl<H: Host> Session<H> {
         if self.options.autoflush { self.flush().await } else { Ok(()) }
     }
 
-    async fn select_objects(&mut self, select: &Select, overwrite: bool) -> Result<Vec<H::Object>> {
-        let rows = self.fetch(select, overwrite).await?;
-        self.load_along(&rows, &select.loads).await?;
-        Ok(rows.into_objects())
-    }
-
     /// Runs a query and nothing else.
-    pub(crate) async fn fetch(&mut self, select: &Select, overwrite: bool) -> Result<Rows<H>> {
+    pub(crate) async fn fetch(&mut self, select: &Select, fill: Fill) -> Result<Rows<H>> {
         let mut params = Params::new();
         let plan = self.plans.select(&self.schema, select, &mut params)?;
-        let items = self.run(&plan, &plan.with(params), overwrite).await?;
+        let items = self.run(&plan, &plan.with(params), fill).await?;
         Ok(Rows { items, plan })
     }
 
@@ -184,7 +180,7 @@ impl<H: Host> Session<H> {
         &mut self,
         plan: &Plan,
         statement: &Statement,
-        overwrite: bool,
+        fill: Fill,
     ) -> Result<Vec<Item<H>>> {
         let layouts = self.layouts(plan)?;
         let mut hydrator = Hydrator {
@@ -193,7 +189,7 @@ impl<H: Host> Session<H> {
             identity: &mut self.unit.identity,
             plan,
             layouts: &layouts,
-            overwrite,
+            fill,
             items: Vec::new(),
             children: Vec::new(),
             seen: layouts.multiplies().then(FxHashSet::default),

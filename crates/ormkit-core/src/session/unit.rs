@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::home::Home;
-use super::identity::{Identity, Key, has_null};
+use super::identity::{Identity, Key};
 use super::journal::Journal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, ObjectId, State};
@@ -136,29 +136,7 @@ impl<H: Host> Unit<H> {
             _ if host.home(object) == self.home.id() => {
                 self.deleted.shift_remove(&id);
             }
-            State::Detached => {
-                let model = schema.model(host.model(object));
-                let key = key_of(host, model, object)?;
-                if has_null(&key)? {
-                    return Err(Error::invalid_request(format!(
-                        "this {} has no key: an interrupted write of it may have been kept or not; look for its row, \
-                         or insert a new object",
-                        model.name()
-                    )));
-                }
-                if self.identity.find(host, model.id, &key)?.is_some() {
-                    return Err(Error::invalid_request(format!(
-                        "this session holds another {} of the same key: use that one, or merge()",
-                        model.name()
-                    )));
-                }
-                self.identity.insert(host, model.id, &key, object)?;
-                host.settle(object, State::Persistent, self.home.id());
-                // One that is marked already does not report its next change.
-                if is_dirty(host, model, object)? {
-                    self.changed.insert(id, host.retain(object));
-                }
-            }
+            State::Detached => self.come_back(host, schema, object)?,
             State::Deleted => return Err(deleted(schema.model(host.model(object)))),
             _ => return Err(foreign(schema.model(host.model(object)))),
         }
@@ -263,7 +241,7 @@ impl<H: Host> Unit<H> {
 }
 
 /// True when a column or a relation of an object was changed and not written.
-fn is_dirty<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<bool> {
+pub(super) fn is_dirty<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<bool> {
     let related = || model.relations.iter().any(|relation| host.relation_changed(object, relation.id));
     Ok(!host.changed(object)?.is_empty() || related())
 }

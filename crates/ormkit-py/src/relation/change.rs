@@ -1,5 +1,6 @@
 //! What `add`, `remove`, `clear` and `set` of a list answer: a change that is made in memory, and written at once when
 //! it is awaited.
+use super::side::Side;
 use crate::errors::to_py;
 use crate::{host, instance};
 use ormkit_core::error::{Error, ErrorKind};
@@ -11,12 +12,15 @@ use pyo3::prelude::*;
 pub(crate) struct Change {
     /// The list's owner first, then the members that came or went.
     objects: Vec<Py<PyAny>>,
+    /// `Model.attr`; None for a list that belongs to no object.
+    place: Option<&'static str>,
 }
 
 impl Change {
-    pub(super) fn new(owner: Option<&Py<PyAny>>, members: Vec<Bound<'_, PyAny>>, py: Python<'_>) -> Self {
-        let owner = owner.map(|owner| owner.clone_ref(py));
-        Self { objects: owner.into_iter().chain(members.into_iter().map(Bound::unbind)).collect() }
+    pub(super) fn new(side: Option<&Side>, members: Vec<Bound<'_, PyAny>>, py: Python<'_>) -> Self {
+        let owner = side.map(|side| side.owner.clone_ref(py));
+        let objects = owner.into_iter().chain(members.into_iter().map(Bound::unbind)).collect();
+        Self { objects, place: side.map(|side| side.end.place.as_str()) }
     }
 }
 
@@ -25,7 +29,8 @@ impl Change {
     /// Write the change at once, in the session of the list's owner.
     ///
     /// Raises:
-    ///     DetachedInstanceError: The owner belongs to no session.
+    ///     DetachedInstanceError: The owner belongs to no session: the change stays in memory, and is written by the
+    ///         session that the owner is added to.
     fn __await__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let home = match self.objects.first() {
             Some(owner) => instance::home(owner.bind(py))?,
@@ -36,9 +41,11 @@ impl Change {
                 owner.write_now(py, self.objects.iter().map(|object| object.clone_ref(py)).collect())
             }
             None => {
-                let text =
-                    "the owner of this list belongs to no session: add it to one before you await the change";
-                Err(to_py(py, Error::new(ErrorKind::Detached(text.to_owned()))))
+                let place = self.place.unwrap_or("a related list");
+                let text = format!(
+                    "{place} was changed in memory only: its owner belongs to no session, add it to one and flush"
+                );
+                Err(to_py(py, Error::new(ErrorKind::Detached(text))))
             }
         }
     }

@@ -153,7 +153,7 @@ fn splice<'py>(
 
 fn change<'py>(list: &Bound<'py, PyList>, members: Vec<Bound<'py, PyAny>>) -> Change {
     let side = side_of(list);
-    Change::new(side.as_ref().map(|side| &side.get().owner), members, list.py())
+    Change::new(side.as_ref().map(Bound::get), members, list.py())
 }
 
 fn collect<'py>(members: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {

@@ -127,6 +127,22 @@ pub(crate) fn removed(value: &Bound<'_, PyAny>) -> Option<Vec<Py<PyAny>>> {
     Some(lost.map(|member| member.clone_ref(py)).collect())
 }
 
+/// Takes members out that are gone, as if the list had never held them. False for anything but a list.
+pub(crate) fn detach(value: &Bound<'_, PyAny>, gone: &dyn Fn(&Bound<'_, PyAny>) -> bool) -> bool {
+    let Ok(list) = value.cast::<PyList>() else { return false };
+    let py = list.py();
+    replace(list, list.iter().filter(|member| !gone(member)).map(Bound::unbind).collect());
+    if let Some(side) = side_of(value) {
+        let kept = side.get().original().as_ref().map(|held| clone_all(py, held));
+        if let Some(mut kept) = kept {
+            kept.retain(|member| !gone(member.bind(py)));
+            let old = side.get().original().replace(kept);
+            drop(old);
+        }
+    }
+    true
+}
+
 fn clone_all(py: Python<'_>, members: &[Py<PyAny>]) -> Vec<Py<PyAny>> {
     members.iter().map(|member| member.clone_ref(py)).collect()
 }

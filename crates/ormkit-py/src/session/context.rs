@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ormkit_core::error::Error;
+use ormkit_core::host::Host;
+use ormkit_core::model::FieldId;
 use ormkit_core::session::{Session, SessionOptions};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -13,6 +15,8 @@ use crate::bridge::{Operation, Started, at_drop};
 use crate::engine::{Engine, EngineHandle};
 use crate::errors::uncommitted_warning;
 use crate::host::PyHost;
+use crate::instance;
+use crate::model::schema;
 
 /// Ends a session. `how` it ends is said in the warning of work that is lost; None: an exception is on its way.
 pub(super) fn close(
@@ -26,7 +30,7 @@ pub(super) fn close(
             return Ok(Started::Done(py.None()));
         }
         let mut session = link.lease(py)?;
-        let lost = how.and_then(|how| lost(&mut session, how));
+        let lost = how.and_then(|how| lost(py, &mut session, how));
         if session.in_transaction() {
             return Ok(Started::going(async move {
                 session.close().await.map_err(raise)?;
@@ -51,7 +55,7 @@ fn told(py: Python<'_>, lost: Option<String>) -> PyResult<Py<PyAny>> {
 /// lost: the parent has the session still.
 pub(super) fn abandon(mut session: Box<Session<PyHost>>, ours: bool) {
     at_drop(|py| {
-        let lost = if ours { lost(&mut session, DROPPED) } else { None };
+        let lost = if ours { lost(py, &mut session, DROPPED) } else { None };
         let abandoned = session.abandon().map_err(raise);
         let warned = lost.map_or(Ok(()), |lost| uncommitted_warning(py, &lost, 1));
         abandoned.and(warned)
@@ -61,21 +65,59 @@ pub(super) fn abandon(mut session: Box<Session<PyHost>>, ours: bool) {
 const DROPPED: &str = "dropped without close(): use `async with`";
 
 /// What a session that ends now loses, in words. `how`: the way in which it ended.
-fn lost(session: &mut Session<PyHost>, how: &str) -> Option<String> {
-    // What cannot be read cannot be saved either: it counts as nothing lost.
-    let unflushed: usize = session.pending().map_or(0, |pending| pending.iter().map(Vec::len).sum());
-    let lost = match (unflushed, session.in_transaction() && session.has_written()) {
-        (0, false) if how == DROPPED && session.in_transaction() => {
-            "an open transaction was rolled back".to_owned()
+fn lost(py: Python<'_>, session: &mut Session<PyHost>, how: &str) -> Option<String> {
+    let mut lost = Vec::new();
+    match session.pending() {
+        Ok(pending) => {
+            let unflushed: Vec<String> = ["new", "changed", "deleted"]
+                .iter()
+                .zip(&pending)
+                .flat_map(|(what, objects)| {
+                    objects.iter().map(move |object| format!("{what} {}", name(py, object)))
+                })
+                .collect();
+            if !unflushed.is_empty() {
+                let count = unflushed.len();
+                lost.push(format!("{count} unflushed object(s) were dropped ({})", listed(&unflushed)));
+            }
         }
-        (0, false) => return None,
-        (0, true) => "flushed changes were rolled back".to_owned(),
-        (count, false) => format!("{count} unflushed object(s) were dropped"),
-        (count, true) => {
-            format!("{count} unflushed object(s) were dropped and flushed changes rolled back")
+        Err(error) => lost.push(format!("unflushed changes were dropped ({error})")),
+    }
+    if session.in_transaction() {
+        let written: Vec<String> = session.written().iter().map(|object| name(py, object)).collect();
+        if !written.is_empty() {
+            lost.push(format!("flushed changes were rolled back ({})", listed(&written)));
+        } else if lost.is_empty() && how == DROPPED {
+            lost.push("an open transaction was rolled back".to_owned());
         }
+    }
+    (!lost.is_empty()).then(|| format!("{}: the session was {how}", lost.join(" and ")))
+}
+
+/// A class with its key: `Book 7`, `Shelf (1, 2)`; without one where it has none yet.
+fn name(py: Python<'_>, object: &Py<PyAny>) -> String {
+    let object = object.bind(py);
+    let model = PyHost.model(object.as_unbound());
+    let Ok(schema) = schema(py) else { return "object".to_owned() };
+    let model = schema.model(model);
+    let part = |field: &FieldId| {
+        let value = instance::slot(object, field.index()).ok()??;
+        (!value.is_none()).then(|| value.repr().map_or_else(|_| "?".to_owned(), |text| text.to_string()))
     };
-    Some(format!("{lost}: the session was {how}"))
+    match model.key.iter().map(part).collect::<Option<Vec<String>>>().as_deref() {
+        Some([one]) => format!("{} {one}", model.name()),
+        Some(parts) => format!("{} ({})", model.name(), parts.join(", ")),
+        None => model.name().to_owned(),
+    }
+}
+
+/// The first few of a list, and how many more there are.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    match names.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => format!("{} and {more} more", names[..SHOWN].join(", ")),
+        _ => names.join(", "),
+    }
 }
 
 /// `async_sessionmaker`: calling it makes a session.

@@ -1,11 +1,9 @@
 //! What a session does without IO.
 
-use ormkit_core::host::Host;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::{AsyncSession, raise};
-use crate::host::PyHost;
 use crate::instance;
 
 #[pymethods]
@@ -37,7 +35,10 @@ impl AsyncSession {
         Ok(self.link.lease(py)?.in_transaction())
     }
 
-    /// Objects that wait for their INSERT.
+    /// Objects that wait for their INSERT, with the new ones that cascades reach.
+    ///
+    /// Like `dirty`, `deleted`, `in` and `in_transaction()` it raises `ConcurrentSessionUse` while another task's
+    /// operation is under way: what it would show is on the move.
     #[getter(new)]
     fn new_objects<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.pending(py, 0)
@@ -57,7 +58,7 @@ impl AsyncSession {
 
     fn __contains__(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
         let object = mapped(object)?;
-        Ok(PyHost.home(&object) == self.link.lease(py)?.home().id())
+        self.link.lease(py)?.contains(&object).map_err(raise)
     }
 }
 

@@ -1,0 +1,191 @@
+//! Which objects come into a session, or leave it, because others refer to them.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashSet;
+
+use super::gather::{Scope, related, removed};
+use super::identity::has_null;
+use super::unit::{Unit, is_dirty, key_of, model_of};
+use crate::error::{Error, Result};
+use crate::host::{HomeId, Host, ObjectId, State};
+use crate::model::{Model, Relation, RelationKind, Schema};
+
+impl<H: Host> Unit<H> {
+    /// Follows the save-update cascade from new, changed and deleted objects: transient ones will be inserted, detached
+    /// ones are persistent again.
+    ///
+    /// A new object goes with a parent whose deletion cascades to it: it is not written, and is transient afterwards.
+    pub(super) fn cascade(&mut self, host: &H, schema: &Schema, scope: &mut Scope) -> Result<()> {
+        if self.new.is_empty() && self.changed.is_empty() && self.deleted.is_empty() {
+            return Ok(());
+        }
+        let doomed = self.doomed(host, schema, scope)?;
+        for id in &doomed {
+            if let Some(object) = self.new.shift_remove(id) {
+                host.settle(&object, State::Transient, HomeId::NONE);
+            }
+        }
+        let cascades = |relation: &Relation| relation.cascade.save_update && !relation.view_only;
+        // First in, first out: the children of several parents are inserted in the order of their parents.
+        let mut queue = self.active(host, schema, scope, cascades);
+        queue.extend(self.leaving(host, schema, scope, |relation| cascades(relation) && !takes(relation)));
+        while let Some(object) = queue.pop_front() {
+            let leaves = self.deleted.contains_key(&host.id(&object));
+            for relation in model_of(host, schema, &object).relations.iter() {
+                if !cascades(relation) || (leaves && takes(relation)) {
+                    continue;
+                }
+                for relative in related(host, &object, relation)? {
+                    let id = host.id(&relative);
+                    if doomed.contains(&id) {
+                        continue;
+                    }
+                    let state = host.state(&relative);
+                    // What goes brings nobody back.
+                    if state == State::Transient || (state == State::Detached && !leaves) {
+                        self.add(host, schema, &relative)?;
+                    }
+                    let newly_reached = match state {
+                        State::Transient => true,
+                        State::Pending => !scope.has(id),
+                        _ => false,
+                    };
+                    if newly_reached {
+                        scope.reach(id);
+                        queue.push_back(relative);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a detached object in, and the detached ones that the save-update cascade reaches from it, those among them
+    /// that were taken out of a list: it is their row that says so.
+    ///
+    /// # Errors
+    /// One of them has no key, or the session holds another object of its key. Then none is taken in.
+    pub(super) fn come_back(&mut self, host: &H, schema: &Schema, object: &H::Object) -> Result<()> {
+        let mut known = FxHashSet::from_iter([host.id(object)]);
+        let mut found = vec![host.retain(object)];
+        let mut next = 0;
+        while next < found.len() {
+            let model = model_of(host, schema, &found[next]);
+            self.check_key(host, model, &found[next])?;
+            let relations = model.relations.iter();
+            for relation in relations.filter(|relation| relation.cascade.save_update && !relation.view_only) {
+                let mut relatives = related(host, &found[next], relation)?;
+                if relation.kind == RelationKind::OneToMany {
+                    relatives.append(&mut removed(host, &found[next], relation)?);
+                }
+                relatives
+                    .retain(|other| host.state(other) == State::Detached && known.insert(host.id(other)));
+                found.append(&mut relatives);
+            }
+            next += 1;
+        }
+        for object in found {
+            let model = model_of(host, schema, &object);
+            let key = key_of(host, model, &object)?;
+            self.identity.insert(host, model.id, &key, &object)?;
+            host.settle(&object, State::Persistent, self.home.id());
+            // One that is marked already does not report its next change.
+            if is_dirty(host, model, &object)? {
+                self.changed.insert(host.id(&object), object);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_key(&self, host: &H, model: &Model, object: &H::Object) -> Result<()> {
+        let key = key_of(host, model, object)?;
+        if has_null(&key)? {
+            return Err(Error::invalid_request(format!(
+                "this {} has no key: an interrupted write of it may have been kept or not; look for its row, or insert \
+                 a new object",
+                model.name()
+            )));
+        }
+        if self.identity.find(host, model.id, &key)?.is_some() {
+            return Err(Error::invalid_request(format!(
+                "this session holds another {} of the same key: use that one, or merge()",
+                model.name()
+            )));
+        }
+        Ok(())
+    }
+
+    /// New and changed objects of the scope that have such a relation and stay, in order.
+    pub(super) fn active(
+        &self,
+        host: &H,
+        schema: &Schema,
+        scope: &Scope,
+        has: impl Fn(&Relation) -> bool,
+    ) -> VecDeque<H::Object> {
+        let objects = self.new.iter().chain(&self.changed).filter(|(id, _)| !self.deleted.contains_key(*id));
+        with_relation(host, schema, scope, objects, has)
+    }
+
+    /// Deleted objects of the scope that have such a relation.
+    pub(super) fn leaving(
+        &self,
+        host: &H,
+        schema: &Schema,
+        scope: &Scope,
+        has: impl Fn(&Relation) -> bool,
+    ) -> VecDeque<H::Object> {
+        with_relation(host, schema, scope, self.deleted.iter(), has)
+    }
+
+    /// New objects in a list whose owner takes its members along when it is deleted, and those in their lists.
+    fn doomed(&self, host: &H, schema: &Schema, scope: &Scope) -> Result<FxHashSet<ObjectId>> {
+        let mut doomed = FxHashSet::default();
+        let mut queue = self.leaving(host, schema, scope, takes);
+        if queue.is_empty() {
+            return Ok(doomed);
+        }
+        let is_new = |object: &H::Object| matches!(host.state(object), State::Transient | State::Pending);
+        while let Some(owner) = queue.pop_front() {
+            let owner_id = host.id(&owner);
+            let model = model_of(host, schema, &owner);
+            for relation in model.relations.iter().filter(|relation| takes(relation)) {
+                for child in related(host, &owner, relation)? {
+                    if is_new(&child) && doomed.insert(host.id(&child)) {
+                        queue.push_back(child);
+                    }
+                }
+                // A list that is not loaded does not hold those that refer to its owner by themselves.
+                let Some(back) = relation.back else { continue };
+                for child in self.new.values().filter(|child| host.model(child) == relation.target) {
+                    let parents = related(host, child, schema.model(relation.target).relation(back))?;
+                    if parents.iter().any(|parent| host.id(parent) == owner_id)
+                        && doomed.insert(host.id(child))
+                    {
+                        queue.push_back(host.retain(child));
+                    }
+                }
+            }
+        }
+        Ok(doomed)
+    }
+}
+
+/// True when a relation takes its members along when its owner is deleted.
+fn takes(relation: &Relation) -> bool {
+    relation.kind == RelationKind::OneToMany && relation.cascade.delete && !relation.view_only
+}
+
+fn with_relation<'a, H: Host>(
+    host: &H,
+    schema: &Schema,
+    scope: &Scope,
+    objects: impl Iterator<Item = (&'a ObjectId, &'a H::Object)>,
+    has: impl Fn(&Relation) -> bool,
+) -> VecDeque<H::Object> {
+    objects
+        .filter(|(id, object)| scope.has(**id) && model_of(host, schema, object).relations.iter().any(&has))
+        .map(|(_, object)| host.retain(object))
+        .collect()
+}

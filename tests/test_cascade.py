@@ -1,0 +1,273 @@
+"""Who comes into a session and who leaves it because others refer to them, on both databases."""
+
+import asyncio
+
+import pytest
+from library import Author, Base, Book, Node
+
+from ormkit import (
+    AsyncSession,
+    DetachedInstanceError,
+    InvalidRequestError,
+    UncommittedWarning,
+    UniqueViolation,
+    selectinload,
+)
+
+
+@pytest.fixture
+async def db(engine):
+    await Base.metadata.create_all(engine)
+    return engine
+
+
+async def rows(engine, sql):
+    return (await engine.execute(sql)).tuples()
+
+
+async def author_with_books(session, *titles):
+    await session.insert(Author(name="Ann", books=[Book(title=title) for title in titles]))
+    return await session.query(Author).options(selectinload(Author.books)).one()
+
+
+async def node_with_children(session, *names):
+    await session.insert(Node(name="root", children=[Node(name=name) for name in names]))
+    return await session.query(Node).filter(name="root").options(selectinload(Node.children)).one()
+
+
+async def test_new_object_in_a_list_of_the_session_is_of_the_session(db):
+    async with AsyncSession(db) as session:
+        author = await author_with_books(session)
+        book = Book(title="new")
+        author.books.append(book)
+        assert book in session
+        assert list(session.new) == [book]
+        session.expunge(author)
+        with pytest.raises(InvalidRequestError, match=r"Book is not written yet: expunge it, or flush first"):
+            session.delete(book)
+        session.expunge(book)
+        assert book not in session and list(session.new) == []
+
+
+async def test_new_object_that_was_taken_out_again_is_not_of_the_session(db):
+    async with AsyncSession(db) as session:
+        author = await author_with_books(session)
+        book = Book(title="new")
+        author.books.append(book)
+        author.books.remove(book)
+        assert book not in session
+        await session.commit()
+    assert await rows(db, "SELECT count(*) FROM books") == [(0,)]
+
+
+async def test_new_child_of_a_deleted_parent_is_written_without_it(db):
+    async with AsyncSession(db) as session:
+        author = await author_with_books(session, "old")
+        listed, referring = Book(title="listed"), Book(title="referring", author=author)
+        author.books.append(listed)
+        session.add(referring)
+        session.delete(author)
+        await session.commit()
+        assert [listed.author, referring.author] == [None, None]
+        assert listed in session and referring in session
+    found = await rows(db, "SELECT title, author_id FROM books ORDER BY title")
+    assert found == [("listed", None), ("old", None), ("referring", None)]
+    assert await rows(db, "SELECT count(*) FROM authors") == [(0,)]
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+async def test_new_child_goes_with_a_parent_whose_deletion_cascades(db, loaded):
+    async with AsyncSession(db) as session:
+        root = await node_with_children(session, "old")
+        if not loaded:
+            await session.commit()
+            session.expunge(root)
+            del root
+            root = await session.query(Node).filter(name="root").one()
+        grandchild = Node(name="grandchild")
+        child = Node(name="child", parent=root, children=[grandchild])
+        session.add(child)
+        session.delete(root)
+        await session.commit()
+        assert child not in session and grandchild not in session
+    assert await rows(db, "SELECT name FROM nodes") == []
+
+
+async def test_child_that_was_taken_out_of_a_deleted_parent_is_an_orphan(db):
+    async with AsyncSession(db) as session:
+        root = await node_with_children(session, "one", "two")
+        root.children.pop()
+        session.delete(root)
+        await session.commit()
+    assert await rows(db, "SELECT name FROM nodes") == []
+
+
+async def test_child_that_refers_to_a_deleted_parent_loses_it(db):
+    async with AsyncSession(db) as session:
+        author = await author_with_books(session, "first")
+        other = Author(name="Bea", books=[Book(title="second")])
+        await session.insert(other)
+        book = other.books[0]
+        book.author = author
+        session.delete(author)
+        await session.commit()
+        assert (book.author, book.author_id) == (None, None)
+    assert await rows(db, "SELECT author_id FROM books") == [(None,), (None,)]
+
+
+async def test_deleted_object_leaves_the_lists_that_it_was_in(db):
+    async with AsyncSession(db) as session:
+        author = await author_with_books(session, "one", "three", "two")
+        one, three, two = author.books
+        await session.remove(three)
+        assert author.books == [one, two]
+        session.delete(two)
+        assert author.books == [one, two]  # not deleted yet
+        await session.flush()
+        assert author.books == [one]
+        assert list(session.dirty) == []
+        await session.rollback()
+        assert author.books == [one, two]
+        author.name = "Bea"
+        await session.commit()
+    assert await rows(db, "SELECT title FROM books ORDER BY title") == [("one",), ("two",)]
+
+
+async def test_deleted_object_leaves_a_list_that_is_being_changed(db):
+    async with AsyncSession(db) as session:
+        author = await author_with_books(session, "one", "two")
+        one, two = author.books
+        author.books.append(Book(title="new"))
+        await session.remove(one)
+        assert [book.title for book in author.books] == ["two", "new"]
+        await session.rollback()
+        assert author.books == [two]
+        author.books.append(Book(title="newer"))
+        await session.commit()
+    assert await rows(db, "SELECT title, author_id FROM books ORDER BY title") == [("newer", 1), ("two", 1)]
+
+
+async def test_deletion_that_fails_leaves_the_lists_as_they_were(db):
+    async with AsyncSession(db) as session:
+        author = await author_with_books(session, "one", "two")
+        books = list(author.books)
+        async with session.begin() as transaction:
+            async with session.begin():
+                await session.remove(books[0])
+                assert author.books == books[1:]
+            await transaction.rollback()
+        assert author.books == books
+    assert await rows(db, "SELECT count(*) FROM books") == [(2,)]
+
+
+async def test_deleting_a_reference_to_one_empties_it_on_the_other_side(db):
+    async with AsyncSession(db) as session:
+        root = await node_with_children(session, "one")
+        child = root.children[0]
+        await session.remove(child)
+        assert root.children == []
+
+
+async def detached_author(db, *titles):
+    async with AsyncSession(db) as session:
+        return await author_with_books(session, *titles)
+
+
+async def test_children_that_were_taken_out_while_detached_are_written(db):
+    author = await detached_author(db, "one", "two")
+    one, two = author.books
+    author.books.remove(one)
+    async with AsyncSession(db) as session:
+        session.add(author)
+        await session.commit()
+        assert one in session and two in session
+        assert one.author is None and one.author_id is None
+    assert await rows(db, "SELECT title, author_id FROM books ORDER BY title") == [("one", None), ("two", 1)]
+
+
+async def test_orphans_that_were_made_while_detached_are_deleted(db):
+    async with AsyncSession(db) as session:
+        root = await node_with_children(session, "one", "two")
+    root.children.clear()
+    async with AsyncSession(db) as session:
+        session.add(root)
+        await session.commit()
+    assert await rows(db, "SELECT name FROM nodes") == [("root",)]
+
+
+async def test_detached_object_brings_its_relatives_along(db):
+    author = await detached_author(db, "one", "two")
+    async with AsyncSession(db) as session:
+        session.add(author)
+        author.books[0].title = "uno"
+        await session.commit()
+    assert await rows(db, "SELECT title FROM books ORDER BY title") == [("two",), ("uno",)]
+
+
+async def test_relative_of_a_detached_object_that_the_session_holds_already_is_refused(db):
+    author = await detached_author(db, "one")
+    async with AsyncSession(db) as session:
+        held = await session.query(Book).one()
+        with pytest.raises(InvalidRequestError, match="holds another Book of the same key"):
+            session.add(author)
+        assert author not in session and author.books[0] not in session
+        assert held in session
+
+
+async def test_server_default_that_is_set_while_its_insert_is_on_its_way_is_kept(db):
+    async with AsyncSession(db) as session:
+        books = [Book(title=f"b{n}") for n in range(20)]
+        session.add_all(books)
+        flushing = asyncio.ensure_future(session.commit())
+        await asyncio.sleep(0)
+        for book in books:
+            book.shelf = "Z"
+        await flushing
+        await session.commit()
+        assert {book.shelf for book in books} == {"Z"}
+    assert await rows(db, "SELECT DISTINCT shelf FROM books") == [("Z",)]
+
+
+async def test_warning_names_what_is_lost(db):
+    async with AsyncSession(db) as session:
+        ann, bea = await session.insert_all([Author(name="Ann"), Author(name="Bea")])
+        ann.name = "Cid"
+        session.delete(bea)
+        session.add(Author(name="Dan", books=[Book(title="new")]))
+        text = r"4 unflushed object\(s\) were dropped \(new Author, new Book, changed Author 1, deleted Author 2\)"
+        with pytest.warns(UncommittedWarning, match=text + ": the session was closed without commit"):
+            await session.close()
+    async with AsyncSession(db) as session:
+        nodes = [Node(name=f"n{n}") for n in range(7)]
+        session.add_all(nodes)
+        await session.flush()
+        await session.insert(Author(name="Dan"))
+        text = r"flushed changes were rolled back \(Node 1, Node 2, Node 3, Node 4, Node 5 and 3 more\)"
+        with pytest.warns(UncommittedWarning, match=text):
+            await session.close()
+
+
+async def test_awaiting_a_change_of_a_detached_list_names_the_list(db):
+    author = await detached_author(db, "one")
+    with pytest.raises(DetachedInstanceError, match=r"Author\.books"):
+        await author.books.add(Book(title="two"))
+
+
+async def test_failed_verb_leaves_the_new_objects_of_a_cascade_as_they_were(db):
+    async with AsyncSession(db) as session:
+        await session.insert(Author(name="Bea"))
+        author = await author_with_books_named(session, "Ann")
+        book = Book(title="new")
+        author.books.append(book)
+        author.name = "Bea"
+        with pytest.raises(UniqueViolation):
+            await session.update(author)
+        assert author.books == [book] and book.id is None
+        author.name = "Cid"
+        await session.commit()
+    assert await rows(db, "SELECT title, author_id FROM books") == [("new", 2)]
+
+
+async def author_with_books_named(session, name):
+    await session.insert(Author(name=name))
+    return await session.query(Author).filter(name=name).options(selectinload(Author.books)).one()
