@@ -42,11 +42,14 @@ async def test_new_object_in_a_list_of_the_session_is_of_the_session(db):
         author.books.append(book)
         assert book in session
         assert list(session.new) == [book]
-        session.expunge(author)
         with pytest.raises(InvalidRequestError, match=r"Book is not written yet: expunge it, or flush first"):
             session.delete(book)
-        session.expunge(book)
+        with pytest.raises(InvalidRequestError, match=r"Book was not added itself.*take it out of that relation"):
+            session.expunge(book)
+        author.books.remove(book)  # whoever looked has changed nothing
         assert book not in session and list(session.new) == []
+        await session.commit()
+    assert await rows(db, "SELECT count(*) FROM books") == [(0,)]
 
 
 async def test_new_object_that_was_taken_out_again_is_not_of_the_session(db):

@@ -39,7 +39,7 @@ pub use self::shared::{Lease, Shared};
 
 use self::gather::Scope;
 use self::unit::Unit;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::{Host, ObjectId, State};
 use crate::model::{ModelId, Schema};
 use crate::plan::Plans;
@@ -118,13 +118,23 @@ impl<H: Host> Session<H> {
     /// # Errors
     /// The object has no row, or belongs to another session.
     pub fn delete(&mut self, object: &H::Object) -> Result<()> {
-        self.reach(object)?;
+        if self.reaches(object)? {
+            return Err(unit::unwritten(self.schema.model(self.host.model(object))));
+        }
         self.unit.delete(&self.host, &self.schema, object)
     }
 
     /// Lets an object go; its unsaved changes stay with it and are not written.
+    ///
+    /// # Errors
+    /// The object is of another session, or of none: one that only a relation takes along leaves with that relation.
     pub fn expunge(&mut self, object: &H::Object) -> Result<()> {
-        self.reach(object)?;
+        if self.reaches(object)? {
+            return Err(Error::invalid_request(format!(
+                "this {} was not added itself: an object of the session refers to it, take it out of that relation",
+                self.schema.model(self.host.model(object)).name()
+            )));
+        }
         self.unit.expunge(&self.host, &self.schema, object)
     }
 
@@ -136,32 +146,35 @@ impl<H: Host> Session<H> {
     /// True for an object of this session, and for a new one that the next flush reaches.
     ///
     /// # Errors
-    /// As [`add`](Self::add), for one that a cascade reaches.
+    /// What the host says when it shows its relations.
     pub fn contains(&mut self, object: &H::Object) -> Result<bool> {
-        self.reach(object)?;
-        Ok(self.host.home(object) == self.unit.home.id())
+        Ok(self.host.home(object) == self.unit.home.id() || self.reaches(object)?)
     }
 
-    /// Takes in what cascades reach, when `object` may be among it.
-    fn reach(&mut self, object: &H::Object) -> Result<()> {
+    /// True for a transient object that the next flush takes in, since a cascade reaches it.
+    fn reaches(&mut self, object: &H::Object) -> Result<bool> {
         if self.host.state(object) != State::Transient {
-            return Ok(());
+            return Ok(false);
         }
         self.unit.collect(&self.host);
-        self.unit.cascade(&self.host, &self.schema, &mut Scope::All)
+        let reached = self.unit.reached(&self.host, &self.schema, &mut Scope::All)?;
+        Ok(reached.come.iter().any(|other| self.host.id(other) == self.host.id(object)))
     }
 
     /// Objects that wait for a flush: new ones, with those that cascades reach, changed and deleted ones.
     ///
     /// # Errors
-    /// A value that was changed in place cannot be read; as [`add`](Self::add), for what a cascade reaches.
+    /// A value that was changed in place cannot be read.
     pub fn pending(&mut self) -> Result<[Vec<H::Object>; 3]> {
         self.unit.collect(&self.host);
-        self.unit.cascade(&self.host, &self.schema, &mut Scope::All)?;
-        let all =
-            |objects: &unit::Objects<H>| objects.values().map(|object| self.host.retain(object)).collect();
-        let dirty = self.unit.dirty(&self.host, &self.schema)?;
-        Ok([all(&self.unit.new), dirty, all(&self.unit.deleted)])
+        let reached = self.unit.reached(&self.host, &self.schema, &mut Scope::All)?;
+        let all = |objects: &unit::Objects<H>| -> Vec<H::Object> {
+            objects.values().map(|object| self.host.retain(object)).collect()
+        };
+        let mut new = all(&self.unit.new);
+        new.retain(|object| !reached.doomed.contains(&self.host.id(object)));
+        new.extend(reached.come.into_iter().filter(|object| self.host.state(object) == State::Transient));
+        Ok([new, self.unit.dirty(&self.host, &self.schema)?, all(&self.unit.deleted)])
     }
 
     /// Objects that the open transaction has written, each once, in the order of writing.

@@ -11,24 +11,45 @@ use crate::error::{Error, Result};
 use crate::host::{HomeId, Host, ObjectId, State};
 use crate::model::{Model, Relation, RelationKind, Schema};
 
+/// What the cascades of a session's objects reach.
+pub(super) struct Reached<H: Host> {
+    /// Transient objects that will be inserted and detached ones that are persistent again, in order.
+    pub(super) come: Vec<H::Object>,
+    /// New objects that are not written: they go with a parent whose deletion cascades to them.
+    pub(super) doomed: FxHashSet<ObjectId>,
+}
+
 impl<H: Host> Unit<H> {
-    /// Follows the save-update cascade from new, changed and deleted objects: transient ones will be inserted, detached
-    /// ones are persistent again.
-    ///
-    /// A new object goes with a parent whose deletion cascades to it: it is not written, and is transient afterwards.
+    /// Follows the save-update cascade, for a flush: takes in what it reaches, and lets go of new objects that go with
+    /// their parents.
     pub(super) fn cascade(&mut self, host: &H, schema: &Schema, scope: &mut Scope) -> Result<()> {
-        if self.new.is_empty() && self.changed.is_empty() && self.deleted.is_empty() {
-            return Ok(());
-        }
-        let doomed = self.doomed(host, schema, scope)?;
-        for id in &doomed {
+        let reached = self.reached(host, schema, scope)?;
+        for id in &reached.doomed {
             if let Some(object) = self.new.shift_remove(id) {
                 host.settle(&object, State::Transient, HomeId::NONE);
             }
         }
+        for object in &reached.come {
+            // One that came back may have brought others along.
+            if matches!(host.state(object), State::Transient | State::Detached) {
+                self.add(host, schema, object)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a flush of `scope` would take in, from new, changed and deleted objects on. Changes nothing but the scope.
+    pub(super) fn reached(&self, host: &H, schema: &Schema, scope: &mut Scope) -> Result<Reached<H>> {
+        let mut come = Vec::new();
+        if self.new.is_empty() && self.changed.is_empty() && self.deleted.is_empty() {
+            return Ok(Reached { come, doomed: FxHashSet::default() });
+        }
+        let doomed = self.doomed(host, schema, scope)?;
+        let mut seen = doomed.clone();
         let cascades = |relation: &Relation| relation.cascade.save_update && !relation.view_only;
         // First in, first out: the children of several parents are inserted in the order of their parents.
         let mut queue = self.active(host, schema, scope, cascades);
+        queue.retain(|object| !doomed.contains(&host.id(object)));
         queue.extend(self.leaving(host, schema, scope, |relation| cascades(relation) && !takes(relation)));
         while let Some(object) = queue.pop_front() {
             let leaves = self.deleted.contains_key(&host.id(&object));
@@ -38,27 +59,33 @@ impl<H: Host> Unit<H> {
                 }
                 for relative in related(host, &object, relation)? {
                     let id = host.id(&relative);
-                    if doomed.contains(&id) {
-                        continue;
-                    }
-                    let state = host.state(&relative);
-                    // What goes brings nobody back.
-                    if state == State::Transient || (state == State::Detached && !leaves) {
-                        self.add(host, schema, &relative)?;
-                    }
-                    let newly_reached = match state {
-                        State::Transient => true,
-                        State::Pending => !scope.has(id),
+                    let newly_reached = match host.state(&relative) {
+                        State::Transient => seen.insert(id),
+                        State::Pending => !scope.has(id) && !doomed.contains(&id),
+                        // What goes brings nobody back.
+                        State::Detached if !leaves && seen.insert(id) => {
+                            come.push(relative);
+                            continue;
+                        }
                         _ => false,
                     };
-                    if newly_reached {
+                    if !newly_reached {
+                        continue;
+                    }
+                    if host.state(&relative) == State::Transient {
+                        come.push(host.retain(&relative));
+                    }
+                    // A verb that deletes a child does not write its new parent.
+                    if !(leaves && relation.kind == RelationKind::ManyToOne) {
                         scope.reach(id);
+                    }
+                    if scope.has(id) {
                         queue.push_back(relative);
                     }
                 }
             }
         }
-        Ok(())
+        Ok(Reached { come, doomed })
     }
 
     /// Takes a detached object in, and the detached ones that the save-update cascade reaches from it, those among them

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Session;
-use super::gather::related;
+use super::gather::{related, removed};
 use super::journal::Action;
 use super::unit::{key_of, values_of};
 use crate::error::Result;
@@ -27,7 +27,7 @@ impl<H: Host> Session<H> {
             {
                 let mut members = Members::<H>::default();
                 for object in gone {
-                    if let Some(owner) = self.owner(owner_model, relation, model, object)? {
+                    for owner in self.owners(owner_model, relation, model, object)? {
                         let place = (self.host.id(&owner), relation.id.index());
                         let entry = members.entry(place).or_insert_with(|| (owner, FxHashSet::default()));
                         entry.1.insert(self.host.id(object));
@@ -41,27 +41,26 @@ impl<H: Host> Session<H> {
         Ok(())
     }
 
-    /// The held object whose relation shows `object`: its own reference or its foreign key tells.
-    fn owner(
+    /// The held objects whose relation may show `object`: the one that it refers to, and the one that its foreign key
+    /// names, which is another while a move is not written.
+    fn owners(
         &self,
         owner_model: &Model,
         relation: &Relation,
         model: &Model,
         object: &H::Object,
-    ) -> Result<Option<H::Object>> {
-        if let Some(back) = relation.back
-            && let Some(owner) = related(&self.host, object, model.relation(back))?.pop()
-        {
-            return Ok(Some(owner));
-        }
+    ) -> Result<Vec<H::Object>> {
+        let mut owners = match relation.back {
+            Some(back) => related(&self.host, object, model.relation(back))?,
+            None => Vec::new(),
+        };
         // A key that is not loaded, or names another column than the primary key, leads nowhere.
-        if relation.local != owner_model.key {
-            return Ok(None);
+        if relation.local == owner_model.key
+            && let Ok(key) = values_of(&self.host, model, object, &relation.remote)
+        {
+            owners.extend(self.unit.identity.find(&self.host, owner_model.id, &key)?);
         }
-        match values_of(&self.host, model, object, &relation.remote) {
-            Ok(key) => self.unit.identity.find(&self.host, owner_model.id, &key),
-            Err(_) => Ok(None),
-        }
+        Ok(owners)
     }
 
     fn take_out(
@@ -71,14 +70,21 @@ impl<H: Host> Session<H> {
         owner: &H::Object,
         gone: &FxHashSet<ObjectId>,
     ) -> Result<()> {
-        let is_ours = self.host.home(owner) == self.unit.home.id();
-        if !is_ours || self.host.state(owner) != State::Persistent {
+        let state = self.host.state(owner);
+        if self.host.home(owner) != self.unit.home.id()
+            || !matches!(state, State::Persistent | State::Pending)
+        {
             return Ok(());
         }
-        let members = related(&self.host, owner, relation)?;
+        // Those that were taken out before would come back with an undo.
+        let mut members = related(&self.host, owner, relation)?;
+        members.append(&mut removed(&self.host, owner, relation)?);
         if members.iter().any(|member| gone.contains(&self.host.id(member))) {
-            let known = Some((model.id, key_of(&self.host, model, owner)?));
-            self.unit.journal.note(&self.host, Action::Update, owner, known);
+            // A new owner is not put back: a rollback leaves it as the program made it.
+            if state == State::Persistent {
+                let known = Some((model.id, key_of(&self.host, model, owner)?));
+                self.unit.journal.note(&self.host, Action::Update, owner, known);
+            }
             self.host.detach(owner, relation.id, &|member| gone.contains(&member));
         }
         Ok(())

@@ -170,10 +170,7 @@ impl<H: Host> Unit<H> {
                 self.add(host, schema, object)?;
                 self.delete(host, schema, object)
             }
-            State::Pending if host.home(object) == self.home.id() => Err(Error::invalid_request(format!(
-                "this {} is not written yet: expunge it, or flush first",
-                model.name()
-            ))),
+            State::Pending if host.home(object) == self.home.id() => Err(unwritten(model)),
             State::Transient => Err(Error::invalid_request(format!(
                 "this {} was never stored: there is no row to delete",
                 model.name()
@@ -248,6 +245,10 @@ pub(super) fn is_dirty<H: Host>(host: &H, model: &Model, object: &H::Object) -> 
 
 fn deleted(model: &Model) -> Error {
     Error::invalid_request(format!("this {} was deleted: insert a new object", model.name()))
+}
+
+pub(super) fn unwritten(model: &Model) -> Error {
+    Error::invalid_request(format!("this {} is not written yet: expunge it, or flush first", model.name()))
 }
 
 fn foreign(model: &Model) -> Error {
