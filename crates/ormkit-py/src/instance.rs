@@ -1,16 +1,19 @@
 //! How instances of models are stored, and what the other parts may do with them.
 //!
-//! An object is a head of 56 bytes (`instance/base.rs`) followed by one pointer per column and relation, which
+//! An object is a head of 56 bytes (`instance/head.rs`) followed by one pointer per column and relation, which
 //! CPython's own `__slots__` lay out. The class's [`ClassTable`] hangs behind the class object (`instance/metatype.rs`)
 //! and says where each slot lies; it is always found through the object's type, never stored in the object.
 //!
 //! An empty slot means "not here": not loaded, JSON that nobody has looked at, or a new object's value that nobody has
 //! asked for. All functions take slots by number: columns first, in the order of their field ids, then relations.
 #![allow(unsafe_code)]
+mod absent;
+mod access;
 mod base;
 mod change;
 mod cold;
 mod construct;
+mod head;
 mod held;
 mod hooks;
 mod layout;
@@ -19,6 +22,7 @@ mod methods;
 mod slot_set;
 mod slots;
 mod snapshot;
+mod store;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -36,8 +40,9 @@ pub(crate) use snapshot::{Snapshot, revert, snapshot};
 pub(crate) use table::{ClassTable, Initial, Slot, SlotKind, SlotSpec};
 pub(crate) use weak::Weak;
 
-use base::{BORN, Head};
+use absent::absent;
 use cold::{Json, Kept};
+use head::{BORN, Head};
 use ormkit_core::model::ModelId;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::ffi;
@@ -199,7 +204,7 @@ fn head<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<&'a mut Head> {
 pub(crate) fn slot<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
     let offset = slot_of(object, index)?.offset;
     // SAFETY: the offset is the object's own; a value in a slot is alive.
-    unsafe { Ok(Bound::from_borrowed_ptr_or_opt(object.py(), *base::place(object.as_ptr(), offset))) }
+    unsafe { Ok(Bound::from_borrowed_ptr_or_opt(object.py(), *head::place(object.as_ptr(), offset))) }
 }
 
 /// The value of a slot as the user sees it: decodes JSON, gives new objects their defaults.
@@ -209,7 +214,7 @@ pub(crate) fn slot<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<Op
 pub(crate) fn read<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<Bound<'py, PyAny>> {
     match slot(object, index)? {
         Some(value) => Ok(value),
-        None => base::absent(object, index),
+        None => absent(object, index),
     }
 }
 
@@ -224,7 +229,7 @@ pub(crate) fn put<'py>(object: &Bound<'py, PyAny>, index: usize, value: Bound<'p
         forget_json(object, index)?;
     }
     // SAFETY: the offset is the object's own. The old value is dropped last.
-    drop(unsafe { base::swap(object.as_ptr(), slot.offset, value.into_ptr()) });
+    drop(unsafe { head::swap(object.as_ptr(), slot.offset, value.into_ptr()) });
     Ok(())
 }
 
@@ -245,7 +250,7 @@ pub(crate) fn empty(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
 pub(crate) fn forget(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
     let offset = slot_of(object, index)?.offset;
     // SAFETY: the offset is the object's own. The old value is dropped last.
-    drop(unsafe { base::swap(object.as_ptr(), offset, std::ptr::null_mut()) });
+    drop(unsafe { head::swap(object.as_ptr(), offset, std::ptr::null_mut()) });
     Ok(())
 }
 
@@ -257,7 +262,7 @@ pub(crate) fn put_json(object: &Bound<'_, PyAny>, index: usize, text: &str) -> P
     let offset = slot_of(object, index)?.offset;
     head(object)?.cold_or_new().set_json(index as u32, Json::Pending(text.into()));
     // SAFETY: the offset is the object's own. The old value is dropped last.
-    drop(unsafe { base::swap(object.as_ptr(), offset, std::ptr::null_mut()) });
+    drop(unsafe { head::swap(object.as_ptr(), offset, std::ptr::null_mut()) });
     Ok(())
 }
 
@@ -382,7 +387,7 @@ pub(crate) fn restore_originals(object: &Bound<'_, PyAny>) -> PyResult<()> {
             Kept::Empty => {
                 let offset = slot_of(object, index as usize)?.offset;
                 // SAFETY: the offset is the object's own. The old value is dropped last.
-                drop(unsafe { base::swap(object.as_ptr(), offset, std::ptr::null_mut()) });
+                drop(unsafe { head::swap(object.as_ptr(), offset, std::ptr::null_mut()) });
             }
             Kept::Value(value) => put(object, index as usize, value.bind(object.py()))?,
             Kept::Json(text) => put_json(object, index as usize, &text)?,
@@ -400,7 +405,7 @@ pub(crate) fn complete(object: &Bound<'_, PyAny>) -> PyResult<()> {
     if matches!(state(object)?, State::Transient | State::Pending) {
         for index in 0..slots.table.columns {
             if slots.is_empty(index) {
-                base::absent(object, index)?;
+                absent(object, index)?;
             }
         }
     }

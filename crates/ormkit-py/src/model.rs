@@ -6,10 +6,12 @@
 mod annotation;
 mod body;
 mod collect;
+mod declaration;
 mod info;
 mod metadata;
 mod names;
 mod options;
+mod plan;
 pub(crate) mod raise;
 mod registry;
 

@@ -1,7 +1,7 @@
 //! Changes that come from the parts above, marked as the user's are.
 #![allow(unsafe_code)]
-use super::base::{self, Head};
-use super::{SlotKind, slot_of, table_of, weak};
+use super::head::Head;
+use super::{SlotKind, slot_of, store, table_of, weak};
 use pyo3::prelude::*;
 
 /// Stores a value as the user would, without asking the parts above: marks the slot, keeps the original, reports the
@@ -16,11 +16,11 @@ pub(crate) fn set(object: &Bound<'_, PyAny>, index: usize, value: &Bound<'_, PyA
     unsafe {
         match slot.kind {
             SlotKind::Column { json } => {
-                base::store_column(pointer, index, slot.offset, json, value.as_ptr())
+                store::store_column(pointer, index, slot.offset, json, value.as_ptr())
             }
             SlotKind::Relation { .. } => {
-                let keep = !base::is_new(Head::of(pointer));
-                drop(base::write(pointer, index, slot.offset, value.clone().into_ptr(), keep));
+                let keep = !store::is_new(Head::of(pointer));
+                drop(store::write(pointer, index, slot.offset, value.clone().into_ptr(), keep));
             }
         }
     }
@@ -38,7 +38,7 @@ pub(crate) fn report(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
         let head = Head::of(object.as_ptr());
         let home = if head.is_clean() { weak::home_of(head.cell) } else { 0 };
         head.mark(index);
-        base::changed_first(object.as_ptr(), home);
+        store::changed_first(object.as_ptr(), home);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Where the cells of a row go: made once per plan, so that no row looks anything up.
 #![allow(unsafe_code)]
-use super::base::{self, Head};
 use super::cold::Json;
+use super::head::{self, Head};
 use super::{State, class_table, table_of};
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::ffi;
@@ -37,7 +37,7 @@ impl Layout {
         // SAFETY: a layout is only made of mapped classes, which derive from the base.
         let object = unsafe {
             let class = self.class.as_ptr().cast();
-            Bound::from_owned_ptr_or_err(py, base::allocate(class, State::Persistent as u32))?
+            Bound::from_owned_ptr_or_err(py, head::allocate(class, State::Persistent as u32))?
         };
         Ok(Filling { object, layout: self })
     }
@@ -70,7 +70,7 @@ impl<'py> Filling<'_, 'py> {
         let (slot, offset) = self.layout.cells[cell];
         // SAFETY: the layout's places are the object's own: checked when it was opened.
         unsafe {
-            (*base::place(self.object.as_ptr(), offset)).is_null()
+            (*head::place(self.object.as_ptr(), offset)).is_null()
                 && Head::of(self.object.as_ptr()).cold().is_none_or(|cold| cold.json(slot).is_none())
         }
     }
@@ -87,7 +87,7 @@ impl<'py> Filling<'_, 'py> {
             if let Some(cold) = Head::of(self.object.as_ptr()).cold() {
                 cold.take_json(slot);
             }
-            drop(base::swap(self.object.as_ptr(), offset, value.into_ptr()));
+            drop(head::swap(self.object.as_ptr(), offset, value.into_ptr()));
         }
     }
 
@@ -100,7 +100,7 @@ impl<'py> Filling<'_, 'py> {
         // SAFETY: as above; the old value is dropped last.
         unsafe {
             Head::of(self.object.as_ptr()).cold_or_new().set_json(slot, Json::Pending(text.into()));
-            drop(base::swap(self.object.as_ptr(), offset, std::ptr::null_mut::<ffi::PyObject>()));
+            drop(head::swap(self.object.as_ptr(), offset, std::ptr::null_mut::<ffi::PyObject>()));
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! It answers `User.id` from the class's expressions and refuses assignments that would break the slots.
 #![allow(unsafe_code)]
-use super::base::{self, address, slot};
+use super::base::{self, slot};
+use super::construct::{address, call};
 use super::table::{ClassTable, Initial};
 use super::text;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
@@ -308,7 +309,7 @@ pub(super) fn dress(class: &Bound<'_, PyType>, table: &ClassTable) -> PyResult<(
             pyo3::intern!(py, "__getattr__"),
             pyo3::intern!(py, "__getattribute__"),
         );
-        (*pointer).tp_vectorcall = Some(base::call);
+        (*pointer).tp_vectorcall = Some(call);
         enable_vectorcall(ffi::Py_TYPE(pointer.cast()));
     }
     Ok(())
@@ -327,7 +328,7 @@ unsafe fn read_quickly(
         if base::is_inherited(class, getattr.as_ptr(), base)
             && base::is_inherited(class, getattribute.as_ptr(), base)
         {
-            (*class).tp_getattro = Some(base::get_attribute);
+            (*class).tp_getattro = Some(super::access::get_attribute);
             ffi::PyType_Modified(class);
         }
     }

@@ -1,6 +1,7 @@
 //! The methods of every model: state for copy and pickle, dictionaries.
 #![allow(unsafe_code)]
-use super::base::{BORN, Head, or_null};
+use super::base::or_null;
+use super::head::{BORN, Head};
 use super::table::SlotKind;
 use super::{State, dirty, put, read, slot, state, table_of};
 use pyo3::exceptions::PyTypeError;

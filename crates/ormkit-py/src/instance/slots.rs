@@ -1,7 +1,7 @@
 //! Looking at many slots of one object.
 #![allow(unsafe_code)]
 use super::table::ClassTable;
-use super::{base, table_of};
+use super::{head, table_of};
 use pyo3::ffi;
 use pyo3::prelude::*;
 
@@ -41,6 +41,6 @@ impl<'a, 'py> Slots<'a, 'py> {
 
     fn place(&self, index: usize) -> *mut *mut ffi::PyObject {
         // SAFETY: the table is that of the object's class, and its offsets lie inside of the object.
-        unsafe { base::place(self.object.as_ptr(), self.table.slots[index].offset) }
+        unsafe { head::place(self.object.as_ptr(), self.table.slots[index].offset) }
     }
 }

@@ -1,7 +1,7 @@
 //! What an object was, to be given back when a transaction is rolled back.
 #![allow(unsafe_code)]
-use super::base::{self, Head};
 use super::cold::Cold;
+use super::head::{self, Head};
 use super::held::Held;
 use super::hooks::hooks;
 use super::table::SlotKind;
@@ -66,7 +66,7 @@ pub(crate) fn revert(object: &Bound<'_, PyAny>, mut snapshot: Snapshot) -> PyRes
     unsafe {
         for (offset, value) in offsets.into_iter().zip(std::mem::take(&mut snapshot.values)) {
             let value = value.map_or(std::ptr::null_mut::<ffi::PyObject>(), Held::into_ptr);
-            dropped.push(base::swap(object.as_ptr(), offset, value));
+            dropped.push(head::swap(object.as_ptr(), offset, value));
         }
         let head = Head::of(object.as_ptr());
         let cold = head.take_cold();
@@ -79,7 +79,7 @@ pub(crate) fn revert(object: &Bound<'_, PyAny>, mut snapshot: Snapshot) -> PyRes
             let made = (hooks().decode_json)(object.py(), &text)?;
             let offset = table_of(object)?.slots[index].offset;
             // SAFETY: the offset is the object's own; the old value is dropped last.
-            drop(unsafe { base::swap(object.as_ptr(), offset, made.into_ptr()) });
+            drop(unsafe { head::swap(object.as_ptr(), offset, made.into_ptr()) });
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 //! an object that belongs to a session has a cell in one table of the process, by a number in its head; the cell knows
 //! the object and its home. A handle is that number and the cell's generation, which rises when the object dies.
 #![allow(unsafe_code)]
-use super::base::Head;
+use super::head::Head;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::cell::UnsafeCell;

@@ -1,0 +1,160 @@
+//! Writing a slot: what counts as a change, the mark, the original, the report to the session.
+#![allow(unsafe_code)]
+use super::base::raise;
+use super::cold::Kept;
+use super::head::{Head, place, swap};
+use super::held::Held;
+use super::hooks::hooks;
+use super::table::{ClassTable, SlotKind};
+use super::{HomeId, State, weak};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use std::ffi::c_int;
+
+/// `object.name = value` for a slot: marks, keeps the original once, stores, and drops the old value last. Answers
+/// CPython's 0, or -1 with an exception set.
+#[inline]
+pub(super) unsafe fn store(
+    object: *mut ffi::PyObject,
+    table: &ClassTable,
+    index: usize,
+    value: *mut ffi::PyObject,
+) -> c_int {
+    // SAFETY: called for an instance of the table's class with a live value.
+    unsafe {
+        let slot = &table.slots[index];
+        match slot.kind {
+            SlotKind::Column { json } => store_column(object, index, slot.offset, json, value),
+            SlotKind::Relation { .. } => return raise(store_relation(object, table, index, value)),
+        }
+        0
+    }
+}
+
+pub(super) unsafe fn store_column(
+    object: *mut ffi::PyObject,
+    index: usize,
+    offset: usize,
+    json: bool,
+    value: *mut ffi::PyObject,
+) {
+    // SAFETY: called for an instance whose class has a slot at `offset`, with a live value.
+    unsafe {
+        let head = Head::of(object);
+        let keep = !is_new(head);
+        let old = *place(object, offset);
+        if keep && !old.is_null() && !head.is_dirty(index) && same(old, value, json) {
+            return;
+        }
+        ffi::Py_INCREF(value);
+        drop(write(object, index, offset, value, keep)); // may run Python: the object is in order by now
+    }
+}
+
+#[inline]
+pub(super) fn is_new(head: &Head) -> bool {
+    matches!(head.state(), State::Transient | State::Pending)
+}
+
+/// The same for a relation: the part above decides what is stored.
+unsafe fn store_relation(
+    object: *mut ffi::PyObject,
+    table: &ClassTable,
+    index: usize,
+    value: *mut ffi::PyObject,
+) -> PyResult<()> {
+    let offset = table.slots[index].offset;
+    // SAFETY: called for an instance of the table's class with a live value; `offset` is read before Python runs.
+    Python::attach(|py| unsafe {
+        let bound = Bound::from_borrowed_ptr(py, object);
+        let value = Bound::from_borrowed_ptr(py, value);
+        let value = (hooks().assign_relation)(&bound, index, &value)?;
+        if *place(object, offset) != value.as_ptr() {
+            let keep = !is_new(Head::of(object));
+            drop(write(object, index, offset, value.into_ptr(), keep));
+        }
+        Ok(())
+    })
+}
+
+/// Stores `value` (a reference given away), marks the slot, keeps the original if asked, and yields what the caller
+/// must drop.
+#[inline]
+pub(super) unsafe fn write(
+    object: *mut ffi::PyObject,
+    index: usize,
+    offset: usize,
+    value: *mut ffi::PyObject,
+    keep: bool,
+) -> Option<Held> {
+    // SAFETY: called for an instance whose class has a slot at `offset`; runs no Python code before the hook.
+    unsafe {
+        let mut old = swap(object, offset, value);
+        let head = Head::of(object);
+        let json = head.cold().and_then(|cold| cold.take_json(index as u32));
+        if head.is_dirty(index) {
+            return old;
+        }
+        let first = head.cell != 0 && head.is_clean();
+        head.mark(index);
+        if keep {
+            let kept = match json {
+                Some(text) => Kept::Json(text),
+                None => old.take().map_or(Kept::Empty, Kept::Value),
+            };
+            head.cold_or_new().originals.push((index as u32, kept));
+        }
+        if first {
+            changed_first(object, weak::home_of(head.cell));
+        }
+        old
+    }
+}
+
+#[cold]
+pub(super) fn changed_first(object: *mut ffi::PyObject, home: u32) {
+    if home == 0 {
+        return;
+    }
+    // SAFETY: `object` is alive: our caller holds it.
+    Python::attach(|py| unsafe {
+        (hooks().first_change)(&Bound::from_borrowed_ptr(py, object), HomeId(home))
+    });
+}
+
+/// True where storing `value` over `old` changes nothing: the same object, or an equal one of the same type.
+unsafe fn same(old: *mut ffi::PyObject, value: *mut ffi::PyObject, json: bool) -> bool {
+    // SAFETY: both are live; `old` is held while comparing, for that may run Python code.
+    unsafe {
+        if old == value {
+            return true;
+        }
+        if ffi::Py_TYPE(old) != ffi::Py_TYPE(value) {
+            return false;
+        }
+        if ffi::PyFloat_CheckExact(old) != 0 {
+            // 0.0 and -0.0 are equal and not the same, a NaN is the same and not equal
+            return ffi::PyFloat_AS_DOUBLE(old).to_bits() == ffi::PyFloat_AS_DOUBLE(value).to_bits();
+        }
+        let _held = Held::from_borrowed(old);
+        let equal = match json {
+            false => ffi::PyObject_RichCompareBool(old, value, ffi::Py_EQ),
+            // inside of JSON values 1 == True == 1.0: their text tells them apart
+            true => same_text(old, value),
+        };
+        if equal < 0 {
+            ffi::PyErr_Clear(); // values that cannot be compared are different
+        }
+        equal == 1
+    }
+}
+
+unsafe fn same_text(old: *mut ffi::PyObject, value: *mut ffi::PyObject) -> c_int {
+    Python::attach(|py| {
+        // SAFETY: both are live, our caller holds them.
+        let (old, value) =
+            unsafe { (Bound::from_borrowed_ptr(py, old), Bound::from_borrowed_ptr(py, value)) };
+        let same = || -> PyResult<bool> { Ok(old.repr()?.to_str()? == value.repr()?.to_str()?) };
+        same().unwrap_or(false).into()
+    })
+}

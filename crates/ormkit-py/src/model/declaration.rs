@@ -1,0 +1,243 @@
+//! One declaration of a class body: annotation and value become a column or a relation of the plan.
+use super::annotation::{self, Annotation, Inner};
+use super::body::metadata_of;
+use super::collect::{Declared, Value, place};
+use super::plan::{Column, Plan, Relation};
+use super::raise::mapping;
+use super::registry;
+use crate::fields::types::Members;
+use crate::fields::{ClientDefault, ColumnName, MappedColumn, RelationshipDecl, RelationshipTarget};
+use crate::instance;
+use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelId, RelationDef, Target};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
+
+/// What the declarations of one class need to be read.
+pub(super) struct Context<'a, 'py> {
+    pub(super) class: &'a str,
+    pub(super) module: String,
+    pub(super) map: Option<Bound<'py, PyDict>>,
+    pub(super) own: &'a [Declared<'py>],
+}
+
+impl<'py> Context<'_, 'py> {
+    /// Reads one declaration into the plan.
+    pub(super) fn read(&self, declared: &Declared<'py>, plan: &mut Plan) -> PyResult<()> {
+        let py = declared.names.py();
+        let name = &declared.name;
+        let annotation = match &declared.annotation {
+            Some(content) => Some(
+                annotation::read(content.clone(), declared.textual, &declared.names)
+                    .map_err(|error| place(self.class, name, error, py))?,
+            ),
+            None => None,
+        };
+        let is_relation = match (&declared.value, &annotation) {
+            (Value::Relation(_), _) => true,
+            (Value::Column(_), _) => false,
+            (Value::Bare(_), Some(annotation)) => !matches!(annotation.inner, Inner::Type(_)),
+            (Value::Bare(_), None) => false,
+        };
+        let read = match is_relation {
+            true => self.relation(declared, annotation).map(|relation| plan.relations.push(relation)),
+            false => self.column(py, declared, annotation).map(|column| plan.columns.push(column)),
+        };
+        read.map_err(|error| place(self.class, name, error, py))
+    }
+
+    fn column(
+        &self,
+        py: Python<'py>,
+        declared: &Declared<'py>,
+        annotation: Option<Annotation<'py>>,
+    ) -> PyResult<Column> {
+        let bare = Bound::new(py, MappedColumn::bare())?;
+        let carried = annotation.as_ref().and_then(|annotation| annotation.column.clone());
+        let (options, plain) = match &declared.value {
+            Value::Column(column) => (column.clone(), None),
+            Value::Bare(plain) => (carried.unwrap_or(bare), plain.clone()),
+            Value::Relation(_) => (bare, None),
+        };
+        let options = options.get();
+        let (column_type, members) = self.type_of(py, options, annotation.as_ref())?;
+        let default = match plain {
+            Some(value) => ClientDefault::Value(value.unbind()),
+            None => options.default.clone_ref(py),
+        };
+        let optional = annotation.as_ref().is_none_or(|annotation| annotation.optional);
+        let field = Field {
+            column: options.name.clone().unwrap_or_else(|| declared.name.clone()),
+            nullable: !options.primary_key && options.nullable.unwrap_or(optional),
+            primary_key: options.primary_key,
+            unique: options.unique,
+            index: options.index,
+            autoincrement: options.autoincrement.unwrap_or(false),
+            default: match (&options.server_default, default.object()) {
+                (Some(expr), _) => {
+                    let default = ormkit_core::sql::server_default(expr);
+                    FieldDefault::Server(default.map_err(|error| mapping(error.to_string()))?)
+                }
+                (None, Some(_)) => FieldDefault::Client,
+                (None, None) => FieldDefault::None,
+            },
+            foreign_key: options.foreign_key.as_ref().map(|key| key.get().0.clone()),
+            comment: options.comment.clone(),
+            deferred: options.deferred,
+            ..Field::new(declared.name.clone(), column_type)
+        };
+        if field.autoincrement && !field.column_type.is_integer() {
+            return Err(mapping("autoincrement=True needs an integer column"));
+        }
+        let checks = options.checks.iter().map(|check| check.get().def()).collect();
+        let (autoincrement, sort_order) = (options.autoincrement, options.sort_order);
+        Ok(Column { field, default, members, checks, autoincrement, sort_order, inherited: false })
+    }
+
+    fn type_of(
+        &self,
+        py: Python<'py>,
+        options: &MappedColumn,
+        annotation: Option<&Annotation<'py>>,
+    ) -> PyResult<(ColumnType, Option<Members>)> {
+        let (found, members) = match (&options.column_type, annotation.map(|annotation| &annotation.inner)) {
+            (Some(given), _) => annotation::parts(given.bind(py)),
+            (None, Some(Inner::Type(class))) => annotation::column_type(class, self.map.as_ref())?,
+            (None, Some(Inner::Name { name, .. })) => {
+                return Err(mapping(format!("the annotation names `{name}`, which is not defined")));
+            }
+            (None, Some(Inner::Model { .. })) => {
+                return Err(mapping(
+                    "the annotation names a mapped class: use relationship(), not mapped_column()",
+                ));
+            }
+            (None, None) => {
+                return Err(mapping("a column needs a type: annotate it with Mapped[..] or give it one"));
+            }
+        };
+        match (found, options.max_length) {
+            (ColumnType::Text | ColumnType::VarChar(_), Some(length)) => {
+                Ok((ColumnType::VarChar(length), members))
+            }
+            (_, Some(_)) => Err(mapping("max_length is for text")),
+            (found, None) => Ok((found, members)),
+        }
+    }
+
+    fn relation(&self, declared: &Declared<'py>, annotation: Option<Annotation<'py>>) -> PyResult<Relation> {
+        let py = declared.names.py();
+        let bare = Bound::new(py, RelationshipDecl::bare())?;
+        let options = match &declared.value {
+            Value::Relation(options) => options.clone(),
+            _ => bare,
+        };
+        let options = options.get();
+        let (annotated, many) = self.annotated_target(annotation)?;
+        let mut asked = None;
+        let target = match (&options.target, annotated) {
+            (RelationshipTarget::Name(name), _) => Target::Name(last_part(name)),
+            (RelationshipTarget::Object(object), _) => {
+                asked = Some(object.clone_ref(py));
+                Target::Name(String::new()) // known when the class is made
+            }
+            (RelationshipTarget::Annotated, Some(target)) => target,
+            (RelationshipTarget::Annotated, None) => {
+                return Err(mapping(
+                    "a relation needs a target: annotate it, or name it: relationship(\"Post\")",
+                ));
+            }
+        };
+        let many = match (many, options.uselist) {
+            (Some(annotated), Some(said)) if annotated != said => {
+                return Err(mapping(format!(
+                    "uselist={said} contradicts the annotation",
+                    said = py_bool(said)
+                )));
+            }
+            (annotated, said) => annotated.or(said),
+        };
+        let def = RelationDef {
+            many,
+            foreign_keys: self.column_names(py, &options.foreign_keys)?,
+            back_populates: options.back_populates.clone(),
+            order_by: self.column_names(py, &options.order_by)?,
+            cascade: options.cascade,
+            lazy: options.lazy,
+            remote_side: self.column_names(py, &options.remote_side)?,
+            passive_deletes: options.passive_deletes,
+            view_only: options.view_only,
+            ..RelationDef::new(declared.name.clone(), target)
+        };
+        Ok(Relation { def, target: asked, cascade: options.cascade_text.clone() })
+    }
+
+    /// The target that the annotation names, and whether it is a list.
+    fn annotated_target(
+        &self,
+        annotation: Option<Annotation<'py>>,
+    ) -> PyResult<(Option<Target>, Option<bool>)> {
+        let Some(annotation) = annotation else { return Ok((None, None)) };
+        match annotation.inner {
+            Inner::Name { name, many } => Ok((Some(Target::Name(name)), Some(many))),
+            Inner::Model { class, many } => {
+                let target = match annotation.textual {
+                    true => self.named_target(&class)?,
+                    false => Target::Model(model_of(&class)?),
+                };
+                Ok((Some(target), Some(many)))
+            }
+            Inner::Type(class) => Err(mapping(format!(
+                "a relation is annotated with a mapped class or a list of them, not with `{}`",
+                class.str()?
+            ))),
+        }
+    }
+
+    /// A class that was named by text: whatever class has that name when it is first needed.
+    fn named_target(&self, class: &Bound<'py, PyType>) -> PyResult<Target> {
+        let name = class.name()?.to_string();
+        if name == self.class && class.getattr("__module__")?.extract::<String>()? == self.module {
+            return Ok(Target::Name(name));
+        }
+        let id = model_of(class)?;
+        let space = metadata_of(class)?.get().space();
+        let same = registry::find(class.py(), space, &name, &self.module).is_some_and(|found| {
+            let place = |id| registry::with_def(id, |def| (def.name.clone(), def.module.clone()));
+            place(found) == place(id)
+        });
+        Ok(if same { Target::Name(name) } else { Target::Model(id) })
+    }
+
+    /// Names of columns; those that were given as declarations are found in the class body.
+    fn column_names(&self, py: Python<'py>, columns: &[ColumnName]) -> PyResult<Vec<String>> {
+        let name = |column: &ColumnName| match column {
+            ColumnName::Name(name) => Ok(name.clone()),
+            ColumnName::Declared(given) => {
+                let is_it =
+                    |value: &Value<'py>| matches!(value, Value::Column(column) if column.is(given.bind(py)));
+                let found = self.own.iter().find(|declared| is_it(&declared.value));
+                found
+                    .map(|declared| declared.name.clone())
+                    .ok_or_else(|| mapping("a relation names a column that is not of this class body"))
+            }
+        };
+        columns.iter().map(name).collect()
+    }
+}
+
+fn py_bool(value: bool) -> &'static str {
+    if value { "True" } else { "False" }
+}
+
+/// `"models.Post"` names `Post`.
+pub(super) fn last_part(name: &str) -> String {
+    name.rsplit('.').next().unwrap_or(name).trim().to_owned()
+}
+
+pub(super) fn model_of(class: &Bound<'_, PyType>) -> PyResult<ModelId> {
+    match instance::class_table(class) {
+        Ok(table) => Ok(table.model),
+        Err(_) => {
+            Err(mapping(format!("`{}` is not mapped: a relation needs a class with a table", class.name()?)))
+        }
+    }
+}

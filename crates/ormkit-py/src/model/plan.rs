@@ -1,0 +1,338 @@
+//! What a class is going to be: its own declarations, and those of its mixins and of the class that it extends.
+use super::collect::{ancestors, declarations, names_of, namespace_of};
+use super::declaration::Context;
+use super::options::{TableArgs, table_args};
+use super::raise::{mapping, unsupported};
+use super::registry;
+use crate::fields::ClientDefault;
+use crate::fields::types::Members;
+use crate::instance::{self, Initial};
+use ormkit_core::model::{Constraint, Field, FieldDefault, ModelDef, RelationDef, TableName};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyType};
+
+/// Attributes that every model has: a column or relation cannot have their name.
+const OWN_METHODS: [&str; 2] = ["to_dict", "from_dict"];
+
+/// What the class is going to be.
+pub(super) struct Plan {
+    pub(super) def: ModelDef,
+    pub(super) columns: Vec<Column>,
+    pub(super) relations: Vec<Relation>,
+}
+
+pub(super) struct Column {
+    pub(super) field: Field,
+    pub(super) default: ClientDefault,
+    pub(super) members: Option<Members>,
+    pub(super) checks: Vec<Constraint>,
+    /// What was said of it; None: an integer key alone is numbered.
+    pub(super) autoincrement: Option<bool>,
+    pub(super) sort_order: i64,
+    /// Of the mapped class that this one extends: those come first.
+    pub(super) inherited: bool,
+}
+
+pub(super) struct Relation {
+    pub(super) def: RelationDef,
+    /// A target that is only asked for when the class is made.
+    pub(super) target: Option<Py<PyAny>>,
+    pub(super) cascade: String,
+}
+
+/// Reads a class body, takes what is mapped out of it, and names the new slots.
+pub(super) fn plan<'py>(
+    name: &str,
+    bases: &[Bound<'py, PyType>],
+    body: &Bound<'py, PyDict>,
+    locals: Option<Bound<'py, PyDict>>,
+) -> PyResult<Plan> {
+    let parent = mapped_parent(name, bases)?;
+    if body.contains("__mapper_args__")? {
+        return Err(unsupported(
+            format!("{name}.__mapper_args__"),
+            "give each class a table and relate them",
+        ));
+    }
+    let names = names_of(body, locals)?;
+    let own = declarations(name, body, &names)?;
+    for declared in &own {
+        check_name(name, &declared.name)?;
+    }
+    let mut plan =
+        Plan { def: model_def(name, bases, body, parent.as_ref())?, columns: vec![], relations: vec![] };
+    let mut seen: Vec<String> = body.keys().iter().filter_map(|key| key.extract().ok()).collect();
+    let own_names: Vec<String> = own.iter().map(|declared| declared.name.clone()).collect();
+    let map = type_map(bases)?;
+    let context = Context { class: name, module: plan.def.module.clone(), map, own: &own };
+    for declared in &own {
+        context.read(declared, &mut plan)?;
+        seen.push(declared.name.clone());
+    }
+    for ancestor in ancestors(bases)? {
+        inherit(&context, &ancestor, &mut seen, &mut plan)?;
+    }
+    plan.columns.sort_by_key(|column| (!column.inherited, column.sort_order));
+    complete(&mut plan, body, bases)?;
+    name_slots(body, &own_names, &plan, parent.as_ref())?;
+    Ok(plan)
+}
+
+/// The mapped class that this one extends.
+fn mapped_parent<'py>(name: &str, bases: &[Bound<'py, PyType>]) -> PyResult<Option<Bound<'py, PyType>>> {
+    let mut parent: Option<Bound<'py, PyType>> = None;
+    for class in ancestors(bases)? {
+        if instance::class_table(&class).is_err() {
+            continue;
+        }
+        match &parent {
+            None => parent = Some(class),
+            Some(first) if first.is_subclass(&class)? => {}
+            Some(first) => {
+                return Err(PyTypeError::new_err(format!(
+                    "{name} extends two mapped classes, {} and {}: make one of them a mixin or __abstract__",
+                    first.name()?,
+                    class.name()?
+                )));
+            }
+        }
+    }
+    Ok(parent)
+}
+
+fn check_name(class: &str, name: &str) -> PyResult<()> {
+    let dunder = name.starts_with("__") && name.ends_with("__");
+    if dunder || OWN_METHODS.contains(&name) {
+        return Err(mapping(format!(
+            "{class}.{name}: the name is ormkit's own: call the attribute otherwise, and the column with \
+             mapped_column({name:?}, ..)"
+        )));
+    }
+    Ok(())
+}
+
+/// The definition without fields and relations.
+fn model_def(
+    name: &str,
+    bases: &[Bound<'_, PyType>],
+    body: &Bound<'_, PyDict>,
+    parent: Option<&Bound<'_, PyType>>,
+) -> PyResult<ModelDef> {
+    let args = match option(body, bases, "__table_args__")? {
+        Some(given) => table_args(name, &given)?,
+        None => TableArgs::default(),
+    };
+    let said = match option(body, bases, "__tablename__")? {
+        Some(given) => {
+            Some(given.cast::<PyString>().map_err(|_| table_name_kind(name))?.to_str()?.to_owned())
+        }
+        None => None,
+    };
+    let mut def = ModelDef {
+        name: name.to_owned(),
+        module: match body.get_item("__module__")? {
+            Some(module) => module.extract()?,
+            None => String::new(),
+        },
+        table: TableName {
+            schema: args.schema,
+            name: said.clone().unwrap_or_else(|| format!("{}s", name.to_lowercase())),
+        },
+        fields: Vec::new(),
+        relations: Vec::new(),
+        constraints: args.constraints,
+        indexes: args.indexes,
+        comment: args.comment,
+    };
+    if let Some(parent) = parent {
+        let id = instance::class_table(parent)?.model;
+        let above =
+            registry::with_def(id, |above| ModelDef { fields: vec![], relations: vec![], ..above.clone() });
+        if said.is_some_and(|said| said != above.table.name) {
+            return Err(unsupported(
+                format!("a table of its own for {name}, which extends the mapped class {}", above.name),
+                "make the common part a mixin or __abstract__",
+            ));
+        }
+        def.table = above.table;
+        def.constraints = above.constraints.into_iter().chain(def.constraints).collect();
+        def.indexes = above.indexes.into_iter().chain(def.indexes).collect();
+    }
+    Ok(def)
+}
+
+fn table_name_kind(name: &str) -> PyErr {
+    mapping(format!("{name}: __tablename__ must be a string"))
+}
+
+/// An option of the class, its own or of an unmapped base.
+fn option<'py>(
+    body: &Bound<'py, PyDict>,
+    bases: &[Bound<'py, PyType>],
+    name: &str,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if let Some(own) = body.get_item(name)? {
+        return Ok(Some(own));
+    }
+    for class in ancestors(bases)? {
+        if instance::class_table(&class).is_err()
+            && let Some(inherited) = namespace_of(&class)?.get_item(name)?
+        {
+            return Ok(Some(inherited));
+        }
+    }
+    Ok(None)
+}
+
+/// The base's `type_annotation_map`.
+fn type_map<'py>(bases: &[Bound<'py, PyType>]) -> PyResult<Option<Bound<'py, PyDict>>> {
+    for base in bases {
+        if let Some(map) = base.getattr_opt("type_annotation_map")? {
+            return Ok(map.cast_into().ok());
+        }
+    }
+    Ok(None)
+}
+
+/// Takes over what an ancestor declares and nobody before it has redefined.
+fn inherit<'py>(
+    context: &Context<'_, 'py>,
+    ancestor: &Bound<'py, PyType>,
+    seen: &mut Vec<String>,
+    plan: &mut Plan,
+) -> PyResult<()> {
+    let py = ancestor.py();
+    let namespace = namespace_of(ancestor)?;
+    if instance::class_table(ancestor).is_ok() {
+        inherit_mapped(py, ancestor, seen, plan)?;
+    } else if !ancestor.is(instance::model(py))
+        && ancestor.getattr("__module__")?.extract::<String>()? != "builtins"
+    {
+        let names = names_of(&namespace, None)?;
+        for declared in declarations(ancestor.name()?.to_str()?, &namespace, &names)? {
+            if !seen.contains(&declared.name) {
+                context.read(&declared, plan)?;
+                seen.push(declared.name);
+            }
+        }
+    }
+    seen.extend(namespace.keys().iter().filter_map(|key| key.extract::<String>().ok()));
+    Ok(())
+}
+
+fn inherit_mapped(
+    py: Python<'_>,
+    ancestor: &Bound<'_, PyType>,
+    seen: &mut Vec<String>,
+    plan: &mut Plan,
+) -> PyResult<()> {
+    let table = instance::class_table(ancestor)?;
+    let class = registry::mapped_class(py, table.model);
+    let (fields, relations) =
+        registry::with_def(table.model, |def| (def.fields.clone(), def.relations.clone()));
+    for (field, (slot, members)) in fields.into_iter().zip(table.slots.iter().zip(&class.members)) {
+        if seen.contains(&field.name) {
+            continue;
+        }
+        let default = match &slot.initial {
+            Initial::None => ClientDefault::None,
+            Initial::Value(value) => ClientDefault::Value(value.bind(py).unbind()),
+            Initial::Callable(callable) => ClientDefault::Callable(callable.bind(py).unbind()),
+        };
+        let members = members.as_ref().map(|members| members.clone_ref(py));
+        seen.push(field.name.clone());
+        let autoincrement = Some(field.autoincrement);
+        plan.columns.push(Column {
+            field,
+            default,
+            members,
+            checks: Vec::new(),
+            autoincrement,
+            sort_order: 0,
+            inherited: true,
+        });
+    }
+    for def in relations {
+        if !seen.contains(&def.name) {
+            seen.push(def.name.clone());
+            plan.relations.push(Relation { def, target: None, cascade: String::new() });
+        }
+    }
+    Ok(())
+}
+
+/// Key columns named by a constraint, and the numbering of an integer key that stands alone.
+fn complete(plan: &mut Plan, body: &Bound<'_, PyDict>, bases: &[Bound<'_, PyType>]) -> PyResult<()> {
+    if let Some(given) = option(body, bases, "__table_args__")? {
+        for column in table_args(&plan.def.name, &given)?.key {
+            let known = plan.columns.iter().map(|known| known.field.column.as_str());
+            let near = ormkit_core::error::near_matches(&column, known);
+            match plan.columns.iter_mut().find(|known| known.field.column == column) {
+                Some(found) => {
+                    found.field.primary_key = true;
+                    found.field.nullable = false;
+                }
+                None => {
+                    let near =
+                        near.first().map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+                    return Err(mapping(format!(
+                        "{}: PrimaryKeyConstraint names the column `{column}`, which it does not have{near}",
+                        plan.def.name
+                    )));
+                }
+            }
+        }
+    }
+    let mut key: Vec<&mut Column> =
+        plan.columns.iter_mut().filter(|column| column.field.primary_key).collect();
+    if let [column] = &mut key[..]
+        && column.field.column_type.is_integer()
+        && column.field.foreign_key.is_none()
+        && column.field.default == FieldDefault::None
+        && column.autoincrement.is_none()
+    {
+        column.field.autoincrement = true;
+    }
+    let checks: Vec<Constraint> =
+        plan.columns.iter_mut().flat_map(|column| column.checks.drain(..)).collect();
+    plan.def.constraints.extend(checks);
+    plan.def.fields = plan.columns.iter().map(|column| column.field.clone()).collect();
+    Ok(())
+}
+
+/// Takes the mapped names out of the body and names those as slots that no ancestor has.
+fn name_slots(
+    body: &Bound<'_, PyDict>,
+    own: &[String],
+    plan: &Plan,
+    parent: Option<&Bound<'_, PyType>>,
+) -> PyResult<()> {
+    let py = body.py();
+    for name in own {
+        if body.contains(name)? {
+            body.del_item(name)?;
+        }
+    }
+    let slots = PyList::empty(py);
+    if let Some(given) = body.get_item("__slots__")? {
+        let given = match given.cast::<PyString>() {
+            Ok(one) => PyList::new(py, [one])?.into_any(),
+            Err(_) => given,
+        };
+        for name in given.try_iter()? {
+            let name = name?;
+            // every model has both already
+            if !matches!(name.extract::<&str>()?, "__dict__" | "__weakref__") {
+                slots.append(name)?;
+            }
+        }
+    }
+    let columns = plan.columns.iter().map(|column| &column.field.name);
+    for name in columns.chain(plan.relations.iter().map(|relation| &relation.def.name)) {
+        if !parent.is_some_and(|parent| instance::has_slot(parent, name)) {
+            slots.append(name)?;
+        }
+    }
+    body.set_item("__slots__", slots.to_tuple())
+}
