@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 import warnings
 
 import pytest
@@ -701,3 +702,24 @@ async def test_change_that_comes_while_an_insert_is_on_its_way_is_written_by_the
         assert {author.born for author in authors} == {2}
     assert await rows(db, "SELECT DISTINCT born FROM authors") == [(2,)]
     assert await rows(db, "SELECT count(*) FROM authors WHERE name LIKE 'b%'") == [(20,)]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="asyncio has eager tasks from 3.12 on")
+async def test_eager_tasks_work_and_collide_by_name(db):
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)
+    async with AsyncSession(db) as session:
+        await session.insert_all([Author(name=f"a{n}") for n in range(5)])
+
+        async def read():
+            return [author.name for author in await session.query(Author).all()]
+
+        names = await asyncio.create_task(read())
+        assert sorted(names) == [f"a{n}" for n in range(5)]
+        tasks = [asyncio.create_task(read(), name=f"reader-{n}") for n in range(2)]
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        if db.is_postgres():
+            [error] = [result for result in results if isinstance(result, ConcurrentSessionUse)]
+            assert "reader-0" in str(error) and "reader-1" in str(error)
+        else:
+            assert results == [names, names]
