@@ -11,6 +11,16 @@ from ormkit.engine import ConnectionPool
 from ormkit.query import Query, Select
 from ormkit.relationships import Change, Loader
 
+_Isolation = Literal[
+    "read uncommitted",
+    "read committed",
+    "repeatable read",
+    "serializable",
+    "READ UNCOMMITTED",
+    "READ COMMITTED",
+    "REPEATABLE READ",
+    "SERIALIZABLE",
+]
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=DeclarativeBase)
 _Ts = TypeVarTuple("_Ts")
@@ -79,6 +89,8 @@ class AsyncSession:
         bind: ConnectionPool | None = None,
         autoflush: bool = True,
         expire_on_commit: Literal[False] = False,
+        read_only: bool = False,
+        isolation: _Isolation | None = None,
     ) -> None: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
@@ -102,7 +114,9 @@ class AsyncSession:
     async def rollback(self) -> None: ...
     async def refresh(self, object: DeclarativeBase, attributes: Sequence[str] | None = None) -> None: ...
     async def close(self) -> None: ...
-    def begin(self) -> TransactionContext: ...
+    def begin(
+        self, *, isolation: _Isolation | None = None, read_only: bool | None = None, deferrable: bool = False
+    ) -> TransactionContext: ...
     def begin_nested(self) -> TransactionContext: ...
     # Action verbs
     async def insert(self, instance: _E, /) -> _E: ...
@@ -140,6 +154,8 @@ class async_sessionmaker:
         bind: ConnectionPool | None = None,
         autoflush: bool = True,
         expire_on_commit: Literal[False] = False,
+        read_only: bool = False,
+        isolation: _Isolation | None = None,
         class_: type[AsyncSession] | None = None,
     ) -> None: ...
     def __call__(self) -> AsyncSession: ...
@@ -151,6 +167,8 @@ def create_session(
     bind: ConnectionPool | None = None,
     autoflush: bool = True,
     expire_on_commit: Literal[False] = False,
+    read_only: bool = False,
+    isolation: _Isolation | None = None,
 ) -> AsyncSession:
     """The same as `AsyncSession(engine)`."""
 
@@ -160,5 +178,7 @@ def session_context(
     bind: ConnectionPool | None = None,
     autoflush: bool = True,
     expire_on_commit: Literal[False] = False,
+    read_only: bool = False,
+    isolation: _Isolation | None = None,
 ) -> SessionContext:
     """`async with session_context(engine) as session`."""

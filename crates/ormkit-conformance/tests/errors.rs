@@ -5,6 +5,7 @@ use ormkit_core::driver::{Batch, NoRows, Statement, StatementText};
 use ormkit_core::error::{Error, ErrorClass, Result};
 use ormkit_core::query::Select;
 use ormkit_core::session::Link;
+use ormkit_core::sql::{Isolation, TransactionMode};
 use ormkit_core::value::Params;
 
 on_both!(
@@ -15,6 +16,8 @@ on_both!(
     syntax_error_is_a_programming_error,
     failed_transaction_refuses_statements_until_rollback,
     failed_statement_alone_needs_no_rollback,
+    read_only_transaction_refuses_every_write,
+    read_only_transaction_sees_one_state,
     closed_pool_says_so,
 );
 
@@ -86,6 +89,60 @@ async fn failed_statement_alone_needs_no_rollback(database: Database) -> Result<
     link.run(Batch { before: &[], statements: &statements }, &mut NoRows).await.unwrap_err();
     link.check()?;
     assert_eq!(database.number("SELECT count(*) FROM authors").await?, 0);
+    Ok(())
+}
+
+fn raw(sql: &str) -> [Statement; 1] {
+    [Statement::new(StatementText::raw(sql).into(), Params::new())]
+}
+
+async fn read_only_transaction_refuses_every_write(database: Database) -> Result<()> {
+    let mode = TransactionMode { read_only: true, ..TransactionMode::default() };
+    let writes = [
+        "INSERT INTO authors (name) VALUES ('Lem')",
+        "WITH new AS (SELECT 'Lem' AS name) INSERT INTO authors (name) SELECT name FROM new RETURNING id",
+        "UPDATE authors SET name = 'Lem'",
+        "DELETE FROM authors",
+        "CREATE TABLE other (id integer)",
+        "DROP TABLE books",
+    ];
+    for sql in writes {
+        let mut link = Link::new(database.pool.clone());
+        link.begin_as(mode)?;
+        link.run(Batch { before: &[], statements: &raw("SELECT 1") }, &mut NoRows).await?;
+        let error = link.run(Batch { before: &[], statements: &raw(sql) }, &mut NoRows).await.unwrap_err();
+        let told = error.diagnostics().expect("the database or its driver says it");
+        assert_eq!(told.sqlstate.as_str(), "25006", "{sql}");
+        let next = link.run(Batch { before: &[], statements: &raw("SELECT 1") }, &mut NoRows).await;
+        assert_eq!(next.unwrap_err().class(), ErrorClass::PendingRollbackError);
+        link.rollback().await;
+        // The first statement of a transaction as well.
+        link.begin_as(mode)?;
+        link.run(Batch { before: &[], statements: &raw(sql) }, &mut NoRows).await.unwrap_err();
+        link.rollback().await;
+        link.begin()?;
+        link.run(Batch { before: &[], statements: &raw("DELETE FROM authors") }, &mut NoRows).await?;
+        link.rollback().await;
+    }
+    assert_eq!(database.number("SELECT count(*) FROM authors").await?, 0);
+    Ok(())
+}
+
+async fn read_only_transaction_sees_one_state(database: Database) -> Result<()> {
+    let count = Select::entity(AUTHOR);
+    let mode =
+        TransactionMode { isolation: Some(Isolation::RepeatableRead), read_only: true, deferrable: false };
+    let (mut reader, mut writer) = (database.session(), database.session());
+    reader.begin_as(mode)?;
+    assert_eq!(reader.count(&count).await?, 0);
+    writer.insert(&[database.author("Ende")]).await?;
+    assert_eq!(reader.count(&count).await?, 0);
+    reader.savepoint().await?;
+    assert_eq!(reader.count(&count).await?, 0);
+    reader.rollback_savepoint().await?;
+    reader.commit().await?;
+    assert_eq!(reader.count(&count).await?, 1);
+    assert!(!reader.in_transaction());
     Ok(())
 }
 

@@ -44,18 +44,22 @@ use crate::host::{Host, ObjectId, State};
 use crate::model::{ModelId, Schema};
 use crate::plan::Plans;
 use crate::pool::Pool;
+use crate::sql::TransactionMode;
 
 /// What can be chosen of a session.
 #[derive(Clone, Debug)]
 pub struct SessionOptions {
     /// Queries flush first, so that they see what the program has changed.
     pub autoflush: bool,
+    /// Of transactions that say nothing else. With an isolation level every statement opens a transaction, and a
+    /// read-only session writes nothing.
+    pub mode: TransactionMode,
 }
 
 impl Default for SessionOptions {
-    /// `autoflush`.
+    /// `autoflush`, and the database's own mode.
     fn default() -> Self {
-        Self { autoflush: true }
+        Self { autoflush: true, mode: TransactionMode::default() }
     }
 }
 
@@ -72,7 +76,9 @@ pub struct Session<H: Host> {
 impl<H: Host> Session<H> {
     /// A session without connection: it takes one when it needs one. `plans` are those of the pool's dialect.
     pub fn new(host: H, pool: Pool, schema: Arc<Schema>, plans: Arc<Plans>, options: SessionOptions) -> Self {
-        Self { host, link: Link::new(pool), unit: Unit::new(), schema, plans, options }
+        let mut link = Link::new(pool);
+        link.set_default_mode(options.mode);
+        Self { host, link, unit: Unit::new(), schema, plans, options }
     }
 
     /// The host of its objects.
@@ -188,6 +194,14 @@ impl<H: Host> Session<H> {
     /// One is open already.
     pub fn begin(&mut self) -> Result<()> {
         self.link.begin()
+    }
+
+    /// The same in another mode than the session's.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin); a mode that contradicts itself.
+    pub fn begin_as(&mut self, mode: TransactionMode) -> Result<()> {
+        self.link.begin_as(mode)
     }
 
     /// Writes new, changed and deleted objects, and opens a transaction where none is open.

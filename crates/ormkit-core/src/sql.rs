@@ -7,6 +7,7 @@ mod dml;
 mod expr;
 pub mod placeholder;
 pub(crate) mod select;
+mod transaction;
 mod words;
 pub(crate) mod write;
 mod writer;
@@ -14,6 +15,7 @@ mod writer;
 pub use constant::server_default;
 pub use dialect::{Dialect, DialectName, Placeholder};
 pub(crate) use dml::{delete_by_key, insert_rows, update_by_key};
+pub use transaction::{Isolation, TransactionMode};
 pub use writer::SqlWriter;
 pub(crate) use writer::Written;
 

@@ -24,7 +24,7 @@ fn failing_begin_leaves_nothing_executed() {
         "SET TRANSACTION SNAPSHOT 'x'",
     ] {
         let mut connection = with_table();
-        let before = [Statement::command(sql, Effect::Begin)];
+        let before = [Statement::command(sql, Effect::Begin { read_only: false })];
         let error = run(&mut *connection, &before, &insert(1)).err().expect(sql);
         assert_eq!(error.statement(), Some(sql));
         assert_eq!(connection.health(), Health::Idle);

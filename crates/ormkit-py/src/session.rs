@@ -34,6 +34,10 @@ type CoreLease = Lease<PyHost, Caller>;
 ///     engine: The database; `bind` is another name for it.
 ///     autoflush: Queries write pending changes first, so that they see them.
 ///     expire_on_commit: Always False: objects stay loaded after commit. True raises `NotSupportedError`.
+///     read_only: Nothing is written: a flush or verb with something to write raises `InvalidRequestError`.
+///     isolation: The level of its transactions: "read committed", "repeatable read", "serializable", in any case;
+///         reading opens a transaction then. None: the database's default, and reading opens none. SQLite's
+///         transactions are serializable, whatever is asked.
 #[pyclass(frozen, weakref, subclass, name = "AsyncSession", module = "ormkit")]
 pub(crate) struct AsyncSession {
     pub(crate) link: Arc<SessionLink>,
@@ -148,15 +152,21 @@ pub(crate) fn nothing() -> Py<PyAny> {
 #[pymethods]
 impl AsyncSession {
     #[new]
-    #[pyo3(signature = (engine = None, *, bind = None, autoflush = true, expire_on_commit = false))]
+    #[pyo3(signature = (
+        engine = None, *, bind = None, autoflush = true, expire_on_commit = false, read_only = false,
+        isolation = None
+    ))]
     fn py_new(
         engine: Option<&Bound<'_, Engine>>,
         bind: Option<&Bound<'_, Engine>>,
         autoflush: bool,
         expire_on_commit: bool,
+        read_only: bool,
+        isolation: Option<&str>,
     ) -> PyResult<Self> {
         let engine = context::engine_of(engine, bind)?.get().handle();
-        Ok(Self { link: SessionLink::open(engine, context::options(autoflush, expire_on_commit)?) })
+        let asked = context::Asked { autoflush, expire_on_commit, read_only, isolation };
+        Ok(Self { link: SessionLink::open(engine, asked.options()?) })
     }
 
     /// Everything is done when the object is made: this lets subclasses call `super().__init__(..)` as they are used to.

@@ -1,8 +1,8 @@
 //! One connection: its own reader, the engine's writer while it needs it, and where its transaction stands.
 //!
 //! A statement runs on the reader when it only reads and no transaction is open; otherwise on the writer, which the
-//! connection then keeps until the transaction ends (outside one: until the statement ends). In memory everything runs
-//! on the writer.
+//! connection then keeps until the transaction ends (outside one: until the statement ends). A read-only transaction is
+//! one of the reader: it holds up nobody. In memory everything runs on the writer.
 //!
 //! After an error inside a transaction only ROLLBACK is possible, as on PostgreSQL: a statement that ran for several
 //! rows may have written some of them. Several statements of one batch outside a transaction, with a write among them,
@@ -38,6 +38,8 @@ pub(crate) struct SqliteConnection {
     running: Running,
     /// The transaction is open for the caller, whatever SQLite has made of it.
     open: bool,
+    /// It is one that takes no writes, from its BEGIN on.
+    read_only: bool,
     failed: bool,
     dirty: bool,
     closed: bool,
@@ -80,6 +82,7 @@ impl SqliteConnection {
             task: None,
             running: Running::default(),
             open: false,
+            read_only: false,
             failed: false,
             dirty: false,
             closed: false,
@@ -137,7 +140,11 @@ impl SqliteConnection {
     fn end_transaction(&mut self) {
         self.open = false;
         self.failed = false;
+        self.read_only = false;
         self.writer = None; // undoes what is open
+        if self.reader.as_ref().is_some_and(|reader| reader.in_transaction() && reader.rollback().is_err()) {
+            self.closed = true;
+        }
     }
 
     async fn run_steps(&mut self, steps: &[Step<'_>], sink: &mut dyn RowSink) -> Result<()> {
@@ -154,11 +161,15 @@ impl SqliteConnection {
                 at += 1;
                 continue;
             }
+            if let Effect::Begin { read_only: true } = step.statement.text.effect {
+                self.read_only = true;
+            }
             let place = if writes { Place::Writer } else { self.place(step.statement) };
             if place == Place::Writer && self.writer.is_none() {
                 self.writer = Some(self.engine.writer().await?);
                 pace.restart();
             }
+            self.check_reads_only(step.statement)?;
             match self.run_inline(step, place, sink)? {
                 Inline::Done => {
                     at += 1;
@@ -207,13 +218,36 @@ impl SqliteConnection {
         }
     }
 
+    /// The handle that a transaction is on.
+    fn seat(&self) -> Option<&Handle> {
+        match &self.writer {
+            Some(grant) => Some(grant.handle()),
+            None => self.reader.as_deref().filter(|_| self.read_only),
+        }
+    }
+
     /// False when SQLite has undone the transaction by itself (a full disk, an interrupted write).
     fn has_transaction(&self) -> bool {
-        self.writer.as_ref().is_some_and(|grant| grant.handle().in_transaction())
+        self.seat().is_some_and(Handle::in_transaction)
+    }
+
+    /// Refuses a write in a read-only transaction, before it is run.
+    fn check_reads_only(&self, statement: &Statement) -> Result<()> {
+        let text = &statement.text;
+        let writes = match text.effect {
+            _ if !self.read_only => false,
+            Effect::Read | Effect::Unknown => self.seat().is_some_and(|seat| seat.writes(&text.sql)),
+            Effect::Write { .. } => true,
+            Effect::Begin { .. } | Effect::Commit | Effect::Rollback | Effect::Savepoint => false,
+        };
+        if writes { Err(error::in_read_only_transaction().in_statement(&text.sql)) } else { Ok(()) }
     }
 
     fn place(&self, statement: &Statement) -> Place {
         let Some(reader) = self.reader.as_deref() else { return Place::Writer };
+        if self.read_only {
+            return Place::Reader;
+        }
         let text = &statement.text;
         let reads = match text.effect {
             // The ORM says so; SQLite is asked when it is prepared.
@@ -280,13 +314,17 @@ impl SqliteConnection {
     fn goes_inline(&self, statement: &Statement, place: Place) -> bool {
         let text = &statement.text;
         if place == Place::Reader {
-            return text.effect == Effect::Read && !self.engine.slow.contains(text.fingerprint());
+            return match text.effect {
+                Effect::Read => !self.engine.slow.contains(text.fingerprint()),
+                Effect::Begin { .. } | Effect::Commit | Effect::Rollback | Effect::Savepoint => true,
+                Effect::Write { .. } | Effect::Unknown => false,
+            };
         }
         let Some(grant) = &self.writer else { return false };
         match text.effect {
             Effect::Read => !self.engine.slow.contains(text.fingerprint()),
             Effect::Write { bounded } => bounded && (self.open || grant.handle().quick_commit),
-            Effect::Begin => true,
+            Effect::Begin { .. } => true,
             Effect::Commit => grant.bounded && grant.handle().quick_commit,
             Effect::Rollback | Effect::Savepoint => grant.bounded,
             Effect::Unknown => false,
@@ -294,16 +332,19 @@ impl SqliteConnection {
     }
 
     fn after_success(&mut self, effect: Effect, bounded: bool) {
+        if self.seat().is_none() {
+            return;
+        }
+        self.open = self.has_transaction();
+        // Only ROLLBACK TO gets past a failed transaction without ending it.
+        self.failed = false;
+        let wrote = !self.read_only && !matches!(effect, Effect::Read);
+        self.read_only &= self.open;
         let Some(grant) = &mut self.writer else { return };
         grant.bounded &= bounded;
-        self.open = grant.handle().in_transaction();
-        if self.open {
-            // Only ROLLBACK TO gets past a failed transaction without ending it.
-            self.failed = false;
-        } else {
+        if !self.open {
             grant.bounded = true;
-            self.failed = false;
-            if !matches!(effect, Effect::Read) {
+            if wrote {
                 self.engine.checkpointer.note(grant.handle().control().wal_pages());
             }
         }
@@ -313,6 +354,7 @@ impl SqliteConnection {
         let inside = self.has_transaction();
         // A failed COMMIT was undone; a statement that SQLite undid together with its transaction leaves it failed.
         self.open = inside || (self.open && effect != Effect::Commit);
+        self.read_only &= self.open;
     }
 
     async fn run_on_worker(

@@ -44,7 +44,7 @@ impl Engine {
             database,
             checkpointer,
             slow: Arc::default(),
-            begin: Statement::command(Dialect::SQLITE.begin, Effect::Begin),
+            begin: Statement::command(Dialect::SQLITE.begin, Effect::Begin { read_only: false }),
             commit: Statement::command("COMMIT", Effect::Commit),
         }
     }

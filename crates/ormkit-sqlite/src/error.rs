@@ -47,6 +47,12 @@ pub(crate) fn in_failed_transaction() -> Error {
     Error::new(ErrorKind::Database(Box::new(Diagnostics::new(SqlState::IN_FAILED_TRANSACTION, message))))
 }
 
+/// A write in a read-only transaction.
+pub(crate) fn in_read_only_transaction() -> Error {
+    let message = "cannot write in a read-only transaction";
+    Error::new(ErrorKind::Database(Box::new(Diagnostics::new(state(b"25006"), message))))
+}
+
 fn database(error: rusqlite::Error, sql: &str) -> Error {
     let (code, message, position) = match error {
         rusqlite::Error::SqliteFailure(code, message) => {

@@ -154,6 +154,11 @@ impl Handle {
             .map_or(true, |statement| statement.readonly() && statement.column_count() > 0)
     }
 
+    /// True when `sql` changes the database file. Text that cannot be prepared does not: running it reports why.
+    pub(crate) fn writes(&self, sql: &str) -> bool {
+        self.connection().prepare_cached(sql).is_ok_and(|statement| !statement.readonly())
+    }
+
     /// Runs one statement to its end and answers the number of rows read or written.
     ///
     /// A COMMIT that fails for another reason than a lock is followed by a ROLLBACK: nothing was kept.

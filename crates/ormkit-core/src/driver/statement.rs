@@ -18,7 +18,10 @@ pub enum Effect {
         bounded: bool,
     },
     /// Begins a transaction.
-    Begin,
+    Begin {
+        /// True when it takes no writes: a driver MUST refuse them.
+        read_only: bool,
+    },
     /// Commits: a driver MUST raise [`ErrorKind::CommitRolledBack`](crate::error::ErrorKind) when the server answers
     /// with ROLLBACK.
     Commit,

@@ -40,7 +40,14 @@ impl<H: Host> Session<H> {
     ///
     /// Without a transaction a single level is kept at once, since nothing else belongs to it; several levels open one,
     /// which the caller ends.
+    ///
+    /// # Errors
+    /// `InvalidRequest` in a read-only transaction or session, before anything is sent.
     pub(super) async fn write(&mut self, scope: &mut Scope) -> Result<()> {
+        if self.link.is_read_only() {
+            let what = if self.link.in_transaction() { "transaction" } else { "session" };
+            return Err(Error::invalid_request(format!("this {what} is read-only: it writes nothing")));
+        }
         self.load_for_deletes(scope).await?;
         let mut work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
         if work.levels.len() > 1 && !self.link.in_transaction() {

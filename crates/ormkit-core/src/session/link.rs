@@ -30,6 +30,7 @@ use self::savepoints::Savepoints;
 use crate::driver::{Batch, Effect, Health, NoRows, RowSink, Statement, StatementText};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pool::{Lent, Pool};
+use crate::sql::TransactionMode;
 
 /// A pool, and one transaction at most.
 pub struct Link {
@@ -37,6 +38,10 @@ pub struct Link {
     state: State,
     savepoints: Savepoints,
     holder: Option<Arc<str>>,
+    /// Of transactions that say nothing else.
+    default_mode: TransactionMode,
+    /// Of the open transaction.
+    mode: TransactionMode,
 }
 
 enum State {
@@ -65,7 +70,20 @@ enum Seat {
 impl Link {
     /// A link without connection.
     pub fn new(pool: Pool) -> Self {
-        Self { pool, state: State::Idle, savepoints: Savepoints::default(), holder: None }
+        let mode = TransactionMode::default();
+        Self {
+            pool,
+            state: State::Idle,
+            savepoints: Savepoints::default(),
+            holder: None,
+            default_mode: mode,
+            mode,
+        }
+    }
+
+    /// Chooses the mode of transactions that are begun without one.
+    pub fn set_default_mode(&mut self, mode: TransactionMode) {
+        self.default_mode = mode;
     }
 
     /// Who borrows, for the pool's list of holders: the name of a task.
@@ -74,12 +92,17 @@ impl Link {
     }
 
     fn begin_statement(&self) -> Statement {
-        Statement::command(self.pool.dialect().begin, Effect::Begin)
+        self.mode.begin(self.pool.dialect())
     }
 
     /// True between `begin` and the end, also when BEGIN is not sent yet and when the transaction has failed.
     pub fn in_transaction(&self) -> bool {
         !matches!(self.state, State::Idle)
+    }
+
+    /// True when nothing may be written: by the open transaction, or by those that are begun.
+    pub fn is_read_only(&self) -> bool {
+        if self.in_transaction() { self.mode.read_only } else { self.default_mode.read_only }
     }
 
     /// True when nobody knows whether COMMIT was done.
@@ -106,10 +129,19 @@ impl Link {
     /// # Errors
     /// One is open already, or has failed.
     pub fn begin(&mut self) -> Result<()> {
+        self.begin_as(self.default_mode)
+    }
+
+    /// The same in a mode of the caller's own.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin); a mode that contradicts itself.
+    pub fn begin_as(&mut self, mode: TransactionMode) -> Result<()> {
         self.check()?;
         if self.in_transaction() {
             return Err(Error::invalid_request("a transaction is open already"));
         }
+        self.mode = mode.checked()?;
         self.state = State::Open(Seat::Unsent);
         Ok(())
     }

@@ -182,6 +182,7 @@ impl<H: Host> Session<H> {
         statement: &Statement,
         fill: Fill,
     ) -> Result<Vec<Item<H>>> {
+        self.open_for_read()?;
         let layouts = self.layouts(plan)?;
         let mut hydrator = Hydrator {
             host: &self.host,
@@ -201,6 +202,12 @@ impl<H: Host> Session<H> {
         Ok(hydrator.items)
     }
 
+    /// Isolation is a property of transactions: a session that asks for a level reads inside of one.
+    fn open_for_read(&mut self) -> Result<()> {
+        let wanted = self.options.mode.isolation.is_some() && !self.link.in_transaction();
+        if wanted { self.link.begin() } else { Ok(()) }
+    }
+
     /// The layouts of a plan: made at its first run and kept with it.
     fn layouts(&self, plan: &Plan) -> Result<Arc<Layouts<H>>> {
         if let Some(layouts) = plan.layouts.get().and_then(|made| made.downcast_ref::<Arc<Layouts<H>>>()) {
@@ -213,6 +220,7 @@ impl<H: Host> Session<H> {
     }
 
     async fn scalar(&mut self, statement: &Statement) -> Result<i64> {
+        self.open_for_read()?;
         let mut sink = Scalar(None);
         self.link.run(Batch::of(statement), &mut sink).await?;
         sink.0.ok_or_else(|| Error::protocol("an aggregate answered no row"))

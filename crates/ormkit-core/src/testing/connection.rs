@@ -125,9 +125,9 @@ impl FakeConnection {
             (_, Health::Failed) => {
                 return Err(refusal(SqlState::IN_FAILED_TRANSACTION, "current transaction is aborted"));
             }
-            (Effect::Begin, Health::Idle) => self.transaction = Health::InTransaction,
+            (Effect::Begin { .. }, Health::Idle) => self.transaction = Health::InTransaction,
             (Effect::Commit, Health::InTransaction) => self.end(),
-            (Effect::Begin | Effect::Commit, _) => {
+            (Effect::Begin { .. } | Effect::Commit, _) => {
                 return Err(Error::protocol(format!("{sql} in the wrong place")));
             }
             (Effect::Savepoint, _) => match sql.split_once(' ') {

@@ -230,7 +230,7 @@ fn with_values(text: StatementText, values: &[ValueRef<'_>]) -> Statement {
 }
 
 pub(crate) fn begin() -> Statement {
-    Statement::command("BEGIN", Effect::Begin)
+    Statement::command("BEGIN", Effect::Begin { read_only: false })
 }
 
 pub(crate) fn commit() -> Statement {

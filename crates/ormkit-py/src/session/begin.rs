@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ormkit_core::error::Error;
+use ormkit_core::sql::TransactionMode;
 use pyo3::prelude::*;
 
+use super::context::mode;
 use super::sync::{mapped, mapped_all};
 use super::{AsyncSession, SessionLink, on_session, raise};
 use crate::bridge::Operation;
@@ -25,6 +27,8 @@ pub(crate) struct TransactionContext {
     link: Arc<SessionLink>,
     /// A savepoint in any case (`begin_nested`).
     nested: bool,
+    /// What was asked of the transaction; None: the session's mode.
+    mode: Option<TransactionMode>,
     stage: Arc<Mutex<Stage>>,
 }
 
@@ -41,24 +45,51 @@ pub(crate) struct Transaction {
 impl AsyncSession {
     /// Open a transaction for a block: its end commits, an exception rolls back, cancelling too. It takes over what is
     /// open or pending. Inside another block it is a savepoint.
-    fn begin(slf: PyRef<'_, Self>) -> TransactionContext {
-        TransactionContext::new(slf, false)
+    ///
+    /// Args:
+    ///     isolation: What the transaction sees of others, as for the session; None: as the session says.
+    ///     read_only: It takes no writes. On SQLite it holds up no writer, and sees what was committed before its first
+    ///         statement.
+    ///     deferrable: A serializable transaction that only reads waits until no conflict can make it fail
+    ///         (PostgreSQL; elsewhere none can).
+    ///
+    /// Raises:
+    ///     InvalidRequestError: There is no such level; the words contradict one another; a transaction is open
+    ///         already, whose mode cannot be changed.
+    #[pyo3(signature = (*, isolation = None, read_only = None, deferrable = false))]
+    fn begin(
+        slf: PyRef<'_, Self>,
+        isolation: Option<&str>,
+        read_only: Option<bool>,
+        deferrable: bool,
+    ) -> PyResult<TransactionContext> {
+        let own = slf.link.options.mode;
+        let asked = isolation.is_some() || read_only.is_some() || deferrable;
+        let mode = match asked {
+            true => {
+                let said = mode(isolation, read_only.unwrap_or(own.read_only), false)?;
+                let isolation = said.isolation.or(own.isolation);
+                Some(TransactionMode { isolation, deferrable, ..said }.checked().map_err(raise)?)
+            }
+            false => None,
+        };
+        Ok(TransactionContext::new(slf, false, mode))
     }
 
     /// Open a savepoint for a block; without a transaction one is opened around it.
     fn begin_nested(slf: PyRef<'_, Self>) -> TransactionContext {
-        TransactionContext::new(slf, true)
+        TransactionContext::new(slf, true, None)
     }
 }
 
 impl TransactionContext {
-    fn new(session: PyRef<'_, AsyncSession>, nested: bool) -> Self {
+    fn new(session: PyRef<'_, AsyncSession>, nested: bool, mode: Option<TransactionMode>) -> Self {
         let link = Arc::clone(&session.link);
-        Self { session: session.into(), link, nested, stage: Arc::new(Mutex::new(Stage::Unopened)) }
+        Self { session: session.into(), link, nested, mode, stage: Arc::new(Mutex::new(Stage::Unopened)) }
     }
 
     fn open(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        let (nested, stage) = (self.nested, Arc::clone(&self.stage));
+        let (nested, mode, stage) = (self.nested, self.mode, Arc::clone(&self.stage));
         let transaction = Transaction {
             session: self.session.clone_ref(py),
             link: Arc::clone(&self.link),
@@ -72,8 +103,16 @@ impl TransactionContext {
                 )));
             }
             let inner = *blocks.blocks() > 0 || nested;
-            if !session.in_transaction() {
-                session.begin().map_err(raise)?;
+            match mode {
+                Some(_) if session.in_transaction() => {
+                    return Err(raise(Error::invalid_request(
+                        "a transaction is open already, and keeps its mode: isolation, read_only and deferrable are \
+                         said where it begins",
+                    )));
+                }
+                Some(mode) => session.begin_as(mode).map_err(raise)?,
+                None if !session.in_transaction() => session.begin().map_err(raise)?,
+                None => {}
             }
             if inner {
                 session.savepoint().await.map_err(raise)?;

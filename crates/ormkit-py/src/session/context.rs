@@ -6,6 +6,7 @@ use ormkit_core::error::Error;
 use ormkit_core::host::Host;
 use ormkit_core::model::FieldId;
 use ormkit_core::session::{Session, SessionOptions};
+use ormkit_core::sql::{Isolation, TransactionMode};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -142,12 +143,11 @@ impl SessionPlan {
         py: Python<'_>,
         engine: Option<&Bound<'_, Engine>>,
         bind: Option<&Bound<'_, Engine>>,
-        autoflush: bool,
-        expire_on_commit: bool,
+        asked: &Asked<'_>,
         class: Option<&Bound<'_, PyType>>,
     ) -> PyResult<Self> {
         let engine = engine_of(engine, bind)?;
-        let options = options(autoflush, expire_on_commit)?;
+        let options = asked.options()?;
         let base = py.get_type::<AsyncSession>();
         if let Some(other) = class
             && !other.is_subclass(&base)?
@@ -157,7 +157,9 @@ impl SessionPlan {
         }
         let arguments = PyDict::new(py);
         arguments.set_item("bind", engine)?;
-        arguments.set_item("autoflush", autoflush)?;
+        arguments.set_item("autoflush", asked.autoflush)?;
+        arguments.set_item("read_only", asked.read_only)?;
+        arguments.set_item("isolation", asked.isolation)?;
         let class = class.filter(|class| !class.is(&base)).map(|class| class.clone().unbind());
         Ok(Self { engine: engine.get().handle(), options, class, arguments: arguments.unbind() })
     }
@@ -190,31 +192,58 @@ pub(super) fn engine_of<'a, 'py>(
     }
 }
 
-/// # Errors
-/// `NotSupportedError`: objects never expire by themselves here.
-pub(super) fn options(autoflush: bool, expire_on_commit: bool) -> PyResult<SessionOptions> {
-    if expire_on_commit {
-        return Err(raise(Error::unsupported(
-            "expire_on_commit=True",
-            "objects stay loaded after commit; refresh(obj) reads a row again",
-        )));
+/// What a caller may choose of a session.
+pub(super) struct Asked<'a> {
+    pub(super) autoflush: bool,
+    pub(super) expire_on_commit: bool,
+    pub(super) read_only: bool,
+    pub(super) isolation: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    /// # Errors
+    /// `NotSupportedError`: objects never expire by themselves here. `InvalidRequestError`: there is no such isolation.
+    pub(super) fn options(&self) -> PyResult<SessionOptions> {
+        if self.expire_on_commit {
+            return Err(raise(Error::unsupported(
+                "expire_on_commit=True",
+                "objects stay loaded after commit; refresh(obj) reads a row again",
+            )));
+        }
+        let mode = mode(self.isolation, self.read_only, false)?;
+        Ok(SessionOptions { autoflush: self.autoflush, mode })
     }
-    Ok(SessionOptions { autoflush })
+}
+
+/// The mode of a transaction, from a caller's words.
+///
+/// # Errors
+/// `InvalidRequestError`: there is no such level, or the words contradict one another.
+pub(super) fn mode(isolation: Option<&str>, read_only: bool, deferrable: bool) -> PyResult<TransactionMode> {
+    let isolation = isolation.map(Isolation::parse).transpose().map_err(raise)?;
+    TransactionMode { isolation, read_only, deferrable }.checked().map_err(raise)
 }
 
 #[pymethods]
 impl SessionMaker {
     #[new]
-    #[pyo3(signature = (engine = None, *, bind = None, autoflush = true, expire_on_commit = false, class_ = None))]
+    #[pyo3(signature = (
+        engine = None, *, bind = None, autoflush = true, expire_on_commit = false, read_only = false,
+        isolation = None, class_ = None
+    ))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
         engine: Option<&Bound<'_, Engine>>,
         bind: Option<&Bound<'_, Engine>>,
         autoflush: bool,
         expire_on_commit: bool,
+        read_only: bool,
+        isolation: Option<&str>,
         class_: Option<&Bound<'_, PyType>>,
     ) -> PyResult<Self> {
-        Ok(Self { plan: SessionPlan::new(py, engine, bind, autoflush, expire_on_commit, class_)?.into() })
+        let asked = Asked { autoflush, expire_on_commit, read_only, isolation };
+        Ok(Self { plan: SessionPlan::new(py, engine, bind, &asked, class_)?.into() })
     }
 
     fn __call__(&self, py: Python<'_>) -> PyResult<Py<AsyncSession>> {
@@ -229,28 +258,40 @@ impl SessionMaker {
 
 /// A session for `engine`, as `AsyncSession(engine)`.
 #[pyfunction]
-#[pyo3(signature = (engine = None, *, bind = None, autoflush = true, expire_on_commit = false))]
+#[pyo3(signature = (
+    engine = None, *, bind = None, autoflush = true, expire_on_commit = false, read_only = false, isolation = None
+))]
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn create_session(
     py: Python<'_>,
     engine: Option<&Bound<'_, Engine>>,
     bind: Option<&Bound<'_, Engine>>,
     autoflush: bool,
     expire_on_commit: bool,
+    read_only: bool,
+    isolation: Option<&str>,
 ) -> PyResult<Py<AsyncSession>> {
-    SessionPlan::new(py, engine, bind, autoflush, expire_on_commit, None)?.make(py)
+    let asked = Asked { autoflush, expire_on_commit, read_only, isolation };
+    SessionPlan::new(py, engine, bind, &asked, None)?.make(py)
 }
 
 /// A session inside a transaction: the end of the block commits, an exception undoes everything.
 #[pyfunction]
-#[pyo3(signature = (engine = None, *, bind = None, autoflush = true, expire_on_commit = false))]
+#[pyo3(signature = (
+    engine = None, *, bind = None, autoflush = true, expire_on_commit = false, read_only = false, isolation = None
+))]
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn session_context(
     py: Python<'_>,
     engine: Option<&Bound<'_, Engine>>,
     bind: Option<&Bound<'_, Engine>>,
     autoflush: bool,
     expire_on_commit: bool,
+    read_only: bool,
+    isolation: Option<&str>,
 ) -> PyResult<SessionContext> {
-    let plan = SessionPlan::new(py, engine, bind, autoflush, expire_on_commit, None)?;
+    let asked = Asked { autoflush, expire_on_commit, read_only, isolation };
+    let plan = SessionPlan::new(py, engine, bind, &asked, None)?;
     Ok(SessionContext { plan: Arc::new(plan), opened: Default::default() })
 }
 

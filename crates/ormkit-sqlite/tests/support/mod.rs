@@ -171,7 +171,7 @@ pub fn raw(sql: &str) -> Statement {
 }
 
 pub fn begin() -> Statement {
-    Statement::command("BEGIN IMMEDIATE", Effect::Begin)
+    Statement::command("BEGIN IMMEDIATE", Effect::Begin { read_only: false })
 }
 
 pub fn commit() -> Statement {

@@ -221,7 +221,7 @@ fn statement_that_ends_the_transaction_by_itself_is_an_error() {
 fn transaction_that_the_callers_own_sql_left_open_is_rolled_back() {
     let world = postgres();
     let mut link = world.link();
-    let statement = [Statement::command("BEGIN", Effect::Begin)];
+    let statement = [Statement::command("BEGIN", Effect::Begin { read_only: false })];
     world.runtime.block_on(link.run(Batch { before: &[], statements: &statement }, &mut NoRows)).unwrap();
     world.runtime.run_tasks();
     assert_eq!(world.sent(), ["connect", "BEGIN", "clean"]);
