@@ -97,6 +97,19 @@ async def test_get_takes_options(db):
         assert [book.title for book in author.books] == ["A", "B"]
 
 
+@pytest.mark.parametrize("load", [selectinload, joinedload])
+async def test_object_that_the_session_holds_is_completed_all_the_same(db, load):
+    async with AsyncSession(db) as session:
+        ann = await session.get(Author, 1)
+        assert await session.get(Author, 1, options=[load(Author.books)]) is ann
+        assert [book.title for book in ann.books] == ["A", "B"]
+        bea = await session.get(Author, 2)
+        step = selectinload(Book.author)
+        chain = step.joinedload(Author.books) if load is joinedload else step.selectinload(Author.books)
+        await session.query(Book).options(chain).all()
+        assert [book.title for book in bea.books] == ["C"]
+
+
 async def test_unloaded_relation_names_itself_and_the_cure(db):
     async with AsyncSession(db) as session:
         author = await session.get(Author, 1)

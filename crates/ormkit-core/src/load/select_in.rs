@@ -21,12 +21,14 @@ impl<H: Host> Session<H> {
         for load in loads_of(model, loads) {
             let relation = model.relation(load.relation);
             let children = match load.strategy {
-                Strategy::SelectIn => self.select_in(model, parents, relation, &load).await?,
+                // A join fills what its statement reads; parents that the session held already are not among it.
+                Strategy::SelectIn | Strategy::Joined => {
+                    self.select_in(model, parents, relation, &load).await?
+                }
                 Strategy::NoLoad => {
                     self.mark_not_loaded(parents, relation)?;
                     continue;
                 }
-                Strategy::Joined => self.attached(parents, relation)?,
                 _ => continue,
             };
             if !children.is_empty() {
@@ -48,7 +50,7 @@ impl<H: Host> Session<H> {
         let waiting: Vec<&H::Object> =
             parents.iter().filter(|parent| !self.host().is_attached(parent, relation.id)).collect();
         if waiting.is_empty() {
-            // Relations that always load would follow each other round for ever.
+            // Nothing is sent. Relations that always load would follow each other round for ever.
             return if load.then.is_empty() { Ok(Vec::new()) } else { self.attached(parents, relation) };
         }
         let mut places = Places::with_capacity(waiting.len());
