@@ -210,3 +210,33 @@ def test_database_in_memory_is_one_for_all_loops_of_its_engine():
     with ThreadPoolExecutor(3) as threads:
         assert list(threads.map(lambda _: asyncio.run(count()), range(3))) == [1, 1, 1]
     asyncio.run(close())
+
+
+async def test_status_names_who_has_a_connection(url):
+    async with ormkit.create_engine(url, max_connections=2, acquire_timeout=0.05) as db:
+        await Base.metadata.create_all(db)
+        assert (db.status().in_use, db.status().holders, db.status().max) == (0, (), 2)
+
+        async def hold(opened, close):
+            async with ormkit.AsyncSession(db) as session, session.begin(read_only=True):
+                await session.query(Author).filter(name="Ann").all()
+                opened.set()
+                await close.wait()
+
+        opened, close = [asyncio.Event(), asyncio.Event()], asyncio.Event()
+        tasks = [asyncio.create_task(hold(opened[n], close), name=f"import-{n}") for n in range(2)]
+        for event in opened:
+            await event.wait()
+        status = db.status()
+        assert (status.size, status.in_use, status.idle, status.waiting) == (2, 2, 0, 0)
+        assert {holder.name for holder in status.holders} == {'task "import-0"', 'task "import-1"'}
+        assert all(holder.age >= 0 and "authors" in holder.last_statement for holder in status.holders)
+        assert "Ann" not in repr(status.holders)
+        with pytest.raises(
+            ormkit.PoolTimeout, match='2 of 2 connections in use.*held by task "import-[01]" for .*SELECT'
+        ):
+            await db.execute("SELECT 1")
+        close.set()
+        await asyncio.gather(*tasks)
+        assert (db.status().in_use, db.status().idle, db.status().holders) == (0, 2, ())
+        assert repr(db.status()) == "<PoolStatus size=2 idle=2 in_use=0 waiting=0 draining=0 max=2>"

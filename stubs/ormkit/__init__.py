@@ -10,6 +10,8 @@ from ormkit.base import (
 from ormkit.engine import (
     ConnectionPool,
     Engine,
+    PoolHolder,
+    PoolStatus,
     QueryResult,
     create_engine,
 )

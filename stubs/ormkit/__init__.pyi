@@ -10,6 +10,8 @@ from ormkit.base import (
 from ormkit.engine import (
     ConnectionPool as ConnectionPool,
     Engine as Engine,
+    PoolHolder as PoolHolder,
+    PoolStatus as PoolStatus,
     QueryResult as QueryResult,
     create_engine as create_engine,
 )

@@ -3,6 +3,8 @@
 //! One implementation per binding. Core decides identity, order, cascades and loading; a host stores attributes and
 //! turns [`ValueRef`]s into its own values and back.
 
+use std::sync::Arc;
+
 use crate::driver::Row;
 use crate::error::Result;
 use crate::model::{FieldId, FieldSet, Model, ModelId, RelationId};
@@ -60,6 +62,11 @@ pub trait Host: Send + Sync + 'static {
     type Layout: Send + Sync + 'static;
     /// A plain value of the language: a column of a row that is not an object.
     type Value: Send + 'static;
+
+    /// Who runs now, such as the name of a task: the pool names it while the transaction that begins has a connection.
+    fn caller(&self) -> Option<Arc<str>> {
+        None
+    }
 
     /// The layout for rows whose cells `from`, `from + 1` … hold `fields` of `model`.
     fn layout(&self, model: &Model, fields: &[FieldId], from: usize) -> Result<Self::Layout>;

@@ -193,7 +193,7 @@ impl<H: Host> Session<H> {
     /// # Errors
     /// One is open already.
     pub fn begin(&mut self) -> Result<()> {
-        self.link.begin()
+        self.begin_as(self.options.mode)
     }
 
     /// The same in another mode than the session's.
@@ -201,7 +201,9 @@ impl<H: Host> Session<H> {
     /// # Errors
     /// As [`begin`](Self::begin); a mode that contradicts itself.
     pub fn begin_as(&mut self, mode: TransactionMode) -> Result<()> {
-        self.link.begin_as(mode)
+        self.link.begin_as(mode)?;
+        self.link.set_holder(self.host.caller());
+        Ok(())
     }
 
     /// Writes new, changed and deleted objects, and opens a transaction where none is open.
@@ -219,7 +221,7 @@ impl<H: Host> Session<H> {
             return Ok(());
         }
         if !self.link.in_transaction() {
-            self.link.begin()?;
+            self.begin()?;
         }
         let written = Box::pin(self.write(&mut Scope::All)).await;
         match &written {
@@ -260,7 +262,7 @@ impl<H: Host> Session<H> {
             Ok(()) => self.unit.fade(&self.host),
             Err(error) => {
                 if !self.link.in_transaction() {
-                    self.link.begin()?;
+                    self.begin()?;
                 }
                 self.link.fail(error);
             }
@@ -295,6 +297,9 @@ impl<H: Host> Session<H> {
     /// Begins a savepoint, flushing first: its rollback goes back to here.
     pub async fn savepoint(&mut self) -> Result<()> {
         self.flush().await?;
+        if !self.link.in_transaction() {
+            self.begin()?;
+        }
         self.link.savepoint()?;
         self.unit.journal.mark();
         Ok(())

@@ -5,6 +5,7 @@
 mod ddl;
 mod options;
 mod params;
+mod status;
 mod target;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +26,7 @@ use crate::result::QueryResult;
 
 use options::Options;
 pub(crate) use options::create_engine;
+pub(crate) use status::{PoolHolder, PoolStatus};
 use target::Target;
 
 /// A database: connections are opened when they are needed, and kept.
@@ -164,6 +166,7 @@ impl EngineHandle {
         let mut sink = crate::result::Kept::default();
         let ran = async {
             let mut lent = pool.acquire().await?;
+            lent.note(&statement[0].text);
             lent.run(Batch { before: &[], statements: &statement }, &mut sink).await
         };
         ran.await.map_err(|error| {
@@ -228,6 +231,11 @@ impl Engine {
             let result = handle.execute(text, params).await?;
             Python::attach(|py| Ok(Py::new(py, result)?.into_any()))
         })
+    }
+
+    /// How many connections there are, how many callers wait, and who has a connection.
+    fn status(&self, py: Python<'_>) -> PyResult<PoolStatus> {
+        PoolStatus::of(py, self.handle().all_pools().iter().map(Pool::status), self.inner.options.pool.max)
     }
 
     /// Close all connections, and wait for borrowed ones.

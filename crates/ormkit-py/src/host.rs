@@ -8,6 +8,7 @@ mod homes;
 pub(crate) use classes::{ClassInfo, class_info};
 pub(crate) use homes::{Owner, enter, leave, lookup, owner};
 
+use crate::bridge::Caller;
 use crate::convert;
 use crate::errors::from_py;
 use crate::fields::types::Members;
@@ -20,6 +21,7 @@ use ormkit_core::model::{FieldId, FieldSet, Model, ModelId, RelationId};
 use ormkit_core::query::Shape;
 use ormkit_core::value::{SqlType, ValueRef};
 use pyo3::prelude::*;
+use std::sync::Arc;
 
 /// The host of Python instances.
 #[derive(Clone, Copy, Debug, Default)]
@@ -116,6 +118,10 @@ impl Host for PyHost {
     type Layout = PyLayout;
     type Value = Py<PyAny>;
     type Snapshot = PySnapshot;
+
+    fn caller(&self) -> Option<Arc<str>> {
+        Python::attach(|py| Some(Caller::current(py).ok()?.name(py).into()))
+    }
 
     fn layout(&self, model: &Model, fields: &[FieldId], from: usize) -> Result<PyLayout> {
         Python::attach(|py| {

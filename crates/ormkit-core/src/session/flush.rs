@@ -51,7 +51,7 @@ impl<H: Host> Session<H> {
         self.load_for_deletes(scope).await?;
         let mut work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
         if work.levels.len() > 1 && !self.link.in_transaction() {
-            self.link.begin()?;
+            self.begin()?;
         }
         for level in std::mem::take(&mut work.levels) {
             self.write_level(&work.assignments, &level).await?;
@@ -68,7 +68,7 @@ impl<H: Host> Session<H> {
         }
         let groups = self.groups(level)?;
         if !self.link.in_transaction() && groups.iter().any(|group| !group.is_all_or_nothing()) {
-            self.link.begin()?;
+            self.begin()?;
         }
         let mut statements = Vec::with_capacity(groups.len());
         for group in &groups {

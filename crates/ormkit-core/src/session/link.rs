@@ -86,7 +86,7 @@ impl Link {
         self.default_mode = mode;
     }
 
-    /// Who borrows, for the pool's list of holders: the name of a task.
+    /// Who has the open transaction, for the pool's list of holders: the name of a task. Its end forgets it.
     pub fn set_holder(&mut self, holder: Option<Arc<str>>) {
         self.holder = holder;
     }
@@ -254,6 +254,7 @@ impl Link {
     pub async fn rollback(&mut self) {
         let state = std::mem::replace(&mut self.state, State::Idle);
         self.savepoints.clear();
+        self.holder = None;
         if let State::Open(Seat::Held(lent)) | State::Failed { seat: Seat::Held(lent), .. } = state {
             roll_back(lent).await;
         }
@@ -262,6 +263,7 @@ impl Link {
     fn end(&mut self) {
         self.state = State::Idle;
         self.savepoints.clear();
+        self.holder = None;
     }
 }
 
