@@ -51,6 +51,17 @@ pub trait Connection: Send {
     /// Where the connection stands; no IO.
     fn health(&self) -> Health;
 
+    /// False when SQL of the caller's own may have left something in the session that the next borrower would meet: a
+    /// setting, a lock, a temporary table. [`reset`](Self::reset) undoes it. No IO.
+    fn is_pristine(&self) -> bool {
+        true
+    }
+
+    /// Makes an idle connection pristine. After an error it is to be dropped.
+    fn reset(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Makes the connection [`Health::Idle`]: cancels what runs if it takes long, reads what is left, rolls back.
     /// After an error the connection is to be dropped.
     fn clean(&mut self) -> BoxFuture<'_, Result<()>>;

@@ -14,9 +14,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use ormkit_core::driver::{Batch, Cancel, Connection, Effect, Health, NoRows, RowSink, Statement};
+use ormkit_core::driver::{
+    Batch, Cancel, Connection, Effect, Health, NoRows, RowSink, Statement, StatementText,
+};
 use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::runtime::{BoxFuture, Peek, Runtime, Transport};
+use ormkit_core::value::Params;
 
 use self::io::{Turn, poll_turn, timeout};
 use self::wire::Wire;
@@ -24,6 +27,7 @@ use crate::cancel::CancelTarget;
 use crate::error::{connection_lost, is_stale_statement};
 use crate::protocol::backend::{Message, TxStatus};
 use crate::protocol::buffer::{MESSAGE_LIMIT, ReadBuffer};
+use crate::session_state::RESET;
 
 /// A drain that takes longer than this asks the server to cancel.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -70,6 +74,20 @@ impl Connection for PgConnection {
             TxStatus::InTransaction => Health::InTransaction,
             TxStatus::Failed => Health::Failed,
         }
+    }
+
+    fn is_pristine(&self) -> bool {
+        !self.wire.session_changed
+    }
+
+    fn reset(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let statements =
+                RESET.map(|sql| Statement::new(Arc::new(StatementText::raw(sql)), Params::new()));
+            self.attempt(Batch { before: &[], statements: &statements }, &mut NoRows).await?;
+            self.wire.session_changed = false;
+            Ok(())
+        })
     }
 
     fn clean(&mut self) -> BoxFuture<'_, Result<()>> {

@@ -17,6 +17,7 @@ mod connection;
 mod error;
 mod protocol;
 mod row;
+mod session_state;
 mod statement_cache;
 mod types;
 

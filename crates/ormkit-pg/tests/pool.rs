@@ -80,3 +80,36 @@ fn flight_with_its_commit_is_whole_or_absent_when_aborted() {
         assert_eq!(count.unwrap(), "0");
     });
 }
+
+#[test]
+fn what_a_statement_leaves_in_the_session_is_gone_for_the_next_borrower() {
+    on_tokio(async {
+        let pool = pool(1);
+        let ask = async |sql: &str| flight(&pool, &[], &[raw(sql, &[])]).await.unwrap();
+        let backend = ask("SELECT pg_backend_pid()::text").await;
+        for change in [
+            "SET application_name = 'changed'",
+            "SET DateStyle = 'German'",
+            "SELECT set_config('my.setting', 'changed', false)",
+            "CREATE TEMPORARY TABLE left_over AS SELECT 1 AS a",
+            "SELECT pg_advisory_lock(4711)",
+            "LISTEN left_over",
+        ] {
+            ask(change).await;
+            while pool.status().draining > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            // The same connection, with its prepared statements, and nothing of the change.
+            assert_eq!(ask("SELECT pg_backend_pid()::text").await, backend, "{change}");
+            let left = ask(
+                "SELECT concat_ws('|', current_setting('application_name'), current_setting('DateStyle'), \
+                 current_setting('my.setting', true), to_regclass('left_over'), \
+                 (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()), \
+                 (SELECT count(*) FROM pg_listening_channels()))",
+            )
+            .await;
+            assert!(matches!(left.as_str(), "|ISO, MDY||0|0" | "|ISO, MDY|0|0"), "{change}: {left}");
+        }
+        pool.close(Duration::from_secs(1)).await;
+    });
+}

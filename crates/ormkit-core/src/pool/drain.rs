@@ -1,4 +1,4 @@
-//! Connections that a cancelled operation left behind are cleaned in the background.
+//! Connections that a cancelled operation left behind, or whose session was changed, are cleaned in the background.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,12 @@ impl Draining {
     async fn run(mut self) {
         let runtime = Arc::clone(&self.shared.runtime);
         let Some(pooled) = &mut self.pooled else { return };
-        if let Some(Ok(())) = within(&*runtime, Some(LIMIT), pooled.connection.clean()).await {
+        let connection = &mut pooled.connection;
+        let cleaned = async {
+            connection.clean().await?;
+            if connection.is_pristine() { Ok(()) } else { connection.reset().await }
+        };
+        if let Some(Ok(())) = within(&*runtime, Some(LIMIT), cleaned).await {
             self.put_back();
         }
     }
@@ -38,7 +43,7 @@ impl Draining {
         let Some(pooled) = self.pooled.take() else { return };
         let shared = &self.shared;
         let now = shared.runtime.now();
-        let health = pooled.connection.health();
+        let health = policy::standing(&*pooled.connection);
         let (kept, surplus) = shared.update(|slots| {
             slots.draining -= 1;
             let current = !slots.closed && pooled.generation == slots.generation;

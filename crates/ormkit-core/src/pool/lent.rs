@@ -90,7 +90,7 @@ impl fmt::Debug for Lent {
 /// The end of a loan.
 fn take_back(shared: &Arc<Shared>, pooled: Pooled) {
     let now = shared.runtime.now();
-    let health = pooled.connection.health();
+    let health = policy::standing(&*pooled.connection);
     let (fate, pooled) = shared.update(|slots| {
         slots.used -= 1;
         slots.lent.remove(&pooled.serial);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::PoolOptions;
-use crate::driver::Health;
+use crate::driver::{Connection, Health};
 
 /// What is known of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -19,10 +19,18 @@ pub(super) struct Facts {
 pub(super) enum Fate {
     /// It can be lent again.
     Keep,
-    /// It has replies outstanding or a transaction open.
+    /// It has replies outstanding, a transaction open, or a changed session.
     Drain,
     /// It is of no more use.
     Close,
+}
+
+/// How a connection comes back: one whose session was changed has to be cleaned, though nothing is under way.
+pub(super) fn standing(connection: &dyn Connection) -> Health {
+    match connection.health() {
+        Health::Idle if !connection.is_pristine() => Health::Dirty,
+        health => health,
+    }
 }
 
 /// What happens to a connection that comes back. `current`: the pool has neither been closed nor disposed of since the

@@ -24,6 +24,8 @@ pub(crate) struct Wire {
     pub(crate) pipeline: Pipeline,
     pub(crate) cache: StatementCache,
     pub(crate) flight: Flight,
+    /// A statement has changed the session, beside its transaction.
+    pub(crate) session_changed: bool,
     spans: Vec<Span>,
 }
 
@@ -65,6 +67,7 @@ impl Wire {
             pipeline: Pipeline::default(),
             cache,
             flight: Flight::default(),
+            session_changed: false,
             spans: Vec::new(),
         }
     }

@@ -10,6 +10,7 @@ use crate::error::{connection_lost, diagnostics, is_fatal, is_stale_statement};
 use crate::protocol::backend::{Fields, Message, RowDescription};
 use crate::protocol::pipeline::{Copy, Event};
 use crate::row::{DataRow, Shape, spans};
+use crate::session_state::is_changed_by;
 use crate::statement_cache::{Number, Prepared};
 use crate::types::bind::Target;
 
@@ -78,6 +79,7 @@ impl Wire {
         if matches!(tag, "DISCARD ALL" | "DEALLOCATE ALL") {
             self.cache.clear();
         }
+        self.session_changed |= unit.text.effect == Effect::Unknown && is_changed_by(tag, &unit.text.sql);
         if unit.text.effect == Effect::Commit && tag.starts_with("ROLLBACK") {
             self.flight.error.get_or_insert(Error::new(ErrorKind::CommitRolledBack));
             return;

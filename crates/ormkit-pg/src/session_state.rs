@@ -1,0 +1,56 @@
+//! What a statement of the caller's own leaves behind in the server's session, beside its transaction.
+//!
+//! A connection that has been told to `SET`, to `LISTEN`, to keep a temporary table, a cursor or an advisory lock is not
+//! what the next borrower expects. It is reset before it is lent again, and only then: others pay nothing.
+
+/// What undoes all of it. Prepared statements stay: they are the driver's. (PostgreSQL manual, DISCARD: these are its
+/// parts.)
+pub(crate) const RESET: [&str; 5] =
+    ["CLOSE ALL", "RESET ALL", "UNLISTEN *", "SELECT pg_advisory_unlock_all()", "DISCARD TEMP"];
+
+/// True when a statement may have changed the session: by its command tag, or by the functions that its text names. A
+/// function of the database's own that does so inside is not seen.
+pub(crate) fn is_changed_by(tag: &str, sql: &str) -> bool {
+    let names = |words: &[&str]| {
+        let sql = sql.to_ascii_lowercase();
+        words.iter().any(|word| sql.contains(word))
+    };
+    match tag.split(' ').next().unwrap_or_default() {
+        "SET" | "LISTEN" | "DECLARE" | "LOAD" | "PREPARE" => true,
+        // `SELECT … INTO TEMP` has the tag of SELECT.
+        "SELECT" | "CREATE" | "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "DO" | "CALL" => {
+            names(&["set_config", "pg_advisory_", "pg_try_advisory_", "temp"])
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_changed_by;
+
+    #[test]
+    fn statements_that_change_the_session_are_known_by_tag_or_text() {
+        for (tag, sql) in [
+            ("SET", "SET search_path = x"),
+            ("LISTEN", "LISTEN x"),
+            ("DECLARE CURSOR", "DECLARE c CURSOR WITH HOLD FOR SELECT 1"),
+            ("CREATE TABLE", "CREATE TEMPORARY TABLE t (a int)"),
+            ("SELECT 1", "SELECT Set_Config('a.b', 'c', false)"),
+            ("SELECT 1", "select pg_advisory_lock(1)"),
+            ("SELECT 3", "SELECT 1 INTO TEMP t"),
+        ] {
+            assert!(is_changed_by(tag, sql), "{sql}");
+        }
+        for (tag, sql) in [
+            ("SELECT 1", "SELECT 1"),
+            ("INSERT 0 1", "INSERT INTO a VALUES (1)"),
+            ("CREATE TABLE", "CREATE TABLE t (a int)"),
+            ("BEGIN", "BEGIN"),
+            ("COMMIT", "COMMIT"),
+            ("RESET", "RESET ALL"),
+        ] {
+            assert!(!is_changed_by(tag, sql), "{sql}");
+        }
+    }
+}
