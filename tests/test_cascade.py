@@ -11,6 +11,7 @@ from ormkit import (
     InvalidRequestError,
     UncommittedWarning,
     UniqueViolation,
+    joinedload,
     selectinload,
 )
 
@@ -274,3 +275,173 @@ async def test_failed_verb_leaves_the_new_objects_of_a_cascade_as_they_were(db):
 async def author_with_books_named(session, name):
     await session.insert(Author(name=name))
     return await session.query(Author).filter(name=name).options(selectinload(Author.books)).one()
+
+
+async def stored_trees(db):
+    """`old` with a child, and `new` with none; the session that wrote them is gone."""
+    async with AsyncSession(db) as session:
+        await session.insert_all([Node(name="old", children=[Node(name="child")]), Node(name="new")])
+
+
+async def tree(session, name):
+    return await session.query(Node).filter(name=name).one()
+
+
+@pytest.mark.parametrize("autoflush", [True, False])
+@pytest.mark.parametrize("way", ["reference", "append", "verb"])
+async def test_child_that_moved_away_stays_when_its_old_parent_is_deleted(db, way, autoflush):
+    await stored_trees(db)
+    async with AsyncSession(db, autoflush=autoflush) as session:
+        old, child = await tree(session, "old"), await tree(session, "child")
+        new = await session.query(Node).filter(name="new").options(selectinload(Node.children)).one()
+        if way == "append":
+            new.children.append(child)
+        else:
+            child.parent = new
+        if way == "verb":
+            await session.remove(old)
+        else:
+            session.delete(old)
+        await session.commit()
+        assert child in session and child.parent is new
+    sql = "SELECT child.name, parent.name FROM nodes child LEFT JOIN nodes parent ON parent.id = child.parent_id"
+    assert sorted(await rows(db, sql)) == [("child", "new"), ("new", None)]
+
+
+@pytest.mark.parametrize("load", [selectinload, joinedload])
+async def test_list_that_is_loaded_late_shows_what_the_program_has_changed(db, load):
+    async with AsyncSession(db) as session:
+        await session.insert(Author(name="Ann", books=[Book(title="1"), Book(title="2")]))
+    async with AsyncSession(db, autoflush=False) as session:
+        author = await session.query(Author).one()
+        first = await session.query(Book).filter(title="1").one()
+        first.author = None
+        new = Book(title="new", author=author)
+        session.add(new)
+        assert await session.get(Author, author.id, options=[load(Author.books)]) is author
+        assert [book.title for book in author.books] == ["2", "new"]
+        await session.rollback()
+        assert [book.title for book in author.books] == ["1", "2"]
+        assert first.author is author
+        first.author = None
+        session.add(new)
+        assert [book.title for book in author.books] == ["2", "new"]
+        await session.commit()
+        assert [book.title for book in author.books] == ["2", "new"]
+        session.delete(author)
+        await session.commit()
+    assert await rows(db, "SELECT title, author_id FROM books ORDER BY title") == [
+        ("1", None),
+        ("2", None),
+        ("new", None),
+    ]
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+@pytest.mark.parametrize("way", ["remove", "clear", "reference", "verb"])
+async def test_orphan_takes_its_own_children_along(db, way, loaded):
+    async with AsyncSession(db) as session:
+        leaf = Node(name="leaf", children=[Node(name="last")])
+        await session.insert(Node(name="root", children=[Node(name="mid", children=[leaf])]))
+    async with AsyncSession(db) as session:
+        step = selectinload(Node.children)
+        chain = step.selectinload(Node.children) if loaded else step
+        root = await session.query(Node).filter(name="root").options(chain).one()
+        [mid] = root.children
+        if loaded:
+            mid.children.append(Node(name="new"))
+        if way == "remove":
+            root.children.remove(mid)
+        elif way == "clear":
+            root.children.clear()
+        elif way == "reference":
+            mid.parent = None
+        if way == "verb":
+            root.children.remove(mid)
+            await session.update(root)
+        else:
+            await session.commit()
+        assert mid not in session
+    assert await rows(db, "SELECT name FROM nodes") == [("root",)]
+
+
+async def test_orphan_whose_child_was_rescued(db):
+    async with AsyncSession(db) as session:
+        mid = Node(name="mid", children=[Node(name="leaf")])
+        root = Node(name="root", children=[mid])
+        await session.insert(root)
+        [leaf] = mid.children
+        root.children.remove(mid)
+        root.children.append(leaf)
+        await session.commit()
+        assert root.children == [leaf] and mid not in session
+    assert await rows(db, "SELECT name FROM nodes ORDER BY name") == [("leaf",), ("root",)]
+
+
+@pytest.mark.parametrize("flushed", [True, False])
+async def test_object_that_is_added_again_after_a_rollback_is_in_its_parents_list_again(db, flushed):
+    async with AsyncSession(db) as session:
+        author = await author_with_books(session)
+        book = Book(title="new")
+        author.books.append(book)
+        session.add(book)
+        if flushed:
+            await session.flush()
+        await session.rollback()
+        assert author.books == []
+        session.add(book)
+        assert author.books == [book] and book.author is author
+        await session.commit()
+        assert author.books == [book]
+    assert await rows(db, "SELECT title, author_id FROM books") == [("new", 1)]
+
+
+async def test_savepoint_that_is_tried_again(db):
+    async with AsyncSession(db) as session, session.begin():
+        root = Node(name="root")
+        session.add(root)
+        await session.flush()
+        child = Node(name="child")
+        for attempt in range(3):
+            try:
+                async with session.begin():
+                    if attempt == 0:
+                        root.children.append(child)
+                    else:
+                        session.add(child)
+                    await session.flush()
+                    assert root.children == [child]
+                    if attempt < 2:
+                        raise KeyError
+            except KeyError:
+                assert root.children == []
+        assert root.children == [child]
+    found = await rows(
+        db, "SELECT child.name, parent.name FROM nodes child JOIN nodes parent ON parent.id = child.parent_id"
+    )
+    assert found == [("child", "root")]
+
+
+async def test_expunged_object_is_not_written(db):
+    async with AsyncSession(db) as session:
+        book = Book(title="b")
+        author = Author(name="Ann", books=[book])
+        session.add(author)
+        assert list(session.new) == [author, book]
+        session.expunge(author)
+        assert list(session.new) == [] and author not in session and book not in session
+        session.add_all([author, book])
+        session.expunge(author)
+        assert list(session.new) == [book] and author not in session
+        with pytest.raises(
+            InvalidRequestError, match=r"Book\.author refers to a new Author that is not of this session"
+        ):
+            await session.commit()
+        await session.rollback()
+        assert await rows(db, "SELECT count(*) FROM books") == [(0,)]
+        session.add_all([author, book])
+        session.expunge(book)
+        await session.commit()
+        assert author in session and book not in session
+    assert await rows(db, "SELECT count(*) FROM authors") == [(1,)]
+    assert await rows(db, "SELECT count(*) FROM books") == [(0,)]

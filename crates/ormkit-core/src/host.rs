@@ -173,6 +173,13 @@ pub trait Host: Send + Sync + 'static {
     /// Takes objects that are gone out of a loaded relation, as if it had been loaded without them.
     fn detach(&self, object: &Self::Object, relation: RelationId, gone: &dyn Fn(ObjectId) -> bool);
 
+    /// Takes a member into a loaded relation as the program would: it is a change to be written. One that is there stays
+    /// as it is.
+    fn join(&self, object: &Self::Object, relation: RelationId, member: &Self::Object) -> Result<()>;
+
+    /// Takes a member out of a loaded relation as the program would.
+    fn leave(&self, object: &Self::Object, relation: RelationId, member: &Self::Object) -> Result<()>;
+
     /// True when the relation is loaded.
     fn is_attached(&self, object: &Self::Object, relation: RelationId) -> bool;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use crate::driver::Row;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Fill, HomeId, ObjectId, State};
-use crate::model::{FieldId, FieldSet, Model};
+use crate::model::{FieldId, FieldSet, Model, RelationId};
 use crate::query::Shape;
 use crate::session::Home;
 use crate::value::{Value, ValueRef};
@@ -150,6 +150,27 @@ impl Record {
         drop(body);
         drop(old);
         Ok(())
+    }
+
+    /// Changes the members of a loaded relation, where `change` makes a difference.
+    fn edit(&self, relation: RelationId, change: impl FnOnce(&mut Vec<Record>)) {
+        let (loaded, mut members) = {
+            let related = &self.body().relations[relation.index()];
+            (related.loaded && !related.read_only, related.members.clone())
+        };
+        let before = members.len();
+        change(&mut members);
+        if !loaded || members.len() == before {
+            return;
+        }
+        self.report();
+        let mut body = self.body();
+        let related = &mut body.relations[relation.index()];
+        let old = std::mem::replace(&mut related.members, members);
+        if !related.changed {
+            related.changed = true;
+            related.original = old;
+        }
     }
 
     fn store(&self, field: FieldId, value: Value) {

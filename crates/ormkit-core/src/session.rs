@@ -37,14 +37,20 @@ pub use self::link::Link;
 pub use self::read::Rows;
 pub use self::shared::{Lease, Shared};
 
-use self::gather::Scope;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use self::gather::{Scope, related};
 use self::unit::Unit;
 use crate::error::{Error, Result};
 use crate::host::{Host, ObjectId, State};
-use crate::model::{ModelId, Schema};
+use crate::model::{ModelId, Relation, Schema};
 use crate::plan::Plans;
 use crate::pool::Pool;
 use crate::sql::TransactionMode;
+
+/// Children, and the parents that they refer to.
+pub(crate) type Moved<H> = IndexMap<ObjectId, (<H as Host>::Object, Option<ObjectId>), FxBuildHasher>;
 
 /// What can be chosen of a session.
 #[derive(Clone, Debug)]
@@ -130,7 +136,7 @@ impl<H: Host> Session<H> {
         self.unit.delete(&self.host, &self.schema, object)
     }
 
-    /// Lets an object go; its unsaved changes stay with it and are not written.
+    /// Lets an object go; its unsaved changes stay with it and are not written. Cascades do not bring it back, `add` does.
     ///
     /// # Errors
     /// The object is of another session, or of none: one that only a relation takes along leaves with that relation.
@@ -165,6 +171,20 @@ impl<H: Host> Session<H> {
         self.unit.collect(&self.host);
         let reached = self.unit.reached(&self.host, &self.schema, &mut Scope::All)?;
         Ok(reached.come.iter().any(|other| self.host.id(other) == self.host.id(object)))
+    }
+
+    /// New and changed objects of a model whose reference was changed and is not written, with what they refer to now; in
+    /// the order in which they came.
+    pub(crate) fn moved(&mut self, model: ModelId, back: &Relation) -> Result<Moved<H>> {
+        self.unit.collect(&self.host);
+        let mut moved = Moved::<H>::default();
+        for (id, child) in self.unit.new.iter().chain(&self.unit.changed) {
+            if self.host.model(child) == model && self.host.relation_changed(child, back.id) {
+                let to = related(&self.host, child, back)?.pop().map(|parent| self.host.id(&parent));
+                moved.insert(*id, (self.host.retain(child), to));
+            }
+        }
+        Ok(moved)
     }
 
     /// Objects that wait for a flush: new ones, with those that cascades reach, changed and deleted ones.

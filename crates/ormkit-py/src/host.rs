@@ -434,6 +434,20 @@ impl Host for PyHost {
         });
     }
 
+    fn join(&self, object: &Py<PyAny>, relation: RelationId, member: &Py<PyAny>) -> Result<()> {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            relation::join(object, slot_of(object, relation), member.bind(py)).map_err(from_py)
+        })
+    }
+
+    fn leave(&self, object: &Py<PyAny>, relation: RelationId, member: &Py<PyAny>) -> Result<()> {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            relation::leave(object, slot_of(object, relation), member.bind(py)).map_err(from_py)
+        })
+    }
+
     fn is_attached(&self, object: &Py<PyAny>, relation: RelationId) -> bool {
         Python::attach(|py| {
             let object = object.bind(py);

@@ -9,7 +9,7 @@ mod list;
 mod missing;
 mod side;
 
-pub(crate) use assign::assign;
+pub(crate) use assign::{assign, join, leave};
 pub(crate) use change::Change;
 pub(crate) use list::{adopt, list};
 pub(crate) use missing::missing;

@@ -1,7 +1,7 @@
 //! Loading a relation of many objects by a second statement: `WHERE key IN (..)`.
 
 use crate::error::Result;
-use crate::host::{Fill, Host};
+use crate::host::{Fill, Host, ObjectId};
 use crate::load::hydrate::{attach_many, attach_one, back_of};
 use crate::model::{Model, Relation, RelationKind};
 use crate::plan::{KEYS_AT_ONCE, select_in};
@@ -9,6 +9,7 @@ use crate::query::{Load, Strategy};
 use crate::session::Session;
 use crate::session::identity::{Key, KeyIndex, has_null};
 use crate::session::unit::values_of;
+use rustc_hash::FxHashMap;
 
 impl<H: Host> Session<H> {
     /// Loads what `loads` say of `parents`, which are of one model, level by level.
@@ -23,7 +24,9 @@ impl<H: Host> Session<H> {
             let children = match load.strategy {
                 // A join fills what its statement reads; parents that the session held already are not among it.
                 Strategy::SelectIn | Strategy::Joined => {
-                    self.select_in(model, parents, relation, &load).await?
+                    let children = self.select_in(model, parents, relation, &load).await?;
+                    self.carry_over(parents, relation)?;
+                    children
                 }
                 Strategy::NoLoad => {
                     self.mark_not_loaded(parents, relation)?;
@@ -78,6 +81,42 @@ impl<H: Host> Session<H> {
             }
         }
         self.attached(parents, relation)
+    }
+
+    /// Lists show what the program has made of them: children whose own reference was changed and is not written yet are
+    /// in the list of the parent that they refer to, whatever their rows say.
+    fn carry_over(&mut self, parents: &[H::Object], relation: &Relation) -> Result<()> {
+        let Some(back) = relation.back.filter(|_| relation.kind == RelationKind::OneToMany) else {
+            return Ok(());
+        };
+        let schema = std::sync::Arc::clone(self.schema());
+        let back = schema.model(relation.target).relation(back);
+        let moved = self.moved(relation.target, back)?;
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let host = self.host();
+        let parents: FxHashMap<ObjectId, &H::Object> = parents
+            .iter()
+            .filter(|parent| host.is_attached(parent, relation.id))
+            .map(|parent| (host.id(parent), parent))
+            .collect();
+        for (id, parent) in &parents {
+            let mut gone = Vec::new();
+            host.related(parent, relation.id, &mut |member| {
+                if moved.get(&host.id(member)).is_some_and(|(_, to)| *to != Some(*id)) {
+                    gone.push(host.retain(member));
+                }
+                Ok(())
+            })?;
+            gone.iter().try_for_each(|member| host.leave(parent, relation.id, member))?;
+        }
+        for (child, to) in moved.values() {
+            if let Some(parent) = to.and_then(|to| parents.get(&to)) {
+                host.join(parent, relation.id, child)?;
+            }
+        }
+        Ok(())
     }
 
     /// The objects whose `remote` fields are among the keys: those that the session holds already need no statement

@@ -236,6 +236,20 @@ impl Host for Records {
         drop(dropped);
     }
 
+    fn join(&self, object: &Record, relation: RelationId, member: &Record) -> Result<()> {
+        object.edit(relation, |members| {
+            if !members.contains(member) {
+                members.push(member.clone());
+            }
+        });
+        Ok(())
+    }
+
+    fn leave(&self, object: &Record, relation: RelationId, member: &Record) -> Result<()> {
+        object.edit(relation, |members| members.retain(|other| other != member));
+        Ok(())
+    }
+
     fn is_attached(&self, object: &Record, relation: RelationId) -> bool {
         object.body().relations[relation.index()].loaded
     }

@@ -9,7 +9,7 @@ use super::identity::has_null;
 use super::unit::{Unit, is_dirty, key_of, model_of};
 use crate::error::{Error, Result};
 use crate::host::{HomeId, Host, ObjectId, State};
-use crate::model::{Model, Relation, RelationKind, Schema};
+use crate::model::{Model, ModelId, Relation, RelationId, RelationKind, Schema};
 
 /// What the cascades of a session's objects reach.
 pub(super) struct Reached<H: Host> {
@@ -59,12 +59,19 @@ impl<H: Host> Unit<H> {
                 }
                 for relative in related(host, &object, relation)? {
                     let id = host.id(&relative);
+                    if self.was_expunged(host, id) {
+                        continue;
+                    }
                     let newly_reached = match host.state(&relative) {
                         State::Transient => seen.insert(id),
                         State::Pending => !scope.has(id) && !doomed.contains(&id),
-                        // What goes brings nobody back.
-                        State::Detached if !leaves && seen.insert(id) => {
-                            come.push(relative);
+                        // What goes brings nobody back, and neither does a relation that nobody has touched.
+                        State::Detached => {
+                            let related_anew = host.relation_changed(&object, relation.id)
+                                || host.state(&object) != State::Persistent;
+                            if !leaves && related_anew && seen.insert(id) {
+                                come.push(relative);
+                            }
                             continue;
                         }
                         _ => false,
@@ -166,6 +173,47 @@ impl<H: Host> Unit<H> {
         with_relation(host, schema, scope, self.deleted.iter(), has)
     }
 
+    /// Puts an object that a rollback has made transient back into the loaded lists of those that it refers to: the
+    /// rollback has taken it out of them.
+    pub(super) fn rejoin(&self, host: &H, schema: &Schema, object: &H::Object) -> Result<()> {
+        let model = model_of(host, schema, object);
+        for relation in model.relations.iter().filter(|relation| relation.kind == RelationKind::ManyToOne) {
+            let Some(back) = relation.back else { continue };
+            for parent in related(host, object, relation)? {
+                if host.is_attached(&parent, back) {
+                    host.join(&parent, back, object)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks stored objects for deletion that were taken out of a delete-orphan relation and have no other parent; those
+    /// of deleted owners as well.
+    pub(super) fn mark_orphans(&mut self, host: &H, schema: &Schema, scope: &mut Scope) -> Result<()> {
+        let owns = |relation: &Relation| relation.cascade.delete_orphan;
+        let mut owners = self.active(host, schema, scope, owns);
+        owners.extend(self.leaving(host, schema, scope, owns));
+        if owners.is_empty() {
+            return Ok(());
+        }
+        let adopted = Adopted::find(host, schema, self, scope)?;
+        for owner in owners {
+            let model = model_of(host, schema, &owner);
+            for relation in model.relations.iter().filter(|relation| owns(relation)) {
+                for child in removed(host, &owner, relation)? {
+                    let stays = host.state(&child) != State::Persistent
+                        || adopted.has(host, schema, model, &child, relation)?;
+                    if !stays {
+                        scope.reach(host.id(&child));
+                        self.delete(host, schema, &child)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// New objects in a list whose owner takes its members along when it is deleted, and those in their lists.
     fn doomed(&self, host: &H, schema: &Schema, scope: &Scope) -> Result<FxHashSet<ObjectId>> {
         let mut doomed = FxHashSet::default();
@@ -196,6 +244,45 @@ impl<H: Host> Unit<H> {
             }
         }
         Ok(doomed)
+    }
+}
+
+/// Members of changed lists, by the list's relation: who left one of them may have come into another.
+pub(super) struct Adopted(FxHashSet<(ModelId, RelationId, ObjectId)>);
+
+impl Adopted {
+    pub(super) fn find<H: Host>(host: &H, schema: &Schema, unit: &Unit<H>, scope: &Scope) -> Result<Self> {
+        let mut members = FxHashSet::default();
+        let is_list = |relation: &Relation| relation.kind == RelationKind::OneToMany && !relation.view_only;
+        for object in unit.active(host, schema, scope, is_list) {
+            let model = model_of(host, schema, &object);
+            for relation in model.relations.iter().filter(|relation| is_list(relation)) {
+                if host.relation_changed(&object, relation.id) {
+                    for child in related(host, &object, relation)? {
+                        members.insert((model.id, relation.id, host.id(&child)));
+                    }
+                }
+            }
+        }
+        Ok(Self(members))
+    }
+
+    /// True when a child that left a list has another parent by now: in another list of the relation, or by its own
+    /// reference.
+    pub(super) fn has<H: Host>(
+        &self,
+        host: &H,
+        schema: &Schema,
+        model: &Model,
+        child: &H::Object,
+        relation: &Relation,
+    ) -> Result<bool> {
+        if self.0.contains(&(model.id, relation.id, host.id(child))) {
+            return Ok(true);
+        }
+        let Some(back) = relation.back else { return Ok(false) };
+        let back = schema.model(relation.target).relation(back);
+        Ok(!related(host, child, back)?.is_empty())
     }
 }
 

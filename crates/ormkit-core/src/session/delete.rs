@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::gather::{Scope, left_to_database, releases};
+use super::gather::{Scope, left_to_database, releases, removed};
 use crate::error::Result;
 use crate::host::{Host, State};
 use crate::query::{Load, Strategy};
@@ -26,6 +26,12 @@ impl<H: Host> Session<H> {
                 if !self.host.is_attached(&parent, relation.id) && !passive {
                     let load = [Load::new(relation.id, Strategy::SelectIn)];
                     self.load_relations(model, std::slice::from_ref(&parent), &load).await?;
+                }
+                // Those that have moved away are written with their new parent before their old one goes.
+                for child in removed(&self.host, &parent, relation)? {
+                    if self.host.state(&child) == State::Persistent {
+                        scope.reach(self.host.id(&child));
+                    }
                 }
                 if !cascades {
                     continue;

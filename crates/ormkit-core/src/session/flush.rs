@@ -48,7 +48,15 @@ impl<H: Host> Session<H> {
             let what = if self.link.in_transaction() { "transaction" } else { "session" };
             return Err(Error::invalid_request(format!("this {what} is read-only: it writes nothing")));
         }
-        self.load_for_deletes(scope).await?;
+        loop {
+            let marked = self.unit.deleted.len();
+            self.unit.mark_orphans(&self.host, &self.schema, scope)?;
+            self.load_for_deletes(scope).await?;
+            // Those that go by a cascade may have lost members, and orphans have members of their own.
+            if self.unit.deleted.len() == marked {
+                break;
+            }
+        }
         let mut work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
         if work.levels.len() > 1 && !self.link.in_transaction() {
             self.begin()?;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::cascade::Adopted;
 use super::flush::Assignments;
 use super::journal::Action;
 use super::order::{Edge, depths};
 use super::unit::{Unit, key_of, model_of, values_of};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::{Host, ObjectId, State};
-use crate::model::{FieldIds, Model, ModelId, Relation, RelationId, RelationKind, Schema};
+use crate::model::{FieldIds, Model, Relation, RelationId, RelationKind, Schema};
 
 /// How much a flush writes.
 pub(super) enum Scope {
@@ -77,10 +78,9 @@ pub(super) struct Work<H: Host> {
 
 impl<H: Host> Work<H> {
     pub(super) fn gather(host: &H, schema: &Schema, unit: &mut Unit<H>, scope: &mut Scope) -> Result<Self> {
-        let (assignments, adopted) = (FxHashMap::default(), FxHashSet::default());
         unit.cascade(host, schema, scope)?;
-        let mut gather = Gather { host, schema, unit, scope, assignments, adopted };
-        gather.adopt()?;
+        let adopted = Adopted::find(host, schema, unit, scope)?;
+        let mut gather = Gather { host, schema, unit, scope, assignments: FxHashMap::default(), adopted };
         gather.orphans()?;
         gather.assign()?;
         let writes = gather.writes()?;
@@ -96,8 +96,7 @@ struct Gather<'a, H: Host> {
     unit: &'a mut Unit<H>,
     scope: &'a mut Scope,
     assignments: Assignments<H>,
-    /// Members of changed lists, by the list's relation: who left one of them may have come into another.
-    adopted: FxHashSet<(ModelId, RelationId, ObjectId)>,
+    adopted: Adopted,
 }
 
 impl<H: Host> Gather<'_, H> {
@@ -115,50 +114,23 @@ impl<H: Host> Gather<'_, H> {
         self.unit.leaving(self.host, self.schema, self.scope, has)
     }
 
-    /// Finds out who is in which changed list.
-    fn adopt(&mut self) -> Result<()> {
-        let is_list = |relation: &Relation| relation.kind == RelationKind::OneToMany && !relation.view_only;
-        for object in self.active(is_list) {
-            let model = model_of(self.host, self.schema, &object);
-            for relation in model.relations.iter().filter(|relation| is_list(relation)) {
-                if self.host.relation_changed(&object, relation.id) {
-                    for child in related(self.host, &object, relation)? {
-                        self.adopted.insert((model.id, relation.id, self.host.id(&child)));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// True when a child that left a list has another parent by now: in another list of the relation, or by its own
-    /// reference.
+    /// True when a child that left a list has another parent by now.
     fn has_moved(&self, model: &Model, child: &H::Object, relation: &Relation) -> Result<bool> {
-        if self.adopted.contains(&(model.id, relation.id, self.host.id(child))) {
-            return Ok(true);
-        }
-        let Some(back) = relation.back else { return Ok(false) };
-        let back = self.schema.model(relation.target).relation(back);
-        Ok(!related(self.host, child, back)?.is_empty())
+        self.adopted.has(self.host, self.schema, model, child, relation)
     }
 
-    /// Children that were taken out of a delete-orphan relation, and have no other parent, are deleted.
+    /// New children that were taken out of a delete-orphan relation, and have no other parent, are not written. Stored
+    /// ones are marked for deletion by now.
     fn orphans(&mut self) -> Result<()> {
         let owns = |relation: &Relation| relation.cascade.delete_orphan;
         for object in self.active(owns).into_iter().chain(self.leaving(owns)) {
             let model = Arc::clone(model_of(self.host, self.schema, &object));
             for relation in model.relations.iter().filter(|relation| owns(relation)) {
                 for child in removed(self.host, &object, relation)? {
-                    if self.has_moved(&model, &child, relation)? {
-                        continue;
-                    }
-                    match self.host.state(&child) {
-                        State::Persistent => {
-                            self.scope.reach(self.host.id(&child));
-                            self.unit.delete(self.host, self.schema, &child)?;
-                        }
-                        State::Pending => self.unit.expunge(self.host, self.schema, &child)?,
-                        _ => {}
+                    if self.host.state(&child) == State::Pending
+                        && !self.has_moved(&model, &child, relation)?
+                    {
+                        self.unit.expunge(self.host, self.schema, &child)?;
                     }
                 }
             }
@@ -197,6 +169,15 @@ impl<H: Host> Gather<'_, H> {
             && releases(self.schema, self.schema.model(relation.target).relation(back))
         {
             parent = None;
+        }
+        if let Some(absent) = &parent
+            && self.host.state(absent) == State::Transient
+        {
+            return Err(Error::invalid_request(format!(
+                "{} refers to a new {} that is not of this session: add it, or take it out of the relation",
+                place(model, relation),
+                self.schema.model(relation.target).name()
+            )));
         }
         self.push(Assignment {
             parent,

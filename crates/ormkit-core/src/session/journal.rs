@@ -113,16 +113,17 @@ impl<H: Host> Journal<H> {
     }
 
     /// Undoes everything from `start` on, newest first. Added objects are transient again, deleted ones persistent,
-    /// changed ones what they last were.
+    /// changed ones what they last were. Answers the added ones.
     pub(super) fn undo_from(
         &mut self,
         start: usize,
         host: &H,
         identity: &mut Identity<H>,
         home: HomeId,
-    ) -> Result<()> {
+    ) -> Result<Vec<ObjectId>> {
         let undone = self.done.split_off(start);
         self.newest.retain(|_, at| *at < start);
+        let mut added = Vec::new();
         for done in undone.into_iter().rev() {
             let Done { action, object, before, known } = done;
             match action {
@@ -132,6 +133,7 @@ impl<H: Host> Journal<H> {
                     }
                     host.revert(&object, before);
                     host.settle(&object, State::Transient, HomeId::NONE);
+                    added.push(host.id(&object));
                 }
                 Action::Update => {
                     host.revert(&object, before);
@@ -147,7 +149,7 @@ impl<H: Host> Journal<H> {
                 }
             }
         }
-        Ok(())
+        Ok(added)
     }
 
     /// A verb has failed: objects are what they were before it, unsaved changes included. Hands out those that it

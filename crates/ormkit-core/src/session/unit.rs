@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::home::Home;
 use super::identity::{Identity, Key};
@@ -25,6 +25,11 @@ pub(super) struct Unit<H: Host> {
     pub(super) deleted: Objects<H>,
     pub(super) journal: Journal<H>,
     watched: Watched<H>,
+    /// Objects that a rollback has made transient and that were not added again. An address may be another object's by
+    /// now, which does no harm.
+    undone: FxHashSet<ObjectId>,
+    /// Objects that were let go by name: cascades leave them alone.
+    expunged: FxHashMap<ObjectId, H::Weak>,
 }
 
 /// Objects that may change without a word. Strong until the next flush, for nobody else may hold them; weak afterwards,
@@ -44,6 +49,8 @@ impl<H: Host> Unit<H> {
             deleted: Objects::<H>::default(),
             journal: Journal::new(),
             watched: Watched { strong: Objects::<H>::default(), weak: Vec::new() },
+            undone: FxHashSet::default(),
+            expunged: FxHashMap::default(),
         }
     }
 
@@ -128,10 +135,14 @@ impl<H: Host> Unit<H> {
     /// for deletion is not any more.
     pub(super) fn add(&mut self, host: &H, schema: &Schema, object: &H::Object) -> Result<()> {
         let id = host.id(object);
+        self.expunged.remove(&id);
         match host.state(object) {
             State::Transient => {
                 host.settle(object, State::Pending, self.home.id());
                 self.new.entry(id).or_insert_with(|| host.retain(object));
+                if self.undone.remove(&id) {
+                    self.rejoin(host, schema, object)?;
+                }
             }
             _ if host.home(object) == self.home.id() => {
                 self.deleted.shift_remove(&id);
@@ -189,6 +200,7 @@ impl<H: Host> Unit<H> {
         self.collect(host);
         self.changed.shift_remove(&id);
         self.deleted.shift_remove(&id);
+        self.expunged.insert(id, host.downgrade(object));
         if self.new.shift_remove(&id).is_some() {
             host.settle(object, State::Transient, crate::host::HomeId::NONE);
         } else {
@@ -203,14 +215,17 @@ impl<H: Host> Unit<H> {
     /// Undoes in memory what the journal holds from `start` on, and every change that was not written.
     pub(super) fn undo_from(&mut self, host: &H, start: usize) -> Result<()> {
         self.collect(host);
-        for (_, object) in std::mem::take(&mut self.new) {
+        for (id, object) in std::mem::take(&mut self.new) {
             host.settle(&object, State::Transient, crate::host::HomeId::NONE);
+            self.undone.insert(id);
         }
         for (_, object) in std::mem::take(&mut self.changed) {
             host.undo(&object);
         }
         self.deleted.clear();
-        self.journal.undo_from(start, host, &mut self.identity, self.home.id())
+        let undone = self.journal.undo_from(start, host, &mut self.identity, self.home.id())?;
+        self.undone.extend(undone);
+        Ok(())
     }
 
     /// The transaction is kept: what it deleted stays deleted.
@@ -234,6 +249,13 @@ impl<H: Host> Unit<H> {
         self.deleted.clear();
         self.watched.strong.clear();
         self.watched.weak.clear();
+        self.undone.clear();
+        self.expunged.clear();
+    }
+
+    /// True for an object that was let go by name.
+    pub(super) fn was_expunged(&self, host: &H, id: ObjectId) -> bool {
+        self.expunged.get(&id).is_some_and(|weak| host.upgrade(weak).is_some())
     }
 }
 

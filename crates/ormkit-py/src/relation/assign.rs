@@ -97,7 +97,7 @@ pub(super) fn unlink(owner: &Bound<'_, PyAny>, end: &End, member: &Bound<'_, PyA
 }
 
 /// Takes `member` out of a relation of `object`, where that is loaded.
-fn leave(object: &Bound<'_, PyAny>, slot: usize, member: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn leave(object: &Bound<'_, PyAny>, slot: usize, member: &Bound<'_, PyAny>) -> PyResult<()> {
     let Some(value) = instance::slot(object, slot)? else { return Ok(()) };
     match value.cast::<PyList>() {
         Ok(list) => remove_raw(list, member),
@@ -107,7 +107,7 @@ fn leave(object: &Bound<'_, PyAny>, slot: usize, member: &Bound<'_, PyAny>) -> P
 }
 
 /// Puts `member` into a relation of `object`, where that is loaded or a list of a new object.
-fn join(object: &Bound<'_, PyAny>, slot: usize, member: &Bound<'_, PyAny>) -> PyResult<()> {
+pub(crate) fn join(object: &Bound<'_, PyAny>, slot: usize, member: &Bound<'_, PyAny>) -> PyResult<()> {
     let many = instance::table_of(object)?.slots[slot].kind == SlotKind::Relation { many: true };
     if !many {
         let old = present(object, slot)?.filter(|old| !old.is_none() && !old.is(member));
