@@ -315,3 +315,24 @@ async def test_reference_stays_when_its_key_is_written_as_it_was(db):
         await session.commit()
         await session.refresh(book)
         assert book.author is author
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda books, book: books.append(book),
+        lambda books, book: books.insert(0, book),
+        lambda books, book: books.extend([book]),
+        lambda books, book: books.__iadd__([book]),
+        lambda books, book: books.add(book),
+    ],
+)
+def test_object_that_is_in_the_list_stays_where_it_is(again):
+    first, book = Book(), None
+    author = Author(books=[first])
+    book = Book(author=author)
+    again(author.books, book)
+    again(author.books, first)
+    assert author.books == [first, book]
+    author.books.remove(book)
+    assert author.books == [first] and book.author is None

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import sys
 import warnings
+from decimal import Decimal
 
 import pytest
 from library import Author, Base, Book, Node, Shelf
@@ -13,6 +14,7 @@ from ormkit import (
     ConcurrentSessionUse,
     DataError,
     InvalidRequestError,
+    Mapped,
     NotNullViolation,
     NotSupportedError,
     PendingRollbackError,
@@ -20,6 +22,7 @@ from ormkit import (
     UniqueViolation,
     async_sessionmaker,
     create_session,
+    mapped_column,
     selectinload,
     session_context,
 )
@@ -724,3 +727,26 @@ async def test_eager_tasks_work_and_collide_by_name(db):
             assert 'in use by task "reader-0"; task "' in str(error)
         else:
             assert results == [names, names]
+
+
+class Measure(Base):
+    __tablename__ = "session_measures"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    level: Mapped[float | None]
+    amount: Mapped[Decimal | None]
+
+
+@pytest.mark.parametrize("names", ["a", "ab"])
+async def test_value_that_only_the_driver_refuses_is_named_by_its_attribute(db, names):
+    attribute, value = ("amount", Decimal("1E+131072")) if db.is_postgres() else ("level", float("nan"))
+    async with AsyncSession(db) as session:
+        with pytest.raises(DataError, match=rf"^Measure\.{attribute}: "):
+            await session.insert_all([Measure(name=name, **{attribute: value}) for name in names])
+        measure = await session.insert(Measure(name="a"))
+        setattr(measure, attribute, value)
+        with pytest.raises(DataError, match=rf"^Measure\.{attribute}: "):
+            await session.commit()
+        await session.rollback()
+    with pytest.raises(DataError, match="^parameter 1: "):
+        await db.execute("SELECT $1::numeric" if db.is_postgres() else "SELECT ?", [value])

@@ -29,8 +29,8 @@ pub enum ErrorKind {
     Database(Box<Diagnostics>),
     /// A value does not fit its column, or a column's value does not fit the host's type.
     Data {
-        /// `Model.attr`, or the column's name where no model is known.
-        place: Option<String>,
+        /// Whose value it is, where that is known.
+        place: Option<Place>,
         /// What was expected and what was found: types and ranges, never the value.
         problem: String,
     },
@@ -144,6 +144,24 @@ pub enum ErrorKind {
     Host(Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Whose value an error speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `Model.attr`, or the column's name where no model is known.
+    Named(String),
+    /// A parameter of the statement, counted from 0.
+    Parameter(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(name) => f.write_str(name),
+            Self::Parameter(index) => write!(f, "parameter {}", index + 1),
+        }
+    }
+}
+
 impl Error {
     /// An error of `kind`.
     #[cold]
@@ -153,7 +171,7 @@ impl Error {
 
     /// A value that does not fit: `place` is `Model.attr` or a column's name.
     pub fn data(place: impl Into<Option<String>>, problem: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Data { place: place.into(), problem: problem.into() })
+        Self::new(ErrorKind::Data { place: place.into().map(Place::Named), problem: problem.into() })
     }
 
     /// Misuse of an API object.
@@ -218,7 +236,28 @@ impl Error {
     #[must_use]
     pub fn at(mut self, name: impl FnOnce() -> String) -> Self {
         if let ErrorKind::Data { place: place @ None, .. } = &mut self.0.kind {
-            *place = Some(name());
+            *place = Some(Place::Named(name()));
+        }
+        self
+    }
+
+    /// Says which parameter of the statement a value error speaks of, counted from 0, where no place is known yet.
+    #[must_use]
+    pub fn at_parameter(mut self, index: usize) -> Self {
+        if let ErrorKind::Data { place: place @ None, .. } = &mut self.0.kind {
+            *place = Some(Place::Parameter(index));
+        }
+        self
+    }
+
+    /// Names the column whose value a parameter is, for whoever knows.
+    #[must_use]
+    pub fn name_parameter(mut self, name: impl FnOnce(usize) -> Option<String>) -> Self {
+        if let ErrorKind::Data { place: Some(place), .. } = &mut self.0.kind
+            && let Place::Parameter(index) = *place
+            && let Some(name) = name(index)
+        {
+            *place = Place::Named(name);
         }
         self
     }

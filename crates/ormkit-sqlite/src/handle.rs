@@ -387,8 +387,7 @@ fn bind(
     value: ValueRef<'_>,
     scratch: &mut String,
 ) -> Result<()> {
-    let stored =
-        value::stored(value, scratch).map_err(|error| error.at(|| format!("parameter {}", index + 1)))?;
+    let stored = value::stored(value, scratch).map_err(|error| error.at_parameter(index))?;
     statement.raw_bind_parameter(index + 1, stored).map_err(error::opening)
 }
 

@@ -86,7 +86,10 @@ impl<H: Host> Session<H> {
         if !statements.is_empty() {
             let mut sink = Written { host: &self.host, groups: &groups, next: vec![0; groups.len()] };
             let ran = self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
-            ran.map_err(|error| self.schema.explain_writes(error, groups.iter().filter_map(Group::wrote)))?;
+            ran.map_err(|error| {
+                let error = name_parameter(error, &groups, &statements);
+                self.schema.explain_writes(error, groups.iter().filter_map(Group::wrote))
+            })?;
         }
         self.settle(&groups)
     }
@@ -189,6 +192,20 @@ impl<H: Host> Session<H> {
 }
 
 pub(super) type Assignments<H> = rustc_hash::FxHashMap<crate::host::ObjectId, Vec<Assignment<H>>>;
+
+/// Names the attribute whose value a driver has refused: it knows the number of a parameter.
+fn name_parameter<H: Host>(error: Error, groups: &[Group<H>], statements: &[Statement]) -> Error {
+    let at = match (error.statement(), statements) {
+        (Some(sql), statements) => statements.iter().position(|statement| statement.text.sql == sql),
+        (None, [_]) => Some(0),
+        (None, _) => None,
+    };
+    let Some(group) = at.map(|at| &groups[at]) else { return error };
+    error.name_parameter(|index| {
+        let field = group.fields.iter().chain(&group.model.key).nth(index)?;
+        Some(group.model.place(*field))
+    })
+}
 
 /// What INSERT writes; a NOT NULL column that nobody fills is an error before anything is sent.
 fn insert_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<FieldSet> {

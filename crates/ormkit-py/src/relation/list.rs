@@ -4,6 +4,7 @@ use super::assign::{link, unlink};
 use super::change::Change;
 use super::end::end;
 use super::side::{Side, side_of};
+use crate::instance;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::ffi;
 use pyo3::intern;
@@ -160,24 +161,46 @@ fn collect<'py>(members: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>>
     members.try_iter()?.collect()
 }
 
-/// Add an object at the end.
+/// True for an object that is in the list: its own reference says so before the list is searched.
+fn is_member(list: &Bound<'_, PyList>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Some(side) = side_of(list) else { return Ok(false) };
+    let side = side.get();
+    let Some(back) = side.end.back.as_ref().filter(|back| !back.many) else { return Ok(false) };
+    side.end.check(object)?;
+    let refers = instance::slot(object, back.slot(object)?)?.is_some_and(|owner| owner.is(&side.owner));
+    Ok(refers && index_of(list, object).is_some())
+}
+
+/// Add an object at the end. One that is in the list already stays where it is.
 #[pyfunction]
 fn append<'py>(list: &Bound<'py, PyList>, object: Bound<'py, PyAny>) -> PyResult<()> {
+    if is_member(list, &object)? {
+        return Ok(());
+    }
     splice(list, list.len(), list.len(), vec![object]).map(drop)
 }
 
-/// Add an object before an index.
+/// Add an object before an index. One that is in the list already stays where it is.
 #[pyfunction]
 fn insert<'py>(list: &Bound<'py, PyList>, index: isize, object: Bound<'py, PyAny>) -> PyResult<()> {
+    if is_member(list, &object)? {
+        return Ok(());
+    }
     let length = list.len() as isize;
     let at = if index < 0 { (index + length).max(0) } else { index.min(length) } as usize;
     splice(list, at, at, vec![object]).map(drop)
 }
 
-/// Add objects at the end.
+/// Add objects at the end. Those that are in the list already stay where they are.
 #[pyfunction]
 fn extend<'py>(list: &Bound<'py, PyList>, objects: &Bound<'py, PyAny>) -> PyResult<()> {
-    splice(list, list.len(), list.len(), collect(objects)?).map(drop)
+    let mut new = Vec::new();
+    for object in collect(objects)? {
+        if !is_member(list, &object)? {
+            new.push(object);
+        }
+    }
+    splice(list, list.len(), list.len(), new).map(drop)
 }
 
 /// Take an object out and return it.

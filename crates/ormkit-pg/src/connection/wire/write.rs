@@ -184,8 +184,7 @@ fn write_bind(out: &mut WriteBuffer, unit: &Unit, statement: &Statement) -> Resu
         body.resize(formats + 2 * params.len(), 0);
         body.extend_from_slice(&count.to_be_bytes());
         for (index, (target, value)) in targets.iter().zip(params.iter()).enumerate() {
-            let format =
-                target.bind(value, body).map_err(|error| error.at(|| format!("parameter ${}", index + 1)))?;
+            let format = target.bind(value, body).map_err(|error| error.at_parameter(index))?;
             let at = formats + 2 * index;
             body[at..at + 2].copy_from_slice(&format.to_be_bytes());
             check_size(body.len() - start)?;
