@@ -445,3 +445,36 @@ async def test_expunged_object_is_not_written(db):
         assert author in session and book not in session
     assert await rows(db, "SELECT count(*) FROM authors") == [(1,)]
     assert await rows(db, "SELECT count(*) FROM books") == [(0,)]
+
+
+async def test_reference_that_is_set_to_nothing_makes_an_orphan_of_an_unloaded_list(db):
+    await stored_trees(db)
+    async with AsyncSession(db) as session:
+        child, new = await tree(session, "child"), await tree(session, "new")
+        child.parent = None
+        new.parent = None  # it had none
+        await session.commit()
+        assert child not in session and new in session
+    assert sorted(await rows(db, "SELECT name FROM nodes")) == [("new",), ("old",)]
+
+
+@pytest.mark.parametrize("load", [selectinload, joinedload])
+async def test_list_that_was_loaded_in_a_transaction_is_put_right_by_its_rollback(db, load):
+    async with AsyncSession(db) as session:
+        await session.insert_all([Author(name="Ann", books=[Book(title="1"), Book(title="2")]), Author(name="Bea")])
+    async with AsyncSession(db) as session:
+        first = await session.query(Book).filter(title="1").one()
+        second = await session.query(Book).filter(title="2").one()
+        new = Book(title="new", author_id=1)
+        session.add(new)
+        first.author_id = 2
+        await session.flush()
+        await session.remove(second)
+        ann, bea = await session.query(Author).options(load(Author.books)).order_by(Author.name).all()
+        assert (ann.books, bea.books) == ([new], [first])
+        await session.rollback()
+        assert (sorted(book.title for book in ann.books), bea.books) == (["1", "2"], [])
+        assert list(session.dirty) == [] and new not in session
+        ann.name = "Cid"
+        await session.commit()
+    assert await rows(db, "SELECT title, author_id FROM books ORDER BY title") == [("1", 1), ("2", 1)]

@@ -26,6 +26,7 @@ mod shared;
 mod stale;
 #[cfg(test)]
 mod tests;
+mod undone;
 pub(crate) mod unit;
 mod verb;
 
@@ -309,7 +310,7 @@ impl<H: Host> Session<H> {
             self.unit.clear(&self.host);
         }
         // Memory first: it needs no server, and a dropped future finds the session rolled back.
-        self.unit.undo_from(&self.host, 0)?;
+        self.unit.undo_from(&self.host, &self.schema, 0)?;
         self.unit.journal.keep();
         Ok(())
     }
@@ -337,7 +338,7 @@ impl<H: Host> Session<H> {
     /// savepoint had failed.
     pub async fn rollback_savepoint(&mut self) -> Result<()> {
         let start = self.unit.journal.unmark();
-        self.unit.undo_from(&self.host, start)?;
+        self.unit.undo_from(&self.host, &self.schema, start)?;
         self.link.rollback_savepoint().await
     }
 

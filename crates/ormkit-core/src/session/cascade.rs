@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::gather::{Scope, related, removed};
 use super::identity::has_null;
-use super::unit::{Unit, is_dirty, key_of, model_of};
+use super::unit::{Unit, is_dirty, key_of, model_of, values_of};
 use crate::error::{Error, Result};
 use crate::host::{HomeId, Host, ObjectId, State};
 use crate::model::{Model, ModelId, Relation, RelationId, RelationKind, Schema};
@@ -44,7 +44,7 @@ impl<H: Host> Unit<H> {
         if self.new.is_empty() && self.changed.is_empty() && self.deleted.is_empty() {
             return Ok(Reached { come, doomed: FxHashSet::default() });
         }
-        let doomed = self.doomed(host, schema, scope)?;
+        let mut doomed = self.doomed(host, schema, scope)?;
         let mut seen = doomed.clone();
         let cascades = |relation: &Relation| relation.cascade.save_update && !relation.view_only;
         // First in, first out: the children of several parents are inserted in the order of their parents.
@@ -77,6 +77,10 @@ impl<H: Host> Unit<H> {
                         _ => false,
                     };
                     if !newly_reached {
+                        continue;
+                    }
+                    if self.goes_along(host, schema, scope, &relative)? {
+                        doomed.insert(id);
                         continue;
                     }
                     if host.state(&relative) == State::Transient {
@@ -191,6 +195,8 @@ impl<H: Host> Unit<H> {
     /// Marks stored objects for deletion that were taken out of a delete-orphan relation and have no other parent; those
     /// of deleted owners as well.
     pub(super) fn mark_orphans(&mut self, host: &H, schema: &Schema, scope: &mut Scope) -> Result<()> {
+        self.mark_parentless(host, schema, scope)?;
+        self.mark_followers(host, schema, scope)?;
         let owns = |relation: &Relation| relation.cascade.delete_orphan;
         let mut owners = self.active(host, schema, scope, owns);
         owners.extend(self.leaving(host, schema, scope, owns));
@@ -214,6 +220,75 @@ impl<H: Host> Unit<H> {
         Ok(())
     }
 
+    /// True for an object whose reference leads to a parent that takes it along when it is deleted: itself marked, or new
+    /// and on its way with another one.
+    fn goes_along(&self, host: &H, schema: &Schema, scope: &Scope, object: &H::Object) -> Result<bool> {
+        if self.deleted.is_empty() {
+            return Ok(false);
+        }
+        let mut seen = FxHashSet::default();
+        let mut queue = vec![host.retain(object)];
+        while let Some(child) = queue.pop() {
+            if !seen.insert(host.id(&child)) {
+                continue;
+            }
+            for relation in &model_of(host, schema, &child).relations {
+                let back = relation.back.filter(|_| relation.kind == RelationKind::ManyToOne);
+                if !back.is_some_and(|back| takes(schema.model(relation.target).relation(back))) {
+                    continue;
+                }
+                for parent in related(host, &child, relation)? {
+                    let id = host.id(&parent);
+                    if self.deleted.contains_key(&id) && scope.has(id) {
+                        return Ok(true);
+                    }
+                    if matches!(host.state(&parent), State::Transient | State::Pending) {
+                        queue.push(parent);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Marks stored objects for deletion that were moved to a new parent which is not written, since its own parent is
+    /// deleted.
+    fn mark_followers(&mut self, host: &H, schema: &Schema, scope: &Scope) -> Result<()> {
+        if self.deleted.is_empty() {
+            return Ok(());
+        }
+        for child in self.active(host, schema, scope, |relation| relation.kind == RelationKind::ManyToOne) {
+            if host.state(&child) == State::Persistent && self.goes_along(host, schema, scope, &child)? {
+                self.delete(host, schema, &child)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for those whose own reference was set to nothing: the list that they were in need not be loaded.
+    fn mark_parentless(&mut self, host: &H, schema: &Schema, scope: &Scope) -> Result<()> {
+        let is_owned = |relation: &Relation| {
+            relation.kind == RelationKind::ManyToOne
+                && relation
+                    .back
+                    .is_some_and(|back| schema.model(relation.target).relation(back).cascade.delete_orphan)
+        };
+        for child in self.active(host, schema, scope, is_owned) {
+            let model = model_of(host, schema, &child);
+            for relation in model.relations.iter().filter(|relation| is_owned(relation)) {
+                let left = host.state(&child) == State::Persistent
+                    && host.relation_changed(&child, relation.id)
+                    && related(host, &child, relation)?.is_empty();
+                // One whose key is NULL never had a parent.
+                if left && !has_null(&values_of(host, model, &child, &relation.local)?)? {
+                    self.delete(host, schema, &child)?;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// New objects in a list whose owner takes its members along when it is deleted, and those in their lists.
     fn doomed(&self, host: &H, schema: &Schema, scope: &Scope) -> Result<FxHashSet<ObjectId>> {
         let mut doomed = FxHashSet::default();
@@ -223,7 +298,6 @@ impl<H: Host> Unit<H> {
         }
         let is_new = |object: &H::Object| matches!(host.state(object), State::Transient | State::Pending);
         while let Some(owner) = queue.pop_front() {
-            let owner_id = host.id(&owner);
             let model = model_of(host, schema, &owner);
             for relation in model.relations.iter().filter(|relation| takes(relation)) {
                 for child in related(host, &owner, relation)? {
@@ -231,16 +305,12 @@ impl<H: Host> Unit<H> {
                         queue.push_back(child);
                     }
                 }
-                // A list that is not loaded does not hold those that refer to its owner by themselves.
-                let Some(back) = relation.back else { continue };
-                for child in self.new.values().filter(|child| host.model(child) == relation.target) {
-                    let parents = related(host, child, schema.model(relation.target).relation(back))?;
-                    if parents.iter().any(|parent| host.id(parent) == owner_id)
-                        && doomed.insert(host.id(child))
-                    {
-                        queue.push_back(host.retain(child));
-                    }
-                }
+            }
+        }
+        // A list that is not loaded does not hold those that refer to its owner by themselves.
+        for (id, child) in &self.new {
+            if !doomed.contains(id) && self.goes_along(host, schema, scope, child)? {
+                doomed.insert(*id);
             }
         }
         Ok(doomed)

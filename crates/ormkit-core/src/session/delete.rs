@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::Session;
 use super::gather::{Scope, left_to_database, releases, removed};
 use crate::error::Result;
@@ -15,6 +17,7 @@ impl<H: Host> Session<H> {
         let marked = self.unit.deleted.iter().filter(|(id, _)| scope.has(**id));
         let mut queue: Vec<H::Object> = marked.map(|(_, object)| self.host.retain(object)).collect();
         let schema = Arc::clone(&self.schema);
+        let mut new = FxHashSet::default();
         while let Some(parent) = queue.pop() {
             let model = schema.model(self.host.model(&parent));
             for relation in &model.relations {
@@ -38,10 +41,15 @@ impl<H: Host> Session<H> {
                 }
                 for child in self.attached(std::slice::from_ref(&parent), relation)? {
                     let id = self.host.id(&child);
-                    if self.host.state(&child) == State::Persistent && !self.unit.deleted.contains_key(&id) {
-                        self.unit.delete(&self.host, &schema, &child)?;
-                        scope.reach(id);
-                        queue.push(child);
+                    match self.host.state(&child) {
+                        State::Persistent if !self.unit.deleted.contains_key(&id) => {
+                            self.unit.delete(&self.host, &schema, &child)?;
+                            scope.reach(id);
+                            queue.push(child);
+                        }
+                        // It will not be written, and takes along what was moved to it.
+                        State::Transient | State::Pending if new.insert(id) => queue.push(child),
+                        _ => {}
                     }
                 }
             }

@@ -92,8 +92,13 @@ impl<H: Host> Journal<H> {
 
     /// The objects that were written, each once.
     pub(super) fn objects(&self, host: &H) -> Vec<H::Object> {
+        self.objects_from(host, 0)
+    }
+
+    /// The same, since the journal had a length.
+    pub(super) fn objects_from(&self, host: &H, start: usize) -> Vec<H::Object> {
         let mut seen = FxHashSet::default();
-        let objects = self.done.iter().map(|done| &done.object);
+        let objects = self.done[start..].iter().map(|done| &done.object);
         objects.filter(|object| seen.insert(host.id(object))).map(|object| host.retain(object)).collect()
     }
 

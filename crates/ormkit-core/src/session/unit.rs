@@ -213,8 +213,9 @@ impl<H: Host> Unit<H> {
     }
 
     /// Undoes in memory what the journal holds from `start` on, and every change that was not written.
-    pub(super) fn undo_from(&mut self, host: &H, start: usize) -> Result<()> {
+    pub(super) fn undo_from(&mut self, host: &H, schema: &Schema, start: usize) -> Result<()> {
         self.collect(host);
+        let memberships = self.memberships(host, schema, start);
         for (id, object) in std::mem::take(&mut self.new) {
             host.settle(&object, State::Transient, crate::host::HomeId::NONE);
             self.undone.insert(id);
@@ -225,7 +226,7 @@ impl<H: Host> Unit<H> {
         self.deleted.clear();
         let undone = self.journal.undo_from(start, host, &mut self.identity, self.home.id())?;
         self.undone.extend(undone);
-        Ok(())
+        self.put_right(host, schema, memberships)
     }
 
     /// The transaction is kept: what it deleted stays deleted.

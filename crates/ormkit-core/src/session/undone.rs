@@ -1,0 +1,81 @@
+//! After a rollback, lists that were loaded inside of the transaction show rows that it has undone: they are put right.
+
+use super::gather::related;
+use super::identity::{Key, has_null};
+use super::unit::{Unit, model_of, values_of};
+use crate::error::Result;
+use crate::host::{Host, State};
+use crate::model::{ModelId, RelationId, RelationKind, Schema};
+
+/// An object that is being undone, and a parent whose list may show it.
+pub(super) struct Membership<H: Host> {
+    object: H::Object,
+    /// The parent's model and its list.
+    owner: ModelId,
+    list: RelationId,
+    /// The object's reference.
+    reference: RelationId,
+    /// What the foreign key named before the rollback.
+    before: Option<Key>,
+}
+
+impl<H: Host> Unit<H> {
+    /// Which lists objects are in that were written since `start`, by their foreign keys.
+    pub(super) fn memberships(&self, host: &H, schema: &Schema, start: usize) -> Vec<Membership<H>> {
+        let mut found = Vec::new();
+        for object in self.journal.objects_from(host, start) {
+            let model = model_of(host, schema, &object);
+            for relation in &model.relations {
+                let target = schema.model(relation.target);
+                // Lists that go by another column than the primary key cannot be found by it.
+                let Some(list) = relation
+                    .back
+                    .filter(|_| relation.kind == RelationKind::ManyToOne && relation.remote == target.key)
+                else {
+                    continue;
+                };
+                found.push(Membership {
+                    object: host.retain(&object),
+                    owner: relation.target,
+                    list,
+                    reference: relation.id,
+                    before: values_of(host, model, &object, &relation.local).ok(),
+                });
+            }
+        }
+        found
+    }
+
+    /// Makes the loaded lists of held parents agree with what the objects are now.
+    pub(super) fn put_right(&self, host: &H, schema: &Schema, memberships: Vec<Membership<H>>) -> Result<()> {
+        for Membership { object, owner, list, reference, before } in memberships {
+            let model = model_of(host, schema, &object);
+            let after = match host.state(&object) {
+                State::Persistent => values_of(host, model, &object, &model.relation(reference).local).ok(),
+                _ => None,
+            };
+            for key in [before.as_ref().filter(|before| Some(*before) != after.as_ref()), after.as_ref()] {
+                let Some(key) = key else { continue };
+                if has_null(key)? {
+                    continue;
+                }
+                let Some(parent) = self.identity.find(host, owner, key)? else { continue };
+                let relation = schema.model(owner).relation(list);
+                if !host.is_attached(&parent, list) || host.relation_changed(&parent, list) {
+                    continue;
+                }
+                let id = host.id(&object);
+                let mut members = related(host, &parent, relation)?;
+                let is_member = members.iter().any(|member| host.id(member) == id);
+                let belongs = Some(key) == after.as_ref();
+                if is_member && !belongs {
+                    host.detach(&parent, list, &|member| member == id);
+                } else if belongs && !is_member && relation.many {
+                    members.push(host.retain(&object));
+                    host.attach_many(&parent, list, &mut members.into_iter())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
