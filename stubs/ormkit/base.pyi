@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from typing_extensions import Self
 
-from ormkit.engine import ConnectionPool
+from ormkit.engine import Connection, ConnectionPool
 from ormkit.fields import ColumnInfo
 from ormkit.relationships import RelationshipInfo
 
@@ -29,8 +29,8 @@ class MetaData:
     def tables(self) -> dict[str, Table]: ...
     @property
     def sorted_tables(self) -> list[Table]: ...
-    async def create_all(self, engine: ConnectionPool, /) -> None: ...
-    async def drop_all(self, engine: ConnectionPool, /) -> None: ...
+    async def create_all(self, engine: ConnectionPool | Connection, /) -> None: ...
+    async def drop_all(self, engine: ConnectionPool | Connection, /) -> None: ...
 
 class ModelMeta(type):
     """The metaclass of models: registers a class body and lays out its instances."""

@@ -1,7 +1,26 @@
 """Engines: where a database is and how its connections are kept."""
 
-from ormkit._ormkit import ConnectionPool, PoolHolder, PoolStatus, QueryResult, create_engine
+from ormkit._ormkit import (
+    Connection,
+    ConnectionBlock,
+    ConnectionContext,
+    ConnectionPool,
+    PoolHolder,
+    PoolStatus,
+    QueryResult,
+    create_engine,
+)
 
 Engine = ConnectionPool
 
-__all__ = ["ConnectionPool", "Engine", "PoolHolder", "PoolStatus", "QueryResult", "create_engine"]
+__all__ = [
+    "Connection",
+    "ConnectionBlock",
+    "ConnectionContext",
+    "ConnectionPool",
+    "Engine",
+    "PoolHolder",
+    "PoolStatus",
+    "QueryResult",
+    "create_engine",
+]

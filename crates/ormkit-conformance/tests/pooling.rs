@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ormkit_conformance::{AUTHOR, Database, on_both, on_postgres};
+use ormkit_conformance::{AUTHOR, Database, on_both, on_postgres, polled};
 use ormkit_core::driver::{Batch, NoRows, Statement, StatementText};
 use ormkit_core::error::{ErrorClass, Result};
 use ormkit_core::query::Select;
@@ -13,6 +13,7 @@ on_both!(
     many_tasks_share_few_connections,
     transactions_of_many_tasks_do_not_mix,
     status_names_holders_and_their_last_statement,
+    pinned_link_keeps_its_connection_until_it_is_lost,
     disposed_pool_goes_on,
 );
 
@@ -61,6 +62,37 @@ async fn transactions_of_many_tasks_do_not_mix(database: Database) -> Result<()>
     assert_eq!(stored.len() as i64, TASKS);
     let odd = "SELECT count(*) FROM authors WHERE name LIKE '%1' OR name LIKE '%3'";
     assert_eq!(database.number(odd).await?, 0);
+    Ok(())
+}
+
+async fn pinned_link_keeps_its_connection_until_it_is_lost(database: Database) -> Result<()> {
+    let mut link = Link::new(database.pool.clone());
+    let statement = [Statement::new(StatementText::raw("SELECT 1").into(), Params::new())];
+    let batch = Batch { before: &[], statements: &statement };
+    let in_use = || database.pool.status().in_use;
+    link.pin().await?;
+    assert_eq!(in_use(), 1);
+    link.run(batch, &mut NoRows).await?;
+    link.begin()?;
+    link.run(batch, &mut NoRows).await?;
+    link.commit().await?;
+    link.begin()?;
+    link.run(batch, &mut NoRows).await?;
+    link.rollback().await;
+    assert_eq!(in_use(), 1);
+    link.unpin();
+    assert_eq!(in_use(), 0);
+    let error = link.run(batch, &mut NoRows).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::InterfaceError);
+    link.rollback().await;
+    // One that is dropped on its way takes the connection with it, and no other one takes its place.
+    let mut link = Link::new(database.pool.clone());
+    link.pin().await?;
+    link.begin()?;
+    let finished = polled(1, link.run(batch, &mut NoRows)).await.is_some();
+    link.rollback().await;
+    let next = link.run(batch, &mut NoRows).await;
+    assert_eq!(next.err().map(|error| error.class()), (!finished).then_some(ErrorClass::InterfaceError));
     Ok(())
 }
 

@@ -74,9 +74,11 @@ pub enum ErrorKind {
         /// The first failure, as text.
         cause: String,
     },
-    /// Two operations overlap on one session.
+    /// Two operations overlap on one session or connection.
     ConcurrentUse {
-        /// Who holds the session: a task's name, where the host knows one.
+        /// "session" or "connection".
+        what: &'static str,
+        /// Who holds it: a task's name, where the host knows one.
         holder: String,
         /// Who came second.
         second: String,
@@ -334,10 +336,10 @@ impl fmt::Display for ErrorKind {
             Self::PendingRollback { cause } => {
                 write!(f, "the transaction has failed, call rollback() first; the cause was: {cause}")
             }
-            Self::ConcurrentUse { holder, second } => {
+            Self::ConcurrentUse { what, holder, second } => {
                 write!(
                     f,
-                    "this session is in use by {holder}; {second} must wait for it or use a session of its own"
+                    "this {what} is in use by {holder}; {second} must wait for it or use a {what} of its own"
                 )
             }
             Self::NotLoaded { place, cure, .. } => write!(f, "{place} is not loaded: {cure}"),

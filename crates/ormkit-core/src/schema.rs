@@ -32,11 +32,42 @@ pub async fn drop_all(pool: &Pool, schema: &Schema, models: &[ModelId]) -> Resul
 async fn apply(pool: &Pool, steps: Vec<DdlStep>) -> Result<()> {
     let mut link = Link::new(pool.clone());
     link.begin()?;
+    run(&mut link, steps).await?;
+    link.commit().await
+}
+
+/// Creates what does not exist yet of the models' tables, inside of the link's transaction, which the caller ends; one
+/// is begun where none is open.
+///
+/// # Errors
+/// What the database says; the transaction has failed then.
+pub async fn create_all_in(link: &mut Link, schema: &Schema, models: &[ModelId]) -> Result<()> {
+    let steps = ddl::create_all(schema, models, link.dialect());
+    run_in(link, steps).await
+}
+
+/// Drops the models' tables where they exist, as [`create_all_in`] creates them.
+///
+/// # Errors
+/// As [`create_all_in`].
+pub async fn drop_all_in(link: &mut Link, schema: &Schema, models: &[ModelId]) -> Result<()> {
+    let steps = ddl::drop_all(schema, models, link.dialect());
+    run_in(link, steps).await
+}
+
+async fn run_in(link: &mut Link, steps: Vec<DdlStep>) -> Result<()> {
+    if !link.in_transaction() {
+        link.begin()?;
+    }
+    run(link, steps).await
+}
+
+async fn run(link: &mut Link, steps: Vec<DdlStep>) -> Result<()> {
     for step in steps {
         let statement = match step {
             DdlStep::Run(statement) => statement,
             DdlStep::Unless { exists, then } => {
-                if holds(&mut link, exists).await? {
+                if holds(link, exists).await? {
                     continue;
                 }
                 then
@@ -45,7 +76,7 @@ async fn apply(pool: &Pool, steps: Vec<DdlStep>) -> Result<()> {
         let statements = [Statement::command(statement, Effect::Unknown)];
         link.run(Batch { before: &[], statements: &statements }, &mut Answer(false)).await?;
     }
-    link.commit().await
+    Ok(())
 }
 
 /// Asks a query of one boolean.

@@ -2,6 +2,7 @@
 //!
 //! A core pool belongs to the event loop that uses it: used from a second loop, the engine keeps another pool there.
 
+mod connection;
 mod ddl;
 mod options;
 mod params;
@@ -11,11 +12,12 @@ mod target;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ormkit_core::driver::{Batch, Statement, StatementText};
+use ormkit_core::driver::{Batch, Row, RowSink, Statement, StatementText};
 use ormkit_core::error::Error;
 use ormkit_core::plan::Plans;
 use ormkit_core::pool::Pool;
-use ormkit_core::sql::DialectName;
+use ormkit_core::session::Link;
+use ormkit_core::sql::{Dialect, DialectName};
 use pyo3::exceptions::PyResourceWarning;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -24,6 +26,7 @@ use crate::bridge::{LoopRuntime, Operation, Process, at_drop};
 use crate::errors::to_py;
 use crate::result::QueryResult;
 
+pub(crate) use connection::{Connection, ConnectionBlock, ConnectionContext};
 use options::Options;
 pub(crate) use options::create_engine;
 pub(crate) use status::{PoolHolder, PoolStatus};
@@ -169,14 +172,50 @@ impl EngineHandle {
             lent.note(&statement[0].text);
             lent.run(Batch { before: &[], statements: &statement }, &mut sink).await
         };
-        ran.await.map_err(|error| {
-            Python::attach(|py| match crate::model::schema(py) {
-                Ok(schema) => to_py(py, schema.explain(error)),
-                // The models are not needed to say what the database said.
-                Err(_) => to_py(py, error),
-            })
-        })?;
+        ran.await.map_err(|error| self.explained(error))?;
         Ok(sink.into_result())
+    }
+
+    /// An error as an exception, with the constraint that the models know.
+    pub(crate) fn explained(&self, error: Error) -> PyErr {
+        Python::attach(|py| match crate::model::schema(py) {
+            Ok(schema) => to_py(py, schema.explain(error)),
+            // The models are not needed to say what the database said.
+            Err(_) => to_py(py, error),
+        })
+    }
+
+    /// How its database spells SQL.
+    pub(crate) fn dialect(&self) -> &'static Dialect {
+        self.0.target.dialect()
+    }
+
+    /// Runs a statement once for each set of values: all or nothing.
+    async fn execute_many(&self, statements: Vec<Statement>) -> PyResult<u64> {
+        if statements.is_empty() {
+            return Ok(0);
+        }
+        let mut link = Link::new(Python::attach(|py| self.pool(py))?);
+        let mut sink = Affected(0);
+        let ran = link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
+        ran.map_err(|error| self.explained(error))?;
+        Ok(sink.0)
+    }
+}
+
+/// Counts the rows that statements have touched.
+struct Affected(u64);
+
+impl RowSink for Affected {
+    fn row(&mut self, _statement: usize, _row: &Row<'_>) -> ormkit_core::error::Result<()> {
+        Ok(())
+    }
+
+    fn restart(&mut self, _statement: usize) {}
+
+    fn done(&mut self, _statement: usize, affected: u64) -> ormkit_core::error::Result<()> {
+        self.0 += affected;
+        Ok(())
     }
 }
 
@@ -231,6 +270,50 @@ impl Engine {
             let result = handle.execute(text, params).await?;
             Python::attach(|py| Ok(Py::new(py, result)?.into_any()))
         })
+    }
+
+    /// Run one statement for each set of values, in one transaction: all or nothing.
+    ///
+    /// Args:
+    ///     sql: As for `execute`.
+    ///     params: Lists, tuples or dicts, one for each run; none at all runs nothing.
+    ///
+    /// Returns:
+    ///     The number of rows that were touched, of all runs together.
+    fn execute_many(&self, py: Python<'_>, sql: &str, params: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
+        let dialect = self.inner.target.dialect();
+        let mut first: Option<Arc<StatementText>> = None;
+        let mut statements = Vec::new();
+        for values in params.try_iter()? {
+            let (text, values) = params::bind(sql, Some(&values?), dialect)?;
+            // One text for all of them: it is prepared once.
+            let text = match &first {
+                Some(known) if known.sql == text.sql => Arc::clone(known),
+                _ => Arc::clone(first.insert(text)),
+            };
+            statements.push(Statement::new(text, values));
+        }
+        let handle = self.handle();
+        Operation::start(py, "ConnectionPool.execute_many", async move {
+            let affected = handle.execute_many(statements).await?;
+            Python::attach(|py| Ok(affected.into_pyobject(py)?.into_any().unbind()))
+        })
+    }
+
+    /// A connection for a block: the first statement begins a transaction, `commit()` keeps it, leaving without rolls
+    /// back.
+    fn connect(&self) -> ConnectionContext {
+        ConnectionContext::new(self.handle(), false)
+    }
+
+    /// A connection inside a transaction: the end of the block commits, an exception rolls back.
+    fn begin(&self) -> ConnectionContext {
+        ConnectionContext::new(self.handle(), true)
+    }
+
+    /// The same as `begin()`.
+    fn transaction(&self) -> ConnectionContext {
+        self.begin()
     }
 
     /// How many connections there are, how many callers wait, and who has a connection.

@@ -53,6 +53,14 @@ struct Direction {
 pub(crate) struct Condition;
 
 impl Expr {
+    /// The SQL of a `text()`; None for anything else.
+    pub(crate) fn raw_text(&self) -> Option<String> {
+        match &self.kind {
+            Kind::Sql(CoreExpr::Text(sql)) => Some(sql.to_string()),
+            _ => None,
+        }
+    }
+
     /// An expression of the core.
     pub(crate) fn new(expr: CoreExpr) -> Self {
         Self { kind: Kind::Sql(expr), label: None, order: None, truth: None }

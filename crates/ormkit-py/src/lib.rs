@@ -23,7 +23,9 @@ mod _ormkit {
     #[pymodule_export]
     use attribute::Attribute;
     #[pymodule_export]
-    use engine::{Engine, PoolHolder, PoolStatus, create_engine};
+    use engine::{
+        Connection, ConnectionBlock, ConnectionContext, Engine, PoolHolder, PoolStatus, create_engine,
+    };
     #[pymodule_export]
     use expr::{
         Condition, Expr, FunctionNamespace, NamedFunction, and_, asc, case, cast, desc, false_, literal,

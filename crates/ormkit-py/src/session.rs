@@ -24,7 +24,7 @@ use crate::model::schema;
 pub(crate) use begin::{Transaction, TransactionContext};
 pub(crate) use context::{SessionContext, SessionMaker, create_session, session_context};
 
-type CoreLease = Lease<PyHost, Caller>;
+type CoreLease = Lease<Session<PyHost>, Caller>;
 
 /// Objects, their changes and one transaction, for one task at a time.
 ///
@@ -54,7 +54,7 @@ pub(crate) struct SessionLink {
 
 /// A core session that was made.
 struct Open {
-    shared: Arc<Shared<PyHost, Caller>>,
+    shared: Arc<Shared<Session<PyHost>, Caller>>,
     home: Arc<Home<PyHost>>,
 }
 
@@ -62,7 +62,7 @@ impl Drop for SessionLink {
     fn drop(&mut self) {
         let Some(Open { shared, home }) = self.open.take() else { return };
         host::leave(home.id());
-        if let Some(session) = Shared::into_session(shared)
+        if let Some(session) = Shared::into_inner(shared)
             && !session.is_bare()
         {
             context::abandon(session, self.engine.is_ours());
@@ -104,7 +104,11 @@ impl SessionLink {
             }
             Err(holder) => {
                 let second = Caller::current(py)?;
-                let kind = ErrorKind::ConcurrentUse { holder: holder.name(py), second: second.name(py) };
+                let kind = ErrorKind::ConcurrentUse {
+                    what: "session",
+                    holder: holder.name(py),
+                    second: second.name(py),
+                };
                 Err(to_py(py, Error::new(kind)))
             }
         }

@@ -30,7 +30,7 @@ use self::savepoints::Savepoints;
 use crate::driver::{Batch, Effect, Health, NoRows, RowSink, Statement, StatementText};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pool::{Lent, Pool};
-use crate::sql::TransactionMode;
+use crate::sql::{Dialect, TransactionMode};
 
 /// A pool, and one transaction at most.
 pub struct Link {
@@ -42,6 +42,19 @@ pub struct Link {
     default_mode: TransactionMode,
     /// Of the open transaction.
     mode: TransactionMode,
+    pin: Pin,
+}
+
+/// Whether the link keeps its connection between statements and transactions.
+#[derive(Default)]
+enum Pin {
+    /// It borrows one for each statement or transaction.
+    #[default]
+    None,
+    /// Here it is.
+    Here(Lent),
+    /// In a transaction or a statement; when none is under way, it was lost.
+    Out,
 }
 
 enum State {
@@ -78,12 +91,36 @@ impl Link {
             holder: None,
             default_mode: mode,
             mode,
+            pin: Pin::None,
         }
+    }
+
+    /// How its database spells SQL.
+    pub fn dialect(&self) -> &'static Dialect {
+        self.pool.dialect()
+    }
+
+    /// Borrows a connection and keeps it until the link is dropped: settings, temporary tables and locks of one
+    /// statement are there for the next. Once lost (the server is gone, a statement was cancelled) it is not replaced.
+    ///
+    /// # Errors
+    /// As [`Pool::acquire`].
+    pub async fn pin(&mut self) -> Result<()> {
+        if matches!(self.pin, Pin::None) {
+            self.pin = Pin::Here(lend(&self.pool, &self.holder, &mut Pin::None).await?);
+        }
+        Ok(())
     }
 
     /// Chooses the mode of transactions that are begun without one.
     pub fn set_default_mode(&mut self, mode: TransactionMode) {
         self.default_mode = mode;
+    }
+
+    /// Gives a kept connection back: later use is refused.
+    pub fn unpin(&mut self) {
+        let kept = std::mem::replace(&mut self.pin, Pin::Out);
+        drop(kept);
     }
 
     /// Who has the open transaction, for the pool's list of holders: the name of a task. Its end forgets it.
@@ -161,12 +198,14 @@ impl Link {
     pub async fn run(&mut self, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
         self.check()?;
         if matches!(self.state, State::Idle) {
-            let mut lent = lend(&self.pool, &self.holder).await?;
-            return run_on(&mut lent, batch, sink).await;
+            let mut lent = lend(&self.pool, &self.holder, &mut self.pin).await?;
+            let ran = run_on(&mut lent, batch, sink).await;
+            self.put_back(lent);
+            return ran;
         }
         // Boxed where it happens once in a transaction: every statement's future would have room for it.
         if matches!(self.state, State::Open(Seat::Unsent)) {
-            let lent = lend(&self.pool, &self.holder).await?;
+            let lent = lend(&self.pool, &self.holder, &mut self.pin).await?;
             self.state = State::Cancelled;
             return Box::pin(self.run_first(lent, batch, sink)).await;
         }
@@ -241,6 +280,7 @@ impl Link {
         match commit_on(&mut lent).await {
             Ok(()) => {
                 self.end();
+                self.put_back(lent);
                 Ok(())
             }
             // The state says it already.
@@ -256,7 +296,15 @@ impl Link {
         self.savepoints.clear();
         self.holder = None;
         if let State::Open(Seat::Held(lent)) | State::Failed { seat: Seat::Held(lent), .. } = state {
-            roll_back(lent).await;
+            let lent = roll_back(lent).await;
+            self.put_back(lent);
+        }
+    }
+
+    /// A statement or transaction is over: a connection that is kept stays here.
+    fn put_back(&mut self, lent: Lent) {
+        if matches!(self.pin, Pin::Out) && lent.health() == Health::Idle {
+            self.pin = Pin::Here(lent);
         }
     }
 
@@ -267,9 +315,22 @@ impl Link {
     }
 }
 
-/// Borrows a connection. It takes parts of the link: a reference to the whole one cannot cross threads.
-async fn lend(pool: &Pool, holder: &Option<Arc<str>>) -> Result<Lent> {
-    pool.acquire_as(holder.clone()).await
+/// Borrows a connection, or takes the one that is kept. It takes parts of the link: a reference to the whole one cannot
+/// cross threads.
+///
+/// # Errors
+/// Those of the pool; `Interface` when the kept connection was lost.
+async fn lend(pool: &Pool, holder: &Option<Arc<str>>, pin: &mut Pin) -> Result<Lent> {
+    match std::mem::replace(pin, Pin::Out) {
+        Pin::Here(lent) => Ok(lent),
+        Pin::Out => Err(Error::interface(
+            "the connection of this block was lost, given up with a cancelled statement, or closed: open another one",
+        )),
+        Pin::None => {
+            *pin = Pin::None;
+            pool.acquire_as(holder.clone()).await
+        }
+    }
 }
 
 async fn run_on(lent: &mut Lent, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
@@ -299,10 +360,11 @@ async fn commit_on(lent: &mut Lent) -> Result<()> {
 }
 
 /// Ends a transaction. What does not answer goes to the drainer or is closed, which rolls back as well.
-async fn roll_back(mut lent: Lent) {
+async fn roll_back(mut lent: Lent) -> Lent {
     if matches!(lent.health(), Health::InTransaction | Health::Failed) {
         let _ = run_command(&mut lent, &ROLLBACK).await;
     }
+    lent
 }
 
 static COMMIT: LazyLock<Arc<StatementText>> =

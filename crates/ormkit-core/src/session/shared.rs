@@ -1,48 +1,45 @@
-//! A session that a binding hands out to callers who cannot be told to borrow it exclusively.
+//! A session or link that a binding hands out to callers who cannot be told to borrow it exclusively.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Session;
-use crate::host::Host;
-
-/// A boxed session that one operation at a time takes out.
+/// A boxed value that one operation at a time takes out.
 ///
-/// The mutex covers the move of a pointer (13 ns); nothing runs or drops under it. `W` says who holds the session: a
+/// The mutex covers the move of a pointer (13 ns); nothing runs or drops under it. `W` says who holds it: a
 /// task's handle, turned into words only when somebody collides.
-pub struct Shared<H: Host, W> {
-    slot: Mutex<Slot<H, W>>,
+pub struct Shared<T, W> {
+    slot: Mutex<Slot<T, W>>,
 }
 
-enum Slot<H: Host, W> {
-    Free(Box<Session<H>>),
+enum Slot<T, W> {
+    Free(Box<T>),
     Lent(W),
 }
 
-impl<H: Host, W: Clone> Shared<H, W> {
-    /// Shares `session`.
-    pub fn new(session: Session<H>) -> Arc<Self> {
-        Arc::new(Self { slot: Mutex::new(Slot::Free(Box::new(session))) })
+impl<T, W: Clone> Shared<T, W> {
+    /// Shares `value`.
+    pub fn new(value: T) -> Arc<Self> {
+        Arc::new(Self { slot: Mutex::new(Slot::Free(Box::new(value))) })
     }
 
-    /// The session, when this is its last owner and nobody has it on lease.
-    pub fn into_session(self: Arc<Self>) -> Option<Box<Session<H>>> {
+    /// The value, when this is its last owner and nobody has it on lease.
+    pub fn into_inner(self: Arc<Self>) -> Option<Box<T>> {
         let slot = Arc::into_inner(self)?.slot.into_inner().unwrap_or_else(PoisonError::into_inner);
         match slot {
-            Slot::Free(session) => Some(session),
+            Slot::Free(value) => Some(value),
             Slot::Lent(_) => None,
         }
     }
 
-    /// Takes the session out until the lease is dropped. To be called on an operation's first poll, so that one that
+    /// Takes the value out until the lease is dropped. To be called on an operation's first poll, so that one that
     /// nobody awaits locks nobody out.
     ///
     /// # Errors
     /// Who holds it, when somebody does.
-    pub fn lease(self: &Arc<Self>, holder: W) -> Result<Lease<H, W>, W> {
+    pub fn lease(self: &Arc<Self>, holder: W) -> Result<Lease<T, W>, W> {
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *slot, Slot::Lent(holder)) {
-            Slot::Free(session) => Ok(Lease { shared: Arc::clone(self), session: Some(session) }),
+            Slot::Free(value) => Ok(Lease { shared: Arc::clone(self), value: Some(value) }),
             Slot::Lent(other) => {
                 let answer = other.clone();
                 *slot = Slot::Lent(other);
@@ -52,32 +49,32 @@ impl<H: Host, W: Clone> Shared<H, W> {
     }
 }
 
-/// The session, taken out.
-pub struct Lease<H: Host, W> {
-    shared: Arc<Shared<H, W>>,
+/// The value, taken out.
+pub struct Lease<T, W> {
+    shared: Arc<Shared<T, W>>,
     /// None only while being put back.
-    session: Option<Box<Session<H>>>,
+    value: Option<Box<T>>,
 }
 
-impl<H: Host, W> Deref for Lease<H, W> {
-    type Target = Session<H>;
+impl<T, W> Deref for Lease<T, W> {
+    type Target = T;
 
-    fn deref(&self) -> &Session<H> {
-        self.session.as_ref().expect("the session is put back by drop alone")
+    fn deref(&self) -> &T {
+        self.value.as_ref().expect("the value is put back by drop alone")
     }
 }
 
-impl<H: Host, W> DerefMut for Lease<H, W> {
-    fn deref_mut(&mut self) -> &mut Session<H> {
-        self.session.as_mut().expect("the session is put back by drop alone")
+impl<T, W> DerefMut for Lease<T, W> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.value.as_mut().expect("the value is put back by drop alone")
     }
 }
 
-impl<H: Host, W> Drop for Lease<H, W> {
+impl<T, W> Drop for Lease<T, W> {
     fn drop(&mut self) {
-        let Some(session) = self.session.take() else { return };
+        let Some(value) = self.value.take() else { return };
         let mut slot = self.shared.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let holder = std::mem::replace(&mut *slot, Slot::Free(session));
+        let holder = std::mem::replace(&mut *slot, Slot::Free(value));
         drop(slot);
         drop(holder);
     }

@@ -21,11 +21,13 @@ impl Link {
             return self.run(batch, sink).await;
         }
         self.check()?;
-        let mut lent = lend(&self.pool, &self.holder).await?;
+        let mut lent = lend(&self.pool, &self.holder, &mut self.pin).await?;
         let kept = if batch.statements.len() <= 1 {
             self.state = State::OutcomeUnknown;
             let ran = run_on(&mut lent, batch, sink).await;
-            ran.map_err(|error| known_or_not(error, &lent))
+            let ran = ran.map_err(|error| known_or_not(error, &lent));
+            self.put_back(lent);
+            ran
         } else {
             self.run_and_commit(lent, batch, sink).await
         };
@@ -51,10 +53,12 @@ impl Link {
             }
             Err(error) => Err(error),
         };
-        match &kept {
-            Err(error) if !matches!(error.kind(), ErrorKind::OutcomeUnknown(_)) => roll_back(lent).await,
-            _ => {}
+        if let Err(error) = &kept
+            && !matches!(error.kind(), ErrorKind::OutcomeUnknown(_))
+        {
+            lent = roll_back(lent).await;
         }
+        self.put_back(lent);
         kept
     }
 }

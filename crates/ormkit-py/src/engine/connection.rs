@@ -1,0 +1,397 @@
+//! `engine.connect()`, `begin()` and `transaction()`: one connection for a block, for SQL of the caller's own.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ormkit_core::driver::{Batch, Statement, StatementText};
+use ormkit_core::error::{Error, ErrorKind};
+use ormkit_core::session::{Lease, Link, Shared};
+use ormkit_core::value::Params;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use super::{EngineHandle, params};
+use crate::bridge::{Caller, Operation};
+use crate::errors::to_py;
+use crate::expr::Expr;
+use crate::result::Kept;
+use crate::session::{nothing, raise};
+
+/// A connection of its own: settings, temporary tables and locks of one statement are there for the next.
+///
+/// The first statement begins a transaction, which `commit()` keeps and `rollback()` undoes; leaving the block without
+/// `commit()` rolls back. One task at a time. What SQL has changed of the session is undone before anybody else gets the
+/// connection.
+#[pyclass(frozen, name = "Connection", module = "ormkit")]
+pub(crate) struct Connection {
+    link: Arc<Pinned>,
+    /// The block commits at its end, and it alone.
+    commits: bool,
+}
+
+/// What operations hold of a connection.
+pub(crate) struct Pinned {
+    engine: EngineHandle,
+    shared: Arc<Shared<Link, Caller>>,
+    /// Blocks of `begin()` that are open.
+    blocks: Mutex<u32>,
+}
+
+impl Pinned {
+    /// Takes the link out for one operation.
+    ///
+    /// # Errors
+    /// `ConcurrentSessionUse` with both tasks' names.
+    pub(crate) fn lease(&self, py: Python<'_>) -> PyResult<Lease<Link, Caller>> {
+        self.shared.lease(Caller::current(py)?).map_err(|holder| {
+            let second = match Caller::current(py) {
+                Ok(second) => second.name(py),
+                Err(error) => return error,
+            };
+            let kind = ErrorKind::ConcurrentUse { what: "connection", holder: holder.name(py), second };
+            to_py(py, Error::new(kind))
+        })
+    }
+
+    fn blocks(&self) -> MutexGuard<'_, u32> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who runs now, for the pool's list of holders.
+fn caller() -> Option<Arc<str>> {
+    Python::attach(|py| Some(Caller::current(py).ok()?.name(py).into()))
+}
+
+/// Begins a transaction where none is open, in the name of the task that runs.
+pub(super) fn open_transaction(link: &mut Link) -> PyResult<()> {
+    if !link.in_transaction() {
+        link.begin().map_err(raise)?;
+        link.set_holder(caller());
+    }
+    Ok(())
+}
+
+impl Connection {
+    pub(crate) fn link(&self) -> &Arc<Pinned> {
+        &self.link
+    }
+
+    /// Refuses what belongs to the open block.
+    fn outside_block(&self, py: Python<'_>, verb: &str) -> PyResult<()> {
+        if !self.commits && *self.link.blocks() == 0 {
+            return Ok(());
+        }
+        let text = format!("{verb}() inside a block of begin(): its end commits, an exception rolls back");
+        Err(to_py(py, Error::invalid_request(text)))
+    }
+
+    /// Opens a connection, and a transaction where the block commits at its end.
+    async fn open(engine: EngineHandle, commits: bool) -> PyResult<Py<Self>> {
+        let mut link = Link::new(Python::attach(|py| engine.pool(py))?);
+        link.set_holder(caller());
+        link.pin().await.map_err(raise)?;
+        if commits {
+            open_transaction(&mut link)?;
+        }
+        let link = Pinned { engine, shared: Shared::new(link), blocks: Mutex::new(0) };
+        Python::attach(|py| Py::new(py, Self { link: Arc::new(link), commits }))
+    }
+
+    /// Ends the block. A COMMIT that fails is rolled back, and its error comes out.
+    fn end(&self, py: Python<'_>, keep: bool) -> PyResult<Py<Operation>> {
+        let link = Arc::clone(&self.link);
+        let keep = keep && self.commits;
+        Operation::start(py, "Connection.close", async move {
+            let mut core = Python::attach(|py| link.lease(py))?;
+            let committed = if keep { core.commit().await } else { Ok(()) };
+            core.rollback().await;
+            core.unpin();
+            committed.map_err(|error| link.engine.explained(error))?;
+            Ok(nothing())
+        })
+    }
+}
+
+#[pymethods]
+impl Connection {
+    /// Run SQL of your own, or a statement; a transaction is begun where none is open.
+    ///
+    /// Args:
+    ///     statement: SQL with native placeholders (`$1` on PostgreSQL, `?` on SQLite) or `:name`, a `text()`, or a
+    ///         `select`, `insert`, `update` or `delete`, whose rows are not made into objects.
+    ///     params: A list or tuple, or a dict for `:name` placeholders.
+    ///
+    /// Raises:
+    ///     PendingRollbackError: An earlier statement has failed: `rollback()` first.
+    ///     InterfaceError: The connection was lost, or its block has ended.
+    ///
+    /// Cancelling the task gives the connection up: it is rolled back in the background, and only the end of the block is
+    /// possible.
+    #[pyo3(signature = (statement, params = None))]
+    fn execute(
+        &self,
+        py: Python<'_>,
+        statement: &Bound<'_, PyAny>,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Operation>> {
+        let (text, params) = self.read(statement, params)?;
+        let link = Arc::clone(&self.link);
+        Operation::start(py, "Connection.execute", async move {
+            let mut core = Python::attach(|py| link.lease(py))?;
+            core.check().map_err(raise)?;
+            open_transaction(&mut core)?;
+            let mut sink = Kept::default();
+            let statements = [Statement::new(text, params)];
+            let ran = core.run(Batch { before: &[], statements: &statements }, &mut sink).await;
+            ran.map_err(|error| link.engine.explained(error))?;
+            Python::attach(|py| Ok(Py::new(py, sink.into_result())?.into_any()))
+        })
+    }
+
+    /// Keep what was done since the last commit.
+    fn commit(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.outside_block(py, "commit")?;
+        let link = Arc::clone(&self.link);
+        Operation::start(py, "Connection.commit", async move {
+            let mut core = Python::attach(|py| link.lease(py))?;
+            core.commit().await.map_err(|error| link.engine.explained(error))?;
+            Ok(nothing())
+        })
+    }
+
+    /// Undo what was done since the last commit.
+    fn rollback(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.outside_block(py, "rollback")?;
+        let link = Arc::clone(&self.link);
+        Operation::start(py, "Connection.rollback", async move {
+            Python::attach(|py| link.lease(py))?.rollback().await;
+            Ok(nothing())
+        })
+    }
+
+    /// True between the first statement and `commit()` or `rollback()`.
+    fn in_transaction(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.link.lease(py)?.in_transaction())
+    }
+
+    /// A block that commits at its end and rolls back on an exception; inside a transaction it is a savepoint.
+    fn begin(slf: PyRef<'_, Self>) -> ConnectionBlock {
+        ConnectionBlock { connection: slf.into(), stage: Mutex::new(Stage::Unopened) }
+    }
+
+    /// The same: inside a transaction `begin()` is a savepoint already.
+    fn begin_nested(slf: PyRef<'_, Self>) -> ConnectionBlock {
+        Self::begin(slf)
+    }
+
+    /// Call `function(connection, *args, **kwargs)`, and await what it returns if that can be awaited.
+    ///
+    /// It is there for SQLAlchemy's `await connection.run_sync(Base.metadata.create_all)`: nothing here needs a thread.
+    #[pyo3(signature = (function, *args, **kwargs))]
+    fn run_sync<'py>(
+        slf: &Bound<'py, Self>,
+        function: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let first = PyTuple::new(py, [slf.as_any()])?;
+        let all = first.as_sequence().concat(args.as_sequence())?.to_tuple()?;
+        let answer = function.call(all, kwargs)?;
+        if answer.hasattr("__await__")? {
+            return Ok(answer);
+        }
+        Ok(Operation::ready(py, "Connection.run_sync", answer.unbind())?.into_bound(py).into_any())
+    }
+
+    /// Roll back what is open and give the connection back. Later use raises `InterfaceError`.
+    fn close(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.end(py, false)
+    }
+
+    fn __aenter__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let connection: Py<Self> = slf.into();
+        Operation::ready(py, "Connection.__aenter__", connection.into_any())
+    }
+
+    #[pyo3(signature = (exc_type, _exc_value, _traceback, /))]
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        exc_type: &Bound<'_, PyAny>,
+        _exc_value: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<Operation>> {
+        self.end(py, exc_type.is_none())
+    }
+}
+
+impl Connection {
+    /// A statement as SQL and its values.
+    ///
+    /// # Errors
+    /// `TypeError` for anything else.
+    fn read(
+        &self,
+        statement: &Bound<'_, PyAny>,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<(Arc<StatementText>, Params)> {
+        let py = statement.py();
+        let dialect = self.link.engine.dialect();
+        if let Ok(sql) = statement.cast::<PyString>() {
+            let surrogate = |_| to_py(py, Error::data(None, "the SQL text holds a lone surrogate"));
+            return params::bind(sql.to_str().map_err(surrogate)?, params, dialect);
+        }
+        if let Ok(expr) = statement.cast::<Expr>()
+            && let Some(sql) = expr.get().raw_text()
+        {
+            return params::bind(&sql, params, dialect);
+        }
+        let Some(to_sql) = statement.getattr_opt("to_sql")? else {
+            let found = statement.get_type().name()?;
+            return Err(PyTypeError::new_err(format!(
+                "execute() takes SQL, text() or a statement, not {found}"
+            )));
+        };
+        if params.is_some() {
+            return Err(PyTypeError::new_err("a statement has its values: params are for SQL and text()"));
+        }
+        let (sql, values): (String, Bound<'_, PyAny>) = to_sql.call1((dialect.name.as_str(),))?.extract()?;
+        params::bind(&sql, Some(&values), dialect)
+    }
+}
+
+/// Where a block stands.
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    Unopened,
+    Transaction,
+    Savepoint,
+    Ended,
+}
+
+/// `async with connection.begin()`.
+#[pyclass(frozen, name = "ConnectionBlock", module = "ormkit")]
+pub(crate) struct ConnectionBlock {
+    connection: Py<Connection>,
+    stage: Mutex<Stage>,
+}
+
+impl ConnectionBlock {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[pymethods]
+impl ConnectionBlock {
+    fn __aenter__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let this: Py<Self> = slf.into();
+        Operation::start(py, "ConnectionBlock.__aenter__", async move {
+            let block = this.get();
+            let link = &block.connection.get().link;
+            let mut core = Python::attach(|py| link.lease(py))?;
+            if *block.stage() != Stage::Unopened {
+                let text = "this begin() block was opened already: call begin() again";
+                return Err(raise(Error::invalid_request(text)));
+            }
+            let stage = if core.in_transaction() { Stage::Savepoint } else { Stage::Transaction };
+            match stage {
+                Stage::Savepoint => core.savepoint().map_err(raise)?,
+                _ => open_transaction(&mut core)?,
+            }
+            *block.stage() = stage;
+            *link.blocks() += 1;
+            Python::attach(|py| Ok(block.connection.clone_ref(py).into_any()))
+        })
+    }
+
+    #[pyo3(signature = (exc_type, _exc_value, _traceback, /))]
+    fn __aexit__(
+        slf: PyRef<'_, Self>,
+        py: Python<'_>,
+        exc_type: &Bound<'_, PyAny>,
+        _exc_value: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<Operation>> {
+        let (this, keep): (Py<Self>, bool) = (slf.into(), exc_type.is_none());
+        Operation::start(py, "ConnectionBlock.__aexit__", async move {
+            let block = this.get();
+            let link = &block.connection.get().link;
+            let mut core = Python::attach(|py| link.lease(py))?;
+            let stage = std::mem::replace(&mut *block.stage(), Stage::Ended);
+            if matches!(stage, Stage::Unopened | Stage::Ended) {
+                return Ok(nothing());
+            }
+            *link.blocks() -= 1;
+            let mut ended = match stage {
+                _ if !keep => Ok(()),
+                Stage::Savepoint => core.release(),
+                _ => core.commit().await,
+            };
+            if !keep || ended.is_err() {
+                let undone = match stage {
+                    Stage::Savepoint => core.rollback_savepoint().await,
+                    _ => {
+                        core.rollback().await;
+                        Ok(())
+                    }
+                };
+                ended = ended.and(undone);
+            }
+            ended.map_err(|error| link.engine.explained(error))?;
+            Ok(nothing())
+        })
+    }
+}
+
+/// What `engine.connect()`, `begin()` and `transaction()` return: to be awaited or entered.
+#[pyclass(frozen, name = "ConnectionContext", module = "ormkit")]
+pub(crate) struct ConnectionContext {
+    engine: EngineHandle,
+    commits: bool,
+    opened: Arc<Mutex<Option<Py<Connection>>>>,
+}
+
+impl ConnectionContext {
+    pub(super) fn new(engine: EngineHandle, commits: bool) -> Self {
+        Self { engine, commits, opened: Arc::default() }
+    }
+}
+
+#[pymethods]
+impl ConnectionContext {
+    /// The connection; its `close()` gives it back, and so does `async with` on it.
+    fn __await__(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let (engine, commits) = (self.engine.clone(), self.commits);
+        Operation::start(py, "ConnectionPool.connect", async move {
+            Ok(Connection::open(engine, commits).await?.into_any())
+        })
+    }
+
+    fn __aenter__(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let (engine, commits, opened) = (self.engine.clone(), self.commits, Arc::clone(&self.opened));
+        Operation::start(py, "ConnectionPool.connect", async move {
+            let connection = Connection::open(engine, commits).await?;
+            let kept = Python::attach(|py| connection.clone_ref(py));
+            *opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+            Ok(connection.into_any())
+        })
+    }
+
+    #[pyo3(signature = (exc_type, _exc_value, _traceback, /))]
+    fn __aexit__(
+        &self,
+        py: Python<'_>,
+        exc_type: &Bound<'_, PyAny>,
+        _exc_value: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<Py<Operation>> {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match opened {
+            Some(connection) => connection.get().end(py, exc_type.is_none()),
+            None => Operation::ready(py, "ConnectionContext.__aexit__", py.None()),
+        }
+    }
+}
