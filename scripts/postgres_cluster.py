@@ -24,8 +24,12 @@ SUPERUSER = "ormkit"
 DATABASE = "ormkit"
 PREFIX = "ormkit-pg-"
 
-# Roles for the three ways to log in; everybody who is not named here uses SCRAM.
+# Roles for the ways to log in; everybody who is not named here uses SCRAM. TLS is for tests to switch on.
 HBA = """\
+hostssl all  tlser   127.0.0.1/32  scram-sha-256
+host    all  tlser   127.0.0.1/32  reject
+hostssl all  certy   127.0.0.1/32  cert
+host    all  plainer 127.0.0.1/32  password
 local  all  trusty                trust
 host   all  trusty  127.0.0.1/32  trust
 local  all  md5er                 md5
@@ -37,6 +41,9 @@ host   all  all     127.0.0.1/32  scram-sha-256
 # Run by `postgres --single`, one statement a line, before the server listens anywhere.
 BOOTSTRAP = """\
 CREATE ROLE trusty LOGIN CREATEDB
+CREATE ROLE tlser LOGIN PASSWORD 'tlser'
+CREATE ROLE plainer LOGIN PASSWORD 'plainer'
+CREATE ROLE certy LOGIN
 SET password_encryption = 'md5'; CREATE ROLE md5er LOGIN PASSWORD 'md5er'
 """
 

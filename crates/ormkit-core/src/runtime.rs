@@ -4,10 +4,14 @@
 //! bring a [`Runtime`].
 
 mod deadline;
+mod elsewhere;
+mod tcp;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
 pub use deadline::within;
+pub use elsewhere::{Answer, elsewhere};
+pub use tcp::{Keepalive, TcpOptions};
 
 use std::future::Future;
 use std::io;
@@ -29,14 +33,19 @@ pub enum Address {
         /// TCP port.
         port: u16,
     },
-    /// A Unix-domain socket, by its full path.
+    /// A Unix-domain socket, by its full path. One that begins with NUL is a name in Linux's abstract namespace.
     Unix(PathBuf),
 }
 
 /// The services of an executor.
 pub trait Runtime: Send + Sync + 'static {
-    /// Opens a connection. Dropping the future closes what it has opened so far.
-    fn connect<'a>(&'a self, to: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Transport>>>;
+    /// Opens a connection; one over TCP has `tcp` set, and sends small writes at once (TCP_NODELAY). Dropping the future
+    /// closes what it has opened so far.
+    fn connect<'a>(
+        &'a self,
+        to: &'a Address,
+        tcp: &'a TcpOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Transport>>>;
 
     /// Completes after `time`.
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()>;
@@ -67,7 +76,8 @@ pub enum Peek {
     Closed,
 }
 
-/// A stream of bytes. It buffers nothing: what `poll_write` took is with the operating system.
+/// A stream of bytes. What `poll_write` took is with the operating system, or on its way there: a transport that encrypts
+/// sends the rest of it while it is read from.
 pub trait Transport: Send {
     /// Reads into `buffer`. `Ready(Ok(0))` is the end of the stream. Pending registers the waker for readability.
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use ormkit_core::driver::Cancel;
 use ormkit_core::error::{Error, ErrorKind, Result};
-use ormkit_core::runtime::{Address, BoxFuture, Runtime};
+use ormkit_core::runtime::BoxFuture;
 
 use crate::connection::io::{read_to_end, timeout, write_all};
+use crate::connection::route::Route;
 use crate::protocol::frontend;
 
 /// Longest wait until the server has taken the request.
@@ -16,9 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Names one backend of one server.
 #[derive(Clone)]
 pub(crate) struct CancelTarget {
-    pub(crate) runtime: Arc<dyn Runtime>,
-    /// The very address that the connection itself was opened to.
-    pub(crate) address: Address,
+    /// The very way that the connection itself was opened by, encrypted as it is.
+    pub(crate) route: Route,
     pub(crate) pid: u32,
     pub(crate) key: Arc<[u8]>,
 }
@@ -27,7 +27,7 @@ impl Cancel for CancelTarget {
     fn cancel(&self) -> BoxFuture<'static, Result<()>> {
         let target = self.clone();
         Box::pin(async move {
-            let runtime = Arc::clone(&target.runtime);
+            let runtime = Arc::clone(&target.route.runtime);
             match timeout(&*runtime, PATIENCE, target.send()).await {
                 Some(sent) => sent,
                 None => Err(failed("the server did not answer in time")),
@@ -40,7 +40,8 @@ impl CancelTarget {
     /// The server closes the connection once it has passed the request on.
     async fn send(&self) -> Result<()> {
         let refused = |error: std::io::Error| failed(&error.to_string());
-        let mut transport = self.runtime.connect(&self.address).await.map_err(refused)?;
+        let opened = self.route.open().await.map_err(|error| failed(&error.to_string()))?;
+        let mut transport = opened.transport;
         let request = frontend::cancel_request(self.pid, &self.key);
         write_all(&mut *transport, &request).await.map_err(refused)?;
         // A reset is a close as well.
@@ -51,20 +52,4 @@ impl CancelTarget {
 
 fn failed(why: &str) -> Error {
     Error::new(ErrorKind::Operational(format!("the running statement could not be cancelled: {why}")))
-}
-
-impl CancelTarget {
-    /// The server's address, for messages.
-    pub(crate) fn place(&self) -> String {
-        describe(&self.address)
-    }
-}
-
-/// An address as a person writes it.
-pub(crate) fn describe(address: &Address) -> String {
-    match address {
-        Address::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
-        Address::Tcp { host, port } => format!("{host}:{port}"),
-        Address::Unix(path) => path.display().to_string(),
-    }
 }

@@ -7,6 +7,8 @@
 
 pub(crate) mod establish;
 pub(crate) mod io;
+pub(crate) mod route;
+mod target_session;
 mod wire;
 
 use std::future::poll_fn;
@@ -216,7 +218,7 @@ impl PgConnection {
 
     /// Notes a broken connection.
     fn lose(&mut self, why: &str) -> Error {
-        self.close(connection_lost(format!("the connection to {} broke: {why}", self.cancel.place())))
+        self.close(connection_lost(format!("the connection to {} broke: {why}", self.cancel.route.place())))
     }
 
     /// Closes the connection because of `error`, and answers what the caller is told.

@@ -19,6 +19,7 @@ mod protocol;
 mod row;
 mod session_state;
 mod statement_cache;
+mod tls;
 mod types;
 
 use std::sync::Arc;
@@ -39,8 +40,8 @@ pub struct PgDriver {
 
 impl PgDriver {
     /// A driver that connects as `config` says; `runtime` brings sockets and time. Nothing is opened yet.
-    pub fn new(config: Config, runtime: Arc<dyn Runtime>) -> Self {
-        Self { config: Arc::new(config), runtime }
+    pub fn new(config: impl Into<Arc<Config>>, runtime: Arc<dyn Runtime>) -> Self {
+        Self { config: config.into(), runtime }
     }
 
     /// Where and how this driver connects.
@@ -50,11 +51,14 @@ impl PgDriver {
 }
 
 impl Driver for PgDriver {
-    /// Tries the addresses in order, within the configuration's connect timeout.
+    /// Tries the servers in order, within the configuration's connect timeout.
     ///
     /// # Errors
-    /// `ConnectionLost` when nobody answers, the server's own error (a wrong password is `28P01`), `Unsupported` when
-    /// it asks for a password in clear text or for a method that is not here, `Protocol` when it is no PostgreSQL server.
+    /// `ConnectionLost` when nobody answers or no server is of the kind that was asked for, the server's own error (a wrong
+    /// password is `28P01`), `Operational` when a certificate does not hold or a policy (`sslmode`, `channel_binding`,
+    /// `require_auth`) does not allow what the server does, `Unsupported` when it asks for a password in clear text without
+    /// having proven who it is, or for a method that is not here, `Protocol` when it is no PostgreSQL server.
+    /// Dropping the future closes what it has opened.
     fn connect(&self) -> BoxFuture<'static, Result<Box<dyn Connection>>> {
         let driver = self.clone();
         Box::pin(async move {

@@ -83,3 +83,59 @@ fn idle_connection_passes_its_check_until_the_server_ends_it() {
     assert!(!victim.check());
     assert_eq!(victim.health(), Health::Closed);
 }
+
+/// The test server's URL with another query.
+fn with(query: &str) -> String {
+    format!("{}?{query}", url())
+}
+
+#[test]
+fn server_of_the_wanted_kind_is_taken() {
+    for (target, taken) in [
+        ("any", true),
+        ("read-write", true),
+        ("read-only", false),
+        ("primary", true),
+        ("standby", false),
+        ("prefer-standby", true),
+    ] {
+        let outcome = connect_to(&with(&format!("target_session_attrs={target}")), None);
+        assert_eq!(outcome.is_ok(), taken, "{target}: {:?}", outcome.err());
+    }
+    let read_only = "target_session_attrs=read-only&options=-c%20default_transaction_read_only%3Don";
+    let mut connection = connect_to(&with(read_only), None).unwrap();
+    assert_eq!(
+        (row(&mut *connection, "SELECT 1"), connection.health()),
+        (vec!["1".to_owned()], Health::Idle)
+    );
+    let error = connect_to(&with("target_session_attrs=standby"), None).err().unwrap();
+    assert!(error.to_string().contains("not a standby"), "{error}");
+}
+
+#[test]
+fn newer_protocol_falls_back_to_what_the_server_speaks() {
+    let mut connection = connect_to(&with("max_protocol_version=latest"), None).unwrap();
+    assert_eq!(row(&mut *connection, "SELECT 1"), ["1"]);
+    // Servers from 18 on speak it.
+    let version: u32 = row(&mut *connection, "SHOW server_version_num")[0].parse().unwrap();
+    assert_eq!(connect_to(&with("min_protocol_version=3.2"), None).is_ok(), version >= 180_000);
+}
+
+#[test]
+fn keyword_text_and_password_file_lead_to_a_session() {
+    use std::os::unix::fs::PermissionsExt;
+    let url = url();
+    let (credentials, server) = url.strip_prefix("postgresql://").unwrap().rsplit_once('@').unwrap();
+    let (user, password) = credentials.split_once(':').unwrap();
+    let (place, database) = server.split_once('/').unwrap();
+    let (host, port) = place.rsplit_once(':').unwrap();
+    let file = std::env::temp_dir().join(format!("ormkit-pgpass-{}", std::process::id()));
+    std::fs::write(&file, format!("# ours\n{host}:{port}:*:{user}:{password}\n")).unwrap();
+    let text = format!("host={host} port={port} user={user} dbname={database} passfile={}", file.display());
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(row(&mut *connect_to(&text, None).unwrap(), "SELECT 1"), ["1"]);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let error = connect_to(&text, None).err().expect("there is no password").to_string();
+    assert!(error.contains("0600") && !error.contains(password), "{error}");
+    std::fs::remove_file(file).unwrap();
+}

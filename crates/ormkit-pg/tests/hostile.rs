@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ormkit_core::driver::{Connection, Driver, Health};
 use ormkit_core::error::{Error, ErrorKind};
-use ormkit_core::runtime::{Address, BoxFuture, Runtime, Transport};
+use ormkit_core::runtime::{Address, BoxFuture, Runtime, TcpOptions, Transport};
 use ormkit_pg::{Config, PgDriver};
 use support::{Recorder, StdRuntime, begin, block_on, commit, connect_to, raw, run};
 
@@ -30,7 +30,7 @@ fn serve(script: impl FnOnce(&mut TcpStream) -> std::io::Result<()> + Send + 'st
         // A client that hangs up early is part of the play.
         let _ = read_sized(&mut stream).and_then(|_| script(&mut stream));
     });
-    format!("postgresql://u:hunter2@127.0.0.1:{port}/db")
+    format!("postgresql://u:hunter2@127.0.0.1:{port}/db?sslmode=disable")
 }
 
 /// Reads a length and what follows it.
@@ -103,6 +103,46 @@ fn what_is_no_postgres_is_refused_while_connecting() {
 }
 
 #[test]
+fn answers_to_ssl_request_that_are_none_are_refused() {
+    let error = message(b'E', b"SFATAL\0C28000\0Mplease send your password to evil.example\0\0");
+    for (answer, told) in [
+        ([b"S", &login()[..]].concat(), "behind its answer"),
+        ([b"N", &login()[..]].concat(), "behind its answer"),
+        (b"SN".to_vec(), "behind its answer"),
+        (error, "refused TLS; without any proof of who it is it says"),
+        (b"E\xff\xff\xff\xff".to_vec(), "refused TLS"),
+        (b"HTTP/1.1 400 Bad Request\r\n".to_vec(), "not a PostgreSQL server"),
+        (b"G".to_vec(), "not a PostgreSQL server"),
+        (Vec::new(), "closed the connection"),
+    ] {
+        for mode in ["prefer", "require"] {
+            let answer = answer.clone();
+            let url = serve(move |stream| stream.write_all(&answer)).replace("disable", mode);
+            let error = refused(&url).to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+    // A server that says yes and does not speak TLS.
+    let url = serve(|stream| {
+        stream.write_all(b"S")?;
+        stream.read_exact(&mut [0; 5])?;
+        stream.write_all(&login())
+    });
+    let error = refused(&url.replace("disable", "require")).to_string();
+    assert!(error.contains("TLS failed"), "{error}");
+}
+
+#[test]
+fn password_in_clear_text_is_told_to_nobody_unproven() {
+    let url = serve(|stream| {
+        stream.write_all(&message(b'R', b"\0\0\0\x03"))?;
+        assert_eq!(stream.read_to_end(&mut Vec::new())?, 0);
+        Ok(())
+    });
+    assert!(matches!(refused(&url).kind(), ErrorKind::Unsupported { .. }));
+}
+
+#[test]
 fn login_cut_at_any_byte_is_a_lost_connection() {
     let whole = login();
     for length in 0..whole.len() {
@@ -115,7 +155,7 @@ fn login_cut_at_any_byte_is_a_lost_connection() {
 #[test]
 fn silent_server_is_given_up() {
     let url = serve(|stream| stream.read_to_end(&mut Vec::new()).map(|_| ()));
-    let error = refused(&format!("{url}?connect_timeout=0.1"));
+    let error = refused(&format!("{url}&connect_timeout=0.1"));
     assert!(error.to_string().contains("within 0.1 s"), "{error}");
 }
 
@@ -161,8 +201,12 @@ fn fake_scram_is_seen_through() {
 struct Counting(StdRuntime, AtomicUsize);
 
 impl Runtime for Counting {
-    fn connect<'a>(&'a self, to: &'a Address) -> BoxFuture<'a, std::io::Result<Box<dyn Transport>>> {
-        self.0.connect(to)
+    fn connect<'a>(
+        &'a self,
+        to: &'a Address,
+        tcp: &'a TcpOptions,
+    ) -> BoxFuture<'a, std::io::Result<Box<dyn Transport>>> {
+        self.0.connect(to, tcp)
     }
     fn sleep(&self, time: std::time::Duration) -> BoxFuture<'static, ()> {
         self.0.sleep(time)

@@ -18,17 +18,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 
-use super::{Address, BoxFuture, Peek, Runtime, Transport};
-
-/// A connection that says nothing for this long is asked whether it is still there.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+use super::{Address, BoxFuture, Peek, Runtime, TcpOptions, Transport};
 
 /// A tokio runtime, with IO and time enabled (`enable_all`). A pool made with it belongs to it: connections are polled
 /// by its tasks only.
@@ -53,10 +50,14 @@ impl TokioRuntime {
 }
 
 impl Runtime for TokioRuntime {
-    fn connect<'a>(&'a self, to: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Transport>>> {
+    fn connect<'a>(
+        &'a self,
+        to: &'a Address,
+        tcp: &'a TcpOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Transport>>> {
         Box::pin(async move {
             match to {
-                Address::Tcp { host, port } => connect_tcp(host, *port).await,
+                Address::Tcp { host, port } => connect_tcp(host, *port, tcp).await,
                 Address::Unix(path) => connect_unix(path).await,
             }
         })
@@ -77,11 +78,10 @@ impl Runtime for TokioRuntime {
     }
 }
 
-async fn connect_tcp(host: &str, port: u16) -> io::Result<Box<dyn Transport>> {
+async fn connect_tcp(host: &str, port: u16, tcp: &TcpOptions) -> io::Result<Box<dyn Transport>> {
     // Addresses are tried in the resolver's order; the last failure is told.
     let stream = TcpStream::connect((host, port)).await?;
-    stream.set_nodelay(true)?;
-    SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))?;
+    tcp.apply(&SockRef::from(&stream))?;
     Ok(Box::new(Socket(stream)))
 }
 
@@ -162,7 +162,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = Address::Tcp { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port() };
         let server = std::thread::spawn(move || answer(listener.accept().unwrap().0));
-        on_tokio(async { talk(TokioRuntime::current().connect(&address).await.unwrap()).await });
+        on_tokio(async {
+            talk(TokioRuntime::current().connect(&address, &TcpOptions::default()).await.unwrap()).await
+        });
         server.join().unwrap();
     }
 
@@ -173,7 +175,9 @@ mod tests {
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
         let server = std::thread::spawn(move || answer(listener.accept().unwrap().0));
         let address = Address::Unix(path.clone());
-        on_tokio(async { talk(TokioRuntime::current().connect(&address).await.unwrap()).await });
+        on_tokio(async {
+            talk(TokioRuntime::current().connect(&address, &TcpOptions::default()).await.unwrap()).await
+        });
         server.join().unwrap();
         std::fs::remove_file(path).unwrap();
     }
@@ -182,7 +186,8 @@ mod tests {
     fn refused_connection_is_an_error() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let address = Address::Tcp { host: "127.0.0.1".into(), port };
-        let refused = on_tokio(async { TokioRuntime::current().connect(&address).await.err() });
+        let refused =
+            on_tokio(async { TokioRuntime::current().connect(&address, &TcpOptions::default()).await.err() });
         assert_eq!(refused.unwrap().kind(), io::ErrorKind::ConnectionRefused);
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use crate::runtime::{Address, BoxFuture, Runtime, Transport};
+use crate::runtime::{Address, BoxFuture, Runtime, TcpOptions, Transport};
 
 /// A runtime whose clock stands still until [`advance`](Self::advance), and whose background tasks run when the test
 /// says so.
@@ -83,7 +83,11 @@ impl FakeRuntime {
 }
 
 impl Runtime for FakeRuntime {
-    fn connect<'a>(&'a self, _to: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Transport>>> {
+    fn connect<'a>(
+        &'a self,
+        _to: &'a Address,
+        _tcp: &'a TcpOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Transport>>> {
         Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
     }
 

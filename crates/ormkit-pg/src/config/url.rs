@@ -30,17 +30,27 @@ pub(super) fn parse(url: &str) -> Result<Vec<(String, String)>> {
     }
     parse_hosts(&mut given, hosts)?;
     push(&mut given, "dbname", path.get(1..).unwrap_or_default())?;
-    for parameter in
-        query.into_iter().flat_map(|query| query.split('&')).filter(|parameter| !parameter.is_empty())
-    {
-        let (name, value) = parameter
-            .split_once('=')
-            .ok_or_else(|| Error::interface("a parameter in the database URL has no `=`"))?;
+    parse_query(&mut given, query.unwrap_or_default())?;
+    Ok(given)
+}
+
+fn parse_query(given: &mut Vec<(String, String)>, query: &str) -> Result<()> {
+    // One `&` may end the last parameter.
+    let query = query.strip_suffix('&').filter(|query| !query.is_empty()).unwrap_or(query);
+    for parameter in query.split('&').filter(|_| !query.is_empty()) {
+        let (name, value) =
+            parameter.split_once('=').filter(|(_, value)| !value.contains('=')).ok_or_else(|| {
+                Error::interface("a parameter in the database URL is not written as name=value")
+            })?;
         let name = decode("parameter", name)?.into_owned();
         let value = decode(if name.is_ascii() { &name } else { "parameter" }, value)?.into_owned();
-        given.push((name, value));
+        // What JDBC's URLs say, and libpq understands.
+        match (&*name, &*value) {
+            ("ssl", "true") => given.push(("sslmode".into(), "require".into())),
+            _ => given.push((name, value)),
+        }
     }
-    Ok(given)
+    Ok(())
 }
 
 /// An `@` that does not end user and password may stand inside a password that was not encoded, and what would be taken
@@ -66,17 +76,11 @@ fn parse_hosts(given: &mut Vec<(String, String)>, hosts: &str) -> Result<()> {
     let mut ports = Vec::new();
     for host in hosts.split(',') {
         let (name, port) = split_port(host)?;
-        names.push(decode("host", name)?);
-        ports.push(decode("port", port)?);
+        names.push(name);
+        ports.push(port);
     }
-    let is_given = |parts: &[Cow<'_, str>]| parts.iter().any(|part| !part.is_empty());
-    if is_given(&names) {
-        given.push(("host".into(), names.join(",")));
-    }
-    if is_given(&ports) {
-        given.push(("port".into(), ports.join(",")));
-    }
-    Ok(())
+    push(given, "host", &names.join(","))?;
+    push(given, "port", &ports.join(","))
 }
 
 fn split_port(host: &str) -> Result<(&str, &str)> {
@@ -99,8 +103,16 @@ fn push(given: &mut Vec<(String, String)>, name: &str, text: &str) -> Result<()>
     Ok(())
 }
 
-/// Percent-decoding as libpq does it: a `%` without two digits and a NUL are errors.
+/// Percent-decoding as libpq does it: spaces around are dropped; a `%` without two digits, a NUL and a space within are
+/// errors.
 fn decode<'a>(part: &str, text: &'a str) -> Result<Cow<'a, str>> {
+    let text = text.trim_matches(' ');
+    if text.contains(' ') {
+        return Err(Error::interface(format!(
+            "the {} in the database URL holds a space: write it as %20",
+            part.escape_debug()
+        )));
+    }
     let bytes = text.as_bytes();
     let mut marks = memchr::memchr_iter(b'%', bytes);
     let encoded = marks.all(|at| {

@@ -1,29 +1,33 @@
-//! Opening a connection: one address after the other, within one budget of time.
+//! Opening a connection: one server after the other, within one budget of time.
 
 use std::future::poll_fn;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::Arc;
 
 use ormkit_core::error::{Error, ErrorKind, Result};
-use ormkit_core::runtime::{Address, Runtime, Transport};
+use ormkit_core::runtime::{Address, Runtime, Transport, elsewhere};
 
 use super::PgConnection;
 use super::io::{Turn, poll_turn, timeout};
+use super::route::{Encryption, Opened, Route, describe};
+use super::target_session;
 use super::wire::Wire;
-use crate::cancel::{CancelTarget, describe};
-use crate::config::Config;
+use crate::cancel::CancelTarget;
+use crate::config::hosts::Place;
+use crate::config::tls::SslMode;
+use crate::config::{Config, TargetSession};
 use crate::error::connection_lost;
 use crate::protocol::backend::Message;
 use crate::protocol::buffer::{ReadBuffer, STARTUP_LIMIT, WriteBuffer};
 use crate::protocol::scram::{ClientFinal, Derivation};
-use crate::protocol::startup::{Session, Startup, Step};
+use crate::protocol::startup::{Channel, Login, Session, Startup, Step};
 use crate::statement_cache::StatementCache;
+use crate::tls::client::TlsClient;
 
 /// The most bytes of statements that one connection keeps prepared.
 const STATEMENT_BYTES: usize = 4 << 20;
 
-/// Connects to the first address that answers.
+/// Connects to the first server that answers and is what was asked for.
 pub(crate) async fn connect(config: &Config, runtime: Arc<dyn Runtime>) -> Result<PgConnection> {
     let attempts = try_all(config, &runtime);
     let Some(time) = config.connect_timeout() else { return attempts.await };
@@ -35,11 +39,21 @@ pub(crate) async fn connect(config: &Config, runtime: Arc<dyn Runtime>) -> Resul
 }
 
 async fn try_all(config: &Config, runtime: &Arc<dyn Runtime>) -> Result<PgConnection> {
+    let tls = load_tls(config, runtime).await?;
+    let places = config.places();
+    // A standby is preferred: any server will do in a second round.
+    let rounds: &[TargetSession] = match config.target {
+        TargetSession::PreferStandby => &[TargetSession::Standby, TargetSession::Any],
+        ref target => std::slice::from_ref(target),
+    };
     let mut failures = Vec::new();
-    for address in config.addresses() {
-        match try_one(config, runtime, address).await {
-            Err(error) if is_elsewhere(&error) => failures.push(error),
-            outcome => return outcome,
+    for target in rounds {
+        failures.clear();
+        for place in &places {
+            match try_one(config, runtime, place, tls.as_ref(), *target).await {
+                Err(error) if is_elsewhere(&error) => failures.push(error),
+                outcome => return outcome,
+            }
         }
     }
     if failures.len() == 1 {
@@ -49,7 +63,8 @@ async fn try_all(config: &Config, runtime: &Arc<dyn Runtime>) -> Result<PgConnec
     Err(connection_lost(all.join("; ")))
 }
 
-/// True when another address may do better: nobody listens here, or the server is starting up or shutting down.
+/// True when another server may do better: nobody listens here, it is starting up or shutting down, or not of the kind
+/// that was asked for.
 fn is_elsewhere(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::ConnectionLost(_) => true,
@@ -58,14 +73,72 @@ fn is_elsewhere(error: &Error) -> bool {
     }
 }
 
-async fn try_one(config: &Config, runtime: &Arc<dyn Runtime>, address: &Address) -> Result<PgConnection> {
-    let place = describe(address);
-    let broken = |error: io::Error| connection_lost(format!("cannot connect to {place}: {error}"));
-    let mut transport = runtime.connect(address).await.map_err(broken)?;
+/// What the files of TLS say, where a server may be spoken to in TLS.
+async fn load_tls(config: &Config, runtime: &Arc<dyn Runtime>) -> Result<Option<TlsClient>> {
+    let remote = config.places().iter().any(|place| matches!(place.address, Address::Tcp { .. }));
+    if config.tls.mode == SslMode::Disable || !remote {
+        return Ok(None);
+    }
+    let policy = config.tls.clone();
+    run_elsewhere(runtime, move || TlsClient::load(&policy)).await?.map(Some)
+}
+
+async fn try_one(
+    config: &Config,
+    runtime: &Arc<dyn Runtime>,
+    place: &Place,
+    tls: Option<&TlsClient>,
+    target: TargetSession,
+) -> Result<PgConnection> {
+    let tls = tls.filter(|_| matches!(place.address, Address::Tcp { .. })).cloned();
+    let encryption = match (tls.clone(), config.tls.mode) {
+        (None, _) | (_, SslMode::Disable | SslMode::Allow) => Encryption::None,
+        (Some(client), SslMode::Prefer) => Encryption::Offered(client),
+        (Some(client), _) => Encryption::Required(client),
+    };
+    let host = place.host.clone();
+    let route = Route {
+        runtime: Arc::clone(runtime),
+        address: place.address.clone(),
+        host,
+        tcp: config.tcp.clone(),
+        encryption,
+    };
+    let mut connection = match (log_in(config, place, &route).await, tls) {
+        // `allow`: a server that does not take this client in the clear may take it in TLS.
+        (Err(error), Some(client)) if config.tls.mode == SslMode::Allow && is_turned_away(&error) => {
+            let route = Route { encryption: Encryption::Required(client), ..route };
+            log_in(config, place, &route).await?
+        }
+        (outcome, _) => outcome?,
+    };
+    target_session::require(&mut connection, target).await?;
+    Ok(connection)
+}
+
+/// True when the server does not authorize the login.
+fn is_turned_away(error: &Error) -> bool {
+    error.diagnostics().is_some_and(|diagnostics| diagnostics.sqlstate.as_str().starts_with("28"))
+}
+
+async fn log_in(config: &Config, place: &Place, route: &Route) -> Result<PgConnection> {
+    let Opened { mut transport, proof } = route.open().await?;
+    let broken = |error: io::Error| connection_lost(format!("cannot connect to {}: {error}", route.place()));
+    let login = Login {
+        user: config.user(),
+        password: place.password.as_deref(),
+        password_note: config.password_note(),
+        policy: &config.auth,
+        minor_versions: config.minor_versions,
+        channel: match (&proof, &place.address) {
+            (Some(proof), _) => Channel::Tls(proof),
+            (None, Address::Unix(_)) => Channel::Local,
+            (None, Address::Tcp { .. }) => Channel::Clear,
+        },
+    };
     let mut inbox = ReadBuffer::default();
-    let parameters = config.startup_parameters();
     let mut out = WriteBuffer::default();
-    let mut startup = Startup::begin(config.user(), config.password(), &parameters, &mut out)?;
+    let mut startup = Startup::begin(login, &config.startup_parameters(), &mut out)?;
     let session = loop {
         let Some(frame) = inbox.take(STARTUP_LIMIT)? else {
             exchange(&mut *transport, &mut out, &mut inbox).await.map_err(broken)?;
@@ -74,32 +147,28 @@ async fn try_one(config: &Config, runtime: &Arc<dyn Runtime>, address: &Address)
         let message = Message::decode(frame.tag, inbox.body(&frame))?;
         match startup.receive(message, &mut out)? {
             Step::Continue => {}
-            Step::Derive(derivation) => startup.derived(derive(&**runtime, derivation).await, &mut out)?,
+            Step::Derive(derivation) => {
+                startup.derived(derive(&route.runtime, derivation).await?, &mut out)?
+            }
             Step::Ready(session) => break session,
         }
     };
-    Ok(assemble(config, runtime, address, transport, inbox, session))
+    Ok(assemble(config, &route.as_opened(proof.is_some()), transport, inbox, session))
 }
 
 fn assemble(
     config: &Config,
-    runtime: &Arc<dyn Runtime>,
-    address: &Address,
+    route: &Route,
     transport: Box<dyn Transport>,
     inbox: ReadBuffer,
     session: Session,
 ) -> PgConnection {
     PgConnection {
-        runtime: Arc::clone(runtime),
+        runtime: Arc::clone(&route.runtime),
         transport,
         inbox,
         wire: Wire::new(StatementCache::new(config.statement_cache_size(), STATEMENT_BYTES)),
-        cancel: CancelTarget {
-            runtime: Arc::clone(runtime),
-            address: address.clone(),
-            pid: session.pid,
-            key: session.key.into(),
-        },
+        cancel: CancelTarget { route: route.clone(), pid: session.pid, key: session.key.into() },
         cancelling: None,
         closed: None,
     }
@@ -118,36 +187,17 @@ async fn exchange(
 }
 
 /// Derives the keys here, or away from the thread that polls when that takes long.
-async fn derive(runtime: &dyn Runtime, derivation: Derivation) -> ClientFinal {
+async fn derive(runtime: &Arc<dyn Runtime>, derivation: Derivation) -> Result<ClientFinal> {
     if !derivation.is_long() {
-        return derivation.run();
+        return Ok(derivation.run());
     }
-    let shared = Arc::new(Mutex::new(Slot { done: None, waker: None }));
-    let slot = Arc::clone(&shared);
-    runtime.offload(Box::new(move || {
-        let done = derivation.run();
-        let waker = {
-            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            slot.done = Some(done);
-            slot.waker.take()
-        };
-        waker.into_iter().for_each(Waker::wake);
-    }));
-    poll_fn(|cx| {
-        let mut slot = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        match slot.done.take() {
-            Some(done) => Poll::Ready(done),
-            None => {
-                slot.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
-    })
-    .await
+    run_elsewhere(runtime, move || derivation.run()).await
 }
 
-/// Where the job leaves its result and the task its waker.
-struct Slot {
-    done: Option<ClientFinal>,
-    waker: Option<Waker>,
+async fn run_elsewhere<T: Send + 'static>(
+    runtime: &Arc<dyn Runtime>,
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    let done = elsewhere(&**runtime, job).await;
+    done.ok_or_else(|| Error::new(ErrorKind::Operational("no thread could be started".into())))
 }

@@ -28,7 +28,7 @@ pub(crate) enum Message<'a> {
     Error(Fields<'a>),
     Notice,
     Notification,
-    NegotiateProtocolVersion,
+    NegotiateProtocolVersion(Negotiation),
     ParseComplete,
     BindComplete,
     CloseComplete,
@@ -74,7 +74,7 @@ impl<'a> Message<'a> {
             b'S' => parameter_status(Reader::new(body, "ParameterStatus"))?,
             b'R' => Self::Authentication(Authentication::decode(body)?),
             b'K' => backend_key_data(Reader::new(body, "BackendKeyData"))?,
-            b'v' => Self::NegotiateProtocolVersion,
+            b'v' => negotiation(Reader::new(body, "NegotiateProtocolVersion"))?,
             b'G' => Self::CopyIn,
             b'H' => Self::CopyOut,
             b'W' => Self::CopyBoth,
@@ -96,7 +96,7 @@ impl<'a> Message<'a> {
             Self::Error(_) => "ErrorResponse",
             Self::Notice => "NoticeResponse",
             Self::Notification => "NotificationResponse",
-            Self::NegotiateProtocolVersion => "NegotiateProtocolVersion",
+            Self::NegotiateProtocolVersion(_) => "NegotiateProtocolVersion",
             Self::ParseComplete => "ParseComplete",
             Self::BindComplete => "BindComplete",
             Self::CloseComplete => "CloseComplete",
@@ -155,6 +155,16 @@ fn parameter_status(mut body: Reader<'_>) -> Result<Message<'_>> {
 }
 
 /// The key has 4 bytes, and up to 256 from protocol 3.2 on.
+fn negotiation(mut body: Reader<'_>) -> Result<Message<'_>> {
+    let version = body.u32()?;
+    let options = body.u32()?;
+    for _ in 0..options {
+        body.c_bytes()?;
+    }
+    body.finish()?;
+    Ok(Message::NegotiateProtocolVersion(Negotiation { version, options }))
+}
+
 fn backend_key_data(mut body: Reader<'_>) -> Result<Message<'_>> {
     let pid = body.u32()?;
     let key = body.remainder();
@@ -162,6 +172,15 @@ fn backend_key_data(mut body: Reader<'_>) -> Result<Message<'_>> {
         return Err(Error::protocol(format!("BackendKeyData has a key of {} bytes", key.len())));
     }
     Ok(Message::BackendKeyData { pid, key })
+}
+
+/// The server speaks an older protocol than it was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Negotiation {
+    /// The newest version that it speaks.
+    pub(crate) version: u32,
+    /// How many protocol options it does not know.
+    pub(crate) options: u32,
 }
 
 /// How the server wants the client to prove who it is.

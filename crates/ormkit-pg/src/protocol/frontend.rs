@@ -5,19 +5,21 @@ use ormkit_core::error::{Error, Result};
 use super::buffer::WriteBuffer;
 use crate::statement_cache::Number;
 
-/// Protocol 3.0.
-const VERSION: u32 = 196_608;
+/// Protocol 3.0; minor versions are added.
+pub(crate) const VERSION: u32 = 196_608;
+/// SSLRequest: whether the server has TLS.
+pub(crate) const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 /// The code that stands in the place of a version in a CancelRequest.
 const CANCEL: u32 = 80_877_102;
 
-/// StartupMessage with `parameters` (user, database, settings).
+/// StartupMessage of protocol 3.`minor` with `parameters` (user, database, settings).
 ///
 /// # Errors
 /// A NUL in a name or a value: it would begin another parameter.
-pub(crate) fn startup(out: &mut WriteBuffer, parameters: &[(&str, &str)]) -> Result<()> {
+pub(crate) fn startup(out: &mut WriteBuffer, minor: u16, parameters: &[(&str, &str)]) -> Result<()> {
     let start = out.position();
     out.bytes().extend_from_slice(&[0; 4]);
-    out.bytes().extend_from_slice(&VERSION.to_be_bytes());
+    out.bytes().extend_from_slice(&(VERSION + u32::from(minor)).to_be_bytes());
     for (name, value) in parameters {
         c_str(out.bytes(), name)?;
         c_str(out.bytes(), value)?;
@@ -153,7 +155,7 @@ mod tests {
     fn nul_never_reaches_the_wire() {
         let mut out = WriteBuffer::default();
         assert!(query(&mut out, "SELECT 1\0; DROP TABLE t").is_err());
-        assert!(startup(&mut WriteBuffer::default(), &[("user", "a\0database\0b")]).is_err());
+        assert!(startup(&mut WriteBuffer::default(), 0, &[("user", "a\0database\0b")]).is_err());
         assert!(out.pending().is_empty());
     }
 

@@ -1,4 +1,6 @@
-//! SCRAM-SHA-256 (RFC 5802, RFC 7677), the client's side.
+//! SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677), the client's side.
+
+use std::ops::RangeInclusive;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -6,37 +8,83 @@ use hmac::{Hmac, Mac};
 use ormkit_core::error::{Error, ErrorKind, Result};
 use sha2::{Digest, Sha256};
 
-/// The mechanism's name.
+/// Without channel binding.
 pub(crate) const MECHANISM: &str = "SCRAM-SHA-256";
 
-/// Fewer iterations would let whoever records a login guess passwords quickly; more would let a server stall us.
-const ITERATIONS: std::ops::RangeInclusive<u32> = 4_096..=100_000;
+/// Bound to the TLS connection.
+pub(crate) const MECHANISM_PLUS: &str = "SCRAM-SHA-256-PLUS";
 
 /// A key derivation of more iterations than this is run away from the thread that polls: about 2 ms of work.
 const LONG: u32 = 10_000;
 
-/// What the client has said first: `n,,` (no channel binding without TLS), an empty name and a nonce.
+/// How the exchange is bound to the channel that it runs over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// The client cannot bind, or is not to (`n`).
+    None,
+    /// The client could, and has not seen the server offer it (`y`): a server that did offer it ends the exchange, because
+    /// somebody in between has taken the offer away.
+    NotOffered,
+    /// By the hash of the server's certificate (`p=tls-server-end-point`).
+    EndPoint(Vec<u8>),
+}
+
+impl Binding {
+    /// The mechanism that goes with it.
+    pub(crate) fn mechanism(&self) -> &'static str {
+        match self {
+            Self::EndPoint(_) => MECHANISM_PLUS,
+            Self::None | Self::NotOffered => MECHANISM,
+        }
+    }
+
+    /// The beginning of the first message.
+    fn header(&self) -> &'static str {
+        match self {
+            Self::None => "n,,",
+            Self::NotOffered => "y,,",
+            Self::EndPoint(_) => "p=tls-server-end-point,,",
+        }
+    }
+
+    /// Header and data, as the last message repeats them.
+    fn proof(&self) -> String {
+        let data = match self {
+            Self::EndPoint(hash) => hash,
+            Self::None | Self::NotOffered => &Vec::new(),
+        };
+        BASE64.encode([self.header().as_bytes(), data].concat())
+    }
+}
+
+/// What the client has said first: its binding, an empty name (the StartupMessage has it) and a nonce.
 pub(crate) struct ClientFirst {
     nonce: String,
+    binding: Binding,
 }
 
 impl ClientFirst {
     /// With a random nonce of 18 bytes.
-    pub(crate) fn new() -> Result<Self> {
+    pub(crate) fn new(binding: Binding) -> Result<Self> {
         let mut nonce = [0; 18];
         getrandom::fill(&mut nonce).map_err(|error| {
             Error::new(ErrorKind::Operational(format!("the system has no random bytes: {error}")))
         })?;
-        Ok(Self { nonce: BASE64.encode(nonce) })
+        Ok(Self { nonce: BASE64.encode(nonce), binding })
     }
 
     /// The message to send.
     pub(crate) fn message(&self) -> String {
-        format!("n,,n=,r={}", self.nonce)
+        format!("{}n=,r={}", self.binding.header(), self.nonce)
     }
 
-    /// Reads the server's first message: salt and iterations for the password.
-    pub(crate) fn receive(self, server_first: &[u8], password: &str) -> Result<Derivation> {
+    /// Reads the server's first message: salt and iterations for the password, of which `accepted` are fine.
+    pub(crate) fn receive(
+        self,
+        server_first: &[u8],
+        password: &str,
+        accepted: &RangeInclusive<u32>,
+    ) -> Result<Derivation> {
         let text = text(server_first)?;
         let mut attributes = text.split(',');
         let nonce = attribute(attributes.next(), "r=")?;
@@ -47,13 +95,19 @@ impl ClientFirst {
         }
         let salt = BASE64.decode(salt).map_err(|_| bad("the salt is not base64"))?;
         let iterations: u32 = iterations.parse().map_err(|_| bad("the iteration count is not a number"))?;
-        if salt.is_empty() || !ITERATIONS.contains(&iterations) {
-            return Err(bad(
-                "4,096 to 100,000 iterations and a salt are accepted, the server asks for others",
-            ));
+        if salt.is_empty() {
+            return Err(bad("the salt is empty"));
+        }
+        if !accepted.contains(&iterations) {
+            return Err(bad(&format!(
+                "the server asks for {iterations} iterations, and {} to {} are accepted (scram_min_iterations, \
+                 scram_max_iterations)",
+                accepted.start(),
+                accepted.end()
+            )));
         }
         let password = stringprep::saslprep(password).unwrap_or(password.into()).into_owned();
-        let client_final = format!("c=biws,r={nonce}");
+        let client_final = format!("c={},r={nonce}", self.binding.proof());
         let auth_message = format!("n=,r={},{text},{client_final}", self.nonce);
         Ok(Derivation { password, salt, iterations, client_final, auth_message })
     }
@@ -165,8 +219,10 @@ mod tests {
 
     /// The exchange of RFC 7677 section 3, with its user name taken out of the messages as PostgreSQL wants it.
     fn client() -> ClientFirst {
-        ClientFirst { nonce: "rOprNGfwEbeRWgbNEkqO".into() }
+        ClientFirst { nonce: "rOprNGfwEbeRWgbNEkqO".into(), binding: Binding::None }
     }
+
+    const ACCEPTED: RangeInclusive<u32> = 4_096..=100_000;
 
     const SERVER_FIRST: &[u8] =
         b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
@@ -193,14 +249,32 @@ mod tests {
 
     #[test]
     fn right_signature_is_accepted_and_wrong_one_refused() {
-        let derivation = client().receive(SERVER_FIRST, "pencil").unwrap();
+        let derivation = client().receive(SERVER_FIRST, "pencil", &ACCEPTED).unwrap();
         let auth = derivation.auth_message.clone();
         assert!(!derivation.is_long());
         let right = server_final("pencil", &auth);
         assert!(derivation.run().verify(right.as_bytes()).is_ok());
         let wrong = server_final("pen", &auth);
-        let derivation = client().receive(SERVER_FIRST, "pencil").unwrap();
+        let derivation = client().receive(SERVER_FIRST, "pencil", &ACCEPTED).unwrap();
         assert!(derivation.run().verify(wrong.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn binding_is_said_first_and_repeated_last() {
+        for (binding, first, last) in [
+            (Binding::None, "n,,n=,r=", "c=biws,"),
+            (Binding::NotOffered, "y,,n=,r=", "c=eSws,"),
+            (
+                Binding::EndPoint(b"hash".into()),
+                "p=tls-server-end-point,,n=,r=",
+                "c=cD10bHMtc2VydmVyLWVuZC1wb2ludCwsaGFzaA==,",
+            ),
+        ] {
+            let client = ClientFirst { binding, ..client() };
+            assert!(client.message().starts_with(first));
+            let derivation = client.receive(SERVER_FIRST, "pencil", &ACCEPTED).unwrap();
+            assert!(derivation.run().message().starts_with(last));
+        }
     }
 
     #[test]
@@ -219,14 +293,14 @@ mod tests {
             b"r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=-4096",
             b"r=rOprNGfwEbeRWgbNEkqOx,s=W22Z",
         ] {
-            assert!(client().receive(message, "pencil").is_err(), "{}", message.escape_ascii());
+            assert!(client().receive(message, "pencil", &ACCEPTED).is_err(), "{}", message.escape_ascii());
         }
     }
 
     #[test]
     fn strange_final_messages_are_refused() {
         for message in [&b""[..], b"e=invalid-proof", b"v=", b"v=!!", b"v=AAAA", b"x=1", b"\xff\xff"] {
-            let last = client().receive(SERVER_FIRST, "pencil").unwrap().run();
+            let last = client().receive(SERVER_FIRST, "pencil", &ACCEPTED).unwrap().run();
             assert!(last.verify(message).is_err(), "{}", message.escape_ascii());
         }
     }

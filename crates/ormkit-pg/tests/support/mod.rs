@@ -1,6 +1,8 @@
 //! A runtime of the standard library alone, and what the tests share.
 #![allow(dead_code)] // each test file uses a part of it
 
+pub(crate) mod tls;
+
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -14,7 +16,7 @@ use ormkit_core::driver::{
     Batch, Column, Connection, Driver, Effect, NoRows, Row, RowSink, Statement, StatementText,
 };
 use ormkit_core::error::Result;
-use ormkit_core::runtime::{Address, BoxFuture, Peek, Runtime, Transport};
+use ormkit_core::runtime::{Address, BoxFuture, Peek, Runtime, TcpOptions, Transport};
 use ormkit_core::value::{ParamType, Params, SqlType, ValueRef};
 use ormkit_pg::{Config, PgDriver};
 
@@ -49,7 +51,11 @@ pub(crate) struct StdRuntime {
 }
 
 impl Runtime for StdRuntime {
-    fn connect<'a>(&'a self, to: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Transport>>> {
+    fn connect<'a>(
+        &'a self,
+        to: &'a Address,
+        _tcp: &'a TcpOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Transport>>> {
         Box::pin(async move {
             Ok(match to {
                 Address::Tcp { host, port } => {

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use ormkit_core::runtime::{Address, BoxFuture, Runtime, Transport};
+use ormkit_core::runtime::{Address, BoxFuture, Runtime, TcpOptions, Transport};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use rustc_hash::FxHashMap;
@@ -345,10 +345,14 @@ impl Drop for Restore {
 }
 
 impl Runtime for LoopRuntime {
-    fn connect<'a>(&'a self, to: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Transport>>> {
+    fn connect<'a>(
+        &'a self,
+        to: &'a Address,
+        tcp: &'a TcpOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Transport>>> {
         Box::pin(async move {
             let runtime = self.this.upgrade().ok_or(io::ErrorKind::NotConnected)?;
-            connect::connect(runtime, to).await
+            connect::connect(runtime, to, tcp).await
         })
     }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use ormkit_core::runtime::{Address, Peek, Runtime, Transport};
-use pyo3::exceptions::PyConnectionError;
+use ormkit_core::runtime::{Address, Peek, Runtime, TcpOptions, Transport, elsewhere};
+use pyo3::exceptions::{PyConnectionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use super::{LoopRuntime, Operation, current_task, locked, offload};
+use super::{LoopRuntime, Operation, current_task, locked};
 
 /// Completes at once.
 #[pyfunction]
@@ -62,7 +62,7 @@ fn offloaded(py: Python<'_>, seconds: f64) -> PyResult<Py<Operation>> {
             std::thread::sleep(Duration::from_secs_f64(seconds));
             42
         };
-        Ok(offload::ask(&*runtime, job).await)
+        Ok(elsewhere(&*runtime, job).await)
     })
 }
 
@@ -71,7 +71,7 @@ fn offloaded(py: Python<'_>, seconds: f64) -> PyResult<Py<Operation>> {
 fn offloaded_panic(py: Python<'_>) -> PyResult<Py<Operation>> {
     Operation::start(py, "hooks.offloaded_panic", async move {
         let runtime = Python::attach(LoopRuntime::current)?;
-        Ok(offload::ask(&*runtime, || -> u8 { panic!("in a job") }).await)
+        Ok(elsewhere(&*runtime, || -> u8 { panic!("in a job") }).await)
     })
 }
 
@@ -155,7 +155,7 @@ fn connect(py: Python<'_>, host: String, port: Option<u16>) -> PyResult<Py<Opera
     };
     Operation::start(py, "hooks.connect", async move {
         let runtime = Python::attach(LoopRuntime::current)?;
-        let transport = runtime.connect(&address).await?;
+        let transport = runtime.connect(&address, &TcpOptions::default()).await?;
         Python::attach(|py| Py::new(py, EchoConnection(Arc::new(std::sync::Mutex::new(Some(transport))))))
     })
 }
@@ -237,6 +237,12 @@ async fn round(transport: &mut dyn Transport, bytes: &[u8]) -> PyResult<Vec<u8>>
     Ok(answer)
 }
 
+/// The parameters that a connection text gives, by libpq's names.
+#[pyfunction]
+fn postgres_parameters(text: &str) -> PyResult<Vec<(String, String)>> {
+    ormkit_pg::Config::parameters(text).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let hooks = PyModule::new(module.py(), "hooks")?;
     hooks.add_class::<EchoConnection>()?;
@@ -252,5 +258,6 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     hooks.add_function(wrap_pyfunction!(optional, &hooks)?)?;
     hooks.add_function(wrap_pyfunction!(task_in_poll, &hooks)?)?;
     hooks.add_function(wrap_pyfunction!(connect, &hooks)?)?;
+    hooks.add_function(wrap_pyfunction!(postgres_parameters, &hooks)?)?;
     module.add_submodule(&hooks)
 }

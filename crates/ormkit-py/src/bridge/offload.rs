@@ -1,15 +1,10 @@
 //! Threads for blocking jobs: name resolution, long key derivations.
 
 use std::collections::VecDeque;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
-
-use ormkit_core::runtime::Runtime;
 
 use super::locked;
 
@@ -82,58 +77,5 @@ impl Shared {
             jobs.threads -= 1;
         }
         job
-    }
-}
-
-/// Runs `job` on a thread and completes with its value; None when it did not run to its end.
-pub(super) fn ask<T: Send + 'static>(
-    runtime: &dyn Runtime,
-    job: impl FnOnce() -> T + Send + 'static,
-) -> Answer<T> {
-    let slot = Arc::new(Mutex::new(Slot { value: None, ended: false, waker: None }));
-    let teller = Teller(Arc::clone(&slot));
-    runtime.offload(Box::new(move || {
-        let value = job();
-        locked(&teller.0).value = Some(value);
-    }));
-    Answer(slot)
-}
-
-/// See [`ask`].
-pub(super) struct Answer<T>(Arc<Mutex<Slot<T>>>);
-
-struct Slot<T> {
-    value: Option<T>,
-    ended: bool,
-    waker: Option<Waker>,
-}
-
-/// The job's side: dropped at its end, however it ends.
-struct Teller<T>(Arc<Mutex<Slot<T>>>);
-
-impl<T> Drop for Teller<T> {
-    fn drop(&mut self) {
-        let mut slot = locked(&self.0);
-        slot.ended = true;
-        let waker = slot.waker.take();
-        drop(slot);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl<T> Future for Answer<T> {
-    type Output = Option<T>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let mut slot = locked(&self.0);
-        if slot.ended {
-            return Poll::Ready(slot.value.take());
-        }
-        let replaced = slot.waker.replace(cx.waker().clone());
-        drop(slot);
-        drop(replaced);
-        Poll::Pending
     }
 }

@@ -18,14 +18,15 @@ pub(super) struct Options {
 /// Describe a database; nothing is opened yet.
 ///
 /// Args:
-///     url: `postgresql://user:password@host:port/database`, `sqlite:///relative.db`, `sqlite:////absolute.db` or
+///     url: `postgresql://user:password@host:port/database?sslmode=verify-full`, `host=… dbname=…` (libpq's parameters and
+///         its variables of the environment, both ways), `sqlite:///relative.db`, `sqlite:////absolute.db` or
 ///         `sqlite::memory:` (one database for the whole engine).
 ///     min_connections: Connections that `await engine` opens.
 ///     max_connections: The most connections at once.
 ///     acquire_timeout: Longest wait for a free connection, in seconds; None waits without limit.
 ///     idle_timeout: A connection unused for this long is closed, in seconds.
 ///     max_lifetime: A connection older than this is closed when it is free, in seconds.
-///     connect_timeout: Budget for name resolution, connecting and authentication together, in seconds.
+///     connect_timeout: Budget for name resolution, connecting, TLS and authentication of all hosts together, in seconds.
 ///
 /// Raises:
 ///     InterfaceError: The URL is malformed: the error names the part, never the password.

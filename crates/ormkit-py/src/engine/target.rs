@@ -12,19 +12,22 @@ use ormkit_sqlite::{Memory, SqliteDriver};
 
 /// A parsed URL.
 pub(super) enum Target {
-    Postgres(ormkit_pg::Config),
+    Postgres(Arc<ormkit_pg::Config>),
     Sqlite(ormkit_sqlite::Config, ormkit_sqlite::Memory),
 }
 
 impl Target {
-    /// Reads a URL by its scheme.
+    /// Reads a URL by its scheme, or a PostgreSQL keyword/value text.
     ///
     /// # Errors
     /// The scheme is none of ours, or a part is malformed: the error names the part and never the password.
     pub(super) fn parse(url: &str) -> Result<Self> {
+        if ormkit_pg::Config::is_keyword_text(url) {
+            return postgres(url);
+        }
         let scheme = url.split([':', '+']).next().unwrap_or_default();
         match scheme {
-            "postgresql" | "postgres" => ormkit_pg::Config::parse(url).map(Self::Postgres),
+            "postgresql" | "postgres" => postgres(url),
             "sqlite" => {
                 ormkit_sqlite::Config::parse(url).map(|config| Self::Sqlite(config, Memory::default()))
             }
@@ -49,10 +52,14 @@ impl Target {
     /// A driver whose connections belong to `runtime`.
     pub(super) fn driver(&self, runtime: Arc<dyn Runtime>) -> Arc<dyn Driver> {
         match self {
-            Self::Postgres(config) => Arc::new(PgDriver::new(config.clone(), runtime)),
+            Self::Postgres(config) => Arc::new(PgDriver::new(Arc::clone(config), runtime)),
             Self::Sqlite(config, memory) => Arc::new(SqliteDriver::sharing(memory, config.clone(), runtime)),
         }
     }
+}
+
+fn postgres(text: &str) -> Result<Target> {
+    ormkit_pg::Config::parse(text).map(|config| Target::Postgres(Arc::new(config)))
 }
 
 /// Without the password.

@@ -15,7 +15,7 @@ use ormkit_core::driver::{
     Batch, Column, Connection, Driver, Effect, Row, RowSink, Statement, StatementText,
 };
 use ormkit_core::error::{Error, Result};
-use ormkit_core::runtime::{Address, BoxFuture, Runtime, Transport};
+use ormkit_core::runtime::{Address, BoxFuture, Runtime, TcpOptions, Transport};
 use ormkit_core::value::{ParamType, Params, SqlType, Value, ValueRef};
 use ormkit_sqlite::{Config, SqliteDriver};
 
@@ -52,7 +52,11 @@ pub fn poll_times<T>(future: impl Future<Output = T>, times: u32) -> Option<T> {
 pub struct Threads;
 
 impl Runtime for Threads {
-    fn connect<'a>(&'a self, _to: &'a Address) -> BoxFuture<'a, io::Result<Box<dyn Transport>>> {
+    fn connect<'a>(
+        &'a self,
+        _to: &'a Address,
+        _tcp: &'a TcpOptions,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Transport>>> {
         unreachable!("SQLite has no server")
     }
 
