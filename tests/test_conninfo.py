@@ -1,14 +1,14 @@
 """Connection URLs and keyword/value texts are read as libpq reads them."""
 
+import asyncio
 import random
 
+import psycopg
 import pytest
+from psycopg.pq import Conninfo
 
-psycopg = pytest.importorskip("psycopg")
-from psycopg.pq import Conninfo  # noqa: E402
-
-import ormkit  # noqa: E402
-from ormkit import _ormkit  # noqa: E402
+import ormkit
+from ormkit import _ormkit
 
 hooks = getattr(_ormkit, "hooks", None)
 needs_hooks = pytest.mark.skipif(hooks is None, reason="built without test-hooks")
@@ -16,13 +16,74 @@ needs_hooks = pytest.mark.skipif(hooks is None, reason="built without test-hooks
 
 URL_PIECES = [
     *["postgresql://", "postgres://", "user", "a.b", "10.0.0.1", "[::1]", "[", "]", ":", "/", "?", "&", "=", ",", "@"],
-    *["%20", "%2F", "%41", "%", "%0", "%zz", "%00", " ", "\t", "h1", "5432", "1", "db", "host", "port", "dbname", "user"],
-    *["application_name", "sslmode", "require", "connect_timeout", "ssl=true", "password=p", "é", "+", "'", "\\", "nosuch"],
+    *[
+        "%20",
+        "%2F",
+        "%41",
+        "%",
+        "%0",
+        "%zz",
+        "%00",
+        " ",
+        "\t",
+        "h1",
+        "5432",
+        "1",
+        "db",
+        "host",
+        "port",
+        "dbname",
+        "user",
+    ],
+    *[
+        "application_name",
+        "sslmode",
+        "require",
+        "connect_timeout",
+        "ssl=true",
+        "password=p",
+        "é",
+        "+",
+        "'",
+        "\\",
+        "nosuch",
+    ],
     *["sslmode=prefer&", "host=/tmp", "hostaddr=::1"],
 ]
 TEXT_PIECES = [
-    *["host", "port", "user", "password", "dbname", "sslmode", "nosuch", "=", "=", "=", " ", " ", "\t", "\n", "'", "'", "\\"],
-    *["\\'", "\\\\", "a", "b c", "''", "é", "5432", "host=h ", "port = 1 ", "password='x y' ", "user=u", "dbname='a\\'b'"],
+    *[
+        "host",
+        "port",
+        "user",
+        "password",
+        "dbname",
+        "sslmode",
+        "nosuch",
+        "=",
+        "=",
+        "=",
+        " ",
+        " ",
+        "\t",
+        "\n",
+        "'",
+        "'",
+        "\\",
+    ],
+    *[
+        "\\'",
+        "\\\\",
+        "a",
+        "b c",
+        "''",
+        "é",
+        "5432",
+        "host=h ",
+        "port = 1 ",
+        "password='x y' ",
+        "user=u",
+        "dbname='a\\'b'",
+    ],
 ]
 
 
@@ -157,3 +218,32 @@ def test_mistakes_are_named_and_passwords_are_not(url: str, part: str) -> None:
         ormkit.create_engine(url)
     assert part in str(caught.value)
     assert "s3cret" not in repr(caught.value)
+
+
+async def test_settings_reach_every_session(postgres_url: str) -> None:
+    async with ormkit.create_engine(postgres_url, settings={"search_path": "shop", "lock_timeout": "5s"}) as engine:
+        assert (await engine.execute("SHOW search_path")).scalar() == "shop"
+        assert (await engine.execute("SHOW lock_timeout")).scalar() == "5s"
+
+
+@pytest.mark.parametrize("settings", [{"DateStyle": "German"}, {"a\0b": "c"}, {"a": "b\0c"}, {"": "x"}])
+def test_settings_that_the_driver_needs_are_refused(settings: dict[str, str]) -> None:
+    with pytest.raises(ormkit.InterfaceError):
+        ormkit.create_engine("postgresql://u@h/d", settings=settings)
+    with pytest.raises(ormkit.NotSupportedError):
+        ormkit.create_engine("sqlite:///x.db", settings=settings)
+
+
+@pytest.mark.parametrize(("query", "option"), [("?connect_timeout=0.2", None), ("?connect_timeout=30", 0.2), ("", 0.2)])
+async def test_connect_timeout_is_the_options_or_the_urls(query: str, option: float | None) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    engine = ormkit.create_engine(f"postgresql://u@127.0.0.1:{port}/d{query}", connect_timeout=option)
+    with pytest.raises(ormkit.OperationalError):
+        await asyncio.wait_for(engine.execute("SELECT 1"), 5)
+    await engine.close()
+    server.close()

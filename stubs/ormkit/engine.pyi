@@ -131,6 +131,7 @@ def create_engine(
     acquire_timeout: float | None = 30.0,
     idle_timeout: float = 600.0,
     max_lifetime: float = 3600.0,
-    connect_timeout: float = 10.0,
+    connect_timeout: float | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> ConnectionPool:
     """An engine for `postgresql://…` or `sqlite:///…`. Times are seconds."""

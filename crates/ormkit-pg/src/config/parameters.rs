@@ -55,6 +55,12 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>> {
     let given = if text.contains("://") && !is_dsn(text) { url::parse(text)? } else { dsn::parse(text)? };
     let mut parameters: Vec<(String, String)> = Vec::new();
     for (name, value) in given {
+        // An old name that libpq still reads.
+        let (name, value) = match &*name {
+            "requiressl" if value.starts_with('1') => ("sslmode".to_owned(), "require".to_owned()),
+            "requiressl" => ("sslmode".to_owned(), "prefer".to_owned()),
+            _ => (name, value),
+        };
         if KNOWN.iter().all(|(known, _)| *known != name) {
             return Err(unknown(&name));
         }

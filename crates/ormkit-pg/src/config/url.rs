@@ -11,26 +11,26 @@ use percent_encoding::percent_decode_str;
 /// They name the part, and never its text: it could be the password, or a piece of it that was not encoded.
 pub(super) fn parse(url: &str) -> Result<Vec<(String, String)>> {
     let rest = without_scheme(url)?;
-    let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));
     let mut given = Vec::new();
-    let authority_end = rest.find('/').unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(authority_end);
-    let hosts = match authority.split_once('@') {
-        Some((credentials, hosts)) => {
-            let (user, password) =
-                credentials.split_once(':').map_or((credentials, None), |(u, p)| (u, Some(p)));
+    let rest = match rest.find(['@', '/']).map(|end| (&rest[..end], &rest[end..])) {
+        Some((credentials, rest)) if rest.starts_with('@') => {
+            if credentials.contains('?') {
+                return Err(stray_at());
+            }
+            let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
             push(&mut given, "user", user)?;
-            push(&mut given, "password", password.unwrap_or_default())?;
-            hosts
+            push(&mut given, "password", password)?;
+            &rest[1..]
         }
-        None => authority,
+        _ => rest,
     };
-    if [hosts, path, query.unwrap_or_default()].iter().any(|part| part.contains('@')) {
+    if rest.contains('@') {
         return Err(stray_at());
     }
-    parse_hosts(&mut given, hosts)?;
+    let rest = parse_hosts(&mut given, rest)?;
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     push(&mut given, "dbname", path.get(1..).unwrap_or_default())?;
-    parse_query(&mut given, query.unwrap_or_default())?;
+    parse_query(&mut given, query)?;
     Ok(given)
 }
 
@@ -70,30 +70,41 @@ fn without_scheme(url: &str) -> Result<&str> {
     scheme.map(|(_, rest)| rest).ok_or_else(|| Error::interface("a database URL begins with postgresql://"))
 }
 
-/// Hosts with their ports, separated by commas.
-fn parse_hosts(given: &mut Vec<(String, String)>, hosts: &str) -> Result<()> {
-    let mut names = Vec::new();
-    let mut ports = Vec::new();
-    for host in hosts.split(',') {
-        let (name, port) = split_port(host)?;
+/// Hosts with their ports, separated by commas, and what comes behind them.
+fn parse_hosts<'a>(given: &mut Vec<(String, String)>, mut rest: &'a str) -> Result<&'a str> {
+    let (mut names, mut ports) = (Vec::new(), Vec::new());
+    loop {
+        let name;
+        (name, rest) = split_name(rest)?;
         names.push(name);
+        let (port, behind) = match rest.strip_prefix(':') {
+            Some(port) => split_at(port, &['/', '?', ',']),
+            None => ("", rest),
+        };
         ports.push(port);
+        match behind.strip_prefix(',') {
+            Some(next) => rest = next,
+            None => {
+                push(given, "host", &names.join(","))?;
+                push(given, "port", &ports.join(","))?;
+                return Ok(behind);
+            }
+        }
     }
-    push(given, "host", &names.join(","))?;
-    push(given, "port", &ports.join(","))
 }
 
-fn split_port(host: &str) -> Result<(&str, &str)> {
-    let Some(rest) = host.strip_prefix('[') else {
-        return Ok(host.split_once(':').unwrap_or((host, "")));
-    };
-    let malformed = || Error::interface("the IPv6 host in the database URL is not written as [address]:port");
-    let (name, port) = rest.split_once(']').filter(|(name, _)| !name.is_empty()).ok_or_else(malformed)?;
-    match port.strip_prefix(':') {
-        Some(port) => Ok((name, port)),
-        None if port.is_empty() => Ok((name, "")),
-        None => Err(malformed()),
-    }
+/// A host's name, in brackets where it is an IPv6 address.
+fn split_name(text: &str) -> Result<(&str, &str)> {
+    const ENDS: [char; 4] = [':', '/', '?', ','];
+    let Some(address) = text.strip_prefix('[') else { return Ok(split_at(text, &ENDS)) };
+    let split = address.split_once(']').filter(|(name, _)| !name.is_empty());
+    split
+        .filter(|(_, rest)| rest.is_empty() || rest.starts_with(ENDS))
+        .ok_or_else(|| Error::interface("the IPv6 host in the database URL is not written as [address]:port"))
+}
+
+fn split_at<'a>(text: &'a str, ends: &[char]) -> (&'a str, &'a str) {
+    text.split_at(text.find(ends).unwrap_or(text.len()))
 }
 
 fn push(given: &mut Vec<(String, String)>, name: &str, text: &str) -> Result<()> {

@@ -1,19 +1,25 @@
 //! Which database a URL names.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ormkit_core::driver::Driver;
 use ormkit_core::error::{Error, Result};
 use ormkit_core::runtime::Runtime;
 use ormkit_core::sql::Dialect;
-use ormkit_pg::PgDriver;
+use ormkit_pg::{Config, PgDriver};
 use ormkit_sqlite::{Memory, SqliteDriver};
+
+/// The budget for opening a file, where none is given.
+const OPENING: Duration = Duration::from_secs(10);
 
 /// A parsed URL.
 pub(super) enum Target {
-    Postgres(Arc<ormkit_pg::Config>),
-    Sqlite(ormkit_sqlite::Config, ormkit_sqlite::Memory),
+    Postgres(Arc<Config>),
+    /// With the budget for opening a file.
+    Sqlite(ormkit_sqlite::Config, Memory, Duration),
 }
 
 impl Target {
@@ -22,15 +28,14 @@ impl Target {
     /// # Errors
     /// The scheme is none of ours, or a part is malformed: the error names the part and never the password.
     pub(super) fn parse(url: &str) -> Result<Self> {
-        if ormkit_pg::Config::is_keyword_text(url) {
+        if Config::is_keyword_text(url) {
             return postgres(url);
         }
         let scheme = url.split([':', '+']).next().unwrap_or_default();
         match scheme {
             "postgresql" | "postgres" => postgres(url),
-            "sqlite" => {
-                ormkit_sqlite::Config::parse(url).map(|config| Self::Sqlite(config, Memory::default()))
-            }
+            "sqlite" => ormkit_sqlite::Config::parse(url)
+                .map(|config| Self::Sqlite(config, Memory::default(), OPENING)),
             other if url.contains(':') && other.chars().all(|c| c.is_ascii_alphanumeric()) => {
                 Err(Error::interface(format!(
                     "ormkit has no URL scheme `{other}`: the schemes are postgresql, postgres and sqlite"
@@ -39,6 +44,44 @@ impl Target {
             _ => Err(Error::interface(
                 "the URL has no scheme: write postgresql://user@host/database or sqlite:///file.db",
             )),
+        }
+    }
+
+    /// With these settings in every session.
+    ///
+    /// # Errors
+    /// A setting that the driver depends on, a NUL, or a database without settings.
+    pub(super) fn with_settings(self, settings: &BTreeMap<String, String>) -> Result<Self> {
+        match self {
+            Self::Postgres(config) => {
+                let set =
+                    |config: Config, (name, value): (&String, &String)| config.with_setting(name, value);
+                let config = settings.iter().try_fold(Arc::unwrap_or_clone(config), set)?;
+                Ok(Self::Postgres(Arc::new(config)))
+            }
+            Self::Sqlite(..) if !settings.is_empty() => {
+                Err(Error::unsupported("settings of a session on SQLite", "its URL has parameters"))
+            }
+            sqlite => Ok(sqlite),
+        }
+    }
+
+    /// With another budget for connecting than the URL's; None leaves it.
+    pub(super) fn with_connect_timeout(self, time: Option<Duration>) -> Self {
+        match (self, time) {
+            (Self::Postgres(config), Some(_)) => {
+                Self::Postgres(Arc::new(Arc::unwrap_or_clone(config).with_connect_timeout(time)))
+            }
+            (Self::Sqlite(config, memory, _), Some(time)) => Self::Sqlite(config, memory, time),
+            (target, None) => target,
+        }
+    }
+
+    /// The budget for connecting; None: no limit.
+    pub(super) fn connect_timeout(&self) -> Option<Duration> {
+        match self {
+            Self::Postgres(config) => config.connect_timeout(),
+            Self::Sqlite(_, _, time) => Some(*time),
         }
     }
 
@@ -53,13 +96,15 @@ impl Target {
     pub(super) fn driver(&self, runtime: Arc<dyn Runtime>) -> Arc<dyn Driver> {
         match self {
             Self::Postgres(config) => Arc::new(PgDriver::new(Arc::clone(config), runtime)),
-            Self::Sqlite(config, memory) => Arc::new(SqliteDriver::sharing(memory, config.clone(), runtime)),
+            Self::Sqlite(config, memory, _) => {
+                Arc::new(SqliteDriver::sharing(memory, config.clone(), runtime))
+            }
         }
     }
 }
 
 fn postgres(text: &str) -> Result<Target> {
-    ormkit_pg::Config::parse(text).map(|config| Target::Postgres(Arc::new(config)))
+    Config::parse(text).map(|config| Target::Postgres(Arc::new(config)))
 }
 
 /// Without the password.
@@ -67,7 +112,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Postgres(config) => config.fmt(f),
-            Self::Sqlite(config, _) => config.fmt(f),
+            Self::Sqlite(config, ..) => config.fmt(f),
         }
     }
 }
