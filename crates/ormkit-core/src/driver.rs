@@ -51,6 +51,12 @@ pub trait Connection: Send {
     /// Where the connection stands; no IO.
     fn health(&self) -> Health;
 
+    /// A setting that the server reports by itself (`server_version`, `TimeZone`, `in_hot_standby`), as it last said it; None
+    /// for others, and for databases that report none. No IO.
+    fn reported_setting(&self, _name: &str) -> Option<&str> {
+        None
+    }
+
     /// False when SQL of the caller's own may have left something in the session that the next borrower would meet: a
     /// setting, a lock, a temporary table. [`reset`](Self::reset) undoes it. No IO.
     fn is_pristine(&self) -> bool {

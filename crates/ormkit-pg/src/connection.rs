@@ -92,6 +92,10 @@ impl Connection for PgConnection {
         })
     }
 
+    fn reported_setting(&self, name: &str) -> Option<&str> {
+        self.wire.pipeline.settings.get(name)
+    }
+
     fn clean(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             if !self.wire.flight.sent && self.wire.pipeline.is_busy() {

@@ -8,4 +8,5 @@ pub(crate) mod buffer;
 pub(crate) mod frontend;
 pub(crate) mod pipeline;
 pub(crate) mod scram;
+pub(crate) mod settings;
 pub(crate) mod startup;

@@ -4,7 +4,7 @@ mod support;
 
 use ormkit_core::driver::Health;
 use ormkit_core::error::{ErrorClass, ErrorKind};
-use support::{connect, connect_to, row, url, url_of};
+use support::{connect, connect_to, raw, row, run, url, url_of};
 
 #[test]
 fn every_way_to_log_in_leads_to_a_session() {
@@ -138,4 +138,21 @@ fn keyword_text_and_password_file_lead_to_a_session() {
     let error = connect_to(&text, None).err().expect("there is no password").to_string();
     assert!(error.contains("0600") && !error.contains(password), "{error}");
     std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn reported_settings_are_read_without_asking() {
+    let mut connection = connect();
+    assert_eq!(connection.reported_setting("client_encoding"), Some("UTF8"));
+    assert!(
+        connection
+            .reported_setting("server_version")
+            .is_some_and(|version| version.starts_with(char::is_numeric))
+    );
+    row(&mut *connection, "SELECT set_config('TimeZone', 'Europe/Vienna', false)");
+    assert_eq!(connection.reported_setting("TimeZone"), Some("Europe/Vienna"));
+    assert_eq!(connection.reported_setting("search_path_of_nobody"), None);
+    let error = run(&mut *connection, &[], &[raw("SET client_encoding = 'LATIN1'", &[])]).err().unwrap();
+    assert!(error.to_string().contains("client_encoding"), "{error}");
+    assert_eq!(connection.health(), Health::Closed);
 }

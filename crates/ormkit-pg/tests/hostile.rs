@@ -122,14 +122,16 @@ fn answers_to_ssl_request_that_are_none_are_refused() {
             assert!(error.contains(told), "{error}");
         }
     }
-    // A server that says yes and does not speak TLS.
-    let url = serve(|stream| {
-        stream.write_all(b"S")?;
-        stream.read_exact(&mut [0; 5])?;
-        stream.write_all(&login())
-    });
-    let error = refused(&url.replace("disable", "require")).to_string();
-    assert!(error.contains("TLS failed"), "{error}");
+    // A server that says yes and does not speak TLS: nothing goes on in the clear.
+    for mode in ["prefer", "require"] {
+        let url = serve(|stream| {
+            stream.write_all(b"S")?;
+            stream.read_exact(&mut [0; 5])?;
+            stream.write_all(&login())
+        });
+        let error = refused(&url.replace("disable", mode)).to_string();
+        assert!(error.contains("TLS failed"), "{error}");
+    }
 }
 
 #[test]

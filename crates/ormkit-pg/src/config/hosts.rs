@@ -14,7 +14,7 @@ const DEFAULT_PORT: u16 = 5432;
 pub(super) const SOCKET_FOLDERS: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
 /// One server to try.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) address: Address,
     /// The name that a certificate has to be for; empty when only an address was given.

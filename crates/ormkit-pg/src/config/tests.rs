@@ -129,6 +129,26 @@ fn keyword_text_says_the_same_as_a_url() {
 }
 
 #[test]
+fn nul_is_refused_wherever_it_stands() {
+    for text in [
+        "host=h user='a\0b'",
+        "host=h dbname=a\0b",
+        "host=h\0 user=a",
+        "host=h options='-c a=b\0c'",
+        "host=h password=a\0b",
+        "host=h sslcert=a\0b",
+        "postgresql://a%00b@h/d",
+        "postgresql://u@h/d%00",
+        "postgresql://u@h/d?application_name=%00",
+        "postgresql://u@h/d\0",
+    ] {
+        assert!(parse(text).is_err(), "{}", text.escape_debug());
+    }
+    let from_environment = |name: &str| (name == "PGDATABASE").then(|| "a\0b".to_owned());
+    assert!(Config::parse_with("postgresql://u@h", &from_environment).is_err());
+}
+
+#[test]
 fn abstract_sockets_begin_with_nul() {
     let config = parse("host=@pg port=7").unwrap();
     assert_eq!(config.addresses(), [Address::Unix("\0pg/.s.PGSQL.7".into())]);

@@ -163,11 +163,13 @@ fn assemble(
     inbox: ReadBuffer,
     session: Session,
 ) -> PgConnection {
+    let mut wire = Wire::new(StatementCache::new(config.statement_cache_size(), STATEMENT_BYTES));
+    wire.pipeline.settings = session.settings;
     PgConnection {
         runtime: Arc::clone(&route.runtime),
         transport,
         inbox,
-        wire: Wire::new(StatementCache::new(config.statement_cache_size(), STATEMENT_BYTES)),
+        wire,
         cancel: CancelTarget { route: route.clone(), pid: session.pid, key: session.key.into() },
         cancelling: None,
         closed: None,

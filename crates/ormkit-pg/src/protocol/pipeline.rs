@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use ormkit_core::error::{Error, Result};
 
 use super::backend::{Fields, Message, ParameterDescription, RowDescription, TxStatus};
-use super::startup::check_parameter;
+use super::settings::Settings;
 
 /// A reply that is outstanding. The number says for which unit of the flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub(crate) enum Copy {
 /// The outstanding replies of one connection.
 #[derive(Debug)]
 pub(crate) struct Pipeline {
+    /// What the server says of its settings.
+    pub(crate) settings: Settings,
     expected: VecDeque<Expected>,
     status: TxStatus,
     /// Messages of the extended protocol were written and their Sync was not: the server sends no ReadyForQuery.
@@ -68,7 +70,13 @@ pub(crate) struct Pipeline {
 
 impl Default for Pipeline {
     fn default() -> Self {
-        Self { expected: VecDeque::new(), status: TxStatus::Idle, open: false, skipping: false }
+        Self {
+            settings: Settings::default(),
+            expected: VecDeque::new(),
+            status: TxStatus::Idle,
+            open: false,
+            skipping: false,
+        }
     }
 }
 
@@ -116,7 +124,7 @@ impl Pipeline {
             }
             (_, Message::Notice | Message::Notification) => return Ok(Event::Noted),
             (_, Message::ParameterStatus { name, value }) => {
-                check_parameter(name, value)?;
+                self.settings.note(name, value)?;
                 return Ok(Event::Noted);
             }
             (_, Message::Error(fields)) => return Ok(self.fail(fields)),

@@ -304,4 +304,16 @@ mod tests {
             assert!(last.verify(message).is_err(), "{}", message.escape_ascii());
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_message_or_an_error(message: Vec<u8>, tail in "[a-z=,0-9]{0,40}") {
+            // No iterations to speak of: what is read is looked at here, not how long it takes.
+            for message in [message, [SERVER_FIRST, tail.as_bytes()].concat(), tail.clone().into_bytes()] {
+                let _ = client().receive(&message, "pencil", &(1..=4));
+                let last = ClientFinal { message: String::new(), server_signature: keyed(b"key") };
+                proptest::prop_assert!(last.verify(&message).is_err());
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@ use super::backend::{Authentication, Message, Negotiation, TxStatus};
 use super::buffer::WriteBuffer;
 use super::frontend;
 use super::scram::{Binding, ClientFinal, ClientFirst, Derivation, MECHANISM_PLUS};
+use super::settings::Settings;
 use crate::config::auth::{AuthPolicy, ChannelBinding, Method};
 use crate::error::database_error;
 use crate::tls::client::Proof;
@@ -78,6 +79,8 @@ pub(crate) struct Session {
     pub(crate) pid: u32,
     /// The secret that a CancelRequest has to name.
     pub(crate) key: Vec<u8>,
+    /// What it has said of its settings.
+    pub(crate) settings: Settings,
 }
 
 /// What to do after a message.
@@ -110,7 +113,7 @@ impl<'a> Startup<'a> {
             Message::Error(fields) => return Err(database_error(&fields)),
             Message::Notice => {}
             Message::Authentication(request) => return self.authenticate(request, out),
-            Message::ParameterStatus { name, value } => check_parameter(name, value)?,
+            Message::ParameterStatus { name, value } => self.session.settings.note(name, value)?,
             Message::BackendKeyData { pid, key } => {
                 self.session.pid = pid;
                 self.session.key = key.to_vec();
@@ -260,22 +263,6 @@ fn check_version(older: Negotiation, (least, most): (u16, u16)) -> Result<()> {
 
 fn refused(why: &str) -> Error {
     Error::new(ErrorKind::Operational(why.to_owned()))
-}
-
-/// The settings that the wire format depends on.
-pub(crate) fn check_parameter(name: &str, value: &str) -> Result<()> {
-    let (needed, right) = match name {
-        "client_encoding" => ("UTF8", value.eq_ignore_ascii_case("utf8")),
-        "integer_datetimes" => ("on", value == "on"),
-        _ => return Ok(()),
-    };
-    if right {
-        return Ok(());
-    }
-    Err(Error::unsupported(
-        format!("the setting {name} = '{value}'"),
-        format!("this connection needs {name} = '{needed}'"),
-    ))
 }
 
 fn not_offered(asked: &str) -> Error {
