@@ -13,6 +13,7 @@ mod url;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ormkit_core::error::{Error, Result};
@@ -37,7 +38,7 @@ pub struct Config {
     settings: Vec<(String, String)>,
     connect_timeout: Option<Duration>,
     statement_cache_size: usize,
-    pub(crate) tls: TlsPolicy,
+    pub(crate) tls: Arc<TlsPolicy>,
     pub(crate) auth: AuthPolicy,
     pub(crate) tcp: TcpOptions,
     pub(crate) target: TargetSession,
@@ -138,7 +139,7 @@ impl Config {
             statement_cache_size: parameters
                 .number("statement_cache_size")?
                 .map_or(DEFAULT_STATEMENTS, |size| size as usize),
-            tls: TlsPolicy::read(&parameters)?,
+            tls: TlsPolicy::read(&parameters)?.into(),
             auth: AuthPolicy::read(&parameters)?,
             tcp: tcp_options(&parameters)?,
             target: parameters.choose("target_session_attrs", &TARGETS, TargetSession::Any)?,

@@ -5,11 +5,11 @@ use std::io;
 use std::sync::Arc;
 
 use ormkit_core::error::{Error, ErrorKind, Result};
-use ormkit_core::runtime::{Address, Runtime, Transport, elsewhere};
+use ormkit_core::runtime::{Address, Runtime, Transport};
 
 use super::PgConnection;
-use super::io::{Turn, poll_turn, timeout};
-use super::route::{Encryption, Opened, Route, describe};
+use super::io::{Turn, poll_turn, run_elsewhere, timeout};
+use super::route::{self, Encryption, Opened, Route, describe};
 use super::target_session;
 use super::wire::Wire;
 use crate::cancel::CancelTarget;
@@ -73,14 +73,13 @@ fn is_elsewhere(error: &Error) -> bool {
     }
 }
 
-/// What the files of TLS say, where a server may be spoken to in TLS.
+/// What the files of TLS say, where it is required: before anything is sent.
 async fn load_tls(config: &Config, runtime: &Arc<dyn Runtime>) -> Result<Option<TlsClient>> {
     let remote = config.places().iter().any(|place| matches!(place.address, Address::Tcp { .. }));
-    if config.tls.mode == SslMode::Disable || !remote {
+    if config.tls.mode < SslMode::Require || !remote {
         return Ok(None);
     }
-    let policy = config.tls.clone();
-    run_elsewhere(runtime, move || TlsClient::load(&policy)).await?.map(Some)
+    route::load(runtime, &config.tls).await.map(Some)
 }
 
 async fn try_one(
@@ -90,11 +89,10 @@ async fn try_one(
     tls: Option<&TlsClient>,
     target: TargetSession,
 ) -> Result<PgConnection> {
-    let tls = tls.filter(|_| matches!(place.address, Address::Tcp { .. })).cloned();
-    let encryption = match (tls.clone(), config.tls.mode) {
-        (None, _) | (_, SslMode::Disable | SslMode::Allow) => Encryption::None,
-        (Some(client), SslMode::Prefer) => Encryption::Offered(client),
-        (Some(client), _) => Encryption::Required(client),
+    let encryption = match (&place.address, config.tls.mode, tls) {
+        (Address::Unix(_), ..) | (_, SslMode::Disable | SslMode::Allow, _) => Encryption::None,
+        (_, _, Some(client)) => Encryption::Required(client.clone()),
+        (_, _, None) => Encryption::Offered(Arc::clone(&config.tls)),
     };
     let host = place.host.clone();
     let route = Route {
@@ -104,13 +102,14 @@ async fn try_one(
         tcp: config.tcp.clone(),
         encryption,
     };
-    let mut connection = match (log_in(config, place, &route).await, tls) {
+    let may_encrypt = config.tls.mode == SslMode::Allow && matches!(place.address, Address::Tcp { .. });
+    let mut connection = match log_in(config, place, &route).await {
         // `allow`: a server that does not take this client in the clear may take it in TLS.
-        (Err(error), Some(client)) if config.tls.mode == SslMode::Allow && is_turned_away(&error) => {
-            let route = Route { encryption: Encryption::Required(client), ..route };
-            log_in(config, place, &route).await?
+        Err(error) if may_encrypt && is_turned_away(&error) => {
+            let client = route::load(runtime, &config.tls).await?;
+            log_in(config, place, &Route { encryption: Encryption::Required(client), ..route }).await?
         }
-        (outcome, _) => outcome?,
+        outcome => outcome?,
     };
     target_session::require(&mut connection, target).await?;
     Ok(connection)
@@ -122,7 +121,7 @@ fn is_turned_away(error: &Error) -> bool {
 }
 
 async fn log_in(config: &Config, place: &Place, route: &Route) -> Result<PgConnection> {
-    let Opened { mut transport, proof } = route.open().await?;
+    let Opened { mut transport, proof, encryption } = route.open().await?;
     let broken = |error: io::Error| connection_lost(format!("cannot connect to {}: {error}", route.place()));
     let login = Login {
         user: config.user(),
@@ -153,12 +152,13 @@ async fn log_in(config: &Config, place: &Place, route: &Route) -> Result<PgConne
             Step::Ready(session) => break session,
         }
     };
-    Ok(assemble(config, &route.as_opened(proof.is_some()), transport, inbox, session))
+    let route = Route { encryption, ..route.clone() };
+    Ok(assemble(config, route, transport, inbox, session))
 }
 
 fn assemble(
     config: &Config,
-    route: &Route,
+    route: Route,
     transport: Box<dyn Transport>,
     inbox: ReadBuffer,
     session: Session,
@@ -170,7 +170,7 @@ fn assemble(
         transport,
         inbox,
         wire,
-        cancel: CancelTarget { route: route.clone(), pid: session.pid, key: session.key.into() },
+        cancel: CancelTarget { route, pid: session.pid, key: session.key.into() },
         cancelling: None,
         closed: None,
     }
@@ -194,12 +194,4 @@ async fn derive(runtime: &Arc<dyn Runtime>, derivation: Derivation) -> Result<Cl
         return Ok(derivation.run());
     }
     run_elsewhere(runtime, move || derivation.run()).await
-}
-
-async fn run_elsewhere<T: Send + 'static>(
-    runtime: &Arc<dyn Runtime>,
-    job: impl FnOnce() -> T + Send + 'static,
-) -> Result<T> {
-    let done = elsewhere(&**runtime, job).await;
-    done.ok_or_else(|| Error::new(ErrorKind::Operational("no thread could be started".into())))
 }

@@ -3,10 +3,12 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ormkit_core::runtime::{Runtime, Transport};
+use ormkit_core::error::{Error, ErrorKind, Result};
+use ormkit_core::runtime::{Runtime, Transport, elsewhere};
 
 use crate::protocol::buffer::{ReadBuffer, WriteBuffer};
 
@@ -96,4 +98,16 @@ pub(crate) async fn timeout<T>(
         sleep.as_mut().poll(cx).map(|()| None)
     })
     .await
+}
+
+/// The value of a blocking job that runs away from the thread that polls.
+///
+/// # Errors
+/// `Operational` when no thread could be started for it.
+pub(crate) async fn run_elsewhere<T: Send + 'static>(
+    runtime: &Arc<dyn Runtime>,
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    let done = elsewhere(&**runtime, job).await;
+    done.ok_or_else(|| Error::new(ErrorKind::Operational("no thread could be started".into())))
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::runtime::{Address, Runtime, TcpOptions, Transport};
 
-use super::io::write_all;
+use super::io::{run_elsewhere, write_all};
+use crate::config::tls::TlsPolicy;
 use crate::error::connection_lost;
 use crate::protocol::backend::Message;
 use crate::protocol::buffer::{ReadBuffer, STARTUP_LIMIT};
@@ -34,8 +35,9 @@ pub(crate) struct Route {
 pub(crate) enum Encryption {
     /// In the clear.
     None,
-    /// Where the server has TLS; in the clear where it says that it has none.
-    Offered(TlsClient),
+    /// Where the server has TLS, and only then are the files of the policy read; in the clear where it says that it has
+    /// none.
+    Offered(Arc<TlsPolicy>),
     Required(TlsClient),
 }
 
@@ -44,6 +46,8 @@ pub(crate) struct Opened {
     pub(crate) transport: Box<dyn Transport>,
     /// What the server has shown; None in the clear.
     pub(crate) proof: Option<Proof>,
+    /// How to go the same way again.
+    pub(crate) encryption: Encryption,
 }
 
 impl Route {
@@ -55,30 +59,26 @@ impl Route {
     pub(crate) async fn open(&self) -> Result<Opened> {
         let socket = self.runtime.connect(&self.address, &self.tcp).await;
         let mut transport = socket.map_err(|error| self.broken(&error))?;
-        let client = match &self.encryption {
-            Encryption::None => return Ok(Opened { transport, proof: None }),
-            Encryption::Offered(client) | Encryption::Required(client) => client,
+        let asks = match &self.encryption {
+            Encryption::None => false,
+            Encryption::Offered(_) => true,
+            Encryption::Required(client) => !client.direct,
         };
-        if !client.direct && !self.ask(&mut *transport).await? {
-            if matches!(self.encryption, Encryption::Required(_)) {
+        let has_tls = asks && self.ask(&mut *transport).await?;
+        let client = match &self.encryption {
+            Encryption::Required(_) if asks && !has_tls => {
                 return Err(self.failed("the server has no TLS, and sslmode requires it"));
             }
-            return Ok(Opened { transport, proof: None });
-        }
+            Encryption::Required(client) => client.clone(),
+            Encryption::Offered(policy) if has_tls => load(&self.runtime, policy).await?,
+            Encryption::None | Encryption::Offered(_) => {
+                return Ok(Opened { transport, proof: None, encryption: Encryption::None });
+            }
+        };
         let session = client.session(&self.host)?;
         let tls = TlsTransport::connect(transport, session).await.map_err(|error| self.refused(&error))?;
-        let proof = client.proof(tls.session())?;
-        Ok(Opened { transport: Box::new(tls), proof: Some(proof) })
-    }
-
-    /// The same way again, as it was once opened.
-    pub(crate) fn as_opened(&self, encrypted: bool) -> Self {
-        let encryption = match &self.encryption {
-            Encryption::Offered(client) if encrypted => Encryption::Required(client.clone()),
-            Encryption::Offered(_) => Encryption::None,
-            same => same.clone(),
-        };
-        Self { encryption, ..self.clone() }
+        let proof = Some(client.proof(tls.session())?);
+        Ok(Opened { transport: Box::new(tls), proof, encryption: Encryption::Required(client) })
     }
 
     /// The server's address, for messages.
@@ -123,6 +123,12 @@ impl Route {
     fn failed(&self, why: &str) -> Error {
         Error::new(ErrorKind::Operational(format!("cannot connect to {}: {why}", self.place())))
     }
+}
+
+/// Reads the files of a policy.
+pub(crate) async fn load(runtime: &Arc<dyn Runtime>, policy: &Arc<TlsPolicy>) -> Result<TlsClient> {
+    let policy = Arc::clone(policy);
+    run_elsewhere(runtime, move || TlsClient::load(&policy)).await?
 }
 
 /// What an ErrorResponse says that nobody vouches for (CVE-2024-10977).
