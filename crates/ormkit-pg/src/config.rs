@@ -72,11 +72,10 @@ const DEFAULT_STATEMENTS: usize = 256;
 impl Config {
     /// Reads `postgresql://[user[:password]@][host[:port],…][/database][?parameter=value&…]`, or `name=value …`.
     ///
-    /// Both are read as libpq reads them, with one exception: a URL with an `@` behind its first `/` or `?`, or a second
-    /// one, is refused, because what libpq would take for a host could be a piece of a password; what is decoded must be
-    /// UTF-8. `postgres://` is the same
-    /// as `postgresql://`, and a driver part such as `+asyncpg` is ignored. What is left out comes from the variables of
-    /// the environment that libpq knows (`PGHOST`, `PGUSER`, …), then from these defaults:
+    /// Both are read as libpq reads them, with two exceptions: a URL with an `@` behind its first `/` or `?`, or a second
+    /// one, is refused, because what libpq would take for a host could be a piece of a password; and what is decoded must be
+    /// UTF-8. `postgres://` is the same as `postgresql://`, and a driver part such as `+asyncpg` is ignored. What is left
+    /// out comes from the variables of the environment that libpq knows (`PGHOST`, `PGUSER`, …), then from these defaults:
     ///
     /// | parameter | default | meaning |
     /// |---|---|---|
