@@ -3,14 +3,16 @@
 //! [`ValueRef`] is the hinge in both directions. Drivers decode into it without allocating and encode from it into the
 //! wire buffer; hosts turn it into their own values. [`Params`] holds the values of one statement between the two.
 
+mod array;
 mod numeric;
 mod owned;
 mod params;
 mod temporal;
 
+pub use array::{ArrayFormat, ArrayRef, Brackets, Dimensions, Elements};
 pub use numeric::{Groups, Numeric, Sign};
 pub use owned::{NumericText, Value};
-pub use params::{ArrayBuilder, ArrayRef, Params};
+pub use params::{ArrayBuilder, Params};
 pub use temporal::{Date, Interval, Time, Timestamp};
 
 use crate::error::{Error, Result};
@@ -49,7 +51,7 @@ pub enum ValueRef<'a> {
     Uuid([u8; 16]),
     /// JSON or JSONB, as JSON text.
     Json(&'a str),
-    /// A one-dimensional array: bulk binds and `= ANY`.
+    /// An array: bulk binds, `= ANY`, and arrays that PostgreSQL answers.
     Array(ArrayRef<'a>),
 }
 
@@ -264,6 +266,11 @@ mod tests {
     fn value_of_another_type_is_refused_without_being_shown() {
         let error = coerce(ValueRef::Text("secret"), SqlType::BigInt).unwrap_err();
         assert_eq!(error.to_string(), "expected BIGINT, the database holds a value of type text");
+    }
+
+    #[test]
+    fn value_has_four_words_whatever_it_borrows() {
+        assert_eq!(size_of::<ValueRef<'_>>(), 32);
     }
 
     #[test]

@@ -29,7 +29,8 @@ impl ColumnCodec {
             }
             codec => codec,
         };
-        let same = expected == SqlType::Unknown || variant(codec.sql_type()) == variant(expected);
+        let scalar = !matches!(codec, Codec::Array(_));
+        let same = expected == SqlType::Unknown || (scalar && variant(codec.sql_type()) == variant(expected));
         Self { codec, into: (!same).then_some(expected) }
     }
 
@@ -109,6 +110,7 @@ impl Codec {
                 _ => return Err(malformed("jsonb")),
             },
             Self::Void => ValueRef::Null,
+            Self::Array(index) => ValueRef::Array(array::decode(bytes, index.into())?),
             Self::TimeTz => {
                 return Err(Error::unsupported("TIME WITH TIME ZONE", "cast it to time or to text"));
             }

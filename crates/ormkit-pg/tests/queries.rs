@@ -78,15 +78,50 @@ impl RowSink for Same<'_> {
 #[test]
 fn types_without_a_codec_are_text_in_raw_queries() {
     let mut connection = connect();
-    let sql =
-        "SELECT '10.0.0.1'::inet, '{1,2}'::int[], '1.50'::money::numeric, ROW(1, 'x'), 'a'::name, 7::oid";
+    let sql = "SELECT '10.0.0.1'::inet, '{::1,NULL}'::inet[], '1.50'::money::numeric, ROW(1, 'x'), 'a'::name, 7::oid";
     for _ in 0..2 {
-        assert_eq!(row(&mut *connection, sql), ["10.0.0.1", "{1,2}", "1.50", "(1,x)", "a", "7"]);
+        assert_eq!(row(&mut *connection, sql), ["10.0.0.1", "{::1,NULL}", "1.50", "(1,x)", "a", "7"]);
     }
     let answer =
         run(&mut *connection, &[], &[raw("SELECT 1 AS n, '::1'::inet::text AS t WHERE false", &[])]).unwrap();
     let expected = [("n".to_owned(), SqlType::Integer), ("t".to_owned(), SqlType::Text)];
     assert_eq!((answer.columns, answer.rows.len()), (expected.to_vec(), 0));
+}
+
+/// Takes the single cell, an array, for a parameter.
+#[derive(Default)]
+struct Taken(Params);
+
+impl RowSink for Taken {
+    fn row(&mut self, _statement: usize, row: &Row<'_>) -> Result<()> {
+        self.0.push(row.cell(0)?);
+        Ok(())
+    }
+
+    fn restart(&mut self, _statement: usize) {}
+}
+
+#[test]
+fn arrays_of_several_dimensions_are_sent_back_as_they_came() {
+    let mut connection = connect();
+    for text in [
+        "'{{1,NULL},{3,4}}'::int[]",
+        "'{{{a},{\"{,}\"}},{{NULL},{\"\"}}}'::text[]",
+        "'[5:6][0:0]={{1.50},{NaN}}'::numeric[]",
+        "'{}'::date[]",
+        "'{2024-02-29}'::date[]",
+    ] {
+        let mut taken = Taken::default();
+        let ask = [raw(&format!("SELECT {text}"), &[])];
+        block_on(connection.run(Batch { before: &[], statements: &ask }, &mut taken)).unwrap();
+        let cast = text.rsplit("::").next().unwrap();
+        let same = format!(
+            "SELECT (array_to_json($1::{cast})::text = array_to_json({text})::text)::text,
+                (array_ndims($1::{cast}) IS NOT DISTINCT FROM array_ndims({text}))::text"
+        );
+        let back = raw(&same, &[taken.0.get(0)]);
+        assert_eq!(run(&mut *connection, &[], &[back]).unwrap().rows, [["true", "true"]], "{text}");
+    }
 }
 
 #[test]

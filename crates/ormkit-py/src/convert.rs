@@ -127,8 +127,11 @@ pub(crate) fn read<'py>(
         ValueRef::Uuid(value) => uuid::read(py, value),
         ValueRef::Json(value) => json::read(py, value),
         ValueRef::Array(array) => {
-            let items = array.iter().map(|item| read(py, item, members)).collect::<Result<Vec<_>>>()?;
-            Ok(pyo3::types::PyList::new(py, items).map_err(from_py)?.into_any())
+            let mut list = |items: Vec<Bound<'py, PyAny>>| match pyo3::types::PyList::new(py, items) {
+                Ok(list) => Ok(list.into_any()),
+                Err(error) => Err(from_py(error)),
+            };
+            array.nested(&mut |item| read(py, item, members), &mut list)
         }
     }
 }

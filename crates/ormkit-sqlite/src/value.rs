@@ -149,14 +149,18 @@ fn not_nan(value: f64) -> Result<f64> {
 }
 
 fn write_array(array: ArrayRef<'_>, out: &mut String) -> Result<()> {
-    out.push('[');
+    let brackets = array.brackets();
+    if array.is_empty() {
+        out.push_str("[]");
+    }
     for (index, value) in array.iter().enumerate() {
         if index > 0 {
             out.push(',');
         }
+        out.extend(std::iter::repeat_n('[', brackets.before(index)));
         write_element(value, out)?;
+        out.extend(std::iter::repeat_n(']', brackets.behind(index)));
     }
-    out.push(']');
     Ok(())
 }
 

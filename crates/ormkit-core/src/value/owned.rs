@@ -1,6 +1,6 @@
 //! Values that own their data: constants of an expression, keys, cells of a `Record`.
 
-use super::{Date, Interval, Numeric, Params, SqlType, Time, Timestamp, ValueRef};
+use super::{Date, Dimensions, Interval, Numeric, Params, SqlType, Time, Timestamp, ValueRef};
 
 /// A value that owns its data.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ pub enum Value {
     Uuid([u8; 16]),
     /// JSON text.
     Json(Box<str>),
-    /// A list that is bound as one array.
+    /// A list that is bound as one array; of lists of one length where it has several dimensions.
     Array(SqlType, Vec<Value>),
 }
 
@@ -56,12 +56,18 @@ impl NumericText {
 
 impl Value {
     /// Appends the value as one parameter.
+    ///
+    /// # Panics
+    /// When the lists of one level differ in length.
     pub fn push_to(&self, params: &mut Params) {
         match self {
-            Self::Array(element, values) => {
-                // Arrays do not nest: an inner one has no neutral form and is bound as NULL by no path of ours.
-                params.push_array(*element, values.iter().map(Self::scalar));
+            Self::Array(element, values) if values.iter().any(|value| matches!(value, Self::Array(..))) => {
+                let (mut dimensions, mut flat) = (Dimensions::new(), Vec::new());
+                self.measure(&mut dimensions);
+                self.flatten(&mut flat);
+                params.push_nested(*element, dimensions, flat.into_iter());
             }
+            Self::Array(element, values) => params.push_array(*element, values.iter().map(Self::scalar)),
             scalar => params.push(scalar.scalar()),
         }
     }
@@ -71,6 +77,21 @@ impl Value {
         match self {
             Self::Array(..) => None,
             scalar => Some(scalar.scalar()),
+        }
+    }
+
+    /// The dimensions, by the first list of each level.
+    fn measure(&self, dimensions: &mut Dimensions) {
+        if let Self::Array(_, values) = self {
+            dimensions.push(values.len());
+            values.iter().take(1).for_each(|value| value.measure(dimensions));
+        }
+    }
+
+    fn flatten<'a>(&'a self, flat: &mut Vec<ValueRef<'a>>) {
+        match self {
+            Self::Array(_, values) => values.iter().for_each(|value| value.flatten(flat)),
+            scalar => flat.push(scalar.scalar()),
         }
     }
 
@@ -117,7 +138,15 @@ impl From<ValueRef<'_>> for Value {
             ValueRef::Uuid(value) => Self::Uuid(value),
             ValueRef::Json(value) => Self::Json(value.into()),
             ValueRef::Array(array) => {
-                Self::Array(array.element_type(), array.iter().map(Self::from).collect())
+                let list = |values| Self::Array(array.element_type(), values);
+                let nested = array.nested(
+                    &mut |value| Ok::<_, std::convert::Infallible>(Self::from(value)),
+                    &mut |values| Ok(list(values)),
+                );
+                match nested {
+                    Ok(value) => value,
+                    Err(never) => match never {},
+                }
             }
         }
     }

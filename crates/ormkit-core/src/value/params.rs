@@ -1,6 +1,7 @@
 //! The values of one statement, in slots and tails.
 
-use super::{Date, Interval, Numeric, SqlType, Time, Timestamp, ValueRef};
+use super::array::product;
+use super::{ArrayRef, Date, Dimensions, Interval, Numeric, SqlType, Time, Timestamp, ValueRef};
 
 /// The parameters of one statement.
 ///
@@ -11,6 +12,8 @@ use super::{Date, Interval, Numeric, SqlType, Time, Timestamp, ValueRef};
 pub struct Params {
     slots: Vec<Slot>,
     elements: Vec<Slot>,
+    /// First element and dimensions of the arrays with more than one dimension.
+    nested: Vec<(u32, Dimensions)>,
     text: String,
     bytes: Vec<u8>,
 }
@@ -48,6 +51,7 @@ impl Params {
     pub fn clear(&mut self) {
         self.slots.clear();
         self.elements.clear();
+        self.nested.clear();
         self.text.clear();
         self.bytes.clear();
     }
@@ -68,7 +72,7 @@ impl Params {
     /// When the tails pass 4 GiB: hosts refuse values over 1 GiB before they come here.
     pub fn push(&mut self, value: ValueRef<'_>) {
         if let ValueRef::Array(array) = value {
-            self.push_array(array.element_type(), array.iter());
+            self.push_nested(array.element_type(), array.dimensions(), array.iter());
         } else {
             let slot = self.slot_of(value);
             self.slots.push(slot);
@@ -81,6 +85,23 @@ impl Params {
         for value in values {
             array.push(value);
         }
+    }
+
+    /// Appends an array of `dimensions` as one parameter, its values in row-major order.
+    ///
+    /// # Panics
+    /// When there are more or fewer values than the dimensions have places.
+    pub fn push_nested<'a>(
+        &mut self,
+        element: SqlType,
+        dimensions: Dimensions,
+        values: impl ExactSizeIterator<Item = ValueRef<'a>>,
+    ) {
+        assert_eq!(values.len(), product(&dimensions), "every place of an array holds a value");
+        if dimensions.len() > 1 {
+            self.nested.push((tail(self.elements.len()), dimensions));
+        }
+        self.push_array(element, values);
     }
 
     /// Begins an array parameter; it ends when the builder is dropped.
@@ -167,7 +188,7 @@ impl Params {
             Slot::Interval(at) => ValueRef::Interval(Interval::from_be_bytes(self.fixed(at))),
             Slot::Uuid(at) => ValueRef::Uuid(self.fixed(at)),
             Slot::Array(element, first, len) => {
-                ValueRef::Array(ArrayRef { params: self, element, first, len })
+                ValueRef::Array(ArrayRef::bound(BoundArray { params: self, element, first, len }))
             }
         }
     }
@@ -199,54 +220,42 @@ impl ArrayBuilder<'_> {
     }
 }
 
-/// A one-dimensional array inside [`Params`].
+/// An array inside [`Params`].
 #[derive(Clone, Copy)]
-pub struct ArrayRef<'a> {
+pub(super) struct BoundArray<'a> {
     params: &'a Params,
     element: SqlType,
     first: u32,
     len: u32,
 }
 
-impl<'a> ArrayRef<'a> {
-    /// The type of every element.
-    pub fn element_type(&self) -> SqlType {
+impl<'a> BoundArray<'a> {
+    pub(super) fn element(&self) -> SqlType {
         self.element
     }
 
-    /// Number of elements.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// True without elements.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
+    pub(super) fn dimensions(&self) -> Dimensions {
+        let nested = self.params.nested.iter().find(|(first, _)| *first == self.first && self.len > 0);
+        match nested {
+            Some((_, dimensions)) => dimensions.clone(),
+            None if self.len == 0 => Dimensions::new(),
+            None => Dimensions::from_slice(&[self.len()]),
+        }
     }
 
-    /// The elements in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = ValueRef<'a>> + use<'a> {
-        let params = self.params;
-        let first = self.first as usize;
-        params.elements[first..first + self.len as usize].iter().map(move |slot| params.value(*slot))
-    }
-}
-
-impl std::fmt::Debug for ArrayRef<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "[{} × {}]", self.len, self.element.name())
-    }
-}
-
-impl PartialEq for ArrayRef<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.element == other.element && self.iter().eq(other.iter())
+    pub(super) fn get(&self, index: usize) -> ValueRef<'a> {
+        self.params.value(self.params.elements[self.first as usize + index])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Value;
 
     #[test]
     fn values_come_back_as_they_were_pushed() {
@@ -279,5 +288,25 @@ mod tests {
         );
         let copy = params.clone();
         assert_eq!(params.get(1), copy.get(1));
+    }
+
+    #[test]
+    fn nested_array_keeps_its_dimensions() {
+        let mut params = Params::new();
+        params.push_array(SqlType::Integer, [ValueRef::Int(7)]);
+        let dimensions = Dimensions::from_slice(&[3, 1, 2]);
+        params.push_nested(
+            SqlType::Integer,
+            dimensions.clone(),
+            (0..6).map(ValueRef::Int).collect::<Vec<_>>().into_iter(),
+        );
+        let mut copy = Params::new();
+        copy.push(params.get(1));
+        Value::from(params.get(1)).push_to(&mut copy);
+        for array in copy.iter() {
+            assert_eq!(array, params.get(1));
+            let ValueRef::Array(array) = array else { panic!("not an array") };
+            assert_eq!(array.dimensions(), dimensions);
+        }
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Codec {
     Json,
     Jsonb,
     Void,
+    /// An array of the type at this index of [`TYPES`].
+    Array(u8),
     /// Any other type, in text form.
     Other,
     /// Any other type, in a binary form that is not known here.
@@ -32,7 +34,7 @@ pub(crate) enum Codec {
 }
 
 /// Type OID, OID of its array type (0: none of use), codec.
-const TYPES: [(u32, u32, Codec); 25] = [
+pub(crate) const TYPES: [(u32, u32, Codec); 25] = [
     (16, 1000, Codec::Bool),
     (17, 1001, Codec::Bytes),
     (18, 1002, Codec::Text),
@@ -73,7 +75,13 @@ const FIRST_USER_OID: u32 = 16_384;
 impl Codec {
     /// The codec of a type; [`Codec::Other`] where none is known.
     pub(crate) fn of(oid: u32) -> Self {
-        TYPES.iter().find(|(known, ..)| *known == oid).map_or(Self::Other, |(.., codec)| *codec)
+        let found = TYPES.iter().enumerate().find(|(_, (known, array, _))| [*known, *array].contains(&oid));
+        match found {
+            Some((_, (known, _, codec))) if *known == oid => *codec,
+            // OID 0 is no type: it stands for the arrays that are of no use.
+            Some((index, _)) if oid != 0 => Self::Array(index as u8),
+            _ => Self::Other,
+        }
     }
 
     /// The codec of a caller's type; None where the server has to infer it.
@@ -85,7 +93,7 @@ impl Codec {
     }
 
     /// What a caller is told of the type.
-    pub(crate) fn sql_type(self) -> SqlType {
+    pub(crate) const fn sql_type(self) -> SqlType {
         match self {
             Self::Bool => SqlType::Bool,
             Self::Int2 => SqlType::SmallInt,
@@ -104,7 +112,7 @@ impl Codec {
             Self::Uuid => SqlType::Uuid,
             Self::Json => SqlType::Json,
             Self::Jsonb => SqlType::Jsonb,
-            Self::TimeTz | Self::Void | Self::Other | Self::Opaque(_) => SqlType::Unknown,
+            Self::TimeTz | Self::Void | Self::Array(_) | Self::Other | Self::Opaque(_) => SqlType::Unknown,
         }
     }
 

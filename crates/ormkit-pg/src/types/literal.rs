@@ -34,36 +34,45 @@ fn hex(prefix: &[u8], bytes: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
     bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
 }
 
-/// `{"a","b",NULL}`: every element quoted, so that none is taken for a brace or for NULL.
+/// `{"a","b",NULL}`, nested where there are more dimensions: every element quoted, so that none is taken for a brace or
+/// for NULL.
 fn write_array(array: ArrayRef<'_>, out: &mut Vec<u8>) -> Result<()> {
     let mut element = Vec::new();
-    out.push(b'{');
+    let brackets = array.brackets();
+    if array.is_empty() {
+        out.extend_from_slice(b"{}");
+    }
     for (index, value) in array.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
+        out.extend(std::iter::repeat_n(b'{', brackets.before(index)));
         if value.is_null() {
             out.extend_from_slice(b"NULL");
-            continue;
+        } else {
+            element.clear();
+            write(value, &mut element)?;
+            write_quoted(&element, out);
         }
-        element.clear();
-        write(value, &mut element)?;
-        out.push(b'"');
-        for byte in &element {
-            if matches!(byte, b'"' | b'\\') {
-                out.push(b'\\');
-            }
-            out.push(*byte);
-        }
-        out.push(b'"');
+        out.extend(std::iter::repeat_n(b'}', brackets.behind(index)));
     }
-    out.push(b'}');
     Ok(())
+}
+
+fn write_quoted(element: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    for byte in element {
+        if matches!(byte, b'"' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(*byte);
+    }
+    out.push(b'"');
 }
 
 #[cfg(test)]
 mod tests {
-    use ormkit_core::value::{Interval, Params, SqlType};
+    use ormkit_core::value::{Dimensions, Interval, Params, SqlType};
 
     use super::*;
 
@@ -89,5 +98,15 @@ mod tests {
             [ValueRef::Text("a\"b\\"), ValueRef::Null, ValueRef::Text("NULL"), ValueRef::Text("{,}")];
         params.push_array(SqlType::Enum, elements);
         assert_eq!(text(params.get(0)), r#"{"a\"b\\",NULL,"NULL","{,}"}"#);
+        params.push_array(SqlType::Enum, []);
+        assert_eq!(text(params.get(1)), "{}");
+    }
+
+    #[test]
+    fn dimensions_are_nested_braces() {
+        let mut params = Params::new();
+        let elements = [1, 2, 3, 4, 5, 6].map(ValueRef::Int);
+        params.push_nested(SqlType::Integer, Dimensions::from_slice(&[2, 1, 3]), elements.into_iter());
+        assert_eq!(text(params.get(0)), r#"{{{"1","2","3"}},{{"4","5","6"}}}"#);
     }
 }
