@@ -5,8 +5,8 @@ use ormkit_core::driver::{Batch, NoRows, Statement, StatementText};
 use ormkit_core::error::{Error, ErrorClass, Result};
 use ormkit_core::query::Select;
 use ormkit_core::session::Link;
-use ormkit_core::sql::{Isolation, TransactionMode};
-use ormkit_core::value::Params;
+use ormkit_core::sql::{DialectName, Isolation, TransactionMode};
+use ormkit_core::value::{Params, ValueRef};
 
 on_both!(
     unique_violation_names_table_and_columns,
@@ -18,6 +18,7 @@ on_both!(
     failed_statement_alone_needs_no_rollback,
     read_only_transaction_refuses_every_write,
     read_only_transaction_sees_one_state,
+    values_that_are_together_too_large_are_refused_before_anything_is_sent,
     closed_pool_says_so,
 );
 
@@ -143,6 +144,27 @@ async fn read_only_transaction_sees_one_state(database: Database) -> Result<()> 
     reader.commit().await?;
     assert_eq!(reader.count(&count).await?, 1);
     assert!(!reader.in_transaction());
+    Ok(())
+}
+
+async fn values_that_are_together_too_large_are_refused_before_anything_is_sent(
+    database: Database,
+) -> Result<()> {
+    let mut params = Params::limited(6);
+    params.push(ValueRef::Text("Ende"));
+    params.push(ValueRef::Text("Lem"));
+    let sql = match database.pool.dialect().name {
+        DialectName::Postgres => "INSERT INTO authors (name) VALUES ($1), ($2)",
+        DialectName::Sqlite => "INSERT INTO authors (name) VALUES (?), (?)",
+    };
+    let statements = [Statement::new(StatementText::raw(sql).into(), params)];
+    let mut link = Link::new(database.pool.clone());
+    link.begin()?;
+    let error = link.run(Batch { before: &[], statements: &statements }, &mut NoRows).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::DataError);
+    assert!(error.to_string().contains("over 4 GiB"), "{error}");
+    link.rollback().await;
+    assert_eq!(database.number("SELECT count(*) FROM authors").await?, 0);
     Ok(())
 }
 

@@ -91,6 +91,7 @@ impl SqliteConnection {
 
     async fn run_batch(&mut self, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
         self.check_usable()?;
+        batch.before.iter().chain(batch.statements).try_for_each(Statement::check)?;
         self.dirty = true;
         let engine = Arc::clone(&self.engine);
         let hidden = |statement| Step { number: None, statement };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
+use crate::error::{Error, Result};
 use crate::value::{ParamType, Params, SqlType};
 
 /// What a statement does, as far as a driver has to know.
@@ -131,6 +132,21 @@ impl Statement {
     /// `text` with `params`.
     pub fn new(text: Arc<StatementText>, params: Params) -> Self {
         Self { text, params }
+    }
+
+    /// Refuses what cannot be sent as a whole; drivers ask before anything else.
+    ///
+    /// # Errors
+    /// `Data`: the values are together too large.
+    pub fn check(&self) -> Result<()> {
+        if self.params.is_whole() {
+            return Ok(());
+        }
+        Err(Error::data(
+            None,
+            "the values of one statement are together over 4 GiB: write fewer rows at once",
+        )
+        .in_statement(&self.text.sql))
     }
 
     /// A statement without values.

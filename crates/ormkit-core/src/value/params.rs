@@ -8,7 +8,7 @@ use super::{ArrayRef, Date, Dimensions, Interval, Numeric, SqlType, Time, Timest
 /// Fixed-size values stand in their slot; text and bytes stand in two tails that are reused from statement to
 /// statement, so that binding allocates nothing once warm (13 ns a value; a `Vec` of owned values costs 22 ns and
 /// three allocations a row). They can cross to another thread and be sent again on a retry.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Params {
     slots: Vec<Slot>,
     elements: Vec<Slot>,
@@ -16,6 +16,24 @@ pub struct Params {
     nested: Vec<(u32, Dimensions)>,
     text: String,
     bytes: Vec<u8>,
+    /// The longest that a tail may become: slots point into it by 32 bits.
+    limit: usize,
+    /// A value did not fit and was left out: the parameters are not to be sent.
+    overflowed: bool,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            elements: Vec::new(),
+            nested: Vec::new(),
+            text: String::new(),
+            bytes: Vec::new(),
+            limit: u32::MAX as usize,
+            overflowed: false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +65,20 @@ impl Params {
         Self::default()
     }
 
+    /// No parameters, and room for `limit` bytes of text and as many of bytes: for tests of what is too much.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn limited(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// True when all values have found room: text and bytes of one statement have 4 GiB each.
+    pub fn is_whole(&self) -> bool {
+        !self.overflowed
+    }
+
     /// Removes all values and keeps the memory.
     pub fn clear(&mut self) {
+        self.overflowed = false;
         self.slots.clear();
         self.elements.clear();
         self.nested.clear();
@@ -66,10 +96,8 @@ impl Params {
         self.slots.is_empty()
     }
 
-    /// Appends a value. An array is copied element by element.
-    ///
-    /// # Panics
-    /// When the tails pass 4 GiB: hosts refuse values over 1 GiB before they come here.
+    /// Appends a value. An array is copied element by element. A value that finds no room is left out, and
+    /// [`is_whole`](Self::is_whole) says so: no driver sends such parameters.
     pub fn push(&mut self, value: ValueRef<'_>) {
         if let ValueRef::Array(array) = value {
             self.push_nested(array.element_type(), array.dimensions(), array.iter());
@@ -131,42 +159,57 @@ impl Params {
             ValueRef::Int(value) => Slot::Int(value),
             ValueRef::Float(value) => Slot::Float(value),
             ValueRef::Text(value) => {
-                let (start, end) = self.keep_text(value);
-                Slot::Text(start, end)
+                self.keep_text(value).map_or(Slot::Null, |(start, end)| Slot::Text(start, end))
             }
             ValueRef::Json(value) => {
-                let (start, end) = self.keep_text(value);
-                Slot::Json(start, end)
+                self.keep_text(value).map_or(Slot::Null, |(start, end)| Slot::Json(start, end))
             }
             ValueRef::Numeric(value) => {
-                let start = tail(self.text.len());
+                let start = self.text.len();
                 value.write_to(&mut self.text);
-                Slot::Numeric(start, tail(self.text.len()))
+                match self.text.len() <= self.limit {
+                    true => Slot::Numeric(tail(start), tail(self.text.len())),
+                    false => {
+                        self.text.truncate(start);
+                        self.overflowed = true;
+                        Slot::Null
+                    }
+                }
             }
-            ValueRef::Bytes(value) => {
-                let start = self.keep_bytes(value);
-                Slot::Bytes(start, tail(self.bytes.len()))
-            }
+            ValueRef::Bytes(value) => match self.keep_bytes(value) {
+                Some(start) => Slot::Bytes(start, tail(self.bytes.len())),
+                None => Slot::Null,
+            },
             ValueRef::Date(value) => Slot::Date(value),
             ValueRef::Time(value) => Slot::Time(value),
             ValueRef::Timestamp(value) => Slot::Timestamp(value),
             ValueRef::TimestampTz(value) => Slot::TimestampTz(value),
-            ValueRef::Interval(value) => Slot::Interval(self.keep_bytes(&value.to_be_bytes())),
-            ValueRef::Uuid(value) => Slot::Uuid(self.keep_bytes(&value)),
+            ValueRef::Interval(value) => {
+                self.keep_bytes(&value.to_be_bytes()).map_or(Slot::Null, Slot::Interval)
+            }
+            ValueRef::Uuid(value) => self.keep_bytes(&value).map_or(Slot::Null, Slot::Uuid),
             ValueRef::Array(_) => unreachable!("push handles arrays, and arrays do not nest"),
         }
     }
 
-    fn keep_text(&mut self, text: &str) -> (u32, u32) {
-        let start = tail(self.text.len());
+    fn keep_text(&mut self, text: &str) -> Option<(u32, u32)> {
+        let start = self.text.len();
+        if start + text.len() > self.limit {
+            self.overflowed = true;
+            return None;
+        }
         self.text.push_str(text);
-        (start, tail(self.text.len()))
+        Some((tail(start), tail(self.text.len())))
     }
 
-    fn keep_bytes(&mut self, bytes: &[u8]) -> u32 {
-        let start = tail(self.bytes.len());
+    fn keep_bytes(&mut self, bytes: &[u8]) -> Option<u32> {
+        let start = self.bytes.len();
+        if start + bytes.len() > self.limit {
+            self.overflowed = true;
+            return None;
+        }
         self.bytes.extend_from_slice(bytes);
-        start
+        Some(tail(start))
     }
 
     fn value(&self, slot: Slot) -> ValueRef<'_> {
@@ -201,7 +244,7 @@ impl Params {
 }
 
 fn tail(len: usize) -> u32 {
-    u32::try_from(len).expect("parameters of one statement stay under 4 GiB: hosts refuse larger values")
+    u32::try_from(len).expect("the limit of the tails, and memory for the elements, end before 32 bits do")
 }
 
 /// Fills one array parameter.
@@ -256,6 +299,29 @@ impl<'a> BoundArray<'a> {
 mod tests {
     use super::*;
     use crate::value::Value;
+
+    #[test]
+    fn value_that_finds_no_room_is_left_out_and_told() {
+        let values = [
+            ValueRef::Text("12345"),
+            ValueRef::Json("\"123\""),
+            ValueRef::Bytes(b"12345"),
+            ValueRef::Uuid([1; 16]),
+        ];
+        for value in values {
+            let mut params = Params::limited(4);
+            params.push(ValueRef::Text("1234"));
+            assert!(params.is_whole());
+            params.push(value);
+            assert!(!params.is_whole(), "{value:?}");
+            assert_eq!((params.len(), params.get(0)), (2, ValueRef::Text("1234")));
+            params.clear();
+            assert!(params.is_whole());
+        }
+        let mut params = Params::limited(4);
+        params.push_array(SqlType::Text, [ValueRef::Text("123"), ValueRef::Text("45")]);
+        assert!(!params.is_whole());
+    }
 
     #[test]
     fn values_come_back_as_they_were_pushed() {

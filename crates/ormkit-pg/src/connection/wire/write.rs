@@ -23,6 +23,7 @@ impl Wire {
     pub(crate) fn begin(&mut self, batch: Batch<'_>) -> Result<()> {
         self.flight = Flight { units: std::mem::take(&mut self.flight.units), ..Flight::default() };
         self.flight.units.clear();
+        batch.before.iter().chain(batch.statements).try_for_each(Statement::check)?;
         let written = match batch {
             Batch { before: [], statements: [] } => Ok(()),
             Batch { before: [], statements: [statement] } if is_simple(statement) => {
