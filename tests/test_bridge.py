@@ -43,7 +43,12 @@ def run(loop: asyncio.AbstractEventLoop) -> Run:
 
 @contextlib.asynccontextmanager
 async def echo_server(pause: float = 0.0) -> AsyncIterator[tuple[str, int]]:
+    live, all_ended = 0, asyncio.Event()
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal live
+        live += 1
+        all_ended.clear()
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65_536):
                 await asyncio.sleep(pause)
@@ -52,13 +57,14 @@ async def echo_server(pause: float = 0.0) -> AsyncIterator[tuple[str, int]]:
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
-        closed.set()
+        live -= 1
+        if not live:
+            all_ended.set()
 
-    closed = asyncio.Event()
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[:2]
-        await asyncio.wait_for(closed.wait(), 10)  # every test ends its connection: the server sees it
+        await asyncio.wait_for(all_ended.wait(), 10)  # every test ends its connections: the server sees it
     finally:
         server.close()
 
