@@ -239,11 +239,15 @@ async def test_connect_timeout_is_the_options_or_the_urls(query: str, option: fl
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        ended.set()
 
+    ended = asyncio.Event()
     server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     engine = ormkit.create_engine(f"postgresql://u@127.0.0.1:{port}/d{query}", connect_timeout=option)
     with pytest.raises(ormkit.OperationalError):
         await asyncio.wait_for(engine.execute("SELECT 1"), 5)
     await engine.close()
+    await asyncio.wait_for(ended.wait(), 5)
     server.close()
