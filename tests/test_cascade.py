@@ -441,6 +441,13 @@ async def test_expunged_object_is_not_written(db):
         assert await rows(db, "SELECT count(*) FROM books") == [(0,)]
         session.add_all([author, book])
         session.expunge(book)
+        with pytest.raises(
+            InvalidRequestError, match=r"Author\.books refers to a new Book that is not of this session"
+        ):
+            await session.commit()
+        await session.rollback()
+        session.add(author)
+        author.books.remove(book)
         await session.commit()
         assert author in session and book not in session
     assert await rows(db, "SELECT count(*) FROM authors") == [(1,)]
@@ -478,3 +485,14 @@ async def test_list_that_was_loaded_in_a_transaction_is_put_right_by_its_rollbac
         ann.name = "Cid"
         await session.commit()
     assert await rows(db, "SELECT title, author_id FROM books ORDER BY title") == [("1", 1), ("2", 1)]
+
+
+async def test_two_detached_objects_of_one_row_do_not_come_back_together(db):
+    first = await detached_author(db, "one")
+    async with AsyncSession(db) as session:
+        twin = await session.query(Book).one()
+    first.books.append(twin)
+    async with AsyncSession(db) as session:
+        with pytest.raises(InvalidRequestError, match="two objects that come back together are Book of the same key"):
+            session.add(first)
+        assert first not in session and twin not in session

@@ -8,11 +8,7 @@ import pytest
 from psycopg.pq import Conninfo
 
 import ormkit
-from ormkit import _ormkit
-
-hooks = getattr(_ormkit, "hooks", None)
-needs_hooks = pytest.mark.skipif(hooks is None, reason="built without test-hooks")
-
+from ormkit._ormkit import hooks
 
 URL_PIECES = [
     *["postgresql://", "postgres://", "user", "a.b", "10.0.0.1", "[::1]", "[", "]", ":", "/", "?", "&", "=", ",", "@"],
@@ -120,7 +116,6 @@ def compare(text: str) -> bool:
     return read is not None
 
 
-@needs_hooks
 @pytest.mark.parametrize(
     "text",
     [
@@ -180,7 +175,6 @@ def test_texts_are_read_as_libpq_reads_them(text: str) -> None:
     compare(text)
 
 
-@needs_hooks
 @pytest.mark.parametrize("seed", range(8))
 def test_random_texts_are_read_as_libpq_reads_them(seed: int) -> None:
     chance = random.Random(seed)

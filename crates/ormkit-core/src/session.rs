@@ -137,7 +137,8 @@ impl<H: Host> Session<H> {
         self.unit.delete(&self.host, &self.schema, object)
     }
 
-    /// Lets an object go; its unsaved changes stay with it and are not written. Cascades do not bring it back, `add` does.
+    /// Lets an object go; its unsaved changes stay with it and are not written. Cascades do not bring it back, `add` does: a
+    /// flush refuses relations of the session's objects that hold it and were changed.
     ///
     /// # Errors
     /// The object is of another session, or of none: one that only a relation takes along leaves with that relation.
@@ -148,7 +149,7 @@ impl<H: Host> Session<H> {
                 self.schema.model(self.host.model(object)).name()
             )));
         }
-        self.unit.expunge(&self.host, &self.schema, object)
+        self.unit.keep_out(&self.host, &self.schema, object)
     }
 
     /// The session's object of a key, if it holds one. No IO.

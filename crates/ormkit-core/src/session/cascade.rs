@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::gather::{Scope, related, removed};
-use super::identity::has_null;
+use super::identity::{Key, KeyIndex, has_null};
 use super::unit::{Unit, is_dirty, key_of, model_of, values_of};
 use crate::error::{Error, Result};
 use crate::host::{HomeId, Host, ObjectId, State};
@@ -107,10 +107,17 @@ impl<H: Host> Unit<H> {
     pub(super) fn come_back(&mut self, host: &H, schema: &Schema, object: &H::Object) -> Result<()> {
         let mut known = FxHashSet::from_iter([host.id(object)]);
         let mut found = vec![host.retain(object)];
+        let mut keys: FxHashMap<ModelId, KeyIndex> = FxHashMap::default();
         let mut next = 0;
         while next < found.len() {
             let model = model_of(host, schema, &found[next]);
-            self.check_key(host, model, &found[next])?;
+            let key = self.check_key(host, model, &found[next])?;
+            if !keys.entry(model.id).or_insert_with(|| KeyIndex::with_capacity(1)).insert(key, 0)? {
+                return Err(Error::invalid_request(format!(
+                    "two objects that come back together are {} of the same key: use one of them",
+                    model.name()
+                )));
+            }
             let relations = model.relations.iter();
             for relation in relations.filter(|relation| relation.cascade.save_update && !relation.view_only) {
                 let mut relatives = related(host, &found[next], relation)?;
@@ -136,7 +143,7 @@ impl<H: Host> Unit<H> {
         Ok(())
     }
 
-    fn check_key(&self, host: &H, model: &Model, object: &H::Object) -> Result<()> {
+    fn check_key(&self, host: &H, model: &Model, object: &H::Object) -> Result<Key> {
         let key = key_of(host, model, object)?;
         if has_null(&key)? {
             return Err(Error::invalid_request(format!(
@@ -151,7 +158,7 @@ impl<H: Host> Unit<H> {
                 model.name()
             )));
         }
-        Ok(())
+        Ok(key)
     }
 
     /// New and changed objects of the scope that have such a relation and stay, in order.

@@ -173,11 +173,7 @@ impl<H: Host> Gather<'_, H> {
         if let Some(absent) = &parent
             && self.host.state(absent) == State::Transient
         {
-            return Err(Error::invalid_request(format!(
-                "{} refers to a new {} that is not of this session: add it, or take it out of the relation",
-                place(model, relation),
-                self.schema.model(relation.target).name()
-            )));
+            return Err(self.outside(model, relation));
         }
         self.push(Assignment {
             parent,
@@ -190,8 +186,22 @@ impl<H: Host> Gather<'_, H> {
         Ok(())
     }
 
+    /// The error of a relation that would be written with an object that is not.
+    fn outside(&self, model: &Model, relation: &Relation) -> Error {
+        Error::invalid_request(format!(
+            "{} refers to a new {} that is not of this session: add it, or take it out of the relation",
+            place(model, relation),
+            self.schema.model(relation.target).name()
+        ))
+    }
+
     fn assign_children(&mut self, model: &Model, parent: &H::Object, relation: &Relation) -> Result<()> {
         for child in related(self.host, parent, relation)? {
+            let left_out =
+                !relation.cascade.save_update || self.unit.was_expunged(self.host, self.host.id(&child));
+            if left_out && self.host.state(&child) == State::Transient {
+                return Err(self.outside(model, relation));
+            }
             self.assign_child(model, Some(parent), child, relation)?;
         }
         for child in removed(self.host, parent, relation)? {

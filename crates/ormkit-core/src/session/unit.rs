@@ -200,7 +200,6 @@ impl<H: Host> Unit<H> {
         self.collect(host);
         self.changed.shift_remove(&id);
         self.deleted.shift_remove(&id);
-        self.expunged.insert(id, host.downgrade(object));
         if self.new.shift_remove(&id).is_some() {
             host.settle(object, State::Transient, crate::host::HomeId::NONE);
         } else {
@@ -252,6 +251,13 @@ impl<H: Host> Unit<H> {
         self.watched.weak.clear();
         self.undone.clear();
         self.expunged.clear();
+    }
+
+    /// Lets an object go by name: cascades leave it alone until it is added again.
+    pub(super) fn keep_out(&mut self, host: &H, schema: &Schema, object: &H::Object) -> Result<()> {
+        self.expunge(host, schema, object)?;
+        self.expunged.insert(host.id(object), host.downgrade(object));
+        Ok(())
     }
 
     /// True for an object that was let go by name.
