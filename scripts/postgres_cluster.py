@@ -91,13 +91,7 @@ def require_binaries() -> Path:
     """Like `find_binaries`, but installs them by apt where that is possible."""
     if folder := find_binaries():
         return folder
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        print("PostgreSQL is not installed: installing it by apt-get …", file=sys.stderr, flush=True)
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update", "-q"], ["install", "-qy", "--no-install-recommends", "postgresql"]):
-            subprocess.run(
-                ["apt-get", *arguments], env=environment, stdout=sys.stderr, stdin=subprocess.DEVNULL, check=False
-            )
+    if install("postgresql"):
         if folder := find_binaries():
             return folder
         raise PostgresError("apt-get could not install PostgreSQL: see its messages above.")
@@ -105,6 +99,19 @@ def require_binaries() -> Path:
         "No PostgreSQL server found (looked for initdb and postgres on PATH, in pg_config --bindir and in "
         "/usr/lib/postgresql): install the package `postgresql`."
     )
+
+
+def install(package: str) -> bool:
+    """Installs a package by apt-get; False where that cannot be tried."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return False
+    print(f"{package} is not installed: installing it by apt-get …", file=sys.stderr, flush=True)
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update", "-q"], ["install", "-qy", "--no-install-recommends", package]):
+        subprocess.run(
+            ["apt-get", *arguments], env=environment, stdout=sys.stderr, stdin=subprocess.DEVNULL, check=False
+        )
+    return True
 
 
 class Cluster:
@@ -121,7 +128,7 @@ class Cluster:
         self._process: subprocess.Popen[bytes] | None = None
         self._bin = require_binaries()
         self._password = secrets.token_urlsafe(12)
-        self._account = _unprivileged_account()
+        self._account = unprivileged_account()
         self.port = 0
         self.folder = Path()
 
@@ -229,7 +236,7 @@ class Cluster:
 
     def _launch(self) -> None:
         for _attempt in range(5):  # the free port may be taken by somebody else before the server binds it
-            self.port = _free_port()
+            self.port = free_port()
             settings = self._settings | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
             flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
             with self._log.open("wb") as log:
@@ -261,23 +268,27 @@ class Cluster:
         return False
 
     def _become_account(self) -> Callable[[], None]:
-        account, cpu = self._account, self._cpu
-
-        def in_child() -> None:
-            if cpu is not None:
-                os.sched_setaffinity(0, {cpu})
-            if account:
-                os.setgid(account.pw_gid)
-                os.setgroups([account.pw_gid])
-                os.setuid(account.pw_uid)
-            if sys.platform == "linux":
-                # Even when its parent is killed outright the server goes away. After setuid, which forgets the request.
-                ctypes.CDLL(None).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
-
-        return in_child
+        return become(self._account, self._cpu)
 
 
-def _unprivileged_account() -> pwd.struct_passwd | None:
+def become(account: pwd.struct_passwd | None, cpu: int | None = None) -> Callable[[], None]:
+    """What a child process does before its program: it takes the account, and ends when its parent does."""
+
+    def in_child() -> None:
+        if cpu is not None:
+            os.sched_setaffinity(0, {cpu})
+        if account:
+            os.setgid(account.pw_gid)
+            os.setgroups([account.pw_gid])
+            os.setuid(account.pw_uid)
+        if sys.platform == "linux":
+            # Even when its parent is killed outright the server goes away. After setuid, which forgets the request.
+            ctypes.CDLL(None).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
+
+    return in_child
+
+
+def unprivileged_account() -> pwd.struct_passwd | None:
     """Whom to become when run as root, because PostgreSQL refuses root; None otherwise."""
     if os.geteuid() != 0:
         return None
@@ -300,7 +311,7 @@ def _remove_orphans() -> None:
             continue  # somebody else's, or being made or removed right now
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -38,12 +38,45 @@ pub struct Config {
     settings: Vec<(String, String)>,
     connect_timeout: Option<Duration>,
     statement_cache_size: usize,
+    prepare_mode: PrepareMode,
     pub(crate) tls: Arc<TlsPolicy>,
     pub(crate) auth: AuthPolicy,
     pub(crate) tcp: TcpOptions,
     pub(crate) target: TargetSession,
     /// The oldest and the newest minor version of protocol 3.
     pub(crate) minor_versions: (u16, u16),
+}
+
+/// How statements are prepared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PrepareMode {
+    /// [`Named`](Self::Named), and [`Unnamed`](Self::Unnamed) where a pooler stands between: the first connection of a
+    /// driver finds out, by asking for the number of the process that serves it (one round trip).
+    #[default]
+    Auto,
+    /// Statements stay prepared, by names that no other connection uses: for servers themselves, and for poolers that
+    /// know prepared statements (PgBouncer 1.21 and later with `max_prepared_statements`).
+    Named,
+    /// Each statement is prepared anew, without a name and in one flight with its execution, by the types that it had
+    /// before: for poolers that give each transaction another server.
+    Unnamed,
+    /// As `Unnamed`, and nothing is remembered: SQL of the caller's own is described each time, in a round trip of its
+    /// own.
+    Never,
+}
+
+const PREPARE_MODES: [(&str, PrepareMode); 4] = [
+    ("auto", PrepareMode::Auto),
+    ("named", PrepareMode::Named),
+    ("unnamed", PrepareMode::Unnamed),
+    ("never", PrepareMode::Never),
+];
+
+impl PrepareMode {
+    /// The mode of this name: `auto`, `named`, `unnamed` or `never`.
+    pub fn parse(name: &str) -> Option<Self> {
+        PREPARE_MODES.iter().find(|(known, _)| *known == name).map(|(_, mode)| *mode)
+    }
 }
 
 /// Which of several servers will do.
@@ -102,7 +135,8 @@ impl Config {
     /// | `min_protocol_version`, `max_protocol_version` | 3.0 | `3.2` or `latest`: long cancel keys, where the server has them |
     /// | `client_encoding` | UTF8 | nothing else |
     /// | `gssencmode` | disable | `prefer` is the same; encryption by GSSAPI is not here |
-    /// | `statement_cache_size` | 256 | statements that each connection keeps prepared; 0: none |
+    /// | `prepared` | auto | how statements are prepared ([`PrepareMode`]): `named`, `unnamed`, `never` |
+    /// | `statement_cache_size` | 256 | statements that each connection keeps prepared, or keeps the types of; 0: none |
     ///
     /// # Errors
     /// `Interface` for a malformed text, a value that a parameter does not have or an unknown parameter (the error lists
@@ -138,6 +172,7 @@ impl Config {
             statement_cache_size: parameters
                 .number("statement_cache_size")?
                 .map_or(DEFAULT_STATEMENTS, |size| size as usize),
+            prepare_mode: parameters.choose("prepared", &PREPARE_MODES, PrepareMode::Auto)?,
             tls: TlsPolicy::read(&parameters)?.into(),
             auth: AuthPolicy::read(&parameters)?,
             tcp: tcp_options(&parameters)?,
@@ -229,7 +264,14 @@ impl Config {
         self
     }
 
-    /// How many statements each connection keeps prepared. 0: none, as some connection poolers need.
+    /// How statements are prepared.
+    #[must_use]
+    pub fn with_prepare_mode(mut self, mode: PrepareMode) -> Self {
+        self.prepare_mode = mode;
+        self
+    }
+
+    /// How many statements each connection keeps prepared, or keeps the types of. 0: none.
     #[must_use]
     pub fn with_statement_cache_size(mut self, statements: usize) -> Self {
         self.statement_cache_size = statements;
@@ -273,6 +315,11 @@ impl Config {
     /// How many statements each connection keeps prepared.
     pub fn statement_cache_size(&self) -> usize {
         self.statement_cache_size
+    }
+
+    /// How statements are prepared.
+    pub fn prepare_mode(&self) -> PrepareMode {
+        self.prepare_mode
     }
 
     /// Why the password file was not looked at, for the error about a missing password.

@@ -7,6 +7,7 @@
 
 pub(crate) mod establish;
 pub(crate) mod io;
+mod pooler;
 pub(crate) mod route;
 mod target_session;
 mod wire;
@@ -26,7 +27,8 @@ use ormkit_core::value::Params;
 use self::io::{Turn, poll_turn, timeout};
 use self::wire::Wire;
 use crate::cancel::CancelTarget;
-use crate::error::{connection_lost, is_stale_statement};
+use crate::common::Common;
+use crate::error::connection_lost;
 use crate::protocol::backend::{Message, TxStatus};
 use crate::protocol::buffer::{MESSAGE_LIMIT, ReadBuffer};
 use crate::session_state::RESET;
@@ -51,6 +53,9 @@ pub(crate) struct PgConnection {
     cancelling: Option<BoxFuture<'static, Result<()>>>,
     /// Why the connection is of no more use.
     closed: Option<String>,
+    common: Arc<Common>,
+    /// The changes of the schema that its statements know.
+    schema_changes: u64,
 }
 
 impl Connection for PgConnection {
@@ -58,7 +63,7 @@ impl Connection for PgConnection {
         Box::pin(async move {
             let began = self.health();
             match self.attempt(batch, sink).await {
-                Err(error) if began == Health::Idle && self.may_repeat(batch, &error) => {
+                Err(_) if began == Health::Idle && self.may_repeat(batch) => {
                     self.wire.restart(sink);
                     self.roll_back().await?;
                     self.attempt(batch, sink).await
@@ -134,9 +139,30 @@ impl PgConnection {
     /// Runs the batch once.
     async fn attempt(&mut self, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
         self.require_usable()?;
+        self.hear_of_schema_changes();
         self.wire.begin(batch)?;
         poll_fn(|cx| self.poll_flight(cx, Some(batch), sink)).await?;
+        self.tell_of_schema_changes();
         self.wire.outcome()
+    }
+
+    /// Prepares all statements anew when another connection has met one that is no longer what it was: inside a
+    /// transaction the server's error about it would be the end.
+    fn hear_of_schema_changes(&mut self) {
+        let count = self.common.schema_changes();
+        if self.schema_changes != count {
+            self.schema_changes = count;
+            self.wire.cache.forget_all();
+        }
+    }
+
+    /// Tells the other connections, once it is committed.
+    fn tell_of_schema_changes(&mut self) {
+        let committed = self.wire.schema_changed && self.health() == Health::Idle;
+        if self.wire.flight.stale || committed {
+            self.wire.schema_changed &= !committed;
+            self.common.note_schema_change();
+        }
     }
 
     fn require_usable(&self) -> Result<()> {
@@ -170,12 +196,11 @@ impl PgConnection {
 
     /// True when the batch failed because a prepared statement is no longer what it was, and can be run again: as it
     /// began outside a transaction, its one Sync has undone what it did, unless it commits on its way.
-    fn may_repeat(&self, batch: Batch<'_>, error: &Error) -> bool {
-        let stale = error.diagnostics().is_some_and(is_stale_statement);
+    fn may_repeat(&self, batch: Batch<'_>) -> bool {
         let harmless = |statement: &Statement| {
             matches!(statement.text.effect, Effect::Read | Effect::Write { .. } | Effect::Savepoint)
         };
-        stale
+        self.wire.flight.stale
             && self.closed.is_none()
             && (batch.statements.len() == 1 || batch.statements.iter().all(harmless))
     }

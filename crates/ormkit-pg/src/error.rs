@@ -60,6 +60,16 @@ pub(crate) fn is_stale_statement(diagnostics: &Diagnostics) -> bool {
     }
 }
 
+/// True for the errors of a statement that was prepared anew with the types that its parameters and columns had before.
+pub(crate) fn is_stale_description(diagnostics: &Diagnostics) -> bool {
+    // datatype_mismatch, undefined_function, ambiguous_function, indeterminate_datatype, invalid_binary_representation,
+    // protocol_violation (as many formats as there were columns), undefined_object (a type that was dropped).
+    matches!(
+        diagnostics.sqlstate.as_str(),
+        "42804" | "42883" | "42725" | "42P18" | "22P03" | "08P01" | "42704"
+    )
+}
+
 /// The connection broke.
 pub(crate) fn connection_lost(why: impl Into<String>) -> Error {
     Error::new(ErrorKind::ConnectionLost(why.into()))

@@ -12,6 +12,7 @@
 //! ```
 
 mod cancel;
+mod common;
 mod config;
 mod connection;
 mod error;
@@ -29,19 +30,21 @@ use ormkit_core::error::Result;
 use ormkit_core::runtime::{BoxFuture, Runtime};
 use ormkit_core::sql::Dialect;
 
-pub use config::Config;
+use common::Common;
+pub use config::{Config, PrepareMode};
 
 /// Opens connections to one PostgreSQL database.
 #[derive(Clone)]
 pub struct PgDriver {
     config: Arc<Config>,
     runtime: Arc<dyn Runtime>,
+    common: Arc<Common>,
 }
 
 impl PgDriver {
     /// A driver that connects as `config` says; `runtime` brings sockets and time. Nothing is opened yet.
     pub fn new(config: impl Into<Arc<Config>>, runtime: Arc<dyn Runtime>) -> Self {
-        Self { config: config.into(), runtime }
+        Self { config: config.into(), runtime, common: Arc::default() }
     }
 
     /// Where and how this driver connects.
@@ -62,7 +65,8 @@ impl Driver for PgDriver {
     fn connect(&self) -> BoxFuture<'static, Result<Box<dyn Connection>>> {
         let driver = self.clone();
         Box::pin(async move {
-            let connection = connection::establish::connect(&driver.config, driver.runtime).await?;
+            let connection =
+                connection::establish::connect(&driver.config, driver.runtime, &driver.common).await?;
             Ok(Box::new(connection) as Box<dyn Connection>)
         })
     }

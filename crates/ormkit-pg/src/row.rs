@@ -59,6 +59,19 @@ impl Shape {
         Self { columns: columns.collect() }
     }
 
+    /// True when these are the columns that the server describes: as many, of the same types.
+    pub(crate) fn describes(&self, described: Option<&RowDescription<'_>>) -> bool {
+        let oids = described.into_iter().flat_map(RowDescription::fields).map(|field| field.oid);
+        oids.eq(self.columns.iter().map(|column| column.oid))
+    }
+
+    /// True when its columns come in the formats that were asked for in place of `other`'s.
+    pub(crate) fn has_formats_of(&self, other: &Self) -> bool {
+        let formats = |shape: &Self| shape.columns.iter().map(ShapeColumn::is_binary).collect::<Vec<_>>();
+        // All in binary is one word, however many there are.
+        other.is_binary() && self.is_binary() || formats(self) == formats(other)
+    }
+
     /// True when every column is to be asked for in binary.
     pub(crate) fn is_binary(&self) -> bool {
         self.columns.iter().all(|column| column.is_binary())

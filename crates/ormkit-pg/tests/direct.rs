@@ -45,7 +45,7 @@ fn serve<T: Send + 'static>(
         StreamOwned::new(session, listener.accept().unwrap().0)
     };
     let url = format!(
-        "postgresql://u@db.example:{port}/db?hostaddr=127.0.0.1&sslmode=require&sslnegotiation=direct"
+        "postgresql://u@db.example:{port}/db?hostaddr=127.0.0.1&sslmode=require&sslnegotiation=direct&prepared=named"
     );
     (url, std::thread::spawn(move || script(&accept)))
 }

@@ -30,7 +30,7 @@ fn serve(script: impl FnOnce(&mut TcpStream) -> std::io::Result<()> + Send + 'st
         // A client that hangs up early is part of the play.
         let _ = read_sized(&mut stream).and_then(|_| script(&mut stream));
     });
-    format!("postgresql://u:hunter2@127.0.0.1:{port}/db?sslmode=disable")
+    format!("postgresql://u:hunter2@127.0.0.1:{port}/db?sslmode=disable&prepared=named")
 }
 
 /// Reads a length and what follows it.

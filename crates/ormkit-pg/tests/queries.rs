@@ -2,10 +2,10 @@
 
 mod support;
 
-use ormkit_core::driver::{Batch, Health, Row, RowSink, Statement, StatementText};
+use ormkit_core::driver::{Batch, Connection, Driver, Health, Row, RowSink, Statement, StatementText};
 use ormkit_core::error::{Error, ErrorClass, ErrorKind, Result};
 use ormkit_core::value::{Date, Interval, Numeric, ParamType, Params, SqlType, Time, Timestamp, ValueRef};
-use support::{Recorder, block_on, connect, connect_to, raw, row, run, script, typed, url};
+use support::{Recorder, block_on, connect, connect_to, driver, raw, row, run, script, typed, url};
 
 #[test]
 fn cold_and_warm_statement_give_the_same_rows() {
@@ -360,13 +360,16 @@ fn connection_without_a_cache_prepares_nothing() {
     assert_eq!(row(&mut *connection, "SELECT count(*) FROM pg_prepared_statements"), ["0"]);
 }
 
+/// Changes a table where no command tag tells.
+const ALTER_UNSEEN: &str = "DO $$ BEGIN ALTER TABLE t ADD c text DEFAULT 'new'; END $$";
+
 #[test]
 fn stale_statements_are_prepared_again_outside_a_transaction() {
     let mut connection = connect();
     script(&mut *connection, &["CREATE TEMP TABLE t (a int)", "INSERT INTO t VALUES (1)"]);
     let batch = [typed("SELECT 5", &[], &[SqlType::Integer], &[]), typed("SELECT * FROM t", &[], &[], &[])];
     assert_eq!(run(&mut *connection, &[], &batch).unwrap().rows.len(), 2);
-    script(&mut *connection, &["ALTER TABLE t ADD b text DEFAULT 'new'"]);
+    script(&mut *connection, &[ALTER_UNSEEN]);
     let answer = run(&mut *connection, &[], &batch).unwrap();
     assert_eq!(answer.rows.last().unwrap(), &["1", "new"]);
     assert!(answer.events.contains(&"restart 0".to_owned()), "{:?}", answer.events);
@@ -379,11 +382,11 @@ fn stale_statements_are_prepared_again_outside_a_transaction() {
 #[test]
 fn stale_statement_behind_begin_is_recovered_and_inside_a_transaction_reported() {
     let mut connection = connect();
-    script(&mut *connection, &["CREATE TEMP TABLE t (a int)", "SELECT * FROM t", "ALTER TABLE t ADD b int"]);
+    script(&mut *connection, &["CREATE TEMP TABLE t (a int)", "SELECT * FROM t", ALTER_UNSEEN]);
     let query = [raw("SELECT * FROM t", &[])];
     let answer = run(&mut *connection, &[support::begin()], &query).unwrap();
     assert_eq!((answer.columns.len(), connection.health()), (2, Health::InTransaction));
-    script(&mut *connection, &["ALTER TABLE t ADD c int"]);
+    script(&mut *connection, &[&ALTER_UNSEEN.replace("ADD c", "ADD d")]);
     let error = run(&mut *connection, &[], &query).err().unwrap();
     assert_eq!(error.diagnostics().unwrap().sqlstate.as_str(), "0A000");
     assert_eq!(connection.health(), Health::Failed);
@@ -392,12 +395,112 @@ fn stale_statement_behind_begin_is_recovered_and_inside_a_transaction_reported()
 }
 
 #[test]
+fn own_change_of_a_table_is_known_inside_its_transaction() {
+    let mut connection = connect();
+    script(&mut *connection, &["CREATE TEMP TABLE t (a int)", "SELECT * FROM t"]);
+    let query = [raw("SELECT * FROM t", &[])];
+    run(&mut *connection, &[support::begin()], &query).unwrap();
+    script(&mut *connection, &["ALTER TABLE t ADD b int"]);
+    assert_eq!(run(&mut *connection, &[], &query).unwrap().columns.len(), 2);
+    script(&mut *connection, &["DROP TABLE t", "CREATE TEMP TABLE t (a text, b text, c text)"]);
+    assert_eq!(run(&mut *connection, &[], &query).unwrap().columns.len(), 3);
+}
+
+#[test]
+fn change_of_a_table_that_one_connection_has_met_is_known_to_all() {
+    let driver = driver(&url());
+    let connect = || block_on(driver.connect()).unwrap();
+    let (mut first, mut second, mut third) = (connect(), connect(), connect());
+    let table = format!("changed_{}", std::process::id());
+    let query = [raw(&format!("SELECT * FROM {table}"), &[])];
+    script(&mut *first, &[&format!("CREATE TABLE {table} (a int)")]);
+    for connection in [&mut first, &mut second, &mut third] {
+        run(&mut **connection, &[], &query).unwrap();
+    }
+    // Committed by another driver: the first that meets it recovers, and inside a transaction nobody meets it again.
+    script(&mut *connect_to(&url(), None).unwrap(), &[&format!("ALTER TABLE {table} ADD b int")]);
+    assert_eq!(run(&mut *first, &[], &query).unwrap().columns.len(), 2);
+    script(&mut *second, &["BEGIN"]);
+    assert_eq!(run(&mut *second, &[], &query).unwrap().columns.len(), 2);
+    script(&mut *second, &["COMMIT"]);
+    // By one of the same driver, in a transaction: known when it is committed.
+    script(&mut *first, &["BEGIN", &format!("ALTER TABLE {table} ADD c int"), "COMMIT"]);
+    script(&mut *third, &["BEGIN"]);
+    assert_eq!(run(&mut *third, &[], &query).unwrap().columns.len(), 3);
+    script(&mut *third, &["COMMIT"]);
+    script(&mut *first, &[&format!("DROP TABLE {table}")]);
+}
+
+/// The statements that the server keeps prepared for this connection, but for this question.
+fn prepared(connection: &mut dyn Connection) -> Vec<String> {
+    let question = "SELECT name FROM pg_prepared_statements WHERE statement NOT LIKE '%pg_prep%' ORDER BY 1";
+    run(connection, &[], &[raw(question, &[])]).unwrap().rows.concat()
+}
+
+#[test]
 fn names_that_are_taken_are_avoided() {
     let mut connection = connect();
-    // The block itself is the first statement of this connection.
-    script(&mut *connection, &["DO $$ BEGIN EXECUTE 'PREPARE ormkit_2 AS SELECT 0'; END $$"]);
+    row(&mut *connection, "SELECT 40");
+    let [name] = &prepared(&mut *connection)[..] else { panic!("one statement is prepared") };
+    // The question was the second, the block is the third.
+    let next = format!("{}_4", name.strip_suffix("_1").unwrap());
+    script(&mut *connection, &[&format!("DO $$ BEGIN EXECUTE 'PREPARE {next} AS SELECT 0'; END $$")]);
     assert_eq!(row(&mut *connection, "SELECT 41"), ["41"]);
     assert_eq!(row(&mut *connection, "SELECT 42"), ["42"]);
+}
+
+#[test]
+fn names_of_two_connections_differ() {
+    let names = [(); 2].map(|()| {
+        let mut connection = connect();
+        row(&mut *connection, "SELECT 40");
+        prepared(&mut *connection).remove(0)
+    });
+    assert_ne!(names[0], names[1]);
+}
+
+#[test]
+fn prepare_modes_give_the_same_rows_and_leave_what_they_say() {
+    for (mode, left) in [("auto", 6), ("named", 6), ("unnamed", 0), ("never", 0)] {
+        let mut connection = connect_to(&format!("{}?prepared={mode}", url()), None).unwrap();
+        let types = [SqlType::Integer, SqlType::Text];
+        let one = typed("SELECT $1 + 1, $2", &types, &types, &[ValueRef::Int(1), ValueRef::Text("ä")]);
+        let two = typed("SELECT $1 + 2, $2", &types, &types, &[ValueRef::Int(1), ValueRef::Null]);
+        let raw_one = raw("SELECT $1::int8, $2::date", &[ValueRef::Int(7), ValueRef::Text("2024-02-29")]);
+        let raw_two = raw("SELECT now() - now(), 1.5", &[]);
+        let write = raw("CREATE TEMP TABLE IF NOT EXISTS t (a int)", &[]);
+        let batch = [&one, &one, &two, &raw_one, &raw_one, &one, &raw_two, &raw_one, &write];
+        let batch: Vec<Statement> = batch.into_iter().cloned().collect();
+        let first = run(&mut *connection, &[], &batch).unwrap();
+        assert_eq!(first.rows[..3], [["2", "ä"], ["2", "ä"], ["3", "Null"]], "{mode}");
+        assert_eq!(first.rows[3], ["7", "2024-02-29"], "{mode}");
+        for before in [&[][..], &[support::begin()]] {
+            let again = run(&mut *connection, before, &batch).unwrap();
+            assert_eq!((again.rows, again.events), (first.rows.clone(), first.events.clone()), "{mode}");
+        }
+        assert_eq!(prepared(&mut *connection).len(), left, "{mode}");
+    }
+}
+
+#[test]
+fn result_that_has_changed_is_described_anew_without_a_name() {
+    let mut connection = connect_to(&format!("{}?prepared=unnamed", url()), None).unwrap();
+    let read = [raw("SELECT * FROM t", &[])];
+    let insert = [raw("INSERT INTO t VALUES ($1) RETURNING *", &[ValueRef::Int(2)])];
+    script(&mut *connection, &["CREATE TEMP TABLE t (a int)"]);
+    assert_eq!(run(&mut *connection, &[], &insert).unwrap().rows, [["2"]]);
+    assert_eq!(run(&mut *connection, &[], &read).unwrap().rows, [["2"]]);
+    // More columns; then another type of column and parameter; then a column in another format.
+    script(&mut *connection, &[ALTER_UNSEEN]);
+    assert_eq!(run(&mut *connection, &[], &read).unwrap().rows, [["2", "new"]]);
+    assert_eq!(run(&mut *connection, &[], &insert).unwrap().rows, [["2", "new"]]);
+    script(&mut *connection, &["DO $$ BEGIN ALTER TABLE t ALTER a TYPE text; END $$"]);
+    assert_eq!(run(&mut *connection, &[], &insert).unwrap().rows, [["2", "new"]]);
+    assert_eq!(run(&mut *connection, &[], &read).unwrap().rows.len(), 3);
+    script(&mut *connection, &["DO $$ BEGIN ALTER TABLE t ALTER a TYPE point USING '(1,2)'; END $$"]);
+    let unread = run(&mut *connection, &[], &read).err().unwrap();
+    assert!(unread.to_string().contains("have changed"), "{unread}");
+    assert_eq!(run(&mut *connection, &[], &read).unwrap().rows[0][0], "(1,2)");
 }
 
 #[test]

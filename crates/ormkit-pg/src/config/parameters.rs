@@ -6,7 +6,7 @@ use ormkit_core::error::{Error, Result};
 use super::{dsn, url};
 
 /// The parameters that are known, and their variables in the environment.
-const KNOWN: [(&str, &str); 38] = [
+const KNOWN: [(&str, &str); 39] = [
     ("allow_cleartext_password", ""),
     ("application_name", "PGAPPNAME"),
     ("channel_binding", "PGCHANNELBINDING"),
@@ -28,6 +28,7 @@ const KNOWN: [(&str, &str); 38] = [
     ("passfile", "PGPASSFILE"),
     ("password", "PGPASSWORD"),
     ("port", "PGPORT"),
+    ("prepared", ""),
     ("require_auth", "PGREQUIREAUTH"),
     ("scram_max_iterations", ""),
     ("scram_min_iterations", ""),

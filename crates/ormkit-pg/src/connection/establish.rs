@@ -10,9 +10,10 @@ use ormkit_core::runtime::{Address, Runtime, Transport};
 use super::PgConnection;
 use super::io::{Turn, poll_turn, run_elsewhere, timeout};
 use super::route::{self, Encryption, Opened, Route, describe};
-use super::target_session;
 use super::wire::Wire;
+use super::{pooler, target_session};
 use crate::cancel::CancelTarget;
+use crate::common::Common;
 use crate::config::hosts::Place;
 use crate::config::tls::SslMode;
 use crate::config::{Config, TargetSession};
@@ -28,8 +29,12 @@ use crate::tls::client::TlsClient;
 const STATEMENT_BYTES: usize = 4 << 20;
 
 /// Connects to the first server that answers and is what was asked for.
-pub(crate) async fn connect(config: &Config, runtime: Arc<dyn Runtime>) -> Result<PgConnection> {
-    let attempts = try_all(config, &runtime);
+pub(crate) async fn connect(
+    config: &Config,
+    runtime: Arc<dyn Runtime>,
+    common: &Arc<Common>,
+) -> Result<PgConnection> {
+    let attempts = try_all(config, &runtime, common);
     let Some(time) = config.connect_timeout() else { return attempts.await };
     timeout(&*runtime, time, attempts).await.unwrap_or_else(|| {
         let places: Vec<String> = config.addresses().iter().map(describe).collect();
@@ -38,7 +43,7 @@ pub(crate) async fn connect(config: &Config, runtime: Arc<dyn Runtime>) -> Resul
     })
 }
 
-async fn try_all(config: &Config, runtime: &Arc<dyn Runtime>) -> Result<PgConnection> {
+async fn try_all(config: &Config, runtime: &Arc<dyn Runtime>, common: &Arc<Common>) -> Result<PgConnection> {
     let tls = load_tls(config, runtime).await?;
     let places = config.places();
     // A standby is preferred: any server will do in a second round.
@@ -50,7 +55,7 @@ async fn try_all(config: &Config, runtime: &Arc<dyn Runtime>) -> Result<PgConnec
     for target in rounds {
         failures.clear();
         for place in &places {
-            match try_one(config, runtime, place, tls.as_ref(), *target).await {
+            match try_one(config, runtime, common, place, tls.as_ref(), *target).await {
                 Err(error) if is_elsewhere(&error) => failures.push(error),
                 outcome => return outcome,
             }
@@ -85,6 +90,7 @@ async fn load_tls(config: &Config, runtime: &Arc<dyn Runtime>) -> Result<Option<
 async fn try_one(
     config: &Config,
     runtime: &Arc<dyn Runtime>,
+    common: &Arc<Common>,
     place: &Place,
     tls: Option<&TlsClient>,
     target: TargetSession,
@@ -103,15 +109,22 @@ async fn try_one(
         encryption,
     };
     let may_encrypt = config.tls.mode == SslMode::Allow && matches!(place.address, Address::Tcp { .. });
-    let mut connection = match log_in(config, place, &route).await {
+    let mut connection = match log_in(config, common, place, &route).await {
         // `allow`: a server that does not take this client in the clear may take it in TLS.
         Err(error) if may_encrypt && is_turned_away(&error) => {
             let client = route::load(runtime, &config.tls).await?;
-            log_in(config, place, &Route { encryption: Encryption::Required(client), ..route }).await?
+            log_in(config, common, place, &Route { encryption: Encryption::Required(client), ..route })
+                .await?
         }
         outcome => outcome?,
     };
     target_session::require(&mut connection, target).await?;
+    pooler::find(&mut connection, config.prepare_mode()).await?;
+    let mut chance = [0; 8];
+    getrandom::fill(&mut chance)
+        .map_err(|_| Error::new(ErrorKind::Operational("the system gives no random bytes".into())))?;
+    let keeping = common.keeping(config.prepare_mode(), u64::from_ne_bytes(chance));
+    connection.wire.cache.keep(keeping);
     Ok(connection)
 }
 
@@ -120,7 +133,7 @@ fn is_turned_away(error: &Error) -> bool {
     error.diagnostics().is_some_and(|diagnostics| diagnostics.sqlstate.as_str().starts_with("28"))
 }
 
-async fn log_in(config: &Config, place: &Place, route: &Route) -> Result<PgConnection> {
+async fn log_in(config: &Config, common: &Arc<Common>, place: &Place, route: &Route) -> Result<PgConnection> {
     let Opened { mut transport, proof, encryption } = route.open().await?;
     let broken = |error: io::Error| connection_lost(format!("cannot connect to {}: {error}", route.place()));
     let login = Login {
@@ -153,11 +166,12 @@ async fn log_in(config: &Config, place: &Place, route: &Route) -> Result<PgConne
         }
     };
     let route = Route { encryption, ..route.clone() };
-    Ok(assemble(config, route, transport, inbox, session))
+    Ok(assemble(config, Arc::clone(common), route, transport, inbox, session))
 }
 
 fn assemble(
     config: &Config,
+    common: Arc<Common>,
     route: Route,
     transport: Box<dyn Transport>,
     inbox: ReadBuffer,
@@ -165,6 +179,7 @@ fn assemble(
 ) -> PgConnection {
     let mut wire = Wire::new(StatementCache::new(config.statement_cache_size(), STATEMENT_BYTES));
     wire.pipeline.settings = session.settings;
+    let schema_changes = common.schema_changes();
     PgConnection {
         runtime: Arc::clone(&route.runtime),
         transport,
@@ -173,6 +188,8 @@ fn assemble(
         cancel: CancelTarget { route, pid: session.pid, key: session.key.into() },
         cancelling: None,
         closed: None,
+        common,
+        schema_changes,
     }
 }
 

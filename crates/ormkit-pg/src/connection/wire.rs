@@ -15,7 +15,7 @@ use ormkit_core::error::{Error, Result};
 use crate::protocol::buffer::WriteBuffer;
 use crate::protocol::pipeline::Pipeline;
 use crate::row::{Shape, Span};
-use crate::statement_cache::{Number, StatementCache};
+use crate::statement_cache::{Name, Prepared, StatementCache};
 use crate::types::bind::Target;
 
 /// The protocol's state of one connection.
@@ -26,6 +26,8 @@ pub(crate) struct Wire {
     pub(crate) flight: Flight,
     /// A statement has changed the session, beside its transaction.
     pub(crate) session_changed: bool,
+    /// A statement has changed tables or types.
+    pub(crate) schema_changed: bool,
     spans: Vec<Span>,
 }
 
@@ -36,7 +38,11 @@ pub(crate) struct Flight {
     /// The unit that the server describes before more can be written.
     undescribed: Option<usize>,
     /// Statements that are closed in this flight.
-    closing: Vec<Number>,
+    closing: Vec<Name>,
+    /// The unit whose text the unnamed statement has.
+    unnamed: Option<usize>,
+    /// A statement was not, or may not have been, what was thought of it: the flight can be run again.
+    pub(crate) stale: bool,
     /// True once the transport has taken a byte of it.
     pub(crate) sent: bool,
     /// The first error: of the database, of a value, or of the sink.
@@ -48,11 +54,14 @@ struct Unit {
     text: Arc<StatementText>,
     /// Its number for the sink; None for the statements of `before`.
     statement: Option<usize>,
-    number: Number,
+    name: Name,
+    oids: Arc<[u32]>,
     targets: Arc<[Target]>,
     shape: Option<Arc<Shape>>,
     /// Its Parse is part of this flight.
     fresh: bool,
+    /// It is prepared anew by what was known of it before.
+    recalled: bool,
     /// Its types are the server's to say: it joins the cache when it is described.
     inferred: bool,
     /// The sink has heard of it.
@@ -68,6 +77,7 @@ impl Wire {
             cache,
             flight: Flight::default(),
             session_changed: false,
+            schema_changed: false,
             spans: Vec::new(),
         }
     }
@@ -79,7 +89,7 @@ impl Wire {
         let closing = std::mem::take(&mut self.flight.closing);
         self.cache.evicted().extend(closing);
         for unit in self.flight.units.drain(..).filter(|unit| unit.fresh) {
-            self.cache.forget_number(&unit.text, unit.number);
+            self.cache.forget_named(&unit.text, unit.name);
         }
         // What was forgotten just now was never prepared, but closing it does no harm.
     }
@@ -111,13 +121,26 @@ impl Unit {
         Self {
             text: Arc::clone(&statement.text),
             statement: shown_as,
-            number: Number::UNNAMED,
+            name: Name::UNNAMED,
+            oids: Arc::default(),
             targets: Arc::default(),
             shape: None,
             fresh: false,
+            recalled: false,
             inferred: false,
             shown: false,
             done: false,
+        }
+    }
+
+    /// What the cache keeps of it.
+    fn prepared(&self, shape: Option<&Arc<Shape>>) -> Prepared {
+        Prepared {
+            name: self.name,
+            oids: Arc::clone(&self.oids),
+            targets: Arc::clone(&self.targets),
+            columns_of: Arc::clone(&self.text),
+            shape: shape.map(Arc::clone),
         }
     }
 }

@@ -3,7 +3,7 @@
 use ormkit_core::error::{Error, Result};
 
 use super::buffer::WriteBuffer;
-use crate::statement_cache::Number;
+use crate::statement_cache::Name;
 
 /// Protocol 3.0; minor versions are added.
 pub(crate) const VERSION: u32 = 196_608;
@@ -38,7 +38,7 @@ pub(crate) fn cancel_request(pid: u32, key: &[u8]) -> Vec<u8> {
 /// Parse: prepares `sql`. An OID of 0 is inferred by the server.
 pub(crate) fn parse(
     out: &mut WriteBuffer,
-    statement: Number,
+    statement: Name,
     sql: &str,
     oids: impl ExactSizeIterator<Item = u32>,
 ) -> Result<()> {
@@ -55,7 +55,7 @@ pub(crate) fn parse(
 }
 
 /// Describe of a prepared statement.
-pub(crate) fn describe_statement(out: &mut WriteBuffer, statement: Number) -> Result<()> {
+pub(crate) fn describe_statement(out: &mut WriteBuffer, statement: Name) -> Result<()> {
     out.message(b'D', |body| {
         body.push(b'S');
         statement.write(body);
@@ -84,7 +84,7 @@ pub(crate) fn flush(out: &mut WriteBuffer) {
 }
 
 /// Close of a prepared statement.
-pub(crate) fn close_statement(out: &mut WriteBuffer, statement: Number) -> Result<()> {
+pub(crate) fn close_statement(out: &mut WriteBuffer, statement: Name) -> Result<()> {
     out.message(b'C', |body| {
         body.push(b'S');
         statement.write(body);
@@ -147,8 +147,8 @@ mod tests {
     #[test]
     fn parse_is_written_as_the_manual_says() {
         let mut out = WriteBuffer::default();
-        parse(&mut out, Number(1), "SELECT $1", [23].into_iter()).unwrap();
-        assert_eq!(out.pending(), b"P\0\0\0\x1dormkit_1\0SELECT $1\0\0\x01\0\0\0\x17");
+        parse(&mut out, Name::UNNAMED, "SELECT $1", [23].into_iter()).unwrap();
+        assert_eq!(out.pending(), b"P\0\0\0\x15\0SELECT $1\0\0\x01\0\0\0\x17");
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn too_many_parameters_are_counted_before_writing() {
         let mut out = WriteBuffer::default();
-        let error = parse(&mut out, Number::UNNAMED, "x", vec![0; 65_536].into_iter()).unwrap_err();
+        let error = parse(&mut out, Name::UNNAMED, "x", vec![0; 65_536].into_iter()).unwrap_err();
         assert!(error.to_string().contains("65,535"));
         assert!(out.pending().is_empty());
     }

@@ -170,6 +170,14 @@ pub(crate) fn connect_to(url: &str, step: Option<usize>) -> Result<Box<dyn Conne
     block_on(PgDriver::new(config, Arc::new(StdRuntime { step })).connect())
 }
 
+/// A driver whose connections share what they know.
+pub(crate) fn driver(url: &str) -> PgDriver {
+    PgDriver::new(
+        Config::parse(url).expect("the URL of the test server"),
+        Arc::new(StdRuntime { step: None }),
+    )
+}
+
 pub(crate) fn connect() -> Box<dyn Connection> {
     connect_to(&url(), None).expect("the test server answers")
 }

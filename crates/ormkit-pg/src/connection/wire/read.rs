@@ -6,12 +6,12 @@ use ormkit_core::driver::{Column, Effect, Row, RowSink, StatementText};
 use ormkit_core::error::{Error, ErrorKind, Result};
 
 use super::Wire;
-use crate::error::{connection_lost, diagnostics, is_fatal, is_stale_statement};
+use super::write::retyped;
+use crate::error::{connection_lost, diagnostics, is_fatal, is_stale_description, is_stale_statement};
 use crate::protocol::backend::{Fields, Message, RowDescription};
 use crate::protocol::pipeline::{Copy, Event};
 use crate::row::{DataRow, Shape, spans};
 use crate::session_state::is_changed_by;
-use crate::statement_cache::{Number, Prepared};
 use crate::types::bind::Target;
 
 impl Wire {
@@ -25,7 +25,9 @@ impl Wire {
             Event::Row(unit, body) => self.row(unit as usize, body, sink),
             Event::Noted => Ok(()),
             Event::ParamTypes(unit, types) => {
-                self.flight.units[unit as usize].targets = types.oids().map(Target::inferred).collect();
+                let unit = &mut self.flight.units[unit as usize];
+                unit.oids = types.oids().collect();
+                unit.targets = types.oids().map(Target::inferred).collect();
                 Ok(())
             }
             Event::Columns(unit, columns) => self.describe(unit as usize, columns.as_ref()),
@@ -79,6 +81,11 @@ impl Wire {
         if matches!(tag, "DISCARD ALL" | "DEALLOCATE ALL") {
             self.cache.clear();
         }
+        if tag.starts_with("ALTER ") || tag.starts_with("DROP ") {
+            self.cache.forget_all();
+            // What is dropped may be a temporary table, which is nobody else's.
+            self.schema_changed |= tag.starts_with("ALTER ");
+        }
         self.session_changed |= unit.text.effect == Effect::Unknown && is_changed_by(tag, &unit.text.sql);
         if unit.text.effect == Effect::Commit && tag.starts_with("ROLLBACK") {
             self.flight.error.get_or_insert(Error::new(ErrorKind::CommitRolledBack));
@@ -96,28 +103,47 @@ impl Wire {
     }
 
     fn describe(&mut self, index: usize, columns: Option<&RowDescription<'_>>) -> Result<()> {
-        let unit = &self.flight.units[index];
+        let unit = &mut self.flight.units[index];
+        if unit.recalled && !self.is_as_recalled(index, columns)? {
+            return Ok(());
+        }
+        let unit = &mut self.flight.units[index];
+        if unit.recalled && unit.shape.is_some() {
+            return Ok(());
+        }
         let shape = Arc::new(Shape::new(columns, unit.text.columns.as_deref())?);
         if unit.inferred {
-            let prepared = Prepared {
-                number: unit.number,
-                targets: Arc::clone(&unit.targets),
-                columns_of: Arc::clone(&unit.text),
-                shape: Some(Arc::clone(&shape)),
-            };
-            self.cache.insert(Arc::clone(&unit.text), prepared);
+            self.cache.insert(Arc::clone(&unit.text), unit.prepared(Some(&shape)));
         } else {
-            self.cache.describe(&unit.text, unit.number, &shape);
+            self.cache.describe(&unit.text, unit.name, &shape);
         }
-        let number = unit.number;
-        self.flight.units[index].shape = Some(Arc::clone(&shape));
-        if number != Number::UNNAMED {
-            // The same statement again, in the same flight.
-            for unit in self.flight.units.iter_mut().filter(|unit| unit.number == number) {
-                unit.shape.get_or_insert_with(|| Arc::clone(&shape));
+        let text = Arc::clone(&unit.text);
+        // The same statement again, in the same flight.
+        for unit in self.flight.units.iter_mut().skip(index).filter(|unit| unit.shape.is_none()) {
+            if unit.text == text {
+                unit.shape = Some(retyped(&shape, &text, &unit.text));
             }
         }
         Ok(())
+    }
+
+    /// Compares the columns with those that were known when Bind asked for their formats. False when they cannot be read;
+    /// where they can, and are others, what was known is forgotten.
+    fn is_as_recalled(&mut self, index: usize, columns: Option<&RowDescription<'_>>) -> Result<bool> {
+        let unit = &mut self.flight.units[index];
+        let Some(known) = unit.shape.take_if(|known| !known.describes(columns)) else { return Ok(true) };
+        self.cache.forget_named(&unit.text, unit.name);
+        if Shape::new(columns, unit.text.columns.as_deref())?.has_formats_of(&known) {
+            return Ok(true);
+        }
+        let error = Error::new(ErrorKind::Operational(
+            "the statement was executed, and its rows cannot be read: the types of its columns have changed since it was \
+             last described"
+                .into(),
+        ));
+        self.flight.error.get_or_insert(error.in_statement(&unit.text.sql));
+        self.flight.stale = self.flight.units.iter().all(|unit| unit.text.effect == Effect::Read);
+        Ok(false)
     }
 
     fn fail(&mut self, unit: Option<u32>, fields: &Fields<'_>) -> Result<()> {
@@ -125,7 +151,9 @@ impl Wire {
         if is_fatal(&diagnostics) || !self.pipeline.is_busy() {
             return Err(connection_lost(format!("the server has ended the connection: {diagnostics}")));
         }
-        if is_stale_statement(&diagnostics) {
+        let recalled = unit.is_some_and(|unit| self.flight.units[unit as usize].recalled);
+        if is_stale_statement(&diagnostics) || recalled && is_stale_description(&diagnostics) {
+            self.flight.stale = true;
             self.forget_stale(diagnostics.sqlstate.as_str() == "26000");
         }
         let mut error = Error::new(ErrorKind::Database(Box::new(diagnostics)));
@@ -142,16 +170,16 @@ impl Wire {
             self.cache.clear();
         }
         for unit in &self.flight.units {
-            self.cache.forget_number(&unit.text, unit.number);
+            self.cache.forget_named(&unit.text, unit.name);
         }
     }
 
     /// The flight is over: what was not prepared or not described is not kept.
     fn settle(&mut self) {
         for unit in self.flight.units.iter().filter(|unit| unit.fresh && unit.shape.is_none()) {
-            self.cache.forget_number(&unit.text, unit.number);
-            if unit.inferred && unit.number != Number::UNNAMED {
-                self.cache.evicted().push(unit.number);
+            self.cache.forget_named(&unit.text, unit.name);
+            if unit.inferred {
+                self.cache.evict(unit.name);
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::protocol::buffer::WriteBuffer;
 use crate::protocol::frontend;
 use crate::protocol::pipeline::Expected;
 use crate::row::Shape;
-use crate::statement_cache::Prepared;
+use crate::statement_cache::Name;
 use crate::types::bind::{Target, check_size};
 use crate::types::catalog::param_oid;
 
@@ -71,8 +71,8 @@ impl Wire {
 
     fn write_closes(&mut self) -> Result<()> {
         let closing = std::mem::take(self.cache.evicted());
-        for number in &closing {
-            frontend::close_statement(&mut self.out, *number)?;
+        for name in &closing {
+            frontend::close_statement(&mut self.out, *name)?;
             self.pipeline.expect(Expected::Close);
         }
         self.flight.closing = closing;
@@ -102,32 +102,59 @@ impl Wire {
     fn write_prepare(&mut self, index: usize, statement: &Statement) -> Result<bool> {
         let (text, unit) = (&statement.text, &mut self.flight.units[index]);
         if let Some(found) = self.cache.find(text) {
-            unit.number = found.number;
+            unit.name = found.name;
+            unit.oids = Arc::clone(&found.oids);
             unit.targets = Arc::clone(&found.targets);
-            unit.shape = found.shape.as_ref().map(|shape| retyped(shape, found, text));
+            unit.shape = found.shape.as_ref().map(|shape| retyped(shape, &found.columns_of, text));
+            unit.recalled = found.name == Name::UNNAMED;
+            if unit.recalled && !self.reuse_unnamed(index) {
+                self.write_parse(index)?;
+            }
             return Ok(true);
         }
-        unit.fresh = true;
-        unit.number = self.cache.number(text);
-        let oids = text.params.iter().map(|param| param_oid(*param));
-        frontend::parse(&mut self.out, unit.number, &text.sql, oids)?;
-        self.pipeline.expect(Expected::Parse(index as u32));
+        unit.name = self.cache.name(text);
+        unit.oids = text.params.iter().map(|param| param_oid(*param)).collect();
+        if unit.name == Name::UNNAMED && self.reuse_unnamed(index) {
+            return Ok(true);
+        }
+        self.write_parse(index)?;
+        let unit = &mut self.flight.units[index];
         unit.inferred = is_inferred(statement);
         if unit.inferred {
-            frontend::describe_statement(&mut self.out, unit.number)?;
+            frontend::describe_statement(&mut self.out, unit.name)?;
             self.pipeline.expect(Expected::ParamTypes(index as u32));
             self.pipeline.expect(Expected::Columns(index as u32));
             return Ok(false);
         }
         unit.targets = text.params.iter().map(|param| Target::named(*param)).collect();
-        let prepared = Prepared {
-            number: unit.number,
-            targets: Arc::clone(&unit.targets),
-            columns_of: Arc::clone(text),
-            shape: None,
-        };
+        let prepared = unit.prepared(None);
         self.cache.insert(Arc::clone(text), prepared);
         Ok(true)
+    }
+
+    fn write_parse(&mut self, index: usize) -> Result<()> {
+        let unit = &mut self.flight.units[index];
+        unit.fresh = true;
+        if unit.name == Name::UNNAMED {
+            self.flight.unnamed = Some(index);
+        }
+        frontend::parse(&mut self.out, unit.name, &unit.text.sql, unit.oids.iter().copied())?;
+        self.pipeline.expect(Expected::Parse(index as u32));
+        Ok(())
+    }
+
+    /// True when the unnamed statement is this one already.
+    fn reuse_unnamed(&mut self, index: usize) -> bool {
+        let Some(before) = self.flight.unnamed else { return false };
+        let [first, unit] = self.flight.units.get_disjoint_mut([before, index]).expect("an earlier unit");
+        if first.text != unit.text {
+            return false;
+        }
+        unit.recalled = false;
+        unit.oids = Arc::clone(&first.oids);
+        unit.targets = Arc::clone(&first.targets);
+        unit.shape = first.shape.as_ref().map(|shape| retyped(shape, &first.text, &unit.text));
+        true
     }
 
     /// Writes Bind and Execute, and a Describe between them when the columns are not known yet.
@@ -135,7 +162,7 @@ impl Wire {
         let unit = &self.flight.units[index];
         write_bind(&mut self.out, unit, statement).map_err(|error| error.in_statement(&unit.text.sql))?;
         self.pipeline.expect(Expected::Bind(index as u32));
-        if unit.fresh && unit.shape.is_none() {
+        if unit.fresh && (unit.shape.is_none() || unit.recalled) {
             frontend::describe_portal(&mut self.out);
             self.pipeline.expect(Expected::Columns(index as u32));
         }
@@ -158,9 +185,13 @@ fn is_inferred(statement: &Statement) -> bool {
     !columns_known || (text.params.is_empty() && !statement.params.is_empty())
 }
 
-/// The shape of a prepared statement for this text: the cache takes texts for equal that differ in their columns.
-fn retyped(shape: &Arc<Shape>, found: &Prepared, text: &Arc<StatementText>) -> Arc<Shape> {
-    if Arc::ptr_eq(&found.columns_of, text) || found.columns_of.columns == text.columns {
+/// A shape that was made for `columns_of`, for this text: equal texts can differ in their columns.
+pub(super) fn retyped(
+    shape: &Arc<Shape>,
+    columns_of: &Arc<StatementText>,
+    text: &Arc<StatementText>,
+) -> Arc<Shape> {
+    if Arc::ptr_eq(columns_of, text) || columns_of.columns == text.columns {
         return Arc::clone(shape);
     }
     Arc::new(shape.retyped(text.columns.as_deref()))
@@ -179,7 +210,7 @@ fn write_bind(out: &mut WriteBuffer, unit: &Unit, statement: &Statement) -> Resu
     out.message(b'B', |body| {
         let start = body.len();
         body.push(0);
-        unit.number.write(body);
+        unit.name.write(body);
         body.extend_from_slice(&count.to_be_bytes());
         let formats = body.len();
         body.resize(formats + 2 * params.len(), 0);

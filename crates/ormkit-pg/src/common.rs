@@ -1,0 +1,65 @@
+//! What the connections of one driver know together.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::config::PrepareMode;
+use crate::statement_cache::Keeping;
+
+/// Shared by all connections of a [`PgDriver`](crate::PgDriver).
+#[derive(Debug, Default)]
+pub(crate) struct Common {
+    /// How often statements have turned out to be no longer what they were.
+    schema_changes: AtomicU64,
+    /// A pooler stands in front of the server: as the first connection has found.
+    pooler: OnceLock<bool>,
+}
+
+impl Common {
+    /// Counts the changes of the schema that were noticed. A connection that has prepared its statements at an earlier
+    /// count prepares them anew.
+    pub(crate) fn schema_changes(&self) -> u64 {
+        self.schema_changes.load(Ordering::Relaxed)
+    }
+
+    /// Tables or types are no longer what they were.
+    pub(crate) fn note_schema_change(&self) {
+        self.schema_changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What is known of a pooler in front of the server.
+    pub(crate) fn pooler(&self) -> Option<bool> {
+        self.pooler.get().copied()
+    }
+
+    /// Notes what the first connection has found.
+    pub(crate) fn note_pooler(&self, found: bool) {
+        let _ = self.pooler.set(found);
+    }
+
+    /// What a connection keeps of its statements; `chance` is its own number.
+    pub(crate) fn keeping(&self, mode: PrepareMode, chance: u64) -> Keeping {
+        match (mode, self.pooler()) {
+            (PrepareMode::Never, _) => Keeping::Nothing,
+            (PrepareMode::Unnamed, _) | (PrepareMode::Auto, Some(true)) => Keeping::Described,
+            (PrepareMode::Named | PrepareMode::Auto, _) => Keeping::Named(chance),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pooler_decides_for_auto_alone() {
+        let common = Common::default();
+        assert_eq!(common.keeping(PrepareMode::Auto, 1), Keeping::Named(1));
+        common.note_pooler(true);
+        common.note_pooler(false);
+        assert_eq!(common.keeping(PrepareMode::Auto, 1), Keeping::Described);
+        assert_eq!(common.keeping(PrepareMode::Named, 1), Keeping::Named(1));
+        assert_eq!(common.keeping(PrepareMode::Unnamed, 1), Keeping::Described);
+        assert_eq!(common.keeping(PrepareMode::Never, 1), Keeping::Nothing);
+    }
+}
