@@ -29,7 +29,7 @@ use ormkit_core::error::Result;
 use ormkit_core::runtime::{BoxFuture, Runtime};
 use ormkit_core::sql::Dialect;
 
-pub use config::Config;
+pub use config::{Config, PasswordSource};
 
 /// Opens connections to one PostgreSQL database.
 #[derive(Clone)]

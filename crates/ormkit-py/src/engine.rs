@@ -7,6 +7,7 @@ mod ddl;
 mod keywords;
 mod options;
 mod params;
+mod password;
 mod status;
 mod target;
 

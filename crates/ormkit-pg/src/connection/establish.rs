@@ -29,7 +29,7 @@ const STATEMENT_BYTES: usize = 4 << 20;
 
 /// Connects to the first server that answers and is what was asked for.
 pub(crate) async fn connect(config: &Config, runtime: Arc<dyn Runtime>) -> Result<PgConnection> {
-    let attempts = try_all(config, &runtime);
+    let attempts = async { try_all(&*config.with_current_password().await?, &runtime).await };
     let Some(time) = config.connect_timeout() else { return attempts.await };
     timeout(&*runtime, time, attempts).await.unwrap_or_else(|| {
         let places: Vec<String> = config.addresses().iter().map(describe).collect();

@@ -10,6 +10,7 @@ use pyo3::types::PyDict;
 
 use super::Engine;
 use super::keywords::Keywords;
+use super::password::Password;
 use super::target::Target;
 use crate::errors::to_py;
 
@@ -27,6 +28,10 @@ impl Options {
             .and_then(|target| target.with_settings(&settings.unwrap_or_default()))
             .map_err(|error| to_py(py, error))?
             .with_connect_timeout(connect_timeout);
+        let target = match keywords.take("password")?.filter(|given| !given.is_none()) {
+            Some(given) => target.with_password(Password::of(&given)?).map_err(|error| to_py(py, error))?,
+            None => target,
+        };
         let (min, max) = (size(&keywords, "min_connections", 1)?, size(&keywords, "max_connections", 10)?);
         if max == 0 || min > max {
             return Err(PyValueError::new_err(
@@ -61,6 +66,9 @@ impl Options {
 ///     connect_timeout: Budget for name resolution, connecting, TLS and authentication of all hosts together, in seconds;
 ///         None takes the URL's, which is 10 when it has none.
 ///     settings: Settings of every session, by name, on PostgreSQL: `{"search_path": "shop"}`.
+///     password: The password, in place of the URL's: a text, or a function, also an `async` one, that is called for each new
+///         connection (a token that expires). It runs on the loop that connects, within `connect_timeout`, and a cancelled
+///         connect cancels it. What it raises is the cause of the connect's `OperationalError`.
 ///
 /// Raises:
 ///     InterfaceError: The URL is malformed, or a setting cannot be changed: the error names the part, never the password.
@@ -69,7 +77,7 @@ impl Options {
 #[pyo3(
     signature = (url, **options),
     text_signature = "(url, *, min_connections=1, max_connections=10, acquire_timeout=30.0, idle_timeout=600.0, \
-                      max_lifetime=3600.0, connect_timeout=None, settings=None)"
+                      max_lifetime=3600.0, connect_timeout=None, settings=None, password=None)"
 )]
 pub(crate) fn create_engine(
     py: Python<'_>,
