@@ -133,5 +133,6 @@ def create_engine(
     max_lifetime: float = 3600.0,
     connect_timeout: float | None = None,
     settings: Mapping[str, str] | None = None,
+    password: str | Callable[[], str] | Callable[[], Awaitable[str]] | None = None,
 ) -> ConnectionPool:
     """An engine for `postgresql://…` or `sqlite:///…`. Times are seconds."""

@@ -6,6 +6,7 @@ mod dsn;
 pub(crate) mod hosts;
 mod parameters;
 mod passfile;
+mod password;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
@@ -24,6 +25,8 @@ use self::hosts::{Place, SOCKET_FOLDERS};
 use self::parameters::Parameters;
 use self::tls::TlsPolicy;
 
+pub use self::password::PasswordSource;
+
 /// Where and how to connect. Its `Debug` and `Display` never show a password.
 #[derive(Clone)]
 pub struct Config {
@@ -32,6 +35,7 @@ pub struct Config {
     balance: bool,
     user: String,
     database: String,
+    password_source: Option<PasswordSource>,
     /// Why the password file was not looked at.
     password_note: Option<String>,
     /// Settings of the session, by name.
@@ -166,6 +170,7 @@ impl Config {
             )?,
             database: parameters.find("dbname").unwrap_or_else(|| user.clone()),
             user,
+            password_source: None,
             password_note: None,
             settings: Vec::new(),
             connect_timeout: connect_timeout(parameters.find("connect_timeout"))?,

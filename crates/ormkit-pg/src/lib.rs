@@ -31,7 +31,7 @@ use ormkit_core::runtime::{BoxFuture, Runtime};
 use ormkit_core::sql::Dialect;
 
 use common::Common;
-pub use config::{Config, PrepareMode};
+pub use config::{Config, PasswordSource, PrepareMode};
 
 /// Opens connections to one PostgreSQL database.
 #[derive(Clone)]

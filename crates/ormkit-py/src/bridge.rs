@@ -37,6 +37,7 @@
 //! | uvloop | 34.7 | **47** | 50 | 70 |
 
 mod alarm;
+mod awaited;
 mod connect;
 mod context;
 mod executor;
@@ -61,6 +62,7 @@ use pyo3::sync::PyOnceLock;
 
 use crate::errors::to_py;
 
+pub(crate) use awaited::call;
 pub(crate) use executor::LoopRuntime;
 pub(crate) use fork::Process;
 pub(crate) use operation::{Operation, Started};

@@ -4,8 +4,10 @@
 
 mod connection;
 mod ddl;
+mod keywords;
 mod options;
 mod params;
+mod password;
 mod status;
 mod target;
 

@@ -108,6 +108,13 @@ pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
     }
 }
 
+/// The exception of an error, with what caused it as its `__cause__`.
+pub(crate) fn caused_by(py: Python<'_>, error: Error, cause: PyErr) -> PyErr {
+    let raised = to_py(py, error);
+    raised.set_cause(py, Some(cause));
+    raised
+}
+
 /// An error that the core carries through and [`to_py`] gives back.
 pub(crate) fn from_py(raised: PyErr) -> Error {
     Error::host(raised)

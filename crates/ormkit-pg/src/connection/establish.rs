@@ -34,7 +34,7 @@ pub(crate) async fn connect(
     runtime: Arc<dyn Runtime>,
     common: &Arc<Common>,
 ) -> Result<PgConnection> {
-    let attempts = try_all(config, &runtime, common);
+    let attempts = async { try_all(&*config.with_current_password().await?, &runtime, common).await };
     let Some(time) = config.connect_timeout() else { return attempts.await };
     timeout(&*runtime, time, attempts).await.unwrap_or_else(|| {
         let places: Vec<String> = config.addresses().iter().map(describe).collect();

@@ -88,7 +88,9 @@ pub(crate) struct LoopRuntime {
     sockets: Mutex<FxHashMap<RawFd, Weak<socket2::Socket>>>,
     /// Sockets that were dropped and are still registered with the loop.
     dropped: Mutex<Vec<Dropped>>,
-    /// Something waits for the end of the turn: a dropped socket, a timer to be armed.
+    /// Tasks whose awaiting future was dropped, to be cancelled.
+    unwanted: Mutex<Vec<Py<PyAny>>>,
+    /// Something waits for the end of the turn: a dropped socket, a task to be cancelled, a timer to be armed.
     unsettled: AtomicBool,
     /// Work done by operations that never suspended, since one last did, in ns.
     inline_work: AtomicU64,
@@ -110,6 +112,7 @@ impl LoopRuntime {
             timers: Timers::default(),
             sockets: Mutex::default(),
             dropped: Mutex::default(),
+            unwanted: Mutex::default(),
             unsettled: AtomicBool::new(false),
             inline_work: AtomicU64::new(0),
             offload: Offload::default(),
@@ -152,8 +155,14 @@ impl LoopRuntime {
     fn settle(&self, py: Python<'_>) {
         if self.unsettled.swap(false, Ordering::AcqRel) {
             let dropped = std::mem::take(&mut *locked(&self.dropped));
+            let unwanted = std::mem::take(&mut *locked(&self.unwanted));
             if let Ok(event_loop) = self.event_loop(py) {
                 dropped.into_iter().for_each(|socket| socket.close(&event_loop));
+                for task in unwanted {
+                    if let Err(error) = task.call_method0(py, "cancel") {
+                        error.write_unraisable(py, Some(&event_loop));
+                    }
+                }
                 if let Err(error) = self.timers.arm(&event_loop, &self.this) {
                     error.write_unraisable(py, Some(&event_loop));
                 }
@@ -291,6 +300,15 @@ impl LoopRuntime {
         self.unsettle();
     }
 
+    /// Cancels a task of the loop at the end of this turn, or of the next one; any thread.
+    pub(super) fn cancel_later(&self, task: Py<PyAny>) {
+        if self.is_closed() {
+            return;
+        }
+        locked(&self.unwanted).push(task);
+        self.unsettle();
+    }
+
     pub(super) fn opened(&self, socket: &Arc<socket2::Socket>) {
         locked(&self.sockets).insert(socket.as_raw_fd(), Arc::downgrade(socket));
     }
@@ -324,6 +342,8 @@ impl LoopRuntime {
         self.timers.clear();
         let dropped = std::mem::take(&mut *locked(&self.dropped));
         drop(dropped);
+        let unwanted = std::mem::take(&mut *locked(&self.unwanted));
+        drop(unwanted);
         let sockets = std::mem::take(&mut *locked(&self.sockets));
         if self.process.is_current() {
             // A peer that has gone already makes this fail, which is as good.

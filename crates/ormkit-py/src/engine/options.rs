@@ -1,4 +1,4 @@
-//! The options of `create_engine`.
+//! The options of `create_engine`: each is named in its text signature, its documentation and [`Options::read`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,14 +6,50 @@ use std::time::Duration;
 use ormkit_core::pool::PoolOptions;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use super::Engine;
+use super::keywords::Keywords;
+use super::password::Password;
 use super::target::Target;
 use crate::errors::to_py;
 
-/// Checked options.
+/// What an engine is made of.
 pub(super) struct Options {
     pub(super) pool: PoolOptions,
+}
+
+impl Options {
+    /// Reads and checks the keywords of `create_engine`.
+    fn read(py: Python<'_>, url: &str, keywords: Keywords<'_>) -> PyResult<(Target, Self)> {
+        let settings: Option<BTreeMap<String, String>> = keywords.take_or("settings", None)?;
+        let connect_timeout = optional_seconds(&keywords, "connect_timeout", None)?;
+        let target = Target::parse(url)
+            .and_then(|target| target.with_settings(&settings.unwrap_or_default()))
+            .map_err(|error| to_py(py, error))?
+            .with_connect_timeout(connect_timeout);
+        let target = match keywords.take("password")?.filter(|given| !given.is_none()) {
+            Some(given) => target.with_password(Password::of(&given)?).map_err(|error| to_py(py, error))?,
+            None => target,
+        };
+        let (min, max) = (size(&keywords, "min_connections", 1)?, size(&keywords, "max_connections", 10)?);
+        if max == 0 || min > max {
+            return Err(PyValueError::new_err(
+                "max_connections must be at least 1 and not below min_connections",
+            ));
+        }
+        let time = |name, default| seconds(name, keywords.take_or(name, default)?);
+        let pool = PoolOptions {
+            min,
+            max,
+            acquire_timeout: optional_seconds(&keywords, "acquire_timeout", Some(30.0))?,
+            idle_timeout: Some(time("idle_timeout", 600.0)?),
+            max_lifetime: Some(time("max_lifetime", 3600.0)?),
+            connect_timeout: target.connect_timeout(),
+        };
+        keywords.finish()?;
+        Ok((target, Self { pool }))
+    }
 }
 
 /// Describe a database; nothing is opened yet.
@@ -30,52 +66,41 @@ pub(super) struct Options {
 ///     connect_timeout: Budget for name resolution, connecting, TLS and authentication of all hosts together, in seconds;
 ///         None takes the URL's, which is 10 when it has none.
 ///     settings: Settings of every session, by name, on PostgreSQL: `{"search_path": "shop"}`.
+///     password: The password, in place of the URL's: a text, or a function, also an `async` one, that is called for each new
+///         connection (a token that expires). It runs on the loop that connects, within `connect_timeout`, and a cancelled
+///         connect cancels it. What it raises is the cause of the connect's `OperationalError`.
 ///
 /// Raises:
 ///     InterfaceError: The URL is malformed, or a setting cannot be changed: the error names the part, never the password.
 ///     ValueError: A size or time is out of range.
 #[pyfunction]
-#[pyo3(signature = (
-    url, *, min_connections = 1, max_connections = 10, acquire_timeout = Some(30.0), idle_timeout = 600.0,
-    max_lifetime = 3600.0, connect_timeout = None, settings = None
-))]
-#[expect(clippy::too_many_arguments, reason = "the public face takes them by keyword")]
+#[pyo3(
+    signature = (url, **options),
+    text_signature = "(url, *, min_connections=1, max_connections=10, acquire_timeout=30.0, idle_timeout=600.0, \
+                      max_lifetime=3600.0, connect_timeout=None, settings=None, password=None)"
+)]
 pub(crate) fn create_engine(
     py: Python<'_>,
     url: &str,
-    min_connections: i64,
-    max_connections: i64,
-    acquire_timeout: Option<f64>,
-    idle_timeout: f64,
-    max_lifetime: f64,
-    connect_timeout: Option<f64>,
-    settings: Option<BTreeMap<String, String>>,
+    options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Engine> {
-    let connect_timeout = connect_timeout.map(|time| seconds("connect_timeout", time)).transpose()?;
-    let target = Target::parse(url)
-        .and_then(|target| target.with_settings(&settings.unwrap_or_default()))
-        .map_err(|error| to_py(py, error))?
-        .with_connect_timeout(connect_timeout);
-    let size = |option: &str, given: i64| {
-        usize::try_from(given)
-            .map_err(|_| PyValueError::new_err(format!("{option} must be a number from 0 up, not {given}")))
-    };
-    let (min_connections, max_connections) =
-        (size("min_connections", min_connections)?, size("max_connections", max_connections)?);
-    if max_connections == 0 || min_connections > max_connections {
-        return Err(PyValueError::new_err(
-            "max_connections must be at least 1 and not below min_connections",
-        ));
-    }
-    let pool = PoolOptions {
-        min: min_connections,
-        max: max_connections,
-        acquire_timeout: acquire_timeout.map(|time| seconds("acquire_timeout", time)).transpose()?,
-        idle_timeout: Some(seconds("idle_timeout", idle_timeout)?),
-        max_lifetime: Some(seconds("max_lifetime", max_lifetime)?),
-        connect_timeout: target.connect_timeout(),
-    };
-    Ok(Engine::new(target, Options { pool }))
+    let (target, options) = Options::read(py, url, Keywords::new("create_engine", options)?)?;
+    Ok(Engine::new(target, options))
+}
+
+fn size(keywords: &Keywords<'_>, name: &'static str, default: i64) -> PyResult<usize> {
+    let given = keywords.take_or(name, default)?;
+    usize::try_from(given)
+        .map_err(|_| PyValueError::new_err(format!("{name} must be a number from 0 up, not {given}")))
+}
+
+/// A time that may be None.
+fn optional_seconds(
+    keywords: &Keywords<'_>,
+    name: &'static str,
+    default: Option<f64>,
+) -> PyResult<Option<Duration>> {
+    keywords.take_or(name, default)?.map(|time| seconds(name, time)).transpose()
 }
 
 /// A time in seconds.

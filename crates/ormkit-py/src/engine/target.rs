@@ -12,6 +12,8 @@ use ormkit_core::sql::Dialect;
 use ormkit_pg::{Config, PgDriver};
 use ormkit_sqlite::{Memory, SqliteDriver};
 
+use super::password::Password;
+
 /// The budget for opening a file, where none is given.
 const OPENING: Duration = Duration::from_secs(10);
 
@@ -64,6 +66,22 @@ impl Target {
             }
             sqlite => Ok(sqlite),
         }
+    }
+
+    /// With another password than the URL's.
+    ///
+    /// # Errors
+    /// A NUL in it, or a database without passwords.
+    pub(super) fn with_password(self, password: Password) -> Result<Self> {
+        let Self::Postgres(config) = self else {
+            return Err(Error::unsupported("a password on SQLite", "its file has the system's permissions"));
+        };
+        let config = Arc::unwrap_or_clone(config);
+        let config = match password {
+            Password::Fixed(text) => config.with_password(&text)?,
+            Password::Asked(source) => config.with_password_source(source),
+        };
+        Ok(Self::Postgres(Arc::new(config)))
     }
 
     /// With another budget for connecting than the URL's; None leaves it.
