@@ -132,6 +132,9 @@ def create_engine(
     idle_timeout: float = 600.0,
     max_lifetime: float = 3600.0,
     connect_timeout: float | None = None,
+    statement_cache_size: int | None = None,
+    statement_timeout: float | None = None,
+    prepared: Literal["auto", "named", "unnamed", "never"] | None = None,
     settings: Mapping[str, str] | None = None,
     password: str | Callable[[], str] | Callable[[], Awaitable[str]] | None = None,
 ) -> ConnectionPool:

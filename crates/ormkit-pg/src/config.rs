@@ -269,6 +269,17 @@ impl Config {
         self
     }
 
+    /// How long a statement may run until the server stops it (SQLSTATE 57014): the setting `statement_timeout`, in whole
+    /// milliseconds from 1 on. Some poolers refuse it as a parameter of the connection.
+    ///
+    /// # Errors
+    /// `Interface` for a time over 2,147,483,647 ms.
+    pub fn with_statement_timeout(self, time: Duration) -> Result<Self> {
+        let millis = i32::try_from(time.as_millis().max(1))
+            .map_err(|_| Error::interface("the statement_timeout is limited to 2,147,483,647 ms"))?;
+        self.with_setting("statement_timeout", &millis.to_string())
+    }
+
     /// How statements are prepared.
     #[must_use]
     pub fn with_prepare_mode(mut self, mode: PrepareMode) -> Self {

@@ -44,6 +44,9 @@ pub struct Config {
     /// Longest wait for a lock that another process holds (only worker threads wait), and for the writer that another
     /// transaction of this program holds. Default 5 s.
     pub busy_timeout: Duration,
+    /// How long a statement may run, its waits for locks of other processes included; then it is stopped with SQLSTATE
+    /// 57014. Default: as long as it takes.
+    pub statement_timeout: Option<Duration>,
 }
 
 /// As a URL.
@@ -65,6 +68,7 @@ impl Config {
             immutable: false,
             statement_cache: 256,
             busy_timeout: Duration::from_secs(5),
+            statement_timeout: None,
         }
     }
 

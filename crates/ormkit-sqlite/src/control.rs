@@ -23,12 +23,16 @@ pub(crate) struct Control {
     /// Since when one lock is waited for.
     waiting_since: Mutex<Option<Instant>>,
     busy_timeout: Duration,
+    /// How long a statement may run.
+    statement_timeout: Option<Duration>,
+    /// When what runs has run for that long.
+    statement_end: Mutex<Option<Instant>>,
     /// Pages in the WAL after the last commit.
     wal_pages: AtomicI32,
 }
 
 impl Control {
-    pub(crate) fn new(busy_timeout: Duration) -> Self {
+    pub(crate) fn new(busy_timeout: Duration, statement_timeout: Option<Duration>) -> Self {
         Self {
             deadline: Mutex::new(None),
             over_budget: AtomicBool::new(false),
@@ -36,6 +40,8 @@ impl Control {
             waits: AtomicBool::new(false),
             waiting_since: Mutex::new(None),
             busy_timeout,
+            statement_timeout,
+            statement_end: Mutex::new(None),
             wal_pages: AtomicI32::new(0),
         }
     }
@@ -74,18 +80,31 @@ impl Control {
         self.cancelled.load(Ordering::Relaxed)
     }
 
+    /// Starts the time of a statement, or ends it.
+    pub(crate) fn time_statement(&self, start: bool) {
+        if let Some(limit) = self.statement_timeout {
+            *locked(&self.statement_end) = start.then(|| Instant::now() + limit);
+        }
+    }
+
+    /// The time that a statement has, when it is over.
+    pub(crate) fn timed_out(&self) -> Option<Duration> {
+        let limit = self.statement_timeout?;
+        locked(&self.statement_end).is_some_and(|end| Instant::now() > end).then_some(limit)
+    }
+
     /// The progress handler.
     pub(crate) fn must_stop(&self) -> bool {
         let over = locked(&self.deadline).is_some_and(|deadline| Instant::now() > deadline);
         if over {
             self.over_budget.store(true, Ordering::Relaxed);
         }
-        over || self.is_cancelled()
+        over || self.is_cancelled() || self.timed_out().is_some()
     }
 
     /// The busy handler: waits a little and answers whether to try again.
     pub(crate) fn wait_on_lock(&self, attempt: i32) -> bool {
-        if !self.waits.load(Ordering::Relaxed) || self.is_cancelled() {
+        if !self.waits.load(Ordering::Relaxed) || self.is_cancelled() || self.timed_out().is_some() {
             return false;
         }
         let now = Instant::now();

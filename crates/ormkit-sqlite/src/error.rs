@@ -28,6 +28,13 @@ pub(crate) fn interrupted() -> Error {
     Error::new(ErrorKind::Database(Box::new(Diagnostics::new(state, "interrupted"))))
 }
 
+/// A statement ran for longer than it may.
+#[cold]
+pub(crate) fn timed_out(limit: Duration) -> Error {
+    let message = format!("the statement ran for over {} s: statement_timeout", limit.as_secs_f64());
+    Error::new(ErrorKind::Database(Box::new(Diagnostics::new(state(b"57014"), message))))
+}
+
 /// Another transaction of this program has kept the writer for too long.
 #[cold]
 pub(crate) fn writer_held(waited: Duration, in_memory: bool) -> Error {

@@ -61,7 +61,7 @@ impl Handle {
     /// Opens a handle; `create_wal` makes the database a WAL one (only right for a new file). Blocks on the disk.
     pub(crate) fn open(config: &Config, create_wal: bool) -> Result<Self> {
         let connection = open(config).map_err(error::opening)?;
-        let control = Arc::new(Control::new(config.busy_timeout));
+        let control = Arc::new(Control::new(config.busy_timeout, config.statement_timeout));
         let interrupt = Arc::new(connection.get_interrupt_handle());
         let pid = std::process::id();
         let mut handle =
@@ -169,7 +169,11 @@ impl Handle {
         reads: bool,
         out: &mut dyn Receiver,
     ) -> Result<u64, Failure> {
+        // Nobody could tell what a transaction is whose COMMIT was stopped.
+        self.control
+            .time_statement(matches!(text.effect, Effect::Read | Effect::Write { .. } | Effect::Unknown));
         let result = self.try_execute(text, params, reads, out);
+        self.control.time_statement(false);
         if text.effect == Effect::Commit && matches!(result, Err(Failure::Error(_))) {
             self.rollback()?;
         }
@@ -303,8 +307,13 @@ impl Handle {
 
     fn failure(&self, error: rusqlite::Error, sql: &str, untouched: bool) -> Failure {
         match error::primary_code(&error) {
-            Some(ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED) if untouched => Failure::Busy(error::of(error, sql)),
             Some(ffi::SQLITE_INTERRUPT) if self.control.is_over_budget() => Failure::Stopped,
+            Some(ffi::SQLITE_INTERRUPT | ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED)
+                if let Some(limit) = self.control.timed_out() =>
+            {
+                Failure::Error(error::timed_out(limit).in_statement(sql))
+            }
+            Some(ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED) if untouched => Failure::Busy(error::of(error, sql)),
             _ => Failure::Error(error::of(error, sql)),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ormkit_core::pool::PoolOptions;
+use ormkit_pg::PrepareMode;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -11,7 +12,7 @@ use pyo3::types::PyDict;
 use super::Engine;
 use super::keywords::Keywords;
 use super::password::Password;
-use super::target::Target;
+use super::target::{Statements, Target};
 use crate::errors::to_py;
 
 /// What an engine is made of.
@@ -28,6 +29,7 @@ impl Options {
             .and_then(|target| target.with_settings(&settings.unwrap_or_default()))
             .map_err(|error| to_py(py, error))?
             .with_connect_timeout(connect_timeout);
+        let target = target.with_statements(statements(&keywords)?).map_err(|error| to_py(py, error))?;
         let target = match keywords.take("password")?.filter(|given| !given.is_none()) {
             Some(given) => target.with_password(Password::of(&given)?).map_err(|error| to_py(py, error))?,
             None => target,
@@ -65,6 +67,15 @@ impl Options {
 ///     max_lifetime: A connection older than this is closed when it is free, in seconds.
 ///     connect_timeout: Budget for name resolution, connecting, TLS and authentication of all hosts together, in seconds;
 ///         None takes the URL's, which is 10 when it has none.
+///     statement_cache_size: Statements that each connection keeps prepared; None takes the URL's, which is 256 when it has
+///         none; 0 keeps none (on SQLite: one).
+///     statement_timeout: How long a statement may run, in seconds; then it is stopped, and `QueryCanceled` is raised. None:
+///         as long as it takes. On PostgreSQL it is the server's setting of that name, which some poolers refuse: set it for
+///         the role there (`ALTER ROLE … SET`).
+///     prepared: How statements are prepared on PostgreSQL: "auto", "named" (they stay prepared), "unnamed" (each is prepared
+///         with its execution, in one round trip: for PgBouncer in transaction mode and its like) or "never" ("unnamed", and
+///         nothing is remembered of SQL of your own). "auto" is "named", and "unnamed" where the first connection finds a
+///         pooler before the server. None takes the URL's.
 ///     settings: Settings of every session, by name, on PostgreSQL: `{"search_path": "shop"}`.
 ///     password: The password, in place of the URL's: a text, or a function, also an `async` one, that is called for each new
 ///         connection (a token that expires). It runs on the loop that connects, within `connect_timeout`, and a cancelled
@@ -77,7 +88,8 @@ impl Options {
 #[pyo3(
     signature = (url, **options),
     text_signature = "(url, *, min_connections=1, max_connections=10, acquire_timeout=30.0, idle_timeout=600.0, \
-                      max_lifetime=3600.0, connect_timeout=None, settings=None, password=None)"
+                      max_lifetime=3600.0, connect_timeout=None, statement_cache_size=None, statement_timeout=None, \
+                      prepared=None, settings=None, password=None)"
 )]
 pub(crate) fn create_engine(
     py: Python<'_>,
@@ -88,8 +100,30 @@ pub(crate) fn create_engine(
     Ok(Engine::new(target, options))
 }
 
+/// What is said of statements.
+fn statements(keywords: &Keywords<'_>) -> PyResult<Statements> {
+    let prepared: Option<String> = keywords.take_or("prepared", None)?;
+    let mode = |name: String| {
+        PrepareMode::parse(&name).ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "prepared is one of \"auto\", \"named\", \"unnamed\" and \"never\", not {name:?}"
+            ))
+        })
+    };
+    let cache_size = keywords.take_or("statement_cache_size", None)?;
+    let cache_size = cache_size.map(|given| from_zero("statement_cache_size", given)).transpose()?;
+    let timeout = optional_seconds(keywords, "statement_timeout", None)?;
+    if timeout.is_some_and(|time| time.is_zero()) {
+        return Err(PyValueError::new_err("statement_timeout must be above 0; None sets no limit"));
+    }
+    Ok(Statements { prepared: prepared.map(mode).transpose()?, cache_size, timeout })
+}
+
 fn size(keywords: &Keywords<'_>, name: &'static str, default: i64) -> PyResult<usize> {
-    let given = keywords.take_or(name, default)?;
+    from_zero(name, keywords.take_or(name, default)?)
+}
+
+fn from_zero(name: &'static str, given: i64) -> PyResult<usize> {
     usize::try_from(given)
         .map_err(|_| PyValueError::new_err(format!("{name} must be a number from 0 up, not {given}")))
 }

@@ -9,13 +9,23 @@ use ormkit_core::driver::Driver;
 use ormkit_core::error::{Error, Result};
 use ormkit_core::runtime::Runtime;
 use ormkit_core::sql::Dialect;
-use ormkit_pg::{Config, PgDriver};
+use ormkit_pg::{Config, PgDriver, PrepareMode};
 use ormkit_sqlite::{Memory, SqliteDriver};
 
 use super::password::Password;
 
 /// The budget for opening a file, where none is given.
 const OPENING: Duration = Duration::from_secs(10);
+
+/// What `create_engine` says of statements; None leaves what the URL says, or the default.
+pub(super) struct Statements {
+    /// How they are prepared.
+    pub(super) prepared: Option<PrepareMode>,
+    /// How many each connection keeps.
+    pub(super) cache_size: Option<usize>,
+    /// How long one may run.
+    pub(super) timeout: Option<Duration>,
+}
 
 /// A parsed URL.
 pub(super) enum Target {
@@ -92,6 +102,40 @@ impl Target {
             }
             (Self::Sqlite(config, memory, _), Some(time)) => Self::Sqlite(config, memory, time),
             (target, None) => target,
+        }
+    }
+
+    /// With what is kept of statements, and how long one may run.
+    ///
+    /// # Errors
+    /// `Unsupported` for a way of preparing on SQLite; `Interface` for a time that the server does not have.
+    pub(super) fn with_statements(self, statements: Statements) -> Result<Self> {
+        let Statements { prepared, cache_size, timeout } = statements;
+        match self {
+            Self::Postgres(config) => {
+                let mut config = Arc::unwrap_or_clone(config);
+                if let Some(mode) = prepared {
+                    config = config.with_prepare_mode(mode);
+                }
+                if let Some(size) = cache_size {
+                    config = config.with_statement_cache_size(size);
+                }
+                if let Some(time) = timeout {
+                    config = config.with_statement_timeout(time)?;
+                }
+                Ok(Self::Postgres(Arc::new(config)))
+            }
+            Self::Sqlite(..) if prepared.is_some_and(|mode| mode != PrepareMode::Auto) => {
+                Err(Error::unsupported(
+                    "prepared= on SQLite",
+                    "its statements are prepared in the process, and statement_cache_size says how many are kept",
+                ))
+            }
+            Self::Sqlite(mut config, memory, opening) => {
+                config.statement_cache = cache_size.unwrap_or(config.statement_cache);
+                config.statement_timeout = timeout;
+                Ok(Self::Sqlite(config, memory, opening))
+            }
         }
     }
 

@@ -1,0 +1,134 @@
+"""PgBouncer in transaction mode: each transaction may be given another server."""
+
+import asyncio
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from ormkit import (
+    Base,
+    DatabaseError,
+    Mapped,
+    QueryCanceled,
+    UniqueViolation,
+    async_sessionmaker,
+    create_engine,
+    mapped_column,
+)
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
+from pgbouncer import PgBouncer
+
+
+class Account(Base):
+    __tablename__ = "accounts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(unique=True)
+    cents: Mapped[int]
+
+
+@pytest.fixture(scope="module")
+def pooler(postgres_database):
+    with PgBouncer(postgres_database) as pooler:
+        yield pooler
+
+
+@pytest.fixture
+async def url(pooler, postgres_url):
+    async with create_engine(postgres_url) as engine:
+        await Account.metadata.create_all(engine)
+    return pooler.url
+
+
+async def work(engine):
+    """Eight tasks over two servers: sessions, transactions and SQL of their own, with the same texts and other values."""
+    make = async_sessionmaker(engine)
+
+    async def one(number):
+        async with make.begin() as session:
+            session.add(Account(owner=f"owner {number}", cents=number))
+        for turn in range(10):
+            async with make.begin() as session:
+                account = await session.query(Account).filter(owner=f"owner {number}").one()
+                account.cents += 1
+                await session.flush()
+            async with engine.begin() as connection:
+                text = "SELECT cents, $2::date AS day, $3 AS turn FROM accounts WHERE id = $1"
+                for _ in range(2):
+                    row = (await connection.execute(text, [account.id, "2024-02-29", str(turn)])).one()
+                    assert row == {"cents": number + turn + 1, "day": date(2024, 2, 29), "turn": str(turn)}
+            row = (await engine.execute("SELECT owner, cents FROM accounts WHERE id = $1", [account.id])).one()
+            assert row == {"owner": f"owner {number}", "cents": number + turn + 1}
+        return account.id
+
+    ids = await asyncio.gather(*(one(number) for number in range(8)))
+    assert len(set(ids)) == 8
+
+
+@pytest.mark.parametrize("prepared", ["auto", "unnamed", "never"])
+async def test_work_is_right_where_every_transaction_has_another_server(url, prepared):
+    async with create_engine(url, prepared=prepared, max_connections=8) as engine:
+        await work(engine)
+        assert (await engine.execute("SELECT count(*) FROM pg_prepared_statements")).scalar() == 0
+
+
+async def test_two_programs_never_run_each_others_statements(url):
+    """With names, which this pooler does not know: errors, though never the answer to another question."""
+
+    async def ask(engine, number):
+        answers = 0
+        for turn in range(30):
+            try:
+                answer = (await engine.execute(f"SELECT {number}::int8 * $1", [turn])).scalar()
+            except DatabaseError as error:
+                failures.append(error.sqlstate)
+            else:
+                assert answer == number * turn
+                answers += 1
+        return answers
+
+    failures = []
+    engines = [create_engine(url, prepared="named", max_connections=2) for _ in range(4)]
+    answers = await asyncio.gather(*(ask(engine, number) for number, engine in enumerate(engines, 1)))
+    assert all(answers)
+    assert set(failures) <= {"26000", "42P05"}
+    for engine in engines:
+        await engine.close()
+
+
+async def test_errors_cancelling_and_many_rows_as_without_it(url):
+    async with create_engine(url, max_connections=4) as engine:
+        await engine.execute("INSERT INTO accounts (owner, cents) VALUES ('a', 1)")
+        with pytest.raises(UniqueViolation):
+            await engine.execute("INSERT INTO accounts (owner, cents) VALUES ('a', 1)")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(engine.execute("SELECT pg_sleep(30)"), 0.2)
+        assert (await engine.execute("SELECT 1 AS a")).scalar() == 1
+        counted = await engine.execute_many(
+            "INSERT INTO accounts (owner, cents) VALUES ($1, $2)", [[f"many {i}", i] for i in range(2000)]
+        )
+        assert counted == 2000
+        rows = (await engine.execute("SELECT owner, cents FROM accounts WHERE cents >= $1", [0])).tuples()
+        assert len(rows) == 2001
+        with pytest.raises(QueryCanceled):
+            async with engine.begin() as connection:
+                await connection.execute("SET LOCAL statement_timeout = 50")
+                await connection.execute("SELECT pg_sleep(30)")
+
+
+async def test_cancelled_transactions_leave_nothing_open(url):
+    async with create_engine(url, max_connections=4) as engine:
+
+        async def hold(number):
+            async with engine.begin() as connection:
+                await connection.execute(f"INSERT INTO accounts (owner, cents) VALUES ('held {number}', 0)")
+                await connection.execute("SELECT pg_sleep(30)")
+
+        tasks = [asyncio.ensure_future(hold(number)) for number in range(2)]
+        await asyncio.sleep(0.3)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert (await engine.execute("SELECT count(*) FROM accounts")).scalar() == 0
