@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use ormkit_core::driver::{
-    Batch, Cancel, Connection, Effect, Health, NoRows, RowSink, Statement, StatementText,
+    Batch, Cancel, Connection, Effect, Health, NoRows, NoticeSink, RowSink, Statement, StatementText,
 };
 use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::runtime::{BoxFuture, Peek, Runtime, Transport};
@@ -27,6 +27,7 @@ use self::io::{Turn, poll_turn, timeout};
 use self::wire::Wire;
 use crate::cancel::CancelTarget;
 use crate::error::{connection_lost, is_stale_statement};
+use crate::notice;
 use crate::protocol::backend::{Message, TxStatus};
 use crate::protocol::buffer::{MESSAGE_LIMIT, ReadBuffer};
 use crate::session_state::RESET;
@@ -49,6 +50,7 @@ pub(crate) struct PgConnection {
     cancel: CancelTarget,
     /// A CancelRequest whose end was not awaited: until it is over, it could hit the next statement.
     cancelling: Option<BoxFuture<'static, Result<()>>>,
+    notices: Arc<dyn NoticeSink>,
     /// Why the connection is of no more use.
     closed: Option<String>,
 }
@@ -215,6 +217,9 @@ impl PgConnection {
     fn take_messages(&mut self, sink: &mut dyn RowSink, wanted: bool) -> Result<()> {
         while let Some(frame) = self.inbox.take(MESSAGE_LIMIT)? {
             let message = Message::decode(frame.tag, self.inbox.body(&frame))?;
+            if let Message::Notice(fields) = &message {
+                notice::tell(&*self.notices, fields);
+            }
             self.wire.receive(message, wanted.then_some(&mut *sink))?;
         }
         Ok(())

@@ -15,6 +15,7 @@ mod cancel;
 mod config;
 mod connection;
 mod error;
+mod notice;
 mod protocol;
 mod row;
 mod session_state;
@@ -24,7 +25,7 @@ mod types;
 
 use std::sync::Arc;
 
-use ormkit_core::driver::{Connection, Driver};
+use ormkit_core::driver::{Connection, Driver, NoNotices, NoticeSink};
 use ormkit_core::error::Result;
 use ormkit_core::runtime::{BoxFuture, Runtime};
 use ormkit_core::sql::Dialect;
@@ -36,12 +37,20 @@ pub use config::Config;
 pub struct PgDriver {
     config: Arc<Config>,
     runtime: Arc<dyn Runtime>,
+    notices: Arc<dyn NoticeSink>,
 }
 
 impl PgDriver {
     /// A driver that connects as `config` says; `runtime` brings sockets and time. Nothing is opened yet.
     pub fn new(config: impl Into<Arc<Config>>, runtime: Arc<dyn Runtime>) -> Self {
-        Self { config: config.into(), runtime }
+        Self { config: config.into(), runtime, notices: Arc::new(NoNotices) }
+    }
+
+    /// The same; what its servers say without being asked goes to `notices`, from the moment at which they have let the
+    /// client in.
+    #[must_use]
+    pub fn with_notices(self, notices: Arc<dyn NoticeSink>) -> Self {
+        Self { notices, ..self }
     }
 
     /// Where and how this driver connects.
@@ -62,7 +71,8 @@ impl Driver for PgDriver {
     fn connect(&self) -> BoxFuture<'static, Result<Box<dyn Connection>>> {
         let driver = self.clone();
         Box::pin(async move {
-            let connection = connection::establish::connect(&driver.config, driver.runtime).await?;
+            let connection =
+                connection::establish::connect(&driver.config, driver.runtime, driver.notices).await?;
             Ok(Box::new(connection) as Box<dyn Connection>)
         })
     }

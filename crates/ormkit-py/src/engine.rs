@@ -4,6 +4,7 @@
 
 mod connection;
 mod ddl;
+mod notices;
 mod options;
 mod params;
 mod status;

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 
+use ormkit_core::driver::NoticeSink;
 use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::runtime::{Address, Runtime, Transport};
 
@@ -17,6 +18,7 @@ use crate::config::hosts::Place;
 use crate::config::tls::SslMode;
 use crate::config::{Config, TargetSession};
 use crate::error::connection_lost;
+use crate::notice;
 use crate::protocol::backend::Message;
 use crate::protocol::buffer::{ReadBuffer, STARTUP_LIMIT, WriteBuffer};
 use crate::protocol::scram::{ClientFinal, Derivation};
@@ -28,8 +30,12 @@ use crate::tls::client::TlsClient;
 const STATEMENT_BYTES: usize = 4 << 20;
 
 /// Connects to the first server that answers and is what was asked for.
-pub(crate) async fn connect(config: &Config, runtime: Arc<dyn Runtime>) -> Result<PgConnection> {
-    let attempts = try_all(config, &runtime);
+pub(crate) async fn connect(
+    config: &Config,
+    runtime: Arc<dyn Runtime>,
+    notices: Arc<dyn NoticeSink>,
+) -> Result<PgConnection> {
+    let attempts = try_all(config, &runtime, &notices);
     let Some(time) = config.connect_timeout() else { return attempts.await };
     timeout(&*runtime, time, attempts).await.unwrap_or_else(|| {
         let places: Vec<String> = config.addresses().iter().map(describe).collect();
@@ -38,7 +44,11 @@ pub(crate) async fn connect(config: &Config, runtime: Arc<dyn Runtime>) -> Resul
     })
 }
 
-async fn try_all(config: &Config, runtime: &Arc<dyn Runtime>) -> Result<PgConnection> {
+async fn try_all(
+    config: &Config,
+    runtime: &Arc<dyn Runtime>,
+    notices: &Arc<dyn NoticeSink>,
+) -> Result<PgConnection> {
     let tls = load_tls(config, runtime).await?;
     let places = config.places();
     // A standby is preferred: any server will do in a second round.
@@ -50,7 +60,7 @@ async fn try_all(config: &Config, runtime: &Arc<dyn Runtime>) -> Result<PgConnec
     for target in rounds {
         failures.clear();
         for place in &places {
-            match try_one(config, runtime, place, tls.as_ref(), *target).await {
+            match try_one(config, runtime, notices, place, tls.as_ref(), *target).await {
                 Err(error) if is_elsewhere(&error) => failures.push(error),
                 outcome => return outcome,
             }
@@ -85,6 +95,7 @@ async fn load_tls(config: &Config, runtime: &Arc<dyn Runtime>) -> Result<Option<
 async fn try_one(
     config: &Config,
     runtime: &Arc<dyn Runtime>,
+    notices: &Arc<dyn NoticeSink>,
     place: &Place,
     tls: Option<&TlsClient>,
     target: TargetSession,
@@ -103,11 +114,12 @@ async fn try_one(
         encryption,
     };
     let may_encrypt = config.tls.mode == SslMode::Allow && matches!(place.address, Address::Tcp { .. });
-    let mut connection = match log_in(config, place, &route).await {
+    let mut connection = match log_in(config, place, &route, notices).await {
         // `allow`: a server that does not take this client in the clear may take it in TLS.
         Err(error) if may_encrypt && is_turned_away(&error) => {
             let client = route::load(runtime, &config.tls).await?;
-            log_in(config, place, &Route { encryption: Encryption::Required(client), ..route }).await?
+            let route = Route { encryption: Encryption::Required(client), ..route };
+            log_in(config, place, &route, notices).await?
         }
         outcome => outcome?,
     };
@@ -120,7 +132,12 @@ fn is_turned_away(error: &Error) -> bool {
     error.diagnostics().is_some_and(|diagnostics| diagnostics.sqlstate.as_str().starts_with("28"))
 }
 
-async fn log_in(config: &Config, place: &Place, route: &Route) -> Result<PgConnection> {
+async fn log_in(
+    config: &Config,
+    place: &Place,
+    route: &Route,
+    notices: &Arc<dyn NoticeSink>,
+) -> Result<PgConnection> {
     let Opened { mut transport, proof, encryption } = route.open().await?;
     let broken = |error: io::Error| connection_lost(format!("cannot connect to {}: {error}", route.place()));
     let login = Login {
@@ -144,6 +161,11 @@ async fn log_in(config: &Config, place: &Place, route: &Route) -> Result<PgConne
             continue;
         };
         let message = Message::decode(frame.tag, inbox.body(&frame))?;
+        if let Message::Notice(fields) = &message
+            && startup.is_authenticated()
+        {
+            notice::tell(&**notices, fields);
+        }
         match startup.receive(message, &mut out)? {
             Step::Continue => {}
             Step::Derive(derivation) => {
@@ -153,12 +175,13 @@ async fn log_in(config: &Config, place: &Place, route: &Route) -> Result<PgConne
         }
     };
     let route = Route { encryption, ..route.clone() };
-    Ok(assemble(config, route, transport, inbox, session))
+    Ok(assemble(config, route, Arc::clone(notices), transport, inbox, session))
 }
 
 fn assemble(
     config: &Config,
     route: Route,
+    notices: Arc<dyn NoticeSink>,
     transport: Box<dyn Transport>,
     inbox: ReadBuffer,
     session: Session,
@@ -172,6 +195,7 @@ fn assemble(
         wire,
         cancel: CancelTarget { route, pid: session.pid, key: session.key.into() },
         cancelling: None,
+        notices,
         closed: None,
     }
 }
