@@ -1,9 +1,11 @@
 //! What core asks of a database driver.
 
 mod kept;
+mod notice;
 mod statement;
 
 pub use kept::{Decoder, KeptRows};
+pub use notice::{NoNotices, NoticeLevel, NoticeSink};
 pub use statement::{Effect, Statement, StatementText};
 
 use crate::error::Result;

@@ -1,14 +1,17 @@
 //! What the connections of one driver know together.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use ormkit_core::driver::NoticeSink;
 
 use crate::config::PrepareMode;
 use crate::statement_cache::Keeping;
 
 /// Shared by all connections of a [`PgDriver`](crate::PgDriver).
-#[derive(Debug, Default)]
 pub(crate) struct Common {
+    /// Where notices go.
+    notices: Arc<dyn NoticeSink>,
     /// How often statements have turned out to be no longer what they were.
     schema_changes: AtomicU64,
     /// A pooler stands in front of the server: as the first connection has found.
@@ -16,6 +19,16 @@ pub(crate) struct Common {
 }
 
 impl Common {
+    /// Nothing is known yet.
+    pub(crate) fn new(notices: Arc<dyn NoticeSink>) -> Self {
+        Self { notices, schema_changes: AtomicU64::new(0), pooler: OnceLock::new() }
+    }
+
+    /// Where notices go.
+    pub(crate) fn notices(&self) -> &dyn NoticeSink {
+        &*self.notices
+    }
+
     /// Counts the changes of the schema that were noticed. A connection that has prepared its statements at an earlier
     /// count prepares them anew.
     pub(crate) fn schema_changes(&self) -> u64 {
@@ -49,11 +62,13 @@ impl Common {
 
 #[cfg(test)]
 mod tests {
+    use ormkit_core::driver::NoNotices;
+
     use super::*;
 
     #[test]
     fn pooler_decides_for_auto_alone() {
-        let common = Common::default();
+        let common = Common::new(Arc::new(NoNotices));
         assert_eq!(common.keeping(PrepareMode::Auto, 1), Keeping::Named(1));
         common.note_pooler(true);
         common.note_pooler(false);

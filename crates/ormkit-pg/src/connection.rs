@@ -29,6 +29,7 @@ use self::wire::Wire;
 use crate::cancel::CancelTarget;
 use crate::common::Common;
 use crate::error::connection_lost;
+use crate::notice;
 use crate::protocol::backend::{Message, TxStatus};
 use crate::protocol::buffer::{MESSAGE_LIMIT, ReadBuffer};
 use crate::session_state::RESET;
@@ -240,6 +241,9 @@ impl PgConnection {
     fn take_messages(&mut self, sink: &mut dyn RowSink, wanted: bool) -> Result<()> {
         while let Some(frame) = self.inbox.take(MESSAGE_LIMIT)? {
             let message = Message::decode(frame.tag, self.inbox.body(&frame))?;
+            if let Message::Notice(fields) = &message {
+                notice::tell(self.common.notices(), fields);
+            }
             self.wire.receive(message, wanted.then_some(&mut *sink))?;
         }
         Ok(())

@@ -16,6 +16,7 @@ mod common;
 mod config;
 mod connection;
 mod error;
+mod notice;
 mod protocol;
 mod row;
 mod session_state;
@@ -25,7 +26,7 @@ mod types;
 
 use std::sync::Arc;
 
-use ormkit_core::driver::{Connection, Driver};
+use ormkit_core::driver::{Connection, Driver, NoNotices, NoticeSink};
 use ormkit_core::error::Result;
 use ormkit_core::runtime::{BoxFuture, Runtime};
 use ormkit_core::sql::Dialect;
@@ -44,7 +45,14 @@ pub struct PgDriver {
 impl PgDriver {
     /// A driver that connects as `config` says; `runtime` brings sockets and time. Nothing is opened yet.
     pub fn new(config: impl Into<Arc<Config>>, runtime: Arc<dyn Runtime>) -> Self {
-        Self { config: config.into(), runtime, common: Arc::default() }
+        Self { config: config.into(), runtime, common: Arc::new(Common::new(Arc::new(NoNotices))) }
+    }
+
+    /// The same; what its servers say without being asked goes to `notices`, from the moment at which they have let the
+    /// client in.
+    #[must_use]
+    pub fn with_notices(self, notices: Arc<dyn NoticeSink>) -> Self {
+        Self { common: Arc::new(Common::new(notices)), ..self }
     }
 
     /// Where and how this driver connects.

@@ -5,6 +5,7 @@
 mod connection;
 mod ddl;
 mod keywords;
+mod notices;
 mod options;
 mod params;
 mod password;

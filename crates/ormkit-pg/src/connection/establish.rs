@@ -18,6 +18,7 @@ use crate::config::hosts::Place;
 use crate::config::tls::SslMode;
 use crate::config::{Config, TargetSession};
 use crate::error::connection_lost;
+use crate::notice;
 use crate::protocol::backend::Message;
 use crate::protocol::buffer::{ReadBuffer, STARTUP_LIMIT, WriteBuffer};
 use crate::protocol::scram::{ClientFinal, Derivation};
@@ -157,6 +158,11 @@ async fn log_in(config: &Config, common: &Arc<Common>, place: &Place, route: &Ro
             continue;
         };
         let message = Message::decode(frame.tag, inbox.body(&frame))?;
+        if let Message::Notice(fields) = &message
+            && startup.is_authenticated()
+        {
+            notice::tell(common.notices(), fields);
+        }
         match startup.receive(message, &mut out)? {
             Step::Continue => {}
             Step::Derive(derivation) => {

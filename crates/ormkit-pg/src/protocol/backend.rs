@@ -26,7 +26,7 @@ pub(crate) enum Message<'a> {
     },
     ReadyForQuery(TxStatus),
     Error(Fields<'a>),
-    Notice,
+    Notice(Fields<'a>),
     Notification,
     NegotiateProtocolVersion(Negotiation),
     ParseComplete,
@@ -66,10 +66,7 @@ impl<'a> Message<'a> {
             b't' => Self::ParameterDescription(ParameterDescription::decode(body)?),
             b'T' => Self::RowDescription(RowDescription::decode(body)?),
             b'E' => Self::Error(Fields::decode(body, "ErrorResponse")?),
-            b'N' => {
-                Fields::decode(body, "NoticeResponse")?;
-                Self::Notice
-            }
+            b'N' => Self::Notice(Fields::decode(body, "NoticeResponse")?),
             b'A' => notification(Reader::new(body, "NotificationResponse"))?,
             b'S' => parameter_status(Reader::new(body, "ParameterStatus"))?,
             b'R' => Self::Authentication(Authentication::decode(body)?),
@@ -94,7 +91,7 @@ impl<'a> Message<'a> {
             Self::ParameterStatus { .. } => "ParameterStatus",
             Self::ReadyForQuery(_) => "ReadyForQuery",
             Self::Error(_) => "ErrorResponse",
-            Self::Notice => "NoticeResponse",
+            Self::Notice(_) => "NoticeResponse",
             Self::Notification => "NotificationResponse",
             Self::NegotiateProtocolVersion(_) => "NegotiateProtocolVersion",
             Self::ParseComplete => "ParseComplete",

@@ -111,7 +111,7 @@ impl<'a> Startup<'a> {
     pub(crate) fn receive(&mut self, message: Message<'_>, out: &mut WriteBuffer) -> Result<Step> {
         match message {
             Message::Error(fields) => return Err(database_error(&fields)),
-            Message::Notice => {}
+            Message::Notice(_) => {}
             Message::Authentication(request) => return self.authenticate(request, out),
             Message::ParameterStatus { name, value } => self.session.settings.note(name, value)?,
             Message::BackendKeyData { pid, key } => {
@@ -127,6 +127,11 @@ impl<'a> Startup<'a> {
             other => return Err(Error::protocol(format!("{} while connecting", other.name()))),
         }
         Ok(Step::Continue)
+    }
+
+    /// True once the server has let the client in, which it has to prove itself for where that was asked.
+    pub(crate) fn is_authenticated(&self) -> bool {
+        matches!(self.state, State::Authenticated)
     }
 
     /// Sends the proof that was derived.

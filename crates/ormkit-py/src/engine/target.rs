@@ -12,6 +12,7 @@ use ormkit_core::sql::Dialect;
 use ormkit_pg::{Config, PgDriver, PrepareMode};
 use ormkit_sqlite::{Memory, SqliteDriver};
 
+use super::notices::Logged;
 use super::password::Password;
 
 /// The budget for opening a file, where none is given.
@@ -157,12 +158,16 @@ impl Target {
     /// A driver whose connections belong to `runtime`.
     pub(super) fn driver(&self, runtime: Arc<dyn Runtime>) -> Arc<dyn Driver> {
         match self {
-            Self::Postgres(config) => Arc::new(PgDriver::new(Arc::clone(config), runtime)),
+            Self::Postgres(config) => Arc::new(postgres_driver(config, runtime)),
             Self::Sqlite(config, memory, _) => {
                 Arc::new(SqliteDriver::sharing(memory, config.clone(), runtime))
             }
         }
     }
+}
+
+fn postgres_driver(config: &Arc<Config>, runtime: Arc<dyn Runtime>) -> PgDriver {
+    PgDriver::new(Arc::clone(config), runtime).with_notices(Arc::new(Logged))
 }
 
 fn postgres(text: &str) -> Result<Target> {
