@@ -1,10 +1,11 @@
-"""Arrays that PostgreSQL answers: nested lists, equal to what the server and another client say."""
+"""Arrays of PostgreSQL as nested lists, both ways: equal to what the server and another client say."""
 
 import json
 import random
 import uuid
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import Enum
 
 import psycopg
 import pytest
@@ -109,3 +110,91 @@ async def test_element_that_python_cannot_hold_is_a_data_error_with_the_columns_
     with pytest.raises(DataError, match="moments"):
         result.all()
     assert (await engine.execute("SELECT 1")).scalar() == 1
+
+
+class Size(Enum):
+    SMALL = "small"
+    LARGE = "large"
+
+
+@pytest.mark.parametrize("name", VALUES)
+async def test_lists_are_arrays_where_the_server_asks_for_one(engine, other, name):
+    other.execute("CREATE TABLE bound (id int, a text)")
+    lists = [[]]
+    for _ in range(25):
+        sizes = [RANDOM.randrange(1, 4) for _ in range(RANDOM.randrange(1, 4))]
+        lists.append(nested(sizes, VALUES[name]))
+    for index, value in enumerate(lists):
+        ours = (await engine.execute(f"SELECT $1::{name}[]", [value])).scalar()
+        await engine.execute(f"INSERT INTO bound VALUES ($1, $2::{name}[]::text)", [index, value])
+        assert ours == value
+    told = other.execute(f"SELECT a, a::{name}[] FROM bound ORDER BY id").fetchall()
+    assert [row[1] for row in told] == lists
+    for text, value in told:
+        assert other.execute(f"SELECT %s::{name}[] = %s::{name}[]", [text, value]).fetchone() == (True,)
+
+
+@pytest.mark.parametrize("name", ["int4", "text", "uuid", "timestamptz", "numeric", "bytea"])
+async def test_any_of_a_list_finds_its_elements(engine, name):
+    values = [VALUES[name]() for _ in range(5)]
+    sql = f"SELECT count(*) FROM unnest($1::{name}[]) u WHERE u = ANY($2)"
+    assert (await engine.execute(sql, [values, (*values, None)])).scalar() == len(values)
+    named = f"SELECT u = ALL(:none) FROM unnest(CAST(:all AS {name}[])) u"
+    assert (await engine.execute(named, {"none": [], "all": values})).scalars() == [True] * len(values)
+
+
+async def test_elements_of_other_types_are_read_by_the_server(engine):
+    for sql, value, expected in [
+        ("SELECT $1::text[]", [1, None, Decimal("1.50")], ["1", None, "1.50"]),
+        ("SELECT $1::date[]", ["2024-02-29"], [date(2024, 2, 29)]),
+        ("SELECT $1::numeric[]", [1, 2**70, 0.5], [Decimal(1), Decimal(2**70), Decimal("0.5")]),
+        ("SELECT $1::int[]", ["7", 8], [7, 8]),
+        ("SELECT $1::text[]", [Size.SMALL, "x"], ["small", "x"]),
+        ("SELECT $1::jsonb[]", [{"a": 2**70}, None], [{"a": 2**70}, None]),
+        ("SELECT $1::int[]", ((1, 2), [3, 4]), [[1, 2], [3, 4]]),
+        ("SELECT $1::text", Size.LARGE, "large"),
+    ]:
+        assert (await engine.execute(sql, [value])).scalar() == expected
+
+
+@pytest.mark.parametrize(
+    "value", [[], [1, [2]], [[], []], [[1], [2, 3]], [[[[[[[2**70, {"a": [None]}]]]]]]], ['é"\n', 1.0, True]]
+)
+async def test_list_is_json_where_the_server_asks_for_json(engine, value):
+    row = (await engine.execute("SELECT $1::jsonb AS b, ($2::json)::text AS t", [value, value])).one()
+    assert (row["b"], row["t"]) == (value, json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+
+
+@pytest.mark.parametrize("value", [[Decimal(1)], [Size.SMALL], [b"x"], [float("nan")], [object()], [{1: 2}], ["\0"]])
+async def test_list_that_json_cannot_hold_is_refused_with_the_parameters_name(engine, value):
+    for params in ([1, value], (1, tuple(value))):
+        with pytest.raises(DataError, match="parameter 2"):
+            await engine.execute("SELECT $1::int, $2::json", params)
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("SELECT $1::int", [1]),
+        ("SELECT $1::uuid", [[1]]),
+        ("SELECT $1::int[]", 1),
+        ("SELECT $1::int[]", [[1], [2, 3]]),
+        ("SELECT $1::int[]", [[], []]),
+        ("SELECT $1::int[]", [2**31]),
+        ("SELECT $1::text[]", {"a": 1}),
+        ("SELECT $1::timestamp[]", [datetime.now(timezone.utc)]),
+    ],
+)
+async def test_value_that_is_not_of_the_parameters_kind_is_a_data_error_with_its_name(engine, sql, value):
+    with pytest.raises(DataError, match="parameter 1"):
+        await engine.execute(sql, [value])
+    assert (await engine.execute("SELECT 1")).scalar() == 1
+
+
+async def test_lists_are_json_on_sqlite():
+    async with create_engine("sqlite://") as engine:
+        sql = "SELECT group_concat(value) FROM json_each(?)"
+        for value in ([1, 2], (1, 2)):
+            assert (await engine.execute(sql, [value])).scalar() == "1,2"
+        with pytest.raises(DataError, match="parameter 1"):
+            await engine.execute(sql, [[Decimal(1)]])

@@ -3,7 +3,7 @@
 use ormkit_core::error::{Error, Result};
 use ormkit_core::value::{ParamType, ValueRef};
 
-use super::{Codec, array, catalog, literal, numeric, temporal};
+use super::{Codec, array, catalog, json, literal, numeric, temporal};
 use crate::protocol::buffer::MESSAGE_LIMIT;
 
 /// What a parameter is sent as.
@@ -46,36 +46,57 @@ impl Target {
     /// [`ErrorKind::Data`](ormkit_core::error::ErrorKind::Data) when the value is not of the type, out of its range, or
     /// too long. What was appended then is of no use.
     pub(crate) fn bind(self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<u16> {
-        let start = out.len();
         match self {
             Self::Named(codec) => length_prefixed(out, value, |value, out| encode(codec, value, out))?,
-            Self::NamedArray(codec, oid) | Self::InferredArray(codec, oid)
-                if matches!(value, ValueRef::Array(_) | ValueRef::Null) =>
-            {
-                let written = length_prefixed(out, value, |value, out| match value {
-                    ValueRef::Array(array) => array::encode_array(array, codec, oid, out),
-                    _ => Err(unfit("an array", &value)),
-                });
-                match (self, written) {
-                    (Self::InferredArray(..), Err(_)) => {
-                        out.truncate(start);
-                        length_prefixed(out, value, literal::write)?;
-                        return Ok(0);
-                    }
-                    (_, written) => written?,
-                }
-            }
-            Self::NamedArray(..) => return Err(unfit("an array", &value)),
-            Self::Inferred(codec) if is_natural(codec, &value) => {
-                length_prefixed(out, value, |value, out| encode(codec, value, out))?;
-            }
-            Self::Inferred(_) | Self::InferredArray(..) | Self::Text => {
-                length_prefixed(out, value, literal::write)?;
-                return Ok(0);
-            }
+            Self::NamedArray(codec, oid) => length_prefixed(out, value, |value, out| match value {
+                ValueRef::Array(array) => array::encode_array(array, codec, oid, out),
+                _ => Err(unfit("an array", &value)),
+            })?,
+            Self::Inferred(codec) => return bind_inferred(codec, value, out),
+            Self::InferredArray(codec, oid) => return bind_inferred_array(codec, oid, value, out),
+            Self::Text => return bind_text(value, out),
         }
         Ok(1)
     }
+}
+
+/// As [`Target::bind`], for a type that the server inferred. A list is JSON where JSON is asked for, and nothing else.
+fn bind_inferred(codec: Codec, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<u16> {
+    match (codec, value) {
+        (Codec::Json | Codec::Jsonb, ValueRef::Array(array)) => {
+            length_prefixed(out, value, |_, out| {
+                out.extend((codec == Codec::Jsonb).then_some(1));
+                json::write_array(array, out)
+            })?;
+        }
+        (_, ValueRef::Array(_)) => return Err(unfit(codec.sql_type().name(), &value)),
+        _ if is_natural(codec, &value) => {
+            length_prefixed(out, value, |value, out| encode(codec, value, out))?;
+        }
+        _ => return bind_text(value, out),
+    }
+    Ok(1)
+}
+
+/// The same for an array: as text where the server has to read the elements.
+fn bind_inferred_array(codec: Codec, oid: u32, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<u16> {
+    match value {
+        ValueRef::Array(array) if array.iter().all(|element| is_natural(codec, &element)) => {
+            length_prefixed(out, value, |_, out| array::encode_array(array, codec, oid, out))?;
+            Ok(1)
+        }
+        ValueRef::Array(_) | ValueRef::Text(_) | ValueRef::Null => bind_text(value, out),
+        ValueRef::Json(_) => Err(Error::data(
+            None,
+            "an array takes lists of one length in each dimension, none of them empty but the outermost",
+        )),
+        other => Err(unfit("an array", &other)),
+    }
+}
+
+fn bind_text(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<u16> {
+    length_prefixed(out, value, literal::write)?;
+    Ok(0)
 }
 
 /// Writes four bytes of length in front of what `write` appends; NULL is a length of -1 and nothing else.
@@ -275,6 +296,29 @@ mod tests {
         let (format, bytes) = bind(target, params.get(0)).unwrap();
         let expected = b"\0\0\0\x20\0\0\0\x01\0\0\0\x01\0\0\0\x17\0\0\0\x02\0\0\0\x01\0\0\0\x04\0\0\0\x01\xff\xff\xff\xff";
         assert_eq!((format, &bytes[4..]), (1, &expected[4..]));
+    }
+
+    #[test]
+    fn list_is_what_the_server_infers_and_nothing_else() {
+        let mut params = Params::new();
+        params.push_array(SqlType::Unknown, [ValueRef::Int(1), ValueRef::Json("{}"), ValueRef::Null]);
+        let list = params.get(0);
+        let jsonb = b"\0\0\0\x0c\x01[1,{},null]";
+        assert_eq!(bind(Target::inferred(3802), list).unwrap(), (1, jsonb.to_vec()));
+        assert_eq!(
+            bind(Target::inferred(3807), list).unwrap().0,
+            0,
+            "the server reads elements of other types"
+        );
+        assert_eq!(
+            bind(Target::inferred(23), list).unwrap_err().to_string(),
+            "expected INTEGER, found a value of type array"
+        );
+        for value in [ValueRef::Json("[[1],[2,3]]"), ValueRef::Int(1)] {
+            assert!(bind(Target::inferred(1007), value).is_err());
+        }
+        params.push_array(SqlType::Unknown, [ValueRef::Int(70_000 << 16)]);
+        assert!(bind(Target::inferred(1007), params.get(1)).is_err(), "out of range");
     }
 
     #[test]

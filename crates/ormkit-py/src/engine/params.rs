@@ -1,15 +1,20 @@
 //! Values for SQL of the caller's own: their types follow from the Python values alone.
 
+mod array;
+
 use std::sync::Arc;
 
 use ormkit_core::driver::StatementText;
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::model::ColumnType;
-use ormkit_core::sql::{Dialect, placeholder};
+use ormkit_core::sql::{Dialect, DialectName, placeholder};
 use ormkit_core::value::{Params, Value};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{
     PyBool, PyBytes, PyDate, PyDateTime, PyDelta, PyDict, PyFloat, PyInt, PyList, PyString, PyTime, PyTuple,
+    PyType,
 };
 
 use crate::convert;
@@ -33,7 +38,7 @@ pub(super) fn bind(
         let (sql, names) = placeholder::named(sql, dialect);
         for name in &names {
             let value = named.get_item(name)?.ok_or_else(|| unbound(py, name, named))?;
-            untyped(&value, &|| format!(":{name}"))?.push_to(&mut params);
+            untyped(&value, dialect, &|| format!(":{name}"))?.push_to(&mut params);
         }
         return Ok((Arc::new(StatementText::raw(sql)), params));
     }
@@ -45,7 +50,7 @@ pub(super) fn bind(
         return Err(to_py(py, error));
     }
     for (index, value) in values.try_iter()?.enumerate() {
-        untyped(&value?, &|| format!("parameter {}", index + 1))?.push_to(&mut params);
+        untyped(&value?, dialect, &|| format!("parameter {}", index + 1))?.push_to(&mut params);
     }
     Ok((Arc::new(StatementText::raw(sql)), params))
 }
@@ -55,55 +60,68 @@ fn unbound(py: Python<'_>, name: &str, given: &Bound<'_, PyDict>) -> PyErr {
     to_py(py, Error::unknown_name("value for placeholder", name, "params", known.iter().map(String::as_str)))
 }
 
-/// A value as the column type that its Python type stands for.
-fn untyped(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Value> {
-    let py = value.py();
-    let Some(column_type) = column_type_of(value)? else {
-        let found = value.get_type().name()?.to_string();
-        let problem = format!("a value of type {found} cannot be bound");
-        return Err(to_py(py, Error::data(Some(place()), problem)));
-    };
-    convert::to_value(value, &column_type, place)
+/// A value in the form that its Python type stands for; a list or tuple is an array where it can be one.
+fn untyped(value: &Bound<'_, PyAny>, dialect: &Dialect, place: &dyn Fn() -> String) -> PyResult<Value> {
+    if value.is_instance_of::<PyDict>() {
+        return array::json(value, place);
+    }
+    if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
+        return match dialect.name {
+            DialectName::Postgres => array::list(value, place),
+            DialectName::Sqlite => array::json(value, place),
+        };
+    }
+    scalar(value, place)?.ok_or_else(|| array::unbound(value, place))
 }
 
-fn column_type_of(value: &Bound<'_, PyAny>) -> PyResult<Option<ColumnType>> {
-    if value.is_none() || value.is_instance_of::<PyString>() {
-        return Ok(Some(ColumnType::Text));
+/// A value that is neither a list nor a dict; None where its type has no form in SQL. An enum's member is its value.
+fn scalar(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Option<Value>> {
+    if let Some(column_type) = scalar_type(value)? {
+        return convert::to_value(value, &column_type, place).map(Some);
     }
-    if value.is_instance_of::<PyBool>() {
-        return Ok(Some(ColumnType::Bool));
-    }
-    if value.is_instance_of::<PyInt>() {
-        return Ok(Some(ColumnType::BigInt));
-    }
-    if value.is_instance_of::<PyFloat>() {
-        return Ok(Some(ColumnType::Double));
-    }
-    if value.is_instance_of::<PyBytes>() {
-        return Ok(Some(ColumnType::Bytes));
-    }
-    if value.is_instance_of::<PyDateTime>() {
-        let aware = !value.getattr("tzinfo")?.is_none();
-        return Ok(Some(if aware { ColumnType::TimestampTz } else { ColumnType::Timestamp }));
-    }
-    if value.is_instance_of::<PyDate>() {
-        return Ok(Some(ColumnType::Date));
-    }
-    if value.is_instance_of::<PyTime>() {
-        return Ok(Some(ColumnType::Time));
-    }
-    if value.is_instance_of::<PyDelta>() {
-        return Ok(Some(ColumnType::Interval));
-    }
-    if value.is_instance_of::<PyDict>() || value.is_instance_of::<PyList>() {
-        return Ok(Some(ColumnType::Json));
-    }
-    let py = value.py();
-    if value.is_instance(&py.import("decimal")?.getattr("Decimal")?)? {
-        return Ok(Some(ColumnType::Numeric(None)));
-    }
-    if value.is_instance(&py.import("uuid")?.getattr("UUID")?)? {
-        return Ok(Some(ColumnType::Uuid));
+    if is_enum_member(value)? {
+        let label = value.getattr(intern!(value.py(), "value"))?.str()?;
+        return convert::to_value(&label, &ColumnType::Text, place).map(Some);
     }
     Ok(None)
+}
+
+fn is_enum_member(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static ENUM: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    value.is_instance(ENUM.import(value.py(), "enum", "Enum")?)
+}
+
+/// The column type that the Python type of a scalar stands for.
+fn scalar_type(value: &Bound<'_, PyAny>) -> PyResult<Option<ColumnType>> {
+    static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    static UUID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let py = value.py();
+    Ok(Some(if value.is_none() || value.is_instance_of::<PyString>() {
+        ColumnType::Text
+    } else if value.is_instance_of::<PyBool>() {
+        ColumnType::Bool
+    } else if value.is_instance_of::<PyInt>() {
+        ColumnType::BigInt
+    } else if value.is_instance_of::<PyFloat>() {
+        ColumnType::Double
+    } else if value.is_instance_of::<PyBytes>() {
+        ColumnType::Bytes
+    } else if value.is_instance_of::<PyDateTime>() {
+        match value.getattr(intern!(py, "tzinfo"))?.is_none() {
+            true => ColumnType::Timestamp,
+            false => ColumnType::TimestampTz,
+        }
+    } else if value.is_instance_of::<PyDate>() {
+        ColumnType::Date
+    } else if value.is_instance_of::<PyTime>() {
+        ColumnType::Time
+    } else if value.is_instance_of::<PyDelta>() {
+        ColumnType::Interval
+    } else if value.is_instance(DECIMAL.import(py, "decimal", "Decimal")?)? {
+        ColumnType::Numeric(None)
+    } else if value.is_instance(UUID.import(py, "uuid", "UUID")?)? {
+        ColumnType::Uuid
+    } else {
+        return Ok(None);
+    }))
 }
