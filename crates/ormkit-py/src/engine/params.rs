@@ -90,7 +90,8 @@ fn column_type_of(value: &Bound<'_, PyAny>) -> PyResult<Option<ColumnType>> {
         return Ok(Some(ColumnType::Date));
     }
     if value.is_instance_of::<PyTime>() {
-        return Ok(Some(ColumnType::Time));
+        let aware = !value.getattr("tzinfo")?.is_none();
+        return Ok(Some(if aware { ColumnType::TimeTz } else { ColumnType::Time }));
     }
     if value.is_instance_of::<PyDelta>() {
         return Ok(Some(ColumnType::Interval));
@@ -105,5 +106,5 @@ fn column_type_of(value: &Bound<'_, PyAny>) -> PyResult<Option<ColumnType>> {
     if value.is_instance(&py.import("uuid")?.getattr("UUID")?)? {
         return Ok(Some(ColumnType::Uuid));
     }
-    Ok(None)
+    convert::net_type(value)
 }
