@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ormkit import (
-    Base,
     DatabaseError,
+    DeclarativeBase,
     Mapped,
     QueryCanceled,
     UniqueViolation,
@@ -22,7 +22,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 from pgbouncer import PgBouncer
 
 
-class Account(Base):
+class Own(DeclarativeBase):
+    """Apart from the models of other tests."""
+
+
+class Account(Own):
     __tablename__ = "accounts"
     id: Mapped[int] = mapped_column(primary_key=True)
     owner: Mapped[str] = mapped_column(unique=True)

@@ -4,16 +4,20 @@
 //! wire buffer; hosts turn it into their own values. [`Params`] holds the values of one statement between the two.
 
 mod array;
+mod encoded;
+mod net;
 mod numeric;
 mod owned;
 mod params;
 mod temporal;
 
 pub use array::{ArrayFormat, ArrayRef, Brackets, Dimensions, Elements};
+pub use encoded::Encoded;
+pub use net::Inet;
 pub use numeric::{Groups, Numeric, Sign};
 pub use owned::{NumericText, Value};
 pub use params::{ArrayBuilder, Params};
-pub use temporal::{Date, Interval, Time, Timestamp};
+pub use temporal::{Date, Interval, Time, TimeTz, Timestamp};
 
 use crate::error::{Error, Result};
 
@@ -53,6 +57,14 @@ pub enum ValueRef<'a> {
     Json(&'a str),
     /// An array: bulk binds, `= ANY`, and arrays that PostgreSQL answers.
     Array(ArrayRef<'a>),
+    /// TIME WITH TIME ZONE.
+    TimeTz(TimeTz),
+    /// INET.
+    Inet(Inet),
+    /// CIDR.
+    Cidr(Inet),
+    /// An element of an array that came as text; see [`Encoded::decode`].
+    Encoded(Encoded<'a>),
 }
 
 impl ValueRef<'_> {
@@ -79,6 +91,10 @@ impl ValueRef<'_> {
             Self::Uuid(_) => "uuid",
             Self::Json(_) => "json",
             Self::Array(_) => "array",
+            Self::TimeTz(_) => "time with time zone",
+            Self::Inet(_) => "inet",
+            Self::Cidr(_) => "cidr",
+            Self::Encoded(_) => "text",
         }
     }
 }
@@ -121,6 +137,12 @@ pub enum SqlType {
     Json,
     /// JSONB ↔ [`ValueRef::Json`]
     Jsonb,
+    /// TIME WITH TIME ZONE ↔ [`ValueRef::TimeTz`]
+    TimeTz,
+    /// INET ↔ [`ValueRef::Inet`]
+    Inet,
+    /// CIDR ↔ [`ValueRef::Cidr`]
+    Cidr,
     /// A native enum ↔ [`ValueRef::Text`]; the server infers which from the context.
     Enum,
     /// Not known: the server infers a parameter's type, a column is decoded by what the server says.
@@ -158,6 +180,9 @@ impl SqlType {
             Self::Uuid => "UUID",
             Self::Json => "JSON",
             Self::Jsonb => "JSONB",
+            Self::TimeTz => "TIME WITH TIME ZONE",
+            Self::Inet => "INET",
+            Self::Cidr => "CIDR",
             Self::Enum => "an enum",
             Self::Unknown => "unknown",
         }
@@ -227,6 +252,8 @@ pub fn coerce<'a>(value: ValueRef<'a>, to: SqlType) -> Result<ValueRef<'a>> {
         (SqlType::Uuid, V::Text(text)) => V::Uuid(uuid_from_text(text).ok_or_else(|| unfit(to, &value))?),
         (SqlType::Json | SqlType::Jsonb, V::Json(_)) => value,
         (SqlType::Json | SqlType::Jsonb, V::Text(text)) => V::Json(text),
+        (SqlType::TimeTz, V::TimeTz(_)) | (SqlType::Inet, V::Inet(_)) | (SqlType::Cidr, V::Cidr(_)) => value,
+        (SqlType::Inet, V::Cidr(network)) => V::Inet(network),
         _ => return Err(unfit(to, &value)),
     })
 }

@@ -81,7 +81,7 @@ impl Shape {
 impl ShapeColumn {
     /// True when the column is to be asked for in binary: its type is known here.
     pub(crate) fn is_binary(&self) -> bool {
-        Codec::of(self.oid).is_binary() || self.codec.is_opaque()
+        self.codec.is_binary()
     }
 
     /// What a caller is told of the type.

@@ -5,8 +5,10 @@ pub(crate) mod bind;
 pub(crate) mod catalog;
 pub(crate) mod json;
 pub(crate) mod literal;
+pub(crate) mod net;
 pub(crate) mod numeric;
 pub(crate) mod temporal;
+pub(crate) mod text_array;
 
 use ormkit_core::error::{Error, Result};
 use ormkit_core::value::{SqlType, ValueRef, coerce};
@@ -35,9 +37,9 @@ impl ColumnCodec {
         Self { codec, into: (!same).then_some(expected) }
     }
 
-    /// True for a type whose binary form is not known here.
-    pub(crate) fn is_opaque(&self) -> bool {
-        matches!(self.codec, Codec::Opaque(_))
+    /// True when the cells are to be asked for in binary.
+    pub(crate) fn is_binary(&self) -> bool {
+        self.codec.is_binary()
     }
 
     /// Decodes one cell: None is NULL.
@@ -112,9 +114,16 @@ impl Codec {
             },
             Self::Void => ValueRef::Null,
             Self::Array(index) => ValueRef::Array(array::decode(bytes, index.into())?),
-            Self::TimeTz => {
-                return Err(Error::unsupported("TIME WITH TIME ZONE", "cast it to time or to text"));
-            }
+            Self::TextArray(delimiter) => ValueRef::Array(text_array::decode(bytes, delimiter.format())?),
+            Self::TimeTz => ValueRef::TimeTz(temporal::time_tz(bytes)?),
+            Self::Inet => ValueRef::Inet(net::decode(bytes, false)?),
+            Self::Cidr => ValueRef::Cidr(net::decode(bytes, true)?),
+            Self::Xid8 => ValueRef::Int(xid8(bytes)?),
+            Self::Char => ValueRef::Text(char(bytes)?),
+            Self::Jsonpath => match bytes.split_first() {
+                Some((1, path)) => ValueRef::Text(text(path)?),
+                _ => return Err(malformed("jsonpath")),
+            },
             Self::Opaque(oid) => {
                 return Err(Error::unsupported(
                     format!("the PostgreSQL type with OID {oid}"),
@@ -128,6 +137,21 @@ impl Codec {
 #[inline]
 fn fixed<const N: usize>(bytes: &[u8], name: &str) -> Result<[u8; N]> {
     bytes.try_into().map_err(|_| malformed(name))
+}
+
+/// The byte 0 stands for no character.
+fn char(bytes: &[u8]) -> Result<&str> {
+    match bytes {
+        [0] => Ok(""),
+        [1..=0x7f] => text(bytes),
+        [_] => Err(Error::data(None, "a \"char\" that is no character of ASCII")),
+        _ => Err(malformed("char")),
+    }
+}
+
+fn xid8(bytes: &[u8]) -> Result<i64> {
+    let number = u64::from_be_bytes(fixed(bytes, "xid8")?);
+    number.try_into().map_err(|_| Error::data(None, "an xid8 above 9,223,372,036,854,775,807"))
 }
 
 #[inline]
@@ -162,10 +186,13 @@ mod tests {
             (701, b"\xc0\0\0\0\0\0\0\0", ValueRef::Float(-2.0)),
             (25, "ä".as_bytes(), ValueRef::Text("ä")),
             (18, b"x", ValueRef::Text("x")),
+            (18, b"\0", ValueRef::Text("")),
             (17, b"\0\xff", ValueRef::Bytes(b"\0\xff")),
             (2950, &[7; 16], ValueRef::Uuid([7; 16])),
             (114, b"{}", ValueRef::Json("{}")),
             (3802, b"\x01{}", ValueRef::Json("{}")),
+            (4072, b"\x01$.a", ValueRef::Text("$.a")),
+            (5069, b"\0\0\0\x01\0\0\0\0", ValueRef::Int(1 << 32)),
             (99_999, b"happy", ValueRef::Text("happy")),
         ] {
             assert_eq!(decode(oid, SqlType::Unknown, bytes).unwrap(), value, "{oid}");
@@ -184,9 +211,9 @@ mod tests {
 
     #[test]
     fn binary_of_a_type_without_text_form_is_not_taken_for_text() {
-        let inet = decode(869, SqlType::Text, b"\x02\x20\0\x04\x7f\0\0\x01").unwrap_err();
-        assert_eq!(inet.class(), ErrorClass::NotSupportedError);
-        assert_eq!(decode(869, SqlType::Unknown, b"127.0.0.1").unwrap(), ValueRef::Text("127.0.0.1"));
+        let money = decode(790, SqlType::Text, b"\0\0\0\0\0\0\0\x7b").unwrap_err();
+        assert_eq!(money.class(), ErrorClass::NotSupportedError);
+        assert_eq!(decode(790, SqlType::Unknown, b"$1.23").unwrap(), ValueRef::Text("$1.23"));
     }
 
     proptest::proptest! {

@@ -3,12 +3,14 @@
 //! Reading takes what the driver decoded and trusts its variant; binding checks the Python value against the column's
 //! type, because nothing behind it does. Errors name the place and the Python type, never the value.
 mod json;
+mod net;
 mod number;
 mod temporal;
 mod text;
 mod uuid;
 
 pub(crate) use json::{read as decode_json, write as encode_json};
+pub(crate) use net::column_type as net_type;
 
 use crate::errors::{from_py, to_py};
 use crate::fields::types::Members;
@@ -58,6 +60,9 @@ pub(crate) fn bind(
         ColumnType::Enum(labels) => text::label(value, labels, members, place, sink),
         ColumnType::Date => sink(temporal::date(value, place)?),
         ColumnType::Time => sink(temporal::time(value, place)?),
+        ColumnType::TimeTz => sink(temporal::time_tz(value, place)?),
+        ColumnType::Inet => sink(net::address(value, place)?),
+        ColumnType::Cidr => sink(net::network(value, place)?),
         ColumnType::Timestamp => sink(temporal::timestamp(value, false, place)?),
         ColumnType::TimestampTz => sink(temporal::timestamp(value, true, place)?),
         ColumnType::Interval => sink(temporal::interval(value, place)?),
@@ -126,6 +131,13 @@ pub(crate) fn read<'py>(
         ValueRef::Interval(value) => temporal::read_interval(py, value),
         ValueRef::Uuid(value) => uuid::read(py, value),
         ValueRef::Json(value) => json::read(py, value),
+        ValueRef::TimeTz(value) => temporal::read_time_tz(py, value),
+        ValueRef::Inet(value) => net::read_address(py, value),
+        ValueRef::Cidr(value) => net::read_network(py, value),
+        ValueRef::Encoded(value) => match value.decode().as_ref() {
+            Some(value) => read(py, value, members),
+            None => Err(unreadable("an element of an array holds an array")),
+        },
         ValueRef::Array(array) => {
             let mut list = |items: Vec<Bound<'py, PyAny>>| match pyo3::types::PyList::new(py, items) {
                 Ok(list) => Ok(list.into_any()),

@@ -45,6 +45,16 @@ pub(crate) fn stored<'a>(value: ValueRef<'a>, scratch: &'a mut String) -> Result
             write_array(array, scratch)?;
             Stored::Text(scratch.as_bytes())
         }
+        ValueRef::Encoded(value) => {
+            return match value.decode().as_ref() {
+                Some(ValueRef::Text(text)) => Ok(ToSqlOutput::Owned(text.to_owned().into())),
+                _ => Err(Error::data(None, "an element of an array holds an array")),
+            };
+        }
+        ValueRef::TimeTz(_) | ValueRef::Inet(_) | ValueRef::Cidr(_) => {
+            let feature = format!("a value of type {} on SQLite", value.type_name());
+            return Err(Error::unsupported(feature, "bind it as text"));
+        }
         ValueRef::Numeric(_)
         | ValueRef::Date(_)
         | ValueRef::Time(_)

@@ -33,12 +33,18 @@ pub enum ColumnType {
     Timestamp,
     /// TIMESTAMP WITH TIME ZONE; SQLite TEXT in UTC.
     TimestampTz,
+    /// TIME WITH TIME ZONE; not on SQLite.
+    TimeTz,
     /// INTERVAL; SQLite INTEGER, microseconds.
     Interval,
     /// UUID; SQLite BLOB of 16 bytes.
     Uuid,
     /// JSONB; SQLite TEXT.
     Json,
+    /// INET; not on SQLite.
+    Inet,
+    /// CIDR; not on SQLite.
+    Cidr,
     /// A native enum; SQLite TEXT with a CHECK.
     Enum(Arc<EnumType>),
 }
@@ -68,6 +74,9 @@ impl ColumnType {
             Self::Time => SqlType::Time,
             Self::Timestamp => SqlType::Timestamp,
             Self::TimestampTz => SqlType::TimestampTz,
+            Self::TimeTz => SqlType::TimeTz,
+            Self::Inet => SqlType::Inet,
+            Self::Cidr => SqlType::Cidr,
             Self::Interval => SqlType::Interval,
             Self::Uuid => SqlType::Uuid,
             Self::Json => SqlType::Jsonb,

@@ -93,6 +93,10 @@ fn hash_value(hasher: &mut FxHasher, value: ValueRef<'_>) {
         | ValueRef::Interval(_)
         | ValueRef::Json(_)
         | ValueRef::Array(_)
+        | ValueRef::TimeTz(_)
+        | ValueRef::Inet(_)
+        | ValueRef::Cidr(_)
+        | ValueRef::Encoded(_)
         | ValueRef::Null => {}
     }
 }

@@ -236,6 +236,9 @@ impl SqlWriter<'_> {
             C::Interval => self.push(pick("INTERVAL", "INTEGER")),
             C::Uuid => self.push(pick("UUID", "BLOB")),
             C::Json => self.push(pick("JSONB", "TEXT")),
+            C::TimeTz => self.push("TIME WITH TIME ZONE"),
+            C::Inet => self.push("INET"),
+            C::Cidr => self.push("CIDR"),
             C::Enum(enumeration) if postgres => self.name(&enumeration.name),
             C::Enum(_) => self.push("TEXT"),
         }

@@ -1,6 +1,6 @@
 //! Values that own their data: constants of an expression, keys, cells of a `Record`.
 
-use super::{Date, Dimensions, Interval, Numeric, Params, SqlType, Time, Timestamp, ValueRef};
+use super::{Date, Dimensions, Inet, Interval, Numeric, Params, SqlType, Time, TimeTz, Timestamp, ValueRef};
 
 /// A value that owns its data.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,12 @@ pub enum Value {
     Uuid([u8; 16]),
     /// JSON text.
     Json(Box<str>),
+    /// A time of day in a zone.
+    TimeTz(TimeTz),
+    /// A network address.
+    Inet(Inet),
+    /// A network.
+    Cidr(Inet),
     /// A list that is bound as one array; of lists of one length where it has several dimensions.
     Array(SqlType, Vec<Value>),
 }
@@ -111,6 +117,9 @@ impl Value {
             Self::Interval(value) => ValueRef::Interval(*value),
             Self::Uuid(value) => ValueRef::Uuid(*value),
             Self::Json(value) => ValueRef::Json(value),
+            Self::TimeTz(value) => ValueRef::TimeTz(*value),
+            Self::Inet(value) => ValueRef::Inet(*value),
+            Self::Cidr(value) => ValueRef::Cidr(*value),
         }
     }
 
@@ -137,6 +146,10 @@ impl From<ValueRef<'_>> for Value {
             ValueRef::Interval(value) => Self::Interval(value),
             ValueRef::Uuid(value) => Self::Uuid(value),
             ValueRef::Json(value) => Self::Json(value.into()),
+            ValueRef::TimeTz(value) => Self::TimeTz(value),
+            ValueRef::Inet(value) => Self::Inet(value),
+            ValueRef::Cidr(value) => Self::Cidr(value),
+            ValueRef::Encoded(value) => value.decode(),
             ValueRef::Array(array) => {
                 let list = |values| Self::Array(array.element_type(), values);
                 let nested = array.nested(

@@ -1,7 +1,10 @@
 //! The values of one statement, in slots and tails.
 
 use super::array::product;
-use super::{ArrayRef, Date, Dimensions, Interval, Numeric, SqlType, Time, Timestamp, ValueRef};
+use super::net::INET_BYTES;
+use super::{
+    ArrayRef, Date, Dimensions, Inet, Interval, Numeric, SqlType, Time, TimeTz, Timestamp, ValueRef,
+};
 
 /// The parameters of one statement.
 ///
@@ -55,6 +58,12 @@ enum Slot {
     /// Index in the byte tail.
     Uuid(u32),
     Json(u32, u32),
+    /// Index in the byte tail of microseconds and offset, big-endian.
+    TimeTz(u32),
+    /// Index in the byte tail, as [`Inet::to_bytes`] writes it.
+    Inet(u32),
+    /// The same of a network.
+    Cidr(u32),
     /// Element type, first element, number of elements.
     Array(SqlType, u32, u32),
 }
@@ -188,6 +197,13 @@ impl Params {
                 self.keep_bytes(&value.to_be_bytes()).map_or(Slot::Null, Slot::Interval)
             }
             ValueRef::Uuid(value) => self.keep_bytes(&value).map_or(Slot::Null, Slot::Uuid),
+            ValueRef::TimeTz(value) => self.keep_bytes(&value.to_be_bytes()).map_or(Slot::Null, Slot::TimeTz),
+            ValueRef::Inet(value) => self.keep_bytes(&value.to_bytes()).map_or(Slot::Null, Slot::Inet),
+            ValueRef::Cidr(value) => self.keep_bytes(&value.to_bytes()).map_or(Slot::Null, Slot::Cidr),
+            ValueRef::Encoded(value) => match value.decode().as_ref() {
+                Some(value) => self.slot_of(value),
+                None => Slot::Null,
+            },
             ValueRef::Array(_) => unreachable!("push handles arrays, and arrays do not nest"),
         }
     }
@@ -230,15 +246,22 @@ impl Params {
             Slot::TimestampTz(value) => ValueRef::TimestampTz(value),
             Slot::Interval(at) => ValueRef::Interval(Interval::from_be_bytes(self.fixed(at))),
             Slot::Uuid(at) => ValueRef::Uuid(self.fixed(at)),
+            Slot::TimeTz(at) => ValueRef::TimeTz(TimeTz::from_be_bytes(self.fixed(at))),
+            Slot::Inet(at) => ValueRef::Inet(self.inet(at)),
+            Slot::Cidr(at) => ValueRef::Cidr(self.inet(at)),
             Slot::Array(element, first, len) => {
                 ValueRef::Array(ArrayRef::bound(BoundArray { params: self, element, first, len }))
             }
         }
     }
 
-    fn fixed(&self, at: u32) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&self.bytes[at as usize..at as usize + 16]);
+    fn inet(&self, at: u32) -> Inet {
+        Inet::from_bytes(self.fixed::<INET_BYTES>(at))
+    }
+
+    fn fixed<const N: usize>(&self, at: u32) -> [u8; N] {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.bytes[at as usize..at as usize + N]);
         bytes
     }
 }
@@ -334,6 +357,9 @@ mod tests {
             ValueRef::Uuid([9; 16]),
             ValueRef::Interval(Interval { months: 1, days: -2, micros: 3 }),
             ValueRef::Json("{\"a\":1}"),
+            ValueRef::TimeTz(TimeTz { time: Time(-1), offset: -19_800 }),
+            ValueRef::Inet(Inet::new([10, 0, 0, 1].into(), 8).unwrap()),
+            ValueRef::Cidr(Inet::new([0x20_u16; 8].into(), 128).unwrap()),
         ];
         for value in values {
             params.push(value);

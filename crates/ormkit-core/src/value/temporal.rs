@@ -14,6 +14,15 @@ pub struct Date(pub i32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub i64);
 
+/// A time of day and how far the zone's clocks are ahead of UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TimeTz {
+    /// The time that the zone's clocks show.
+    pub time: Time,
+    /// Seconds east of UTC.
+    pub offset: i32,
+}
+
 /// A point in time: microseconds since 1970-01-01 00:00, in UTC or in no zone at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
@@ -47,6 +56,22 @@ impl Interval {
             days: i32::from_be_bytes([e, f, g, h]),
             micros: i64::from_be_bytes(micros),
         }
+    }
+}
+
+impl TimeTz {
+    /// Microseconds and offset, big-endian in 8 and 4 bytes.
+    pub fn to_be_bytes(self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        bytes[..8].copy_from_slice(&self.time.0.to_be_bytes());
+        bytes[8..].copy_from_slice(&self.offset.to_be_bytes());
+        bytes
+    }
+
+    /// The inverse of [`to_be_bytes`](Self::to_be_bytes).
+    pub fn from_be_bytes(bytes: [u8; 12]) -> Self {
+        let [time @ .., a, b, c, d] = bytes;
+        Self { time: Time(i64::from_be_bytes(time)), offset: i32::from_be_bytes([a, b, c, d]) }
     }
 }
 
@@ -272,6 +297,15 @@ impl fmt::Display for Time {
     }
 }
 
+/// `HH:MM:SS[.ffffff]+HH:MM:SS`
+impl fmt::Display for TimeTz {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, offset) = (if self.offset < 0 { '-' } else { '+' }, self.offset.unsigned_abs());
+        let (hours, minutes, seconds) = (offset / 3600, offset / 60 % 60, offset % 60);
+        write!(f, "{}{sign}{hours:02}:{minutes:02}:{seconds:02}", self.time)
+    }
+}
+
 /// `YYYY-MM-DD HH:MM:SS[.ffffff]`, without a zone: a writer of UTC appends `+00:00`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -293,6 +327,13 @@ mod tests {
         assert_eq!(Date::from_ymd(2000, 2, 29), Some(Date(11_016)));
         assert_eq!(Date::from_ymd(1, 1, 1).unwrap().to_ymd(), (1, 1, 1));
         assert_eq!(Date::from_ymd(2023, 2, 29), None);
+    }
+
+    #[test]
+    fn times_in_a_zone_show_every_second_of_its_offset() {
+        let time = TimeTz { time: Time(3_600_000_001), offset: -(5 * 3600 + 30 * 60 + 7) };
+        assert_eq!(time.to_string(), "01:00:00.000001-05:30:07");
+        assert_eq!(TimeTz::from_be_bytes(time.to_be_bytes()), time);
     }
 
     #[test]

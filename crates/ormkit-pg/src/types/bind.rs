@@ -3,7 +3,7 @@
 use ormkit_core::error::{Error, Result};
 use ormkit_core::value::{ParamType, ValueRef};
 
-use super::{Codec, array, catalog, json, literal, numeric, temporal};
+use super::{Codec, array, catalog, json, literal, net, numeric, temporal};
 use crate::protocol::buffer::MESSAGE_LIMIT;
 
 /// What a parameter is sent as.
@@ -35,7 +35,7 @@ impl Target {
     pub(crate) fn inferred(oid: u32) -> Self {
         match (Codec::of(oid), catalog::element_of(oid)) {
             (_, Some(element)) => Self::InferredArray(Codec::of(element), element),
-            (Codec::Other | Codec::TimeTz | Codec::Void, None) => Self::Text,
+            (Codec::Other | Codec::TextArray(_) | Codec::Void, None) => Self::Text,
             (codec, None) => Self::Inferred(codec),
         }
     }
@@ -127,7 +127,11 @@ fn is_natural(codec: Codec, value: &ValueRef<'_>) -> bool {
             | (Codec::Bool, V::Bool(_))
             | (Codec::Int2 | Codec::Int4 | Codec::Int8 | Codec::Oid, V::Int(_))
             | (Codec::Float4 | Codec::Float8, V::Float(_) | V::Int(_))
-            | (Codec::Text, V::Text(_))
+            | (Codec::Xid8, V::Int(_))
+            | (Codec::Text | Codec::Jsonpath, V::Text(_))
+            | (Codec::TimeTz, V::TimeTz(_))
+            | (Codec::Inet, V::Inet(_) | V::Cidr(_))
+            | (Codec::Cidr, V::Cidr(_))
             | (Codec::Bytes, V::Bytes(_))
             | (Codec::Numeric, V::Numeric(_) | V::Int(_))
             | (Codec::Date, V::Date(_))
@@ -181,6 +185,16 @@ pub(crate) fn encode(codec: Codec, value: ValueRef<'_>, out: &mut Vec<u8>) -> Re
             out.push(1);
             write_text(json, out)?;
         }
+        (Codec::TimeTz, ValueRef::TimeTz(value)) => temporal::encode_time_tz(value, out)?,
+        (Codec::Inet, ValueRef::Inet(value) | ValueRef::Cidr(value)) => net::encode(value, false, out)?,
+        (Codec::Cidr, ValueRef::Cidr(value)) => net::encode(value, true, out)?,
+        (Codec::Xid8, ValueRef::Int(value)) => {
+            out.extend_from_slice(&int::<u64>(codec, value)?.to_be_bytes())
+        }
+        (Codec::Jsonpath, ValueRef::Text(text)) => {
+            out.push(1);
+            write_text(text, out)?;
+        }
         (codec, value) => return Err(unfit(codec.sql_type().name(), &value)),
     }
     Ok(())
@@ -188,7 +202,11 @@ pub(crate) fn encode(codec: Codec, value: ValueRef<'_>, out: &mut Vec<u8>) -> Re
 
 fn int<T: TryFrom<i64>>(codec: Codec, value: i64) -> Result<T> {
     T::try_from(value).map_err(|_| {
-        let name = if codec == Codec::Oid { "OID" } else { codec.sql_type().name() };
+        let name = match codec {
+            Codec::Oid => "OID",
+            Codec::Xid8 => "XID8",
+            codec => codec.sql_type().name(),
+        };
         Error::data(None, format!("an int out of the range of {name}"))
     })
 }

@@ -1,6 +1,8 @@
 //! The OIDs of built-in types (`pg_type.dat` of the server's sources): they never change.
 
-use ormkit_core::value::{ParamType, SqlType};
+use ormkit_core::value::{ArrayFormat, ParamType, SqlType};
+
+use super::text_array::{COMMAS, SEMICOLONS};
 
 /// How values of a type are written in binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,29 +27,60 @@ pub(crate) enum Codec {
     Json,
     Jsonb,
     Void,
+    Inet,
+    Cidr,
+    /// 64 bits without a sign.
+    Xid8,
+    /// `"char"`: one byte.
+    Char,
+    Jsonpath,
     /// An array of the type at this index of [`TYPES`].
     Array(u8),
+    /// An array in text form, of a type whose binary form is not known here.
+    TextArray(Delimiter),
     /// Any other type, in text form.
     Other,
     /// Any other type, in a binary form that is not known here.
     Opaque(u32),
 }
 
+/// What stands between the elements of an array in text form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delimiter {
+    Comma,
+    Semicolon,
+}
+
+impl Delimiter {
+    /// How such arrays are read.
+    pub(crate) fn format(self) -> &'static ArrayFormat {
+        match self {
+            Self::Comma => &COMMAS,
+            Self::Semicolon => &SEMICOLONS,
+        }
+    }
+}
+
 /// Type OID, OID of its array type (0: none of use), codec.
-pub(crate) const TYPES: [(u32, u32, Codec); 25] = [
+pub(crate) const TYPES: [(u32, u32, Codec); 34] = [
     (16, 1000, Codec::Bool),
     (17, 1001, Codec::Bytes),
-    (18, 1002, Codec::Text),
+    (18, 1002, Codec::Char),
     (19, 1003, Codec::Text),
     (20, 1016, Codec::Int8),
     (21, 1005, Codec::Int2),
     (23, 1007, Codec::Int4),
     (25, 1009, Codec::Text),
     (26, 1028, Codec::Oid),
+    (28, 1011, Codec::Oid),
+    (29, 1012, Codec::Oid),
     (114, 199, Codec::Json),
+    (142, 143, Codec::Text),
+    (650, 651, Codec::Cidr),
     (700, 1021, Codec::Float4),
     (701, 1022, Codec::Float8),
     (705, 0, Codec::Text),
+    (869, 1041, Codec::Inet),
     (1042, 1014, Codec::Text),
     (1043, 1015, Codec::Text),
     (1082, 1182, Codec::Date),
@@ -57,16 +90,28 @@ pub(crate) const TYPES: [(u32, u32, Codec); 25] = [
     (1186, 1187, Codec::Interval),
     (1266, 1270, Codec::TimeTz),
     (1700, 1231, Codec::Numeric),
+    (1790, 2201, Codec::Text),
     (2278, 0, Codec::Void),
+    (2275, 1263, Codec::Text),
     (2950, 2951, Codec::Uuid),
     (3802, 3807, Codec::Jsonb),
+    (4072, 4073, Codec::Jsonpath),
+    (5069, 271, Codec::Xid8),
 ];
+
+/// The array types of the other built-in types, whose binary form is not known here.
+const TEXT_ARRAYS: [u32; 33] = [
+    629, 719, 775, 791, 1006, 1008, 1010, 1013, 1017, 1018, 1019, 1027, 1034, 1040, 1561, 1563, 2207, 2208,
+    2209, 2210, 2211, 2287, 2949, 3221, 3643, 3644, 3645, 3735, 3770, 4090, 4097, 4192, 5039,
+];
+/// `box[]`: elements with commas in them.
+const BOX_ARRAY: u32 = 1020;
 
 /// The OIDs above and some that are not there, for tests.
 #[cfg(test)]
-pub(crate) const KNOWN: [u32; 27] = [
+pub(crate) const KNOWN: [u32; 38] = [
     16, 17, 18, 19, 20, 21, 23, 25, 26, 114, 700, 701, 705, 1042, 1043, 1082, 1083, 1114, 1184, 1186, 1266,
-    1700, 2278, 2950, 3802, 869, 99_999,
+    1700, 2278, 2950, 3802, 869, 650, 28, 29, 142, 4072, 5069, 1790, 1561, 1020, 1041, 2275, 99_999,
 ];
 
 /// The first OID that is given to objects of users.
@@ -80,6 +125,8 @@ impl Codec {
             Some((_, (known, _, codec))) if *known == oid => *codec,
             // OID 0 is no type: it stands for the arrays that are of no use.
             Some((index, _)) if oid != 0 => Self::Array(index as u8),
+            _ if oid == BOX_ARRAY => Self::TextArray(Delimiter::Semicolon),
+            _ if TEXT_ARRAYS.contains(&oid) => Self::TextArray(Delimiter::Comma),
             _ => Self::Other,
         }
     }
@@ -98,10 +145,10 @@ impl Codec {
             Self::Bool => SqlType::Bool,
             Self::Int2 => SqlType::SmallInt,
             Self::Int4 => SqlType::Integer,
-            Self::Int8 | Self::Oid => SqlType::BigInt,
+            Self::Int8 | Self::Oid | Self::Xid8 => SqlType::BigInt,
             Self::Float4 => SqlType::Real,
             Self::Float8 => SqlType::Double,
-            Self::Text => SqlType::Text,
+            Self::Text | Self::Jsonpath | Self::Char => SqlType::Text,
             Self::Bytes => SqlType::Bytes,
             Self::Numeric => SqlType::Numeric,
             Self::Date => SqlType::Date,
@@ -112,13 +159,18 @@ impl Codec {
             Self::Uuid => SqlType::Uuid,
             Self::Json => SqlType::Json,
             Self::Jsonb => SqlType::Jsonb,
-            Self::TimeTz | Self::Void | Self::Array(_) | Self::Other | Self::Opaque(_) => SqlType::Unknown,
+            Self::TimeTz => SqlType::TimeTz,
+            Self::Inet => SqlType::Inet,
+            Self::Cidr => SqlType::Cidr,
+            Self::Void | Self::Array(_) | Self::TextArray(_) | Self::Other | Self::Opaque(_) => {
+                SqlType::Unknown
+            }
         }
     }
 
     /// True when results are asked for in binary once the type is known.
     pub(crate) fn is_binary(self) -> bool {
-        self != Self::Other
+        !matches!(self, Self::Other | Self::TextArray(_))
     }
 }
 
@@ -142,6 +194,9 @@ fn oid(sql_type: SqlType) -> u32 {
         SqlType::Uuid => 2950,
         SqlType::Json => 114,
         SqlType::Jsonb => 3802,
+        SqlType::TimeTz => 1266,
+        SqlType::Inet => 869,
+        SqlType::Cidr => 650,
         SqlType::Enum | SqlType::Unknown => 0,
     }
 }

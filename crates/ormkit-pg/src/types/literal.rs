@@ -24,6 +24,11 @@ pub(crate) fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
             write!(out, "{} months {} days {} microseconds", value.months, value.days, value.micros)
         }
         ValueRef::Uuid(bytes) => hex(b"", &bytes, out),
+        ValueRef::TimeTz(value) => write!(out, "{value}"),
+        ValueRef::Inet(value) | ValueRef::Cidr(value) => write!(out, "{value}"),
+        ValueRef::Encoded(value) => {
+            return value.decode().as_ref().map_or(Ok(()), |value| write(value, out));
+        }
         ValueRef::Array(array) => return write_array(array, out),
     };
     Ok(())

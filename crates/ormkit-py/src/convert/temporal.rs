@@ -2,7 +2,7 @@
 use super::{Place, refused, unfit, unreadable};
 use crate::errors::from_py;
 use ormkit_core::error::Result;
-use ormkit_core::value::{Date, Interval, Time, Timestamp, ValueRef};
+use ormkit_core::value::{Date, Interval, Time, TimeTz, Timestamp, ValueRef};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
@@ -31,6 +31,22 @@ pub(super) fn time<'a>(value: &Bound<'_, PyAny>, place: &Place<'_>) -> Result<Va
         return Err(refused("expected a time without time zone, got one with tzinfo", place));
     }
     Ok(ValueRef::Time(time_of(time)))
+}
+
+/// A time whose zone has one offset all the year, in whole seconds.
+pub(super) fn time_tz<'a>(value: &Bound<'_, PyAny>, place: &Place<'_>) -> Result<ValueRef<'a>> {
+    let Ok(time) = value.cast::<PyTime>() else { return Err(unfit(value, "time", place)) };
+    let offset = time.call_method0(intern!(time.py(), "utcoffset")).map_err(from_py)?;
+    let Ok(offset) = offset.cast::<PyDelta>() else {
+        let problem = "expected a time with a fixed offset from UTC, got one without: give it a tzinfo such as \
+            timezone.utc";
+        return Err(refused(problem, place));
+    };
+    if offset.get_microseconds() != 0 {
+        return Err(refused("expected an offset from UTC in whole seconds", place));
+    }
+    let offset = offset.get_days() * 86_400 + offset.get_seconds(); // below a day, says Python
+    Ok(ValueRef::TimeTz(TimeTz { time: time_of(time), offset }))
 }
 
 /// A datetime, with a zone where `zoned` says so and without one otherwise.
@@ -116,6 +132,19 @@ pub(super) fn read_time(py: Python<'_>, time: Time) -> Result<Bound<'_, PyAny>> 
     }
     let (hour, minute, second, micros) = time.to_hms();
     Ok(PyTime::new(py, hour as u8, minute as u8, second as u8, micros, None).map_err(from_py)?.into_any())
+}
+
+pub(super) fn read_time_tz(py: Python<'_>, value: TimeTz) -> Result<Bound<'_, PyAny>> {
+    let zone = match value.offset {
+        0 => PyTzInfo::utc(py).map_err(from_py)?.to_owned(),
+        offset => {
+            let offset = PyDelta::new(py, 0, offset, 0, true).map_err(from_py)?;
+            PyTzInfo::fixed_offset(py, offset).map_err(from_py)?
+        }
+    };
+    let (hour, minute, second, micros) = value.time.to_hms();
+    let time = PyTime::new(py, hour as u8, minute as u8, second as u8, micros, Some(&zone));
+    Ok(time.map_err(from_py)?.into_any())
 }
 
 pub(super) fn read_timestamp(py: Python<'_>, timestamp: Timestamp, zoned: bool) -> Result<Bound<'_, PyAny>> {

@@ -114,7 +114,10 @@ fn scalar_type(value: &Bound<'_, PyAny>) -> PyResult<Option<ColumnType>> {
     } else if value.is_instance_of::<PyDate>() {
         ColumnType::Date
     } else if value.is_instance_of::<PyTime>() {
-        ColumnType::Time
+        match value.getattr(intern!(py, "tzinfo"))?.is_none() {
+            true => ColumnType::Time,
+            false => ColumnType::TimeTz,
+        }
     } else if value.is_instance_of::<PyDelta>() {
         ColumnType::Interval
     } else if value.is_instance(DECIMAL.import(py, "decimal", "Decimal")?)? {
@@ -122,6 +125,6 @@ fn scalar_type(value: &Bound<'_, PyAny>) -> PyResult<Option<ColumnType>> {
     } else if value.is_instance(UUID.import(py, "uuid", "UUID")?)? {
         ColumnType::Uuid
     } else {
-        return Ok(None);
+        return convert::net_type(value);
     }))
 }

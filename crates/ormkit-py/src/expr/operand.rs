@@ -166,7 +166,7 @@ fn own_type(value: &Bound<'_, PyAny>) -> PyResult<ColumnType> {
     } else if value.is_instance_of::<PyDate>() {
         ColumnType::Date
     } else if value.is_instance_of::<PyTime>() {
-        ColumnType::Time
+        if value.getattr("tzinfo")?.is_none() { ColumnType::Time } else { ColumnType::TimeTz }
     } else if value.is_instance_of::<PyDelta>() {
         ColumnType::Interval
     } else if value.is_instance_of::<PyDict>() || value.is_instance_of::<PyList>() {
@@ -175,6 +175,8 @@ fn own_type(value: &Bound<'_, PyAny>) -> PyResult<ColumnType> {
         ColumnType::Numeric(None)
     } else if is("uuid", "UUID")? {
         ColumnType::Uuid
+    } else if let Some(column_type) = crate::convert::net_type(value)? {
+        column_type
     } else {
         let found = value.get_type().name()?;
         return Err(PyTypeError::new_err(format!("a value of type {found} has no place in a statement")));

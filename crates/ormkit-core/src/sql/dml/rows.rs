@@ -132,5 +132,8 @@ fn array_type(column_type: &ColumnType) -> &'static str {
         ColumnType::Interval => "interval[]",
         ColumnType::Uuid => "uuid[]",
         ColumnType::Json => "jsonb[]",
+        ColumnType::TimeTz => "timetz[]",
+        ColumnType::Inet => "inet[]",
+        ColumnType::Cidr => "cidr[]",
     }
 }

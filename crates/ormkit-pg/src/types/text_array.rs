@@ -1,0 +1,185 @@
+//! Arrays in text form (`array_out` in the server's sources), of types whose binary form is not known here:
+//! `{a,"b \"c\"",NULL}`, nested where there are more dimensions, behind `[2:3]=` where a lower bound is not 1.
+
+use std::str;
+
+use ormkit_core::error::Result;
+use ormkit_core::value::{ArrayFormat, ArrayRef, Dimensions, Encoded, SqlType, ValueRef};
+
+use super::malformed;
+
+/// The most dimensions that the server has (`MAXDIM`).
+const MAX_DIMENSIONS: usize = 6;
+
+/// Elements separated by commas, as those of all types but one.
+pub(crate) static COMMAS: ArrayFormat = format(b',', |cell| walk(cell, b',').unwrap_or_default());
+/// Elements separated by semicolons: those of `box`.
+pub(crate) static SEMICOLONS: ArrayFormat = format(b';', |cell| walk(cell, b';').unwrap_or_default());
+
+const fn format(delimiter: u8, dimensions: fn(&[u8]) -> Dimensions) -> ArrayFormat {
+    ArrayFormat { element: SqlType::Unknown, tag: delimiter as usize, dimensions, element_at, first }
+}
+
+/// An array of texts, every element checked.
+///
+/// # Errors
+/// The bytes are no array's text.
+pub(crate) fn decode<'a>(cell: &'a [u8], format: &'static ArrayFormat) -> Result<ArrayRef<'a>> {
+    str::from_utf8(cell).map_err(|_| malformed("array"))?;
+    walk(cell, format.tag as u8).ok_or_else(|| malformed("array"))?;
+    Ok(ArrayRef::received(cell, format))
+}
+
+/// Reads everything once and answers the lengths: lists of one level have one length, and hold nothing but lists or
+/// nothing but elements. Lower bounds have no equal among hosts and are left out.
+fn walk(cell: &[u8], delimiter: u8) -> Option<Dimensions> {
+    let mut at = first(cell);
+    if cell.get(at - 1..)? == b"{}" {
+        return Some(Dimensions::new());
+    }
+    let depth = braces(cell, at - 1);
+    if depth == 0 || depth > MAX_DIMENSIONS {
+        return None;
+    }
+    at += depth - 1;
+    let (mut level, mut counts, mut lengths) = (depth, [0; MAX_DIMENSIONS], [None; MAX_DIMENSIONS]);
+    while level > 0 {
+        at = element(cell, at, delimiter)?.1;
+        counts[level - 1] += 1;
+        while level > 0 && cell.get(at) == Some(&b'}') {
+            (level, at) = (level - 1, at + 1);
+            let count = std::mem::take(&mut counts[level]);
+            if *lengths[level].get_or_insert(count) != count {
+                return None;
+            }
+            if level > 0 {
+                counts[level - 1] += 1;
+            }
+        }
+        if level > 0 {
+            let opened = braces(cell, at + 1);
+            if cell.get(at) != Some(&delimiter) || level + opened != depth {
+                return None;
+            }
+            (level, at) = (depth, at + 1 + opened);
+        }
+    }
+    (at == cell.len()).then(|| lengths.into_iter().flatten().collect())
+}
+
+/// Number of opening braces from `at` on.
+fn braces(cell: &[u8], at: usize) -> usize {
+    cell.get(at..).unwrap_or_default().iter().take_while(|byte| **byte == b'{').count()
+}
+
+/// The offset behind the first brace, which comes behind the bounds where there are some.
+fn first(cell: &[u8]) -> usize {
+    let bounds = if cell.first() == Some(&b'[') { cell.iter().position(|byte| *byte == b'=') } else { None };
+    bounds.map_or(1, |end| end + 2)
+}
+
+fn element_at(delimiter: usize, cell: &[u8], offset: usize) -> (ValueRef<'_>, usize) {
+    let delimiter = delimiter as u8;
+    let between = |byte: &&u8| **byte == delimiter || matches!(**byte, b'{' | b'}');
+    let start = offset + cell[offset..].iter().take_while(between).count();
+    element(cell, start, delimiter).expect("`decode` has read every element of this array before")
+}
+
+/// The element at `at` and the offset behind it.
+fn element(cell: &[u8], at: usize, delimiter: u8) -> Option<(ValueRef<'_>, usize)> {
+    let rest = cell.get(at..)?;
+    if let Some(quoted) = rest.strip_prefix(b"\"") {
+        let (text, length) = until(quoted, |byte| byte == b'"')?;
+        return Some((text, at + length + 2));
+    }
+    let (text, length) = until(rest, |byte| byte == delimiter || matches!(byte, b'{' | b'}'))?;
+    let value = if &rest[..length] == b"NULL" { ValueRef::Null } else { text };
+    (length > 0).then_some((value, at + length))
+}
+
+/// The text before the first byte that `ends` it and has no backslash in front, and its length.
+fn until(bytes: &[u8], ends: impl Fn(u8) -> bool) -> Option<(ValueRef<'_>, usize)> {
+    let (mut length, mut escaped) = (0, false);
+    loop {
+        match *bytes.get(length)? {
+            b'\\' => {
+                bytes.get(length + 1)?;
+                escaped = true;
+                length += 2;
+            }
+            byte if ends(byte) => break,
+            _ => length += 1,
+        }
+    }
+    let text = str::from_utf8(bytes.get(..length)?).ok()?;
+    let value = if escaped { ValueRef::Encoded(Encoded::backslash(text)) } else { ValueRef::Text(text) };
+    Some((value, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use ormkit_core::value::Value;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> Option<(Vec<usize>, Vec<Value>)> {
+        let array = decode(text.as_bytes(), &COMMAS).ok()?;
+        Some((array.dimensions().to_vec(), array.iter().map(Value::from).collect()))
+    }
+
+    #[test]
+    fn elements_are_read_as_the_server_writes_them() {
+        let (lengths, values) = read(r#"{{a,"b,\"c\\{}"},{NULL,"NULL"}}"#).unwrap();
+        assert_eq!(lengths, [2, 2]);
+        assert_eq!(values, ["a".into(), r#"b,"c\{}"#.into(), Value::Null, "NULL".into()]);
+        assert_eq!(read("[2:3]={1,2}").unwrap(), (vec![2], vec!["1".into(), "2".into()]));
+        assert_eq!(read("{}").unwrap(), (vec![], vec![]));
+        assert_eq!(read(r#"{""}"#).unwrap(), (vec![1], vec!["".into()]));
+        assert_eq!(read("{{{1},{2}}}").unwrap().0, [1, 2, 1]);
+        let boxes = decode(b"{(1,2),(0,0);(3,4),(0,0)}", &SEMICOLONS).unwrap();
+        assert_eq!(
+            boxes.iter().map(Value::from).collect::<Vec<_>>(),
+            ["(1,2),(0,0)".into(), "(3,4),(0,0)".into()]
+        );
+    }
+
+    #[test]
+    fn what_is_no_array_is_refused() {
+        for text in [
+            "",
+            "{",
+            "}",
+            "a",
+            "{a",
+            "{a}}",
+            "{a}b",
+            "{,}",
+            "{a,}",
+            "{{a},b}",
+            "{{a},{b,c}}",
+            "{{a}{b}}",
+            "{\"a}",
+            "{a\\",
+            "{{}}",
+            "{{},{}}",
+            "[1:2]",
+            "[1:2]=",
+            "[",
+            "{{{{{{{a}}}}}}}",
+            "{a,{b}}",
+            "{\"a\"b}",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_array_or_an_error(text in "[\\[:={}a,\"\\\\]{0,12}") {
+            if let Some((lengths, values)) = read(&text) {
+                prop_assert_eq!(if lengths.is_empty() { 0 } else { lengths.iter().product() }, values.len());
+            }
+        }
+    }
+}
