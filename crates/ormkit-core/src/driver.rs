@@ -6,7 +6,7 @@ mod statement;
 
 pub use kept::{Decoder, KeptRows};
 pub use notice::{NoNotices, NoticeLevel, NoticeSink};
-pub use statement::{Effect, Statement, StatementText};
+pub use statement::{Effect, Piece, Statement, StatementText};
 
 use crate::error::Result;
 use crate::runtime::BoxFuture;
@@ -70,6 +70,9 @@ pub trait Connection: Send {
         Box::pin(async { Ok(()) })
     }
 
+    /// Closes a result that is read in [pieces](Piece), with the next statement. A number that is not open does no harm.
+    fn close_cursor(&mut self, _cursor: u32) {}
+
     /// Makes the connection [`Health::Idle`]: cancels what runs if it takes long, reads what is left, rolls back.
     /// After an error the connection is to be dropped.
     fn clean(&mut self) -> BoxFuture<'_, Result<()>>;
@@ -126,6 +129,9 @@ pub trait RowSink: Send {
 
     /// The rows of `statement` come again from the first (a read on SQLite that ran over its budget).
     fn restart(&mut self, statement: usize);
+
+    /// The piece of `statement` is complete, and there may be more rows.
+    fn suspended(&mut self, _statement: usize) {}
 
     /// `statement` is complete; `affected` rows were read or written.
     fn done(&mut self, _statement: usize, _affected: u64) -> Result<()> {

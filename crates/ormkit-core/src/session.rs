@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 pub use self::home::Home;
 pub use self::identity::{Key, KeyCells};
-pub use self::link::Link;
+pub use self::link::{Link, Pieces};
 pub use self::read::Rows;
 pub use self::shared::{Lease, Shared};
 

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use ormkit_core::driver::{
-    Batch, Cancel, Connection, Effect, Health, NoRows, RowSink, Statement, StatementText,
+    Batch, Cancel, Column, Connection, Effect, Health, NoRows, Row, RowSink, Statement, StatementText,
 };
 use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::runtime::{BoxFuture, Peek, Runtime, Transport};
@@ -62,6 +62,10 @@ pub(crate) struct PgConnection {
 impl Connection for PgConnection {
     fn run<'a>(&'a mut self, batch: Batch<'a>, sink: &'a mut dyn RowSink) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
+            let is_script = |statement: &Statement| statement.text.effect == Effect::Script;
+            if batch.statements.iter().any(is_script) {
+                return self.run_one_by_one(batch, sink).await;
+            }
             let began = self.health();
             match self.attempt(batch, sink).await {
                 Err(_) if began == Health::Idle && self.may_repeat(batch) => {
@@ -102,6 +106,12 @@ impl Connection for PgConnection {
         self.wire.pipeline.settings.get(name)
     }
 
+    fn close_cursor(&mut self, cursor: u32) {
+        if self.wire.pipeline.status() == TxStatus::InTransaction {
+            self.wire.close_portal(cursor);
+        }
+    }
+
     fn clean(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             if !self.wire.flight.sent && self.wire.pipeline.is_busy() {
@@ -137,6 +147,18 @@ impl Connection for PgConnection {
 }
 
 impl PgConnection {
+    /// Runs what holds scripts, which go by the simple protocol: a Query behind a failed one would be executed.
+    async fn run_one_by_one(&mut self, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
+        self.attempt(Batch { before: &[], statements: batch.before }, &mut NoRows).await?;
+        for (index, statement) in batch.statements.iter().enumerate() {
+            self.attempt(Batch::of(statement), &mut Numbered { sink: &mut *sink, index }).await?;
+            if statement.text.effect == Effect::Script {
+                sink.done(index, 0)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Runs the batch once.
     async fn attempt(&mut self, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
         self.require_usable()?;
@@ -309,5 +331,33 @@ impl PgConnection {
             Poll::Ready(Err(error)) => Err(connection_lost(error.to_string())),
             Poll::Pending => Ok(()),
         }
+    }
+}
+
+/// The sink of one statement, which has another number for who wants its rows.
+struct Numbered<'a> {
+    sink: &'a mut dyn RowSink,
+    index: usize,
+}
+
+impl RowSink for Numbered<'_> {
+    fn columns(&mut self, _statement: usize, columns: &[Column<'_>]) -> Result<()> {
+        self.sink.columns(self.index, columns)
+    }
+
+    fn row(&mut self, _statement: usize, row: &Row<'_>) -> Result<()> {
+        self.sink.row(self.index, row)
+    }
+
+    fn restart(&mut self, _statement: usize) {
+        self.sink.restart(self.index);
+    }
+
+    fn suspended(&mut self, _statement: usize) {
+        self.sink.suspended(self.index);
+    }
+
+    fn done(&mut self, _statement: usize, affected: u64) -> Result<()> {
+        self.sink.done(self.index, affected)
     }
 }

@@ -135,6 +135,7 @@ impl SqliteConnection {
             self.failed = true;
         } else if !self.open {
             self.writer = None;
+            self.reader.iter().for_each(|reader| reader.close_cursors());
         }
     }
 
@@ -238,7 +239,7 @@ impl SqliteConnection {
         let writes = match text.effect {
             _ if !self.read_only => false,
             Effect::Read | Effect::Unknown => self.seat().is_some_and(|seat| seat.writes(&text.sql)),
-            Effect::Write { .. } => true,
+            Effect::Write { .. } | Effect::Script => true,
             Effect::Begin { .. } | Effect::Commit | Effect::Rollback | Effect::Savepoint => false,
         };
         if writes { Err(error::in_read_only_transaction().in_statement(&text.sql)) } else { Ok(()) }
@@ -314,11 +315,14 @@ impl SqliteConnection {
 
     fn goes_inline(&self, statement: &Statement, place: Place) -> bool {
         let text = &statement.text;
+        if statement.piece.is_some() {
+            return false;
+        }
         if place == Place::Reader {
             return match text.effect {
                 Effect::Read => !self.engine.slow.contains(text.fingerprint()),
                 Effect::Begin { .. } | Effect::Commit | Effect::Rollback | Effect::Savepoint => true,
-                Effect::Write { .. } | Effect::Unknown => false,
+                Effect::Write { .. } | Effect::Unknown | Effect::Script => false,
             };
         }
         let Some(grant) = &self.writer else { return false };
@@ -328,7 +332,7 @@ impl SqliteConnection {
             Effect::Begin { .. } => true,
             Effect::Commit => grant.bounded && grant.handle().quick_commit,
             Effect::Rollback | Effect::Savepoint => grant.bounded,
-            Effect::Unknown => false,
+            Effect::Unknown | Effect::Script => false,
         }
     }
 
@@ -473,6 +477,11 @@ impl Connection for SqliteConnection {
         }
     }
 
+    fn close_cursor(&mut self, cursor: u32) {
+        // With a statement that was given up they are all given up.
+        self.seat().into_iter().for_each(|handle| handle.close_cursor(cursor));
+    }
+
     fn clean(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(self.clean_up())
     }
@@ -515,6 +524,10 @@ impl Cancel for SqliteCancel {
 async fn show(report: Report, pace: &mut Pace, sink: &mut dyn RowSink) -> Result<()> {
     match report {
         Report::Columns(number, names) => inline::show_columns(sink, number, &names),
+        Report::Suspended(number) => {
+            sink.suspended(number);
+            Ok(())
+        }
         Report::Done(number, affected) => sink.done(number, affected),
         Report::Rows(number, rows) => {
             for index in 0..rows.len() {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use ormkit_core::driver::{Effect, Row, StatementText};
+use ormkit_core::driver::{self, Effect, Piece, Row, StatementText};
 use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::value::{Params, ValueRef};
 use rusqlite::config::DbConfig;
@@ -14,13 +14,14 @@ use rusqlite::{Connection, InterruptHandle, OpenFlags, Statement, ffi};
 use crate::config::{Config, Mode};
 use crate::control::{Control, PROGRESS_OPERATIONS};
 use crate::row::{NumberRow, StatementRow};
+use crate::seat::Seat;
 use crate::worker::Worker;
 use crate::{error, value};
 
 /// A connection of rusqlite with what surrounds it.
 pub(crate) struct Handle {
-    /// None only while it is dropped.
-    connection: Option<Connection>,
+    /// The connection of rusqlite; None only while it is dropped.
+    seat: Option<Seat>,
     control: Arc<Control>,
     interrupt: Arc<InterruptHandle>,
     worker: Option<Worker>,
@@ -37,6 +38,9 @@ pub(crate) trait Receiver {
 
     /// A row. False: enough, stop here.
     fn row(&mut self, row: &Row<'_>) -> Result<bool>;
+
+    /// The rows of a piece are here, and there may be more.
+    fn suspended(&mut self) {}
 }
 
 /// Why a statement did not run to its end.
@@ -60,54 +64,25 @@ impl From<Error> for Failure {
 impl Handle {
     /// Opens a handle; `create_wal` makes the database a WAL one (only right for a new file). Blocks on the disk.
     pub(crate) fn open(config: &Config, create_wal: bool) -> Result<Self> {
-        let connection = open(config).map_err(error::opening)?;
+        let mut connection = open(config).map_err(error::opening)?;
         let control = Arc::new(Control::new(config.busy_timeout, config.statement_timeout));
+        control.wait_for_locks(true);
+        let configured = configure(&mut connection, &control, config, create_wal);
+        control.wait_for_locks(false);
+        let quick_commit = configured.map_err(error::opening)?;
         let interrupt = Arc::new(connection.get_interrupt_handle());
         let pid = std::process::id();
-        let mut handle =
-            Self { connection: Some(connection), control, interrupt, worker: None, pid, quick_commit: false };
-        handle.control.wait_for_locks(true);
-        let configured = handle.configure(config, create_wal);
-        handle.control.wait_for_locks(false);
-        configured.map_err(error::opening)?;
-        Ok(handle)
+        let seat = Some(Seat::new(connection));
+        Ok(Self { seat, control, interrupt, worker: None, pid, quick_commit })
     }
 
-    fn configure(&mut self, config: &Config, create_wal: bool) -> rusqlite::Result<()> {
-        let control = Arc::clone(&self.control);
-        let connection = self.connection_mut();
-        connection.set_prepared_statement_cache_capacity(config.statement_cache.max(1));
-        let busy = Arc::clone(&control);
-        connection.busy_handler(Some(move |attempt| busy.wait_on_lock(attempt)))?;
-        let progress = Arc::clone(&control);
-        connection.progress_handler(PROGRESS_OPERATIONS, Some(move || progress.must_stop()))?;
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
-        if config.path().is_none() {
-            self.quick_commit = true;
-            return Ok(());
-        }
-        let pragma = if create_wal { "PRAGMA journal_mode=WAL" } else { "PRAGMA journal_mode" };
-        let journal: String = connection.query_row(pragma, [], |row| row.get(0))?;
-        if journal.eq_ignore_ascii_case("wal") {
-            connection.execute_batch("PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0")?;
-            connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
-                control.note_wal_pages(pages);
-                Ok(())
-            }))?;
-            self.quick_commit = true;
-        }
-        Ok(())
-    }
-
-    fn connection_mut(&mut self) -> &mut Connection {
-        self.connection.as_mut().expect("only drop takes the connection out")
+    fn seat(&self) -> &Seat {
+        self.seat.as_ref().expect("only drop takes the connection out")
     }
 
     /// The connection of rusqlite.
     pub(crate) fn connection(&self) -> &Connection {
-        self.connection.as_ref().expect("only drop takes the connection out")
+        self.seat().connection()
     }
 
     /// What stops and measures it.
@@ -138,8 +113,19 @@ impl Handle {
         !self.connection().is_autocommit()
     }
 
+    /// Gives up a statement that is half read.
+    pub(crate) fn close_cursor(&self, cursor: u32) {
+        self.seat().close(cursor);
+    }
+
+    /// Gives up all of them.
+    pub(crate) fn close_cursors(&self) {
+        self.seat().close_all();
+    }
+
     /// Undoes an open transaction. It never waits for a lock.
     pub(crate) fn rollback(&self) -> Result<()> {
+        self.seat().close_all();
         if self.in_transaction() {
             self.connection().execute_batch("ROLLBACK").map_err(|error| error::of(error, "ROLLBACK"))?;
         }
@@ -159,20 +145,29 @@ impl Handle {
         self.connection().prepare_cached(sql).is_ok_and(|statement| !statement.readonly())
     }
 
-    /// Runs one statement to its end and answers the number of rows read or written.
+    /// Runs one statement to its end, or the end of its piece, and answers the number of rows read or written.
     ///
     /// A COMMIT that fails for another reason than a lock is followed by a ROLLBACK: nothing was kept.
     pub(crate) fn execute(
         &self,
-        text: &Arc<StatementText>,
-        params: &Params,
+        statement: &driver::Statement,
         reads: bool,
         out: &mut dyn Receiver,
     ) -> Result<u64, Failure> {
+        let (text, params) = (&statement.text, &statement.params);
+        if matches!(text.effect, Effect::Commit | Effect::Rollback) {
+            self.seat().close_all();
+        }
         // Nobody could tell what a transaction is whose COMMIT was stopped.
-        self.control
-            .time_statement(matches!(text.effect, Effect::Read | Effect::Write { .. } | Effect::Unknown));
-        let result = self.try_execute(text, params, reads, out);
+        self.control.time_statement(matches!(
+            text.effect,
+            Effect::Read | Effect::Write { .. } | Effect::Unknown | Effect::Script
+        ));
+        let result = match statement.piece {
+            _ if text.effect == Effect::Script => self.run_script(&text.sql),
+            Some(piece) => self.read_piece(piece, text, params, out),
+            None => self.try_execute(text, params, reads, out),
+        };
         self.control.time_statement(false);
         if text.effect == Effect::Commit && matches!(result, Err(Failure::Error(_))) {
             self.rollback()?;
@@ -194,11 +189,7 @@ impl Handle {
         if reads && !(statement.readonly() && statement.column_count() > 0) {
             return Err(Failure::Writes);
         }
-        if statement.parameter_count() != params.len() {
-            let (wanted, given) = (statement.parameter_count(), params.len());
-            let message = format!("the statement has {wanted} placeholder(s), {given} value(s) were given");
-            return Err(Error::new(ErrorKind::Programming(message)).in_statement(&text.sql).into());
-        }
+        check_count(&statement, text, params)?;
         if text.columns.is_none() && is_empty(&statement) {
             return Ok(0);
         }
@@ -230,6 +221,62 @@ impl Handle {
             return Ok(affected + self.insert_numbered(text, unreturning, &name, rest, &mut bind_next, out)?);
         }
         Ok(affected)
+    }
+
+    /// Runs several statements. What they had done when one of them fails stays, unless a transaction is around them.
+    fn run_script(&self, script: &str) -> Result<u64, Failure> {
+        self.connection().execute_batch(script).map_err(|error| self.failure(error, script, false))?;
+        Ok(0)
+    }
+
+    /// Reads a piece of a result. Its statement is not one of the cache: another may run the same text meanwhile.
+    fn read_piece(
+        &self,
+        piece: Piece,
+        text: &Arc<StatementText>,
+        params: &Params,
+        out: &mut dyn Receiver,
+    ) -> Result<u64, Failure> {
+        let mut scratch = String::new();
+        let begin = |statement: &mut Statement<'_>| {
+            check_count(statement, text, params)?;
+            for (index, value) in params.iter().enumerate() {
+                bind(statement, index, value, &mut scratch).map_err(|error| error.in_statement(&text.sql))?;
+            }
+            Ok(())
+        };
+        let refuse = |error| self.failure(error, &text.sql, true);
+        let read = |statement: &mut Statement<'_>| self.step_piece(statement, piece, text, out);
+        self.seat().read_piece(piece, &text.sql, refuse, begin, read)
+    }
+
+    /// Steps through a piece; true when there may be more.
+    fn step_piece(
+        &self,
+        statement: &mut Statement<'_>,
+        piece: Piece,
+        text: &Arc<StatementText>,
+        out: &mut dyn Receiver,
+    ) -> Result<(u64, bool), Failure> {
+        if piece.first && text.columns.is_none() && statement.column_count() > 0 {
+            out.columns(names(statement))?;
+        }
+        let mut rows = statement.raw_query();
+        for read in 0..piece.rows.get() {
+            let row = match rows.next() {
+                Ok(Some(row)) => row,
+                Ok(None) => return Ok((read.into(), false)),
+                Err(error) => return Err(self.failure(error, &text.sql, piece.first && read == 0)),
+            };
+            let columns = row.as_ref().column_count();
+            if !out.row(&Row::new(&StatementRow::new(row, text, columns)))? {
+                return Err(Failure::Stopped);
+            }
+        }
+        out.suspended();
+        // Dropped, it would begin anew.
+        std::mem::forget(rows);
+        Ok((0, true))
     }
 
     /// Inserts rows and answers the numbers that SQLite says it gave them.
@@ -356,9 +403,51 @@ impl Drop for Handle {
     fn drop(&mut self) {
         if !self.is_ours() {
             // Closing in a forked child would checkpoint and delete files that the parent is using.
-            std::mem::forget(self.connection.take());
+            std::mem::forget(self.seat.take());
         }
     }
+}
+
+/// Sets a new connection up; true when a commit on it waits for no disk.
+fn configure(
+    connection: &mut Connection,
+    control: &Arc<Control>,
+    config: &Config,
+    create_wal: bool,
+) -> rusqlite::Result<bool> {
+    let control = Arc::clone(control);
+    connection.set_prepared_statement_cache_capacity(config.statement_cache.max(1));
+    let busy = Arc::clone(&control);
+    connection.busy_handler(Some(move |attempt| busy.wait_on_lock(attempt)))?;
+    let progress = Arc::clone(&control);
+    connection.progress_handler(PROGRESS_OPERATIONS, Some(move || progress.must_stop()))?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+    if config.path().is_none() {
+        return Ok(true);
+    }
+    let pragma = if create_wal { "PRAGMA journal_mode=WAL" } else { "PRAGMA journal_mode" };
+    let journal: String = connection.query_row(pragma, [], |row| row.get(0))?;
+    if !journal.eq_ignore_ascii_case("wal") {
+        return Ok(false);
+    }
+    connection.execute_batch("PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0")?;
+    connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
+        control.note_wal_pages(pages);
+        Ok(())
+    }))?;
+    Ok(true)
+}
+
+/// Refuses another number of values than the statement has places for.
+fn check_count(statement: &Statement<'_>, text: &StatementText, params: &Params) -> Result<()> {
+    if statement.parameter_count() == params.len() {
+        return Ok(());
+    }
+    let (wanted, given) = (statement.parameter_count(), params.len());
+    let message = format!("the statement has {wanted} placeholder(s), {given} value(s) were given");
+    Err(Error::new(ErrorKind::Programming(message)).in_statement(&text.sql))
 }
 
 fn open(config: &Config) -> rusqlite::Result<Connection> {

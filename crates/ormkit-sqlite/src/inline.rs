@@ -24,7 +24,7 @@ pub(crate) fn read(
 ) -> Result<u64, Failure> {
     let deadline = handle.control().start_budget();
     let mut rows = Rows { sink, number, deadline: Some(deadline), seen: 0 };
-    let result = handle.execute(&statement.text, &statement.params, true, &mut rows);
+    let result = handle.execute(statement, true, &mut rows);
     handle.control().end_budget();
     result
 }
@@ -37,7 +37,7 @@ pub(crate) fn write(
     sink: &mut dyn RowSink,
 ) -> Result<u64, Failure> {
     let mut rows = Rows { sink, number, deadline: None, seen: 0 };
-    handle.execute(&statement.text, &statement.params, false, &mut rows)
+    handle.execute(statement, false, &mut rows)
 }
 
 /// Tells the sink the names of columns; their types are not known.

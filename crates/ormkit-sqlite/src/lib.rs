@@ -21,6 +21,7 @@ mod handle;
 mod inline;
 mod pace;
 mod row;
+mod seat;
 mod value;
 mod worker;
 mod writer;

@@ -84,6 +84,7 @@ pub(crate) struct Order {
 pub(crate) enum Report {
     Columns(usize, Vec<String>),
     Rows(usize, KeptRows),
+    Suspended(usize),
     Done(usize, u64),
 }
 
@@ -236,9 +237,9 @@ fn run_one(handle: &Handle, order: &Order, reads: bool, slow: &Slow, task: &Task
         return Err(error::interrupted().in_statement(&order.statement.text.sql));
     }
     let text = &order.statement.text;
-    let mut batches = Batches { task, number: order.number, rows: KeptRows::new() };
+    let mut batches = Batches { task, number: order.number, rows: KeptRows::new(), suspended: false };
     let started = Instant::now();
-    let affected = match handle.execute(text, &order.statement.params, reads, &mut batches) {
+    let affected = match handle.execute(&order.statement, reads, &mut batches) {
         Ok(affected) => affected,
         Err(Failure::Busy(error) | Failure::Error(error)) => return Err(error),
         Err(Failure::Writes) => {
@@ -252,7 +253,10 @@ fn run_one(handle: &Handle, order: &Order, reads: bool, slow: &Slow, task: &Task
         slow.note(text.fingerprint(), started.elapsed() > INLINE_BUDGET * 3 / 4);
     }
     if let Some(number) = order.number {
-        task.report(Report::Done(number, affected));
+        task.report(match batches.suspended {
+            true => Report::Suspended(number),
+            false => Report::Done(number, affected),
+        });
     }
     Ok(())
 }
@@ -262,6 +266,7 @@ struct Batches<'a> {
     task: &'a Task,
     number: Option<usize>,
     rows: KeptRows,
+    suspended: bool,
 }
 
 impl Batches<'_> {
@@ -288,5 +293,9 @@ impl Receiver for Batches<'_> {
             return Ok(!self.task.is_cancelled());
         }
         Ok(true)
+    }
+
+    fn suspended(&mut self) {
+        self.suspended = true;
     }
 }

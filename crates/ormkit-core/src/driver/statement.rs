@@ -1,6 +1,7 @@
 //! A statement as drivers get it: text that is shared and values that are not.
 
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
@@ -32,6 +33,9 @@ pub enum Effect {
     Savepoint,
     /// SQL of the caller's own, or DDL: anything.
     Unknown,
+    /// Several statements of the caller's own, without values. Their rows are dropped. A driver MUST run it by itself,
+    /// behind whatever comes before it in the batch.
+    Script,
 }
 
 /// The shared part of a statement: made once per query shape and kept in the plan cache.
@@ -97,6 +101,11 @@ impl StatementText {
         Self::new(sql.into(), Vec::new(), None, Effect::Unknown)
     }
 
+    /// A script of the caller's own.
+    pub fn script(sql: impl Into<String>) -> Self {
+        Self::command(sql, Effect::Script)
+    }
+
     /// A hash over text and parameter types, computed once: what a statement cache looks up first. Equal statements
     /// have equal fingerprints; a cache MUST still compare text and types.
     pub fn fingerprint(&self) -> u64 {
@@ -119,6 +128,19 @@ impl Hash for StatementText {
     }
 }
 
+/// Rows of a result that is read in pieces, inside a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Which result: a number that no other one has which is open in this transaction.
+    pub cursor: u32,
+    /// The most rows of this piece.
+    pub rows: NonZeroU32,
+    /// The statement begins: its result is open until its last row is read, until
+    /// [`close_cursor`](super::Connection::close_cursor) or the end of the transaction. Otherwise it goes on, and its values
+    /// are not looked at.
+    pub first: bool,
+}
+
 /// A statement with its values.
 #[derive(Clone, Debug)]
 pub struct Statement {
@@ -126,12 +148,21 @@ pub struct Statement {
     pub text: Arc<StatementText>,
     /// One value per placeholder.
     pub params: Params,
+    /// None: all rows. With a piece, [`RowSink::done`](super::RowSink::done) comes with the last row of all and
+    /// [`RowSink::suspended`](super::RowSink::suspended) before.
+    pub piece: Option<Piece>,
 }
 
 impl Statement {
     /// `text` with `params`.
     pub fn new(text: Arc<StatementText>, params: Params) -> Self {
-        Self { text, params }
+        Self { text, params, piece: None }
+    }
+
+    /// The same, read in pieces.
+    #[must_use]
+    pub fn in_pieces(self, piece: Piece) -> Self {
+        Self { piece: Some(piece), ..self }
     }
 
     /// Refuses what cannot be sent as a whole; drivers ask before anything else.

@@ -19,13 +19,16 @@
 
 mod atomic;
 mod nested;
+mod pieces;
 mod savepoints;
+mod script;
 #[cfg(test)]
 mod tests;
 mod watched;
 
 use std::sync::{Arc, LazyLock};
 
+pub use self::pieces::Pieces;
 use self::savepoints::Savepoints;
 use crate::driver::{Batch, Effect, Health, NoRows, RowSink, Statement, StatementText};
 use crate::error::{Error, ErrorKind, Result};
@@ -42,6 +45,9 @@ pub struct Link {
     default_mode: TransactionMode,
     /// Of the open transaction.
     mode: TransactionMode,
+    /// How many transactions there have been, and how many results were read in pieces.
+    transactions: u64,
+    cursors: u32,
     pin: Pin,
 }
 
@@ -91,6 +97,8 @@ impl Link {
             holder: None,
             default_mode: mode,
             mode,
+            transactions: 0,
+            cursors: 0,
             pin: Pin::None,
         }
     }
@@ -179,6 +187,7 @@ impl Link {
             return Err(Error::invalid_request("a transaction is open already"));
         }
         self.mode = mode.checked()?;
+        self.transactions += 1;
         self.state = State::Open(Seat::Unsent);
         Ok(())
     }

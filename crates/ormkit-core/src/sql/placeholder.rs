@@ -1,5 +1,6 @@
 //! `:name` placeholders in SQL of the caller's own.
 
+use super::scan::opaque;
 use super::{Dialect, Placeholder};
 
 /// Rewrites `:name` to the dialect's placeholders and answers the names in the order of the values to bind.
@@ -53,63 +54,6 @@ fn name_of(rest: &str) -> &str {
     &after[..end]
 }
 
-/// Length of what stands at the start of `rest` and holds no placeholder; 0 where something may.
-fn opaque(rest: &str) -> usize {
-    let bytes = rest.as_bytes();
-    match bytes[0] {
-        quote @ (b'\'' | b'"') => quoted(bytes, quote),
-        b'-' if bytes.get(1) == Some(&b'-') => rest.find('\n').unwrap_or(rest.len()),
-        b'/' if bytes.get(1) == Some(&b'*') => block_comment(bytes),
-        b':' if bytes.get(1) == Some(&b':') => 2,
-        b'$' => dollar_quoted(rest),
-        byte if byte.is_ascii_alphanumeric() || byte == b'_' => {
-            rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len())
-        }
-        _ => 0,
-    }
-}
-
-/// Up to the closing quote; a doubled quote is two runs.
-fn quoted(bytes: &[u8], quote: u8) -> usize {
-    bytes[1..].iter().position(|byte| *byte == quote).map_or(bytes.len(), |at| at + 2)
-}
-
-/// Block comments nest (SQL:2016 part 2, section 5.2).
-fn block_comment(bytes: &[u8]) -> usize {
-    let mut depth = 0;
-    let mut at = 0;
-    while at + 1 < bytes.len() {
-        match &bytes[at..at + 2] {
-            b"/*" => {
-                depth += 1;
-                at += 2;
-            }
-            b"*/" => {
-                depth -= 1;
-                at += 2;
-                if depth == 0 {
-                    return at;
-                }
-            }
-            _ => at += 1,
-        }
-    }
-    bytes.len()
-}
-
-/// `$tag$ … $tag$`.
-fn dollar_quoted(rest: &str) -> usize {
-    let Some(end) = rest[1..].find('$') else { return 1 };
-    let tag = &rest[..end + 2];
-    let inner = &tag[1..tag.len() - 1];
-    if inner.starts_with(|c: char| c.is_ascii_digit())
-        || inner.contains(|c: char| !c.is_alphanumeric() && c != '_')
-    {
-        return 1;
-    }
-    rest[tag.len()..].find(tag).map_or(rest.len(), |at| tag.len() + at + tag.len())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +79,8 @@ mod tests {
             "$t$ :x $t$",
             "a[1:2]",
             "'it''s :x'",
+            "E'it\\'s :x'",
+            "e'\\\\' || E'\\' :x'",
         ] {
             assert_eq!(named(sql, &Dialect::POSTGRES), (sql.to_owned(), vec![]), "{sql}");
         }

@@ -4,15 +4,18 @@
 //! `before` first). They are written at once, up to the first whose types only the server knows: behind that one goes a
 //! Flush, and the rest follows when it is described. An error ends the flight; its Sync is sent as soon as possible.
 
+mod portals;
 mod read;
 mod write;
 
 use std::sync::Arc;
 
-use ormkit_core::driver::{Effect, RowSink, Statement, StatementText};
+use ormkit_core::driver::{Effect, Piece, RowSink, Statement, StatementText};
 use ormkit_core::error::{Error, Result};
 
+use self::portals::Portals;
 use crate::protocol::buffer::WriteBuffer;
+use crate::protocol::frontend::Portal;
 use crate::protocol::pipeline::Pipeline;
 use crate::row::{Shape, Span};
 use crate::statement_cache::{Name, Prepared, StatementCache};
@@ -24,6 +27,7 @@ pub(crate) struct Wire {
     pub(crate) pipeline: Pipeline,
     pub(crate) cache: StatementCache,
     pub(crate) flight: Flight,
+    portals: Portals,
     /// A statement has changed the session, beside its transaction.
     pub(crate) session_changed: bool,
     /// A statement has changed tables or types.
@@ -37,8 +41,9 @@ pub(crate) struct Flight {
     units: Vec<Unit>,
     /// The unit that the server describes before more can be written.
     undescribed: Option<usize>,
-    /// Statements that are closed in this flight.
+    /// Statements and portals that are closed in this flight.
     closing: Vec<Name>,
+    closing_portals: Vec<u32>,
     /// The unit whose text the unnamed statement has.
     unnamed: Option<usize>,
     /// A statement was not, or may not have been, what was thought of it: the flight can be run again.
@@ -64,6 +69,8 @@ struct Unit {
     recalled: bool,
     /// Its types are the server's to say: it joins the cache when it is described.
     inferred: bool,
+    /// Which of its rows are asked for.
+    piece: Option<Piece>,
     /// The sink has heard of it.
     shown: bool,
     done: bool,
@@ -76,6 +83,7 @@ impl Wire {
             pipeline: Pipeline::default(),
             cache,
             flight: Flight::default(),
+            portals: Portals::default(),
             session_changed: false,
             schema_changed: false,
             spans: Vec::new(),
@@ -88,10 +96,16 @@ impl Wire {
         self.pipeline.abandon();
         let closing = std::mem::take(&mut self.flight.closing);
         self.cache.evicted().extend(closing);
+        self.portals.closing.append(&mut self.flight.closing_portals);
         for unit in self.flight.units.drain(..).filter(|unit| unit.fresh) {
             self.cache.forget_named(&unit.text, unit.name);
         }
         // What was forgotten just now was never prepared, but closing it does no harm.
+    }
+
+    /// Closes a result that is read in pieces.
+    pub(crate) fn close_portal(&mut self, number: u32) {
+        self.portals.close(number);
     }
 
     /// The first error of the flight that has ended.
@@ -128,9 +142,15 @@ impl Unit {
             fresh: false,
             recalled: false,
             inferred: false,
+            piece: statement.piece,
             shown: false,
             done: false,
         }
+    }
+
+    /// Where it is bound.
+    fn portal(&self) -> Portal {
+        self.piece.map(|piece| piece.cursor)
     }
 
     /// What the cache keeps of it.

@@ -63,14 +63,51 @@ pub(crate) fn describe_statement(out: &mut WriteBuffer, statement: Name) -> Resu
     })
 }
 
-/// Describe of the unnamed portal.
-pub(crate) fn describe_portal(out: &mut WriteBuffer) {
-    out.bytes().extend_from_slice(b"D\0\0\0\x06P\0");
+/// The number of a portal: its name is `ormkit_<number>`. None is the unnamed one, which the next Bind replaces.
+pub(crate) type Portal = Option<u32>;
+
+/// Appends the name of a portal, with its NUL. Portals live as long as their transaction, which is nobody else's.
+pub(crate) fn portal_name(body: &mut Vec<u8>, portal: Portal) {
+    if let Some(number) = portal {
+        body.extend_from_slice(format!("ormkit_{number}").as_bytes());
+    }
+    body.push(0);
 }
 
-/// Execute of the unnamed portal, without a limit on its rows.
-pub(crate) fn execute(out: &mut WriteBuffer) {
-    out.bytes().extend_from_slice(b"E\0\0\0\x09\0\0\0\0\0");
+/// Describe of a portal.
+pub(crate) fn describe_portal(out: &mut WriteBuffer, portal: Portal) -> Result<()> {
+    if portal.is_none() {
+        out.bytes().extend_from_slice(b"D\0\0\0\x06P\0");
+        return Ok(());
+    }
+    out.message(b'D', |body| {
+        body.push(b'P');
+        portal_name(body, portal);
+        Ok(())
+    })
+}
+
+/// Execute of a portal; 0 rows are all.
+pub(crate) fn execute(out: &mut WriteBuffer, portal: Portal, rows: u32) -> Result<()> {
+    if portal.is_none() && rows == 0 {
+        out.bytes().extend_from_slice(b"E\0\0\0\x09\0\0\0\0\0");
+        return Ok(());
+    }
+    out.message(b'E', |body| {
+        portal_name(body, portal);
+        // More than i32::MAX are more than anybody waits for.
+        body.extend_from_slice(&rows.min(i32::MAX as u32).to_be_bytes());
+        Ok(())
+    })
+}
+
+/// Close of a portal.
+pub(crate) fn close_portal(out: &mut WriteBuffer, portal: Portal) -> Result<()> {
+    out.message(b'C', |body| {
+        body.push(b'P');
+        portal_name(body, portal);
+        Ok(())
+    })
 }
 
 /// Sync: ends the flight; the server answers ReadyForQuery.
@@ -165,6 +202,21 @@ mod tests {
         let error = parse(&mut out, Name::UNNAMED, "x", vec![0; 65_536].into_iter()).unwrap_err();
         assert!(error.to_string().contains("65,535"));
         assert!(out.pending().is_empty());
+    }
+
+    #[test]
+    fn portals_are_described_executed_and_closed_by_name() {
+        let mut out = WriteBuffer::default();
+        describe_portal(&mut out, None).unwrap();
+        execute(&mut out, None, 0).unwrap();
+        execute(&mut out, Some(7), 500).unwrap();
+        close_portal(&mut out, Some(7)).unwrap();
+        let expected = [
+            &b"D\0\0\0\x06P\0E\0\0\0\x09\0\0\0\0\0"[..],
+            b"E\0\0\0\x11ormkit_7\0\0\0\x01\xf4",
+            b"C\0\0\0\x0ePormkit_7\0",
+        ];
+        assert_eq!(out.pending(), expected.concat());
     }
 
     #[test]

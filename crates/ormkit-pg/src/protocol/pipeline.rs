@@ -38,6 +38,8 @@ pub(crate) enum Event<'a> {
     Row(u32, &'a [u8]),
     /// The command tag; None for an empty statement.
     Complete(u32, Option<&'a str>),
+    /// The rows that were asked for are here, and there may be more.
+    Suspended(u32),
     /// The unit that failed; None when the error answers nothing.
     Failed(Option<u32>, Fields<'a>),
     /// COPY has begun, which nobody here can serve.
@@ -143,6 +145,7 @@ impl Pipeline {
                 Event::Complete(unit, Some(tag))
             }
             (Some(Expected::Execute(unit)), Message::EmptyQuery) => Event::Complete(unit, None),
+            (Some(Expected::Execute(unit)), Message::PortalSuspended) => Event::Suspended(unit),
             (Some(Expected::Execute(unit)), message) => return copy(unit, &message),
             (Some(Expected::Sync), Message::ReadyForQuery(status)) => {
                 self.status = status;

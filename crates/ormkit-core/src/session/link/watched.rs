@@ -34,6 +34,11 @@ impl RowSink for Watched<'_> {
         self.sink.restart(statement);
     }
 
+    fn suspended(&mut self, statement: usize) {
+        self.saw_something = true;
+        self.sink.suspended(statement);
+    }
+
     fn done(&mut self, statement: usize, affected: u64) -> Result<()> {
         self.saw_something = true;
         self.sink.done(statement, affected)

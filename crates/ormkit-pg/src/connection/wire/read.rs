@@ -8,7 +8,7 @@ use ormkit_core::error::{Error, ErrorKind, Result};
 use super::Wire;
 use super::write::retyped;
 use crate::error::{connection_lost, diagnostics, is_fatal, is_stale_description, is_stale_statement};
-use crate::protocol::backend::{Fields, Message, RowDescription};
+use crate::protocol::backend::{Fields, Message, RowDescription, TxStatus};
 use crate::protocol::pipeline::{Copy, Event};
 use crate::row::{DataRow, Shape, spans};
 use crate::session_state::is_changed_by;
@@ -35,6 +35,7 @@ impl Wire {
                 self.complete(unit as usize, tag.unwrap_or_default(), sink);
                 Ok(())
             }
+            Event::Suspended(unit) => self.suspend(unit as usize, sink),
             Event::Failed(unit, fields) => self.fail(unit, &fields),
             Event::Copy(_, Copy::In) => Err(Error::unsupported(
                 "COPY FROM STDIN as a statement",
@@ -55,6 +56,9 @@ impl Wire {
 
     fn row(&mut self, unit: usize, body: &[u8], sink: Option<&mut dyn RowSink>) -> Result<()> {
         let unit = &mut self.flight.units[unit];
+        if unit.text.effect == Effect::Script {
+            return Ok(());
+        }
         let (Some(statement), Some(sink)) = (unit.statement, sink) else { return Ok(()) };
         let Some(shape) = &unit.shape else {
             return Err(Error::protocol("DataRow for a statement without columns"));
@@ -78,6 +82,7 @@ impl Wire {
     fn complete(&mut self, unit: usize, tag: &str, sink: Option<&mut dyn RowSink>) {
         let unit = &mut self.flight.units[unit];
         unit.done = true;
+        unit.portal().into_iter().for_each(|portal| self.portals.close(portal));
         if matches!(tag, "DISCARD ALL" | "DEALLOCATE ALL") {
             self.cache.clear();
         }
@@ -86,9 +91,13 @@ impl Wire {
             // What is dropped may be a temporary table, which is nobody else's.
             self.schema_changed |= tag.starts_with("ALTER ");
         }
-        self.session_changed |= unit.text.effect == Effect::Unknown && is_changed_by(tag, &unit.text.sql);
+        let own = matches!(unit.text.effect, Effect::Unknown | Effect::Script);
+        self.session_changed |= own && is_changed_by(tag, &unit.text.sql);
         if unit.text.effect == Effect::Commit && tag.starts_with("ROLLBACK") {
             self.flight.error.get_or_insert(Error::new(ErrorKind::CommitRolledBack));
+            return;
+        }
+        if unit.text.effect == Effect::Script {
             return;
         }
         let (Some(statement), Some(sink)) = (unit.statement, sink) else { return };
@@ -102,8 +111,25 @@ impl Wire {
         }
     }
 
+    /// The rows that were asked for are here, and there may be more.
+    fn suspend(&mut self, unit: usize, sink: Option<&mut dyn RowSink>) -> Result<()> {
+        let unit = &mut self.flight.units[unit];
+        let (Some(portal), Some(shape)) = (unit.portal(), &unit.shape) else {
+            return Err(Error::protocol("PortalSuspended where all rows were asked for"));
+        };
+        unit.done = true;
+        self.portals.keep(portal, shape);
+        if let (Some(statement), Some(sink)) = (unit.statement, sink) {
+            sink.suspended(statement);
+        }
+        Ok(())
+    }
+
     fn describe(&mut self, index: usize, columns: Option<&RowDescription<'_>>) -> Result<()> {
         let unit = &mut self.flight.units[index];
+        if unit.text.effect == Effect::Script {
+            return Ok(());
+        }
         if unit.recalled && !self.is_as_recalled(index, columns)? {
             return Ok(());
         }
@@ -176,6 +202,9 @@ impl Wire {
 
     /// The flight is over: what was not prepared or not described is not kept.
     fn settle(&mut self) {
+        if self.pipeline.status() == TxStatus::Idle {
+            self.portals.clear();
+        }
         for unit in self.flight.units.iter().filter(|unit| unit.fresh && unit.shape.is_none()) {
             self.cache.forget_named(&unit.text, unit.name);
             if unit.inferred {

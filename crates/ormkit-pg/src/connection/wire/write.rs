@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ormkit_core::driver::{Batch, Effect, Statement, StatementText};
+use ormkit_core::driver::{Batch, Effect, Piece, Statement, StatementText};
 use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::value::SqlType;
 
@@ -76,6 +76,11 @@ impl Wire {
             self.pipeline.expect(Expected::Close);
         }
         self.flight.closing = closing;
+        self.flight.closing_portals = std::mem::take(&mut self.portals.closing);
+        for number in &self.flight.closing_portals {
+            frontend::close_portal(&mut self.out, Some(*number))?;
+            self.pipeline.expect(Expected::Close);
+        }
         Ok(())
     }
 
@@ -86,6 +91,10 @@ impl Wire {
         for (index, statement) in all {
             if index == self.flight.units.len() {
                 self.flight.units.push(Unit::new(statement, index.checked_sub(before)));
+                if let Some(Piece { cursor, first: false, .. }) = statement.piece {
+                    self.write_next(index, cursor)?;
+                    continue;
+                }
                 if !self.write_prepare(index, statement)? {
                     frontend::flush(&mut self.out);
                     self.flight.undescribed = Some(index);
@@ -157,24 +166,43 @@ impl Wire {
         true
     }
 
+    /// Writes Execute for the next rows of a portal.
+    fn write_next(&mut self, index: usize, portal: u32) -> Result<()> {
+        let Some(shape) = self.portals.shape(portal) else {
+            return Err(Error::invalid_request(
+                "there is nothing more to read: the transaction of the result has ended",
+            ));
+        };
+        let unit = &mut self.flight.units[index];
+        unit.shape = Some(Arc::clone(shape));
+        unit.shown = true;
+        self.write_rows(index)
+    }
+
+    fn write_rows(&mut self, index: usize) -> Result<()> {
+        let rows = self.flight.units[index].piece.map_or(0, |piece| piece.rows.get());
+        frontend::execute(&mut self.out, self.flight.units[index].portal(), rows)?;
+        self.pipeline.expect(Expected::Execute(index as u32));
+        Ok(())
+    }
+
     /// Writes Bind and Execute, and a Describe between them when the columns are not known yet.
     fn write_execute(&mut self, index: usize, statement: &Statement) -> Result<()> {
         let unit = &self.flight.units[index];
         write_bind(&mut self.out, unit, statement).map_err(|error| error.in_statement(&unit.text.sql))?;
         self.pipeline.expect(Expected::Bind(index as u32));
         if unit.fresh && (unit.shape.is_none() || unit.recalled) {
-            frontend::describe_portal(&mut self.out);
+            frontend::describe_portal(&mut self.out, unit.portal())?;
             self.pipeline.expect(Expected::Columns(index as u32));
         }
-        frontend::execute(&mut self.out);
-        self.pipeline.expect(Expected::Execute(index as u32));
-        Ok(())
+        self.write_rows(index)
     }
 }
 
-/// COMMIT and ROLLBACK alone go by the simple protocol.
+/// COMMIT and ROLLBACK alone go by the simple protocol, and scripts.
 fn is_simple(statement: &Statement) -> bool {
-    matches!(statement.text.effect, Effect::Commit | Effect::Rollback) && statement.params.is_empty()
+    let simple = matches!(statement.text.effect, Effect::Commit | Effect::Rollback | Effect::Script);
+    simple && statement.params.is_empty()
 }
 
 /// True when only the server knows the types of parameters or columns. Their formats depend on the types, so that the
@@ -209,7 +237,7 @@ fn write_bind(out: &mut WriteBuffer, unit: &Unit, statement: &Statement) -> Resu
     }
     out.message(b'B', |body| {
         let start = body.len();
-        body.push(0);
+        frontend::portal_name(body, unit.portal());
         unit.name.write(body);
         body.extend_from_slice(&count.to_be_bytes());
         let formats = body.len();
