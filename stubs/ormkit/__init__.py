@@ -14,6 +14,7 @@ from ormkit.engine import (
     PoolHolder,
     PoolStatus,
     QueryResult,
+    RowStream,
     create_engine,
 )
 from ormkit.exc import (

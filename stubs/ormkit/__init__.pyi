@@ -14,6 +14,7 @@ from ormkit.engine import (
     PoolHolder as PoolHolder,
     PoolStatus as PoolStatus,
     QueryResult as QueryResult,
+    RowStream as RowStream,
     create_engine as create_engine,
 )
 from ormkit.exc import (

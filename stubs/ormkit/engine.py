@@ -8,6 +8,8 @@ from ormkit._ormkit import (
     PoolHolder,
     PoolStatus,
     QueryResult,
+    RowBatches,
+    RowStream,
     create_engine,
 )
 
@@ -22,5 +24,7 @@ __all__ = [
     "PoolHolder",
     "PoolStatus",
     "QueryResult",
+    "RowBatches",
+    "RowStream",
     "create_engine",
 ]

@@ -9,7 +9,9 @@ mod notices;
 mod options;
 mod params;
 mod password;
+mod pinned;
 mod status;
+mod stream;
 mod target;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,11 +30,13 @@ use pyo3::types::PyString;
 use crate::bridge::{LoopRuntime, Operation, Process, at_drop};
 use crate::errors::to_py;
 use crate::result::QueryResult;
+use crate::session::nothing;
 
 pub(crate) use connection::{Connection, ConnectionBlock, ConnectionContext};
 use options::Options;
 pub(crate) use options::create_engine;
 pub(crate) use status::{PoolHolder, PoolStatus};
+pub(crate) use stream::{RowBatches, RowStream};
 use target::Target;
 
 /// A database: connections are opened when they are needed, and kept.
@@ -265,9 +269,7 @@ impl Engine {
         sql: &Bound<'_, PyString>,
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
-        let surrogate = |_| to_py(py, Error::data(None, "the SQL text holds a lone surrogate"));
-        let sql = sql.to_str().map_err(surrogate)?;
-        let (text, params) = params::bind(sql, params, self.inner.target.dialect())?;
+        let (text, params) = params::bind(params::sql(sql)?, params, self.inner.target.dialect())?;
         let handle = self.handle();
         Operation::start(py, "ConnectionPool.execute", async move {
             let result = handle.execute(text, params).await?;
@@ -301,6 +303,37 @@ impl Engine {
             let affected = handle.execute_many(statements).await?;
             Python::attach(|py| Ok(affected.into_pyobject(py)?.into_any().unbind()))
         })
+    }
+
+    /// Run several statements, separated by semicolons, without values; their rows are dropped.
+    ///
+    /// All of them or none, unless the script has its own words for transactions, or holds what cannot run inside of one
+    /// (`VACUUM`).
+    fn execute_script(&self, py: Python<'_>, script: &Bound<'_, PyString>) -> PyResult<Py<Operation>> {
+        let script = params::sql(script)?.to_owned();
+        let handle = self.handle();
+        Operation::start(py, "ConnectionPool.execute_script", async move {
+            let mut link = Link::new(Python::attach(|py| handle.pool(py))?);
+            link.run_script(&script).await.map_err(|error| handle.explained(error))?;
+            Ok(nothing())
+        })
+    }
+
+    /// Run a query and read its rows in pieces, for `async for`: they need not fit into memory.
+    ///
+    /// Args:
+    ///     sql: As for `execute`.
+    ///     params: As for `execute`.
+    ///     batch_size: How many rows are read at once, from 1 on.
+    #[pyo3(signature = (sql, params = None, *, batch_size = 1000))]
+    fn stream(
+        &self,
+        sql: &Bound<'_, PyString>,
+        params: Option<&Bound<'_, PyAny>>,
+        batch_size: i64,
+    ) -> PyResult<RowStream> {
+        let (text, params) = params::bind(params::sql(sql)?, params, self.inner.target.dialect())?;
+        RowStream::own(self.handle(), Statement::new(text, params), batch_size)
     }
 
     /// A connection for a block: the first statement begins a transaction, `commit()` keeps it, leaving without rolls

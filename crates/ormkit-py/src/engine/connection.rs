@@ -3,15 +3,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ormkit_core::driver::{Batch, Statement, StatementText};
-use ormkit_core::error::{Error, ErrorKind};
-use ormkit_core::session::{Lease, Link, Shared};
+use ormkit_core::error::Error;
+use ormkit_core::session::Link;
 use ormkit_core::value::Params;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use super::pinned::{Pinned, caller, open_transaction};
+use super::stream::RowStream;
 use super::{EngineHandle, params};
-use crate::bridge::{Caller, Operation};
+use crate::bridge::Operation;
 use crate::errors::to_py;
 use crate::expr::Expr;
 use crate::result::Kept;
@@ -27,49 +29,6 @@ pub(crate) struct Connection {
     link: Arc<Pinned>,
     /// The block commits at its end, and it alone.
     commits: bool,
-}
-
-/// What operations hold of a connection.
-pub(crate) struct Pinned {
-    engine: EngineHandle,
-    shared: Arc<Shared<Link, Caller>>,
-    /// Blocks of `begin()` that are open.
-    blocks: Mutex<u32>,
-}
-
-impl Pinned {
-    /// Takes the link out for one operation.
-    ///
-    /// # Errors
-    /// `ConcurrentSessionUse` with both tasks' names.
-    pub(crate) fn lease(&self, py: Python<'_>) -> PyResult<Lease<Link, Caller>> {
-        self.shared.lease(Caller::current(py)?).map_err(|holder| {
-            let second = match Caller::current(py) {
-                Ok(second) => second.name(py),
-                Err(error) => return error,
-            };
-            let kind = ErrorKind::ConcurrentUse { what: "connection", holder: holder.name(py), second };
-            to_py(py, Error::new(kind))
-        })
-    }
-
-    fn blocks(&self) -> MutexGuard<'_, u32> {
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Who runs now, for the pool's list of holders.
-fn caller() -> Option<Arc<str>> {
-    Python::attach(|py| Some(Caller::current(py).ok()?.name(py).into()))
-}
-
-/// Begins a transaction where none is open, in the name of the task that runs.
-pub(super) fn open_transaction(link: &mut Link) -> PyResult<()> {
-    if !link.in_transaction() {
-        link.begin().map_err(raise)?;
-        link.set_holder(caller());
-    }
-    Ok(())
 }
 
 impl Connection {
@@ -94,8 +53,8 @@ impl Connection {
         if commits {
             open_transaction(&mut link)?;
         }
-        let link = Pinned { engine, shared: Shared::new(link), blocks: Mutex::new(0) };
-        Python::attach(|py| Py::new(py, Self { link: Arc::new(link), commits }))
+        let link = Arc::new(Pinned::new(engine, link));
+        Python::attach(|py| Py::new(py, Self { link, commits }))
     }
 
     /// Ends the block. A COMMIT that fails is rolled back, and its error comes out.
@@ -107,7 +66,7 @@ impl Connection {
             let committed = if keep { core.commit().await } else { Ok(()) };
             core.rollback().await;
             core.unpin();
-            committed.map_err(|error| link.engine.explained(error))?;
+            committed.map_err(|error| link.engine().explained(error))?;
             Ok(nothing())
         })
     }
@@ -144,9 +103,42 @@ impl Connection {
             let mut sink = Kept::default();
             let statements = [Statement::new(text, params)];
             let ran = core.run(Batch { before: &[], statements: &statements }, &mut sink).await;
-            ran.map_err(|error| link.engine.explained(error))?;
+            ran.map_err(|error| link.engine().explained(error))?;
             Python::attach(|py| Ok(Py::new(py, sink.into_result())?.into_any()))
         })
+    }
+
+    /// Run several statements, separated by semicolons, without values; their rows are dropped. A transaction is begun
+    /// where none is open.
+    fn execute_script(&self, py: Python<'_>, script: &Bound<'_, PyString>) -> PyResult<Py<Operation>> {
+        let script = params::sql(script)?.to_owned();
+        let link = Arc::clone(&self.link);
+        Operation::start(py, "Connection.execute_script", async move {
+            let mut core = Python::attach(|py| link.lease(py))?;
+            core.check().map_err(raise)?;
+            open_transaction(&mut core)?;
+            core.run_script(&script).await.map_err(|error| link.engine().explained(error))?;
+            Ok(nothing())
+        })
+    }
+
+    /// Run a query and read its rows in pieces, for `async for`: they need not fit into memory.
+    ///
+    /// Args:
+    ///     statement: As for `execute`.
+    ///     params: As for `execute`.
+    ///     batch_size: How many rows are read at once, from 1 on.
+    ///
+    /// Other statements of the connection may run in between; the end of the transaction ends the stream.
+    #[pyo3(signature = (statement, params = None, *, batch_size = 1000))]
+    fn stream(
+        &self,
+        statement: &Bound<'_, PyAny>,
+        params: Option<&Bound<'_, PyAny>>,
+        batch_size: i64,
+    ) -> PyResult<RowStream> {
+        let (text, params) = self.read(statement, params)?;
+        RowStream::of(Arc::clone(&self.link), Statement::new(text, params), batch_size)
     }
 
     /// Keep what was done since the last commit.
@@ -155,7 +147,7 @@ impl Connection {
         let link = Arc::clone(&self.link);
         Operation::start(py, "Connection.commit", async move {
             let mut core = Python::attach(|py| link.lease(py))?;
-            core.commit().await.map_err(|error| link.engine.explained(error))?;
+            core.commit().await.map_err(|error| link.engine().explained(error))?;
             Ok(nothing())
         })
     }
@@ -237,11 +229,9 @@ impl Connection {
         statement: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<(Arc<StatementText>, Params)> {
-        let py = statement.py();
-        let dialect = self.link.engine.dialect();
+        let dialect = self.link.engine().dialect();
         if let Ok(sql) = statement.cast::<PyString>() {
-            let surrogate = |_| to_py(py, Error::data(None, "the SQL text holds a lone surrogate"));
-            return params::bind(sql.to_str().map_err(surrogate)?, params, dialect);
+            return params::bind(params::sql(sql)?, params, dialect);
         }
         if let Ok(expr) = statement.cast::<Expr>()
             && let Some(sql) = expr.get().raw_text()
@@ -340,7 +330,7 @@ impl ConnectionBlock {
                 };
                 ended = ended.and(undone);
             }
-            ended.map_err(|error| link.engine.explained(error))?;
+            ended.map_err(|error| link.engine().explained(error))?;
             Ok(nothing())
         })
     }

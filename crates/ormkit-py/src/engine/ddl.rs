@@ -6,7 +6,7 @@ use ormkit_core::schema;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use super::connection::open_transaction;
+use super::pinned::open_transaction;
 use super::{Connection, Engine};
 use crate::bridge::Operation;
 use crate::model::{self, MetaData};

@@ -20,6 +20,14 @@ use pyo3::types::{
 use crate::convert;
 use crate::errors::to_py;
 
+/// The text of SQL.
+///
+/// # Errors
+/// `DataError` for a lone surrogate.
+pub(super) fn sql<'a>(text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
+    text.to_str().map_err(|_| to_py(text.py(), Error::data(None, "the SQL text holds a lone surrogate")))
+}
+
 /// The statement and its values: a list or tuple for native placeholders, a dict for `:name`.
 ///
 /// # Errors

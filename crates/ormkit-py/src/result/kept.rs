@@ -12,6 +12,16 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// Rows whose columns are known.
+    pub(crate) fn named(names: Vec<String>) -> Self {
+        Self { names, ..Self::default() }
+    }
+
+    /// The names of the columns.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// The result.
     pub(crate) fn into_result(self) -> QueryResult {
         QueryResult::new(self.names, self.rows, self.affected)

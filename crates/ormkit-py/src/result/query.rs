@@ -72,7 +72,7 @@ impl QueryResult {
 #[pymethods]
 impl QueryResult {
     /// All rows as dicts. Of several columns of one name the last one is kept: `tuples()` has them all.
-    fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    pub(crate) fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let names = self.keys(py);
         let rows = (0..self.rows.len()).map(|row| self.dict(py, row, &names));
         PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
@@ -164,7 +164,7 @@ impl QueryResult {
     }
 
     /// True without rows.
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 

@@ -1,0 +1,64 @@
+//! The link of a connection that is lent for longer than one operation.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ormkit_core::error::{Error, ErrorKind};
+use ormkit_core::session::{Lease, Link, Shared};
+use pyo3::prelude::*;
+
+use super::EngineHandle;
+use crate::bridge::Caller;
+use crate::errors::to_py;
+use crate::session::raise;
+
+/// What operations hold of a connection.
+pub(crate) struct Pinned {
+    engine: EngineHandle,
+    shared: Arc<Shared<Link, Caller>>,
+    /// Blocks of `begin()` that are open.
+    blocks: Mutex<u32>,
+}
+
+impl Pinned {
+    pub(super) fn new(engine: EngineHandle, link: Link) -> Self {
+        Self { engine, shared: Shared::new(link), blocks: Mutex::new(0) }
+    }
+
+    pub(super) fn engine(&self) -> &EngineHandle {
+        &self.engine
+    }
+
+    /// Takes the link out for one operation.
+    ///
+    /// # Errors
+    /// `ConcurrentSessionUse` with both tasks' names.
+    pub(crate) fn lease(&self, py: Python<'_>) -> PyResult<Lease<Link, Caller>> {
+        self.shared.lease(Caller::current(py)?).map_err(|holder| {
+            let second = match Caller::current(py) {
+                Ok(second) => second.name(py),
+                Err(error) => return error,
+            };
+            let kind = ErrorKind::ConcurrentUse { what: "connection", holder: holder.name(py), second };
+            to_py(py, Error::new(kind))
+        })
+    }
+
+    /// How many blocks of `begin()` are open.
+    pub(super) fn blocks(&self) -> MutexGuard<'_, u32> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who runs now, for the pool's list of holders.
+pub(super) fn caller() -> Option<Arc<str>> {
+    Python::attach(|py| Some(Caller::current(py).ok()?.name(py).into()))
+}
+
+/// Begins a transaction where none is open, in the name of the task that runs.
+pub(super) fn open_transaction(link: &mut Link) -> PyResult<()> {
+    if !link.in_transaction() {
+        link.begin().map_err(raise)?;
+        link.set_holder(caller());
+    }
+    Ok(())
+}
