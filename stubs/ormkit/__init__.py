@@ -8,6 +8,7 @@ from ormkit.base import (
     Table,
 )
 from ormkit.engine import (
+    ClosedConnection,
     Connection,
     ConnectionPool,
     Engine,

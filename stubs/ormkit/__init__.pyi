@@ -8,6 +8,7 @@ from ormkit.base import (
     Table as Table,
 )
 from ormkit.engine import (
+    ClosedConnection as ClosedConnection,
     Connection as Connection,
     ConnectionPool as ConnectionPool,
     Engine as Engine,

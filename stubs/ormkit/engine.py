@@ -1,6 +1,7 @@
 """Engines: where a database is and how its connections are kept."""
 
 from ormkit._ormkit import (
+    ClosedConnection,
     Connection,
     ConnectionBlock,
     ConnectionContext,
@@ -14,6 +15,7 @@ from ormkit._ormkit import (
 Engine = ConnectionPool
 
 __all__ = [
+    "ClosedConnection",
     "Connection",
     "ConnectionBlock",
     "ConnectionContext",

@@ -58,6 +58,16 @@ class PoolStatus:
     @property
     def holders(self) -> tuple[PoolHolder, ...]: ...
 
+class ClosedConnection:
+    """A connection that an engine has closed."""
+
+    @property
+    def reason(self) -> Literal["lost", "lifetime", "idle", "disposed", "unclean", "surplus", "callback"]: ...
+    @property
+    def age(self) -> float: ...
+    @property
+    def backend_pid(self) -> int | None: ...
+
 class Connection:
     """One connection for a block: the first statement begins a transaction, `commit()` keeps it."""
 
@@ -134,5 +144,8 @@ def create_engine(
     connect_timeout: float | None = None,
     settings: Mapping[str, str] | None = None,
     password: str | Callable[[], str] | Callable[[], Awaitable[str]] | None = None,
+    init: Callable[[Connection], object] | None = None,
+    reset: Callable[[Connection], object] | None = None,
+    close: Callable[[ClosedConnection], object] | None = None,
 ) -> ConnectionPool:
     """An engine for `postgresql://…` or `sqlite:///…`. Times are seconds."""

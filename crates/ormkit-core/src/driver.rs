@@ -68,6 +68,14 @@ pub trait Connection: Send {
         Box::pin(async { Ok(()) })
     }
 
+    /// Makes the session as it is now its pristine state, until the next [`reset`](Self::reset). No IO.
+    fn keep_session(&mut self) {}
+
+    /// The server's process that serves the connection, where the database has one. No IO.
+    fn backend_pid(&self) -> Option<u32> {
+        None
+    }
+
     /// Makes the connection [`Health::Idle`]: cancels what runs if it takes long, reads what is left, rolls back.
     /// After an error the connection is to be dropped.
     fn clean(&mut self) -> BoxFuture<'_, Result<()>>;

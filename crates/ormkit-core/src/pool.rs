@@ -8,8 +8,10 @@
 //! A pool belongs to the runtime that it was made with; a program with several event loops keeps a pool for each.
 
 mod drain;
+mod hooks;
 mod lent;
 mod policy;
+mod reason;
 mod slots;
 mod status;
 #[cfg(test)]
@@ -24,7 +26,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+pub use hooks::{Closed, Hook, Hooks};
 pub use lent::Lent;
+pub use reason::Reason;
 pub use status::{Holder, Status};
 
 use crate::driver::Driver;
@@ -32,7 +36,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Runtime, within};
 use crate::sql::Dialect;
 use lent::Slot;
-use slots::{Grant, Slots};
+use slots::{Grant, Pooled, Slots, Stage};
 use turn::Turn;
 
 /// Limits of a pool.
@@ -77,6 +81,7 @@ pub(crate) struct Shared {
     driver: Arc<dyn Driver>,
     runtime: Arc<dyn Runtime>,
     options: PoolOptions,
+    hooks: Hooks,
     slots: Mutex<Slots>,
     /// True while an upkeep task is under way. One that comes to its end says so under the lock of `slots`.
     upkeep: AtomicBool,
@@ -84,11 +89,21 @@ pub(crate) struct Shared {
 
 impl Pool {
     /// An empty pool: connections are opened when they are needed.
-    pub fn new(driver: Arc<dyn Driver>, runtime: Arc<dyn Runtime>, mut options: PoolOptions) -> Self {
+    pub fn new(driver: Arc<dyn Driver>, runtime: Arc<dyn Runtime>, options: PoolOptions) -> Self {
+        Self::with_hooks(driver, runtime, options, Hooks::default())
+    }
+
+    /// The same, with what is to be run on its connections.
+    pub fn with_hooks(
+        driver: Arc<dyn Driver>,
+        runtime: Arc<dyn Runtime>,
+        mut options: PoolOptions,
+        hooks: Hooks,
+    ) -> Self {
         options.max = options.max.max(1);
         options.min = options.min.min(options.max);
         let (slots, upkeep) = (Mutex::default(), AtomicBool::new(false));
-        Self { shared: Arc::new(Shared { driver, runtime, options, slots, upkeep }) }
+        Self { shared: Arc::new(Shared { driver, runtime, options, hooks, slots, upkeep }) }
     }
 
     /// How this database spells SQL.
@@ -128,7 +143,7 @@ impl Pool {
             },
         };
         // Boxed, for it is rare: every statement's future would have room for it.
-        Box::pin(connect(slot, holder)).await
+        Box::pin(async { Ok(connect(slot, holder).await?.at(Stage::Used)) }).await
     }
 
     /// Opens connections until the minimum is reached.
@@ -164,7 +179,7 @@ impl Pool {
             slots.closed = true;
             std::mem::take(&mut slots.idle)
         });
-        drop(idle);
+        shared.retire(idle, Reason::Disposed);
         let finished = poll_fn(|cx| shared.poll_finished(cx.waker()));
         let _ = within(&*shared.runtime, Some(timeout), finished).await;
         shared.lock().used
@@ -176,7 +191,7 @@ impl Pool {
             slots.generation += 1;
             std::mem::take(&mut slots.idle)
         });
-        drop(idle);
+        self.shared.retire(idle, Reason::Disposed);
     }
 
     /// The pool at this moment.
@@ -229,6 +244,17 @@ impl Shared {
         answer
     }
 
+    /// Closes connections that the books do not know any more.
+    fn retire(&self, connections: impl IntoIterator<Item = Pooled>, reason: Reason) {
+        for pooled in connections {
+            let closed = self.hooks.close.as_ref().map(|_| Closed::of(&pooled, reason, self.runtime.now()));
+            drop(pooled);
+            if let (Some(hook), Some(closed)) = (&self.hooks.close, closed) {
+                hook(closed);
+            }
+        }
+    }
+
     fn poll_finished(&self, waker: &Waker) -> Poll<()> {
         let waker = waker.clone();
         let mut slots = self.lock();
@@ -242,7 +268,7 @@ impl Shared {
     }
 }
 
-/// Fills a slot with a new connection. A failure is the caller's own: the slot passes on.
+/// Fills a slot with a new connection, ready to be lent. A failure is the caller's own: the slot passes on.
 async fn connect(slot: Slot, holder: Option<Arc<str>>) -> Result<Lent> {
     let shared = Arc::clone(slot.shared());
     let limit = shared.options.connect_timeout;
@@ -253,7 +279,8 @@ async fn connect(slot: Slot, holder: Option<Arc<str>>) -> Result<Lent> {
             return Err(Error::new(ErrorKind::ConnectionLost(format!("no connection within {seconds} s"))));
         }
     };
-    slot.fill(connection, holder)
+    let lent = hooks::init(&shared, slot.fill(connection, holder)?).await?;
+    if shared.lock().closed { Err(closed()) } else { Ok(lent) }
 }
 
 fn closed() -> Error {

@@ -82,6 +82,14 @@ impl Connection for PgConnection {
         !self.wire.session_changed
     }
 
+    fn keep_session(&mut self) {
+        self.wire.session_changed = false;
+    }
+
+    fn backend_pid(&self) -> Option<u32> {
+        Some(self.cancel.pid)
+    }
+
     fn reset(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let statements =

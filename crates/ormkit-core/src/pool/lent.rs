@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::policy::{self, Facts, Fate};
-use super::slots::Pooled;
+use super::slots::{Pooled, Stage};
 use super::status::Borrow;
-use super::{Shared, closed, drain, upkeep};
-use crate::driver::{Connection, StatementText};
+use super::{Pool, Reason, Shared, closed, drain, hooks, upkeep};
+use crate::driver::{Connection, Health, StatementText};
 use crate::error::Result;
 
 /// A borrowed connection. Dropped, it goes back: clean to the first waiter, dirty or inside a transaction to the
@@ -26,6 +26,11 @@ impl Lent {
         Self { shared: Arc::clone(shared), pooled: Some(pooled) }
     }
 
+    /// The same, for a callback that is due: dropped before it ends, the connection is closed.
+    pub(super) fn raw(shared: &Arc<Shared>, pooled: Pooled) -> Self {
+        Self::new(shared, pooled).at(Stage::Raw)
+    }
+
     /// Begins the loan when the connection is still good; else it is closed and its slot remains.
     pub(super) fn checked(mut self, holder: Option<Arc<str>>) -> Result<Self, Slot> {
         let now = self.shared.runtime.now();
@@ -35,11 +40,14 @@ impl Lent {
             .is_some_and(|pooled| policy::lendable(pooled.facts, &self.shared.options, now));
         if young && self.check() {
             self.begin(holder, now);
-            return Ok(self);
+            return Ok(self.at(Stage::Used));
         }
         let stale = self.pooled.take();
         let slot = Slot::new(&self.shared);
-        drop(stale);
+        if let Some(stale) = stale {
+            let reason = if young { Reason::Lost } else { policy::retiring(stale.facts, now) };
+            self.shared.retire([stale], reason);
+        }
         Err(slot)
     }
 
@@ -48,6 +56,18 @@ impl Lent {
         if let Some(pooled) = &self.pooled {
             pooled.borrow.note(statement);
         }
+    }
+
+    /// The pool that it belongs to.
+    pub fn pool(&self) -> Pool {
+        Pool { shared: Arc::clone(&self.shared) }
+    }
+
+    pub(super) fn at(mut self, stage: Stage) -> Self {
+        if let Some(pooled) = &mut self.pooled {
+            pooled.stage = stage;
+        }
+        self
     }
 
     fn begin(&self, holder: Option<Arc<str>>, now: Instant) {
@@ -91,27 +111,53 @@ impl fmt::Debug for Lent {
 fn take_back(shared: &Arc<Shared>, pooled: Pooled) {
     let now = shared.runtime.now();
     let health = policy::standing(&*pooled.connection);
-    let (fate, pooled) = shared.update(|slots| {
-        slots.used -= 1;
+    let has_reset = shared.hooks.reset.is_some();
+    let end = shared.update(|slots| {
         slots.lent.remove(&pooled.serial);
         let current = !slots.closed && pooled.generation == slots.generation;
-        match policy::returned(health, pooled.facts, current, now) {
+        let fate = match (policy::returned(health, pooled.facts, current, now), pooled.stage) {
+            (_, Stage::Raw) => Fate::Close,
+            // It keeps its place: whoever waits, waits for this one.
+            (Fate::Keep, Stage::Used) if has_reset => return End::Renew(pooled),
+            (fate, _) => fate,
+        };
+        slots.used -= 1;
+        match fate {
             Fate::Keep => {
                 slots.put_idle(pooled, now);
-                (Fate::Keep, None)
+                End::Kept
             }
             Fate::Drain if slots.draining < shared.options.max => {
                 slots.draining += 1;
-                (Fate::Drain, Some(pooled))
+                End::Drain(pooled)
             }
-            Fate::Drain | Fate::Close => (Fate::Close, Some(pooled)),
+            Fate::Drain | Fate::Close => {
+                let reason = match pooled.stage {
+                    Stage::Raw if health != Health::Closed => Reason::Callback,
+                    _ => policy::closing(health, pooled.facts, current, now),
+                };
+                End::Close(pooled, reason)
+            }
         }
     });
-    match (fate, pooled) {
-        (Fate::Drain, Some(pooled)) => drain::start(shared, pooled),
-        (Fate::Keep, _) => upkeep::start(shared),
-        (_, closing) => drop(closing),
+    match end {
+        End::Kept => upkeep::start(shared),
+        End::Renew(pooled) => {
+            let renewed = hooks::renew(Arc::clone(shared), Lent::raw(shared, pooled), false);
+            shared.runtime.spawn(Box::pin(renewed));
+        }
+        End::Drain(pooled) => drain::start(shared, pooled),
+        End::Close(pooled, reason) => shared.retire([pooled], reason),
     }
+}
+
+/// What the end of a loan comes to.
+enum End {
+    Kept,
+    /// A callback is due; its slot is still counted as used.
+    Renew(Pooled),
+    Drain(Pooled),
+    Close(Pooled, Reason),
 }
 
 /// A counted slot without connection: whoever opens one holds it. Dropped, it passes on.
@@ -131,7 +177,7 @@ impl Slot {
         &self.shared
     }
 
-    /// Lends a new connection in this slot.
+    /// Puts a new connection into this slot. It is raw.
     ///
     /// # Errors
     /// The pool was closed meanwhile; the connection is dropped.
@@ -148,7 +194,9 @@ impl Slot {
         };
         let retires = policy::retirement(now, serial, &self.shared.options);
         let facts = Facts { retires, idle_since: now };
-        let pooled = Pooled { connection, serial, generation, facts, borrow: Arc::new(Borrow::new(now)) };
+        let borrow = Arc::new(Borrow::new(now));
+        let stage = Stage::Raw;
+        let pooled = Pooled { connection, serial, generation, facts, opened: now, stage, borrow };
         self.counted = false;
         let lent = Lent::new(&self.shared, pooled);
         lent.begin(holder, now);

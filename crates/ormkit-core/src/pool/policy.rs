@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::PoolOptions;
+use super::{PoolOptions, Reason};
 use crate::driver::{Connection, Health};
 
 /// What is known of a connection.
@@ -43,6 +43,22 @@ pub(super) fn returned(health: Health, facts: Facts, current: bool, now: Instant
         Health::Idle => Fate::Keep,
         Health::Dirty | Health::InTransaction | Health::Failed => Fate::Drain,
     }
+}
+
+/// Why a connection is closed that comes back, where it is not kept. As for [`returned`].
+pub(super) fn closing(health: Health, facts: Facts, current: bool, now: Instant) -> Reason {
+    match health {
+        Health::Closed => Reason::Lost,
+        _ if !current => Reason::Disposed,
+        _ if is_retired(facts, now) => Reason::Lifetime,
+        Health::Idle => Reason::Surplus,
+        Health::Dirty | Health::InTransaction | Health::Failed => Reason::Unclean,
+    }
+}
+
+/// Why an idle connection is closed that is not lendable.
+pub(super) fn retiring(facts: Facts, now: Instant) -> Reason {
+    if is_retired(facts, now) { Reason::Lifetime } else { Reason::Idle }
 }
 
 /// True when an idle connection may still be lent.

@@ -20,8 +20,20 @@ pub(super) struct Pooled {
     /// The pool's generation that it belongs to.
     pub(super) generation: u64,
     pub(super) facts: Facts,
+    pub(super) opened: Instant,
+    pub(super) stage: Stage,
     /// Who has it, as [`status`](super::Pool::status) tells. Kept with the connection to be reused.
     pub(super) borrow: Arc<Borrow>,
+}
+
+/// How far a connection is on its way to the next borrower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// A callback has still to run on it, or runs.
+    Raw,
+    Ready,
+    /// A borrower has had it.
+    Used,
 }
 
 /// What a waiter is given.

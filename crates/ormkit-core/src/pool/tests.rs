@@ -1,43 +1,47 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Lent, Pool, PoolOptions};
+use super::{Hooks, Lent, Pool, PoolOptions};
 use crate::driver::{Batch, Effect, NoRows, Statement};
 use crate::error::{Error, ErrorClass, Result};
 use crate::sql::Dialect;
 use crate::testing::{FakeDriver, FakeRuntime, Steps};
 
-struct World {
-    driver: Arc<FakeDriver>,
-    runtime: Arc<FakeRuntime>,
-    pool: Pool,
+pub(super) struct World {
+    pub(super) driver: Arc<FakeDriver>,
+    pub(super) runtime: Arc<FakeRuntime>,
+    pub(super) pool: Pool,
 }
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-fn world(max: usize) -> World {
+pub(super) fn world(max: usize) -> World {
     world_with(PoolOptions { min: 0, max, idle_timeout: None, max_lifetime: None, ..PoolOptions::default() })
 }
 
-fn world_with(options: PoolOptions) -> World {
+pub(super) fn world_with(options: PoolOptions) -> World {
+    world_of(options, Hooks::default())
+}
+
+pub(super) fn world_of(options: PoolOptions, hooks: Hooks) -> World {
     let (driver, runtime) = (FakeDriver::new(&Dialect::POSTGRES), FakeRuntime::new());
-    let pool = Pool::new(driver.clone(), runtime.clone(), options);
+    let pool = Pool::with_hooks(driver.clone(), runtime.clone(), options, hooks);
     World { driver, runtime, pool }
 }
 
 impl World {
-    fn acquire(&self) -> Result<Lent> {
+    pub(super) fn acquire(&self) -> Result<Lent> {
         self.runtime.block_on(self.pool.acquire())
     }
 
-    fn waiter(&self) -> Steps<'_, Result<Lent>> {
+    pub(super) fn waiter(&self) -> Steps<'_, Result<Lent>> {
         let mut waiter = Steps::new(self.pool.acquire());
         assert!(waiter.poll().is_none(), "nothing should be free");
         waiter
     }
 
     /// A connection in the middle of a statement.
-    fn dirty(&self) -> Lent {
+    pub(super) fn dirty(&self) -> Lent {
         let mut lent = self.acquire().unwrap();
         let statement = [Statement::command("SELECT slow()", Effect::Read)];
         let mut sink = NoRows;
@@ -48,7 +52,7 @@ impl World {
     }
 
     /// Every slot can be taken, none is counted twice, and no connection is lost.
-    fn assert_whole(&self) {
+    pub(super) fn assert_whole(&self) {
         self.runtime.run_tasks();
         let status = self.pool.status();
         assert_eq!((status.in_use, status.waiting, status.draining), (0, 0, 0), "{status:?}");

@@ -70,6 +70,9 @@ impl Shared {
             let positions = policy::evicted(&slots.idle_facts(), slots.open(), &self.options, now);
             slots.remove_idle(&positions)
         });
-        drop(evicted);
+        for pooled in evicted {
+            let reason = policy::retiring(pooled.facts, now);
+            self.retire([pooled], reason);
+        }
     }
 }

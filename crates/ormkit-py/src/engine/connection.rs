@@ -24,17 +24,17 @@ use crate::session::{nothing, raise};
 /// connection.
 #[pyclass(frozen, name = "Connection", module = "ormkit")]
 pub(crate) struct Connection {
-    link: Arc<Pinned>,
+    pub(super) link: Arc<Pinned>,
     /// The block commits at its end, and it alone.
-    commits: bool,
+    pub(super) commits: bool,
 }
 
 /// What operations hold of a connection.
 pub(crate) struct Pinned {
-    engine: EngineHandle,
-    shared: Arc<Shared<Link, Caller>>,
+    pub(super) engine: EngineHandle,
+    pub(super) shared: Arc<Shared<Link, Caller>>,
     /// Blocks of `begin()` that are open.
-    blocks: Mutex<u32>,
+    pub(super) blocks: Mutex<u32>,
 }
 
 impl Pinned {

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::Engine;
+use super::callbacks::Callbacks;
 use super::keywords::Keywords;
 use super::password::Password;
 use super::target::Target;
@@ -17,6 +18,7 @@ use crate::errors::to_py;
 /// What an engine is made of.
 pub(super) struct Options {
     pub(super) pool: PoolOptions,
+    pub(super) callbacks: Callbacks,
 }
 
 impl Options {
@@ -47,8 +49,12 @@ impl Options {
             max_lifetime: Some(time("max_lifetime", 3600.0)?),
             connect_timeout: target.connect_timeout(),
         };
+        let callbacks = Callbacks::read(&keywords)?;
+        if !callbacks.is_empty() {
+            target.require_callbacks().map_err(|error| to_py(py, error))?;
+        }
         keywords.finish()?;
-        Ok((target, Self { pool }))
+        Ok((target, Self { pool, callbacks }))
     }
 }
 
@@ -69,6 +75,15 @@ impl Options {
 ///     password: The password, in place of the URL's: a text, or a function, also an `async` one, that is called for each new
 ///         connection (a token that expires). It runs on the loop that connects, within `connect_timeout`, and a cancelled
 ///         connect cancels it. What it raises is the cause of the connect's `OperationalError`.
+///     init: A function, also an `async` one, that is called with a new `Connection` before it is lent first, inside a
+///         transaction that is committed at its end. What it sets stays: where a borrower has changed the session, the
+///         session is reset and `init` runs again. Its error closes the connection and is the error of whoever waits.
+///     reset: The same, for a connection that a borrower has given back, before the next one gets it; in the background. Its
+///         error closes the connection and goes to the loop's exception handler.
+///     close: A function that is called with a `ClosedConnection` when the engine has closed a connection. Not called for
+///         an engine that is dropped unclosed.
+///
+///     Each run of `init` and `reset` has `connect_timeout` as its limit. PostgreSQL only.
 ///
 /// Raises:
 ///     InterfaceError: The URL is malformed, or a setting cannot be changed: the error names the part, never the password.
@@ -77,7 +92,8 @@ impl Options {
 #[pyo3(
     signature = (url, **options),
     text_signature = "(url, *, min_connections=1, max_connections=10, acquire_timeout=30.0, idle_timeout=600.0, \
-                      max_lifetime=3600.0, connect_timeout=None, settings=None, password=None)"
+                      max_lifetime=3600.0, connect_timeout=None, settings=None, password=None, \
+                      init=None, reset=None, close=None)"
 )]
 pub(crate) fn create_engine(
     py: Python<'_>,
