@@ -141,6 +141,7 @@ def create_engine(
     acquire_timeout: float | None = 30.0,
     idle_timeout: float = 600.0,
     max_lifetime: float = 3600.0,
+    ping_after: float | None = 30.0,
     connect_timeout: float | None = None,
     settings: Mapping[str, str] | None = None,
     password: str | Callable[[], str] | Callable[[], Awaitable[str]] | None = None,

@@ -84,6 +84,12 @@ pub trait Connection: Send {
     /// something unasked. Such a connection is dropped.
     fn check(&mut self) -> bool;
 
+    /// Asks the database for a sign of life: one round trip that changes nothing. As for [`run`](Self::run), dropping
+    /// the future leaves the connection [`Health::Dirty`]. For databases that cannot go away it does nothing.
+    fn ping(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// A handle that can stop what runs; taken when the connection is lent, because `run` holds it exclusively.
     fn canceller(&self) -> Box<dyn Cancel>;
 }

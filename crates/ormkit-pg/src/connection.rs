@@ -133,6 +133,15 @@ impl Connection for PgConnection {
         self.closed.is_none()
     }
 
+    fn ping(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.require_usable()?;
+            self.wire.ping();
+            poll_fn(|cx| self.poll_flight(cx, None, &mut NoRows)).await?;
+            self.wire.outcome()
+        })
+    }
+
     fn canceller(&self) -> Box<dyn Cancel> {
         Box::new(self.cancel.clone())
     }

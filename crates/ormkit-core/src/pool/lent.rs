@@ -11,6 +11,7 @@ use super::status::Borrow;
 use super::{Pool, Reason, Shared, closed, drain, hooks, upkeep};
 use crate::driver::{Connection, Health, StatementText};
 use crate::error::Result;
+use crate::runtime::Runtime;
 
 /// A borrowed connection. Dropped, it goes back: clean to the first waiter, dirty or inside a transaction to the
 /// drainer, closed to nobody.
@@ -31,24 +32,37 @@ impl Lent {
         Self::new(shared, pooled).at(Stage::Raw)
     }
 
-    /// Begins the loan when the connection is still good; else it is closed and its slot remains.
-    pub(super) fn checked(mut self, holder: Option<Arc<str>>) -> Result<Self, Slot> {
-        let now = self.shared.runtime.now();
-        let young = self
-            .pooled
-            .as_ref()
-            .is_some_and(|pooled| policy::lendable(pooled.facts, &self.shared.options, now));
-        if young && self.check() {
-            self.begin(holder, now);
-            return Ok(self.at(Stage::Used));
+    /// Looks at an idle connection, and begins the loan where it may be lent.
+    pub(super) fn checked(mut self, holder: Option<Arc<str>>) -> Checked {
+        let (now, options) = (self.shared.runtime.now(), &self.shared.options);
+        let Some(facts) = self.pooled.as_ref().map(|pooled| pooled.facts) else {
+            return Checked::Gone(self.close(Reason::Lost));
+        };
+        if !policy::lendable(facts, options, now) {
+            return Checked::Gone(self.close(policy::retiring(facts, now)));
         }
-        let stale = self.pooled.take();
+        let doubtful = policy::doubtful(facts, options, now);
+        if !self.check() {
+            return Checked::Gone(self.close(Reason::Lost));
+        }
+        self.begin(holder, now);
+        if doubtful { Checked::Silent(self) } else { Checked::Alive(self) }
+    }
+
+    /// Closes the connection; its slot remains.
+    pub(super) fn close(mut self, reason: Reason) -> Slot {
+        let closing = self.pooled.take();
         let slot = Slot::new(&self.shared);
-        if let Some(stale) = stale {
-            let reason = if young { Reason::Lost } else { policy::retiring(stale.facts, now) };
-            self.shared.retire([stale], reason);
+        if let Some(pooled) = &closing {
+            let borrow = self.shared.lock().lent.remove(&pooled.serial);
+            drop(borrow);
         }
-        Err(slot)
+        self.shared.retire(closing, reason);
+        slot
+    }
+
+    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.shared.runtime
     }
 
     /// Notes the statement that runs next, for the list of borrowers.
@@ -158,6 +172,16 @@ enum End {
     Renew(Pooled),
     Drain(Pooled),
     Close(Pooled, Reason),
+}
+
+/// An idle connection at the beginning of a loan.
+pub(super) enum Checked {
+    /// It may be used.
+    Alive(Lent),
+    /// It has been silent for long: it may be used when it answers.
+    Silent(Lent),
+    /// It was closed.
+    Gone(Slot),
 }
 
 /// A counted slot without connection: whoever opens one holds it. Dropped, it passes on.

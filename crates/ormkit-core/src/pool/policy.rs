@@ -56,6 +56,11 @@ pub(super) fn closing(health: Health, facts: Facts, current: bool, now: Instant)
     }
 }
 
+/// True when an idle connection was silent for so long that it is asked for a sign of life.
+pub(super) fn doubtful(facts: Facts, options: &PoolOptions, now: Instant) -> bool {
+    options.ping_after.is_some_and(|limit| now.saturating_duration_since(facts.idle_since) >= limit)
+}
+
 /// Why an idle connection is closed that is not lendable.
 pub(super) fn retiring(facts: Facts, now: Instant) -> Reason {
     if is_retired(facts, now) { Reason::Lifetime } else { Reason::Idle }

@@ -239,6 +239,61 @@ fn connection_that_fails_its_check_is_replaced() {
 }
 
 #[test]
+fn connection_is_pinged_only_after_it_was_idle_for_long() {
+    let world = world(1);
+    drop(world.acquire().unwrap());
+    world.runtime.advance(29 * SECOND);
+    drop(world.acquire().unwrap());
+    assert_eq!(world.driver.take_log(), ["1 connect"]);
+    world.runtime.advance(30 * SECOND);
+    drop(world.acquire().unwrap());
+    assert_eq!(world.driver.take_log(), ["1 PING"]);
+    world.assert_whole();
+}
+
+#[test]
+fn connection_that_fails_its_ping_is_replaced_and_nobody_is_told() {
+    let world = world(1);
+    drop(world.acquire().unwrap());
+    world.runtime.advance(30 * SECOND);
+    world.driver.lose("PING");
+    drop(world.acquire().unwrap());
+    assert_eq!(world.driver.take_log(), ["1 connect", "1 PING", "1 close", "2 connect"]);
+    world.assert_whole();
+}
+
+#[test]
+fn connection_that_does_not_answer_its_ping_is_replaced_after_two_seconds() {
+    let world = world(1);
+    drop(world.acquire().unwrap());
+    world.runtime.advance(30 * SECOND);
+    world.driver.hang_pinging(true);
+    let mut acquire = Steps::new(world.pool.acquire());
+    (0..3).for_each(|_| assert!(acquire.poll().is_none()));
+    assert_eq!(world.pool.status().holders.len(), 1);
+    world.runtime.advance(2 * SECOND);
+    assert!(acquire.poll().is_none(), "it connects");
+    assert!(acquire.poll().unwrap().is_ok());
+    assert_eq!(world.driver.take_log(), ["1 connect", "1 close", "2 connect"]);
+    drop(acquire);
+    assert!(world.pool.status().holders.is_empty());
+    world.assert_whole();
+}
+
+#[test]
+fn ping_can_be_dropped_after_every_poll() {
+    for polls in 0..4 {
+        let world = world(1);
+        drop(world.acquire().unwrap());
+        world.runtime.advance(30 * SECOND);
+        let mut acquire = Steps::new(world.pool.acquire());
+        let lent = (0..polls).find_map(|_| acquire.poll());
+        drop((acquire, lent));
+        world.assert_whole();
+    }
+}
+
+#[test]
 fn idle_connections_are_closed_down_to_the_minimum() {
     let options = PoolOptions { min: 1, max: 3, max_lifetime: None, ..PoolOptions::default() };
     let world = world_with(options);

@@ -219,6 +219,21 @@ impl Connection for FakeConnection {
         !lock(&self.script).stale.remove(&self.number)
     }
 
+    fn ping(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let statement = Statement::command("PING", Effect::Read);
+            let hangs = lock(&self.script).ping_hangs;
+            self.health = Health::Dirty;
+            pause().await;
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            self.execute(&statement).map_err(|error| self.answered(error))?;
+            self.health = self.transaction;
+            Ok(())
+        })
+    }
+
     fn canceller(&self) -> Box<dyn Cancel> {
         Box::new(NothingRuns)
     }

@@ -29,6 +29,7 @@ pub(super) struct Script {
     connect_hangs: bool,
     pub(super) stale: HashSet<u64>,
     pub(super) clean_hangs: bool,
+    pub(super) ping_hangs: bool,
     opened: u64,
     pub(super) live: usize,
 }
@@ -93,6 +94,12 @@ impl FakeDriver {
     /// From now on a connection that is cleaned never answers.
     pub fn hang_cleaning(&self) {
         self.script().clean_hangs = true;
+    }
+
+    /// A connection that is asked for a sign of life gives none, until this is taken back. Otherwise it answers as to a
+    /// statement `PING`.
+    pub fn hang_pinging(&self, hangs: bool) {
+        self.script().ping_hangs = hangs;
     }
 
     /// What has happened since the last call: lines such as `1 connect`, `1 SELECT $1 (7)`, `1 clean`, `1 close`, each

@@ -47,6 +47,7 @@ impl Options {
             acquire_timeout: optional_seconds(&keywords, "acquire_timeout", Some(30.0))?,
             idle_timeout: Some(time("idle_timeout", 600.0)?),
             max_lifetime: Some(time("max_lifetime", 3600.0)?),
+            ping_after: optional_seconds(&keywords, "ping_after", Some(30.0))?,
             connect_timeout: target.connect_timeout(),
         };
         let callbacks = Callbacks::read(&keywords)?;
@@ -69,6 +70,8 @@ impl Options {
 ///     acquire_timeout: Longest wait for a free connection, in seconds; None waits without limit.
 ///     idle_timeout: A connection unused for this long is closed, in seconds.
 ///     max_lifetime: A connection older than this is closed when it is free, in seconds.
+///     ping_after: A connection that was idle for this long is asked for a sign of life before it is lent, and replaced when
+///         none comes within 2 seconds; None never asks. That the server has closed it is seen without asking.
 ///     connect_timeout: Budget for name resolution, connecting, TLS and authentication of all hosts together, in seconds;
 ///         None takes the URL's, which is 10 when it has none.
 ///     settings: Settings of every session, by name, on PostgreSQL: `{"search_path": "shop"}`.
@@ -92,7 +95,7 @@ impl Options {
 #[pyo3(
     signature = (url, **options),
     text_signature = "(url, *, min_connections=1, max_connections=10, acquire_timeout=30.0, idle_timeout=600.0, \
-                      max_lifetime=3600.0, connect_timeout=None, settings=None, password=None, \
+                      max_lifetime=3600.0, ping_after=30.0, connect_timeout=None, settings=None, password=None, \
                       init=None, reset=None, close=None)"
 )]
 pub(crate) fn create_engine(
