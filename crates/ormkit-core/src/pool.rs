@@ -10,6 +10,7 @@
 mod drain;
 mod hooks;
 mod lent;
+mod outage;
 mod policy;
 mod reason;
 mod slots;
@@ -36,7 +37,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Runtime, within};
 use crate::sql::Dialect;
 use lent::{Checked, Slot};
-use slots::{Grant, Pooled, Slots, Stage};
+use slots::{Pooled, Slots, Stage};
 use turn::Turn;
 
 /// Limits of a pool.
@@ -124,8 +125,8 @@ impl Pool {
     /// Borrows a connection; it comes back when [`Lent`] is dropped.
     ///
     /// # Errors
-    /// `PoolTimeout` naming the holders when none became free in time; the driver's error when a new connection could
-    /// not be opened; `Interface` when the pool is closed.
+    /// `PoolTimeout` naming the holders when none became free in time, and the last error while the server is away; the
+    /// driver's error when a new connection could not be opened, at once; `Interface` when the pool is closed.
     ///
     /// # Cancelling
     /// Dropping the future gives the place in the line back, or passes on what it was given; no connection is lost.
@@ -138,21 +139,37 @@ impl Pool {
     pub async fn acquire_as(&self, holder: Option<Arc<str>>) -> Result<Lent> {
         let shared = &self.shared;
         let limit = shared.options.acquire_timeout;
-        let slot = match within(&*shared.runtime, limit, Turn::new(shared)).await {
-            None => return Err(self.timed_out(limit.unwrap_or_default())),
-            Some(Grant::Closed) => return Err(closed()),
-            Some(Grant::Slot) => Slot::new(shared),
-            Some(Grant::Connection(pooled)) => match Lent::new(shared, pooled).checked(holder.clone()) {
+        let grant = within(&*shared.runtime, limit, Turn::new(shared)).await;
+        let grant = grant.ok_or_else(|| self.timed_out())?;
+        match Checked::of(shared, grant, &holder)? {
+            Checked::Alive(lent) => Ok(lent.at(Stage::Used)),
+            // Boxed, for it is rare: every statement's future would have room for it.
+            checked => Box::pin(self.go_on(checked, holder)).await,
+        }
+    }
+
+    /// Goes on until there is a connection that is alive, or an error.
+    async fn go_on(&self, mut checked: Checked, holder: Option<Arc<str>>) -> Result<Lent> {
+        let shared = &self.shared;
+        let began = shared.runtime.now();
+        loop {
+            let slot = match checked {
                 Checked::Alive(lent) => return Ok(lent.at(Stage::Used)),
-                // Boxed, for these are rare: every statement's future would have room for them.
-                Checked::Silent(lent) => match Box::pin(ping(lent)).await {
+                Checked::Silent(lent) => match ping(lent).await {
                     Ok(lent) => return Ok(lent.at(Stage::Used)),
                     Err(slot) => slot,
                 },
                 Checked::Gone(slot) => slot,
-            },
-        };
-        Box::pin(async { Ok(connect(slot, holder).await?.at(Stage::Used)) }).await
+            };
+            if let Some(slot) = slot.admitted() {
+                return Ok(connect(slot, holder).await?.at(Stage::Used));
+            }
+            // The server is away: another turn, in front of all others.
+            let passed = shared.runtime.now().saturating_duration_since(began);
+            let limit = shared.options.acquire_timeout.map(|limit| limit.saturating_sub(passed));
+            let grant = within(&*shared.runtime, limit, Turn::again(shared)).await;
+            checked = Checked::of(shared, grant.ok_or_else(|| self.timed_out())?, &holder)?;
+        }
     }
 
     /// Opens connections until the minimum is reached.
@@ -162,16 +179,15 @@ impl Pool {
     pub async fn open_minimum(&self) -> Result<()> {
         let shared = &self.shared;
         for _ in 0..shared.options.min {
-            let missing = {
+            let attempt = {
                 let mut slots = shared.lock();
-                let missing = !slots.closed && slots.open() < shared.options.min;
-                slots.used += usize::from(missing);
-                missing
+                if slots.closed || slots.open() >= shared.options.min {
+                    break;
+                }
+                slots.used += 1;
+                slots.outage.admit_anyway()
             };
-            if !missing {
-                break;
-            }
-            drop(connect(Slot::new(shared), None).await?);
+            drop(connect(Slot::new(shared, Some(attempt)), None).await?);
         }
         if shared.lock().closed { Err(closed()) } else { Ok(()) }
     }
@@ -214,6 +230,7 @@ impl Pool {
                 waiting: slots.waiting.len(),
                 draining: slots.draining,
                 max: self.shared.options.max,
+                connect_error: slots.outage.error(),
                 holders: Vec::new(),
             };
             (status, slots.lent.values().cloned().collect::<Vec<_>>())
@@ -224,7 +241,8 @@ impl Pool {
         status
     }
 
-    fn timed_out(&self, limit: Duration) -> Error {
+    fn timed_out(&self) -> Error {
+        let limit = self.shared.options.acquire_timeout.unwrap_or_default();
         let waited_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         Error::new(ErrorKind::PoolTimeout { waited_ms, state: self.status().to_string() })
     }
@@ -293,11 +311,15 @@ async fn ping(mut lent: Lent) -> Result<Lent, Slot> {
 async fn connect(slot: Slot, holder: Option<Arc<str>>) -> Result<Lent> {
     let shared = Arc::clone(slot.shared());
     let limit = shared.options.connect_timeout;
-    let connection = match within(&*shared.runtime, limit, shared.driver.connect()).await {
-        Some(opened) => opened?,
-        None => {
-            let seconds = limit.unwrap_or_default().as_secs_f64();
-            return Err(Error::new(ErrorKind::ConnectionLost(format!("no connection within {seconds} s"))));
+    let opened = within(&*shared.runtime, limit, shared.driver.connect()).await.unwrap_or_else(|| {
+        let seconds = limit.unwrap_or_default().as_secs_f64();
+        Err(Error::new(ErrorKind::ConnectionLost(format!("no connection within {seconds} s"))))
+    });
+    let connection = match opened {
+        Ok(connection) => connection,
+        Err(error) => {
+            slot.fail(&error);
+            return Err(error);
         }
     };
     let lent = hooks::init(&shared, slot.fill(connection, holder)?).await?;

@@ -5,12 +5,13 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::outage::{self, Attempt};
 use super::policy::{self, Facts, Fate};
-use super::slots::{Pooled, Stage};
+use super::slots::{Grant, Pooled, Stage};
 use super::status::Borrow;
 use super::{Pool, Reason, Shared, closed, drain, hooks, upkeep};
 use crate::driver::{Connection, Health, StatementText};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runtime::Runtime;
 
 /// A borrowed connection. Dropped, it goes back: clean to the first waiter, dirty or inside a transaction to the
@@ -52,7 +53,7 @@ impl Lent {
     /// Closes the connection; its slot remains.
     pub(super) fn close(mut self, reason: Reason) -> Slot {
         let closing = self.pooled.take();
-        let slot = Slot::new(&self.shared);
+        let slot = Slot::new(&self.shared, None);
         if let Some(pooled) = &closing {
             let borrow = self.shared.lock().lent.remove(&pooled.serial);
             drop(borrow);
@@ -174,31 +175,61 @@ enum End {
     Close(Pooled, Reason),
 }
 
-/// An idle connection at the beginning of a loan.
+/// What was granted, at the beginning of a loan.
 pub(super) enum Checked {
     /// It may be used.
     Alive(Lent),
     /// It has been silent for long: it may be used when it answers.
     Silent(Lent),
-    /// It was closed.
+    /// There is none, or it was closed.
     Gone(Slot),
+}
+
+impl Checked {
+    /// # Errors
+    /// The pool is closed.
+    pub(super) fn of(shared: &Arc<Shared>, grant: Grant, holder: &Option<Arc<str>>) -> Result<Self> {
+        match grant {
+            Grant::Connection(pooled) => Ok(Lent::new(shared, pooled).checked(holder.clone())),
+            Grant::Slot(attempt) => Ok(Self::Gone(Slot::new(shared, Some(attempt)))),
+            Grant::Closed => Err(closed()),
+        }
+    }
 }
 
 /// A counted slot without connection: whoever opens one holds it. Dropped, it passes on.
 pub(super) struct Slot {
     shared: Arc<Shared>,
+    /// The right to connect, until it is used.
+    attempt: Option<Attempt>,
     /// False once the slot is a connection's.
     counted: bool,
 }
 
 impl Slot {
     /// Takes charge of a slot that is counted as used.
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), counted: true }
+    pub(super) fn new(shared: &Arc<Shared>, attempt: Option<Attempt>) -> Self {
+        Self { shared: Arc::clone(shared), attempt, counted: true }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// The slot with the right to connect; None, and it passes on, when that has to wait.
+    pub(super) fn admitted(mut self) -> Option<Self> {
+        if self.attempt.is_none() {
+            let admitted = self.shared.lock().outage.admit();
+            self.attempt = admitted;
+        }
+        self.attempt.is_some().then_some(self)
+    }
+
+    /// Connecting has failed: the slot passes on.
+    pub(super) fn fail(mut self, error: &Error) {
+        if let Some(attempt) = self.attempt.take() {
+            outage::failed(&self.shared, attempt, error);
+        }
     }
 
     /// Puts a new connection into this slot. It is raw.
@@ -207,15 +238,16 @@ impl Slot {
     /// The pool was closed meanwhile; the connection is dropped.
     pub(super) fn fill(mut self, connection: Box<dyn Connection>, holder: Option<Arc<str>>) -> Result<Lent> {
         let now = self.shared.runtime.now();
-        let (serial, generation) = {
-            let mut slots = self.shared.lock();
-            if slots.closed {
-                drop(slots);
-                return Err(closed());
-            }
+        self.attempt = None;
+        let (serial, generation, said) = self.shared.update(|slots| {
             slots.next_serial += 1;
-            (slots.next_serial, slots.generation)
-        };
+            let said = slots.outage.succeeded();
+            (slots.next_serial, slots.generation, said)
+        });
+        drop(said);
+        if self.shared.lock().closed {
+            return Err(closed());
+        }
         let retires = policy::retirement(now, serial, &self.shared.options);
         let facts = Facts { retires, idle_since: now };
         let borrow = Arc::new(Borrow::new(now));
@@ -231,7 +263,12 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         if self.counted {
-            self.shared.update(|slots| slots.used -= 1);
+            self.shared.update(|slots| {
+                slots.used -= 1;
+                if let Some(attempt) = self.attempt {
+                    slots.outage.given_up(attempt);
+                }
+            });
         }
     }
 }

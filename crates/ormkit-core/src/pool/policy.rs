@@ -117,6 +117,17 @@ const FLOOR: Duration = Duration::from_secs(1);
 /// The time between two rounds when nothing is known to be due.
 const ROUND: Duration = Duration::from_secs(30);
 
+/// How long nobody connects after so many failures in a row: 50 ms, doubled with each, at most a second; between half of
+/// that and all of it by `chance`, so that many programs do not come back at the same time.
+pub(super) fn pause(failures: u32, chance: u64) -> Duration {
+    let doubled = PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
+    let share = chance as u32;
+    doubled.mul_f64(0.5 + 0.5 * f64::from(share) / f64::from(u32::MAX))
+}
+
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// When the connection number `serial` retires: between 90 % and 100 % of the longest lifetime, so that connections
 /// opened together are not closed together.
 pub(super) fn retirement(opened: Instant, serial: u64, options: &PoolOptions) -> Option<Instant> {
@@ -202,6 +213,14 @@ mod tests {
         assert!(lifetimes.iter().all(|time| *time >= 54 * MINUTE && *time <= 60 * MINUTE));
         let spread = *lifetimes.iter().max().unwrap() - *lifetimes.iter().min().unwrap();
         assert!(spread > 5 * MINUTE, "{spread:?}");
+    }
+
+    #[test]
+    fn pauses_grow_to_a_second_and_differ_by_half() {
+        let longest: Vec<u128> =
+            [1, 2, 3, 5, 6, 40, u32::MAX].map(|failures| pause(failures, u64::MAX).as_millis()).into();
+        assert_eq!(longest, [50, 100, 200, 800, 1000, 1000, 1000]);
+        assert_eq!(pause(6, 0).as_millis(), 500);
     }
 
     #[test]

@@ -13,12 +13,18 @@ use super::slots::Grant;
 /// goes to the next.
 pub(super) struct Turn<'a> {
     shared: &'a Arc<Shared>,
-    ticket: Option<u64>,
+    ticket: Option<i64>,
+    first: bool,
 }
 
 impl<'a> Turn<'a> {
     pub(super) fn new(shared: &'a Arc<Shared>) -> Self {
-        Self { shared, ticket: None }
+        Self { shared, ticket: None, first: false }
+    }
+
+    /// Another turn for who has had one: in front of all others.
+    pub(super) fn again(shared: &'a Arc<Shared>) -> Self {
+        Self { first: true, ..Self::new(shared) }
     }
 }
 
@@ -28,7 +34,7 @@ impl Future for Turn<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Grant> {
         let shared = self.shared;
         let Some(ticket) = self.ticket else {
-            let free = shared.lock().take(shared.options.max);
+            let free = shared.lock().take(shared.options.max, self.first);
             return match free {
                 Some(grant) => Poll::Ready(grant),
                 None => self.stand_in_line(cx),
@@ -51,11 +57,11 @@ impl Future for Turn<'_> {
 impl Turn<'_> {
     fn stand_in_line(&mut self, cx: &Context<'_>) -> Poll<Grant> {
         let waker = cx.waker().clone();
-        let shared = self.shared;
+        let (shared, first) = (self.shared, self.first);
         // Something may have come back since the lock was let go: `update` serves the line, the newcomer included.
-        let (ticket, grant) = shared.update(|slots| match slots.take(shared.options.max) {
+        let (ticket, grant) = shared.update(|slots| match slots.take(shared.options.max, first) {
             Some(grant) => (None, Some(grant)),
-            None => (Some(slots.queue(waker)), None),
+            None => (Some(slots.queue(waker, first)), None),
         });
         self.ticket = ticket;
         grant.map_or(Poll::Pending, Poll::Ready)
@@ -72,7 +78,7 @@ impl Drop for Turn<'_> {
         drop(waker);
         match grant {
             Some(Grant::Connection(pooled)) => drop(Lent::new(self.shared, pooled)),
-            Some(Grant::Slot) => drop(Slot::new(self.shared)),
+            Some(Grant::Slot(attempt)) => drop(Slot::new(self.shared, Some(attempt))),
             Some(Grant::Closed) | None => {}
         }
     }

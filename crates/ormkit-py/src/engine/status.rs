@@ -19,6 +19,8 @@ pub(crate) struct PoolStatus {
     draining: usize,
     /// The most connections at once, for each event loop.
     max: usize,
+    /// What the last attempt to connect said, while the server is away.
+    connect_error: Option<String>,
     /// Who has a connection, the longest first.
     holders: Py<PyTuple>,
 }
@@ -38,6 +40,7 @@ impl PoolStatus {
     /// The pools of all event loops together.
     pub(super) fn of(py: Python<'_>, pools: impl Iterator<Item = Status>, max: usize) -> PyResult<Self> {
         let (mut size, mut idle, mut in_use, mut waiting, mut draining) = (0, 0, 0, 0, 0);
+        let mut connect_error = None;
         let mut holders: Vec<Holder> = Vec::new();
         for status in pools {
             size += status.size;
@@ -45,6 +48,7 @@ impl PoolStatus {
             in_use += status.in_use;
             waiting += status.waiting;
             draining += status.draining;
+            connect_error = connect_error.or(status.connect_error);
             holders.extend(status.holders);
         }
         holders.sort_by_key(|holder| std::cmp::Reverse(holder.age));
@@ -55,7 +59,8 @@ impl PoolStatus {
         });
         let holders = holders.map(|holder| Py::new(py, holder)).collect::<PyResult<Vec<_>>>()?;
         let holders = PyTuple::new(py, holders)?.unbind();
-        Ok(Self { size, idle, in_use, waiting, draining, max, holders })
+        let connect_error = connect_error.map(|error| error.to_string());
+        Ok(Self { size, idle, in_use, waiting, draining, max, connect_error, holders })
     }
 }
 
