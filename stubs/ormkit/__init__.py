@@ -12,6 +12,7 @@ from ormkit.engine import (
     Connection,
     ConnectionPool,
     Engine,
+    PoolCounters,
     PoolHolder,
     PoolStatus,
     QueryResult,

@@ -12,6 +12,7 @@ from ormkit.engine import (
     Connection as Connection,
     ConnectionPool as ConnectionPool,
     Engine as Engine,
+    PoolCounters as PoolCounters,
     PoolHolder as PoolHolder,
     PoolStatus as PoolStatus,
     QueryResult as QueryResult,

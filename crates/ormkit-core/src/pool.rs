@@ -7,6 +7,7 @@
 //!
 //! A pool belongs to the runtime that it was made with; a program with several event loops keeps a pool for each.
 
+mod counters;
 mod drain;
 mod hooks;
 mod lent;
@@ -27,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+pub use counters::Counters;
 pub use hooks::{Closed, Hook, Hooks};
 pub use lent::Lent;
 pub use reason::Reason;
@@ -36,7 +38,7 @@ use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Runtime, within};
 use crate::sql::Dialect;
-use lent::{Checked, Slot};
+use lent::{Checked, Refusal, Slot};
 use slots::{Pooled, Slots, Stage};
 use turn::Turn;
 
@@ -49,6 +51,8 @@ pub struct PoolOptions {
     pub max: usize,
     /// Longest wait for a place among the open connections; None waits without limit.
     pub acquire_timeout: Option<Duration>,
+    /// The most callers that wait at once, further ones are refused; None: any number.
+    pub max_waiting: Option<usize>,
     /// A connection unused for this long is closed.
     pub idle_timeout: Option<Duration>,
     /// A connection older than this is closed when it is free; each one retires up to a tenth earlier, so that
@@ -62,13 +66,14 @@ pub struct PoolOptions {
 }
 
 impl Default for PoolOptions {
-    /// 1 to 10 connections; 30 s to acquire, 10 s to connect, 10 minutes idle, an hour of life, a ping after 30 s: what is
+    /// 1 to 10 connections; 30 s to acquire, any number of waiters, 10 s to connect, 10 minutes idle, an hour of life, a ping after 30 s: what is
     /// in steady use never pays for one, and the middle boxes that forget silent connections take minutes.
     fn default() -> Self {
         Self {
             min: 1,
             max: 10,
             acquire_timeout: Some(Duration::from_secs(30)),
+            max_waiting: None,
             idle_timeout: Some(Duration::from_secs(600)),
             max_lifetime: Some(Duration::from_secs(3600)),
             ping_after: Some(Duration::from_secs(30)),
@@ -125,7 +130,7 @@ impl Pool {
     /// Borrows a connection; it comes back when [`Lent`] is dropped.
     ///
     /// # Errors
-    /// `PoolTimeout` naming the holders when none became free in time, and the last error while the server is away; the
+    /// `PoolTimeout` naming the holders when none became free in time or the line is full, and the last error while the server is away; the
     /// driver's error when a new connection could not be opened, at once; `Interface` when the pool is closed.
     ///
     /// # Cancelling
@@ -141,7 +146,7 @@ impl Pool {
         let limit = shared.options.acquire_timeout;
         let grant = within(&*shared.runtime, limit, Turn::new(shared)).await;
         let grant = grant.ok_or_else(|| self.timed_out())?;
-        match Checked::of(shared, grant, &holder)? {
+        match Checked::of(shared, grant, &holder).map_err(|why| self.explain(why))? {
             Checked::Alive(lent) => Ok(lent.at(Stage::Used)),
             // Boxed, for it is rare: every statement's future would have room for it.
             checked => Box::pin(self.go_on(checked, holder)).await,
@@ -168,7 +173,8 @@ impl Pool {
             let passed = shared.runtime.now().saturating_duration_since(began);
             let limit = shared.options.acquire_timeout.map(|limit| limit.saturating_sub(passed));
             let grant = within(&*shared.runtime, limit, Turn::again(shared)).await;
-            checked = Checked::of(shared, grant.ok_or_else(|| self.timed_out())?, &holder)?;
+            checked = Checked::of(shared, grant.ok_or_else(|| self.timed_out())?, &holder)
+                .map_err(|why| self.explain(why))?;
         }
     }
 
@@ -231,6 +237,7 @@ impl Pool {
                 draining: slots.draining,
                 max: self.shared.options.max,
                 connect_error: slots.outage.error(),
+                counters: slots.counters.clone(),
                 holders: Vec::new(),
             };
             (status, slots.lent.values().cloned().collect::<Vec<_>>())
@@ -241,7 +248,20 @@ impl Pool {
         status
     }
 
+    fn explain(&self, why: Refusal) -> Error {
+        match why {
+            Refusal::Closed => closed(),
+            Refusal::Full => Error::new(ErrorKind::PoolFull { state: self.status().to_string() }),
+        }
+    }
+
     fn timed_out(&self) -> Error {
+        {
+            // Leaving the line it was taken for a cancelled one.
+            let counters = &mut self.shared.lock().counters;
+            counters.cancels -= 1;
+            counters.timeouts += 1;
+        }
         let limit = self.shared.options.acquire_timeout.unwrap_or_default();
         let waited_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         Error::new(ErrorKind::PoolTimeout { waited_ms, state: self.status().to_string() })
@@ -272,8 +292,9 @@ impl Shared {
     }
 
     /// Closes connections that the books do not know any more.
-    fn retire(&self, connections: impl IntoIterator<Item = Pooled>, reason: Reason) {
+    fn retire(self: &Arc<Self>, connections: impl IntoIterator<Item = Pooled>, reason: Reason) {
         for pooled in connections {
+            self.lock().counters.count_closed(reason);
             let closed = self.hooks.close.as_ref().map(|_| Closed::of(&pooled, reason, self.runtime.now()));
             drop(pooled);
             if let (Some(hook), Some(closed)) = (&self.hooks.close, closed) {

@@ -35,7 +35,7 @@ pub(crate) use callbacks::ClosedConnection;
 pub(crate) use connection::{Connection, ConnectionBlock, ConnectionContext};
 use options::Options;
 pub(crate) use options::create_engine;
-pub(crate) use status::{PoolHolder, PoolStatus};
+pub(crate) use status::{PoolCounters, PoolHolder, PoolStatus};
 use target::Target;
 
 /// A database: connections are opened when they are needed, and kept.

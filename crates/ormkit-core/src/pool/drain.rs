@@ -57,6 +57,7 @@ impl Draining {
             || (pooled.stage == Stage::Used && shared.hooks.reset.is_some());
         let end = shared.update(|slots| {
             slots.draining -= 1;
+            slots.counters.resets += u64::from(was_reset);
             let current = !slots.closed && pooled.generation == slots.generation;
             let fate = policy::returned(health, pooled.facts, current, now);
             if fate != Fate::Keep || slots.open() >= shared.options.max {

@@ -144,6 +144,7 @@ fn take_back(shared: &Arc<Shared>, pooled: Pooled) {
             }
             Fate::Drain if slots.draining < shared.options.max => {
                 slots.draining += 1;
+                slots.counters.cleaned += 1;
                 End::Drain(pooled)
             }
             Fate::Drain | Fate::Close => {
@@ -187,14 +188,21 @@ pub(super) enum Checked {
 
 impl Checked {
     /// # Errors
-    /// The pool is closed.
-    pub(super) fn of(shared: &Arc<Shared>, grant: Grant, holder: &Option<Arc<str>>) -> Result<Self> {
+    /// Nothing was granted.
+    pub(super) fn of(shared: &Arc<Shared>, grant: Grant, holder: &Option<Arc<str>>) -> Result<Self, Refusal> {
         match grant {
             Grant::Connection(pooled) => Ok(Lent::new(shared, pooled).checked(holder.clone())),
             Grant::Slot(attempt) => Ok(Self::Gone(Slot::new(shared, Some(attempt)))),
-            Grant::Closed => Err(closed()),
+            Grant::Closed => Err(Refusal::Closed),
+            Grant::Full => Err(Refusal::Full),
         }
     }
+}
+
+/// Why nothing was granted.
+pub(super) enum Refusal {
+    Closed,
+    Full,
 }
 
 /// A counted slot without connection: whoever opens one holds it. Dropped, it passes on.
@@ -227,6 +235,7 @@ impl Slot {
 
     /// Connecting has failed: the slot passes on.
     pub(super) fn fail(mut self, error: &Error) {
+        self.shared.lock().counters.connect_failures += 1;
         if let Some(attempt) = self.attempt.take() {
             outage::failed(&self.shared, attempt, error);
         }
@@ -241,6 +250,7 @@ impl Slot {
         self.attempt = None;
         let (serial, generation, said) = self.shared.update(|slots| {
             slots.next_serial += 1;
+            slots.counters.opened += 1;
             let said = slots.outage.succeeded();
             (slots.next_serial, slots.generation, said)
         });

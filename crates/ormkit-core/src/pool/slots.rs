@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 
+use super::counters::Counters;
 use super::outage::{Attempt, Outage};
 use super::policy::Facts;
 use super::status::Borrow;
@@ -45,6 +46,8 @@ pub(super) enum Grant {
     Slot(Attempt),
     /// The pool was closed.
     Closed,
+    /// There is no room in the line.
+    Full,
 }
 
 /// The books. `used + idle.len()` never exceeds the pool's maximum, and whoever is counted in `used` holds a
@@ -70,6 +73,7 @@ pub(super) struct Slots {
     pub(super) closers: Vec<Waker>,
     pub(super) lent: FxHashMap<u64, Arc<Borrow>>,
     pub(super) outage: Outage,
+    pub(super) counters: Counters,
 }
 
 impl Slots {

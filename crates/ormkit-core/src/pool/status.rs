@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Counters;
 use crate::driver::StatementText;
 
 /// A pool at one moment.
@@ -23,6 +24,8 @@ pub struct Status {
     pub max: usize,
     /// What the last attempt to connect said, while the server is away.
     pub connect_error: Option<Arc<str>>,
+    /// What the pool has done so far.
+    pub counters: Counters,
     /// Who has a connection, the longest first.
     pub holders: Vec<Holder>,
 }
@@ -126,8 +129,17 @@ mod tests {
         };
         let holders = (1..=7).map(|at| holder(&format!("t{at}"), 1500)).collect();
         let connect_error = Some("refused".into());
-        let status =
-            Status { size: 7, idle: 0, in_use: 7, waiting: 2, draining: 0, max: 7, connect_error, holders };
+        let status = Status {
+            size: 7,
+            idle: 0,
+            in_use: 7,
+            waiting: 2,
+            draining: 0,
+            max: 7,
+            connect_error,
+            counters: Counters::default(),
+            holders,
+        };
         let text = status.to_string();
         assert!(
             text.starts_with("7 of 7 connections in use, 2 waiting; held by t1 for 1.5 s, last SELECT xx"),

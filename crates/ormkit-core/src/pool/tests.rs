@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Hooks, Lent, Pool, PoolOptions};
+use super::{Hooks, Lent, Pool, PoolOptions, Reason};
 use crate::driver::{Batch, Effect, NoRows, Statement};
 use crate::error::{Error, ErrorClass, Result};
 use crate::sql::Dialect;
@@ -293,6 +293,57 @@ fn ping_can_be_dropped_after_every_poll() {
         drop((acquire, lent));
         world.assert_whole();
     }
+}
+
+#[test]
+fn full_line_refuses_at_once() {
+    let options = PoolOptions { min: 0, max: 1, max_waiting: Some(1), ..PoolOptions::default() };
+    let world = world_with(options);
+    let lent = world.acquire().unwrap();
+    let mut waiter = world.waiter();
+    let error = Steps::new(world.pool.acquire()).poll().unwrap().unwrap_err();
+    assert_eq!(error.class(), ErrorClass::PoolTimeout);
+    assert!(
+        error
+            .to_string()
+            .starts_with("the line for a connection is full (1 of 1 connections in use, 1 waiting;"),
+        "{error}"
+    );
+    drop(lent);
+    assert!(waiter.poll().unwrap().is_ok());
+    drop(waiter);
+    assert_eq!(world.pool.status().counters.refused, 1);
+    world.assert_whole();
+}
+
+#[test]
+fn pool_counts_what_it_does() {
+    let world = world(1);
+    let lent = world.acquire().unwrap();
+    let (mut served, mut late, cancelled) = (world.waiter(), world.waiter(), world.waiter());
+    drop(cancelled);
+    world.runtime.advance(2 * SECOND);
+    drop(lent);
+    drop(served.poll().unwrap().unwrap());
+    let lent = late.poll().unwrap().unwrap();
+    let mut late = world.waiter();
+    world.runtime.advance(30 * SECOND);
+    assert!(late.poll().unwrap().is_err());
+    drop((late, lent));
+    drop(world.dirty());
+    world.runtime.run_tasks();
+    world.driver.make_stale(1);
+    world.driver.fail_connect(Error::interface("no"));
+    assert!(world.acquire().is_err());
+    let counters = world.pool.status().counters;
+    let counted = (counters.acquires, counters.waits, counters.timeouts, counters.cancels);
+    assert_eq!(counted, (7, 4, 1, 1));
+    assert_eq!((counters.wait_total, counters.wait_max), (34 * SECOND, 30 * SECOND));
+    assert_eq!((counters.opened, counters.connect_failures, counters.cleaned), (1, 1, 1));
+    assert_eq!((counters.closed(Reason::Lost), counters.resets), (1, 0));
+    let mut twice = counters.clone();
+    twice.add(&counters);
+    assert_eq!((twice.acquires, twice.wait_max, twice.closed(Reason::Lost)), (14, 30 * SECOND, 2));
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Drop for Upkeep {
 }
 
 impl Shared {
-    fn evict(&self) {
+    fn evict(self: &Arc<Self>) {
         let now = self.runtime.now();
         let evicted = self.update(|slots| {
             let positions = policy::evicted(&slots.idle_facts(), slots.open(), &self.options, now);

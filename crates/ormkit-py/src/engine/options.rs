@@ -40,11 +40,14 @@ impl Options {
                 "max_connections must be at least 1 and not below min_connections",
             ));
         }
+        let max_waiting = keywords.take_or("max_waiting", None)?;
+        let max_waiting = max_waiting.map(|given| checked_size("max_waiting", given)).transpose()?;
         let time = |name, default| seconds(name, keywords.take_or(name, default)?);
         let pool = PoolOptions {
             min,
             max,
             acquire_timeout: optional_seconds(&keywords, "acquire_timeout", Some(30.0))?,
+            max_waiting,
             idle_timeout: Some(time("idle_timeout", 600.0)?),
             max_lifetime: Some(time("max_lifetime", 3600.0)?),
             ping_after: optional_seconds(&keywords, "ping_after", Some(30.0))?,
@@ -68,6 +71,8 @@ impl Options {
 ///     min_connections: Connections that `await engine` opens.
 ///     max_connections: The most connections at once.
 ///     acquire_timeout: Longest wait for a free connection, in seconds; None waits without limit.
+///     max_waiting: The most callers that wait for a connection at once; further ones get `PoolTimeout` at once. None: any
+///         number.
 ///     idle_timeout: A connection unused for this long is closed, in seconds.
 ///     max_lifetime: A connection older than this is closed when it is free, in seconds.
 ///     ping_after: A connection that was idle for this long is asked for a sign of life before it is lent, and replaced when
@@ -94,7 +99,7 @@ impl Options {
 #[pyfunction]
 #[pyo3(
     signature = (url, **options),
-    text_signature = "(url, *, min_connections=1, max_connections=10, acquire_timeout=30.0, idle_timeout=600.0, \
+    text_signature = "(url, *, min_connections=1, max_connections=10, acquire_timeout=30.0, max_waiting=None, idle_timeout=600.0, \
                       max_lifetime=3600.0, ping_after=30.0, connect_timeout=None, settings=None, password=None, \
                       init=None, reset=None, close=None)"
 )]
@@ -108,7 +113,10 @@ pub(crate) fn create_engine(
 }
 
 fn size(keywords: &Keywords<'_>, name: &'static str, default: i64) -> PyResult<usize> {
-    let given = keywords.take_or(name, default)?;
+    checked_size(name, keywords.take_or(name, default)?)
+}
+
+fn checked_size(name: &str, given: i64) -> PyResult<usize> {
     usize::try_from(given)
         .map_err(|_| PyValueError::new_err(format!("{name} must be a number from 0 up, not {given}")))
 }
