@@ -167,7 +167,16 @@ class Cluster:
         return self
 
     def stop(self) -> None:
-        """Stops the server by its process id and removes its folder; harmless when nothing runs."""
+        """Stops the server and removes its folder; harmless when nothing runs."""
+        self.halt()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def resume(self) -> None:
+        """Starts the server that was halted, where it was."""
+        self._launch(self.port)
+
+    def halt(self) -> None:
+        """Stops the server by its process id; its data stay."""
         if self._process and self._process.poll() is None:
             # SIGINT disconnects clients and shuts down; SIGQUIT does not wait for anything.
             for ask, patience in ((signal.SIGINT, 10), (signal.SIGQUIT, 5), (signal.SIGKILL, 5)):
@@ -178,7 +187,6 @@ class Cluster:
                 except subprocess.TimeoutExpired:
                     continue
         self._process = None
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _create(self) -> None:
         password = self.folder / "password"
@@ -234,9 +242,9 @@ class Cluster:
         if done.returncode != 0 or "ERROR:" in done.stdout:
             raise PostgresError(f"{program} failed:\n{done.stdout}")
 
-    def _launch(self) -> None:
+    def _launch(self, port: int | None = None) -> None:
         for _attempt in range(5):  # the free port may be taken by somebody else before the server binds it
-            self.port = free_port()
+            self.port = port or free_port()
             settings = self._settings | {"port": str(self.port), "unix_socket_directories": str(self.folder)}
             flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
             with self._log.open("wb") as log:

@@ -8,9 +8,11 @@ from ormkit.base import (
     Table,
 )
 from ormkit.engine import (
+    ClosedConnection,
     Connection,
     ConnectionPool,
     Engine,
+    PoolCounters,
     PoolHolder,
     PoolStatus,
     QueryResult,

@@ -8,9 +8,11 @@ from ormkit.base import (
     Table as Table,
 )
 from ormkit.engine import (
+    ClosedConnection as ClosedConnection,
     Connection as Connection,
     ConnectionPool as ConnectionPool,
     Engine as Engine,
+    PoolCounters as PoolCounters,
     PoolHolder as PoolHolder,
     PoolStatus as PoolStatus,
     QueryResult as QueryResult,

@@ -1,10 +1,12 @@
 """Engines: where a database is and how its connections are kept."""
 
 from ormkit._ormkit import (
+    ClosedConnection,
     Connection,
     ConnectionBlock,
     ConnectionContext,
     ConnectionPool,
+    PoolCounters,
     PoolHolder,
     PoolStatus,
     QueryResult,
@@ -16,11 +18,13 @@ from ormkit._ormkit import (
 Engine = ConnectionPool
 
 __all__ = [
+    "ClosedConnection",
     "Connection",
     "ConnectionBlock",
     "ConnectionContext",
     "ConnectionPool",
     "Engine",
+    "PoolCounters",
     "PoolHolder",
     "PoolStatus",
     "QueryResult",

@@ -40,6 +40,34 @@ class PoolHolder:
     @property
     def last_statement(self) -> str | None: ...
 
+class PoolCounters:
+    """What the pools of an engine have done: of each event loop since it first used the engine, as long as it is open."""
+
+    @property
+    def opened(self) -> int: ...
+    @property
+    def closed(self) -> dict[str, int]: ...
+    @property
+    def connect_failures(self) -> int: ...
+    @property
+    def acquires(self) -> int: ...
+    @property
+    def waits(self) -> int: ...
+    @property
+    def wait_total(self) -> float: ...
+    @property
+    def wait_max(self) -> float: ...
+    @property
+    def timeouts(self) -> int: ...
+    @property
+    def cancels(self) -> int: ...
+    @property
+    def refused(self) -> int: ...
+    @property
+    def cleaned(self) -> int: ...
+    @property
+    def resets(self) -> int: ...
+
 class PoolStatus:
     """The connections of an engine at one moment, of all event loops together."""
 
@@ -56,7 +84,21 @@ class PoolStatus:
     @property
     def max(self) -> int: ...
     @property
+    def connect_error(self) -> str | None: ...
+    @property
+    def counters(self) -> PoolCounters: ...
+    @property
     def holders(self) -> tuple[PoolHolder, ...]: ...
+
+class ClosedConnection:
+    """A connection that an engine has closed."""
+
+    @property
+    def reason(self) -> Literal["lost", "lifetime", "idle", "disposed", "unclean", "surplus", "callback"]: ...
+    @property
+    def age(self) -> float: ...
+    @property
+    def backend_pid(self) -> int | None: ...
 
 class Connection:
     """One connection for a block: the first statement begins a transaction, `commit()` keeps it."""
@@ -164,13 +206,18 @@ def create_engine(
     min_connections: int = 1,
     max_connections: int = 10,
     acquire_timeout: float | None = 30.0,
+    max_waiting: int | None = None,
     idle_timeout: float = 600.0,
     max_lifetime: float = 3600.0,
+    ping_after: float | None = 30.0,
     connect_timeout: float | None = None,
     statement_cache_size: int | None = None,
     statement_timeout: float | None = None,
     prepared: Literal["auto", "named", "unnamed", "never"] | None = None,
     settings: Mapping[str, str] | None = None,
     password: str | Callable[[], str] | Callable[[], Awaitable[str]] | None = None,
+    init: Callable[[Connection], object] | None = None,
+    reset: Callable[[Connection], object] | None = None,
+    close: Callable[[ClosedConnection], object] | None = None,
 ) -> ConnectionPool:
     """An engine for `postgresql://…` or `sqlite:///…`. Times are seconds."""

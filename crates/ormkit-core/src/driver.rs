@@ -73,6 +73,14 @@ pub trait Connection: Send {
     /// Closes a result that is read in [pieces](Piece), with the next statement. A number that is not open does no harm.
     fn close_cursor(&mut self, _cursor: u32) {}
 
+    /// Makes the session as it is now its pristine state, until the next [`reset`](Self::reset). No IO.
+    fn keep_session(&mut self) {}
+
+    /// The server's process that serves the connection, where the database has one. No IO.
+    fn backend_pid(&self) -> Option<u32> {
+        None
+    }
+
     /// Makes the connection [`Health::Idle`]: cancels what runs if it takes long, reads what is left, rolls back.
     /// After an error the connection is to be dropped.
     fn clean(&mut self) -> BoxFuture<'_, Result<()>>;
@@ -80,6 +88,12 @@ pub trait Connection: Send {
     /// Looks at an idle connection before it is lent, without waiting: false when the peer has closed it or has sent
     /// something unasked. Such a connection is dropped.
     fn check(&mut self) -> bool;
+
+    /// Asks the database for a sign of life: one round trip that changes nothing. As for [`run`](Self::run), dropping
+    /// the future leaves the connection [`Health::Dirty`]. For databases that cannot go away it does nothing.
+    fn ping(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
 
     /// A handle that can stop what runs; taken when the connection is lent, because `run` holds it exclusively.
     fn canceller(&self) -> Box<dyn Cancel>;

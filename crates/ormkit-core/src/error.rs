@@ -101,6 +101,11 @@ pub enum ErrorKind {
         /// Size, waiters and holders, in words.
         state: String,
     },
+    /// No free connection, and no room in the line to wait for one.
+    PoolFull {
+        /// Size, waiters and holders, in words.
+        state: String,
+    },
     /// The server cannot be reached or the connection broke.
     ConnectionLost(String),
     /// The connection broke while COMMIT was on its way: whether the transaction was kept is not known.
@@ -346,6 +351,7 @@ impl fmt::Display for ErrorKind {
             Self::PoolTimeout { waited_ms, state } => {
                 write!(f, "no connection became free within {} s ({state})", *waited_ms as f64 / 1000.0)
             }
+            Self::PoolFull { state } => write!(f, "the line for a connection is full ({state})"),
             Self::CommitRolledBack => {
                 f.write_str("the server answered COMMIT with ROLLBACK: nothing of this transaction was kept")
             }

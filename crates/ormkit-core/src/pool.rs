@@ -7,9 +7,13 @@
 //!
 //! A pool belongs to the runtime that it was made with; a program with several event loops keeps a pool for each.
 
+mod counters;
 mod drain;
+mod hooks;
 mod lent;
+mod outage;
 mod policy;
+mod reason;
 mod slots;
 mod status;
 #[cfg(test)]
@@ -24,15 +28,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+pub use counters::Counters;
+pub use hooks::{Closed, Hook, Hooks};
 pub use lent::Lent;
+pub use reason::Reason;
 pub use status::{Holder, Status};
 
 use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Runtime, within};
 use crate::sql::Dialect;
-use lent::Slot;
-use slots::{Grant, Slots};
+use lent::{Checked, Refusal, Slot};
+use slots::{Pooled, Slots, Stage};
 use turn::Turn;
 
 /// Limits of a pool.
@@ -44,24 +51,32 @@ pub struct PoolOptions {
     pub max: usize,
     /// Longest wait for a place among the open connections; None waits without limit.
     pub acquire_timeout: Option<Duration>,
+    /// The most callers that wait at once, further ones are refused; None: any number.
+    pub max_waiting: Option<usize>,
     /// A connection unused for this long is closed.
     pub idle_timeout: Option<Duration>,
     /// A connection older than this is closed when it is free; each one retires up to a tenth earlier, so that
     /// connections opened together do not end together.
     pub max_lifetime: Option<Duration>,
+    /// A connection that was idle for this long is asked for a sign of life before it is lent, and replaced when none
+    /// comes within 2 s; None: never. That its peer has closed it is seen without asking, always.
+    pub ping_after: Option<Duration>,
     /// Budget for opening a connection: name resolution, connecting and authentication together.
     pub connect_timeout: Option<Duration>,
 }
 
 impl Default for PoolOptions {
-    /// 1 to 10 connections; 30 s to acquire, 10 s to connect, 10 minutes idle, an hour of life.
+    /// 1 to 10 connections; 30 s to acquire, any number of waiters, 10 s to connect, 10 minutes idle, an hour of life, a ping after 30 s: what is
+    /// in steady use never pays for one, and the middle boxes that forget silent connections take minutes.
     fn default() -> Self {
         Self {
             min: 1,
             max: 10,
             acquire_timeout: Some(Duration::from_secs(30)),
+            max_waiting: None,
             idle_timeout: Some(Duration::from_secs(600)),
             max_lifetime: Some(Duration::from_secs(3600)),
+            ping_after: Some(Duration::from_secs(30)),
             connect_timeout: Some(Duration::from_secs(10)),
         }
     }
@@ -77,6 +92,7 @@ pub(crate) struct Shared {
     driver: Arc<dyn Driver>,
     runtime: Arc<dyn Runtime>,
     options: PoolOptions,
+    hooks: Hooks,
     slots: Mutex<Slots>,
     /// True while an upkeep task is under way. One that comes to its end says so under the lock of `slots`.
     upkeep: AtomicBool,
@@ -84,11 +100,21 @@ pub(crate) struct Shared {
 
 impl Pool {
     /// An empty pool: connections are opened when they are needed.
-    pub fn new(driver: Arc<dyn Driver>, runtime: Arc<dyn Runtime>, mut options: PoolOptions) -> Self {
+    pub fn new(driver: Arc<dyn Driver>, runtime: Arc<dyn Runtime>, options: PoolOptions) -> Self {
+        Self::with_hooks(driver, runtime, options, Hooks::default())
+    }
+
+    /// The same, with what is to be run on its connections.
+    pub fn with_hooks(
+        driver: Arc<dyn Driver>,
+        runtime: Arc<dyn Runtime>,
+        mut options: PoolOptions,
+        hooks: Hooks,
+    ) -> Self {
         options.max = options.max.max(1);
         options.min = options.min.min(options.max);
         let (slots, upkeep) = (Mutex::default(), AtomicBool::new(false));
-        Self { shared: Arc::new(Shared { driver, runtime, options, slots, upkeep }) }
+        Self { shared: Arc::new(Shared { driver, runtime, options, hooks, slots, upkeep }) }
     }
 
     /// How this database spells SQL.
@@ -104,8 +130,8 @@ impl Pool {
     /// Borrows a connection; it comes back when [`Lent`] is dropped.
     ///
     /// # Errors
-    /// `PoolTimeout` naming the holders when none became free in time; the driver's error when a new connection could
-    /// not be opened; `Interface` when the pool is closed.
+    /// `PoolTimeout` naming the holders when none became free in time or the line is full, and the last error while the server is away; the
+    /// driver's error when a new connection could not be opened, at once; `Interface` when the pool is closed.
     ///
     /// # Cancelling
     /// Dropping the future gives the place in the line back, or passes on what it was given; no connection is lost.
@@ -118,17 +144,38 @@ impl Pool {
     pub async fn acquire_as(&self, holder: Option<Arc<str>>) -> Result<Lent> {
         let shared = &self.shared;
         let limit = shared.options.acquire_timeout;
-        let slot = match within(&*shared.runtime, limit, Turn::new(shared)).await {
-            None => return Err(self.timed_out(limit.unwrap_or_default())),
-            Some(Grant::Closed) => return Err(closed()),
-            Some(Grant::Slot) => Slot::new(shared),
-            Some(Grant::Connection(pooled)) => match Lent::new(shared, pooled).checked(holder.clone()) {
-                Ok(lent) => return Ok(lent),
-                Err(slot) => slot,
-            },
-        };
-        // Boxed, for it is rare: every statement's future would have room for it.
-        Box::pin(connect(slot, holder)).await
+        let grant = within(&*shared.runtime, limit, Turn::new(shared)).await;
+        let grant = grant.ok_or_else(|| self.timed_out())?;
+        match Checked::of(shared, grant, &holder).map_err(|why| self.explain(why))? {
+            Checked::Alive(lent) => Ok(lent.at(Stage::Used)),
+            // Boxed, for it is rare: every statement's future would have room for it.
+            checked => Box::pin(self.go_on(checked, holder)).await,
+        }
+    }
+
+    /// Goes on until there is a connection that is alive, or an error.
+    async fn go_on(&self, mut checked: Checked, holder: Option<Arc<str>>) -> Result<Lent> {
+        let shared = &self.shared;
+        let began = shared.runtime.now();
+        loop {
+            let slot = match checked {
+                Checked::Alive(lent) => return Ok(lent.at(Stage::Used)),
+                Checked::Silent(lent) => match ping(lent).await {
+                    Ok(lent) => return Ok(lent.at(Stage::Used)),
+                    Err(slot) => slot,
+                },
+                Checked::Gone(slot) => slot,
+            };
+            if let Some(slot) = slot.admitted() {
+                return Ok(connect(slot, holder).await?.at(Stage::Used));
+            }
+            // The server is away: another turn, in front of all others.
+            let passed = shared.runtime.now().saturating_duration_since(began);
+            let limit = shared.options.acquire_timeout.map(|limit| limit.saturating_sub(passed));
+            let grant = within(&*shared.runtime, limit, Turn::again(shared)).await;
+            checked = Checked::of(shared, grant.ok_or_else(|| self.timed_out())?, &holder)
+                .map_err(|why| self.explain(why))?;
+        }
     }
 
     /// Opens connections until the minimum is reached.
@@ -138,16 +185,15 @@ impl Pool {
     pub async fn open_minimum(&self) -> Result<()> {
         let shared = &self.shared;
         for _ in 0..shared.options.min {
-            let missing = {
+            let attempt = {
                 let mut slots = shared.lock();
-                let missing = !slots.closed && slots.open() < shared.options.min;
-                slots.used += usize::from(missing);
-                missing
+                if slots.closed || slots.open() >= shared.options.min {
+                    break;
+                }
+                slots.used += 1;
+                slots.outage.admit_anyway()
             };
-            if !missing {
-                break;
-            }
-            drop(connect(Slot::new(shared), None).await?);
+            drop(connect(Slot::new(shared, Some(attempt)), None).await?);
         }
         if shared.lock().closed { Err(closed()) } else { Ok(()) }
     }
@@ -164,7 +210,7 @@ impl Pool {
             slots.closed = true;
             std::mem::take(&mut slots.idle)
         });
-        drop(idle);
+        shared.retire(idle, Reason::Disposed);
         let finished = poll_fn(|cx| shared.poll_finished(cx.waker()));
         let _ = within(&*shared.runtime, Some(timeout), finished).await;
         shared.lock().used
@@ -176,7 +222,7 @@ impl Pool {
             slots.generation += 1;
             std::mem::take(&mut slots.idle)
         });
-        drop(idle);
+        self.shared.retire(idle, Reason::Disposed);
     }
 
     /// The pool at this moment.
@@ -190,6 +236,8 @@ impl Pool {
                 waiting: slots.waiting.len(),
                 draining: slots.draining,
                 max: self.shared.options.max,
+                connect_error: slots.outage.error(),
+                counters: slots.counters.clone(),
                 holders: Vec::new(),
             };
             (status, slots.lent.values().cloned().collect::<Vec<_>>())
@@ -200,7 +248,21 @@ impl Pool {
         status
     }
 
-    fn timed_out(&self, limit: Duration) -> Error {
+    fn explain(&self, why: Refusal) -> Error {
+        match why {
+            Refusal::Closed => closed(),
+            Refusal::Full => Error::new(ErrorKind::PoolFull { state: self.status().to_string() }),
+        }
+    }
+
+    fn timed_out(&self) -> Error {
+        {
+            // Leaving the line it was taken for a cancelled one.
+            let counters = &mut self.shared.lock().counters;
+            counters.cancels -= 1;
+            counters.timeouts += 1;
+        }
+        let limit = self.shared.options.acquire_timeout.unwrap_or_default();
         let waited_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         Error::new(ErrorKind::PoolTimeout { waited_ms, state: self.status().to_string() })
     }
@@ -229,6 +291,18 @@ impl Shared {
         answer
     }
 
+    /// Closes connections that the books do not know any more.
+    fn retire(self: &Arc<Self>, connections: impl IntoIterator<Item = Pooled>, reason: Reason) {
+        for pooled in connections {
+            self.lock().counters.count_closed(reason);
+            let closed = self.hooks.close.as_ref().map(|_| Closed::of(&pooled, reason, self.runtime.now()));
+            drop(pooled);
+            if let (Some(hook), Some(closed)) = (&self.hooks.close, closed) {
+                hook(closed);
+            }
+        }
+    }
+
     fn poll_finished(&self, waker: &Waker) -> Poll<()> {
         let waker = waker.clone();
         let mut slots = self.lock();
@@ -242,18 +316,35 @@ impl Shared {
     }
 }
 
-/// Fills a slot with a new connection. A failure is the caller's own: the slot passes on.
+/// A connection that gives no sign of life within this time is closed.
+const PING_LIMIT: Duration = Duration::from_secs(2);
+
+/// The connection when it is alive; else its slot.
+async fn ping(mut lent: Lent) -> Result<Lent, Slot> {
+    let runtime = Arc::clone(lent.runtime());
+    match within(&*runtime, Some(PING_LIMIT), lent.ping()).await {
+        Some(Ok(())) => Ok(lent),
+        Some(Err(_)) | None => Err(lent.close(Reason::Lost)),
+    }
+}
+
+/// Fills a slot with a new connection, ready to be lent. A failure is the caller's own: the slot passes on.
 async fn connect(slot: Slot, holder: Option<Arc<str>>) -> Result<Lent> {
     let shared = Arc::clone(slot.shared());
     let limit = shared.options.connect_timeout;
-    let connection = match within(&*shared.runtime, limit, shared.driver.connect()).await {
-        Some(opened) => opened?,
-        None => {
-            let seconds = limit.unwrap_or_default().as_secs_f64();
-            return Err(Error::new(ErrorKind::ConnectionLost(format!("no connection within {seconds} s"))));
+    let opened = within(&*shared.runtime, limit, shared.driver.connect()).await.unwrap_or_else(|| {
+        let seconds = limit.unwrap_or_default().as_secs_f64();
+        Err(Error::new(ErrorKind::ConnectionLost(format!("no connection within {seconds} s"))))
+    });
+    let connection = match opened {
+        Ok(connection) => connection,
+        Err(error) => {
+            slot.fail(&error);
+            return Err(error);
         }
     };
-    slot.fill(connection, holder)
+    let lent = hooks::init(&shared, slot.fill(connection, holder)?).await?;
+    if shared.lock().closed { Err(closed()) } else { Ok(lent) }
 }
 
 fn closed() -> Error {

@@ -92,6 +92,14 @@ impl Connection for PgConnection {
         !self.wire.session_changed
     }
 
+    fn keep_session(&mut self) {
+        self.wire.session_changed = false;
+    }
+
+    fn backend_pid(&self) -> Option<u32> {
+        Some(self.cancel.pid)
+    }
+
     fn reset(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let statements =
@@ -139,6 +147,15 @@ impl Connection for PgConnection {
             self.closed = Some(error.to_string());
         }
         self.closed.is_none()
+    }
+
+    fn ping(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.require_usable()?;
+            self.wire.ping();
+            poll_fn(|cx| self.poll_flight(cx, None, &mut NoRows)).await?;
+            self.wire.outcome()
+        })
     }
 
     fn canceller(&self) -> Box<dyn Cancel> {

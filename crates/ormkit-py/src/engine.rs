@@ -2,6 +2,7 @@
 //!
 //! A core pool belongs to the event loop that uses it: used from a second loop, the engine keeps another pool there.
 
+mod callbacks;
 mod connection;
 mod ddl;
 mod keywords;
@@ -14,7 +15,9 @@ mod status;
 mod stream;
 mod target;
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use ormkit_core::driver::{Batch, Row, RowSink, Statement, StatementText};
@@ -32,10 +35,11 @@ use crate::errors::to_py;
 use crate::result::QueryResult;
 use crate::session::nothing;
 
+pub(crate) use callbacks::ClosedConnection;
 pub(crate) use connection::{Connection, ConnectionBlock, ConnectionContext};
 use options::Options;
 pub(crate) use options::create_engine;
-pub(crate) use status::{PoolHolder, PoolStatus};
+pub(crate) use status::{PoolCounters, PoolHolder, PoolStatus};
 pub(crate) use stream::{RowBatches, RowStream};
 use target::Target;
 
@@ -145,7 +149,9 @@ impl EngineHandle {
             Some((_, pool)) => pool.clone(),
             None => {
                 let driver = self.0.target.driver(Arc::clone(&runtime) as _);
-                let pool = Pool::new(driver, Arc::clone(&runtime) as _, self.0.options.pool.clone());
+                let hooks = self.0.options.callbacks.hooks(&self.0, &runtime);
+                let options = self.0.options.pool.clone();
+                let pool = Pool::with_hooks(driver, Arc::clone(&runtime) as _, options, hooks);
                 pools.push((runtime, pool.clone()));
                 pool
             }
@@ -422,6 +428,21 @@ async fn close(handle: &EngineHandle, timeout: Duration) {
     for pool in handle.all_pools() {
         pool.close(timeout).await;
     }
+    // Callbacks that tell of closed connections were queued before.
+    give_way().await;
     let pools = std::mem::take(&mut *handle.0.pools.lock().unwrap_or_else(PoisonError::into_inner));
     drop(pools);
+}
+
+/// Lets what is queued go first.
+async fn give_way() {
+    let mut given = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

@@ -24,8 +24,8 @@ mod _ormkit {
     use attribute::Attribute;
     #[pymodule_export]
     use engine::{
-        Connection, ConnectionBlock, ConnectionContext, Engine, PoolHolder, PoolStatus, RowBatches,
-        RowStream, create_engine,
+        ClosedConnection, Connection, ConnectionBlock, ConnectionContext, Engine, PoolCounters, PoolHolder,
+        PoolStatus, RowBatches, RowStream, create_engine,
     };
     #[pymodule_export]
     use expr::{

@@ -56,7 +56,7 @@ impl Error {
             ErrorKind::Detached(_) => C::DetachedInstanceError,
             ErrorKind::NotLoaded { relation: true, .. } => C::RelationNotLoadedError,
             ErrorKind::NotLoaded { relation: false, .. } => C::NotLoadedError,
-            ErrorKind::PoolTimeout { .. } => C::PoolTimeout,
+            ErrorKind::PoolTimeout { .. } | ErrorKind::PoolFull { .. } => C::PoolTimeout,
             ErrorKind::ConnectionLost(_) | ErrorKind::OutcomeUnknown(_) => C::ConnectionLost,
             ErrorKind::CommitRolledBack | ErrorKind::Operational(_) | ErrorKind::Protocol(_) => {
                 C::OperationalError

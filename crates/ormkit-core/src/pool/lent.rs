@@ -5,12 +5,14 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::outage::{self, Attempt};
 use super::policy::{self, Facts, Fate};
-use super::slots::Pooled;
+use super::slots::{Grant, Pooled, Stage};
 use super::status::Borrow;
-use super::{Shared, closed, drain, upkeep};
-use crate::driver::{Connection, StatementText};
-use crate::error::Result;
+use super::{Pool, Reason, Shared, closed, drain, hooks, upkeep};
+use crate::driver::{Connection, Health, StatementText};
+use crate::error::{Error, Result};
+use crate::runtime::Runtime;
 
 /// A borrowed connection. Dropped, it goes back: clean to the first waiter, dirty or inside a transaction to the
 /// drainer, closed to nobody.
@@ -26,21 +28,42 @@ impl Lent {
         Self { shared: Arc::clone(shared), pooled: Some(pooled) }
     }
 
-    /// Begins the loan when the connection is still good; else it is closed and its slot remains.
-    pub(super) fn checked(mut self, holder: Option<Arc<str>>) -> Result<Self, Slot> {
-        let now = self.shared.runtime.now();
-        let young = self
-            .pooled
-            .as_ref()
-            .is_some_and(|pooled| policy::lendable(pooled.facts, &self.shared.options, now));
-        if young && self.check() {
-            self.begin(holder, now);
-            return Ok(self);
+    /// The same, for a callback that is due: dropped before it ends, the connection is closed.
+    pub(super) fn raw(shared: &Arc<Shared>, pooled: Pooled) -> Self {
+        Self::new(shared, pooled).at(Stage::Raw)
+    }
+
+    /// Looks at an idle connection, and begins the loan where it may be lent.
+    pub(super) fn checked(mut self, holder: Option<Arc<str>>) -> Checked {
+        let (now, options) = (self.shared.runtime.now(), &self.shared.options);
+        let Some(facts) = self.pooled.as_ref().map(|pooled| pooled.facts) else {
+            return Checked::Gone(self.close(Reason::Lost));
+        };
+        if !policy::lendable(facts, options, now) {
+            return Checked::Gone(self.close(policy::retiring(facts, now)));
         }
-        let stale = self.pooled.take();
-        let slot = Slot::new(&self.shared);
-        drop(stale);
-        Err(slot)
+        let doubtful = policy::doubtful(facts, options, now);
+        if !self.check() {
+            return Checked::Gone(self.close(Reason::Lost));
+        }
+        self.begin(holder, now);
+        if doubtful { Checked::Silent(self) } else { Checked::Alive(self) }
+    }
+
+    /// Closes the connection; its slot remains.
+    pub(super) fn close(mut self, reason: Reason) -> Slot {
+        let closing = self.pooled.take();
+        let slot = Slot::new(&self.shared, None);
+        if let Some(pooled) = &closing {
+            let borrow = self.shared.lock().lent.remove(&pooled.serial);
+            drop(borrow);
+        }
+        self.shared.retire(closing, reason);
+        slot
+    }
+
+    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.shared.runtime
     }
 
     /// Notes the statement that runs next, for the list of borrowers.
@@ -48,6 +71,18 @@ impl Lent {
         if let Some(pooled) = &self.pooled {
             pooled.borrow.note(statement);
         }
+    }
+
+    /// The pool that it belongs to.
+    pub fn pool(&self) -> Pool {
+        Pool { shared: Arc::clone(&self.shared) }
+    }
+
+    pub(super) fn at(mut self, stage: Stage) -> Self {
+        if let Some(pooled) = &mut self.pooled {
+            pooled.stage = stage;
+        }
+        self
     }
 
     fn begin(&self, holder: Option<Arc<str>>, now: Instant) {
@@ -91,64 +126,143 @@ impl fmt::Debug for Lent {
 fn take_back(shared: &Arc<Shared>, pooled: Pooled) {
     let now = shared.runtime.now();
     let health = policy::standing(&*pooled.connection);
-    let (fate, pooled) = shared.update(|slots| {
-        slots.used -= 1;
+    let has_reset = shared.hooks.reset.is_some();
+    let end = shared.update(|slots| {
         slots.lent.remove(&pooled.serial);
         let current = !slots.closed && pooled.generation == slots.generation;
-        match policy::returned(health, pooled.facts, current, now) {
+        let fate = match (policy::returned(health, pooled.facts, current, now), pooled.stage) {
+            (_, Stage::Raw) => Fate::Close,
+            // It keeps its place: whoever waits, waits for this one.
+            (Fate::Keep, Stage::Used) if has_reset => return End::Renew(pooled),
+            (fate, _) => fate,
+        };
+        slots.used -= 1;
+        match fate {
             Fate::Keep => {
                 slots.put_idle(pooled, now);
-                (Fate::Keep, None)
+                End::Kept
             }
             Fate::Drain if slots.draining < shared.options.max => {
                 slots.draining += 1;
-                (Fate::Drain, Some(pooled))
+                slots.counters.cleaned += 1;
+                End::Drain(pooled)
             }
-            Fate::Drain | Fate::Close => (Fate::Close, Some(pooled)),
+            Fate::Drain | Fate::Close => {
+                let reason = match pooled.stage {
+                    Stage::Raw if health != Health::Closed => Reason::Callback,
+                    _ => policy::closing(health, pooled.facts, current, now),
+                };
+                End::Close(pooled, reason)
+            }
         }
     });
-    match (fate, pooled) {
-        (Fate::Drain, Some(pooled)) => drain::start(shared, pooled),
-        (Fate::Keep, _) => upkeep::start(shared),
-        (_, closing) => drop(closing),
+    match end {
+        End::Kept => upkeep::start(shared),
+        End::Renew(pooled) => {
+            let renewed = hooks::renew(Arc::clone(shared), Lent::raw(shared, pooled), false);
+            shared.runtime.spawn(Box::pin(renewed));
+        }
+        End::Drain(pooled) => drain::start(shared, pooled),
+        End::Close(pooled, reason) => shared.retire([pooled], reason),
     }
+}
+
+/// What the end of a loan comes to.
+enum End {
+    Kept,
+    /// A callback is due; its slot is still counted as used.
+    Renew(Pooled),
+    Drain(Pooled),
+    Close(Pooled, Reason),
+}
+
+/// What was granted, at the beginning of a loan.
+pub(super) enum Checked {
+    /// It may be used.
+    Alive(Lent),
+    /// It has been silent for long: it may be used when it answers.
+    Silent(Lent),
+    /// There is none, or it was closed.
+    Gone(Slot),
+}
+
+impl Checked {
+    /// # Errors
+    /// Nothing was granted.
+    pub(super) fn of(shared: &Arc<Shared>, grant: Grant, holder: &Option<Arc<str>>) -> Result<Self, Refusal> {
+        match grant {
+            Grant::Connection(pooled) => Ok(Lent::new(shared, pooled).checked(holder.clone())),
+            Grant::Slot(attempt) => Ok(Self::Gone(Slot::new(shared, Some(attempt)))),
+            Grant::Closed => Err(Refusal::Closed),
+            Grant::Full => Err(Refusal::Full),
+        }
+    }
+}
+
+/// Why nothing was granted.
+pub(super) enum Refusal {
+    Closed,
+    Full,
 }
 
 /// A counted slot without connection: whoever opens one holds it. Dropped, it passes on.
 pub(super) struct Slot {
     shared: Arc<Shared>,
+    /// The right to connect, until it is used.
+    attempt: Option<Attempt>,
     /// False once the slot is a connection's.
     counted: bool,
 }
 
 impl Slot {
     /// Takes charge of a slot that is counted as used.
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), counted: true }
+    pub(super) fn new(shared: &Arc<Shared>, attempt: Option<Attempt>) -> Self {
+        Self { shared: Arc::clone(shared), attempt, counted: true }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 
-    /// Lends a new connection in this slot.
+    /// The slot with the right to connect; None, and it passes on, when that has to wait.
+    pub(super) fn admitted(mut self) -> Option<Self> {
+        if self.attempt.is_none() {
+            let admitted = self.shared.lock().outage.admit();
+            self.attempt = admitted;
+        }
+        self.attempt.is_some().then_some(self)
+    }
+
+    /// Connecting has failed: the slot passes on.
+    pub(super) fn fail(mut self, error: &Error) {
+        self.shared.lock().counters.connect_failures += 1;
+        if let Some(attempt) = self.attempt.take() {
+            outage::failed(&self.shared, attempt, error);
+        }
+    }
+
+    /// Puts a new connection into this slot. It is raw.
     ///
     /// # Errors
     /// The pool was closed meanwhile; the connection is dropped.
     pub(super) fn fill(mut self, connection: Box<dyn Connection>, holder: Option<Arc<str>>) -> Result<Lent> {
         let now = self.shared.runtime.now();
-        let (serial, generation) = {
-            let mut slots = self.shared.lock();
-            if slots.closed {
-                drop(slots);
-                return Err(closed());
-            }
+        self.attempt = None;
+        let (serial, generation, said) = self.shared.update(|slots| {
             slots.next_serial += 1;
-            (slots.next_serial, slots.generation)
-        };
+            slots.counters.opened += 1;
+            let said = slots.outage.succeeded();
+            (slots.next_serial, slots.generation, said)
+        });
+        drop(said);
+        if self.shared.lock().closed {
+            return Err(closed());
+        }
         let retires = policy::retirement(now, serial, &self.shared.options);
         let facts = Facts { retires, idle_since: now };
-        let pooled = Pooled { connection, serial, generation, facts, borrow: Arc::new(Borrow::new(now)) };
+        let borrow = Arc::new(Borrow::new(now));
+        let stage = Stage::Raw;
+        let pooled = Pooled { connection, serial, generation, facts, opened: now, stage, borrow };
         self.counted = false;
         let lent = Lent::new(&self.shared, pooled);
         lent.begin(holder, now);
@@ -159,7 +273,12 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         if self.counted {
-            self.shared.update(|slots| slots.used -= 1);
+            self.shared.update(|slots| {
+                slots.used -= 1;
+                if let Some(attempt) = self.attempt {
+                    slots.outage.given_up(attempt);
+                }
+            });
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::PoolOptions;
+use super::{PoolOptions, Reason};
 use crate::driver::{Connection, Health};
 
 /// What is known of a connection.
@@ -43,6 +43,27 @@ pub(super) fn returned(health: Health, facts: Facts, current: bool, now: Instant
         Health::Idle => Fate::Keep,
         Health::Dirty | Health::InTransaction | Health::Failed => Fate::Drain,
     }
+}
+
+/// Why a connection is closed that comes back, where it is not kept. As for [`returned`].
+pub(super) fn closing(health: Health, facts: Facts, current: bool, now: Instant) -> Reason {
+    match health {
+        Health::Closed => Reason::Lost,
+        _ if !current => Reason::Disposed,
+        _ if is_retired(facts, now) => Reason::Lifetime,
+        Health::Idle => Reason::Surplus,
+        Health::Dirty | Health::InTransaction | Health::Failed => Reason::Unclean,
+    }
+}
+
+/// True when an idle connection was silent for so long that it is asked for a sign of life.
+pub(super) fn doubtful(facts: Facts, options: &PoolOptions, now: Instant) -> bool {
+    options.ping_after.is_some_and(|limit| now.saturating_duration_since(facts.idle_since) >= limit)
+}
+
+/// Why an idle connection is closed that is not lendable.
+pub(super) fn retiring(facts: Facts, now: Instant) -> Reason {
+    if is_retired(facts, now) { Reason::Lifetime } else { Reason::Idle }
 }
 
 /// True when an idle connection may still be lent.
@@ -95,6 +116,17 @@ pub(super) fn next_upkeep(
 const FLOOR: Duration = Duration::from_secs(1);
 /// The time between two rounds when nothing is known to be due.
 const ROUND: Duration = Duration::from_secs(30);
+
+/// How long nobody connects after so many failures in a row: 50 ms, doubled with each, at most a second; between half of
+/// that and all of it by `chance`, so that many programs do not come back at the same time.
+pub(super) fn pause(failures: u32, chance: u64) -> Duration {
+    let doubled = PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
+    let share = chance as u32;
+    doubled.mul_f64(0.5 + 0.5 * f64::from(share) / f64::from(u32::MAX))
+}
+
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// When the connection number `serial` retires: between 90 % and 100 % of the longest lifetime, so that connections
 /// opened together are not closed together.
@@ -181,6 +213,14 @@ mod tests {
         assert!(lifetimes.iter().all(|time| *time >= 54 * MINUTE && *time <= 60 * MINUTE));
         let spread = *lifetimes.iter().max().unwrap() - *lifetimes.iter().min().unwrap();
         assert!(spread > 5 * MINUTE, "{spread:?}");
+    }
+
+    #[test]
+    fn pauses_grow_to_a_second_and_differ_by_half() {
+        let longest: Vec<u128> =
+            [1, 2, 3, 5, 6, 40, u32::MAX].map(|failures| pause(failures, u64::MAX).as_millis()).into();
+        assert_eq!(longest, [50, 100, 200, 800, 1000, 1000, 1000]);
+        assert_eq!(pause(6, 0).as_millis(), 500);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 
+use super::counters::Counters;
+use super::outage::{Attempt, Outage};
 use super::policy::Facts;
 use super::status::Borrow;
 use crate::driver::Connection;
@@ -20,8 +22,20 @@ pub(super) struct Pooled {
     /// The pool's generation that it belongs to.
     pub(super) generation: u64,
     pub(super) facts: Facts,
+    pub(super) opened: Instant,
+    pub(super) stage: Stage,
     /// Who has it, as [`status`](super::Pool::status) tells. Kept with the connection to be reused.
     pub(super) borrow: Arc<Borrow>,
+}
+
+/// How far a connection is on its way to the next borrower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// A callback has still to run on it, or runs.
+    Raw,
+    Ready,
+    /// A borrower has had it.
+    Used,
 }
 
 /// What a waiter is given.
@@ -29,9 +43,11 @@ pub(super) enum Grant {
     /// An idle connection, not checked yet.
     Connection(Pooled),
     /// The right to open one.
-    Slot,
+    Slot(Attempt),
     /// The pool was closed.
     Closed,
+    /// There is no room in the line.
+    Full,
 }
 
 /// The books. `used + idle.len()` never exceeds the pool's maximum, and whoever is counted in `used` holds a
@@ -45,15 +61,19 @@ pub(super) struct Slots {
     /// Connections being cleaned. They count apart, so that nobody waits behind a stale answer.
     pub(super) draining: usize,
     /// Waiters in the order of arrival. A waiter is in `waiting` or in `granted`, never in both.
-    pub(super) waiting: BTreeMap<u64, Waker>,
-    pub(super) granted: FxHashMap<u64, Grant>,
-    next_ticket: u64,
+    pub(super) waiting: BTreeMap<i64, Waker>,
+    pub(super) granted: FxHashMap<i64, Grant>,
+    next_ticket: i64,
+    /// Below all tickets that were given.
+    first_ticket: i64,
     pub(super) next_serial: u64,
     pub(super) generation: u64,
     pub(super) closed: bool,
     /// Who waits for the last borrower after a close.
     pub(super) closers: Vec<Waker>,
     pub(super) lent: FxHashMap<u64, Arc<Borrow>>,
+    pub(super) outage: Outage,
+    pub(super) counters: Counters,
 }
 
 impl Slots {
@@ -62,18 +82,23 @@ impl Slots {
         self.used + self.idle.len()
     }
 
-    /// Takes what is free at once; None when the caller has to wait. Nobody overtakes a waiter.
-    pub(super) fn take(&mut self, max: usize) -> Option<Grant> {
+    /// Takes what is free at once; None when the caller has to wait. Nobody overtakes a waiter, except who is `first`.
+    pub(super) fn take(&mut self, max: usize, first: bool) -> Option<Grant> {
         if self.closed {
             return Some(Grant::Closed);
         }
-        if self.waiting.is_empty() { self.free(max) } else { None }
+        if first || self.waiting.is_empty() { self.free(max) } else { None }
     }
 
-    /// Stands in line.
-    pub(super) fn queue(&mut self, waker: Waker) -> u64 {
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
+    /// Stands in line: at its end, or in front of all for who has had its turn already.
+    pub(super) fn queue(&mut self, waker: Waker, first: bool) -> i64 {
+        let ticket = if first {
+            self.first_ticket -= 1;
+            self.first_ticket
+        } else {
+            self.next_ticket += 1;
+            self.next_ticket
+        };
         self.waiting.insert(ticket, waker);
         ticket
     }
@@ -122,9 +147,11 @@ impl Slots {
             self.used += 1;
             return Some(Grant::Connection(pooled));
         }
-        if self.used < max {
+        if self.used < max
+            && let Some(attempt) = self.outage.admit()
+        {
             self.used += 1;
-            return Some(Grant::Slot);
+            return Some(Grant::Slot(attempt));
         }
         None
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Counters;
 use crate::driver::StatementText;
 
 /// A pool at one moment.
@@ -21,6 +22,10 @@ pub struct Status {
     pub draining: usize,
     /// The most connections at once.
     pub max: usize,
+    /// What the last attempt to connect said, while the server is away.
+    pub connect_error: Option<Arc<str>>,
+    /// What the pool has done so far.
+    pub counters: Counters,
     /// Who has a connection, the longest first.
     pub holders: Vec<Holder>,
 }
@@ -49,8 +54,12 @@ impl fmt::Display for Status {
             write!(f, "{}{holder}", if at == 0 { "; held by " } else { "; by " })?;
         }
         match self.holders.len().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            more => write!(f, "; and {more} more"),
+            0 => {}
+            more => write!(f, "; and {more} more")?,
+        }
+        match &self.connect_error {
+            None => Ok(()),
+            Some(error) => write!(f, "; the server is away: {error}"),
         }
     }
 }
@@ -119,12 +128,23 @@ mod tests {
             last_statement: Some("SELECT ".to_owned() + &"x".repeat(100)),
         };
         let holders = (1..=7).map(|at| holder(&format!("t{at}"), 1500)).collect();
-        let status = Status { size: 7, idle: 0, in_use: 7, waiting: 2, draining: 0, max: 7, holders };
+        let connect_error = Some("refused".into());
+        let status = Status {
+            size: 7,
+            idle: 0,
+            in_use: 7,
+            waiting: 2,
+            draining: 0,
+            max: 7,
+            connect_error,
+            counters: Counters::default(),
+            holders,
+        };
         let text = status.to_string();
         assert!(
             text.starts_with("7 of 7 connections in use, 2 waiting; held by t1 for 1.5 s, last SELECT xx"),
             "{text}"
         );
-        assert!(text.ends_with("x…; and 2 more"), "{text}");
+        assert!(text.ends_with("x…; and 2 more; the server is away: refused"), "{text}");
     }
 }

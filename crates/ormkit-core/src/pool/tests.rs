@@ -1,43 +1,47 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Lent, Pool, PoolOptions};
+use super::{Hooks, Lent, Pool, PoolOptions, Reason};
 use crate::driver::{Batch, Effect, NoRows, Statement};
 use crate::error::{Error, ErrorClass, Result};
 use crate::sql::Dialect;
 use crate::testing::{FakeDriver, FakeRuntime, Steps};
 
-struct World {
-    driver: Arc<FakeDriver>,
-    runtime: Arc<FakeRuntime>,
-    pool: Pool,
+pub(super) struct World {
+    pub(super) driver: Arc<FakeDriver>,
+    pub(super) runtime: Arc<FakeRuntime>,
+    pub(super) pool: Pool,
 }
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-fn world(max: usize) -> World {
+pub(super) fn world(max: usize) -> World {
     world_with(PoolOptions { min: 0, max, idle_timeout: None, max_lifetime: None, ..PoolOptions::default() })
 }
 
-fn world_with(options: PoolOptions) -> World {
+pub(super) fn world_with(options: PoolOptions) -> World {
+    world_of(options, Hooks::default())
+}
+
+pub(super) fn world_of(options: PoolOptions, hooks: Hooks) -> World {
     let (driver, runtime) = (FakeDriver::new(&Dialect::POSTGRES), FakeRuntime::new());
-    let pool = Pool::new(driver.clone(), runtime.clone(), options);
+    let pool = Pool::with_hooks(driver.clone(), runtime.clone(), options, hooks);
     World { driver, runtime, pool }
 }
 
 impl World {
-    fn acquire(&self) -> Result<Lent> {
+    pub(super) fn acquire(&self) -> Result<Lent> {
         self.runtime.block_on(self.pool.acquire())
     }
 
-    fn waiter(&self) -> Steps<'_, Result<Lent>> {
+    pub(super) fn waiter(&self) -> Steps<'_, Result<Lent>> {
         let mut waiter = Steps::new(self.pool.acquire());
         assert!(waiter.poll().is_none(), "nothing should be free");
         waiter
     }
 
     /// A connection in the middle of a statement.
-    fn dirty(&self) -> Lent {
+    pub(super) fn dirty(&self) -> Lent {
         let mut lent = self.acquire().unwrap();
         let statement = [Statement::command("SELECT slow()", Effect::Read)];
         let mut sink = NoRows;
@@ -48,7 +52,7 @@ impl World {
     }
 
     /// Every slot can be taken, none is counted twice, and no connection is lost.
-    fn assert_whole(&self) {
+    pub(super) fn assert_whole(&self) {
         self.runtime.run_tasks();
         let status = self.pool.status();
         assert_eq!((status.in_use, status.waiting, status.draining), (0, 0, 0), "{status:?}");
@@ -163,6 +167,8 @@ fn connecting_for_too_long_is_an_error_and_frees_the_slot() {
     let error = acquire.poll().unwrap().unwrap_err();
     assert_eq!(error.to_string(), "no connection within 10 s");
     world.driver.hang_connecting(false);
+    world.runtime.run_tasks();
+    world.runtime.advance(SECOND); // the server counts as away for a moment
     world.assert_whole();
 }
 
@@ -232,6 +238,112 @@ fn connection_that_fails_its_check_is_replaced() {
     drop(world.acquire().unwrap());
     assert_eq!(world.driver.take_log(), ["1 connect", "1 close", "2 connect"]);
     world.assert_whole();
+}
+
+#[test]
+fn connection_is_pinged_only_after_it_was_idle_for_long() {
+    let world = world(1);
+    drop(world.acquire().unwrap());
+    world.runtime.advance(29 * SECOND);
+    drop(world.acquire().unwrap());
+    assert_eq!(world.driver.take_log(), ["1 connect"]);
+    world.runtime.advance(30 * SECOND);
+    drop(world.acquire().unwrap());
+    assert_eq!(world.driver.take_log(), ["1 PING"]);
+    world.assert_whole();
+}
+
+#[test]
+fn connection_that_fails_its_ping_is_replaced_and_nobody_is_told() {
+    let world = world(1);
+    drop(world.acquire().unwrap());
+    world.runtime.advance(30 * SECOND);
+    world.driver.lose("PING");
+    drop(world.acquire().unwrap());
+    assert_eq!(world.driver.take_log(), ["1 connect", "1 PING", "1 close", "2 connect"]);
+    world.assert_whole();
+}
+
+#[test]
+fn connection_that_does_not_answer_its_ping_is_replaced_after_two_seconds() {
+    let world = world(1);
+    drop(world.acquire().unwrap());
+    world.runtime.advance(30 * SECOND);
+    world.driver.hang_pinging(true);
+    let mut acquire = Steps::new(world.pool.acquire());
+    (0..3).for_each(|_| assert!(acquire.poll().is_none()));
+    assert_eq!(world.pool.status().holders.len(), 1);
+    world.runtime.advance(2 * SECOND);
+    assert!(acquire.poll().is_none(), "it connects");
+    assert!(acquire.poll().unwrap().is_ok());
+    assert_eq!(world.driver.take_log(), ["1 connect", "1 close", "2 connect"]);
+    drop(acquire);
+    assert!(world.pool.status().holders.is_empty());
+    world.assert_whole();
+}
+
+#[test]
+fn ping_can_be_dropped_after_every_poll() {
+    for polls in 0..4 {
+        let world = world(1);
+        drop(world.acquire().unwrap());
+        world.runtime.advance(30 * SECOND);
+        let mut acquire = Steps::new(world.pool.acquire());
+        let lent = (0..polls).find_map(|_| acquire.poll());
+        drop((acquire, lent));
+        world.assert_whole();
+    }
+}
+
+#[test]
+fn full_line_refuses_at_once() {
+    let options = PoolOptions { min: 0, max: 1, max_waiting: Some(1), ..PoolOptions::default() };
+    let world = world_with(options);
+    let lent = world.acquire().unwrap();
+    let mut waiter = world.waiter();
+    let error = Steps::new(world.pool.acquire()).poll().unwrap().unwrap_err();
+    assert_eq!(error.class(), ErrorClass::PoolTimeout);
+    assert!(
+        error
+            .to_string()
+            .starts_with("the line for a connection is full (1 of 1 connections in use, 1 waiting;"),
+        "{error}"
+    );
+    drop(lent);
+    assert!(waiter.poll().unwrap().is_ok());
+    drop(waiter);
+    assert_eq!(world.pool.status().counters.refused, 1);
+    world.assert_whole();
+}
+
+#[test]
+fn pool_counts_what_it_does() {
+    let world = world(1);
+    let lent = world.acquire().unwrap();
+    let (mut served, mut late, cancelled) = (world.waiter(), world.waiter(), world.waiter());
+    drop(cancelled);
+    world.runtime.advance(2 * SECOND);
+    drop(lent);
+    drop(served.poll().unwrap().unwrap());
+    let lent = late.poll().unwrap().unwrap();
+    let mut late = world.waiter();
+    world.runtime.advance(30 * SECOND);
+    assert!(late.poll().unwrap().is_err());
+    drop((late, lent));
+    drop(world.dirty());
+    world.runtime.run_tasks();
+    world.driver.make_stale(1);
+    world.driver.fail_connect(Error::interface("no"));
+    assert!(world.acquire().is_err());
+    let counters = world.pool.status().counters;
+    let counted = (counters.acquires, counters.waits, counters.timeouts, counters.cancels);
+    assert_eq!(counted, (7, 4, 1, 1));
+    assert_eq!((counters.wait_total, counters.wait_max), (34 * SECOND, 30 * SECOND));
+    assert_eq!((counters.opened, counters.connect_failures, counters.cleaned), (1, 1, 1));
+    assert_eq!((counters.closed(Reason::Lost), counters.resets), (1, 0));
+    let mut twice = counters.clone();
+    twice.add(&counters);
+    assert_eq!((twice.acquires, twice.wait_max, twice.closed(Reason::Lost)), (14, 30 * SECOND, 2));
 }
 
 #[test]

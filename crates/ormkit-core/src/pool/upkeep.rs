@@ -64,12 +64,15 @@ impl Drop for Upkeep {
 }
 
 impl Shared {
-    fn evict(&self) {
+    fn evict(self: &Arc<Self>) {
         let now = self.runtime.now();
         let evicted = self.update(|slots| {
             let positions = policy::evicted(&slots.idle_facts(), slots.open(), &self.options, now);
             slots.remove_idle(&positions)
         });
-        drop(evicted);
+        for pooled in evicted {
+            let reason = policy::retiring(pooled.facts, now);
+            self.retire([pooled], reason);
+        }
     }
 }

@@ -120,6 +120,28 @@ impl Link {
         Ok(())
     }
 
+    /// A link that keeps this connection.
+    pub fn holding(lent: Lent) -> Self {
+        let pool = lent.pool();
+        Self { pin: Pin::Here(lent), ..Self::new(pool) }
+    }
+
+    /// Gives a kept connection up with whatever is open on it: later use is refused.
+    pub fn abandon(&mut self) {
+        let given_up =
+            (std::mem::replace(&mut self.state, State::Idle), std::mem::replace(&mut self.pin, Pin::Out));
+        self.end();
+        drop(given_up);
+    }
+
+    /// Takes out the connection that is kept, where no transaction has it; later use is refused.
+    pub fn take_pinned(&mut self) -> Option<Lent> {
+        match std::mem::replace(&mut self.pin, Pin::Out) {
+            Pin::Here(lent) => Some(lent),
+            Pin::Out | Pin::None => None,
+        }
+    }
+
     /// Chooses the mode of transactions that are begun without one.
     pub fn set_default_mode(&mut self, mode: TransactionMode) {
         self.default_mode = mode;

@@ -20,6 +20,8 @@ pub(super) struct FakeConnection {
     /// Where the server's transaction stands, also while the connection is dirty.
     transaction: Health,
     savepoints: Vec<String>,
+    /// A SET was executed since the session was last as it should be.
+    changed: bool,
 }
 
 impl FakeConnection {
@@ -31,6 +33,7 @@ impl FakeConnection {
             health: Health::Idle,
             transaction: Health::Idle,
             savepoints: Vec::new(),
+            changed: false,
         }
     }
 
@@ -107,9 +110,10 @@ impl FakeConnection {
         }
     }
 
-    /// Keeps count of transactions and savepoints.
+    /// Keeps count of transactions, savepoints and settings.
     fn follow(&mut self, statement: &Statement) -> Result<()> {
         let sql = &statement.text.sql;
+        self.changed |= sql.starts_with("SET ");
         if let Some(name) = sql.strip_prefix("ROLLBACK TO SAVEPOINT ") {
             let at = self.savepoint(name)?;
             self.savepoints.truncate(at + 1);
@@ -194,8 +198,40 @@ impl Connection for FakeConnection {
         })
     }
 
+    fn is_pristine(&self) -> bool {
+        !self.changed
+    }
+
+    fn keep_session(&mut self) {
+        self.changed = false;
+    }
+
+    fn reset(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            pause().await;
+            lock(&self.script).log.push(format!("{} reset", self.number));
+            self.changed = false;
+            Ok(())
+        })
+    }
+
     fn check(&mut self) -> bool {
         !lock(&self.script).stale.remove(&self.number)
+    }
+
+    fn ping(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let statement = Statement::command("PING", Effect::Read);
+            let hangs = lock(&self.script).ping_hangs;
+            self.health = Health::Dirty;
+            pause().await;
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            self.execute(&statement).map_err(|error| self.answered(error))?;
+            self.health = self.transaction;
+            Ok(())
+        })
     }
 
     fn canceller(&self) -> Box<dyn Cancel> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::connection::{FakeConnection, pause};
 use super::rows::Rows;
 use crate::driver::{Connection, Driver};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::BoxFuture;
 use crate::sql::Dialect;
 use crate::value::Value;
@@ -27,8 +27,11 @@ pub(super) struct Script {
     pub(super) failures: HashMap<String, VecDeque<Failure>>,
     connect_failures: VecDeque<Error>,
     connect_hangs: bool,
+    away: bool,
+    connects: usize,
     pub(super) stale: HashSet<u64>,
     pub(super) clean_hangs: bool,
+    pub(super) ping_hangs: bool,
     opened: u64,
     pub(super) live: usize,
 }
@@ -80,6 +83,16 @@ impl FakeDriver {
         self.script().connect_failures.push_back(error);
     }
 
+    /// As if the server were stopped: nobody can connect, until this is taken back. Connections that are open stay.
+    pub fn set_away(&self, away: bool) {
+        self.script().away = away;
+    }
+
+    /// How often somebody has tried to connect since the last call.
+    pub fn take_connects(&self) -> usize {
+        std::mem::take(&mut self.script().connects)
+    }
+
     /// A connection that is opened never comes about, until this is taken back.
     pub fn hang_connecting(&self, hangs: bool) {
         self.script().connect_hangs = hangs;
@@ -93,6 +106,12 @@ impl FakeDriver {
     /// From now on a connection that is cleaned never answers.
     pub fn hang_cleaning(&self) {
         self.script().clean_hangs = true;
+    }
+
+    /// A connection that is asked for a sign of life gives none, until this is taken back. Otherwise it answers as to a
+    /// statement `PING`.
+    pub fn hang_pinging(&self, hangs: bool) {
+        self.script().ping_hangs = hangs;
     }
 
     /// What has happened since the last call: lines such as `1 connect`, `1 SELECT $1 (7)`, `1 clean`, `1 close`, each
@@ -122,6 +141,10 @@ impl Driver for FakeDriver {
             }
             let number = {
                 let mut script = lock(&script);
+                script.connects += 1;
+                if script.away {
+                    return Err(Error::new(ErrorKind::ConnectionLost("nobody listens".into())));
+                }
                 if let Some(error) = script.connect_failures.pop_front() {
                     return Err(error);
                 }

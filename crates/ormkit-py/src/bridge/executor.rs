@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use ormkit_core::runtime::{Address, BoxFuture, Runtime, TcpOptions, Transport};
 use pyo3::prelude::*;
-use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
 use rustc_hash::FxHashMap;
 
 use super::alarm::Alarm;
@@ -122,6 +122,11 @@ impl LoopRuntime {
     /// False while the loop lives, in the process that made it.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire) || !self.process.is_current()
+    }
+
+    /// Tells the loop's exception handler what nobody awaits.
+    pub(crate) fn report(&self, py: Python<'_>, context: &Bound<'_, PyDict>) -> PyResult<()> {
+        self.event_loop(py)?.call_method1("call_exception_handler", (context,)).map(drop)
     }
 
     pub(super) fn weak(&self) -> Weak<Self> {

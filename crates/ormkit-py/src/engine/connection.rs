@@ -26,9 +26,9 @@ use crate::session::{nothing, raise};
 /// connection.
 #[pyclass(frozen, name = "Connection", module = "ormkit")]
 pub(crate) struct Connection {
-    link: Arc<Pinned>,
+    pub(super) link: Arc<Pinned>,
     /// The block commits at its end, and it alone.
-    commits: bool,
+    pub(super) commits: bool,
 }
 
 impl Connection {

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::Engine;
+use super::callbacks::Callbacks;
 use super::keywords::Keywords;
 use super::password::Password;
 use super::target::{Statements, Target};
@@ -18,6 +19,7 @@ use crate::errors::to_py;
 /// What an engine is made of.
 pub(super) struct Options {
     pub(super) pool: PoolOptions,
+    pub(super) callbacks: Callbacks,
 }
 
 impl Options {
@@ -40,17 +42,25 @@ impl Options {
                 "max_connections must be at least 1 and not below min_connections",
             ));
         }
+        let max_waiting = keywords.take_or("max_waiting", None)?;
+        let max_waiting = max_waiting.map(|given| checked_size("max_waiting", given)).transpose()?;
         let time = |name, default| seconds(name, keywords.take_or(name, default)?);
         let pool = PoolOptions {
             min,
             max,
             acquire_timeout: optional_seconds(&keywords, "acquire_timeout", Some(30.0))?,
+            max_waiting,
             idle_timeout: Some(time("idle_timeout", 600.0)?),
             max_lifetime: Some(time("max_lifetime", 3600.0)?),
+            ping_after: optional_seconds(&keywords, "ping_after", Some(30.0))?,
             connect_timeout: target.connect_timeout(),
         };
+        let callbacks = Callbacks::read(&keywords)?;
+        if !callbacks.is_empty() {
+            target.require_callbacks().map_err(|error| to_py(py, error))?;
+        }
         keywords.finish()?;
-        Ok((target, Self { pool }))
+        Ok((target, Self { pool, callbacks }))
     }
 }
 
@@ -63,8 +73,12 @@ impl Options {
 ///     min_connections: Connections that `await engine` opens.
 ///     max_connections: The most connections at once.
 ///     acquire_timeout: Longest wait for a free connection, in seconds; None waits without limit.
+///     max_waiting: The most callers that wait for a connection at once; further ones get `PoolTimeout` at once. None: any
+///         number.
 ///     idle_timeout: A connection unused for this long is closed, in seconds.
 ///     max_lifetime: A connection older than this is closed when it is free, in seconds.
+///     ping_after: A connection that was idle for this long is asked for a sign of life before it is lent, and replaced when
+///         none comes within 2 seconds; None never asks. That the server has closed it is seen without asking.
 ///     connect_timeout: Budget for name resolution, connecting, TLS and authentication of all hosts together, in seconds;
 ///         None takes the URL's, which is 10 when it has none.
 ///     statement_cache_size: Statements that each connection keeps prepared; None takes the URL's, which is 256 when it has
@@ -80,6 +94,15 @@ impl Options {
 ///     password: The password, in place of the URL's: a text, or a function, also an `async` one, that is called for each new
 ///         connection (a token that expires). It runs on the loop that connects, within `connect_timeout`, and a cancelled
 ///         connect cancels it. What it raises is the cause of the connect's `OperationalError`.
+///     init: A function, also an `async` one, that is called with a new `Connection` before it is lent first, inside a
+///         transaction that is committed at its end. What it sets stays: where a borrower has changed the session, the
+///         session is reset and `init` runs again. Its error closes the connection and is the error of whoever waits.
+///     reset: The same, for a connection that a borrower has given back, before the next one gets it; in the background. Its
+///         error closes the connection and goes to the loop's exception handler.
+///     close: A function that is called with a `ClosedConnection` when the engine has closed a connection. Not called for
+///         an engine that is dropped unclosed.
+///
+///     Each run of `init` and `reset` has `connect_timeout` as its limit. PostgreSQL only.
 ///
 /// Raises:
 ///     InterfaceError: The URL is malformed, or a setting cannot be changed: the error names the part, never the password.
@@ -87,9 +110,10 @@ impl Options {
 #[pyfunction]
 #[pyo3(
     signature = (url, **options),
-    text_signature = "(url, *, min_connections=1, max_connections=10, acquire_timeout=30.0, idle_timeout=600.0, \
-                      max_lifetime=3600.0, connect_timeout=None, statement_cache_size=None, statement_timeout=None, \
-                      prepared=None, settings=None, password=None)"
+    text_signature = "(url, *, min_connections=1, max_connections=10, acquire_timeout=30.0, max_waiting=None, \
+                      idle_timeout=600.0, max_lifetime=3600.0, ping_after=30.0, connect_timeout=None, \
+                      statement_cache_size=None, statement_timeout=None, prepared=None, settings=None, password=None, \
+                      init=None, reset=None, close=None)"
 )]
 pub(crate) fn create_engine(
     py: Python<'_>,
@@ -111,7 +135,7 @@ fn statements(keywords: &Keywords<'_>) -> PyResult<Statements> {
         })
     };
     let cache_size = keywords.take_or("statement_cache_size", None)?;
-    let cache_size = cache_size.map(|given| from_zero("statement_cache_size", given)).transpose()?;
+    let cache_size = cache_size.map(|given| checked_size("statement_cache_size", given)).transpose()?;
     let timeout = optional_seconds(keywords, "statement_timeout", None)?;
     if timeout.is_some_and(|time| time.is_zero()) {
         return Err(PyValueError::new_err("statement_timeout must be above 0; None sets no limit"));
@@ -120,10 +144,10 @@ fn statements(keywords: &Keywords<'_>) -> PyResult<Statements> {
 }
 
 fn size(keywords: &Keywords<'_>, name: &'static str, default: i64) -> PyResult<usize> {
-    from_zero(name, keywords.take_or(name, default)?)
+    checked_size(name, keywords.take_or(name, default)?)
 }
 
-fn from_zero(name: &'static str, given: i64) -> PyResult<usize> {
+fn checked_size(name: &str, given: i64) -> PyResult<usize> {
     usize::try_from(given)
         .map_err(|_| PyValueError::new_err(format!("{name} must be a number from 0 up, not {given}")))
 }

@@ -28,12 +28,20 @@ impl Pinned {
         &self.engine
     }
 
+    /// Takes the link out for `caller`.
+    ///
+    /// # Errors
+    /// Who has it.
+    pub(super) fn lease_as(&self, caller: Caller) -> Result<Lease<Link, Caller>, Caller> {
+        self.shared.lease(caller)
+    }
+
     /// Takes the link out for one operation.
     ///
     /// # Errors
     /// `ConcurrentSessionUse` with both tasks' names.
     pub(crate) fn lease(&self, py: Python<'_>) -> PyResult<Lease<Link, Caller>> {
-        self.shared.lease(Caller::current(py)?).map_err(|holder| {
+        self.lease_as(Caller::current(py)?).map_err(|holder| {
             let second = match Caller::current(py) {
                 Ok(second) => second.name(py),
                 Err(error) => return error,

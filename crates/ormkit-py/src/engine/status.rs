@@ -1,8 +1,8 @@
 //! What an engine tells about its connections.
 
-use ormkit_core::pool::{Holder, Status};
+use ormkit_core::pool::{Counters, Holder, Reason, Status};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 /// The connections of an engine at one moment.
 #[pyclass(frozen, get_all, name = "PoolStatus", module = "ormkit")]
@@ -19,6 +19,10 @@ pub(crate) struct PoolStatus {
     draining: usize,
     /// The most connections at once, for each event loop.
     max: usize,
+    /// What the last attempt to connect said, while the server is away.
+    connect_error: Option<String>,
+    /// What was done so far.
+    counters: Py<PoolCounters>,
     /// Who has a connection, the longest first.
     holders: Py<PyTuple>,
 }
@@ -38,6 +42,8 @@ impl PoolStatus {
     /// The pools of all event loops together.
     pub(super) fn of(py: Python<'_>, pools: impl Iterator<Item = Status>, max: usize) -> PyResult<Self> {
         let (mut size, mut idle, mut in_use, mut waiting, mut draining) = (0, 0, 0, 0, 0);
+        let mut connect_error = None;
+        let mut counters = Counters::default();
         let mut holders: Vec<Holder> = Vec::new();
         for status in pools {
             size += status.size;
@@ -45,6 +51,8 @@ impl PoolStatus {
             in_use += status.in_use;
             waiting += status.waiting;
             draining += status.draining;
+            counters.add(&status.counters);
+            connect_error = connect_error.or(status.connect_error);
             holders.extend(status.holders);
         }
         holders.sort_by_key(|holder| std::cmp::Reverse(holder.age));
@@ -55,7 +63,9 @@ impl PoolStatus {
         });
         let holders = holders.map(|holder| Py::new(py, holder)).collect::<PyResult<Vec<_>>>()?;
         let holders = PyTuple::new(py, holders)?.unbind();
-        Ok(Self { size, idle, in_use, waiting, draining, max, holders })
+        let connect_error = connect_error.map(|error| error.to_string());
+        let counters = Py::new(py, PoolCounters::of(py, &counters)?)?;
+        Ok(Self { size, idle, in_use, waiting, draining, max, connect_error, counters, holders })
     }
 }
 
@@ -75,5 +85,65 @@ impl PoolHolder {
         let name = self.name.as_deref().unwrap_or("a single statement");
         let last = self.last_statement.as_deref().unwrap_or("nothing yet");
         format!("<PoolHolder {name} for {:.3} s, last {last}>", self.age)
+    }
+}
+
+/// What the pools of an engine have done: of each event loop since it first used the engine, as long as it is open.
+#[pyclass(frozen, get_all, name = "PoolCounters", module = "ormkit")]
+pub(crate) struct PoolCounters {
+    /// Connections that were opened.
+    opened: u64,
+    /// Connections that were closed, by reason: the words of `ClosedConnection.reason`.
+    closed: Py<PyDict>,
+    /// Attempts to open a connection that failed.
+    connect_failures: u64,
+    /// Requests for a connection.
+    acquires: u64,
+    /// Those of them that had to wait.
+    waits: u64,
+    /// How long they waited, together, in seconds.
+    wait_total: f64,
+    /// How long one of them waited at most, in seconds.
+    wait_max: f64,
+    /// Those whose time was up.
+    timeouts: u64,
+    /// Those that were cancelled while they waited.
+    cancels: u64,
+    /// Those that were refused because the line was full.
+    refused: u64,
+    /// Connections that were given back in the middle of something, or with a changed session, and cleaned.
+    cleaned: u64,
+    /// Those of them whose session was reset.
+    resets: u64,
+}
+
+impl PoolCounters {
+    fn of(py: Python<'_>, counters: &Counters) -> PyResult<Self> {
+        let closed = PyDict::new(py);
+        for reason in Reason::ALL {
+            closed.set_item(reason.as_str(), counters.closed(reason))?;
+        }
+        Ok(Self {
+            opened: counters.opened,
+            closed: closed.unbind(),
+            connect_failures: counters.connect_failures,
+            acquires: counters.acquires,
+            waits: counters.waits,
+            wait_total: counters.wait_total.as_secs_f64(),
+            wait_max: counters.wait_max.as_secs_f64(),
+            timeouts: counters.timeouts,
+            cancels: counters.cancels,
+            refused: counters.refused,
+            cleaned: counters.cleaned,
+            resets: counters.resets,
+        })
+    }
+}
+
+#[pymethods]
+impl PoolCounters {
+    fn __repr__(&self) -> String {
+        let Self { opened, acquires, waits, wait_max, .. } = self;
+        format!("<PoolCounters opened={opened} acquires={acquires} waits={waits} wait_max={wait_max:.3}>")
     }
 }

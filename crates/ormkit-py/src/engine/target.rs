@@ -95,6 +95,18 @@ impl Target {
         Ok(Self::Postgres(Arc::new(config)))
     }
 
+    /// # Errors
+    /// A database whose connections cannot be prepared one by one.
+    pub(super) fn require_callbacks(&self) -> Result<()> {
+        match self {
+            Self::Postgres(_) => Ok(()),
+            Self::Sqlite(..) => Err(Error::unsupported(
+                "callbacks of connections on SQLite",
+                "they share one writer, and settings are part of the URL",
+            )),
+        }
+    }
+
     /// With another budget for connecting than the URL's; None leaves it.
     pub(super) fn with_connect_timeout(self, time: Option<Duration>) -> Self {
         match (self, time) {

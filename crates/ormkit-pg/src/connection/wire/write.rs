@@ -37,6 +37,12 @@ impl Wire {
         written
     }
 
+    /// Writes a flight of nothing but a Sync: the server answers that it is ready.
+    pub(crate) fn ping(&mut self) {
+        self.flight = Flight::default();
+        self.end();
+    }
+
     /// Writes what has become possible: the rest of the batch once its statement is described, Sync after an error.
     pub(crate) fn advance(&mut self, batch: Option<Batch<'_>>) {
         if !self.pipeline.is_open() {
