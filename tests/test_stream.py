@@ -230,5 +230,4 @@ async def test_script_of_a_connection_belongs_to_its_transaction(db):
         await connection.execute_script("DELETE FROM one")
         with pytest.raises(InvalidRequestError, match="ended the transaction by itself"):
             await connection.execute_script("COMMIT")
-        await connection.rollback()
-        assert (await connection.execute("SELECT count(*) FROM one")).scalar() == 0
+    assert (await db.execute("SELECT count(*) FROM one")).scalar() == 0
