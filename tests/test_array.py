@@ -167,9 +167,8 @@ async def test_list_is_json_where_the_server_asks_for_json(engine, value):
 
 @pytest.mark.parametrize("value", [[Decimal(1)], [Size.SMALL], [b"x"], [float("nan")], [object()], [{1: 2}], ["\0"]])
 async def test_list_that_json_cannot_hold_is_refused_with_the_parameters_name(engine, value):
-    for params in ([1, value], (1, tuple(value))):
-        with pytest.raises(DataError, match="parameter 2"):
-            await engine.execute("SELECT $1::int, $2::json", params)
+    with pytest.raises(DataError, match="parameter 2"):
+        await engine.execute("SELECT $1::int, $2::json", (1, value))
 
 
 @pytest.mark.parametrize(

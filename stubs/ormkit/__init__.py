@@ -117,6 +117,7 @@ from ormkit.query import (
     true,
     update,
 )
+from ormkit.range import Range
 from ormkit.relationships import (
     Change,
     Loader,

@@ -117,6 +117,7 @@ from ormkit.query import (
     true as true,
     update as update,
 )
+from ormkit.range import Range as Range
 from ormkit.relationships import (
     Change as Change,
     Loader as Loader,

@@ -9,14 +9,20 @@ mod net;
 mod numeric;
 mod owned;
 mod params;
+mod parts;
+mod range;
+mod record;
 mod temporal;
 
-pub use array::{ArrayFormat, ArrayRef, Brackets, Dimensions, Elements};
+pub use array::{ArrayRef, Brackets};
 pub use encoded::Encoded;
 pub use net::Inet;
 pub use numeric::{Groups, Numeric, Sign};
 pub use owned::{NumericText, Value};
 pub use params::{ArrayBuilder, Params};
+pub use parts::{Dimensions, Elements, Format, Parts};
+pub use range::{Bounds, RangeRef};
+pub use record::{MapRef, RecordRef};
 pub use temporal::{Date, Interval, Time, TimeTz, Timestamp};
 
 use crate::error::{Error, Result};
@@ -65,6 +71,12 @@ pub enum ValueRef<'a> {
     Cidr(Inet),
     /// An element of an array that came as text; see [`Encoded::decode`].
     Encoded(Encoded<'a>),
+    /// A composite value; a tuple on its way to the database.
+    Record(RecordRef<'a>),
+    /// A range.
+    Range(RangeRef<'a>),
+    /// HSTORE.
+    Map(MapRef<'a>),
 }
 
 impl ValueRef<'_> {
@@ -95,6 +107,9 @@ impl ValueRef<'_> {
             Self::Inet(_) => "inet",
             Self::Cidr(_) => "cidr",
             Self::Encoded(_) => "text",
+            Self::Record(_) => "record",
+            Self::Range(_) => "range",
+            Self::Map(_) => "map",
         }
     }
 }

@@ -7,6 +7,7 @@ use ormkit_core::driver::NoticeSink;
 
 use crate::config::PrepareMode;
 use crate::statement_cache::Keeping;
+use crate::types::named::lookup::Catalog;
 
 /// Shared by all connections of a [`PgDriver`](crate::PgDriver).
 pub(crate) struct Common {
@@ -16,12 +17,19 @@ pub(crate) struct Common {
     schema_changes: AtomicU64,
     /// A pooler stands in front of the server: as the first connection has found.
     pooler: OnceLock<bool>,
+    /// What is known of the database's types.
+    types: Arc<Catalog>,
 }
 
 impl Common {
     /// Nothing is known yet.
     pub(crate) fn new(notices: Arc<dyn NoticeSink>) -> Self {
-        Self { notices, schema_changes: AtomicU64::new(0), pooler: OnceLock::new() }
+        Self { notices, schema_changes: AtomicU64::new(0), pooler: OnceLock::new(), types: Arc::default() }
+    }
+
+    /// What is known of the database's types.
+    pub(crate) fn types(&self) -> &Arc<Catalog> {
+        &self.types
     }
 
     /// Where notices go.
@@ -38,6 +46,7 @@ impl Common {
     /// Tables or types are no longer what they were.
     pub(crate) fn note_schema_change(&self) {
         self.schema_changes.fetch_add(1, Ordering::Relaxed);
+        self.types.forget_composites();
     }
 
     /// What is known of a pooler in front of the server.

@@ -49,13 +49,14 @@ pub(crate) fn is_fatal(diagnostics: &Diagnostics) -> bool {
     matches!(diagnostics.severity.as_str(), "FATAL" | "PANIC")
 }
 
-/// True for the three errors of a prepared statement that is no longer what we think: unknown to the server, known to
-/// it though not to us, or with another result than before.
+/// True for the errors of a prepared statement that is no longer what we think: unknown to the server, known to it though
+/// not to us, with another result than before, or with a composite parameter that was altered.
 pub(crate) fn is_stale_statement(diagnostics: &Diagnostics) -> bool {
     match diagnostics.sqlstate.as_str() {
         "26000" | "42P05" => true,
         // No SQLSTATE of its own; the routine is never translated.
         "0A000" => diagnostics.routine.as_deref() == Some("RevalidateCachedQuery"),
+        "42804" => diagnostics.routine.as_deref() == Some("record_recv"),
         _ => false,
     }
 }

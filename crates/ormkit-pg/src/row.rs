@@ -7,20 +7,29 @@ use ormkit_core::error::{Error, Result};
 use ormkit_core::value::{SqlType, ValueRef};
 
 use crate::protocol::backend::RowDescription;
+use crate::types::named::lookup::Catalog;
+use crate::types::named::{Misfit, PgType};
 use crate::types::{Codec, ColumnCodec};
 
 /// The columns of a result, and how their cells are read.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Shape {
     pub(crate) columns: Box<[ShapeColumn]>,
+    /// Of the catalog when its types were looked up, where one of them, or of the parameters, may be altered.
+    pub(crate) epoch: Option<u64>,
+    seen: u64,
 }
 
 /// One column of a [`Shape`].
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct ShapeColumn {
     pub(crate) name: Box<str>,
     pub(crate) oid: u32,
     codec: ColumnCodec,
+    /// It is read as what the server says it is.
+    inferred: bool,
+    /// A type that is not built in.
+    named: Option<Arc<PgType>>,
 }
 
 impl Shape {
@@ -44,8 +53,10 @@ impl Shape {
             name: field.name.into(),
             oid: field.oid,
             codec: ColumnCodec::new(field.oid, expected),
+            inferred: expected == SqlType::Unknown,
+            named: None,
         });
-        Ok(Self { columns: columns.collect() })
+        Ok(Self { columns: columns.collect(), epoch: None, seen: 0 })
     }
 
     /// The same columns, read as other types.
@@ -55,8 +66,32 @@ impl Shape {
             name: column.name.clone(),
             oid: column.oid,
             codec: ColumnCodec::new(column.oid, expected),
+            inferred: expected == SqlType::Unknown,
+            named: None,
         });
-        Self { columns: columns.collect() }
+        Self { columns: columns.collect(), epoch: None, seen: 0 }
+    }
+
+    /// The types of the columns that are read as what the server says they are.
+    pub(crate) fn inferred(&self) -> impl Iterator<Item = u32> {
+        self.columns.iter().filter(|column| column.inferred).map(|column| column.oid)
+    }
+
+    /// Takes what is known of the columns' types.
+    pub(crate) fn resolve(&mut self, catalog: &Catalog) {
+        self.seen = catalog.epoch();
+        for column in self.columns.iter_mut().filter(|column| column.inferred) {
+            column.named = catalog.find(column.oid);
+        }
+        let named = self.columns.iter().filter_map(|column| column.named.as_ref());
+        self.epoch = named.into_iter().any(|named| named.may_change).then_some(self.seen);
+    }
+
+    /// Notes that a parameter's type may be altered.
+    pub(crate) fn note_changing(&mut self, changing: bool) {
+        if changing {
+            self.epoch = Some(self.seen);
+        }
     }
 
     /// True when these are the columns that the server describes: as many, of the same types.
@@ -81,12 +116,12 @@ impl Shape {
 impl ShapeColumn {
     /// True when the column is to be asked for in binary: its type is known here.
     pub(crate) fn is_binary(&self) -> bool {
-        self.codec.is_binary()
+        self.named.as_ref().map_or_else(|| self.codec.is_binary(), |named| named.is_binary)
     }
 
     /// What a caller is told of the type.
     pub(crate) fn sql_type(&self) -> SqlType {
-        Codec::of(self.oid).sql_type()
+        self.named.as_ref().map_or_else(|| Codec::of(self.oid).sql_type(), |named| named.sql_type())
     }
 }
 
@@ -95,7 +130,7 @@ impl Decoder for Shape {
         self.columns.len()
     }
 
-    fn cell<'a>(&self, row: &'a [u8], index: usize) -> Result<ValueRef<'a>> {
+    fn cell<'a>(&'a self, row: &'a [u8], index: usize) -> Result<ValueRef<'a>> {
         let column = self.columns.get(index).ok_or_else(|| no_cell(index))?;
         kept::cell(row, self.columns.len(), index).and_then(|cell| column.decode(cell))
     }
@@ -103,8 +138,12 @@ impl Decoder for Shape {
 
 impl ShapeColumn {
     #[inline]
-    fn decode<'a>(&self, cell: Option<&'a [u8]>) -> Result<ValueRef<'a>> {
-        self.codec.decode(cell).map_err(|error| error.at(|| self.name.to_string()))
+    fn decode<'a>(&'a self, cell: Option<&'a [u8]>) -> Result<ValueRef<'a>> {
+        let decoded = match &self.named {
+            None => self.codec.decode(cell),
+            Some(named) => cell.map_or(Ok(ValueRef::Null), |cell| named.decode(cell)),
+        };
+        decoded.map_err(|error| error.at(|| self.name.to_string()))
     }
 }
 
@@ -113,6 +152,15 @@ impl ShapeColumn {
 pub(crate) struct Span {
     start: u32,
     end: u32,
+}
+
+impl Span {
+    /// The bytes of the cell in its message; None is NULL.
+    #[inline]
+    pub(crate) fn of(self, body: &[u8]) -> Option<&[u8]> {
+        // `spans` has checked the bounds; a NULL's end lies before its start.
+        body.get(self.start as usize..self.end as usize)
+    }
 }
 
 /// Finds the cells of a DataRow.
@@ -168,8 +216,19 @@ pub(crate) struct DataRow<'a> {
 impl DataRow<'_> {
     #[inline]
     fn bytes(&self, span: Span) -> Option<&[u8]> {
-        // `spans` has checked the bounds; a NULL's end lies before its start.
-        self.body.get(span.start as usize..span.end as usize)
+        span.of(self.body)
+    }
+
+    /// Why a cell is not of the type that its column was taken for, where types may have been altered.
+    pub(crate) fn changed(&self) -> Option<Misfit> {
+        self.shape.columns.iter().zip(self.spans).find_map(|(column, span)| {
+            let named = column.named.as_ref().filter(|named| named.may_change && named.is_binary)?;
+            match named.check(self.bytes(*span)?, 0) {
+                // What has no neutral form is told when it is read.
+                Ok(()) | Err(Misfit::Value(_)) => None,
+                Err(misfit) => Some(misfit),
+            }
+        })
     }
 }
 

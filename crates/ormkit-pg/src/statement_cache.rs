@@ -21,6 +21,10 @@ impl Name {
     /// The statement without a name, which the next Parse replaces.
     pub(crate) const UNNAMED: Self = Self { text: [0; 30], length: 0 };
 
+    /// The query for types: it is closed again in the flight that prepares it.
+    pub(crate) const TYPES: Self =
+        Self { text: *b"ormkit_types\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", length: 12 };
+
     /// The statement `number` of the connection that has drawn `session`, of which 48 bits count.
     fn new(session: u64, number: u32) -> Self {
         let text = format!("ormkit_{:012x}_{number}", session & 0xffff_ffff_ffff);

@@ -5,6 +5,7 @@ pub(crate) mod bind;
 pub(crate) mod catalog;
 pub(crate) mod json;
 pub(crate) mod literal;
+pub(crate) mod named;
 pub(crate) mod net;
 pub(crate) mod numeric;
 pub(crate) mod temporal;
@@ -114,7 +115,7 @@ impl Codec {
             },
             Self::Void => ValueRef::Null,
             Self::Array(index) => ValueRef::Array(array::decode(bytes, index.into())?),
-            Self::TextArray(delimiter) => ValueRef::Array(text_array::decode(bytes, delimiter.format())?),
+            Self::TextArray(delimiter) => ValueRef::Array(text_array::decode(bytes, delimiter)?),
             Self::TimeTz => ValueRef::TimeTz(temporal::time_tz(bytes)?),
             Self::Inet => ValueRef::Inet(net::decode(bytes, false)?),
             Self::Cidr => ValueRef::Cidr(net::decode(bytes, true)?),

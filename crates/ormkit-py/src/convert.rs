@@ -3,6 +3,7 @@
 //! Reading takes what the driver decoded and trusts its variant; binding checks the Python value against the column's
 //! type, because nothing behind it does. Errors name the place and the Python type, never the value.
 mod json;
+mod nested;
 mod net;
 mod number;
 mod temporal;
@@ -12,7 +13,7 @@ mod uuid;
 pub(crate) use json::{read as decode_json, write as encode_json};
 pub(crate) use net::column_type as net_type;
 
-use crate::errors::{from_py, to_py};
+use crate::errors::to_py;
 use crate::fields::types::Members;
 use ormkit_core::error::{Error, Result};
 use ormkit_core::model::ColumnType;
@@ -138,13 +139,10 @@ pub(crate) fn read<'py>(
             Some(value) => read(py, value, members),
             None => Err(unreadable("an element of an array holds an array")),
         },
-        ValueRef::Array(array) => {
-            let mut list = |items: Vec<Bound<'py, PyAny>>| match pyo3::types::PyList::new(py, items) {
-                Ok(list) => Ok(list.into_any()),
-                Err(error) => Err(from_py(error)),
-            };
-            array.nested(&mut |item| read(py, item, members), &mut list)
-        }
+        ValueRef::Array(array) => nested::read_array(py, array, members),
+        ValueRef::Record(record) => nested::read_record(py, record),
+        ValueRef::Range(range) => nested::read_range(py, range),
+        ValueRef::Map(map) => nested::read_map(py, map),
     }
 }
 

@@ -12,6 +12,7 @@ mod host;
 mod instance;
 mod model;
 mod query;
+mod range;
 mod relation;
 mod result;
 mod session;
@@ -44,6 +45,8 @@ mod _ormkit {
     };
     #[pymodule_export]
     use model::{ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, metadata_of};
+    #[pymodule_export]
+    use range::Range;
     #[pymodule_export]
     use relation::Change;
     #[pymodule_export]

@@ -8,7 +8,7 @@ mod scalar;
 pub(crate) use execute::ExecuteResult;
 pub(crate) use kept::Kept;
 pub(crate) use query::QueryResult;
-pub(crate) use row::{make_row, register};
+pub(crate) use row::{composite, make_row, register};
 pub(crate) use scalar::ScalarResult;
 
 use crate::errors::to_py;

@@ -55,6 +55,7 @@ pub(crate) fn stored<'a>(value: ValueRef<'a>, scratch: &'a mut String) -> Result
             let feature = format!("a value of type {} on SQLite", value.type_name());
             return Err(Error::unsupported(feature, "bind it as text"));
         }
+        ValueRef::Record(_) | ValueRef::Range(_) | ValueRef::Map(_) => return Err(no_form(value)),
         ValueRef::Numeric(_)
         | ValueRef::Date(_)
         | ValueRef::Time(_)
@@ -104,8 +105,12 @@ fn write_text(value: ValueRef<'_>, out: &mut String) -> Result<()> {
             out.push_str("+00:00");
             Ok(())
         }
-        other => Err(Error::data(None, format!("a value of type {} has no text form", other.type_name()))),
+        other => Err(no_form(other)),
     }
+}
+
+fn no_form(value: ValueRef<'_>) -> Error {
+    Error::data(None, format!("SQLite has no form for a value of type {}", value.type_name()))
 }
 
 fn write_numeric(value: Numeric<'_>, out: &mut String) -> Result<()> {

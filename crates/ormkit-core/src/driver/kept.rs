@@ -12,7 +12,7 @@ pub trait Decoder: Send + Sync {
     fn len(&self, row: &[u8]) -> usize;
 
     /// Decodes one cell of `row`.
-    fn cell<'a>(&self, row: &'a [u8], index: usize) -> Result<ValueRef<'a>>;
+    fn cell<'a>(&'a self, row: &'a [u8], index: usize) -> Result<ValueRef<'a>>;
 }
 
 /// Rows of one result, in their driver's own encoding, decoded when they are read. They can cross threads.

@@ -97,6 +97,9 @@ fn hash_value(hasher: &mut FxHasher, value: ValueRef<'_>) {
         | ValueRef::Inet(_)
         | ValueRef::Cidr(_)
         | ValueRef::Encoded(_)
+        | ValueRef::Record(_)
+        | ValueRef::Range(_)
+        | ValueRef::Map(_)
         | ValueRef::Null => {}
     }
 }

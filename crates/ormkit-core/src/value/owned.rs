@@ -1,6 +1,8 @@
 //! Values that own their data: constants of an expression, keys, cells of a `Record`.
 
-use super::{Date, Dimensions, Inet, Interval, Numeric, Params, SqlType, Time, TimeTz, Timestamp, ValueRef};
+use super::{
+    Bounds, Date, Dimensions, Inet, Interval, Numeric, Params, SqlType, Time, TimeTz, Timestamp, ValueRef,
+};
 
 /// A value that owns its data.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +43,12 @@ pub enum Value {
     Cidr(Inet),
     /// A list that is bound as one array; of lists of one length where it has several dimensions.
     Array(SqlType, Vec<Value>),
+    /// A tuple, or a composite value without its names.
+    Record(Vec<Value>),
+    /// The lower and the upper bound of a range, NULL where there is none; which of them belong to it.
+    Range(Box<[Value; 2]>, Bounds),
+    /// Texts by text.
+    Map(Vec<(Box<str>, Option<Box<str>>)>),
 }
 
 /// Plain decimal text that was checked when it was made.
@@ -67,43 +75,19 @@ impl Value {
     /// When the lists of one level differ in length.
     pub fn push_to(&self, params: &mut Params) {
         match self {
-            Self::Array(element, values) if values.iter().any(|value| matches!(value, Self::Array(..))) => {
-                let (mut dimensions, mut flat) = (Dimensions::new(), Vec::new());
-                self.measure(&mut dimensions);
-                self.flatten(&mut flat);
-                params.push_nested(*element, dimensions, flat.into_iter());
+            Self::Array(element, _) => {
+                let (dimensions, flat) = self.flat();
+                params.push_owned(*element, dimensions, &flat);
             }
-            Self::Array(element, values) => params.push_array(*element, values.iter().map(Self::scalar)),
-            scalar => params.push(scalar.scalar()),
+            other => params.push_owned_scalar(other),
         }
     }
 
-    /// The value, borrowed. None for an array, which is borrowed from [`Params`] only.
+    /// The value, borrowed. None for one that has parts, which is borrowed from [`Params`] only.
     pub fn as_ref(&self) -> Option<ValueRef<'_>> {
-        match self {
-            Self::Array(..) => None,
-            scalar => Some(scalar.scalar()),
-        }
-    }
-
-    /// The dimensions, by the first list of each level.
-    fn measure(&self, dimensions: &mut Dimensions) {
-        if let Self::Array(_, values) = self {
-            dimensions.push(values.len());
-            values.iter().take(1).for_each(|value| value.measure(dimensions));
-        }
-    }
-
-    fn flatten<'a>(&'a self, flat: &mut Vec<ValueRef<'a>>) {
-        match self {
-            Self::Array(_, values) => values.iter().for_each(|value| value.flatten(flat)),
-            scalar => flat.push(scalar.scalar()),
-        }
-    }
-
-    fn scalar(&self) -> ValueRef<'_> {
-        match self {
-            Self::Null | Self::Array(..) => ValueRef::Null,
+        Some(match self {
+            Self::Array(..) | Self::Record(_) | Self::Range(..) | Self::Map(_) => return None,
+            Self::Null => ValueRef::Null,
             Self::Bool(value) => ValueRef::Bool(*value),
             Self::Int(value) => ValueRef::Int(*value),
             Self::Float(value) => ValueRef::Float(*value),
@@ -120,6 +104,32 @@ impl Value {
             Self::TimeTz(value) => ValueRef::TimeTz(*value),
             Self::Inet(value) => ValueRef::Inet(*value),
             Self::Cidr(value) => ValueRef::Cidr(*value),
+        })
+    }
+
+    /// The dimensions of an array, none of an empty one, and its elements in row-major order.
+    pub(super) fn flat(&self) -> (Dimensions, Vec<&Self>) {
+        let (mut dimensions, mut flat) = (Dimensions::new(), Vec::new());
+        self.measure(&mut dimensions);
+        self.flatten(&mut flat);
+        if flat.is_empty() {
+            dimensions.clear();
+        }
+        (dimensions, flat)
+    }
+
+    /// The dimensions, by the first list of each level.
+    fn measure(&self, dimensions: &mut Dimensions) {
+        if let Self::Array(_, values) = self {
+            dimensions.push(values.len());
+            values.iter().take(1).for_each(|value| value.measure(dimensions));
+        }
+    }
+
+    fn flatten<'a>(&'a self, flat: &mut Vec<&'a Self>) {
+        match self {
+            Self::Array(_, values) => values.iter().for_each(|value| value.flatten(flat)),
+            other => flat.push(other),
         }
     }
 
@@ -160,6 +170,11 @@ impl From<ValueRef<'_>> for Value {
                     Ok(value) => value,
                     Err(never) => match never {},
                 }
+            }
+            ValueRef::Record(record) => Self::Record(record.iter().map(Self::from).collect()),
+            ValueRef::Range(range) => Self::Range(Box::new(range.ends().map(Self::from)), range.bounds()),
+            ValueRef::Map(map) => {
+                Self::Map(map.iter().map(|(key, value)| (key.into(), value.map(Into::into))).collect())
             }
         }
     }

@@ -1,9 +1,12 @@
 //! The values of one statement, in slots and tails.
 
-use super::array::product;
+use smallvec::SmallVec;
+
 use super::net::INET_BYTES;
+use super::parts::product;
 use super::{
-    ArrayRef, Date, Dimensions, Inet, Interval, Numeric, SqlType, Time, TimeTz, Timestamp, ValueRef,
+    ArrayRef, Bounds, Date, Dimensions, Inet, Interval, MapRef, Numeric, RangeRef, RecordRef, SqlType, Time,
+    TimeTz, Timestamp, Value, ValueRef,
 };
 
 /// The parameters of one statement.
@@ -14,8 +17,13 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct Params {
     slots: Vec<Slot>,
+    /// The elements of the arrays that are parameters.
     elements: Vec<Slot>,
-    /// First element and dimensions of the arrays with more than one dimension.
+    /// The parts of all other values: those of one value side by side, behind the parts of its parts.
+    inner: Vec<Slot>,
+    /// Where the parts of each value lie that has parts.
+    runs: Vec<Run>,
+    /// The run and the dimensions of the arrays with more than one dimension.
     nested: Vec<(u32, Dimensions)>,
     text: String,
     bytes: Vec<u8>,
@@ -30,6 +38,8 @@ impl Default for Params {
         Self {
             slots: Vec::new(),
             elements: Vec::new(),
+            inner: Vec::new(),
+            runs: Vec::new(),
             nested: Vec::new(),
             text: String::new(),
             bytes: Vec::new(),
@@ -64,8 +74,24 @@ enum Slot {
     Inet(u32),
     /// The same of a network.
     Cidr(u32),
-    /// Element type, first element, number of elements.
-    Array(SqlType, u32, u32),
+    /// Values with parts: the index of their run.
+    Array(u32),
+    Record(u32),
+    Range(u32),
+    Map(u32),
+}
+
+/// Where the parts of a value lie.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// The type of an array's elements.
+    element: SqlType,
+    /// Those of a range.
+    bounds: Bounds,
+    /// The parts are among the inner ones, not among the elements.
+    inner: bool,
+    first: u32,
+    len: u32,
 }
 
 impl Params {
@@ -90,6 +116,8 @@ impl Params {
         self.overflowed = false;
         self.slots.clear();
         self.elements.clear();
+        self.inner.clear();
+        self.runs.clear();
         self.nested.clear();
         self.text.clear();
         self.bytes.clear();
@@ -105,7 +133,7 @@ impl Params {
         self.slots.is_empty()
     }
 
-    /// Appends a value. An array is copied element by element. A value that finds no room is left out, and
+    /// Appends a value. One with parts is copied part by part. A value that finds no room is left out, and
     /// [`is_whole`](Self::is_whole) says so: no driver sends such parameters.
     pub fn push(&mut self, value: ValueRef<'_>) {
         if let ValueRef::Array(array) = value {
@@ -136,16 +164,37 @@ impl Params {
     ) {
         assert_eq!(values.len(), product(&dimensions), "every place of an array holds a value");
         if dimensions.len() > 1 {
-            self.nested.push((tail(self.elements.len()), dimensions));
+            self.nested.push((tail(self.runs.len()), dimensions));
         }
         self.push_array(element, values);
     }
 
+    /// The same with values that are owned.
+    pub(super) fn push_owned(&mut self, element: SqlType, dimensions: Dimensions, values: &[&Value]) {
+        assert_eq!(values.len(), product(&dimensions), "every place of an array holds a value");
+        let first = tail(self.elements.len());
+        for value in values {
+            let slot = self.slot_of_owned(value);
+            self.elements.push(slot);
+        }
+        let run = Run { inner: false, first, ..Run::new(element, values.len()) };
+        let run = self.keep_array(run, dimensions);
+        self.slots.push(Slot::Array(run));
+    }
+
+    /// Appends a value that is no array.
+    pub(super) fn push_owned_scalar(&mut self, value: &Value) {
+        let slot = self.slot_of_owned(value);
+        self.slots.push(slot);
+    }
+
     /// Begins an array parameter; it ends when the builder is dropped.
     pub fn array(&mut self, element: SqlType) -> ArrayBuilder<'_> {
-        let first = self.elements.len() as u32;
-        self.slots.push(Slot::Array(element, first, 0));
-        ArrayBuilder { params: self }
+        let run = self.runs.len();
+        let first = tail(self.elements.len());
+        self.runs.push(Run { inner: false, first, ..Run::new(element, 0) });
+        self.slots.push(Slot::Array(tail(run)));
+        ArrayBuilder { params: self, run }
     }
 
     /// The value at `index`, from 0.
@@ -204,8 +253,74 @@ impl Params {
                 Some(value) => self.slot_of(value),
                 None => Slot::Null,
             },
-            ValueRef::Array(_) => unreachable!("push handles arrays, and arrays do not nest"),
+            ValueRef::Array(array) => {
+                let run = self.keep(array.element_type(), array.iter(), Self::slot_of);
+                Slot::Array(self.keep_array(run, array.dimensions()))
+            }
+            ValueRef::Record(record) => {
+                let run = self.keep(SqlType::Unknown, record.iter(), Self::slot_of);
+                Slot::Record(self.keep_run(run))
+            }
+            ValueRef::Range(range) => {
+                let run = self.keep(SqlType::Unknown, range.ends().into_iter(), Self::slot_of);
+                Slot::Range(self.keep_run(Run { bounds: range.bounds(), ..run }))
+            }
+            ValueRef::Map(map) => {
+                let run = self.keep(SqlType::Unknown, map.parts(), Self::slot_of);
+                Slot::Map(self.keep_run(run))
+            }
         }
+    }
+
+    fn slot_of_owned(&mut self, value: &Value) -> Slot {
+        match value {
+            Value::Array(element, _) => {
+                let (dimensions, flat) = value.flat();
+                let run = self.keep(*element, flat.into_iter(), Self::slot_of_owned);
+                Slot::Array(self.keep_array(run, dimensions))
+            }
+            Value::Record(fields) => {
+                let run = self.keep(SqlType::Unknown, fields.iter(), Self::slot_of_owned);
+                Slot::Record(self.keep_run(run))
+            }
+            Value::Range(ends, bounds) => {
+                let run = self.keep(SqlType::Unknown, ends.iter(), Self::slot_of_owned);
+                Slot::Range(self.keep_run(Run { bounds: *bounds, ..run }))
+            }
+            Value::Map(entries) => {
+                let parts = entries.iter().flat_map(|(key, value)| {
+                    [ValueRef::Text(key), value.as_deref().map_or(ValueRef::Null, ValueRef::Text)]
+                });
+                let run = self.keep(SqlType::Unknown, parts, Self::slot_of);
+                Slot::Map(self.keep_run(run))
+            }
+            scalar => self.slot_of(scalar.as_ref().unwrap_or(ValueRef::Null)),
+        }
+    }
+
+    /// Keeps the parts of one value side by side, behind the parts of its parts.
+    fn keep<T>(
+        &mut self,
+        element: SqlType,
+        parts: impl Iterator<Item = T>,
+        mut slot_of: impl FnMut(&mut Self, T) -> Slot,
+    ) -> Run {
+        let slots: SmallVec<[Slot; 8]> = parts.map(|part| slot_of(self, part)).collect();
+        let first = tail(self.inner.len());
+        self.inner.extend_from_slice(&slots);
+        Run { first, ..Run::new(element, slots.len()) }
+    }
+
+    fn keep_run(&mut self, run: Run) -> u32 {
+        self.runs.push(run);
+        tail(self.runs.len() - 1)
+    }
+
+    fn keep_array(&mut self, run: Run, dimensions: Dimensions) -> u32 {
+        if dimensions.len() > 1 {
+            self.nested.push((tail(self.runs.len()), dimensions));
+        }
+        self.keep_run(run)
     }
 
     fn keep_text(&mut self, text: &str) -> Option<(u32, u32)> {
@@ -249,9 +364,10 @@ impl Params {
             Slot::TimeTz(at) => ValueRef::TimeTz(TimeTz::from_be_bytes(self.fixed(at))),
             Slot::Inet(at) => ValueRef::Inet(self.inet(at)),
             Slot::Cidr(at) => ValueRef::Cidr(self.inet(at)),
-            Slot::Array(element, first, len) => {
-                ValueRef::Array(ArrayRef::bound(BoundArray { params: self, element, first, len }))
-            }
+            Slot::Array(run) => ValueRef::Array(ArrayRef::bound(Bound { params: self, run })),
+            Slot::Record(run) => ValueRef::Record(RecordRef::bound(Bound { params: self, run })),
+            Slot::Range(run) => ValueRef::Range(RangeRef::bound(Bound { params: self, run })),
+            Slot::Map(run) => ValueRef::Map(MapRef::bound(Bound { params: self, run })),
         }
     }
 
@@ -270,51 +386,65 @@ fn tail(len: usize) -> u32 {
     u32::try_from(len).expect("the limit of the tails, and memory for the elements, end before 32 bits do")
 }
 
+impl Run {
+    /// A run of inner parts that begins at 0.
+    fn new(element: SqlType, len: usize) -> Self {
+        Self { element, bounds: Bounds::EMPTY, inner: true, first: 0, len: tail(len) }
+    }
+}
+
 /// Fills one array parameter.
 pub struct ArrayBuilder<'a> {
     params: &'a mut Params,
+    run: usize,
 }
 
 impl ArrayBuilder<'_> {
-    /// Appends an element: any value but an array.
+    /// Appends an element.
     pub fn push(&mut self, value: ValueRef<'_>) {
         let slot = self.params.slot_of(value);
         self.params.elements.push(slot);
-        if let Some(Slot::Array(_, _, len)) = self.params.slots.last_mut() {
-            *len += 1;
-        }
+        self.params.runs[self.run].len += 1;
     }
 }
 
-/// An array inside [`Params`].
+/// The parts of a value inside [`Params`].
 #[derive(Clone, Copy)]
-pub(super) struct BoundArray<'a> {
+pub(super) struct Bound<'a> {
     params: &'a Params,
-    element: SqlType,
-    first: u32,
-    len: u32,
+    run: u32,
 }
 
-impl<'a> BoundArray<'a> {
+impl<'a> Bound<'a> {
+    fn run(&self) -> &'a Run {
+        &self.params.runs[self.run as usize]
+    }
+
     pub(super) fn element(&self) -> SqlType {
-        self.element
+        self.run().element
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        self.run().bounds
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len as usize
+        self.run().len as usize
     }
 
     pub(super) fn dimensions(&self) -> Dimensions {
-        let nested = self.params.nested.iter().find(|(first, _)| *first == self.first && self.len > 0);
-        match nested {
-            Some((_, dimensions)) => dimensions.clone(),
-            None if self.len == 0 => Dimensions::new(),
-            None => Dimensions::from_slice(&[self.len()]),
+        // Runs are numbered in the order in which their dimensions are kept.
+        match self.params.nested.binary_search_by_key(&self.run, |(run, _)| *run) {
+            Ok(at) => self.params.nested[at].1.clone(),
+            Err(_) if self.len() == 0 => Dimensions::new(),
+            Err(_) => Dimensions::from_slice(&[self.len()]),
         }
     }
 
     pub(super) fn get(&self, index: usize) -> ValueRef<'a> {
-        self.params.value(self.params.elements[self.first as usize + index])
+        let run = self.run();
+        let parts = if run.inner { &self.params.inner } else { &self.params.elements };
+        self.params.value(parts[run.first as usize + index])
     }
 }
 
@@ -380,6 +510,32 @@ mod tests {
         );
         let copy = params.clone();
         assert_eq!(params.get(1), copy.get(1));
+    }
+
+    #[test]
+    fn parts_of_parts_come_back_as_they_were_pushed() {
+        let range = Value::Range(
+            Box::new([Value::Int(1), Value::Null]),
+            Bounds { empty: false, lower: true, upper: false },
+        );
+        let tags = Value::Map(vec![("a".into(), Some("b".into())), ("c".into(), None)]);
+        let list = |items| Value::Array(SqlType::Unknown, items);
+        let grid =
+            list(vec![list(vec![Value::Int(1), Value::Null]), list(vec![range.clone(), Value::from("x")])]);
+        let record = Value::Record(vec![Value::from("y"), grid, Value::Record(vec![]), tags]);
+        let mut params = Params::new();
+        for value in [&record, &range, &list(vec![record.clone(), Value::Null, record.clone()])] {
+            value.push_to(&mut params);
+            let pushed = params.get(params.len() - 1);
+            assert_eq!(&Value::from(pushed), value);
+            let mut copy = Params::new();
+            copy.push(ValueRef::Bool(true));
+            copy.push(pushed);
+            copy.array(SqlType::Unknown).push(pushed);
+            assert_eq!(copy.get(1), pushed);
+            let ValueRef::Array(array) = copy.get(2) else { panic!("not an array") };
+            assert_eq!(array.iter().collect::<Vec<_>>(), [pushed]);
+        }
     }
 
     #[test]

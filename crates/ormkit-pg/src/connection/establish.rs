@@ -183,7 +183,10 @@ fn assemble(
     inbox: ReadBuffer,
     session: Session,
 ) -> PgConnection {
-    let mut wire = Wire::new(StatementCache::new(config.statement_cache_size(), STATEMENT_BYTES));
+    // No cell tells that an attribute of a composite was renamed: what is known grows no older than the youngest connection.
+    common.types().forget_composites();
+    let cache = StatementCache::new(config.statement_cache_size(), STATEMENT_BYTES);
+    let mut wire = Wire::new(cache, Arc::clone(common.types()));
     wire.pipeline.settings = session.settings;
     let schema_changes = common.schema_changes();
     PgConnection {

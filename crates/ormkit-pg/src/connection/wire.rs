@@ -2,8 +2,10 @@
 //!
 //! Everything that outlives a dropped future is here. A flight consists of units (the statements of a batch, those of
 //! `before` first). They are written at once, up to the first whose types only the server knows: behind that one goes a
-//! Flush, and the rest follows when it is described. An error ends the flight; its Sync is sent as soon as possible.
+//! Flush, and the rest follows when it is described, and its types are known (`lookup`). An error ends the flight; its Sync
+//! is sent as soon as possible.
 
+mod lookup;
 mod portals;
 mod read;
 mod write;
@@ -20,6 +22,7 @@ use crate::protocol::pipeline::Pipeline;
 use crate::row::{Shape, Span};
 use crate::statement_cache::{Name, Prepared, StatementCache};
 use crate::types::bind::Target;
+use crate::types::named::lookup::Catalog;
 
 /// The protocol's state of one connection.
 pub(crate) struct Wire {
@@ -32,6 +35,8 @@ pub(crate) struct Wire {
     pub(crate) session_changed: bool,
     /// A statement has changed tables or types.
     pub(crate) schema_changed: bool,
+    /// What is known of the database's types: shared by its connections.
+    pub(crate) catalog: Arc<Catalog>,
     spans: Vec<Span>,
 }
 
@@ -41,6 +46,8 @@ pub(crate) struct Flight {
     units: Vec<Unit>,
     /// The unit that the server describes before more can be written.
     undescribed: Option<usize>,
+    /// It waits for types that are not known yet.
+    lookup: Option<lookup::Lookup>,
     /// Statements and portals that are closed in this flight.
     closing: Vec<Name>,
     closing_portals: Vec<u32>,
@@ -77,7 +84,7 @@ struct Unit {
 }
 
 impl Wire {
-    pub(crate) fn new(cache: StatementCache) -> Self {
+    pub(crate) fn new(cache: StatementCache, catalog: Arc<Catalog>) -> Self {
         Self {
             out: WriteBuffer::default(),
             pipeline: Pipeline::default(),
@@ -86,6 +93,7 @@ impl Wire {
             portals: Portals::default(),
             session_changed: false,
             schema_changed: false,
+            catalog,
             spans: Vec::new(),
         }
     }
@@ -127,6 +135,13 @@ impl Wire {
             .filter(|unit| unit.shown)
             .filter_map(|unit| unit.statement)
             .for_each(|statement| sink.restart(statement));
+    }
+}
+
+impl Flight {
+    /// True when it can be run again, whatever of it was executed.
+    fn only_reads(&self) -> bool {
+        self.units.iter().all(|unit| unit.text.effect == Effect::Read)
     }
 }
 

@@ -1,10 +1,13 @@
 //! Arrays in binary (`array_send` and `array_recv` in the server's sources): number of dimensions, NULL flag, element
 //! type, then length and lower bound of each dimension, then the elements, each behind its length.
 
-use ormkit_core::error::{Error, Result};
-use ormkit_core::value::{ArrayFormat, ArrayRef, Dimensions, ValueRef};
+use std::sync::LazyLock;
 
-use super::bind::{encode, length_prefixed};
+use ormkit_core::error::{Error, Result};
+use ormkit_core::value::{ArrayRef, Dimensions, Format, Params, Parts, SqlType, ValueRef};
+
+use super::bind::{Target, encode, length_prefixed};
+use super::named::List;
 use super::{Codec, catalog, malformed};
 
 /// The most dimensions that the server has (`MAXDIM`).
@@ -13,21 +16,30 @@ const MAX_DIMENSIONS: usize = 6;
 const HEADER: usize = 12;
 
 /// How the array of each type of the catalog is read.
-static FORMATS: [ArrayFormat; catalog::TYPES.len()] = formats();
+static FORMATS: LazyLock<Box<[Format]>> = LazyLock::new(|| {
+    let codecs = catalog::TYPES.iter().map(|(_, _, codec)| *codec);
+    codecs.map(|codec| Format::new(codec.sql_type(), Builtin(codec))).collect()
+});
 
-const fn formats() -> [ArrayFormat; catalog::TYPES.len()] {
-    let mut formats = [const { format(0) }; catalog::TYPES.len()];
-    let mut index = 1;
-    while index < formats.len() {
-        formats[index] = format(index);
-        index += 1;
+/// The elements of a built-in type.
+struct Builtin(Codec);
+
+impl Parts for Builtin {
+    fn dimensions(&self, cell: &[u8]) -> Dimensions {
+        dimensions(cell)
     }
-    formats
-}
 
-const fn format(index: usize) -> ArrayFormat {
-    let element = catalog::TYPES[index].2.sql_type();
-    ArrayFormat { element, tag: index, dimensions, element_at, first }
+    fn first(&self, cell: &[u8]) -> usize {
+        first(cell)
+    }
+
+    fn part<'a>(&'a self, cell: &'a [u8], _index: usize, offset: usize) -> (ValueRef<'a>, usize) {
+        let checked = take(&cell[offset..]).and_then(|(element, rest)| {
+            let value = element.map_or(Ok(ValueRef::Null), |bytes| self.0.decode(bytes))?;
+            Ok((value, cell.len() - rest.len()))
+        });
+        checked.expect("`decode` has read every element of this array before")
+    }
 }
 
 /// An array of the catalog's type at `index`, every element checked.
@@ -36,12 +48,25 @@ const fn format(index: usize) -> ArrayFormat {
 /// The bytes are no array of this type, or an element has no neutral form. Nothing is allocated for what they announce.
 pub(crate) fn decode(cell: &[u8], index: usize) -> Result<ArrayRef<'_>> {
     let (oid, _, codec) = catalog::TYPES[index];
+    check(cell, oid, |bytes| codec.decode(bytes).map(drop))?;
+    Ok(ArrayRef::received(cell, &FORMATS[index]))
+}
+
+/// Checks an array of elements of type `oid`, of which none is NULL that `element` is given.
+///
+/// # Errors
+/// The bytes are no array of this type, or `element` says so.
+pub(crate) fn check<E: From<Error>>(
+    cell: &[u8],
+    oid: u32,
+    mut element: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     let (header, rest) = cell.split_first_chunk::<HEADER>().ok_or_else(broken)?;
     let (words, _) = header.as_chunks::<4>();
-    let [count, flag, element] = [0, 1, 2].map(|at| u32::from_be_bytes(words[at]));
+    let [count, flag, found] = [0, 1, 2].map(|at| u32::from_be_bytes(words[at]));
     let count = usize::try_from(count).ok().filter(|count| *count <= MAX_DIMENSIONS).ok_or_else(broken)?;
-    if flag > 1 || element != oid {
-        return Err(broken());
+    if flag > 1 || found != oid {
+        return Err(broken().into());
     }
     let elements = rest.get(8 * count..).ok_or_else(broken)?;
     let dimensions = dimensions(cell);
@@ -50,22 +75,19 @@ pub(crate) fn decode(cell: &[u8], index: usize) -> Result<ArrayRef<'_>> {
     });
     let mut left = elements;
     for _ in 0..places.ok_or_else(broken)? {
-        let (element, rest) = take(left)?;
-        match element {
-            None if flag == 0 => return Err(broken()),
+        let (bytes, rest) = take(left)?;
+        match bytes {
+            None if flag == 0 => return Err(broken().into()),
             None => {}
-            Some(bytes) => drop(codec.decode(bytes)?),
+            Some(bytes) => element(bytes)?,
         }
         left = rest;
     }
-    if !left.is_empty() {
-        return Err(broken());
-    }
-    Ok(ArrayRef::received(cell, &FORMATS[index]))
+    if left.is_empty() { Ok(()) } else { Err(broken().into()) }
 }
 
 /// One element, None for NULL, and the bytes behind it.
-fn take(bytes: &[u8]) -> Result<(Option<&[u8]>, &[u8])> {
+pub(crate) fn take(bytes: &[u8]) -> Result<(Option<&[u8]>, &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(broken)?;
     match i32::from_be_bytes(*length) {
         -1 => Ok((None, rest)),
@@ -78,23 +100,15 @@ fn take(bytes: &[u8]) -> Result<(Option<&[u8]>, &[u8])> {
 }
 
 /// The lengths in the header; lower bounds have no equal among hosts and are left out.
-fn dimensions(cell: &[u8]) -> Dimensions {
+pub(crate) fn dimensions(cell: &[u8]) -> Dimensions {
     let (words, _) = cell[HEADER..first(cell)].as_chunks::<8>();
     // A length above `i32::MAX` is above every number of elements that bytes can hold.
     words.iter().map(|[a, b, c, d, ..]| u32::from_be_bytes([*a, *b, *c, *d]) as usize).collect()
 }
 
-fn first(cell: &[u8]) -> usize {
-    // `decode` has checked that there are six at most, and their bytes.
+pub(crate) fn first(cell: &[u8]) -> usize {
+    // `check` has seen that there are six at most, and their bytes.
     HEADER + 8 * usize::from(cell[3])
-}
-
-fn element_at(index: usize, cell: &[u8], offset: usize) -> (ValueRef<'_>, usize) {
-    let checked = take(&cell[offset..]).and_then(|(element, rest)| {
-        let value = element.map_or(Ok(ValueRef::Null), |bytes| catalog::TYPES[index].2.decode(bytes))?;
-        Ok((value, cell.len() - rest.len()))
-    });
-    checked.expect("`decode` has read every element of this array before")
 }
 
 #[cold]
@@ -108,20 +122,53 @@ fn broken() -> Error {
 /// More dimensions than the server has, or an element that is not of the type.
 pub(crate) fn encode_array(array: ArrayRef<'_>, element: Codec, oid: u32, out: &mut Vec<u8>) -> Result<()> {
     let dimensions = array.dimensions();
+    encode_elements(&dimensions, array.iter(), oid, out, |value, out| encode(element, value, out))
+}
+
+/// The same for elements that `encode` writes.
+///
+/// # Errors
+/// More dimensions than the server has, or what `encode` says.
+pub(crate) fn encode_list<'a>(
+    list: &List<'a>,
+    oid: u32,
+    out: &mut Vec<u8>,
+    encode: impl FnMut(ValueRef<'a>, &mut Vec<u8>) -> Result<()>,
+) -> Result<()> {
+    encode_elements(&list.dimensions, list.elements.iter().copied(), oid, out, encode)
+}
+
+/// Appends length and binary form of an `oid[]`.
+///
+/// # Errors
+/// None that are known of.
+pub(crate) fn encode_oids(oids: &[u32], out: &mut Vec<u8>) -> Result<()> {
+    let mut params = Params::new();
+    params.push_array(SqlType::Unknown, oids.iter().map(|oid| ValueRef::Int((*oid).into())));
+    Target::InferredArray(Codec::Oid, 26).bind(params.get(0), out).map(drop)
+}
+
+fn encode_elements<'a>(
+    dimensions: &[usize],
+    elements: impl Iterator<Item = ValueRef<'a>> + Clone,
+    oid: u32,
+    out: &mut Vec<u8>,
+    mut encode: impl FnMut(ValueRef<'a>, &mut Vec<u8>) -> Result<()>,
+) -> Result<()> {
     if dimensions.len() > MAX_DIMENSIONS {
         return Err(Error::data(None, "an array of PostgreSQL has at most 6 dimensions"));
     }
-    let has_null = array.iter().any(|value| value.is_null());
+    let has_null = elements.clone().any(|value| value.is_null());
     out.extend_from_slice(&(dimensions.len() as u32).to_be_bytes());
     out.extend_from_slice(&u32::from(has_null).to_be_bytes());
     out.extend_from_slice(&oid.to_be_bytes());
     for length in dimensions {
         // Parameters address their elements with a u32.
-        out.extend_from_slice(&(length as u32).to_be_bytes());
+        out.extend_from_slice(&(*length as u32).to_be_bytes());
         out.extend_from_slice(&1_u32.to_be_bytes());
     }
-    for value in array.iter() {
-        length_prefixed(out, value, |value, out| encode(element, value, out))?;
+    for value in elements {
+        length_prefixed(out, value, &mut encode)?;
     }
     Ok(())
 }

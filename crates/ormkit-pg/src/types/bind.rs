@@ -1,13 +1,17 @@
 //! The values of a statement as the parameters of Bind.
 
+use std::sync::Arc;
+
 use ormkit_core::error::{Error, Result};
 use ormkit_core::value::{ParamType, ValueRef};
 
+use super::named::lookup::Catalog;
+use super::named::{PgType, ragged};
 use super::{Codec, array, catalog, json, literal, net, numeric, temporal};
 use crate::protocol::buffer::MESSAGE_LIMIT;
 
 /// What a parameter is sent as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Target {
     /// A type that the caller named: only values of its variant are taken.
     Named(Codec),
@@ -17,6 +21,8 @@ pub(crate) enum Target {
     Inferred(Codec),
     /// An array of such.
     InferredArray(Codec, u32),
+    /// A type that the catalog describes.
+    Catalog(Arc<PgType>),
     /// Only the server knows: always text.
     Text,
 }
@@ -31,13 +37,19 @@ impl Target {
         }
     }
 
-    /// For a type that the server inferred.
-    pub(crate) fn inferred(oid: u32) -> Self {
+    /// For a type that the server inferred, with what is known of those of the database.
+    pub(crate) fn inferred(oid: u32, types: &Catalog) -> Self {
         match (Codec::of(oid), catalog::element_of(oid)) {
+            (Codec::Other, None) => types.find(oid).map_or(Self::Text, Self::Catalog),
             (_, Some(element)) => Self::InferredArray(Codec::of(element), element),
-            (Codec::Other | Codec::TextArray(_) | Codec::Void, None) => Self::Text,
+            (Codec::TextArray(_) | Codec::Void, None) => Self::Text,
             (codec, None) => Self::Inferred(codec),
         }
+    }
+
+    /// True where `ALTER TYPE` may change what is sent.
+    pub(crate) fn may_change(&self) -> bool {
+        matches!(self, Self::Catalog(named) if named.may_change)
     }
 
     /// Appends length and value, and answers the format code: 0 text, 1 binary.
@@ -45,8 +57,8 @@ impl Target {
     /// # Errors
     /// [`ErrorKind::Data`](ormkit_core::error::ErrorKind::Data) when the value is not of the type, out of its range, or
     /// too long. What was appended then is of no use.
-    pub(crate) fn bind(self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<u16> {
-        match self {
+    pub(crate) fn bind(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<u16> {
+        match *self {
             Self::Named(codec) => length_prefixed(out, value, |value, out| encode(codec, value, out))?,
             Self::NamedArray(codec, oid) => length_prefixed(out, value, |value, out| match value {
                 ValueRef::Array(array) => array::encode_array(array, codec, oid, out),
@@ -54,6 +66,7 @@ impl Target {
             })?,
             Self::Inferred(codec) => return bind_inferred(codec, value, out),
             Self::InferredArray(codec, oid) => return bind_inferred_array(codec, oid, value, out),
+            Self::Catalog(ref named) => return named.bind(value, out),
             Self::Text => return bind_text(value, out),
         }
         Ok(1)
@@ -63,11 +76,8 @@ impl Target {
 /// As [`Target::bind`], for a type that the server inferred. A list is JSON where JSON is asked for, and nothing else.
 fn bind_inferred(codec: Codec, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<u16> {
     match (codec, value) {
-        (Codec::Json | Codec::Jsonb, ValueRef::Array(array)) => {
-            length_prefixed(out, value, |_, out| {
-                out.extend((codec == Codec::Jsonb).then_some(1));
-                json::write_array(array, out)
-            })?;
+        (Codec::Json | Codec::Jsonb, ValueRef::Array(_) | ValueRef::Record(_)) => {
+            length_prefixed(out, value, |value, out| encode_json(codec, value, out))?;
         }
         (_, ValueRef::Array(_)) => return Err(unfit(codec.sql_type().name(), &value)),
         _ if is_natural(codec, &value) => {
@@ -85,13 +95,18 @@ fn bind_inferred_array(codec: Codec, oid: u32, value: ValueRef<'_>, out: &mut Ve
             length_prefixed(out, value, |_, out| array::encode_array(array, codec, oid, out))?;
             Ok(1)
         }
-        ValueRef::Array(_) | ValueRef::Text(_) | ValueRef::Null => bind_text(value, out),
-        ValueRef::Json(_) => Err(Error::data(
-            None,
-            "an array takes lists of one length in each dimension, none of them empty but the outermost",
-        )),
+        // Tuples among the elements are lists.
+        ValueRef::Array(_) | ValueRef::Record(_) => PgType::array_of(oid, codec).bind(value, out),
+        ValueRef::Text(_) | ValueRef::Null => bind_text(value, out),
+        ValueRef::Json(_) => Err(ragged()),
         other => Err(unfit("an array", &other)),
     }
+}
+
+/// Appends a list as JSON.
+pub(crate) fn encode_json(codec: Codec, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+    out.extend((codec == Codec::Jsonb).then_some(1));
+    json::write(value, out)
 }
 
 fn bind_text(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<u16> {
@@ -119,7 +134,7 @@ pub(crate) fn length_prefixed<'a>(
 }
 
 /// True for the variant that `encode` takes for a codec without losing anything.
-fn is_natural(codec: Codec, value: &ValueRef<'_>) -> bool {
+pub(crate) fn is_natural(codec: Codec, value: &ValueRef<'_>) -> bool {
     use ValueRef as V;
     matches!(
         (codec, value),
@@ -247,7 +262,7 @@ pub(crate) fn check_size(length: usize) -> Result<()> {
 }
 
 #[cold]
-fn unfit(expected: &str, value: &ValueRef<'_>) -> Error {
+pub(crate) fn unfit(expected: &str, value: &ValueRef<'_>) -> Error {
     Error::data(None, format!("expected {expected}, found a value of type {}", value.type_name()))
 }
 
@@ -257,6 +272,10 @@ mod tests {
 
     use super::*;
     use crate::types::ColumnCodec;
+
+    fn inferred(oid: u32) -> Target {
+        Target::inferred(oid, &Catalog::default())
+    }
 
     fn bind(target: Target, value: ValueRef<'_>) -> Result<(u16, Vec<u8>)> {
         let mut out = Vec::new();
@@ -298,8 +317,8 @@ mod tests {
             (named(SqlType::Text), ValueRef::Text("12345\0")),
             (named(SqlType::Enum), ValueRef::Text("12345\0")),
             (named(SqlType::TimestampTz), ValueRef::Timestamp(ormkit_core::value::Timestamp(12_345))),
-            (Target::inferred(26), ValueRef::Int(-1)),
-            (Target::inferred(21), ValueRef::Int(123_456)),
+            (inferred(26), ValueRef::Int(-1)),
+            (inferred(21), ValueRef::Int(123_456)),
         ] {
             let error = bind(target, value).unwrap_err();
             assert!(!error.to_string().contains("12345"), "{error}");
@@ -322,28 +341,24 @@ mod tests {
         params.push_array(SqlType::Unknown, [ValueRef::Int(1), ValueRef::Json("{}"), ValueRef::Null]);
         let list = params.get(0);
         let jsonb = b"\0\0\0\x0c\x01[1,{},null]";
-        assert_eq!(bind(Target::inferred(3802), list).unwrap(), (1, jsonb.to_vec()));
+        assert_eq!(bind(inferred(3802), list).unwrap(), (1, jsonb.to_vec()));
+        assert_eq!(bind(inferred(3807), list).unwrap().0, 0, "the server reads elements of other types");
         assert_eq!(
-            bind(Target::inferred(3807), list).unwrap().0,
-            0,
-            "the server reads elements of other types"
-        );
-        assert_eq!(
-            bind(Target::inferred(23), list).unwrap_err().to_string(),
+            bind(inferred(23), list).unwrap_err().to_string(),
             "expected INTEGER, found a value of type array"
         );
         for value in [ValueRef::Json("[[1],[2,3]]"), ValueRef::Int(1)] {
-            assert!(bind(Target::inferred(1007), value).is_err());
+            assert!(bind(inferred(1007), value).is_err());
         }
         params.push_array(SqlType::Unknown, [ValueRef::Int(70_000 << 16)]);
-        assert!(bind(Target::inferred(1007), params.get(1)).is_err(), "out of range");
+        assert!(bind(inferred(1007), params.get(1)).is_err(), "out of range");
     }
 
     #[test]
     fn values_of_other_types_go_as_text_where_the_server_chose_the_type() {
-        assert_eq!(bind(Target::inferred(25), ValueRef::Int(5)).unwrap(), (0, b"\0\0\0\x015".to_vec()));
-        assert_eq!(bind(Target::inferred(1082), ValueRef::Text("today")).unwrap().0, 0);
-        assert_eq!(bind(Target::inferred(869), ValueRef::Text("::1")).unwrap().0, 0);
+        assert_eq!(bind(inferred(25), ValueRef::Int(5)).unwrap(), (0, b"\0\0\0\x015".to_vec()));
+        assert_eq!(bind(inferred(1082), ValueRef::Text("today")).unwrap().0, 0);
+        assert_eq!(bind(inferred(869), ValueRef::Text("::1")).unwrap().0, 0);
         assert_eq!(bind(Target::Text, ValueRef::Null).unwrap().1, [255; 4]);
     }
 

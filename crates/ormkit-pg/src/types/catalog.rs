@@ -1,8 +1,6 @@
 //! The OIDs of built-in types (`pg_type.dat` of the server's sources): they never change.
 
-use ormkit_core::value::{ArrayFormat, ParamType, SqlType};
-
-use super::text_array::{COMMAS, SEMICOLONS};
+use ormkit_core::value::{ParamType, SqlType};
 
 /// How values of a type are written in binary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +49,6 @@ pub(crate) enum Delimiter {
     Semicolon,
 }
 
-impl Delimiter {
-    /// How such arrays are read.
-    pub(crate) fn format(self) -> &'static ArrayFormat {
-        match self {
-            Self::Comma => &COMMAS,
-            Self::Semicolon => &SEMICOLONS,
-        }
-    }
-}
-
 /// Type OID, OID of its array type (0: none of use), codec.
 pub(crate) const TYPES: [(u32, u32, Codec); 34] = [
     (16, 1000, Codec::Bool),
@@ -100,9 +88,9 @@ pub(crate) const TYPES: [(u32, u32, Codec); 34] = [
 ];
 
 /// The array types of the other built-in types, whose binary form is not known here.
-const TEXT_ARRAYS: [u32; 33] = [
+const TEXT_ARRAYS: [u32; 32] = [
     629, 719, 775, 791, 1006, 1008, 1010, 1013, 1017, 1018, 1019, 1027, 1034, 1040, 1561, 1563, 2207, 2208,
-    2209, 2210, 2211, 2287, 2949, 3221, 3643, 3644, 3645, 3735, 3770, 4090, 4097, 4192, 5039,
+    2209, 2210, 2211, 2949, 3221, 3643, 3644, 3645, 3735, 3770, 4090, 4097, 4192, 5039,
 ];
 /// `box[]`: elements with commas in them.
 const BOX_ARRAY: u32 = 1020;

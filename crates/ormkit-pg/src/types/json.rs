@@ -3,15 +3,45 @@
 use std::io::Write;
 
 use ormkit_core::error::{Error, Result};
-use ormkit_core::value::{ArrayRef, SqlType, ValueRef};
+use ormkit_core::value::{ArrayRef, RecordRef, SqlType, ValueRef};
 
 use super::bind::write_text;
 
-/// Appends the list as JSON text, nested where it has more dimensions. JSON elements stand as they are.
+/// Appends a list or tuple as JSON text, nested where there are lists in it. JSON elements stand as they are.
 ///
 /// # Errors
 /// `Data` for elements that JSON has no form for: times, decimals, bytes, members of an enum, NaN.
-pub(crate) fn write_array(array: ArrayRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+    // Writing to a Vec cannot fail.
+    let _ = match value {
+        ValueRef::Null => out.write_all(b"null"),
+        ValueRef::Bool(value) => write!(out, "{value}"),
+        ValueRef::Int(value) => write!(out, "{value}"),
+        // `{:?}` keeps the point or the exponent.
+        ValueRef::Float(value) if value.is_finite() => write!(out, "{value:?}"),
+        ValueRef::Float(_) => return Err(Error::data(None, "JSON has no form for NaN and infinite floats")),
+        ValueRef::Json(text) => return write_text(text, out),
+        ValueRef::Text(text) => serde_json::to_writer(out, text).map_err(std::io::Error::from),
+        ValueRef::Array(array) => return write_array(array, out),
+        ValueRef::Record(record) => return write_record(record, out),
+        other => return Err(no_form(other.type_name())),
+    };
+    Ok(())
+}
+
+fn write_record(record: RecordRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+    out.push(b'[');
+    for (index, value) in record.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(value, out)?;
+    }
+    out.push(b']');
+    Ok(())
+}
+
+fn write_array(array: ArrayRef<'_>, out: &mut Vec<u8>) -> Result<()> {
     if array.element_type() == SqlType::Enum {
         return Err(no_form("an enum's member"));
     }
@@ -24,25 +54,9 @@ pub(crate) fn write_array(array: ArrayRef<'_>, out: &mut Vec<u8>) -> Result<()> 
             out.push(b',');
         }
         out.extend(std::iter::repeat_n(b'[', brackets.before(index)));
-        write_element(value, out)?;
+        write(value, out)?;
         out.extend(std::iter::repeat_n(b']', brackets.behind(index)));
     }
-    Ok(())
-}
-
-fn write_element(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
-    // Writing to a Vec cannot fail.
-    let _ = match value {
-        ValueRef::Null => out.write_all(b"null"),
-        ValueRef::Bool(value) => write!(out, "{value}"),
-        ValueRef::Int(value) => write!(out, "{value}"),
-        // `{:?}` keeps the point or the exponent.
-        ValueRef::Float(value) if value.is_finite() => write!(out, "{value:?}"),
-        ValueRef::Float(_) => return Err(Error::data(None, "JSON has no form for NaN and infinite floats")),
-        ValueRef::Json(text) => return write_text(text, out),
-        ValueRef::Text(text) => serde_json::to_writer(out, text).map_err(std::io::Error::from),
-        other => return Err(no_form(other.type_name())),
-    };
     Ok(())
 }
 
@@ -57,9 +71,8 @@ mod tests {
     use super::*;
 
     fn json(params: &Params) -> Result<String> {
-        let ValueRef::Array(array) = params.get(0) else { panic!("not an array") };
         let mut out = Vec::new();
-        write_array(array, &mut out).map(|()| String::from_utf8(out).unwrap())
+        write(params.get(0), &mut out).map(|()| String::from_utf8(out).unwrap())
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub(crate) fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
             return value.decode().as_ref().map_or(Ok(()), |value| write(value, out));
         }
         ValueRef::Array(array) => return write_array(array, out),
+        ValueRef::Record(_) | ValueRef::Range(_) | ValueRef::Map(_) => {
+            return Err(super::bind::unfit("a value without parts", &value));
+        }
     };
     Ok(())
 }
@@ -64,7 +67,7 @@ fn write_array(array: ArrayRef<'_>, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-fn write_quoted(element: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_quoted(element: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for byte in element {
         if matches!(byte, b'"' | b'\\') {

@@ -2,31 +2,56 @@
 //! `{a,"b \"c\"",NULL}`, nested where there are more dimensions, behind `[2:3]=` where a lower bound is not 1.
 
 use std::str;
+use std::sync::LazyLock;
 
 use ormkit_core::error::Result;
-use ormkit_core::value::{ArrayFormat, ArrayRef, Dimensions, Encoded, SqlType, ValueRef};
+use ormkit_core::value::{ArrayRef, Dimensions, Encoded, Format, Parts, SqlType, ValueRef};
 
+use super::catalog::Delimiter;
 use super::malformed;
 
 /// The most dimensions that the server has (`MAXDIM`).
 const MAX_DIMENSIONS: usize = 6;
 
 /// Elements separated by commas, as those of all types but one.
-pub(crate) static COMMAS: ArrayFormat = format(b',', |cell| walk(cell, b',').unwrap_or_default());
+static COMMAS: LazyLock<Format> = LazyLock::new(|| format(b','));
 /// Elements separated by semicolons: those of `box`.
-pub(crate) static SEMICOLONS: ArrayFormat = format(b';', |cell| walk(cell, b';').unwrap_or_default());
+static SEMICOLONS: LazyLock<Format> = LazyLock::new(|| format(b';'));
 
-const fn format(delimiter: u8, dimensions: fn(&[u8]) -> Dimensions) -> ArrayFormat {
-    ArrayFormat { element: SqlType::Unknown, tag: delimiter as usize, dimensions, element_at, first }
+fn format(delimiter: u8) -> Format {
+    Format::new(SqlType::Unknown, Delimited(delimiter))
+}
+
+/// Elements with this mark between them.
+struct Delimited(u8);
+
+impl Parts for Delimited {
+    fn dimensions(&self, cell: &[u8]) -> Dimensions {
+        walk(cell, self.0).unwrap_or_default()
+    }
+
+    fn first(&self, cell: &[u8]) -> usize {
+        first(cell)
+    }
+
+    fn part<'a>(&'a self, cell: &'a [u8], _index: usize, offset: usize) -> (ValueRef<'a>, usize) {
+        let between = |byte: &&u8| **byte == self.0 || matches!(**byte, b'{' | b'}');
+        let start = offset + cell[offset..].iter().take_while(between).count();
+        element(cell, start, self.0).expect("`decode` has read every element of this array before")
+    }
 }
 
 /// An array of texts, every element checked.
 ///
 /// # Errors
 /// The bytes are no array's text.
-pub(crate) fn decode<'a>(cell: &'a [u8], format: &'static ArrayFormat) -> Result<ArrayRef<'a>> {
+pub(crate) fn decode(cell: &[u8], delimiter: Delimiter) -> Result<ArrayRef<'_>> {
     str::from_utf8(cell).map_err(|_| malformed("array"))?;
-    walk(cell, format.tag as u8).ok_or_else(|| malformed("array"))?;
+    let (mark, format) = match delimiter {
+        Delimiter::Comma => (b',', &*COMMAS),
+        Delimiter::Semicolon => (b';', &*SEMICOLONS),
+    };
+    walk(cell, mark).ok_or_else(|| malformed("array"))?;
     Ok(ArrayRef::received(cell, format))
 }
 
@@ -78,13 +103,6 @@ fn first(cell: &[u8]) -> usize {
     bounds.map_or(1, |end| end + 2)
 }
 
-fn element_at(delimiter: usize, cell: &[u8], offset: usize) -> (ValueRef<'_>, usize) {
-    let delimiter = delimiter as u8;
-    let between = |byte: &&u8| **byte == delimiter || matches!(**byte, b'{' | b'}');
-    let start = offset + cell[offset..].iter().take_while(between).count();
-    element(cell, start, delimiter).expect("`decode` has read every element of this array before")
-}
-
 /// The element at `at` and the offset behind it.
 fn element(cell: &[u8], at: usize, delimiter: u8) -> Option<(ValueRef<'_>, usize)> {
     let rest = cell.get(at..)?;
@@ -124,7 +142,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Option<(Vec<usize>, Vec<Value>)> {
-        let array = decode(text.as_bytes(), &COMMAS).ok()?;
+        let array = decode(text.as_bytes(), Delimiter::Comma).ok()?;
         Some((array.dimensions().to_vec(), array.iter().map(Value::from).collect()))
     }
 
@@ -137,7 +155,7 @@ mod tests {
         assert_eq!(read("{}").unwrap(), (vec![], vec![]));
         assert_eq!(read(r#"{""}"#).unwrap(), (vec![1], vec!["".into()]));
         assert_eq!(read("{{{1},{2}}}").unwrap().0, [1, 2, 1]);
-        let boxes = decode(b"{(1,2),(0,0);(3,4),(0,0)}", &SEMICOLONS).unwrap();
+        let boxes = decode(b"{(1,2),(0,0);(3,4),(0,0)}", Delimiter::Semicolon).unwrap();
         assert_eq!(
             boxes.iter().map(Value::from).collect::<Vec<_>>(),
             ["(1,2),(0,0)".into(), "(3,4),(0,0)".into()]

@@ -1,6 +1,6 @@
 //! Values for SQL of the caller's own: their types follow from the Python values alone.
 
-mod array;
+mod nested;
 
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use pyo3::types::{
 
 use crate::convert;
 use crate::errors::to_py;
+use crate::range::Range;
 
 /// The text of SQL.
 ///
@@ -68,24 +69,29 @@ fn unbound(py: Python<'_>, name: &str, given: &Bound<'_, PyDict>) -> PyErr {
     to_py(py, Error::unknown_name("value for placeholder", name, "params", known.iter().map(String::as_str)))
 }
 
-/// A value in the form that its Python type stands for; a list or tuple is an array where it can be one.
+/// A value in the form that its Python type stands for. Lists, tuples and dicts are what the server asks for; SQLite stores
+/// them as JSON.
 fn untyped(value: &Bound<'_, PyAny>, dialect: &Dialect, place: &dyn Fn() -> String) -> PyResult<Value> {
-    if value.is_instance_of::<PyDict>() {
-        return array::json(value, place);
+    let has_parts = value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>();
+    match dialect.name {
+        DialectName::Sqlite if has_parts => nested::json(value, place),
+        _ => nested::part(value, 0, place),
     }
-    if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
-        return match dialect.name {
-            DialectName::Postgres => array::list(value, place),
-            DialectName::Sqlite => array::json(value, place),
-        };
-    }
-    scalar(value, place)?.ok_or_else(|| array::unbound(value, place))
 }
 
-/// A value that is neither a list nor a dict; None where its type has no form in SQL. An enum's member is its value.
+/// A value that is neither a list nor a tuple nor a dict; None where its type has no form in SQL. An enum's member is its
+/// value.
 fn scalar(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Option<Value>> {
     if let Some(column_type) = scalar_type(value)? {
         return convert::to_value(value, &column_type, place).map(Some);
+    }
+    if let Ok(range) = value.cast::<Range>() {
+        let (ends, bounds) = range.get().parts(value.py());
+        if let Some(inner) = ends.into_iter().find(|end| end.is_instance_of::<Range>()) {
+            return Err(nested::unbound(inner, place));
+        }
+        let [lower, upper] = ends.map(|end| nested::part(end, nested::MAX_DEPTH, place));
+        return Ok(Some(Value::Range(Box::new([lower?, upper?]), bounds)));
     }
     if is_enum_member(value)? {
         let label = value.getattr(intern!(value.py(), "value"))?.str()?;

@@ -11,7 +11,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 /// Classes that are kept; more are made anew.
 const MAX_CLASSES: usize = 512;
 
-type Classes = HashMap<Vec<String>, Py<PyType>>;
+type Classes = HashMap<Box<[Box<str>]>, Py<PyType>>;
 
 static CLASSES: LazyLock<Mutex<Classes>> = LazyLock::new(Mutex::default);
 
@@ -53,31 +53,48 @@ fn base(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 /// # Errors
 /// What Python raises when a class cannot be made.
 pub(super) fn class<'py>(py: Python<'py>, names: &[String]) -> PyResult<Bound<'py, PyType>> {
+    let names: Box<[Box<str>]> = names.iter().map(|name| name.as_str().into()).collect();
+    class_of(py, &names)
+}
+
+fn class_of<'py>(py: Python<'py>, names: &[Box<str>]) -> PyResult<Bound<'py, PyType>> {
     if let Some(known) = CLASSES.lock().unwrap_or_else(PoisonError::into_inner).get(names) {
         return Ok(known.bind(py).clone());
     }
     let made = make_class(py, names)?;
     let mut classes = CLASSES.lock().unwrap_or_else(PoisonError::into_inner);
     if classes.len() < MAX_CLASSES {
-        classes.insert(names.to_vec(), made.clone().unbind());
+        classes.insert(names.into(), made.clone().unbind());
     }
     Ok(made)
 }
 
-fn make_class<'py>(py: Python<'py>, names: &[String]) -> PyResult<Bound<'py, PyType>> {
+fn make_class<'py>(py: Python<'py>, names: &[Box<str>]) -> PyResult<Bound<'py, PyType>> {
     let property = py.import("builtins")?.getattr("property")?;
     let item = py.import("operator")?.getattr("itemgetter")?;
     let body = PyDict::new(py);
     // the first of several columns of one name is read by it
     for (at, name) in names.iter().enumerate().rev() {
         if !name.starts_with('_') {
-            body.set_item(name, property.call1((item.call1((at,))?,))?)?;
+            body.set_item(&**name, property.call1((item.call1((at,))?,))?)?;
         }
     }
     body.set_item("__module__", "ormkit")?;
     body.set_item("__slots__", PyTuple::empty(py))?;
-    body.set_item("_fields", PyTuple::new(py, names)?)?;
+    body.set_item("_fields", PyTuple::new(py, names.iter().map(|name| &**name))?)?;
     Ok(py.get_type::<PyType>().call1(("Row", (base(py)?,), body))?.cast_into()?)
+}
+
+/// The value of a composite type: a row of its fields.
+///
+/// # Errors
+/// What Python raises when a class cannot be made.
+pub(crate) fn composite<'py>(
+    py: Python<'py>,
+    names: &[Box<str>],
+    values: Vec<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    class_of(py, names)?.call1((PyTuple::new(py, values)?,))
 }
 
 /// A row of a class.

@@ -6,6 +6,7 @@ use ormkit_core::driver::{Column, Effect, Row, RowSink, StatementText};
 use ormkit_core::error::{Error, ErrorKind, Result};
 
 use super::Wire;
+use super::lookup::{CATALOG, Lookup};
 use super::write::retyped;
 use crate::error::{connection_lost, diagnostics, is_fatal, is_stale_description, is_stale_statement};
 use crate::protocol::backend::{Fields, Message, RowDescription, TxStatus};
@@ -13,6 +14,8 @@ use crate::protocol::pipeline::{Copy, Event};
 use crate::row::{DataRow, Shape, spans};
 use crate::session_state::is_changed_by;
 use crate::types::bind::Target;
+use crate::types::named::Misfit;
+use crate::types::named::lookup::Catalog;
 
 impl Wire {
     /// Takes a message; rows go to `sink` as long as nothing has failed.
@@ -22,12 +25,16 @@ impl Wire {
     pub(crate) fn receive(&mut self, message: Message<'_>, sink: Option<&mut dyn RowSink>) -> Result<()> {
         let sink = sink.filter(|_| self.flight.error.is_none());
         match self.pipeline.receive(message)? {
+            Event::Row(CATALOG, body) => self.lookup_row(body),
+            Event::Complete(CATALOG, _) => {
+                self.lookup_done();
+                Ok(())
+            }
+            Event::Copy(CATALOG, _) => Err(Error::protocol("the query for types was answered with COPY")),
             Event::Row(unit, body) => self.row(unit as usize, body, sink),
             Event::Noted => Ok(()),
             Event::ParamTypes(unit, types) => {
-                let unit = &mut self.flight.units[unit as usize];
-                unit.oids = types.oids().collect();
-                unit.targets = types.oids().map(Target::inferred).collect();
+                self.flight.units[unit as usize].oids = types.oids().collect();
                 Ok(())
             }
             Event::Columns(unit, columns) => self.describe(unit as usize, columns.as_ref()),
@@ -65,6 +72,13 @@ impl Wire {
         };
         spans(body, shape.columns.len(), &mut self.spans)?;
         let cells = DataRow { body, spans: &self.spans, shape };
+        if shape.epoch.is_some()
+            && let Some(misfit) = cells.changed()
+        {
+            self.flight.error = Some(changed(&self.catalog, misfit).in_statement(&unit.text.sql));
+            self.flight.stale = self.flight.only_reads();
+            return Ok(());
+        }
         let taken = match unit.shown {
             true => sink.row(statement, &Row::new(&cells)),
             false => {
@@ -88,6 +102,7 @@ impl Wire {
         }
         if tag.starts_with("ALTER ") || tag.starts_with("DROP ") {
             self.cache.forget_all();
+            self.catalog.forget_composites();
             // What is dropped may be a temporary table, which is nobody else's.
             self.schema_changed |= tag.starts_with("ALTER ");
         }
@@ -137,7 +152,27 @@ impl Wire {
         if unit.recalled && unit.shape.is_some() {
             return Ok(());
         }
-        let shape = Arc::new(Shape::new(columns, unit.text.columns.as_deref())?);
+        let shape = Shape::new(columns, unit.text.columns.as_deref())?;
+        if unit.inferred {
+            let asked = self.catalog.missing(shape.inferred().chain(unit.oids.iter().copied()));
+            if !asked.is_empty() {
+                self.flight.lookup = Some(Lookup::new(index, shape, asked));
+                return Ok(());
+            }
+        }
+        self.described(index, shape);
+        Ok(())
+    }
+
+    /// Notes the columns of a unit, whose types are known as far as they can be.
+    pub(super) fn described(&mut self, index: usize, mut shape: Shape) {
+        let unit = &mut self.flight.units[index];
+        shape.resolve(&self.catalog);
+        if unit.inferred {
+            unit.targets = unit.oids.iter().map(|oid| Target::inferred(*oid, &self.catalog)).collect();
+            shape.note_changing(unit.targets.iter().any(Target::may_change));
+        }
+        let shape = Arc::new(shape);
         if unit.inferred {
             self.cache.insert(Arc::clone(&unit.text), unit.prepared(Some(&shape)));
         } else {
@@ -147,10 +182,9 @@ impl Wire {
         // The same statement again, in the same flight.
         for unit in self.flight.units.iter_mut().skip(index).filter(|unit| unit.shape.is_none()) {
             if unit.text == text {
-                unit.shape = Some(retyped(&shape, &text, &unit.text));
+                unit.shape = Some(retyped(&shape, &text, &unit.text, &self.catalog));
             }
         }
-        Ok(())
     }
 
     /// Compares the columns with those that were known when Bind asked for their formats. False when they cannot be read;
@@ -159,7 +193,9 @@ impl Wire {
         let unit = &mut self.flight.units[index];
         let Some(known) = unit.shape.take_if(|known| !known.describes(columns)) else { return Ok(true) };
         self.cache.forget_named(&unit.text, unit.name);
-        if Shape::new(columns, unit.text.columns.as_deref())?.has_formats_of(&known) {
+        let mut shape = Shape::new(columns, unit.text.columns.as_deref())?;
+        shape.resolve(&self.catalog);
+        if shape.has_formats_of(&known) {
             return Ok(true);
         }
         let error = Error::new(ErrorKind::Operational(
@@ -168,7 +204,7 @@ impl Wire {
                 .into(),
         ));
         self.flight.error.get_or_insert(error.in_statement(&unit.text.sql));
-        self.flight.stale = self.flight.units.iter().all(|unit| unit.text.effect == Effect::Read);
+        self.flight.stale = self.flight.only_reads();
         Ok(false)
     }
 
@@ -177,14 +213,16 @@ impl Wire {
         if is_fatal(&diagnostics) || !self.pipeline.is_busy() {
             return Err(connection_lost(format!("the server has ended the connection: {diagnostics}")));
         }
-        let recalled = unit.is_some_and(|unit| self.flight.units[unit as usize].recalled);
+        let recalled = unit.and_then(|unit| self.flight.units.get(unit as usize));
+        let recalled = recalled.is_some_and(|unit| unit.recalled);
         if is_stale_statement(&diagnostics) || recalled && is_stale_description(&diagnostics) {
             self.flight.stale = true;
             self.forget_stale(diagnostics.sqlstate.as_str() == "26000");
+            self.catalog.forget_composites();
         }
         let mut error = Error::new(ErrorKind::Database(Box::new(diagnostics)));
-        if let Some(unit) = unit {
-            error = error.in_statement(&self.flight.units[unit as usize].text.sql);
+        if let Some(unit) = unit.and_then(|unit| self.flight.units.get(unit as usize)) {
+            error = error.in_statement(&unit.text.sql);
         }
         self.flight.error.get_or_insert(error);
         Ok(())
@@ -202,6 +240,7 @@ impl Wire {
 
     /// The flight is over: what was not prepared or not described is not kept.
     fn settle(&mut self) {
+        self.flight.lookup = None;
         if self.pipeline.status() == TxStatus::Idle {
             self.portals.clear();
         }
@@ -212,6 +251,16 @@ impl Wire {
             }
         }
     }
+}
+
+/// Has a type looked up anew that is not what it was taken for.
+#[cold]
+fn changed(catalog: &Catalog, misfit: Misfit) -> Error {
+    match &misfit {
+        Misfit::Unknown { oid } => catalog.want(*oid),
+        Misfit::Changed { .. } | Misfit::Value(_) => catalog.forget_composites(),
+    }
+    misfit.into()
 }
 
 /// Tells the sink the columns of a statement whose text does not fix them.

@@ -11,9 +11,10 @@ use crate::protocol::buffer::WriteBuffer;
 use crate::protocol::frontend;
 use crate::protocol::pipeline::Expected;
 use crate::row::Shape;
-use crate::statement_cache::Name;
+use crate::statement_cache::{Name, Prepared};
 use crate::types::bind::{Target, check_size};
 use crate::types::catalog::param_oid;
+use crate::types::named::lookup::Catalog;
 
 impl Wire {
     /// Writes a new flight as far as it can be written.
@@ -50,6 +51,14 @@ impl Wire {
         }
         let Some(batch) = batch.filter(|_| self.flight.error.is_none()) else { return self.end() };
         let Some(index) = self.flight.undescribed else { return };
+        match self.write_lookup() {
+            Ok(false) => {}
+            Ok(true) => return,
+            Err(error) => {
+                self.flight.error = Some(error);
+                return self.end();
+            }
+        }
         if self.flight.units[index].shape.is_none() {
             return;
         }
@@ -115,12 +124,17 @@ impl Wire {
 
     /// Writes Parse where it is needed. False when the server has to describe the statement before it can be bound.
     fn write_prepare(&mut self, index: usize, statement: &Statement) -> Result<bool> {
-        let (text, unit) = (&statement.text, &mut self.flight.units[index]);
+        let text = &statement.text;
+        if self.cache.find(text).is_some_and(|found| is_outdated(found, text, &self.catalog)) {
+            self.cache.forget(text);
+        }
+        let unit = &mut self.flight.units[index];
         if let Some(found) = self.cache.find(text) {
             unit.name = found.name;
             unit.oids = Arc::clone(&found.oids);
             unit.targets = Arc::clone(&found.targets);
-            unit.shape = found.shape.as_ref().map(|shape| retyped(shape, &found.columns_of, text));
+            unit.shape =
+                found.shape.as_ref().map(|shape| retyped(shape, &found.columns_of, text, &self.catalog));
             unit.recalled = found.name == Name::UNNAMED;
             if unit.recalled && !self.reuse_unnamed(index) {
                 self.write_parse(index)?;
@@ -168,7 +182,7 @@ impl Wire {
         unit.recalled = false;
         unit.oids = Arc::clone(&first.oids);
         unit.targets = Arc::clone(&first.targets);
-        unit.shape = first.shape.as_ref().map(|shape| retyped(shape, &first.text, &unit.text));
+        unit.shape = first.shape.as_ref().map(|shape| retyped(shape, &first.text, &unit.text, &self.catalog));
         true
     }
 
@@ -195,7 +209,13 @@ impl Wire {
     /// Writes Bind and Execute, and a Describe between them when the columns are not known yet.
     fn write_execute(&mut self, index: usize, statement: &Statement) -> Result<()> {
         let unit = &self.flight.units[index];
-        write_bind(&mut self.out, unit, statement).map_err(|error| error.in_statement(&unit.text.sql))?;
+        write_bind(&mut self.out, unit, statement).map_err(|error| {
+            if unit.shape.as_ref().is_some_and(|shape| shape.epoch.is_some()) {
+                // The value may be of the type as it is by now.
+                self.catalog.forget_composites();
+            }
+            error.in_statement(&unit.text.sql)
+        })?;
         self.pipeline.expect(Expected::Bind(index as u32));
         if unit.fresh && (unit.shape.is_none() || unit.recalled) {
             frontend::describe_portal(&mut self.out, unit.portal())?;
@@ -219,16 +239,29 @@ fn is_inferred(statement: &Statement) -> bool {
     !columns_known || (text.params.is_empty() && !statement.params.is_empty())
 }
 
+/// True when a statement has to be described anew: a type was altered, or one of its columns is to be read as what the
+/// server says it is for the first time.
+fn is_outdated(found: &Prepared, text: &StatementText, catalog: &Catalog) -> bool {
+    let Some(shape) = &found.shape else { return false };
+    shape.epoch.is_some_and(|epoch| epoch != catalog.epoch())
+        || (found.columns_of.columns != text.columns
+            && !catalog.missing(shape.retyped(text.columns.as_deref()).inferred()).is_empty())
+}
+
 /// A shape that was made for `columns_of`, for this text: equal texts can differ in their columns.
 pub(super) fn retyped(
     shape: &Arc<Shape>,
     columns_of: &Arc<StatementText>,
     text: &Arc<StatementText>,
+    catalog: &Catalog,
 ) -> Arc<Shape> {
     if Arc::ptr_eq(columns_of, text) || columns_of.columns == text.columns {
         return Arc::clone(shape);
     }
-    Arc::new(shape.retyped(text.columns.as_deref()))
+    let mut other = shape.retyped(text.columns.as_deref());
+    other.resolve(catalog);
+    other.note_changing(shape.epoch.is_some());
+    Arc::new(other)
 }
 
 fn write_bind(out: &mut WriteBuffer, unit: &Unit, statement: &Statement) -> Result<()> {

@@ -1,0 +1,372 @@
+//! The catalog of one database: one query describes types and everything that they consist of.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ormkit_core::error::{Error, Result};
+use ormkit_core::value::ValueRef;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::record::{self, RECORD, RECORD_ARRAY};
+use super::{Kind, MAX_DEPTH, PgType, array, map, range};
+use crate::types::catalog::Delimiter;
+use crate::types::{Codec, malformed, text};
+
+/// Describes the types whose OIDs it is given, the element types of arrays, base types of domains, fields of composites and
+/// subtypes of ranges among them. Its columns are those of [`Row`]. `pg_range` has no multiranges before release 14,
+/// hence the detour for them.
+pub(crate) const QUERY: &str = r#"WITH RECURSIVE found(oid) AS (
+  SELECT pg_catalog.unnest($1::pg_catalog.oid[])
+UNION
+  SELECT part.oid FROM found JOIN pg_catalog.pg_type t ON t.oid = found.oid CROSS JOIN LATERAL (
+    SELECT e.oid FROM pg_catalog.pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid
+    UNION ALL SELECT t.typbasetype WHERE t.typtype = 'd'
+    UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid
+    UNION ALL SELECT r.rngtypid FROM pg_catalog.pg_range r
+      WHERE t.typtype = 'm' AND (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::pg_catalog.oid = t.oid
+    UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
+      WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+  ) part
+)
+SELECT t.oid, t.typname, CASE WHEN e.oid IS NULL THEN t.typtype ELSE 'a' END, t.typdelim,
+  CASE WHEN e.oid IS NOT NULL THEN e.oid
+    WHEN t.typtype = 'd' THEN t.typbasetype
+    WHEN t.typtype = 'r' THEN (SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid)
+    WHEN t.typtype = 'm' THEN (SELECT r.rngtypid FROM pg_catalog.pg_range r
+      WHERE (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::pg_catalog.oid = t.oid)
+    ELSE 0::pg_catalog.oid END,
+  (SELECT p.proname FROM pg_catalog.pg_proc p WHERE p.oid = t.typsend),
+  ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute a
+    WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+  ARRAY(SELECT a.atttypid FROM pg_catalog.pg_attribute a
+    WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+FROM found JOIN pg_catalog.pg_type t ON t.oid = found.oid
+  LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid"#;
+
+/// The number of columns of [`QUERY`].
+pub(crate) const COLUMNS: usize = 8;
+
+/// So many types are kept; then the catalog begins anew: the types of temporary tables come and go.
+const MAX_KNOWN: usize = 10_000;
+
+/// A type as [`QUERY`] describes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    oid: u32,
+    name: Box<str>,
+    /// `typtype`, and `a` for arrays.
+    kind: u8,
+    /// What stands between the elements of an array in text form.
+    delimiter: u8,
+    /// The type of an array's elements, of a domain's or a range's values, of a multirange's ranges.
+    of: u32,
+    /// The function that makes the binary form; none of a shell type.
+    send: Box<str>,
+    field_names: Vec<Box<str>>,
+    field_types: Vec<u32>,
+}
+
+impl Row {
+    /// Of the cells of a row, in binary.
+    ///
+    /// # Errors
+    /// They are not those of [`QUERY`].
+    pub(crate) fn decode(cells: [Option<&[u8]>; COLUMNS]) -> Result<Self> {
+        let [oid, name, kind, delimiter, of, send, field_names, field_types] = cells;
+        let (Some([kind]), Some([delimiter])) = (kind, delimiter) else { return Err(broken()) };
+        Ok(Self {
+            oid: number(oid)?,
+            name: text(name.ok_or_else(broken)?)?.into(),
+            kind: *kind,
+            delimiter: *delimiter,
+            of: number(of)?,
+            send: text(send.unwrap_or_default())?.into(),
+            field_names: list(field_names, 1003, |value| match value {
+                ValueRef::Text(name) => Some(name.into()),
+                _ => None,
+            })?,
+            field_types: list(field_types, 1028, |value| match value {
+                ValueRef::Int(oid) => u32::try_from(oid).ok(),
+                _ => None,
+            })?,
+        })
+    }
+}
+
+fn number(cell: Option<&[u8]>) -> Result<u32> {
+    let bytes = cell.and_then(|bytes| bytes.try_into().ok()).ok_or_else(broken)?;
+    Ok(u32::from_be_bytes(bytes))
+}
+
+fn list<T>(cell: Option<&[u8]>, oid: u32, read: impl Fn(ValueRef<'_>) -> Option<T>) -> Result<Vec<T>> {
+    match Codec::of(oid).decode(cell.ok_or_else(broken)?)? {
+        ValueRef::Array(array) => array.iter().map(read).collect::<Option<_>>().ok_or_else(broken),
+        _ => Err(broken()),
+    }
+}
+
+fn broken() -> Error {
+    malformed("pg_type")
+}
+
+/// The types that are known at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Known(FxHashMap<u32, Arc<PgType>>);
+
+impl Known {
+    pub(super) fn find(&self, oid: u32) -> Option<&PgType> {
+        self.0.get(&oid).map(|found| &**found)
+    }
+}
+
+/// What the connections of one database know of its types.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    state: Mutex<State>,
+    /// Counts up when something that was known is not to be relied on any more.
+    epoch: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: Arc<Known>,
+    /// Met in records, where nothing announces them.
+    wanted: BTreeSet<u32>,
+}
+
+impl Catalog {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Statements that were described in an earlier epoch may have seen composites that were altered since.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    /// The type of this OID. None of a built-in one, and of one that is not known.
+    pub(crate) fn find(&self, oid: u32) -> Option<Arc<PgType>> {
+        if Codec::of(oid) != Codec::Other {
+            return None;
+        }
+        let known = Arc::clone(&self.state().known);
+        match oid {
+            RECORD => Some(Arc::new(record::unnamed(known))),
+            RECORD_ARRAY => Some(Arc::new(record::records(record::unnamed(known)))),
+            oid => known.0.get(&oid).cloned(),
+        }
+    }
+
+    /// Those of the OIDs that have to be looked up, and those that records are known to hold where one is among them.
+    pub(crate) fn missing(&self, oids: impl Iterator<Item = u32>) -> Vec<u32> {
+        let mut missing = BTreeSet::new();
+        for oid in oids.filter(|oid| Codec::of(*oid) == Codec::Other) {
+            let state = self.state();
+            match oid {
+                RECORD | RECORD_ARRAY => missing.extend(&state.wanted),
+                oid if !state.known.0.contains_key(&oid) => drop(missing.insert(oid)),
+                _ => {}
+            }
+        }
+        missing.into_iter().collect()
+    }
+
+    /// Takes what the query for these OIDs answered. What it did not answer has no more than text.
+    pub(crate) fn learn(&self, asked: &[u32], rows: Vec<Row>) {
+        let rows = rows.into_iter().map(|row| (row.oid, row)).collect();
+        let mut state = self.state();
+        let known =
+            if state.known.0.len() < MAX_KNOWN { state.known.0.clone() } else { FxHashMap::default() };
+        let mut builder = Builder { rows, known, open: FxHashSet::default() };
+        for oid in asked {
+            builder.build(*oid);
+            state.wanted.remove(oid);
+        }
+        state.known = Arc::new(Known(builder.known));
+    }
+
+    /// Forgets all composites, and what holds them: one was altered, or may have been.
+    pub(crate) fn forget_composites(&self) {
+        let mut state = self.state();
+        let kept = state.known.0.iter().filter(|(_, known)| !known.may_change);
+        state.known = Arc::new(Known(kept.map(|(oid, known)| (*oid, Arc::clone(known))).collect()));
+        self.epoch.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Has a type looked up with the next statement that answers a record.
+    pub(crate) fn want(&self, oid: u32) {
+        self.state().wanted.insert(oid);
+        self.epoch.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Makes types of rows, parts first.
+struct Builder {
+    rows: FxHashMap<u32, Row>,
+    known: FxHashMap<u32, Arc<PgType>>,
+    /// The types whose parts are being made: no honest catalog has a type that consists of itself.
+    open: FxHashSet<u32>,
+}
+
+impl Builder {
+    fn build(&mut self, oid: u32) -> Arc<PgType> {
+        match Codec::of(oid) {
+            Codec::Other => {}
+            codec => return Arc::new(PgType::builtin(oid, codec)),
+        }
+        if let Some(known) = self.known.get(&oid) {
+            return Arc::clone(known);
+        }
+        let made = match self.rows.get(&oid).cloned() {
+            Some(row) if self.open.insert(oid) => {
+                let made = self.make(row);
+                self.open.remove(&oid);
+                made
+            }
+            _ => return Arc::new(PgType::opaque(oid, "an unknown type")),
+        };
+        let made = Arc::new(if made.depth > MAX_DEPTH { PgType::opaque(oid, &made.name) } else { made });
+        self.known.insert(oid, Arc::clone(&made));
+        made
+    }
+
+    fn make(&mut self, row: Row) -> PgType {
+        let Row { oid, name, kind, delimiter, of, send, field_names, field_types } = row;
+        match (kind, &*send) {
+            (b'a', _) => {
+                let delimiter = match delimiter {
+                    b',' => Some(Delimiter::Comma),
+                    b';' => Some(Delimiter::Semicolon),
+                    _ => None,
+                };
+                array::new(oid, &name, self.build(of), delimiter)
+            }
+            (b'c', _) if field_names.len() == field_types.len() => {
+                let fields = field_types.into_iter().map(|field| self.build(field)).collect();
+                record::new(oid, &name, field_names, fields)
+            }
+            (b'd', _) => PgType::new(oid, &name, Kind::Domain(self.build(of))),
+            (b'e', _) | (b'b', "citextsend") => PgType::text(oid, &name),
+            (b'r', _) => range::new(oid, &name, self.build(of)),
+            (b'm', _) => range::multirange(oid, &name, self.build(of)),
+            (b'b', "hstore_send") => map::new(oid, &name),
+            _ => PgType::opaque(oid, &name),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in super::super) const MOOD: u32 = 20_001;
+    pub(in super::super) const MOODS: u32 = 20_002;
+    pub(in super::super) const POINT: u32 = 20_003;
+    pub(in super::super) const PATH: u32 = 20_004;
+    pub(in super::super) const AGE: u32 = 20_005;
+    pub(in super::super) const SPAN: u32 = 20_006;
+    pub(in super::super) const SPANS: u32 = 20_007;
+    pub(in super::super) const TAGS: u32 = 20_008;
+    pub(in super::super) const PLACE: u32 = 20_009;
+    pub(in super::super) const SHAPE: u32 = 20_010;
+    pub(in super::super) const RAW: u32 = 20_011;
+
+    fn row(oid: u32, kind: u8, of: u32, send: &str, fields: &[(&str, u32)]) -> Row {
+        Row {
+            oid,
+            name: format!("t{oid}").into(),
+            kind,
+            delimiter: b',',
+            of,
+            send: send.into(),
+            field_names: fields.iter().map(|(name, _)| (*name).into()).collect(),
+            field_types: fields.iter().map(|(_, oid)| *oid).collect(),
+        }
+    }
+
+    /// An enum, a composite, a domain, a range, a multirange, `hstore`, arrays of them, one of all of them, and an opaque
+    /// type with a composite that holds it.
+    pub(in super::super) fn sample() -> Catalog {
+        let catalog = Catalog::default();
+        let rows = vec![
+            row(MOOD, b'e', 0, "enum_send", &[]),
+            row(MOODS, b'a', MOOD, "array_send", &[]),
+            row(POINT, b'c', 0, "record_send", &[("x", 23), ("y", 25)]),
+            row(PATH, b'a', POINT, "array_send", &[]),
+            row(AGE, b'd', 23, "domain_send", &[]),
+            row(SPAN, b'r', 1700, "range_send", &[]),
+            row(SPANS, b'm', SPAN, "multirange_send", &[]),
+            row(TAGS, b'b', 0, "hstore_send", &[]),
+            row(
+                PLACE,
+                b'c',
+                0,
+                "record_send",
+                &[
+                    ("a", AGE),
+                    ("p", PATH),
+                    ("m", MOODS),
+                    ("s", SPAN),
+                    ("t", TAGS),
+                    ("i", 1007),
+                    ("ss", SPANS),
+                ],
+            ),
+            row(SHAPE, b'b', 0, "box_send", &[]),
+            row(RAW, b'c', 0, "record_send", &[("shape", SHAPE)]),
+        ];
+        let asked: Vec<u32> = rows.iter().map(|row| row.oid).collect();
+        catalog.learn(&asked, rows);
+        catalog
+    }
+
+    /// Types of numbers, kinds and parts that no server would answer.
+    pub(in super::super) fn any(rows: &[(u32, u8, u32)]) -> Catalog {
+        let catalog = Catalog::default();
+        let rows = rows.iter().map(|(oid, kind, of)| {
+            let of = 20_000 + of;
+            row(20_000 + oid, *kind, of, "hstore_send", &[("a", of), ("b", 23)])
+        });
+        let rows: Vec<Row> = rows.collect();
+        let asked: Vec<u32> = rows.iter().map(|row| row.oid).collect();
+        catalog.learn(&asked, rows);
+        catalog
+    }
+
+    #[test]
+    fn only_what_is_not_known_is_looked_up() {
+        let catalog = sample();
+        assert_eq!(catalog.missing([23, MOOD, 30_000, 1007, 30_000, RECORD].into_iter()), [30_000]);
+        catalog.want(30_001);
+        assert_eq!(catalog.missing([RECORD_ARRAY].into_iter()), [30_001]);
+        assert!(catalog.missing([MOOD].into_iter()).is_empty());
+        let epoch = catalog.epoch();
+        catalog.forget_composites();
+        assert_ne!(catalog.epoch(), epoch);
+        assert_eq!(catalog.missing([MOOD, POINT, PATH, SPAN].into_iter()), [POINT, PATH]);
+    }
+
+    #[test]
+    fn type_that_is_part_of_itself_or_nests_too_deep_is_text() {
+        let catalog = Catalog::default();
+        let mut rows = vec![row(20_001, b'c', 0, "record_send", &[("a", 20_001), ("b", 20_001)])];
+        rows.extend((20_100..20_200).map(|oid| row(oid, b'a', oid + 1, "array_send", &[])));
+        catalog.learn(&[20_001, 20_100], rows);
+        for oid in [20_001, 20_100] {
+            assert!(!catalog.find(oid).unwrap().is_binary);
+        }
+    }
+
+    #[test]
+    fn catalog_begins_anew_when_it_is_full() {
+        let catalog = Catalog::default();
+        let oids: Vec<u32> = (20_000..20_000 + 3 * MAX_KNOWN as u32).collect();
+        for oids in oids.chunks(MAX_KNOWN / 2) {
+            catalog.learn(oids, oids.iter().map(|oid| row(*oid, b'e', 0, "enum_send", &[])).collect());
+            assert!(catalog.find(oids[0]).is_some());
+        }
+        assert!(catalog.state().known.0.len() <= MAX_KNOWN);
+        assert!(catalog.find(20_000).is_none());
+    }
+}

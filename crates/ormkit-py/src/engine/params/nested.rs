@@ -1,0 +1,182 @@
+//! Lists, tuples and dicts as values for SQL of the caller's own. Only the server knows whether a list is an array or JSON, a
+//! tuple a composite or another list, a dict an `hstore` or JSON: what they are stays open until it has said so.
+
+use ormkit_core::error::Error;
+use ormkit_core::model::ColumnType;
+use ormkit_core::value::{SqlType, Value};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyTuple};
+
+use super::{is_enum_member, scalar, scalar_type};
+use crate::convert;
+use crate::errors::to_py;
+use crate::range::Range;
+
+/// The most dimensions of an array: deeper lists are JSON.
+const MAX_DIMENSIONS: usize = 6;
+
+/// Levels of tuples in each other; deeper ones are JSON, which refuses those that hold themselves.
+pub(super) const MAX_DEPTH: usize = 32;
+
+/// A value of any kind.
+///
+/// # Errors
+/// `DataError` for one that no database holds.
+pub(super) fn part(value: &Bound<'_, PyAny>, depth: usize, place: &dyn Fn() -> String) -> PyResult<Value> {
+    if depth > MAX_DEPTH || value.is_instance_of::<PyDict>() {
+        return json_or_scalar(value, place);
+    }
+    if depth > 0 && is_big(value) {
+        return json(value, place);
+    }
+    if value.is_instance_of::<PyList>() {
+        return list(value, depth, place);
+    }
+    match value.cast::<PyTuple>() {
+        Ok(tuple) => record(tuple, depth, place),
+        Err(_) => scalar(value, place)?.ok_or_else(|| unbound(value, place)),
+    }
+}
+
+/// A value as JSON text.
+pub(super) fn json(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Value> {
+    convert::to_value(value, &ColumnType::Json, place)
+}
+
+/// A value at which the levels end.
+fn json_or_scalar(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Value> {
+    let has_parts = value.is_instance_of::<PyDict>()
+        || value.is_instance_of::<PyList>()
+        || value.is_instance_of::<PyTuple>();
+    if has_parts {
+        return json(value, place);
+    }
+    scalar(value, place)?.ok_or_else(|| unbound(value, place))
+}
+
+fn record(tuple: &Bound<'_, PyTuple>, depth: usize, place: &dyn Fn() -> String) -> PyResult<Value> {
+    let fields = tuple.iter().map(|field| part(&field, depth + 1, place));
+    fields.collect::<PyResult<_>>().map(Value::Record)
+}
+
+/// A list as an array of mixed elements, lists in it as further dimensions; as JSON where the lists of one level differ in
+/// length or are empty, where lists stand beside other values, or where an element has no form in an array.
+fn list(value: &Bound<'_, PyAny>, depth: usize, place: &dyn Fn() -> String) -> PyResult<Value> {
+    if holds_lists_of_ranges(value)? {
+        return multiranges(value, depth, place);
+    }
+    let mut dimensions = Vec::new();
+    if measure(value, &mut dimensions)? && is_rectangular(value, &dimensions)? {
+        let mut elements = Elements { depth, holds_members: false, place };
+        if let Some(Value::Array(_, values)) = elements.level(value)? {
+            let element = if elements.holds_members { SqlType::Enum } else { SqlType::Unknown };
+            return Ok(Value::Array(element, values));
+        }
+    }
+    json(value, place)
+}
+
+fn holds_lists_of_ranges(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    for item in value.try_iter()? {
+        if let Ok(list) = item?.cast::<PyList>()
+            && !list.is_empty()
+            && list.get_item(0)?.is_instance_of::<Range>()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A list of lists of ranges: each may be a multirange, so that they need not be of one length.
+fn multiranges(value: &Bound<'_, PyAny>, depth: usize, place: &dyn Fn() -> String) -> PyResult<Value> {
+    let each = |item: PyResult<Bound<'_, PyAny>>| {
+        let item = item?;
+        match item.cast::<PyList>() {
+            Ok(list) => record(&list.to_tuple(), depth + 1, place),
+            Err(_) => part(&item, depth + 1, place),
+        }
+    };
+    let values = value.try_iter()?.map(each).collect::<PyResult<_>>()?;
+    Ok(Value::Array(SqlType::Unknown, values))
+}
+
+/// The lengths of the first list of each level. False where there are too many levels, or one is empty below the first.
+fn measure(value: &Bound<'_, PyAny>, dimensions: &mut Vec<usize>) -> PyResult<bool> {
+    let mut level = value.clone();
+    while level.is_instance_of::<PyList>() {
+        let length = level.len()?;
+        dimensions.push(length);
+        if dimensions.len() > MAX_DIMENSIONS || (length == 0 && dimensions.len() > 1) {
+            return Ok(false);
+        }
+        if length == 0 {
+            break;
+        }
+        level = level.get_item(0)?;
+    }
+    Ok(true)
+}
+
+fn is_rectangular(value: &Bound<'_, PyAny>, dimensions: &[usize]) -> PyResult<bool> {
+    let is_list = value.is_instance_of::<PyList>();
+    let Some((length, inner)) = dimensions.split_first() else { return Ok(!is_list) };
+    if !is_list || value.len()? != *length {
+        return Ok(false);
+    }
+    for item in value.try_iter()? {
+        if !is_rectangular(&item?, inner)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The elements of one array on their way.
+struct Elements<'a> {
+    /// Levels of tuples around the array.
+    depth: usize,
+    /// One of them is an enum's member, for which JSON has no form.
+    holds_members: bool,
+    place: &'a dyn Fn() -> String,
+}
+
+impl Elements<'_> {
+    /// A list of one level, or an element. None where the element has no form in an array.
+    fn level(&mut self, value: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
+        if !value.is_instance_of::<PyList>() {
+            return self.element(value);
+        }
+        let mut values = Vec::with_capacity(value.len()?);
+        for item in value.try_iter()? {
+            match self.level(&item?)? {
+                Some(item) => values.push(item),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(Value::Array(SqlType::Unknown, values)))
+    }
+
+    fn element(&mut self, value: &Bound<'_, PyAny>) -> PyResult<Option<Value>> {
+        if value.is_instance_of::<PyTuple>() {
+            return part(value, self.depth + 1, self.place).map(Some);
+        }
+        if is_big(value) || value.is_instance_of::<PyDict>() {
+            return json(value, self.place).map(Some);
+        }
+        self.holds_members |= is_enum_member(value)? && scalar_type(value)?.is_none();
+        scalar(value, self.place)
+    }
+}
+
+/// True for an int of more than 64 bits. Inside of other values it goes as JSON text: its exact digits, whatever the server
+/// makes of them.
+fn is_big(value: &Bound<'_, PyAny>) -> bool {
+    value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() && value.extract::<i64>().is_err()
+}
+
+/// The refusal of a value that has no form in SQL.
+pub(super) fn unbound(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyErr {
+    let found = value.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string());
+    to_py(value.py(), Error::data(Some(place()), format!("a value of type {found} cannot be bound")))
+}

@@ -1,0 +1,5 @@
+"""Ranges: everything between two bounds."""
+
+from ormkit._ormkit import Range
+
+__all__ = ["Range"]
