@@ -379,7 +379,10 @@ impl Engine {
         })
     }
 
-    /// Close idle connections; the engine stays usable.
+    /// Close idle connections now and borrowed ones when they come back; the engine stays usable.
+    ///
+    /// Connections are opened anew when they are needed, and ask for their password anew where it is a function: so
+    /// credentials are changed. `min_connections` are kept again once the engine is awaited.
     fn dispose(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let handle = self.handle();
         Operation::start(py, "ConnectionPool.dispose", async move {

@@ -70,7 +70,8 @@ impl Options {
 ///     url: `postgresql://user:password@host:port/database?sslmode=verify-full`, `host=… dbname=…` (libpq's parameters and
 ///         its variables of the environment, both ways), `sqlite:///relative.db`, `sqlite:////absolute.db` or
 ///         `sqlite::memory:` (one database for the whole engine).
-///     min_connections: Connections that `await engine` opens.
+///     min_connections: Connections that `await engine` opens and keeps open from then on: what is lost or retires is replaced
+///         in the background. Not in the pool of a second event loop, and not after `dispose()`, until it is awaited there.
 ///     max_connections: The most connections at once.
 ///     acquire_timeout: Longest wait for a free connection, in seconds; None waits without limit.
 ///     max_waiting: The most callers that wait for a connection at once; further ones get `PoolTimeout` at once. None: any
