@@ -6,7 +6,8 @@ import inspect
 
 import pytest
 
-from ormkit import create_engine
+import ormkit
+from ormkit import create_async_engine, create_engine, create_pool
 
 
 def test_options_are_told_by_the_signature():
@@ -27,9 +28,106 @@ def test_options_are_told_by_the_signature():
         ({"max_connections": 0}, ValueError, "max_connections must be at least 1"),
         ({"min_connections": 11}, ValueError, "not below min_connections"),
         ({"acquire_timeout": -1}, ValueError, "acquire_timeout must be a number of seconds from 0 upwards"),
-        ({"idle_timeout": None}, TypeError, "argument idle_timeout"),
+        ({"idle_timeout": "1"}, TypeError, "argument idle_timeout"),
     ],
 )
 def test_wrong_options_are_named(options, error, text):
     with pytest.raises(error, match=text):
         create_engine("sqlite::memory:", **options)
+
+
+async def test_pool_takes_its_sizes_by_position(url: str):
+    async with create_pool(url, 0, 3, acquire_timeout=1) as engine:
+        assert engine.status().max == 3
+        assert (await engine.execute("SELECT 1")).scalar() == 1
+    assert create_pool(url, max_connections=2).status().max == 2
+    with pytest.raises(ValueError, match="not below min_connections"):
+        create_pool(url, 4, 3)
+
+
+class NullPool:
+    pass
+
+
+class AsyncAdaptedQueuePool:
+    pass
+
+
+class AssertionPool:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [
+        ({}, 15),
+        ({"pool_size": 20}, 30),
+        ({"pool_size": 3, "max_overflow": 0}, 3),
+        ({"max_overflow": 2}, 7),
+        ({"pool_size": 5, "max_overflow": -1}, 2**31 - 1),
+        ({"pool_size": 0}, 2**31 - 1),
+        ({"max_connections": 4}, 4),
+        ({"poolclass": AsyncAdaptedQueuePool, "pool_size": 1}, 11),
+        ({"poolclass": NullPool}, 2**31 - 1),
+    ],
+)
+def test_sizes_in_sqlalchemys_words(options, most):
+    assert create_async_engine("sqlite+aiosqlite:///:memory:", **options).status().max == most
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"creator": print}, TypeError, "has no use for creator: password= is for tokens"),
+        ({"connect_args": {}}, TypeError, "has no use for connect_args: settings=, password="),
+        ({"isolation_level": "SERIALIZABLE"}, TypeError, "has no use for isolation_level: AsyncSession"),
+        ({"poolclass": AssertionPool}, TypeError, "has no use for poolclass=AssertionPool"),
+        ({"pool_size": 3, "max_connections": 3}, TypeError, "got both pool_size and max_connections"),
+        ({"pool_timeout": 3, "acquire_timeout": 3}, TypeError, "got both pool_timeout and acquire_timeout"),
+        ({"poolclass": NullPool, "pool_size": 3}, TypeError, "got both pool_size and max_connections"),
+        ({"pool_sizes": 3}, TypeError, "unexpected keyword argument 'pool_sizes'; did you mean pool_size"),
+        ({"future": False}, TypeError, "future=True alone"),
+        ({"pool_size": -1}, ValueError, "pool_size is a number from 0 up"),
+        ({"echo": True}, ormkit.NotSupportedError, "echo=True"),
+    ],
+)
+def test_words_without_meaning_are_named(options, error, text):
+    with pytest.raises(error, match=text):
+        create_async_engine("sqlite::memory:", **options)
+
+
+async def test_null_pool_keeps_no_connection(postgres_url: str):
+    async with create_async_engine(postgres_url, poolclass=NullPool, echo=False, future=True) as engine:
+        pids = [(await engine.execute("SELECT pg_backend_pid()")).scalar() for _ in range(3)]
+        assert len(set(pids)) == 3
+        assert engine.status().size == 0
+
+
+async def test_times_and_pings_in_sqlalchemys_words(postgres_url: str):
+    url = postgres_url.replace("postgresql://", "postgresql+asyncpg://")
+    async with create_async_engine(
+        url, pool_size=1, max_overflow=0, pool_timeout=0.05, pool_recycle=-1, pool_pre_ping=True
+    ) as engine:
+        async with engine.connect():
+            with pytest.raises(ormkit.PoolTimeout, match="within 0.05 s"):
+                await engine.execute("SELECT 1")
+        assert (await engine.execute("SELECT 1")).scalar() == 1
+
+
+class Url:
+    """As SQLAlchemy's: its text hides the password."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def __str__(self) -> str:
+        return "***"
+
+    def render_as_string(self, hide_password: bool = True) -> str:
+        assert not hide_password
+        return self.url
+
+
+async def test_url_object_is_read_with_its_password(postgres_url: str):
+    async with create_async_engine(Url(postgres_url)) as engine:
+        assert (await engine.execute("SELECT 1")).scalar() == 1

@@ -17,7 +17,9 @@ from ormkit.engine import (
     PoolStatus,
     QueryResult,
     RowStream,
+    create_async_engine,
     create_engine,
+    create_pool,
 )
 from ormkit.exc import (
     CheckViolation,

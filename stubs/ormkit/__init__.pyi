@@ -17,7 +17,9 @@ from ormkit.engine import (
     PoolStatus as PoolStatus,
     QueryResult as QueryResult,
     RowStream as RowStream,
+    create_async_engine as create_async_engine,
     create_engine as create_engine,
+    create_pool as create_pool,
 )
 from ormkit.exc import (
     CheckViolation as CheckViolation,

@@ -12,7 +12,9 @@ from ormkit._ormkit import (
     QueryResult,
     RowBatches,
     RowStream,
+    create_async_engine,
     create_engine,
+    create_pool,
 )
 
 Engine = ConnectionPool
@@ -30,5 +32,7 @@ __all__ = [
     "QueryResult",
     "RowBatches",
     "RowStream",
+    "create_async_engine",
     "create_engine",
+    "create_pool",
 ]

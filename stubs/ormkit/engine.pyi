@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, 
 from types import TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
-from typing_extensions import Self
+from typing_extensions import Self, TypedDict, Unpack
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -200,6 +200,22 @@ class ConnectionPool:
 
 Engine = ConnectionPool
 
+class _Options(TypedDict, total=False):
+    acquire_timeout: float | None
+    max_waiting: int | None
+    idle_timeout: float | None
+    max_lifetime: float | None
+    ping_after: float | None
+    connect_timeout: float | None
+    statement_cache_size: int | None
+    statement_timeout: float | None
+    prepared: Literal["auto", "named", "unnamed", "never"] | None
+    settings: Mapping[str, str] | None
+    password: str | Callable[[], str] | Callable[[], Awaitable[str]] | None
+    init: Callable[[Connection], object] | None
+    reset: Callable[[Connection], object] | None
+    close: Callable[[ClosedConnection], object] | None
+
 def create_engine(
     url: str,
     *,
@@ -207,8 +223,8 @@ def create_engine(
     max_connections: int = 10,
     acquire_timeout: float | None = 30.0,
     max_waiting: int | None = None,
-    idle_timeout: float = 600.0,
-    max_lifetime: float = 3600.0,
+    idle_timeout: float | None = 600.0,
+    max_lifetime: float | None = 3600.0,
     ping_after: float | None = 30.0,
     connect_timeout: float | None = None,
     statement_cache_size: int | None = None,
@@ -221,3 +237,27 @@ def create_engine(
     close: Callable[[ClosedConnection], object] | None = None,
 ) -> ConnectionPool:
     """An engine for `postgresql://…` or `sqlite:///…`. Times are seconds."""
+
+def create_pool(
+    url: str, min_connections: int = 1, max_connections: int = 10, **options: Unpack[_Options]
+) -> ConnectionPool:
+    """The same, with the sizes of its pool by position."""
+
+class _AsyncOptions(_Options, total=False):
+    min_connections: int
+    max_connections: int
+
+def create_async_engine(
+    url: Any,
+    *,
+    pool_size: int = 5,
+    max_overflow: int = 10,
+    pool_timeout: float | None = 30.0,
+    pool_recycle: float = 3600.0,
+    pool_pre_ping: bool | None = None,
+    poolclass: type | None = None,
+    echo: Literal[False] = False,
+    future: Literal[True] = True,
+    **options: Unpack[_AsyncOptions],
+) -> ConnectionPool:
+    """`create_engine` in SQLAlchemy's words."""

@@ -14,6 +14,7 @@ mod lent;
 mod outage;
 mod policy;
 mod reason;
+mod refill;
 mod slots;
 mod status;
 #[cfg(test)]
@@ -45,7 +46,8 @@ use turn::Turn;
 /// Limits of a pool.
 #[derive(Clone, Debug)]
 pub struct PoolOptions {
-    /// Connections that [`Pool::open_minimum`] opens, and that an idle timeout leaves open.
+    /// Connections that [`Pool::open_minimum`] opens and that are kept open from then on: what is lost or retires is
+    /// replaced in the background.
     pub min: usize,
     /// The most connections at once, at least 1. As many again may be in the drainer for a moment.
     pub max: usize,
@@ -178,12 +180,13 @@ impl Pool {
         }
     }
 
-    /// Opens connections until the minimum is reached.
+    /// Opens connections until the minimum is reached, and keeps them from then on.
     ///
     /// # Errors
     /// The driver's error when one could not be opened; those that were opened stay.
     pub async fn open_minimum(&self) -> Result<()> {
         let shared = &self.shared;
+        shared.lock().keeps_minimum = true;
         for _ in 0..shared.options.min {
             let attempt = {
                 let mut slots = shared.lock();
@@ -216,10 +219,12 @@ impl Pool {
         shared.lock().used
     }
 
-    /// Closes idle connections now and lent ones when they come back; the pool stays usable and opens new ones.
+    /// Closes idle connections now and lent ones when they come back; the pool stays usable and opens new ones when they
+    /// are needed, with whatever password holds then. The minimum is not kept until [`open_minimum`](Self::open_minimum).
     pub fn dispose(&self) {
         let idle = self.shared.update(|slots| {
             slots.generation += 1;
+            slots.keeps_minimum = false;
             std::mem::take(&mut slots.idle)
         });
         self.shared.retire(idle, Reason::Disposed);
@@ -301,6 +306,7 @@ impl Shared {
                 hook(closed);
             }
         }
+        refill::start(self);
     }
 
     fn poll_finished(&self, waker: &Waker) -> Poll<()> {

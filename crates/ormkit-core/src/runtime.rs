@@ -15,6 +15,7 @@ pub use tcp::{Keepalive, TcpOptions};
 
 use std::future::Future;
 use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -46,6 +47,15 @@ pub trait Runtime: Send + Sync + 'static {
         to: &'a Address,
         tcp: &'a TcpOptions,
     ) -> BoxFuture<'a, io::Result<Box<dyn Transport>>>;
+
+    /// The addresses of a host name, in the resolver's order. Without one of the runtime's own it is the system's.
+    fn resolve(&self, host: &str) -> BoxFuture<'_, io::Result<Vec<SocketAddr>>> {
+        let host = host.to_owned();
+        Box::pin(async move {
+            let resolved = elsewhere(self, move || Ok((host.as_str(), 0).to_socket_addrs()?.collect())).await;
+            resolved.unwrap_or_else(|| Err(io::Error::other("name resolution could not be run")))
+        })
+    }
 
     /// Completes after `time`.
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()>;

@@ -119,9 +119,9 @@ impl Config {
     /// | `host`, `hostaddr`, `port` | the usual Unix sockets, then localhost; 5432 | lists, tried in order; a host that begins with `/` is the folder of a Unix socket, with `@` one in the abstract namespace; `hostaddr` saves the look-up of the name |
     /// | `user`, `dbname` | the system's user; the user's name | |
     /// | `password`, `passfile` | `~/.pgpass` | the file is ignored, and an error about a missing password says so, when others may read it |
-    /// | `connect_timeout` | 10 | seconds for looking up, TCP, TLS and authentication of all hosts together; 0: no limit |
+    /// | `connect_timeout` | 10 | seconds for looking up, TCP, TLS and authentication of all hosts together, of which each address has an equal share of what is left; 0: no limit |
     /// | `target_session_attrs` | any | `read-write`, `read-only`, `primary`, `standby`, `prefer-standby`: the first server that is so |
-    /// | `load_balance_hosts` | disable | `random`: the hosts in an order of chance |
+    /// | `load_balance_hosts` | disable | `random`: the hosts, and the addresses of each, in an order of chance |
     /// | `keepalives`, `keepalives_idle`, `keepalives_interval`, `keepalives_count` | 1, 60, 10, the system's | probes on a silent TCP connection; seconds |
     /// | `tcp_user_timeout` | 0: the system's | milliseconds for which sent bytes may stay unacknowledged |
     /// | `sslmode` | prefer | `disable`, `allow`, `prefer`, `require`, `verify-ca`, `verify-full`; no effect on Unix sockets |
@@ -301,16 +301,20 @@ impl Config {
 
     /// The servers, in the order in which they are to be tried now.
     pub(crate) fn places(&self) -> Vec<&Place> {
-        let mut places: Vec<&Place> = self.places.iter().collect();
+        self.balanced(self.places.iter().collect())
+    }
+
+    /// The order in which servers, or the addresses of one, are to be tried now.
+    pub(crate) fn balanced<T>(&self, mut items: Vec<T>) -> Vec<T> {
         if self.balance {
             // A key of chance for each; without random bytes the order stays.
-            places.sort_by_cached_key(|_| {
+            items.sort_by_cached_key(|_| {
                 let mut key = [0; 8];
                 let _ = getrandom::fill(&mut key);
                 key
             });
         }
-        places
+        items
     }
 
     /// The database user.

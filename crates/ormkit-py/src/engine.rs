@@ -2,6 +2,7 @@
 //!
 //! A core pool belongs to the event loop that uses it: used from a second loop, the engine keeps another pool there.
 
+mod async_engine;
 mod callbacks;
 mod connection;
 mod ddl;
@@ -35,10 +36,11 @@ use crate::errors::to_py;
 use crate::result::QueryResult;
 use crate::session::nothing;
 
+pub(crate) use async_engine::create_async_engine;
 pub(crate) use callbacks::ClosedConnection;
 pub(crate) use connection::{Connection, ConnectionBlock, ConnectionContext};
 use options::Options;
-pub(crate) use options::create_engine;
+pub(crate) use options::{create_engine, create_pool};
 pub(crate) use status::{PoolCounters, PoolHolder, PoolStatus};
 pub(crate) use stream::{RowBatches, RowStream};
 use target::Target;
@@ -379,7 +381,10 @@ impl Engine {
         })
     }
 
-    /// Close idle connections; the engine stays usable.
+    /// Close idle connections now and borrowed ones when they come back; the engine stays usable.
+    ///
+    /// Connections are opened anew when they are needed, and ask for their password anew where it is a function: so
+    /// credentials are changed. `min_connections` are kept again once the engine is awaited.
     fn dispose(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let handle = self.handle();
         Operation::start(py, "ConnectionPool.dispose", async move {

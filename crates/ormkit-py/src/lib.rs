@@ -26,7 +26,7 @@ mod _ormkit {
     #[pymodule_export]
     use engine::{
         ClosedConnection, Connection, ConnectionBlock, ConnectionContext, Engine, PoolCounters, PoolHolder,
-        PoolStatus, RowBatches, RowStream, create_engine,
+        PoolStatus, RowBatches, RowStream, create_async_engine, create_engine, create_pool,
     };
     #[pymodule_export]
     use expr::{

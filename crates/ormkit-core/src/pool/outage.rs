@@ -13,7 +13,7 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{Shared, policy};
+use super::{Shared, policy, refill};
 use crate::error::{Error, ErrorClass};
 
 /// Where connecting stands.
@@ -142,5 +142,6 @@ impl Drop for End {
                 outage.phase = Phase::Due;
             }
         });
+        refill::start(&shared);
     }
 }

@@ -115,7 +115,7 @@ pub(super) fn next_upkeep(
 /// The shortest time between two rounds of upkeep.
 const FLOOR: Duration = Duration::from_secs(1);
 /// The time between two rounds when nothing is known to be due.
-const ROUND: Duration = Duration::from_secs(30);
+pub(super) const ROUND: Duration = Duration::from_secs(30);
 
 /// How long nobody connects after so many failures in a row: 50 ms, doubled with each, at most a second; between half of
 /// that and all of it by `chance`, so that many programs do not come back at the same time.

@@ -69,6 +69,10 @@ pub(super) struct Slots {
     pub(super) next_serial: u64,
     pub(super) generation: u64,
     pub(super) closed: bool,
+    /// Connections below the minimum are opened in the background.
+    pub(super) keeps_minimum: bool,
+    /// A task that does so is under way.
+    pub(super) refilling: bool,
     /// Who waits for the last borrower after a close.
     pub(super) closers: Vec<Waker>,
     pub(super) lent: FxHashMap<u64, Arc<Borrow>>,

@@ -1,14 +1,15 @@
-//! Closes connections that are idle for too long or past their lifetime.
+//! Closes connections that are idle for too long or past their lifetime, and has the minimum kept.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
 
 use super::Shared;
 use super::policy;
+use super::refill;
 use crate::runtime::BoxFuture;
 
 /// Starts the upkeep task when none is under way and a connection will have to be closed some day. The task ends with the
-/// last connection, and does not keep the pool alive.
+/// last connection, where no minimum is kept, and does not keep the pool alive.
 pub(super) fn start(shared: &Arc<Shared>) {
     let options = &shared.options;
     if options.idle_timeout.is_none() && options.max_lifetime.is_none() {
@@ -33,6 +34,7 @@ impl Upkeep {
             pause.await;
             if let Some(shared) = self.shared.upgrade() {
                 shared.evict();
+                refill::start(&shared);
             }
         }
     }
@@ -44,6 +46,7 @@ impl Upkeep {
         let pause = {
             let slots = shared.lock();
             let pause = policy::next_upkeep(&slots.idle_facts(), slots.open(), &shared.options, now);
+            let pause = pause.or((slots.keeps_minimum && !slots.closed).then_some(policy::ROUND));
             // Said under the lock: a connection that comes back after it starts the next task.
             shared.upkeep.store(pause.is_some(), Relaxed);
             pause

@@ -9,7 +9,7 @@ use super::Runtime;
 
 /// Runs a blocking `job` away from the thread that polls and completes with its value; None when it did not run to its end.
 pub fn elsewhere<T: Send + 'static>(
-    runtime: &dyn Runtime,
+    runtime: &(impl Runtime + ?Sized),
     job: impl FnOnce() -> T + Send + 'static,
 ) -> Answer<T> {
     let slot = Arc::new(Mutex::new(Slot { value: None, ended: false, waker: None }));

@@ -1,6 +1,6 @@
 //! Where the servers are: host, hostaddr and port, each a list separated by commas.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use ormkit_core::error::{Error, Result};
@@ -21,6 +21,29 @@ pub(crate) struct Place {
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) password: Option<String>,
+}
+
+impl Place {
+    /// The places of a host's addresses; itself where no name has to be looked up.
+    pub(crate) fn at(&self, addresses: Vec<SocketAddr>) -> Vec<Self> {
+        let at = |address: SocketAddr| match address {
+            // A link-local address is nothing without its scope: the system looks the name up again.
+            SocketAddr::V6(address) if address.scope_id() != 0 => self.clone(),
+            address => {
+                let host = address.ip().to_string();
+                Self { address: Address::Tcp { host, port: self.port }, ..self.clone() }
+            }
+        };
+        addresses.into_iter().map(at).collect()
+    }
+
+    /// The name that has to be looked up.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match &self.address {
+            Address::Tcp { host, .. } if host.parse::<IpAddr>().is_err() => Some(host),
+            _ => None,
+        }
+    }
 }
 
 /// The servers in the order in which they were given. Nothing given means the usual Unix sockets, then localhost.

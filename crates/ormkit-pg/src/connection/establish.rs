@@ -1,8 +1,10 @@
 //! Opening a connection: one server after the other, within one budget of time.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::runtime::{Address, Runtime, Transport};
@@ -52,13 +54,27 @@ async fn try_all(config: &Config, runtime: &Arc<dyn Runtime>, common: &Arc<Commo
         TargetSession::PreferStandby => &[TargetSession::Standby, TargetSession::Any],
         ref target => std::slice::from_ref(target),
     };
+    let deadline = config.connect_timeout().and_then(|time| runtime.now().checked_add(time));
+    let mut ahead = rounds.len() * places.len();
     let mut failures = Vec::new();
     for target in rounds {
         failures.clear();
         for place in &places {
-            match try_one(config, runtime, common, place, tls.as_ref(), *target).await {
-                Err(error) if is_elsewhere(&error) => failures.push(error),
-                outcome => return outcome,
+            ahead -= 1;
+            let mut reached = match look_up(config, runtime, place).await {
+                Ok(reached) => reached,
+                Err(error) => {
+                    failures.push(error);
+                    continue;
+                }
+            };
+            while let Some(place) = reached.pop_front() {
+                let attempt = try_one(config, runtime, common, &place, tls.as_ref(), *target);
+                let others = ahead + reached.len();
+                match in_share(runtime, deadline, others, &place, attempt).await {
+                    Err(error) if is_elsewhere(&error) => failures.push(error),
+                    outcome => return outcome,
+                }
             }
         }
     }
@@ -67,6 +83,35 @@ async fn try_all(config: &Config, runtime: &Arc<dyn Runtime>, common: &Arc<Commo
     }
     let all: Vec<String> = failures.iter().map(ToString::to_string).collect();
     Err(connection_lost(all.join("; ")))
+}
+
+/// The addresses of a server, in the order in which they are to be tried: each is a server of its own.
+async fn look_up(config: &Config, runtime: &Arc<dyn Runtime>, place: &Place) -> Result<VecDeque<Place>> {
+    let Some(name) = place.name() else { return Ok([place.clone()].into()) };
+    let failed =
+        |why: String| connection_lost(format!("cannot connect to {}: {why}", describe(&place.address)));
+    let addresses = runtime.resolve(name).await.map_err(|error| failed(error.to_string()))?;
+    if addresses.is_empty() {
+        return Err(failed("the host name has no address".into()));
+    }
+    Ok(config.balanced(place.at(addresses)).into())
+}
+
+/// An attempt that leaves the others their share of the time: a server that does not answer must not take all of it.
+async fn in_share(
+    runtime: &Arc<dyn Runtime>,
+    deadline: Option<Instant>,
+    others: usize,
+    place: &Place,
+    attempt: impl Future<Output = Result<PgConnection>>,
+) -> Result<PgConnection> {
+    let Some(deadline) = deadline.filter(|_| others > 0) else { return attempt.await };
+    let left = deadline.saturating_duration_since(runtime.now());
+    let share = left / u32::try_from(others + 1).unwrap_or(u32::MAX);
+    timeout(&**runtime, share, attempt).await.unwrap_or_else(|| {
+        let (place, seconds) = (describe(&place.address), share.as_secs_f64());
+        Err(connection_lost(format!("cannot connect to {place}: no answer within {seconds:.1} s")))
+    })
 }
 
 /// True when another server may do better: nobody listens here, it is starting up or shutting down, or not of the kind

@@ -83,7 +83,12 @@ impl Route {
 
     /// The server's address, for messages.
     pub(crate) fn place(&self) -> String {
-        describe(&self.address)
+        match &self.address {
+            Address::Tcp { host, port } if !self.host.is_empty() && *host != self.host => {
+                format!("{}:{port} ({host})", self.host)
+            }
+            address => describe(address),
+        }
     }
 
     /// SSLRequest: True when the server begins TLS, false when it has none.

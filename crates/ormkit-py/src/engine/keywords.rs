@@ -10,22 +10,43 @@ use pyo3::types::PyDict;
 /// The keywords of a call. Each is taken once; what is left at the end is refused.
 pub(super) struct Keywords<'py> {
     function: &'static str,
-    left: Option<Bound<'py, PyDict>>,
+    left: Bound<'py, PyDict>,
     known: RefCell<Vec<&'static str>>,
 }
 
 impl<'py> Keywords<'py> {
     /// Those of one call of `function`.
-    pub(super) fn new(function: &'static str, given: Option<&Bound<'py, PyDict>>) -> PyResult<Self> {
-        Ok(Self { function, left: given.map(|given| given.copy()).transpose()?, known: RefCell::default() })
+    pub(super) fn new(
+        function: &'static str,
+        py: Python<'py>,
+        given: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Self> {
+        let left = given.map_or_else(|| Ok(PyDict::new(py)), |given| given.copy())?;
+        Ok(Self { function, left, known: RefCell::default() })
+    }
+
+    /// True when one is there that was not taken.
+    pub(super) fn has(&self, name: &str) -> PyResult<bool> {
+        self.left.contains(name)
+    }
+
+    /// Puts one in the place of `word`, which says the same.
+    ///
+    /// # Errors
+    /// `TypeError`: it was given, too.
+    pub(super) fn put(&self, word: &str, name: &str, value: impl IntoPyObject<'py>) -> PyResult<()> {
+        if self.has(name)? {
+            let function = self.function;
+            return Err(PyTypeError::new_err(format!("{function}() got both {word} and {name}")));
+        }
+        self.left.set_item(name, value)
     }
 
     /// Takes one, as it was given; None when it was not.
     pub(super) fn take(&self, name: &'static str) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.known.borrow_mut().push(name);
-        let Some(left) = &self.left else { return Ok(None) };
-        let Some(value) = left.get_item(name)? else { return Ok(None) };
-        left.del_item(name)?;
+        let Some(value) = self.left.get_item(name)? else { return Ok(None) };
+        self.left.del_item(name)?;
         Ok(Some(value))
     }
 
@@ -52,8 +73,7 @@ impl<'py> Keywords<'py> {
     /// # Errors
     /// `TypeError` for one that nobody has taken, with the nearest known ones.
     pub(super) fn finish(self) -> PyResult<()> {
-        let Some(left) = self.left else { return Ok(()) };
-        let Some(unknown) = left.keys().iter().next() else { return Ok(()) };
+        let Some(unknown) = self.left.keys().iter().next() else { return Ok(()) };
         let unknown: String = unknown.extract()?;
         let near = near_matches(&unknown, self.known.into_inner());
         let hint =

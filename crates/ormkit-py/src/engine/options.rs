@@ -44,14 +44,13 @@ impl Options {
         }
         let max_waiting = keywords.take_or("max_waiting", None)?;
         let max_waiting = max_waiting.map(|given| checked_size("max_waiting", given)).transpose()?;
-        let time = |name, default| seconds(name, keywords.take_or(name, default)?);
         let pool = PoolOptions {
             min,
             max,
             acquire_timeout: optional_seconds(&keywords, "acquire_timeout", Some(30.0))?,
             max_waiting,
-            idle_timeout: Some(time("idle_timeout", 600.0)?),
-            max_lifetime: Some(time("max_lifetime", 3600.0)?),
+            idle_timeout: optional_seconds(&keywords, "idle_timeout", Some(600.0))?,
+            max_lifetime: optional_seconds(&keywords, "max_lifetime", Some(3600.0))?,
             ping_after: optional_seconds(&keywords, "ping_after", Some(30.0))?,
             connect_timeout: target.connect_timeout(),
         };
@@ -70,13 +69,14 @@ impl Options {
 ///     url: `postgresql://user:password@host:port/database?sslmode=verify-full`, `host=… dbname=…` (libpq's parameters and
 ///         its variables of the environment, both ways), `sqlite:///relative.db`, `sqlite:////absolute.db` or
 ///         `sqlite::memory:` (one database for the whole engine).
-///     min_connections: Connections that `await engine` opens.
+///     min_connections: Connections that `await engine` opens and keeps open from then on: what is lost or retires is replaced
+///         in the background. Not in the pool of a second event loop, and not after `dispose()`, until it is awaited there.
 ///     max_connections: The most connections at once.
 ///     acquire_timeout: Longest wait for a free connection, in seconds; None waits without limit.
 ///     max_waiting: The most callers that wait for a connection at once; further ones get `PoolTimeout` at once. None: any
 ///         number.
-///     idle_timeout: A connection unused for this long is closed, in seconds.
-///     max_lifetime: A connection older than this is closed when it is free, in seconds.
+///     idle_timeout: A connection unused for this long is closed, in seconds; None: never.
+///     max_lifetime: A connection older than this is closed when it is free, in seconds; None: never.
 ///     ping_after: A connection that was idle for this long is asked for a sign of life before it is lent, and replaced when
 ///         none comes within 2 seconds; None never asks. That the server has closed it is seen without asking.
 ///     connect_timeout: Budget for name resolution, connecting, TLS and authentication of all hosts together, in seconds;
@@ -120,7 +120,31 @@ pub(crate) fn create_engine(
     url: &str,
     options: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<Engine> {
-    let (target, options) = Options::read(py, url, Keywords::new("create_engine", options)?)?;
+    create(py, url, Keywords::new("create_engine", py, options)?)
+}
+
+/// The same, with the sizes of its pool by position.
+#[pyfunction]
+#[pyo3(
+    signature = (url, min_connections = 1, max_connections = 10, **options),
+    text_signature = "(url, min_connections=1, max_connections=10, **options)"
+)]
+pub(crate) fn create_pool(
+    py: Python<'_>,
+    url: &str,
+    min_connections: i64,
+    max_connections: i64,
+    options: Option<&Bound<'_, PyDict>>,
+) -> PyResult<Engine> {
+    let keywords = Keywords::new("create_pool", py, options)?;
+    keywords.put("min_connections", "min_connections", min_connections)?;
+    keywords.put("max_connections", "max_connections", max_connections)?;
+    create(py, url, keywords)
+}
+
+/// An engine of checked options.
+pub(super) fn create(py: Python<'_>, url: &str, keywords: Keywords<'_>) -> PyResult<Engine> {
+    let (target, options) = Options::read(py, url, keywords)?;
     Ok(Engine::new(target, options))
 }
 
