@@ -11,6 +11,8 @@ from ormkit.engine import (
     Connection,
     ConnectionPool,
     Engine,
+    Listener,
+    Notification,
     PoolHolder,
     PoolStatus,
     QueryResult,

@@ -11,6 +11,8 @@ from ormkit.engine import (
     Connection as Connection,
     ConnectionPool as ConnectionPool,
     Engine as Engine,
+    Listener as Listener,
+    Notification as Notification,
     PoolHolder as PoolHolder,
     PoolStatus as PoolStatus,
     QueryResult as QueryResult,

@@ -7,11 +7,13 @@
 
 pub(crate) mod establish;
 pub(crate) mod io;
+mod listening;
 mod pooler;
 pub(crate) mod route;
 mod target_session;
 mod wire;
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -29,6 +31,7 @@ use self::wire::Wire;
 use crate::cancel::CancelTarget;
 use crate::common::Common;
 use crate::error::connection_lost;
+use crate::listen::Notification;
 use crate::notice;
 use crate::protocol::backend::{Message, TxStatus};
 use crate::protocol::buffer::{MESSAGE_LIMIT, ReadBuffer};
@@ -52,6 +55,8 @@ pub(crate) struct PgConnection {
     cancel: CancelTarget,
     /// A CancelRequest whose end was not awaited: until it is over, it could hit the next statement.
     cancelling: Option<BoxFuture<'static, Result<()>>>,
+    /// Notifications that nobody has taken yet; None on a connection that does not listen, which drops them.
+    heard: Option<VecDeque<Notification>>,
     /// Why the connection is of no more use.
     closed: Option<String>,
     common: Arc<Common>,
@@ -243,6 +248,9 @@ impl PgConnection {
             let message = Message::decode(frame.tag, self.inbox.body(&frame))?;
             if let Message::Notice(fields) = &message {
                 notice::tell(self.common.notices(), fields);
+            }
+            if let Message::Notification(said) = &message {
+                listening::keep(&mut self.heard, said);
             }
             self.wire.receive(message, wanted.then_some(&mut *sink))?;
         }

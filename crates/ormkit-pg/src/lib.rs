@@ -16,6 +16,7 @@ mod common;
 mod config;
 mod connection;
 mod error;
+mod listen;
 mod notice;
 mod protocol;
 mod row;
@@ -33,6 +34,7 @@ use ormkit_core::sql::Dialect;
 
 use common::Common;
 pub use config::{Config, PasswordSource, PrepareMode};
+pub use listen::{Channels, Heard, Listener, Notification};
 
 /// Opens connections to one PostgreSQL database.
 #[derive(Clone)]

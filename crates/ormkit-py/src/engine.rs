@@ -5,6 +5,7 @@
 mod connection;
 mod ddl;
 mod keywords;
+mod listen;
 mod notices;
 mod options;
 mod params;
@@ -30,6 +31,7 @@ use crate::errors::to_py;
 use crate::result::QueryResult;
 
 pub(crate) use connection::{Connection, ConnectionBlock, ConnectionContext};
+pub(crate) use listen::{Listener, Notification};
 use options::Options;
 pub(crate) use options::create_engine;
 pub(crate) use status::{PoolHolder, PoolStatus};
@@ -122,11 +124,9 @@ impl EngineHandle {
         self.0.process.is_current()
     }
 
-    /// The pool of the running loop.
-    ///
     /// # Errors
-    /// No loop is running; the engine is closed, or belongs to the parent process.
-    pub(crate) fn pool(&self, py: Python<'_>) -> PyResult<Pool> {
+    /// The engine is closed, or belongs to the parent process.
+    fn require_usable(&self, py: Python<'_>) -> PyResult<()> {
         if !self.is_ours() {
             let text = "this engine was made before fork(): create an engine in the child process";
             return Err(to_py(py, Error::interface(text)));
@@ -134,6 +134,15 @@ impl EngineHandle {
         if *self.0.closed.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(to_py(py, Error::interface("this engine is closed")));
         }
+        Ok(())
+    }
+
+    /// The pool of the running loop.
+    ///
+    /// # Errors
+    /// No loop is running; the engine is closed, or belongs to the parent process.
+    pub(crate) fn pool(&self, py: Python<'_>) -> PyResult<Pool> {
+        self.require_usable(py)?;
         let runtime = LoopRuntime::current(py)?;
         let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
         let dead: Vec<_> = pools.extract_if(.., |(runtime, _)| runtime.is_closed()).collect();
@@ -317,6 +326,23 @@ impl Engine {
     /// The same as `begin()`.
     fn transaction(&self) -> ConnectionContext {
         self.begin()
+    }
+
+    /// Listen to channels of NOTIFY on PostgreSQL, on a connection of its own.
+    ///
+    /// Args:
+    ///     channel, more: Names of channels, each as it is: `Jobs` and `jobs` are two.
+    ///
+    /// Returns:
+    ///     A `Listener` for `async with`, which connects, and `async for`, which waits.
+    ///
+    /// Raises:
+    ///     InterfaceError: A name is empty, longer than 63 bytes, or has a NUL.
+    ///     NotSupportedError: SQLite has no channels.
+    #[pyo3(signature = (channel, /, *more))]
+    fn listen(&self, py: Python<'_>, channel: &str, more: Vec<String>) -> PyResult<Listener> {
+        let names = std::iter::once(channel.to_owned()).chain(more).collect();
+        Listener::new(self.handle(), names).map_err(|error| to_py(py, error))
     }
 
     /// How many connections there are, how many callers wait, and who has a connection.

@@ -24,7 +24,8 @@ mod _ormkit {
     use attribute::Attribute;
     #[pymodule_export]
     use engine::{
-        Connection, ConnectionBlock, ConnectionContext, Engine, PoolHolder, PoolStatus, create_engine,
+        Connection, ConnectionBlock, ConnectionContext, Engine, Listener, Notification, PoolHolder,
+        PoolStatus, create_engine,
     };
     #[pymodule_export]
     use expr::{

@@ -193,6 +193,7 @@ fn assemble(
         wire,
         cancel: CancelTarget { route, pid: session.pid, key: session.key.into() },
         cancelling: None,
+        heard: None,
         closed: None,
         common,
         schema_changes,

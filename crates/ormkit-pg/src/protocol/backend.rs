@@ -27,7 +27,7 @@ pub(crate) enum Message<'a> {
     ReadyForQuery(TxStatus),
     Error(Fields<'a>),
     Notice(Fields<'a>),
-    Notification,
+    Notification(Notification<'a>),
     NegotiateProtocolVersion(Negotiation),
     ParseComplete,
     BindComplete,
@@ -67,7 +67,7 @@ impl<'a> Message<'a> {
             b'T' => Self::RowDescription(RowDescription::decode(body)?),
             b'E' => Self::Error(Fields::decode(body, "ErrorResponse")?),
             b'N' => Self::Notice(Fields::decode(body, "NoticeResponse")?),
-            b'A' => notification(Reader::new(body, "NotificationResponse"))?,
+            b'A' => Self::Notification(Notification::decode(body)?),
             b'S' => parameter_status(Reader::new(body, "ParameterStatus"))?,
             b'R' => Self::Authentication(Authentication::decode(body)?),
             b'K' => backend_key_data(Reader::new(body, "BackendKeyData"))?,
@@ -92,7 +92,7 @@ impl<'a> Message<'a> {
             Self::ReadyForQuery(_) => "ReadyForQuery",
             Self::Error(_) => "ErrorResponse",
             Self::Notice(_) => "NoticeResponse",
-            Self::Notification => "NotificationResponse",
+            Self::Notification(_) => "NotificationResponse",
             Self::NegotiateProtocolVersion(_) => "NegotiateProtocolVersion",
             Self::ParseComplete => "ParseComplete",
             Self::BindComplete => "BindComplete",
@@ -137,14 +137,6 @@ fn ready_for_query(mut body: Reader<'_>) -> Result<Message<'_>> {
     Ok(Message::ReadyForQuery(status))
 }
 
-fn notification(mut body: Reader<'_>) -> Result<Message<'_>> {
-    body.u32()?;
-    body.c_bytes()?;
-    body.c_bytes()?;
-    body.finish()?;
-    Ok(Message::Notification)
-}
-
 fn parameter_status(mut body: Reader<'_>) -> Result<Message<'_>> {
     let (name, value) = (body.c_str()?, body.c_str()?);
     body.finish()?;
@@ -169,6 +161,24 @@ fn backend_key_data(mut body: Reader<'_>) -> Result<Message<'_>> {
         return Err(Error::protocol(format!("BackendKeyData has a key of {} bytes", key.len())));
     }
     Ok(Message::BackendKeyData { pid, key })
+}
+
+/// What a backend was told by NOTIFY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Notification<'a> {
+    /// The process id of the backend that said so.
+    pub(crate) pid: u32,
+    pub(crate) channel: &'a str,
+    pub(crate) payload: &'a str,
+}
+
+impl<'a> Notification<'a> {
+    fn decode(body: &'a [u8]) -> Result<Self> {
+        let mut body = Reader::new(body, "NotificationResponse");
+        let said = Self { pid: body.u32()?, channel: body.c_str()?, payload: body.c_str()? };
+        body.finish()?;
+        Ok(said)
+    }
 }
 
 /// The server speaks an older protocol than it was asked for.
@@ -335,6 +345,14 @@ mod tests {
         ] {
             assert!(Message::decode(tag, body).is_err(), "{} {}", tag as char, body.escape_ascii());
         }
+    }
+
+    #[test]
+    fn notification_says_who_where_and_what() {
+        let body = b"\0\0\x01\x02news\0hello\0";
+        let Message::Notification(said) = Message::decode(b'A', body).unwrap() else { panic!() };
+        assert_eq!(said, Notification { pid: 258, channel: "news", payload: "hello" });
+        assert!(Message::decode(b'A', b"\0\0\0\x01news\0\xff\0").is_err());
     }
 
     #[test]

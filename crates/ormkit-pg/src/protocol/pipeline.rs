@@ -122,7 +122,7 @@ impl Pipeline {
             (Some(Expected::Execute(unit) | Expected::Query(unit)), Message::DataRow(body)) => {
                 return Ok(Event::Row(unit, body));
             }
-            (_, Message::Notice(_) | Message::Notification) => return Ok(Event::Noted),
+            (_, Message::Notice(_) | Message::Notification(_)) => return Ok(Event::Noted),
             (_, Message::ParameterStatus { name, value }) => {
                 self.settings.note(name, value)?;
                 return Ok(Event::Noted);
