@@ -10,6 +10,7 @@ from ormkit.base import (
 from ormkit.engine import (
     Connection,
     ConnectionPool,
+    CopyOut,
     Engine,
     Listener,
     Notification,

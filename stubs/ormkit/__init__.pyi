@@ -10,6 +10,7 @@ from ormkit.base import (
 from ormkit.engine import (
     Connection as Connection,
     ConnectionPool as ConnectionPool,
+    CopyOut as CopyOut,
     Engine as Engine,
     Listener as Listener,
     Notification as Notification,

@@ -1,14 +1,16 @@
 //! What core asks of a database driver.
 
+mod copy;
 mod kept;
 mod notice;
 mod statement;
 
+pub use copy::{BulkCopy, Cell, CopyColumn, CopyStatement, CopyWay};
 pub use kept::{Decoder, KeptRows};
 pub use notice::{NoNotices, NoticeLevel, NoticeSink};
 pub use statement::{Effect, Statement, StatementText};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runtime::BoxFuture;
 use crate::sql::Dialect;
 use crate::value::{SqlType, ValueRef};
@@ -77,6 +79,14 @@ pub trait Connection: Send {
     /// Looks at an idle connection before it is lent, without waiting: false when the peer has closed it or has sent
     /// something unasked. Such a connection is dropped.
     fn check(&mut self) -> bool;
+
+    /// Moves bulk data over this connection.
+    ///
+    /// # Errors
+    /// `Unsupported` on a database that has no COPY.
+    fn bulk_copy(&mut self) -> Result<&mut dyn BulkCopy> {
+        Err(Error::unsupported("COPY on this database", "insert rows, or read them by a query"))
+    }
 
     /// A handle that can stop what runs; taken when the connection is lent, because `run` holds it exclusively.
     fn canceller(&self) -> Box<dyn Cancel>;

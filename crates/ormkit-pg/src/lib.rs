@@ -15,6 +15,7 @@ mod cancel;
 mod common;
 mod config;
 mod connection;
+mod copy;
 mod error;
 mod listen;
 mod notice;
@@ -34,6 +35,7 @@ use ormkit_core::sql::Dialect;
 
 use common::Common;
 pub use config::{Config, PasswordSource, PrepareMode};
+pub use copy::{CopyFormat, CopyOptions, CopyTarget, copy_in, copy_out};
 pub use listen::{Channels, Heard, Listener, Notification};
 
 /// Opens connections to one PostgreSQL database.

@@ -3,6 +3,7 @@
 //! A core pool belongs to the event loop that uses it: used from a second loop, the engine keeps another pool there.
 
 mod connection;
+mod copy;
 mod ddl;
 mod keywords;
 mod listen;
@@ -31,6 +32,7 @@ use crate::errors::to_py;
 use crate::result::QueryResult;
 
 pub(crate) use connection::{Connection, ConnectionBlock, ConnectionContext};
+pub(crate) use copy::CopyOut;
 pub(crate) use listen::{Listener, Notification};
 use options::Options;
 pub(crate) use options::create_engine;

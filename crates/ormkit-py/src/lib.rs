@@ -24,7 +24,7 @@ mod _ormkit {
     use attribute::Attribute;
     #[pymodule_export]
     use engine::{
-        Connection, ConnectionBlock, ConnectionContext, Engine, Listener, Notification, PoolHolder,
+        Connection, ConnectionBlock, ConnectionContext, CopyOut, Engine, Listener, Notification, PoolHolder,
         PoolStatus, create_engine,
     };
     #[pymodule_export]

@@ -4,10 +4,13 @@
 //! `before` first). They are written at once, up to the first whose types only the server knows: behind that one goes a
 //! Flush, and the rest follows when it is described. An error ends the flight; its Sync is sent as soon as possible.
 
+mod copy;
 mod read;
 mod write;
 
 use std::sync::Arc;
+
+pub(crate) use copy::CopyFlight;
 
 use ormkit_core::driver::{Effect, RowSink, Statement, StatementText};
 use ormkit_core::error::{Error, Result};
@@ -47,6 +50,8 @@ pub(crate) struct Flight {
     pub(crate) sent: bool,
     /// The first error: of the database, of a value, or of the sink.
     error: Option<Error>,
+    /// What is known of a COPY, or of the question for its columns.
+    pub(crate) copy: Option<CopyFlight>,
 }
 
 /// One statement of a flight.

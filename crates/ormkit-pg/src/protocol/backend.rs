@@ -40,10 +40,10 @@ pub(crate) enum Message<'a> {
     /// Its body: the row looks into it when it is asked for a cell.
     DataRow(&'a [u8]),
     CommandComplete(&'a str),
-    CopyIn,
-    CopyOut,
-    CopyBoth,
-    CopyData,
+    CopyIn(CopyResponse),
+    CopyOut(CopyResponse),
+    CopyBoth(CopyResponse),
+    CopyData(&'a [u8]),
     CopyDone,
 }
 
@@ -72,10 +72,10 @@ impl<'a> Message<'a> {
             b'R' => Self::Authentication(Authentication::decode(body)?),
             b'K' => backend_key_data(Reader::new(body, "BackendKeyData"))?,
             b'v' => negotiation(Reader::new(body, "NegotiateProtocolVersion"))?,
-            b'G' => Self::CopyIn,
-            b'H' => Self::CopyOut,
-            b'W' => Self::CopyBoth,
-            b'd' => Self::CopyData,
+            b'G' => Self::CopyIn(CopyResponse::decode(body)?),
+            b'H' => Self::CopyOut(CopyResponse::decode(body)?),
+            b'W' => Self::CopyBoth(CopyResponse::decode(body)?),
+            b'd' => Self::CopyData(body),
             b'c' => empty(body, "CopyDone", Self::CopyDone)?,
             tag => {
                 return Err(Error::protocol(format!("unknown message type {}", tag.escape_ascii())));
@@ -104,10 +104,10 @@ impl<'a> Message<'a> {
             Self::RowDescription(_) => "RowDescription",
             Self::DataRow(_) => "DataRow",
             Self::CommandComplete(_) => "CommandComplete",
-            Self::CopyIn => "CopyInResponse",
-            Self::CopyOut => "CopyOutResponse",
-            Self::CopyBoth => "CopyBothResponse",
-            Self::CopyData => "CopyData",
+            Self::CopyIn(_) => "CopyInResponse",
+            Self::CopyOut(_) => "CopyOutResponse",
+            Self::CopyBoth(_) => "CopyBothResponse",
+            Self::CopyData(_) => "CopyData",
             Self::CopyDone => "CopyDone",
         }
     }
@@ -188,6 +188,30 @@ pub(crate) struct Negotiation {
     pub(crate) version: u32,
     /// How many protocol options it does not know.
     pub(crate) options: u32,
+}
+
+/// How the data of a COPY goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CopyResponse {
+    /// Rows in binary, or text of any kind.
+    pub(crate) binary: bool,
+    pub(crate) columns: usize,
+}
+
+impl CopyResponse {
+    fn decode(body: &[u8]) -> Result<Self> {
+        let mut body = Reader::new(body, "CopyResponse");
+        let binary = match body.u8()? {
+            0 => false,
+            1 => true,
+            byte => return Err(Error::protocol(format!("COPY has the unknown format {byte}"))),
+        };
+        let columns = usize::from(body.u16()?);
+        // Each column's own format is that of the whole.
+        body.bytes(2 * columns)?;
+        body.finish()?;
+        Ok(Self { binary, columns })
+    }
 }
 
 /// How the server wants the client to prove who it is.

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use ormkit_core::error::{Error, Result};
 
-use super::backend::{Fields, Message, ParameterDescription, RowDescription, TxStatus};
+use super::backend::{CopyResponse, Fields, Message, ParameterDescription, RowDescription, TxStatus};
 use super::settings::Settings;
 
 /// A reply that is outstanding. The number says for which unit of the flight.
@@ -40,8 +40,10 @@ pub(crate) enum Event<'a> {
     Complete(u32, Option<&'a str>),
     /// The unit that failed; None when the error answers nothing.
     Failed(Option<u32>, Fields<'a>),
-    /// COPY has begun, which nobody here can serve.
-    Copy(u32, Copy),
+    /// COPY has begun.
+    Copy(u32, Copy, CopyResponse),
+    /// Data of a COPY that goes out.
+    CopyData(&'a [u8]),
     /// The flight is over.
     Ready,
 }
@@ -49,9 +51,9 @@ pub(crate) enum Event<'a> {
 /// Which way COPY goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Copy {
-    /// The server waits for data: it cannot go on.
+    /// The server waits for data: it cannot go on without.
     In,
-    /// Data comes, and is dropped.
+    /// Data comes.
     Out,
 }
 
@@ -143,7 +145,7 @@ impl Pipeline {
                 Event::Complete(unit, Some(tag))
             }
             (Some(Expected::Execute(unit)), Message::EmptyQuery) => Event::Complete(unit, None),
-            (Some(Expected::Execute(unit)), message) => return copy(unit, &message),
+            (Some(Expected::Execute(unit)), message) => return copy(unit, message),
             (Some(Expected::Sync), Message::ReadyForQuery(status)) => {
                 self.status = status;
                 Event::Ready
@@ -165,7 +167,7 @@ impl Pipeline {
                 self.expected.drain(..self.expected.len().min(2));
                 Event::Ready
             }
-            other => return copy(unit, &other),
+            other => return copy(unit, other),
         })
     }
 
@@ -187,12 +189,13 @@ impl Pipeline {
     }
 }
 
-fn copy<'a>(unit: u32, message: &Message<'_>) -> Result<Event<'a>> {
+fn copy(unit: u32, message: Message<'_>) -> Result<Event<'_>> {
     match message {
-        Message::CopyIn | Message::CopyBoth => Ok(Event::Copy(unit, Copy::In)),
-        Message::CopyOut => Ok(Event::Copy(unit, Copy::Out)),
-        Message::CopyData | Message::CopyDone => Ok(Event::Noted),
-        other => Err(unexpected(other)),
+        Message::CopyIn(response) | Message::CopyBoth(response) => Ok(Event::Copy(unit, Copy::In, response)),
+        Message::CopyOut(response) => Ok(Event::Copy(unit, Copy::Out, response)),
+        Message::CopyData(data) => Ok(Event::CopyData(data)),
+        Message::CopyDone => Ok(Event::Noted),
+        other => Err(unexpected(&other)),
     }
 }
 

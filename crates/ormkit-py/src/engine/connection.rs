@@ -53,6 +53,11 @@ impl Pinned {
         })
     }
 
+    /// The database.
+    pub(super) fn engine(&self) -> &EngineHandle {
+        &self.engine
+    }
+
     fn blocks(&self) -> MutexGuard<'_, u32> {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -61,7 +61,11 @@ fn unbound(py: Python<'_>, name: &str, given: &Bound<'_, PyDict>) -> PyErr {
 }
 
 /// A value in the form that its Python type stands for; a list or tuple is an array where it can be one.
-fn untyped(value: &Bound<'_, PyAny>, dialect: &Dialect, place: &dyn Fn() -> String) -> PyResult<Value> {
+pub(super) fn untyped(
+    value: &Bound<'_, PyAny>,
+    dialect: &Dialect,
+    place: &dyn Fn() -> String,
+) -> PyResult<Value> {
     if value.is_instance_of::<PyDict>() {
         return array::json(value, place);
     }
