@@ -30,7 +30,7 @@ pub(super) async fn pump(
     let copy = carrier.copy()?;
     copy.begin(statement).await?;
     let mut encoder = Encoder::new(copy.columns());
-    let mut began = Instant::now();
+    let mut turns = Turns::begin();
     loop {
         match Python::attach(|py| source.fill(py, copy, &mut encoder)) {
             Ok(true) => copy.send().await?,
@@ -40,15 +40,28 @@ pub(super) async fn pump(
                 return Err(error);
             }
         }
-        if began.elapsed() > TURN {
+        turns.give().await;
+    }
+}
+
+/// Knows when it is the loop's turn: a copy that never has to wait would keep everybody else waiting.
+pub(super) struct Turns(Instant);
+
+impl Turns {
+    pub(super) fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Lets the loop have its turn, where it is due.
+    pub(super) async fn give(&mut self) {
+        if self.0.elapsed() > TURN {
             pause().await;
-            began = Instant::now();
+            self.0 = Instant::now();
         }
     }
 }
 
-/// Lets the loop have its turn.
-pub(super) async fn pause() {
+async fn pause() {
     let mut paused = false;
     poll_fn(|cx| match std::mem::replace(&mut paused, true) {
         true => Poll::Ready(()),

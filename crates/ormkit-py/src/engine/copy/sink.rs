@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::carrier::Carrier;
-use super::pump::pause;
+use super::pump::Turns;
 use crate::bridge::at_drop;
 use crate::errors::from_py;
 
@@ -66,6 +66,7 @@ pub(super) async fn drain(carrier: &mut Carrier, statement: &CopyStatement, file
     let keeps = carrier.is_transaction();
     let copy = carrier.copy()?;
     copy.begin(statement).await?;
+    let mut turns = Turns::begin();
     while copy.receive().await? {
         let written =
             copy.take_bytes(&mut |bytes| Python::attach(|py| file.write(py, bytes)).map_err(from_py));
@@ -75,7 +76,7 @@ pub(super) async fn drain(carrier: &mut Carrier, statement: &CopyStatement, file
             }
             return Err(error);
         }
-        pause().await;
+        turns.give().await;
     }
     copy.finish().await
 }
