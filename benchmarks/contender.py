@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, Any
 
 import rows
 
 
-class Contender(ABC):
-    """The operations of the table. `POOL` connections are all that a concurrent operation may use."""
+class Connected(ABC):
+    """What every contender does. `POOL` connections are all that a concurrent operation may use."""
 
     POOL = 10
 
@@ -24,6 +24,32 @@ class Contender(ABC):
 
     @abstractmethod
     async def close(self) -> None: ...
+
+    # What follows is not timed.
+
+    @abstractmethod
+    async def entries(self) -> tuple[int, int]:
+        """How many entries there are, and the sum of their amounts."""
+
+    @abstractmethod
+    async def clear_entries(self) -> None:
+        """Removes all entries."""
+
+
+class Driver(Connected):
+    """The operations of a driver, without an ORM."""
+
+    @abstractmethod
+    async def copy_in(self, entries: Sequence[rows.Entry]) -> None:
+        """Stores all entries by COPY."""
+
+    @abstractmethod
+    async def copy_out(self, file: IO[bytes]) -> None:
+        """Writes name, kind, amount and ratio of all entries into a file, as CSV."""
+
+
+class Contender(Connected):
+    """The operations of the table of ORMs."""
 
     @abstractmethod
     async def get(self, key: int) -> Any:
@@ -73,13 +99,6 @@ class Contender(ABC):
 
     @abstractmethod
     async def balance(self, key: int) -> int: ...
-
-    @abstractmethod
-    async def entries(self) -> tuple[int, int]:
-        """How many entries there are, and the sum of their amounts."""
-
-    @abstractmethod
-    async def clear_entries(self) -> None: ...
 
     # How objects are read: timed. Contenders whose rows have no attributes override these.
 

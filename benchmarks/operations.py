@@ -7,6 +7,8 @@ after the clock has stopped, and returns seconds per unit.
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,9 +16,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 import rows
-from contender import Contender
+from contender import Connected, Contender, Driver
 
-Run = Callable[[Contender, int], Awaitable[float]]
+Run = Callable[[Any, int], Awaitable[float]]
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,37 @@ async def count(contender: Contender, round_: int) -> float:
     return elapsed / len(ages)
 
 
+async def copy_in(driver: Driver, _round: int) -> float:
+    entries = [rows.entry(n) for n in range(100_000)]
+    await driver.clear_entries()
+    start = time.perf_counter()
+    await driver.copy_in(entries)
+    elapsed = time.perf_counter() - start
+    await _check_copied(driver, entries)
+    return elapsed
+
+
+async def copy_out(driver: Driver, _round: int) -> float:
+    entries = [rows.entry(n) for n in range(100_000)]
+    await driver.clear_entries()
+    await driver.copy_in(entries)
+    file = io.BytesIO()
+    start = time.perf_counter()
+    await driver.copy_out(file)
+    elapsed = time.perf_counter() - start
+    found = [(name, kind, int(amount), float(ratio)) for name, kind, amount, ratio in csv.reader(_lines(file))]
+    expect(found, [tuple(entry) for entry in entries], "entries copied out")
+    return elapsed
+
+
+def _lines(file: io.BytesIO) -> list[str]:
+    return file.getvalue().decode().splitlines()
+
+
+async def _check_copied(driver: Connected, entries: list[rows.Entry]) -> None:
+    expect(await driver.entries(), (len(entries), sum(entry.amount for entry in entries)), "entries stored")
+
+
 OPERATIONS = [
     Operation("get", "get by key", get, 0.8, 3.0),
     Operation("get_concurrently", "640 gets, 64 tasks", get_concurrently, 0.5, 5.0),
@@ -191,4 +224,10 @@ OPERATIONS = [
     Operation("change", "load, change, save", change, 1.5, 5.0),
     Operation("deposit", "read, modify, write in a transaction", deposit, 1.5, 5.0),
     Operation("count", "count", count, 1.5, 5.0),
+]
+
+# Of drivers alone, on PostgreSQL.
+DRIVER_OPERATIONS = [
+    Operation("copy_in", "COPY 100,000 rows in, from tuples", copy_in, 1.0, 1.0),
+    Operation("copy_out", "COPY 100,000 rows out, as CSV", copy_out, 1.25, 1.25),
 ]

@@ -22,11 +22,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "scripts"))
 
-from operations import OPERATIONS, Operation  # noqa: E402
+from operations import DRIVER_OPERATIONS, OPERATIONS, Operation  # noqa: E402
 from postgres_cluster import Cluster  # noqa: E402
 
 RAW = {"postgresql": "asyncpg", "sqlite": "sqlite3"}
 ORMS = ["ormkit", "sqlalchemy", "yara-orm"]
+DRIVERS = ["ormkit", "psycopg"]
 
 Times = dict[tuple[str, str], list[float]]
 
@@ -163,7 +164,7 @@ def _verdict(medians: dict[str, float], raw: str, limit: float) -> str:
     """Whether ormkit keeps its limit and is ahead of every other ORM."""
     if "ormkit" not in medians or raw not in medians:
         return "–"
-    faster = [name for name in medians if name not in ("ormkit", raw) and medians[name] < medians["ormkit"]]
+    faster = [name for name in medians if name in ORMS and medians[name] < medians["ormkit"]]
     missed = [f"over {limit:g}"] if medians["ormkit"] > limit * medians[raw] else []
     missed += [f"behind {name}" for name in faster]
     return "missed: " + ", ".join(missed) if missed else "met"
@@ -186,14 +187,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", choices=list(RAW), action="append", help="default: both")
     parser.add_argument("--contender", choices=ORMS, action="append", help="beside the raw driver; default: all")
-    parser.add_argument("--operation", choices=[o.name for o in OPERATIONS], action="append", help="default: all")
+    parser.add_argument(
+        "--operation", choices=[o.name for o in OPERATIONS + DRIVER_OPERATIONS], action="append", help="default: all"
+    )
     parser.add_argument("--rounds", type=int, default=7, help="timed rounds (default 7)")
     options = parser.parse_args()
-    operations = [o for o in OPERATIONS if not options.operation or o.name in options.operation]
+    chosen = [o for o in OPERATIONS + DRIVER_OPERATIONS if not options.operation or o.name in options.operation]
+    tables = [(database, options.contender or ORMS, OPERATIONS) for database in options.database or RAW]
+    if "postgresql" in (options.database or RAW):
+        tables.append(("postgresql", DRIVERS, DRIVER_OPERATIONS))
     print(f"{machine()}; medians of {options.rounds} rounds\n")
     failed = False
-    for database in options.database or RAW:
-        contenders = [RAW[database], *(options.contender or ORMS)]
+    for database, others, all_operations in tables:
+        operations = [operation for operation in all_operations if operation in chosen]
+        if not operations:
+            continue
+        contenders = [RAW[database], *others]
         times, errors = measure(database, contenders, operations, options.rounds)
         print("\n".join(table(database, contenders, operations, times, errors)), end="\n\n", flush=True)
         for (operation, name), error in errors.items():

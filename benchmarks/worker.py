@@ -9,11 +9,12 @@ import json
 import os
 import sys
 
-from contender import Contender
-from operations import OPERATIONS
+from contender import Connected
+from operations import DRIVER_OPERATIONS, OPERATIONS
 
 CONTENDERS = {
     "asyncpg": "asyncpg_raw:AsyncpgRaw",
+    "psycopg": "psycopg_raw:PsycopgRaw",
     "sqlite3": "sqlite_raw:SqliteRaw",
     "ormkit": "ormkit_orm:OrmkitOrm",
     "sqlalchemy": "sqlalchemy_orm:SqlalchemyOrm",
@@ -21,9 +22,9 @@ CONTENDERS = {
 }
 
 
-def load(name: str) -> Contender:
+def load(name: str) -> Connected:
     module, _, cls = CONTENDERS[name].partition(":")
-    contender: Contender = getattr(importlib.import_module(f"contenders.{module}"), cls)()
+    contender: Connected = getattr(importlib.import_module(f"contenders.{module}"), cls)()
     return contender
 
 
@@ -31,10 +32,10 @@ def say(**answer: object) -> None:
     print(json.dumps(answer), flush=True)
 
 
-async def serve(contender: Contender, url: str) -> None:
+async def serve(contender: Connected, url: str) -> None:
     await contender.open(url)
     say(ready=True)
-    operations = {operation.name: operation for operation in OPERATIONS}
+    operations = {operation.name: operation for operation in OPERATIONS + DRIVER_OPERATIONS}
     # Nothing else runs in this process, so that a blocking read of the next order holds nobody up.
     while order := sys.stdin.readline().split():
         gc.collect()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 import rows
-from contender import Contender
+from contender import Contender, Driver
 
 from ormkit import (
     AsyncSession,
@@ -68,7 +68,10 @@ class Entry(Base):
     ratio: Mapped[float]
 
 
-class OrmkitOrm(Contender):
+COLUMNS = ["name", "kind", "amount", "ratio"]
+
+
+class OrmkitOrm(Contender, Driver):
     async def open(self, url: str) -> None:
         self.engine = await create_engine(url, max_connections=self.POOL)
         await Base.metadata.create_all(self.engine)
@@ -112,6 +115,12 @@ class OrmkitOrm(Contender):
             session.add_all([Entry(name=e.name, kind=e.kind, amount=e.amount, ratio=e.ratio) for e in entries])
             await session.commit()
 
+    async def copy_in(self, entries: Sequence[rows.Entry]) -> None:
+        await self.engine.copy_from("entries", entries, columns=COLUMNS)
+
+    async def copy_out(self, file: IO[bytes]) -> None:
+        await self.engine.copy_to("entries", file, columns=COLUMNS, format="csv")
+
     async def change(self, key: int, balance: int) -> None:
         async with AsyncSession(self.engine) as session:
             account = await session.get(Account, key)
@@ -137,4 +146,4 @@ class OrmkitOrm(Contender):
         return found.tuples()[0]
 
     async def clear_entries(self) -> None:
-        await self.engine.execute("DELETE FROM entries")
+        await self.engine.execute("TRUNCATE entries" if self.engine.is_postgres() else "DELETE FROM entries")

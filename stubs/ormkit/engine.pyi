@@ -1,8 +1,9 @@
 """The engine: a pool of connections to one database."""
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from os import PathLike
 from types import TracebackType
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from typing_extensions import Self, TypedDict, Unpack
 
@@ -100,6 +101,51 @@ class ClosedConnection:
     @property
     def backend_pid(self) -> int | None: ...
 
+_CopyFormat = Literal["rows", "binary", "text", "csv"]
+
+class _SupportsRead(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+class _SupportsWrite(Protocol):
+    def write(self, data: bytes, /) -> object: ...
+
+_CopyRows = Iterable[Sequence[Any]] | AsyncIterable[Sequence[Any]]
+_CopyBytes = (
+    bytes | bytearray | memoryview | Iterable[bytes] | AsyncIterable[bytes] | _SupportsRead | str | PathLike[str]
+)
+
+class CopyOut(Generic[_T]):
+    """A table or query that is read by COPY: tuples for the format "rows", blocks of bytes for the others."""
+
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> _T: ...
+    async def aclose(self) -> None: ...
+
+class Notification:
+    """What somebody told a channel; `missed` is True for the one that each channel gets after a lost connection."""
+
+    @property
+    def channel(self) -> str: ...
+    @property
+    def payload(self) -> str: ...
+    @property
+    def pid(self) -> int: ...
+    @property
+    def missed(self) -> bool: ...
+
+class Listener:
+    """Channels that are listened to: `async with` connects, `async for` waits for notifications."""
+
+    @property
+    def channels(self) -> tuple[str, ...]: ...
+    async def close(self) -> None: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+    def __aiter__(self) -> Self: ...
+    async def __anext__(self) -> Notification: ...
+
 class Connection:
     """One connection for a block: the first statement begins a transaction, `commit()` keeps it."""
 
@@ -112,6 +158,63 @@ class Connection:
         *,
         batch_size: int = 1000,
     ) -> RowStream: ...
+    async def copy_from(
+        self,
+        target: str | type[Any],
+        source: _CopyRows | _CopyBytes,
+        *,
+        columns: Sequence[str] | None = None,
+        schema: str | None = None,
+        format: _CopyFormat = "rows",
+        delimiter: str | None = None,
+        null: str | None = None,
+        header: bool | None = None,
+        quote: str | None = None,
+        escape: str | None = None,
+        encoding: str | None = None,
+    ) -> int: ...
+    @overload
+    def copy_to(
+        self,
+        target: Any,
+        sink: None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        schema: str | None = None,
+        format: Literal["rows"] = "rows",
+    ) -> CopyOut[tuple[Any, ...]]: ...
+    @overload
+    def copy_to(
+        self,
+        target: Any,
+        sink: None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        schema: str | None = None,
+        format: Literal["binary", "text", "csv"],
+        delimiter: str | None = None,
+        null: str | None = None,
+        header: bool | None = None,
+        quote: str | None = None,
+        escape: str | None = None,
+        encoding: str | None = None,
+    ) -> CopyOut[bytes]: ...
+    @overload
+    def copy_to(
+        self,
+        target: Any,
+        sink: _SupportsWrite | str | PathLike[str],
+        *,
+        columns: Sequence[str] | None = None,
+        schema: str | None = None,
+        format: Literal["binary", "text", "csv"],
+        delimiter: str | None = None,
+        null: str | None = None,
+        header: bool | None = None,
+        quote: str | None = None,
+        escape: str | None = None,
+        encoding: str | None = None,
+    ) -> Awaitable[int]: ...
     async def commit(self) -> None: ...
     async def rollback(self) -> None: ...
     def in_transaction(self) -> bool: ...
@@ -185,9 +288,67 @@ class ConnectionPool:
         *,
         batch_size: int = 1000,
     ) -> RowStream: ...
+    async def copy_from(
+        self,
+        target: str | type[Any],
+        source: _CopyRows | _CopyBytes,
+        *,
+        columns: Sequence[str] | None = None,
+        schema: str | None = None,
+        format: _CopyFormat = "rows",
+        delimiter: str | None = None,
+        null: str | None = None,
+        header: bool | None = None,
+        quote: str | None = None,
+        escape: str | None = None,
+        encoding: str | None = None,
+    ) -> int: ...
+    @overload
+    def copy_to(
+        self,
+        target: Any,
+        sink: None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        schema: str | None = None,
+        format: Literal["rows"] = "rows",
+    ) -> CopyOut[tuple[Any, ...]]: ...
+    @overload
+    def copy_to(
+        self,
+        target: Any,
+        sink: None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        schema: str | None = None,
+        format: Literal["binary", "text", "csv"],
+        delimiter: str | None = None,
+        null: str | None = None,
+        header: bool | None = None,
+        quote: str | None = None,
+        escape: str | None = None,
+        encoding: str | None = None,
+    ) -> CopyOut[bytes]: ...
+    @overload
+    def copy_to(
+        self,
+        target: Any,
+        sink: _SupportsWrite | str | PathLike[str],
+        *,
+        columns: Sequence[str] | None = None,
+        schema: str | None = None,
+        format: Literal["binary", "text", "csv"],
+        delimiter: str | None = None,
+        null: str | None = None,
+        header: bool | None = None,
+        quote: str | None = None,
+        escape: str | None = None,
+        encoding: str | None = None,
+    ) -> Awaitable[int]: ...
     def connect(self) -> ConnectionContext: ...
     def begin(self) -> ConnectionContext: ...
     def transaction(self) -> ConnectionContext: ...
+    def listen(self, channel: str, /, *more: str) -> Listener: ...
     def status(self) -> PoolStatus: ...
     async def close(self, *, timeout: float = 30.0) -> None: ...
     async def dispose(self) -> None: ...

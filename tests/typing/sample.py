@@ -12,9 +12,12 @@ from ormkit import (
     AsyncSession,
     Base,
     ConnectionPool,
+    CopyOut,
     ExecuteResult,
     ForeignKey,
+    Listener,
     Mapped,
+    Notification,
     Q,
     Query,
     QueryResult,
@@ -123,6 +126,20 @@ async def engines_are_awaited_entered_or_used(url: str) -> None:
         except UniqueViolation as error:
             assert_type(error.constraint_name, str | None)
             assert_type(error.columns, tuple[str, ...])
+
+
+async def bulk_data_and_notifications(engine: ConnectionPool, players: list[tuple[int, str]]) -> None:
+    assert_type(await engine.copy_from(Player, players, columns=["id", "name"]), int)
+    assert_type(await engine.copy_from("players", b"1,Ada", format="csv", delimiter=","), int)
+    assert_type(engine.copy_to("players"), CopyOut[tuple[Any, ...]])
+    assert_type([block async for block in engine.copy_to(select(Player.id), format="text")], list[bytes])
+    assert_type(await engine.copy_to("players", "players.csv", format="csv", header=True), int)
+    engine.copy_to("players", "players.csv")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    async with engine.listen("jobs", "news") as listener:
+        assert_type(listener, Listener)
+        async for said in listener:
+            assert_type(said, Notification)
+            assert_type(said.payload, str)
 
 
 async def conditions_have_no_truth_value(session: AsyncSession) -> None:

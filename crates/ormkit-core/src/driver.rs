@@ -1,15 +1,17 @@
 //! What core asks of a database driver.
 
+mod copy;
 mod kept;
 mod notice;
 mod statement;
 
+pub use copy::{BulkCopy, Cell, CopyColumn, CopyStatement, CopyWay};
 pub use kept::{Decoder, KeptRows};
 pub use notice::{NoNotices, NoticeLevel, NoticeSink};
 pub use statement::{Effect, Piece, Statement, StatementText};
 
-use crate::error::Result;
-use crate::runtime::BoxFuture;
+use crate::error::{Error, Result};
+use crate::runtime::{Aborter, BoxFuture};
 use crate::sql::Dialect;
 use crate::value::{SqlType, ValueRef};
 
@@ -93,6 +95,19 @@ pub trait Connection: Send {
     /// the future leaves the connection [`Health::Dirty`]. For databases that cannot go away it does nothing.
     fn ping(&mut self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async { Ok(()) })
+    }
+
+    /// Moves bulk data over this connection.
+    ///
+    /// # Errors
+    /// `Unsupported` on a database that has no COPY.
+    fn bulk_copy(&mut self) -> Result<&mut dyn BulkCopy> {
+        Err(Error::unsupported("COPY on this database", "insert rows, or read them by a query"))
+    }
+
+    /// What ends the connection under its borrower, who gets `ConnectionLost`. None where that cannot be done.
+    fn aborter(&self) -> Option<Aborter> {
+        None
     }
 
     /// A handle that can stop what runs; taken when the connection is lent, because `run` holds it exclusively.

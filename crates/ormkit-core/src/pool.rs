@@ -202,7 +202,8 @@ impl Pool {
     }
 
     /// Closes the pool for good: idle connections at once, lent ones when they come back. Waits for them up to
-    /// `timeout`, and answers how many are still out then. Whoever waits for a connection gets an error, and so does
+    /// `timeout`; then they are ended under their borrowers, who get `ConnectionLost` (where the transport
+    /// [can be](crate::runtime::Transport::aborter), as those of Python's loops). Answers how many are out after that. Whoever waits for a connection gets an error, and so does
     /// later use.
     ///
     /// # Cancelling
@@ -214,8 +215,13 @@ impl Pool {
             std::mem::take(&mut slots.idle)
         });
         shared.retire(idle, Reason::Disposed);
-        let finished = poll_fn(|cx| shared.poll_finished(cx.waker()));
-        let _ = within(&*shared.runtime, Some(timeout), finished).await;
+        let finished = || poll_fn(|cx| shared.poll_finished(cx.waker()));
+        if within(&*shared.runtime, Some(timeout), finished()).await.is_none() {
+            let lent: Vec<_> = shared.lock().lent.values().cloned().collect();
+            lent.iter().for_each(|borrow| borrow.abort());
+            // Who has lost a connection gives it back as soon as its task has a turn.
+            let _ = within(&*shared.runtime, Some(LAST_TURN), finished()).await;
+        }
         shared.lock().used
     }
 
@@ -321,6 +327,9 @@ impl Shared {
         Poll::Pending
     }
 }
+
+/// How long borrowers have to give back what was closed under them.
+const LAST_TURN: Duration = Duration::from_millis(500);
 
 /// A connection that gives no sign of life within this time is closed.
 const PING_LIMIT: Duration = Duration::from_secs(2);

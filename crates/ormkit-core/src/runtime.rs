@@ -98,4 +98,13 @@ pub trait Transport: Send {
 
     /// Looks at the receive queue without waiting and without consuming.
     fn peek(&mut self) -> Peek;
+
+    /// What ends the transport from outside, while somebody waits on it: both ways are shut down, and who reads finds the
+    /// end of the stream. None where that cannot be done.
+    fn aborter(&self) -> Option<Aborter> {
+        None
+    }
 }
+
+/// Ends something from outside; harmless afterwards.
+pub type Aborter = Box<dyn Fn() + Send + Sync>;

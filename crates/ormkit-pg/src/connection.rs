@@ -5,30 +5,36 @@
 //! rest, reads the replies and rolls back. It is *Closed* for good after an IO error, after a message that makes no
 //! sense, and when the server says goodbye.
 
+mod copying;
 pub(crate) mod establish;
 pub(crate) mod io;
+mod listening;
 mod pooler;
 pub(crate) mod route;
 mod target_session;
 mod wire;
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use ormkit_core::driver::{
-    Batch, Cancel, Column, Connection, Effect, Health, NoRows, Row, RowSink, Statement, StatementText,
+    Batch, BulkCopy, Cancel, Column, Connection, Effect, Health, NoRows, Row, RowSink, Statement,
+    StatementText,
 };
 use ormkit_core::error::{Error, ErrorKind, Result};
-use ormkit_core::runtime::{BoxFuture, Peek, Runtime, Transport};
+use ormkit_core::runtime::{Aborter, BoxFuture, Peek, Runtime, Transport};
 use ormkit_core::value::Params;
 
 use self::io::{Turn, poll_turn, timeout};
 use self::wire::Wire;
 use crate::cancel::CancelTarget;
 use crate::common::Common;
+use crate::copy::CopyRows;
 use crate::error::connection_lost;
+use crate::listen::Notification;
 use crate::notice;
 use crate::protocol::backend::{Message, TxStatus};
 use crate::protocol::buffer::{MESSAGE_LIMIT, ReadBuffer};
@@ -52,6 +58,10 @@ pub(crate) struct PgConnection {
     cancel: CancelTarget,
     /// A CancelRequest whose end was not awaited: until it is over, it could hit the next statement.
     cancelling: Option<BoxFuture<'static, Result<()>>>,
+    /// The columns of a COPY.
+    copy_rows: CopyRows,
+    /// Notifications that nobody has taken yet; None on a connection that does not listen, which drops them.
+    heard: Option<VecDeque<Notification>>,
     /// Why the connection is of no more use.
     closed: Option<String>,
     common: Arc<Common>,
@@ -81,7 +91,7 @@ impl Connection for PgConnection {
     fn health(&self) -> Health {
         match self.wire.pipeline.status() {
             _ if self.closed.is_some() => Health::Closed,
-            _ if self.wire.pipeline.is_busy() || self.cancelling.is_some() => Health::Dirty,
+            _ if !self.wire.is_settled() || self.cancelling.is_some() => Health::Dirty,
             TxStatus::Idle => Health::Idle,
             TxStatus::InTransaction => Health::InTransaction,
             TxStatus::Failed => Health::Failed,
@@ -156,6 +166,14 @@ impl Connection for PgConnection {
             poll_fn(|cx| self.poll_flight(cx, None, &mut NoRows)).await?;
             self.wire.outcome()
         })
+    }
+
+    fn bulk_copy(&mut self) -> Result<&mut dyn BulkCopy> {
+        Ok(self)
+    }
+
+    fn aborter(&self) -> Option<Aborter> {
+        self.transport.aborter()
     }
 
     fn canceller(&self) -> Box<dyn Cancel> {
@@ -259,7 +277,10 @@ impl PgConnection {
                 return Poll::Ready(Err(self.close(error)));
             }
             self.wire.advance(batch);
-            if !self.wire.pipeline.is_busy() {
+            if !wanted {
+                self.wire.end_failed_copy(false);
+            }
+            if self.wire.is_settled() {
                 return Poll::Ready(Ok(()));
             }
             if read > TURN_BYTES {
@@ -268,6 +289,9 @@ impl PgConnection {
             }
             let Self { transport, wire, inbox, .. } = self;
             let turn = poll_turn(&mut **transport, cx, &mut wire.out, inbox, &mut wire.flight.sent);
+            if turn.is_pending() && wire.is_settled() {
+                continue; // writing was all that there was left to do
+            }
             match ready!(turn) {
                 Ok(Turn::Read(count)) => read += count,
                 Ok(Turn::End) => return Poll::Ready(Err(self.lose("the server has closed the connection"))),
@@ -282,6 +306,9 @@ impl PgConnection {
             let message = Message::decode(frame.tag, self.inbox.body(&frame))?;
             if let Message::Notice(fields) = &message {
                 notice::tell(self.common.notices(), fields);
+            }
+            if let Message::Notification(said) = &message {
+                listening::keep(&mut self.heard, said);
             }
             self.wire.receive(message, wanted.then_some(&mut *sink))?;
         }

@@ -15,7 +15,9 @@ mod cancel;
 mod common;
 mod config;
 mod connection;
+mod copy;
 mod error;
+mod listen;
 mod notice;
 mod protocol;
 mod row;
@@ -33,6 +35,8 @@ use ormkit_core::sql::Dialect;
 
 use common::Common;
 pub use config::{Config, PasswordSource, PrepareMode};
+pub use copy::{CopyFormat, CopyOptions, CopyTarget, copy_in, copy_out};
+pub use listen::{Channels, Heard, Listener, Notification};
 
 /// Opens connections to one PostgreSQL database.
 #[derive(Clone)]

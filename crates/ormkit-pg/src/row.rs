@@ -59,6 +59,18 @@ impl Shape {
         Ok(Self { columns: columns.collect(), epoch: None, seen: 0 })
     }
 
+    /// Columns of these names and types.
+    pub(crate) fn of(columns: Vec<(Box<str>, u32)>) -> Self {
+        let columns = columns.into_iter().map(|(name, oid)| ShapeColumn {
+            name,
+            oid,
+            codec: ColumnCodec::new(oid, SqlType::Unknown),
+            inferred: true,
+            named: None,
+        });
+        Self { columns: columns.collect(), epoch: None, seen: 0 }
+    }
+
     /// The same columns, read as other types.
     pub(crate) fn retyped(&self, expected: Option<&[SqlType]>) -> Self {
         let types = expected.unwrap_or_default().iter().copied().chain(std::iter::repeat(SqlType::Unknown));

@@ -18,7 +18,7 @@ pub(crate) fn is_changed_by(tag: &str, sql: &str) -> bool {
     match tag.split(' ').next().unwrap_or_default() {
         "SET" | "LISTEN" | "DECLARE" | "LOAD" | "PREPARE" => true,
         // `SELECT … INTO TEMP` has the tag of SELECT.
-        "SELECT" | "CREATE" | "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "DO" | "CALL" => {
+        "SELECT" | "CREATE" | "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "DO" | "CALL" | "COPY" => {
             names(&["set_config", "pg_advisory_", "pg_try_advisory_", "temp"])
         }
         _ => false,

@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read, Write};
 use std::task::{Context, Poll, Waker, ready};
 
-use ormkit_core::runtime::{Peek, Transport};
+use ormkit_core::runtime::{Aborter, Peek, Transport};
 use rustls::ClientConnection;
 
 /// Room for encrypted bytes: two records.
@@ -138,6 +138,10 @@ impl Transport for TlsTransport {
             return Poll::Ready(Err(error));
         }
         Poll::Ready(Ok(count))
+    }
+
+    fn aborter(&self) -> Option<Aborter> {
+        self.inner.aborter()
     }
 
     /// Bytes on the socket need not be the server's words: session tickets and new keys are taken in here.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ormkit_core::driver::{Connection, Driver, Health};
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::runtime::{Address, BoxFuture, Runtime, TcpOptions, Transport};
-use ormkit_pg::{Config, PgDriver};
+use ormkit_pg::{Config, CopyFormat, CopyOptions, CopyTarget, PgDriver, copy_in, copy_out};
 use support::{Recorder, StdRuntime, begin, block_on, commit, connect_to, raw, run};
 
 fn message(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -348,4 +348,70 @@ fn last_words_of_the_server_are_passed_on() {
     let error = ask(&mut *connection).err().unwrap();
     assert!(matches!(error.kind(), ErrorKind::ConnectionLost(_)));
     assert!(error.to_string().contains("going down"), "{error}");
+}
+
+#[test]
+fn replies_to_copy_that_make_no_sense_close_the_connection() {
+    let table = CopyTarget::Table { schema: None, name: "t".into(), columns: Vec::new() };
+    let into = copy_in(&table, CopyFormat::Csv, &CopyOptions::default()).unwrap();
+    let out = copy_out(&table, CopyFormat::Csv, &CopyOptions::default()).unwrap();
+    let takes = message(b'G', b"\0\0\x01\0\0");
+    let gives = message(b'H', b"\0\0\x01\0\0");
+    for (index, (statement, answer)) in [
+        (&into, message(b'G', b"")),
+        (&into, message(b'G', b"\x02\0\0")),
+        (&into, message(b'G', b"\0\0\x01")),
+        (&into, message(b'G', b"\0\0\0\0")),
+        (&into, message(b'G', b"\0\xff\xff\0\0")),
+        (&into, message(b'D', ROW)),
+        (&into, message(b'2', b"")),
+        (&into, message(b'd', b"data")),
+        (&into, [&takes[..], &takes].concat()),
+        (&into, [&takes[..], &message(b'd', b"data")].concat()),
+        (&out, message(b'd', b"data")),
+        (&out, [&gives[..], &gives].concat()),
+        (&out, [&gives[..], &message(b'c', b"x")].concat()),
+        (&out, [&gives[..], b"d\0\0\0\x03"].concat()),
+        (&out, [&gives[..], b"d\x7f\xff\xff\xff"].concat()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut connection = connected(vec![answer, Vec::new()]);
+        let copy = connection.bulk_copy().unwrap();
+        let outcome = block_on(async {
+            copy.begin(statement).await?;
+            copy.receive().await?;
+            copy.finish().await
+        });
+        let error = outcome.expect_err("the server makes no sense");
+        assert!(matches!(error.kind(), ErrorKind::Protocol(_)), "{index}: {error}");
+        assert_eq!(connection.health(), Health::Closed);
+    }
+}
+
+#[test]
+fn rows_in_another_form_than_asked_for_are_given_up() {
+    let table = CopyTarget::Table { schema: None, name: "t".into(), columns: Vec::new() };
+    let into = copy_in(&table, CopyFormat::Rows, &CopyOptions::default()).unwrap();
+    let ready = message(b'Z', b"I");
+    let columns = [&described()[..], &ready].concat();
+    let failed = [message(b'E', b"SERROR\0C57014\0Mno data\0\0"), ready].concat();
+    for answer in [&b"\0\0\x01\0\0"[..], b"\x01\0\x02\0\x01\0\x01"] {
+        let (columns, failed, takes) = (columns.clone(), failed.clone(), message(b'G', answer));
+        let url = serve(move |stream| {
+            stream.write_all(&login())?;
+            read_until(stream, b"S")?;
+            stream.write_all(&columns)?;
+            read_until(stream, b"Q")?;
+            stream.write_all(&takes)?;
+            read_until(stream, b"f")?;
+            stream.write_all(&failed)?;
+            read_until(stream, b"f").map(drop)
+        });
+        let mut connection = connect_to(&url, None).unwrap();
+        let error = block_on(connection.bulk_copy().unwrap().begin(&into)).unwrap_err();
+        assert!(error.to_string().contains("name the columns"), "{error}");
+        assert_eq!(connection.health(), Health::Idle);
+    }
 }

@@ -49,6 +49,7 @@ mod offload;
 mod operation;
 mod pending;
 mod socket;
+mod steps;
 mod task;
 mod timer;
 
@@ -67,6 +68,7 @@ pub(crate) use executor::LoopRuntime;
 pub(crate) use fork::Process;
 pub(crate) use operation::{Operation, Started};
 pub(crate) use pending::at_drop;
+pub(crate) use steps::{Coroutine, Next, Steps};
 use task::TaskId;
 
 /// Adds the bridge's classes to the module.
@@ -75,6 +77,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Operation>()?;
     let coroutine = module.py().import("collections.abc")?.getattr("Coroutine")?;
     coroutine.call_method1("register", (module.py().get_type::<Operation>(),))?;
+    coroutine.call_method1("register", (module.py().get_type::<Coroutine>(),))?;
     #[cfg(feature = "test-hooks")]
     hooks::register(module)?;
     Ok(())

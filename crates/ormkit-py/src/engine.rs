@@ -5,8 +5,10 @@
 mod async_engine;
 mod callbacks;
 mod connection;
+mod copy;
 mod ddl;
 mod keywords;
+mod listen;
 mod notices;
 mod options;
 mod params;
@@ -39,6 +41,8 @@ use crate::session::nothing;
 pub(crate) use async_engine::create_async_engine;
 pub(crate) use callbacks::ClosedConnection;
 pub(crate) use connection::{Connection, ConnectionBlock, ConnectionContext};
+pub(crate) use copy::CopyOut;
+pub(crate) use listen::{Listener, Notification};
 use options::Options;
 pub(crate) use options::{create_engine, create_pool};
 pub(crate) use status::{PoolCounters, PoolHolder, PoolStatus};
@@ -132,11 +136,9 @@ impl EngineHandle {
         self.0.process.is_current()
     }
 
-    /// The pool of the running loop.
-    ///
     /// # Errors
-    /// No loop is running; the engine is closed, or belongs to the parent process.
-    pub(crate) fn pool(&self, py: Python<'_>) -> PyResult<Pool> {
+    /// The engine is closed, or belongs to the parent process.
+    fn require_usable(&self, py: Python<'_>) -> PyResult<()> {
         if !self.is_ours() {
             let text = "this engine was made before fork(): create an engine in the child process";
             return Err(to_py(py, Error::interface(text)));
@@ -144,6 +146,15 @@ impl EngineHandle {
         if *self.0.closed.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(to_py(py, Error::interface("this engine is closed")));
         }
+        Ok(())
+    }
+
+    /// The pool of the running loop.
+    ///
+    /// # Errors
+    /// No loop is running; the engine is closed, or belongs to the parent process.
+    pub(crate) fn pool(&self, py: Python<'_>) -> PyResult<Pool> {
+        self.require_usable(py)?;
         let runtime = LoopRuntime::current(py)?;
         let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
         let dead: Vec<_> = pools.extract_if(.., |(runtime, _)| runtime.is_closed()).collect();
@@ -360,6 +371,23 @@ impl Engine {
         self.begin()
     }
 
+    /// Listen to channels of NOTIFY on PostgreSQL, on a connection of its own.
+    ///
+    /// Args:
+    ///     channel, more: Names of channels, each as it is: `Jobs` and `jobs` are two.
+    ///
+    /// Returns:
+    ///     A `Listener` for `async with`, which connects, and `async for`, which waits.
+    ///
+    /// Raises:
+    ///     InterfaceError: A name is empty, longer than 63 bytes, or has a NUL.
+    ///     NotSupportedError: SQLite has no channels.
+    #[pyo3(signature = (channel, /, *more))]
+    fn listen(&self, py: Python<'_>, channel: &str, more: Vec<String>) -> PyResult<Listener> {
+        let names = std::iter::once(channel.to_owned()).chain(more).collect();
+        Listener::new(self.handle(), names).map_err(|error| to_py(py, error))
+    }
+
     /// How many connections there are, how many callers wait, and who has a connection.
     fn status(&self, py: Python<'_>) -> PyResult<PoolStatus> {
         PoolStatus::of(py, self.handle().all_pools().iter().map(Pool::status), self.inner.options.pool.max)
@@ -430,9 +458,15 @@ impl Engine {
 
 async fn close(handle: &EngineHandle, timeout: Duration) {
     *handle.0.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
-    for pool in handle.all_pools() {
-        pool.close(timeout).await;
-    }
+    // All of them within one time.
+    let pools = handle.all_pools();
+    let mut closing: Vec<_> = pools.iter().map(|pool| Box::pin(pool.close(timeout))).collect();
+    poll_fn(|cx| {
+        closing.retain_mut(|pool| pool.as_mut().poll(cx).is_pending());
+        if closing.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    drop(closing);
     // Callbacks that tell of closed connections were queued before.
     give_way().await;
     let pools = std::mem::take(&mut *handle.0.pools.lock().unwrap_or_else(PoisonError::into_inner));

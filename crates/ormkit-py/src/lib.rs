@@ -25,8 +25,9 @@ mod _ormkit {
     use attribute::Attribute;
     #[pymodule_export]
     use engine::{
-        ClosedConnection, Connection, ConnectionBlock, ConnectionContext, Engine, PoolCounters, PoolHolder,
-        PoolStatus, RowBatches, RowStream, create_async_engine, create_engine, create_pool,
+        ClosedConnection, Connection, ConnectionBlock, ConnectionContext, CopyOut, Engine, Listener,
+        Notification, PoolCounters, PoolHolder, PoolStatus, RowBatches, RowStream, create_async_engine,
+        create_engine, create_pool,
     };
     #[pymodule_export]
     use expr::{

@@ -260,7 +260,7 @@ impl Slot {
         }
         let retires = policy::retirement(now, serial, &self.shared.options);
         let facts = Facts { retires, idle_since: now };
-        let borrow = Arc::new(Borrow::new(now));
+        let borrow = Arc::new(Borrow::new(now, connection.aborter()));
         let stage = Stage::Raw;
         let pooled = Pooled { connection, serial, generation, facts, opened: now, stage, borrow };
         self.counted = false;

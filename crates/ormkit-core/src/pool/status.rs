@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Counters;
 use crate::driver::StatementText;
+use crate::runtime::Aborter;
 
 /// A pool at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +76,10 @@ impl fmt::Display for Holder {
 }
 
 /// What is noted of a lent connection. Its lock is held for one assignment.
-pub(super) struct Borrow(Mutex<Noted>);
+pub(super) struct Borrow {
+    noted: Mutex<Noted>,
+    aborter: Option<Aborter>,
+}
 
 struct Noted {
     name: Option<Arc<str>>,
@@ -84,8 +88,13 @@ struct Noted {
 }
 
 impl Borrow {
-    pub(super) fn new(now: Instant) -> Self {
-        Self(Mutex::new(Noted { name: None, since: now, last: None }))
+    pub(super) fn new(now: Instant, aborter: Option<Aborter>) -> Self {
+        Self { noted: Mutex::new(Noted { name: None, since: now, last: None }), aborter }
+    }
+
+    /// Ends the connection under its borrower.
+    pub(super) fn abort(&self) {
+        self.aborter.iter().for_each(|abort| abort());
     }
 
     /// A new loan begins.
@@ -112,7 +121,7 @@ impl Borrow {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Noted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

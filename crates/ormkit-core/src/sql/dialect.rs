@@ -1,6 +1,6 @@
 //! What differs between the databases, as data.
 
-use super::words;
+use super::{words, writer};
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +71,13 @@ pub struct Dialect {
 }
 
 impl Dialect {
+    /// A name as SQL has it: in quotes when it would otherwise be read as something else.
+    pub fn quoted(&self, name: &str) -> String {
+        let mut text = String::new();
+        writer::push_name(&mut text, name, self);
+        text
+    }
+
     /// PostgreSQL.
     pub const POSTGRES: Self = Self {
         name: DialectName::Postgres,

@@ -19,6 +19,7 @@ use crate::common::Common;
 use crate::config::hosts::Place;
 use crate::config::tls::SslMode;
 use crate::config::{Config, TargetSession};
+use crate::copy::CopyRows;
 use crate::error::connection_lost;
 use crate::notice;
 use crate::protocol::backend::Message;
@@ -241,6 +242,8 @@ fn assemble(
         wire,
         cancel: CancelTarget { route, pid: session.pid, key: session.key.into() },
         cancelling: None,
+        copy_rows: CopyRows::default(),
+        heard: None,
         closed: None,
         common,
         schema_changes,

@@ -5,12 +5,15 @@
 //! Flush, and the rest follows when it is described, and its types are known (`lookup`). An error ends the flight; its Sync
 //! is sent as soon as possible.
 
+mod copy;
 mod lookup;
 mod portals;
 mod read;
 mod write;
 
 use std::sync::Arc;
+
+pub(crate) use copy::CopyFlight;
 
 use ormkit_core::driver::{Effect, Piece, RowSink, Statement, StatementText};
 use ormkit_core::error::{Error, Result};
@@ -59,6 +62,8 @@ pub(crate) struct Flight {
     pub(crate) sent: bool,
     /// The first error: of the database, of a value, or of the sink.
     error: Option<Error>,
+    /// What is known of a COPY, or of the question for its columns.
+    pub(crate) copy: Option<CopyFlight>,
 }
 
 /// One statement of a flight.

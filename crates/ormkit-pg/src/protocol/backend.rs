@@ -27,7 +27,7 @@ pub(crate) enum Message<'a> {
     ReadyForQuery(TxStatus),
     Error(Fields<'a>),
     Notice(Fields<'a>),
-    Notification,
+    Notification(Notification<'a>),
     NegotiateProtocolVersion(Negotiation),
     ParseComplete,
     BindComplete,
@@ -40,10 +40,10 @@ pub(crate) enum Message<'a> {
     /// Its body: the row looks into it when it is asked for a cell.
     DataRow(&'a [u8]),
     CommandComplete(&'a str),
-    CopyIn,
-    CopyOut,
-    CopyBoth,
-    CopyData,
+    CopyIn(CopyResponse),
+    CopyOut(CopyResponse),
+    CopyBoth(CopyResponse),
+    CopyData(&'a [u8]),
     CopyDone,
 }
 
@@ -67,15 +67,15 @@ impl<'a> Message<'a> {
             b'T' => Self::RowDescription(RowDescription::decode(body)?),
             b'E' => Self::Error(Fields::decode(body, "ErrorResponse")?),
             b'N' => Self::Notice(Fields::decode(body, "NoticeResponse")?),
-            b'A' => notification(Reader::new(body, "NotificationResponse"))?,
+            b'A' => Self::Notification(Notification::decode(body)?),
             b'S' => parameter_status(Reader::new(body, "ParameterStatus"))?,
             b'R' => Self::Authentication(Authentication::decode(body)?),
             b'K' => backend_key_data(Reader::new(body, "BackendKeyData"))?,
             b'v' => negotiation(Reader::new(body, "NegotiateProtocolVersion"))?,
-            b'G' => Self::CopyIn,
-            b'H' => Self::CopyOut,
-            b'W' => Self::CopyBoth,
-            b'd' => Self::CopyData,
+            b'G' => Self::CopyIn(CopyResponse::decode(body)?),
+            b'H' => Self::CopyOut(CopyResponse::decode(body)?),
+            b'W' => Self::CopyBoth(CopyResponse::decode(body)?),
+            b'd' => Self::CopyData(body),
             b'c' => empty(body, "CopyDone", Self::CopyDone)?,
             tag => {
                 return Err(Error::protocol(format!("unknown message type {}", tag.escape_ascii())));
@@ -92,7 +92,7 @@ impl<'a> Message<'a> {
             Self::ReadyForQuery(_) => "ReadyForQuery",
             Self::Error(_) => "ErrorResponse",
             Self::Notice(_) => "NoticeResponse",
-            Self::Notification => "NotificationResponse",
+            Self::Notification(_) => "NotificationResponse",
             Self::NegotiateProtocolVersion(_) => "NegotiateProtocolVersion",
             Self::ParseComplete => "ParseComplete",
             Self::BindComplete => "BindComplete",
@@ -104,10 +104,10 @@ impl<'a> Message<'a> {
             Self::RowDescription(_) => "RowDescription",
             Self::DataRow(_) => "DataRow",
             Self::CommandComplete(_) => "CommandComplete",
-            Self::CopyIn => "CopyInResponse",
-            Self::CopyOut => "CopyOutResponse",
-            Self::CopyBoth => "CopyBothResponse",
-            Self::CopyData => "CopyData",
+            Self::CopyIn(_) => "CopyInResponse",
+            Self::CopyOut(_) => "CopyOutResponse",
+            Self::CopyBoth(_) => "CopyBothResponse",
+            Self::CopyData(_) => "CopyData",
             Self::CopyDone => "CopyDone",
         }
     }
@@ -137,14 +137,6 @@ fn ready_for_query(mut body: Reader<'_>) -> Result<Message<'_>> {
     Ok(Message::ReadyForQuery(status))
 }
 
-fn notification(mut body: Reader<'_>) -> Result<Message<'_>> {
-    body.u32()?;
-    body.c_bytes()?;
-    body.c_bytes()?;
-    body.finish()?;
-    Ok(Message::Notification)
-}
-
 fn parameter_status(mut body: Reader<'_>) -> Result<Message<'_>> {
     let (name, value) = (body.c_str()?, body.c_str()?);
     body.finish()?;
@@ -171,6 +163,24 @@ fn backend_key_data(mut body: Reader<'_>) -> Result<Message<'_>> {
     Ok(Message::BackendKeyData { pid, key })
 }
 
+/// What a backend was told by NOTIFY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Notification<'a> {
+    /// The process id of the backend that said so.
+    pub(crate) pid: u32,
+    pub(crate) channel: &'a str,
+    pub(crate) payload: &'a str,
+}
+
+impl<'a> Notification<'a> {
+    fn decode(body: &'a [u8]) -> Result<Self> {
+        let mut body = Reader::new(body, "NotificationResponse");
+        let said = Self { pid: body.u32()?, channel: body.c_str()?, payload: body.c_str()? };
+        body.finish()?;
+        Ok(said)
+    }
+}
+
 /// The server speaks an older protocol than it was asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Negotiation {
@@ -178,6 +188,30 @@ pub(crate) struct Negotiation {
     pub(crate) version: u32,
     /// How many protocol options it does not know.
     pub(crate) options: u32,
+}
+
+/// How the data of a COPY goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CopyResponse {
+    /// Rows in binary, or text of any kind.
+    pub(crate) binary: bool,
+    pub(crate) columns: usize,
+}
+
+impl CopyResponse {
+    fn decode(body: &[u8]) -> Result<Self> {
+        let mut body = Reader::new(body, "CopyResponse");
+        let binary = match body.u8()? {
+            0 => false,
+            1 => true,
+            byte => return Err(Error::protocol(format!("COPY has the unknown format {byte}"))),
+        };
+        let columns = usize::from(body.u16()?);
+        // Each column's own format is that of the whole.
+        body.bytes(2 * columns)?;
+        body.finish()?;
+        Ok(Self { binary, columns })
+    }
 }
 
 /// How the server wants the client to prove who it is.
@@ -335,6 +369,14 @@ mod tests {
         ] {
             assert!(Message::decode(tag, body).is_err(), "{} {}", tag as char, body.escape_ascii());
         }
+    }
+
+    #[test]
+    fn notification_says_who_where_and_what() {
+        let body = b"\0\0\x01\x02news\0hello\0";
+        let Message::Notification(said) = Message::decode(b'A', body).unwrap() else { panic!() };
+        assert_eq!(said, Notification { pid: 258, channel: "news", payload: "hello" });
+        assert!(Message::decode(b'A', b"\0\0\0\x01news\0\xff\0").is_err());
     }
 
     #[test]

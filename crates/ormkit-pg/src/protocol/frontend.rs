@@ -134,6 +134,21 @@ pub(crate) fn query(out: &mut WriteBuffer, sql: &str) -> Result<()> {
     out.message(b'Q', |body| c_str(body, sql))
 }
 
+/// CopyDone: the data has ended.
+pub(crate) fn copy_done(out: &mut WriteBuffer) {
+    out.bytes().extend_from_slice(b"c\0\0\0\x04");
+}
+
+/// CopyFail: the data has ended without its end. `why` has no NUL.
+pub(crate) fn copy_fail(out: &mut WriteBuffer, why: &'static str) {
+    // Some words are far below u32::MAX.
+    let length = 5 + why.len() as u32;
+    out.bytes().push(b'f');
+    out.bytes().extend_from_slice(&length.to_be_bytes());
+    out.bytes().extend_from_slice(why.as_bytes());
+    out.bytes().push(0);
+}
+
 /// PasswordMessage.
 pub(crate) fn password(out: &mut WriteBuffer, password: &str) -> Result<()> {
     out.message(b'p', |body| c_str(body, password))

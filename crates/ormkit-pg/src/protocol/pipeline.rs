@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use ormkit_core::error::{Error, Result};
 
-use super::backend::{Fields, Message, ParameterDescription, RowDescription, TxStatus};
+use super::backend::{CopyResponse, Fields, Message, ParameterDescription, RowDescription, TxStatus};
 use super::settings::Settings;
 
 /// A reply that is outstanding. The number says for which unit of the flight.
@@ -42,8 +42,10 @@ pub(crate) enum Event<'a> {
     Suspended(u32),
     /// The unit that failed; None when the error answers nothing.
     Failed(Option<u32>, Fields<'a>),
-    /// COPY has begun, which nobody here can serve.
-    Copy(u32, Copy),
+    /// COPY has begun.
+    Copy(u32, Copy, CopyResponse),
+    /// Data of a COPY that goes out.
+    CopyData(&'a [u8]),
     /// The flight is over.
     Ready,
 }
@@ -51,9 +53,9 @@ pub(crate) enum Event<'a> {
 /// Which way COPY goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Copy {
-    /// The server waits for data: it cannot go on.
+    /// The server waits for data: it cannot go on without.
     In,
-    /// Data comes, and is dropped.
+    /// Data comes.
     Out,
 }
 
@@ -68,6 +70,8 @@ pub(crate) struct Pipeline {
     open: bool,
     /// An error came before the Sync was sent: the server skips until it gets one.
     skipping: bool,
+    /// The simple Query has been answered, if only the first of its statements.
+    answered: bool,
 }
 
 impl Default for Pipeline {
@@ -78,6 +82,7 @@ impl Default for Pipeline {
             status: TxStatus::Idle,
             open: false,
             skipping: false,
+            answered: false,
         }
     }
 }
@@ -86,6 +91,7 @@ impl Pipeline {
     /// Notes that a message was written whose reply is `expected`.
     pub(crate) fn expect(&mut self, expected: Expected) {
         self.open = expected != Expected::Sync;
+        self.answered &= !matches!(expected, Expected::Query(_));
         if self.open && self.skipping {
             return;
         }
@@ -124,7 +130,7 @@ impl Pipeline {
             (Some(Expected::Execute(unit) | Expected::Query(unit)), Message::DataRow(body)) => {
                 return Ok(Event::Row(unit, body));
             }
-            (_, Message::Notice(_) | Message::Notification) => return Ok(Event::Noted),
+            (_, Message::Notice(_) | Message::Notification(_)) => return Ok(Event::Noted),
             (_, Message::ParameterStatus { name, value }) => {
                 self.settings.note(name, value)?;
                 return Ok(Event::Noted);
@@ -146,7 +152,7 @@ impl Pipeline {
             }
             (Some(Expected::Execute(unit)), Message::EmptyQuery) => Event::Complete(unit, None),
             (Some(Expected::Execute(unit)), Message::PortalSuspended) => Event::Suspended(unit),
-            (Some(Expected::Execute(unit)), message) => return copy(unit, &message),
+            (Some(Expected::Execute(unit)), message) => return copy(unit, message),
             (Some(Expected::Sync), Message::ReadyForQuery(status)) => {
                 self.status = status;
                 Event::Ready
@@ -158,17 +164,20 @@ impl Pipeline {
     }
 
     fn simple<'a>(&mut self, unit: u32, message: Message<'a>) -> Result<Event<'a>> {
+        self.answered |= matches!(message, Message::CommandComplete(_) | Message::EmptyQuery);
         Ok(match message {
             Message::RowDescription(columns) => Event::Columns(unit, Some(columns)),
             Message::CommandComplete(tag) => Event::Complete(unit, Some(tag)),
             Message::EmptyQuery => Event::Complete(unit, None),
+            // Without a tag nobody knows what became of a COMMIT.
+            Message::ReadyForQuery(_) if !self.answered => return Err(unexpected(&message)),
             Message::ReadyForQuery(status) => {
                 self.status = status;
                 // The Query and the Sync that stands for its own ReadyForQuery.
                 self.expected.drain(..self.expected.len().min(2));
                 Event::Ready
             }
-            other => return copy(unit, &other),
+            other => return copy(unit, other),
         })
     }
 
@@ -190,12 +199,13 @@ impl Pipeline {
     }
 }
 
-fn copy<'a>(unit: u32, message: &Message<'_>) -> Result<Event<'a>> {
+fn copy(unit: u32, message: Message<'_>) -> Result<Event<'_>> {
     match message {
-        Message::CopyIn | Message::CopyBoth => Ok(Event::Copy(unit, Copy::In)),
-        Message::CopyOut => Ok(Event::Copy(unit, Copy::Out)),
-        Message::CopyData | Message::CopyDone => Ok(Event::Noted),
-        other => Err(unexpected(other)),
+        Message::CopyIn(response) | Message::CopyBoth(response) => Ok(Event::Copy(unit, Copy::In, response)),
+        Message::CopyOut(response) => Ok(Event::Copy(unit, Copy::Out, response)),
+        Message::CopyData(data) => Ok(Event::CopyData(data)),
+        Message::CopyDone => Ok(Event::Noted),
+        other => Err(unexpected(&other)),
     }
 }
 
@@ -332,6 +342,18 @@ mod tests {
             replies.extend(bytes);
             let _ = play(&FLIGHT, replies.chunks(7));
         }
+    }
+
+    #[test]
+    fn query_is_answered_before_the_server_is_ready() {
+        let flight = [Expected::Query(0), Expected::Sync];
+        assert!(play_all(&flight, &[message(b'Z', b"I")]).is_err());
+        for answer in [message(b'C', b"COMMIT\0"), message(b'I', b"")] {
+            let events = play_all(&flight, &[answer, message(b'Z', b"I")]).unwrap();
+            assert_eq!(events.last().unwrap(), "Ready");
+        }
+        let failed = play_all(&flight, &[message(b'E', b"SERROR\0C22012\0Mx\0\0"), message(b'Z', b"I")]);
+        assert_eq!(failed.unwrap().last().unwrap(), "Ready");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 
-use ormkit_core::runtime::{Peek, Transport};
+use ormkit_core::runtime::{Aborter, Peek, Transport};
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -161,6 +161,16 @@ impl Transport for Socket {
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait(Way::Write, cx.waker()),
             written => Poll::Ready(written),
         }
+    }
+
+    fn aborter(&self) -> Option<Aborter> {
+        let socket = Arc::downgrade(self.socket.as_ref()?);
+        Some(Box::new(move || {
+            if let Some(socket) = socket.upgrade() {
+                // The loop sees the end; without a connection there is nothing to be ended.
+                let _ = socket.shutdown(std::net::Shutdown::Both);
+            }
+        }))
     }
 
     fn peek(&mut self) -> Peek {

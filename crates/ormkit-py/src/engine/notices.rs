@@ -8,7 +8,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
 /// The logger of the PostgreSQL driver.
-pub(super) fn logger(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+fn logger(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let make = || {
         let make = py.import("logging")?.getattr("getLogger")?;
@@ -47,6 +47,15 @@ fn log(py: Python<'_>, level: NoticeLevel, notice: &Diagnostics) -> PyResult<()>
     keywords.set_item("extra", extra)?;
     let args = (number(level), "%s (SQLSTATE %s)", &notice.message, notice.sqlstate.as_str());
     logger(py)?.call_method(intern!(py, "log"), args, Some(&keywords)).map(drop)
+}
+
+/// Logs what the driver has to say of itself.
+pub(super) fn say(level: NoticeLevel, text: &str) {
+    Python::attach(|py| {
+        let logged = logger(py)
+            .and_then(|logger| logger.call_method1(intern!(py, "log"), (number(level), "%s", text)));
+        logged.map_or_else(|error| tell(py, error, ()), drop);
+    });
 }
 
 /// What a log handler raised belongs to nobody who awaits.

@@ -71,7 +71,11 @@ fn unbound(py: Python<'_>, name: &str, given: &Bound<'_, PyDict>) -> PyErr {
 
 /// A value in the form that its Python type stands for. Lists, tuples and dicts are what the server asks for; SQLite stores
 /// them as JSON.
-fn untyped(value: &Bound<'_, PyAny>, dialect: &Dialect, place: &dyn Fn() -> String) -> PyResult<Value> {
+pub(super) fn untyped(
+    value: &Bound<'_, PyAny>,
+    dialect: &Dialect,
+    place: &dyn Fn() -> String,
+) -> PyResult<Value> {
     let has_parts = value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>();
     match dialect.name {
         DialectName::Sqlite if has_parts => nested::json(value, place),

@@ -167,6 +167,17 @@ impl Target {
         }
     }
 
+    /// The configuration of PostgreSQL, for a `feature` that it alone has.
+    ///
+    /// # Errors
+    /// `Unsupported` on SQLite, with what to do `instead`.
+    pub(super) fn postgres(&self, feature: &str, instead: &str) -> Result<&Arc<Config>> {
+        match self {
+            Self::Postgres(config) => Ok(config),
+            Self::Sqlite(..) => Err(Error::unsupported(format!("{feature} on SQLite"), instead)),
+        }
+    }
+
     /// A driver whose connections belong to `runtime`.
     pub(super) fn driver(&self, runtime: Arc<dyn Runtime>) -> Arc<dyn Driver> {
         match self {
@@ -178,7 +189,8 @@ impl Target {
     }
 }
 
-fn postgres_driver(config: &Arc<Config>, runtime: Arc<dyn Runtime>) -> PgDriver {
+/// A driver that logs what its servers say.
+pub(super) fn postgres_driver(config: &Arc<Config>, runtime: Arc<dyn Runtime>) -> PgDriver {
     PgDriver::new(Arc::clone(config), runtime).with_notices(Arc::new(Logged))
 }
 

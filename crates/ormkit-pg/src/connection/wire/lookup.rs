@@ -4,7 +4,7 @@
 
 use ormkit_core::error::Result;
 
-use super::Wire;
+use super::{Flight, Wire};
 use crate::protocol::frontend;
 use crate::protocol::pipeline::Expected;
 use crate::row::{Shape, spans};
@@ -18,8 +18,7 @@ pub(super) const CATALOG: u32 = u32::MAX;
 /// A query for types that a flight waits for.
 pub(crate) struct Lookup {
     /// The unit that needs them, and its columns so far.
-    unit: usize,
-    shape: Shape,
+    waiting: Option<(usize, Shape)>,
     asked: Vec<u32>,
     written: bool,
     rows: Vec<Row>,
@@ -27,11 +26,19 @@ pub(crate) struct Lookup {
 
 impl Lookup {
     pub(super) fn new(unit: usize, shape: Shape, asked: Vec<u32>) -> Self {
-        Self { unit, shape, asked, written: false, rows: Vec::new() }
+        Self { waiting: Some((unit, shape)), asked, written: false, rows: Vec::new() }
     }
 }
 
 impl Wire {
+    /// Begins a flight of the query alone.
+    pub(crate) fn begin_lookup(&mut self, asked: Vec<u32>) -> Result<()> {
+        self.flight = Flight { units: std::mem::take(&mut self.flight.units), ..Flight::default() };
+        self.flight.units.clear();
+        self.flight.lookup = Some(Lookup { waiting: None, asked, written: false, rows: Vec::new() });
+        self.write_lookup().map(drop)
+    }
+
     /// Writes the query when it is due. True when it is on its way.
     ///
     /// # Errors
@@ -89,6 +96,8 @@ impl Wire {
     pub(super) fn lookup_done(&mut self) {
         let Some(lookup) = self.flight.lookup.take() else { return };
         self.catalog.learn(&lookup.asked, lookup.rows);
-        self.described(lookup.unit, lookup.shape);
+        if let Some((unit, shape)) = lookup.waiting {
+            self.described(unit, shape);
+        }
     }
 }

@@ -30,25 +30,37 @@ impl Wire {
                 self.lookup_done();
                 Ok(())
             }
-            Event::Copy(CATALOG, _) => Err(Error::protocol("the query for types was answered with COPY")),
+            Event::Copy(CATALOG, ..) => Err(Error::protocol("the query for types was answered with COPY")),
             Event::Row(unit, body) => self.row(unit as usize, body, sink),
             Event::Noted => Ok(()),
             Event::ParamTypes(unit, types) => {
                 self.flight.units[unit as usize].oids = types.oids().collect();
                 Ok(())
             }
-            Event::Columns(unit, columns) => self.describe(unit as usize, columns.as_ref()),
+            Event::Columns(unit, columns) => match &mut self.flight.copy {
+                Some(copy) => {
+                    copy.describe(columns.as_ref());
+                    Ok(())
+                }
+                None => self.describe(unit as usize, columns.as_ref()),
+            },
             Event::Complete(unit, tag) => {
                 self.complete(unit as usize, tag.unwrap_or_default(), sink);
                 Ok(())
             }
             Event::Suspended(unit) => self.suspend(unit as usize, sink),
             Event::Failed(unit, fields) => self.fail(unit, &fields),
-            Event::Copy(_, Copy::In) => Err(Error::unsupported(
+            Event::Copy(_, way, response) if self.flight.copy.is_some() => self.copy_begins(way, &response),
+            Event::CopyData(data) => match &mut self.flight.copy {
+                Some(copy) => copy.take(data, sink.is_some()),
+                // Nobody has asked for it, and an error says so.
+                None => Ok(()),
+            },
+            Event::Copy(_, Copy::In, _) => Err(Error::unsupported(
                 "COPY FROM STDIN as a statement",
                 "the connection was closed, because the server waits for data",
             )),
-            Event::Copy(unit, Copy::Out) => {
+            Event::Copy(unit, Copy::Out, _) => {
                 let sql = &self.flight.units[unit as usize].text.sql;
                 let error = Error::unsupported("COPY TO STDOUT as a statement", "use a query");
                 self.flight.error.get_or_insert(error.in_statement(sql));
@@ -97,6 +109,9 @@ impl Wire {
         let unit = &mut self.flight.units[unit];
         unit.done = true;
         unit.portal().into_iter().for_each(|portal| self.portals.close(portal));
+        if let Some(copy) = &mut self.flight.copy {
+            copy.affected = affected(tag);
+        }
         if matches!(tag, "DISCARD ALL" | "DEALLOCATE ALL") {
             self.cache.clear();
         }
