@@ -218,9 +218,10 @@ impl Pool {
         let finished = || poll_fn(|cx| shared.poll_finished(cx.waker()));
         if within(&*shared.runtime, Some(timeout), finished()).await.is_none() {
             let lent: Vec<_> = shared.lock().lent.values().cloned().collect();
-            lent.iter().for_each(|borrow| borrow.abort());
             // Who has lost a connection gives it back as soon as its task has a turn.
-            let _ = within(&*shared.runtime, Some(LAST_TURN), finished()).await;
+            if lent.iter().fold(false, |any, borrow| borrow.abort() || any) {
+                let _ = within(&*shared.runtime, Some(LAST_TURN), finished()).await;
+            }
         }
         shared.lock().used
     }

@@ -144,7 +144,17 @@ impl Decoder for Shape {
 
     fn cell<'a>(&'a self, row: &'a [u8], index: usize) -> Result<ValueRef<'a>> {
         let column = self.columns.get(index).ok_or_else(|| no_cell(index))?;
-        kept::cell(row, self.columns.len(), index).and_then(|cell| column.decode(cell))
+        let cell = KeptCells(row).nth(index).ok_or_else(|| no_cell(index))?;
+        column.decode(cell)
+    }
+
+    fn cells(&self, row: &[u8], each: &mut dyn FnMut(ValueRef<'_>) -> Result<()>) -> Result<()> {
+        let mut cells = KeptCells(row);
+        for (index, column) in self.columns.iter().enumerate() {
+            let cell = cells.next().ok_or_else(|| no_cell(index))?;
+            each(column.decode(cell)?)?;
+        }
+        Ok(())
     }
 }
 
@@ -258,7 +268,8 @@ impl Cells for DataRow<'_> {
     }
 
     fn encode(&self, into: &mut Vec<u8>) {
-        kept::encode(self.spans.iter().map(|span| self.bytes(*span)), into);
+        // Behind the number of the cells.
+        into.extend_from_slice(self.body.get(2..).unwrap_or_default());
     }
 
     fn decoder(&self) -> Arc<dyn Decoder> {
@@ -266,33 +277,23 @@ impl Cells for DataRow<'_> {
     }
 }
 
-/// Rows that were kept: for each cell four bytes with its end among the bytes behind, then those bytes.
-mod kept {
-    use super::*;
+/// The cells of a row that was kept: what a DataRow has behind their number, which is the shape's to know.
+struct KeptCells<'a>(&'a [u8]);
 
-    /// Set in the end of a cell that is NULL. A row has 1 GiB at most.
-    const NULL: u32 = 1 << 31;
+impl<'a> Iterator for KeptCells<'a> {
+    type Item = Option<&'a [u8]>;
 
-    pub(super) fn encode<'a>(cells: impl Iterator<Item = Option<&'a [u8]>> + Clone, into: &mut Vec<u8>) {
-        let mut end = 0_u32;
-        for cell in cells.clone() {
-            end += cell.map_or(0, |bytes| bytes.len() as u32);
-            let mark = if cell.is_none() { end | NULL } else { end };
-            into.extend_from_slice(&mark.to_ne_bytes());
-        }
-        cells.flatten().for_each(|bytes| into.extend_from_slice(bytes));
-    }
-
-    pub(super) fn cell(row: &[u8], columns: usize, index: usize) -> Result<Option<&[u8]>> {
-        let (ends, _) = row.as_chunks::<4>();
-        let mark = |index: usize| ends.get(index).map(|end| u32::from_ne_bytes(*end));
-        let end = mark(index).ok_or_else(|| no_cell(index))?;
-        if end & NULL != 0 {
-            return Ok(None);
-        }
-        let start = index.checked_sub(1).and_then(mark).unwrap_or(0) & !NULL;
-        let data = row.get(columns * 4..).unwrap_or_default();
-        data.get(start as usize..end as usize).map(Some).ok_or_else(|| no_cell(index))
+    #[inline]
+    fn next(&mut self) -> Option<Option<&'a [u8]>> {
+        let (length, rest) = self.0.split_first_chunk::<4>()?;
+        // A NULL's length is -1. `spans` has checked all of them.
+        let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) else {
+            self.0 = rest;
+            return Some(None);
+        };
+        let (cell, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        Some(Some(cell))
     }
 }
 

@@ -92,9 +92,10 @@ impl Borrow {
         Self { noted: Mutex::new(Noted { name: None, since: now, last: None }), aborter }
     }
 
-    /// Ends the connection under its borrower.
-    pub(super) fn abort(&self) {
+    /// Ends the connection under its borrower; false where that cannot be done.
+    pub(super) fn abort(&self) -> bool {
         self.aborter.iter().for_each(|abort| abort());
+        self.aborter.is_some()
     }
 
     /// A new loan begins.

@@ -6,6 +6,7 @@ use ormkit_core::driver::KeptRows;
 use ormkit_core::error::Error;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyString, PyTuple};
+use smallvec::SmallVec;
 
 /// The rows of `engine.execute`. They stay as the database sent them until they are read; reading needs no await.
 #[pyclass(frozen, module = "ormkit")]
@@ -25,9 +26,31 @@ impl QueryResult {
         cell.map_err(|error| to_py(py, error.at(|| self.names[column].clone())))
     }
 
+    /// Decodes a row: the number of each column, and its value.
+    fn each<'py>(
+        &self,
+        py: Python<'py>,
+        row: usize,
+        mut take: impl FnMut(usize, Bound<'py, PyAny>) -> PyResult<()>,
+    ) -> PyResult<()> {
+        let (mut column, mut raised) = (0, Ok(()));
+        let read = self.rows.cells(row, &mut |cell| {
+            let value = convert::read(py, cell, None)?;
+            raised = take(column, value);
+            column += 1;
+            if raised.is_ok() { Ok(()) } else { Err(Error::interface("stopped by an exception")) }
+        });
+        raised?;
+        read.map_err(|error| to_py(py, error.at(|| self.names.get(column).cloned().unwrap_or_default())))
+    }
+
     fn tuple<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyTuple>> {
-        let cells = (0..self.names.len()).map(|column| self.cell(py, row, column));
-        PyTuple::new(py, cells.collect::<PyResult<Vec<_>>>()?)
+        let mut cells = SmallVec::<[Bound<'py, PyAny>; 16]>::new();
+        self.each(py, row, |_, value| {
+            cells.push(value);
+            Ok(())
+        })?;
+        PyTuple::new(py, cells)
     }
 
     fn dict<'py>(
@@ -37,9 +60,7 @@ impl QueryResult {
         names: &[Bound<'py, PyString>],
     ) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
-        for (column, name) in names.iter().enumerate() {
-            dict.set_item(name, self.cell(py, row, column)?)?;
-        }
+        self.each(py, row, |column, value| dict.set_item(&names[column], value))?;
         Ok(dict)
     }
 
