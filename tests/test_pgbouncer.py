@@ -78,6 +78,20 @@ async def test_work_is_right_where_every_transaction_has_another_server(url, pre
         assert (await engine.execute("SELECT count(*) FROM pg_prepared_statements")).scalar() == 0
 
 
+@pytest.mark.parametrize("prepared", ["auto", "never"])
+async def test_types_of_the_catalog_are_looked_up_and_no_name_stays(url, prepared):
+    async with create_engine(url, prepared=prepared, max_connections=4) as engine:
+        name = f"pair_{prepared}"
+        await engine.execute(f"CREATE TYPE {name} AS (a int, b text)")
+        sql = f"SELECT (1, 'x')::{name} AS one, $1::{name}[] AS many"
+        for _ in range(3):
+            rows = await asyncio.gather(*(engine.execute(sql, [[(number, "y"), None]]) for number in range(8)))
+            assert [row.one() for row in rows] == [{"one": (1, "x"), "many": [(n, "y"), None]} for n in range(8)]
+            await engine.execute(f"ALTER TYPE {name} RENAME ATTRIBUTE b TO c")
+            await engine.execute(f"ALTER TYPE {name} RENAME ATTRIBUTE c TO b")
+        assert (await engine.execute("SELECT count(*) FROM pg_prepared_statements")).scalar() == 0
+
+
 async def test_two_programs_never_run_each_others_statements(url):
     """With names, which this pooler does not know: errors, though never the answer to another question."""
 

@@ -1,12 +1,14 @@
 //! The values of one statement, in slots and tails.
 
-use smallvec::SmallVec;
+mod runs;
 
+pub(super) use self::runs::Bound;
+use self::runs::Run;
 use super::net::INET_BYTES;
 use super::parts::product;
 use super::{
-    ArrayRef, Bounds, Date, Dimensions, Inet, Interval, MapRef, Numeric, RangeRef, RecordRef, SqlType, Time,
-    TimeTz, Timestamp, Value, ValueRef,
+    ArrayRef, Date, Dimensions, Inet, Interval, MapRef, Numeric, RangeRef, RecordRef, SqlType, Time, TimeTz,
+    Timestamp, ValueRef,
 };
 
 /// The parameters of one statement.
@@ -79,19 +81,6 @@ enum Slot {
     Record(u32),
     Range(u32),
     Map(u32),
-}
-
-/// Where the parts of a value lie.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    /// The type of an array's elements.
-    element: SqlType,
-    /// Those of a range.
-    bounds: Bounds,
-    /// The parts are among the inner ones, not among the elements.
-    inner: bool,
-    first: u32,
-    len: u32,
 }
 
 impl Params {
@@ -167,25 +156,6 @@ impl Params {
             self.nested.push((tail(self.runs.len()), dimensions));
         }
         self.push_array(element, values);
-    }
-
-    /// The same with values that are owned.
-    pub(super) fn push_owned(&mut self, element: SqlType, dimensions: Dimensions, values: &[&Value]) {
-        assert_eq!(values.len(), product(&dimensions), "every place of an array holds a value");
-        let first = tail(self.elements.len());
-        for value in values {
-            let slot = self.slot_of_owned(value);
-            self.elements.push(slot);
-        }
-        let run = Run { inner: false, first, ..Run::new(element, values.len()) };
-        let run = self.keep_array(run, dimensions);
-        self.slots.push(Slot::Array(run));
-    }
-
-    /// Appends a value that is no array.
-    pub(super) fn push_owned_scalar(&mut self, value: &Value) {
-        let slot = self.slot_of_owned(value);
-        self.slots.push(slot);
     }
 
     /// Begins an array parameter; it ends when the builder is dropped.
@@ -272,57 +242,6 @@ impl Params {
         }
     }
 
-    fn slot_of_owned(&mut self, value: &Value) -> Slot {
-        match value {
-            Value::Array(element, _) => {
-                let (dimensions, flat) = value.flat();
-                let run = self.keep(*element, flat.into_iter(), Self::slot_of_owned);
-                Slot::Array(self.keep_array(run, dimensions))
-            }
-            Value::Record(fields) => {
-                let run = self.keep(SqlType::Unknown, fields.iter(), Self::slot_of_owned);
-                Slot::Record(self.keep_run(run))
-            }
-            Value::Range(ends, bounds) => {
-                let run = self.keep(SqlType::Unknown, ends.iter(), Self::slot_of_owned);
-                Slot::Range(self.keep_run(Run { bounds: *bounds, ..run }))
-            }
-            Value::Map(entries) => {
-                let parts = entries.iter().flat_map(|(key, value)| {
-                    [ValueRef::Text(key), value.as_deref().map_or(ValueRef::Null, ValueRef::Text)]
-                });
-                let run = self.keep(SqlType::Unknown, parts, Self::slot_of);
-                Slot::Map(self.keep_run(run))
-            }
-            scalar => self.slot_of(scalar.as_ref().unwrap_or(ValueRef::Null)),
-        }
-    }
-
-    /// Keeps the parts of one value side by side, behind the parts of its parts.
-    fn keep<T>(
-        &mut self,
-        element: SqlType,
-        parts: impl Iterator<Item = T>,
-        mut slot_of: impl FnMut(&mut Self, T) -> Slot,
-    ) -> Run {
-        let slots: SmallVec<[Slot; 8]> = parts.map(|part| slot_of(self, part)).collect();
-        let first = tail(self.inner.len());
-        self.inner.extend_from_slice(&slots);
-        Run { first, ..Run::new(element, slots.len()) }
-    }
-
-    fn keep_run(&mut self, run: Run) -> u32 {
-        self.runs.push(run);
-        tail(self.runs.len() - 1)
-    }
-
-    fn keep_array(&mut self, run: Run, dimensions: Dimensions) -> u32 {
-        if dimensions.len() > 1 {
-            self.nested.push((tail(self.runs.len()), dimensions));
-        }
-        self.keep_run(run)
-    }
-
     fn keep_text(&mut self, text: &str) -> Option<(u32, u32)> {
         let start = self.text.len();
         if start + text.len() > self.limit {
@@ -386,13 +305,6 @@ fn tail(len: usize) -> u32 {
     u32::try_from(len).expect("the limit of the tails, and memory for the elements, end before 32 bits do")
 }
 
-impl Run {
-    /// A run of inner parts that begins at 0.
-    fn new(element: SqlType, len: usize) -> Self {
-        Self { element, bounds: Bounds::EMPTY, inner: true, first: 0, len: tail(len) }
-    }
-}
-
 /// Fills one array parameter.
 pub struct ArrayBuilder<'a> {
     params: &'a mut Params,
@@ -408,50 +320,10 @@ impl ArrayBuilder<'_> {
     }
 }
 
-/// The parts of a value inside [`Params`].
-#[derive(Clone, Copy)]
-pub(super) struct Bound<'a> {
-    params: &'a Params,
-    run: u32,
-}
-
-impl<'a> Bound<'a> {
-    fn run(&self) -> &'a Run {
-        &self.params.runs[self.run as usize]
-    }
-
-    pub(super) fn element(&self) -> SqlType {
-        self.run().element
-    }
-
-    pub(super) fn bounds(&self) -> Bounds {
-        self.run().bounds
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.run().len as usize
-    }
-
-    pub(super) fn dimensions(&self) -> Dimensions {
-        // Runs are numbered in the order in which their dimensions are kept.
-        match self.params.nested.binary_search_by_key(&self.run, |(run, _)| *run) {
-            Ok(at) => self.params.nested[at].1.clone(),
-            Err(_) if self.len() == 0 => Dimensions::new(),
-            Err(_) => Dimensions::from_slice(&[self.len()]),
-        }
-    }
-
-    pub(super) fn get(&self, index: usize) -> ValueRef<'a> {
-        let run = self.run();
-        let parts = if run.inner { &self.params.inner } else { &self.params.elements };
-        self.params.value(parts[run.first as usize + index])
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Value;
+    use crate::value::{Bounds, Value};
 
     #[test]
     fn value_that_finds_no_room_is_left_out_and_told() {
