@@ -7,10 +7,10 @@ mod set;
 
 pub(crate) use set::joins;
 
-use super::SqlWriter;
-use crate::model::ColumnType;
+use super::{Dialect, SqlWriter};
+use crate::model::{ColumnType, NativeType, Schema};
 use crate::query::{Case, Cast, Expr, IsNull, IsTrue, Nulls, Order};
-use crate::value::SqlType;
+use crate::value::{Params, SqlType};
 
 /// A node that can write itself.
 pub(crate) trait Render {
@@ -132,14 +132,62 @@ pub(crate) fn is_decimal_text(out: &SqlWriter<'_>, expr: &Expr) -> bool {
     !out.is_postgres() && expr.sql_type(out.schema()) == SqlType::Numeric
 }
 
-/// Writes an operand of a comparison, as a number where `as_number`.
-fn comparable(out: &mut SqlWriter<'_>, expr: &Expr, as_number: bool) {
-    if !as_number {
-        return operand(out, expr, Level::Operand);
+/// Refuses arrays where values are put in order and arrays are text, which has another one.
+fn require_order(out: &mut SqlWriter<'_>, exprs: &[&Expr]) {
+    let is_array = |expr: &&&Expr| matches!(expr.sql_type(out.schema()), SqlType::Array(_));
+    if !out.is_postgres() && out.writes_text() && exprs.iter().any(|expr| is_array(&expr)) {
+        out.unsupported("the order of arrays", "compare them for equality");
     }
-    out.push("CAST(");
+}
+
+/// What the operands of a comparison are converted to, so that equal values are equal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    /// Nothing.
+    Plain,
+    /// A number: they are decimals that the database keeps as text.
+    Number,
+    /// The places and values of an array that the database keeps as JSON text, which others space differently. Its
+    /// numbers may be written differently, too.
+    Array {
+        /// The elements are compared as numbers.
+        numbers: bool,
+    },
+}
+
+impl Comparison {
+    fn of(out: &SqlWriter<'_>, exprs: &[&Expr]) -> Self {
+        if out.is_postgres() {
+            return Self::Plain;
+        }
+        let types = exprs.iter().map(|expr| expr.sql_type(out.schema()));
+        types.fold(Self::Plain, |known, sql_type| match sql_type {
+            SqlType::Numeric => Self::Number,
+            SqlType::Array(element) => {
+                let element = element.sql_type();
+                Self::Array { numbers: matches!(element, SqlType::Numeric | SqlType::Real | SqlType::Double) }
+            }
+            _ => known,
+        })
+    }
+}
+
+/// Writes an operand of a comparison.
+fn comparable(out: &mut SqlWriter<'_>, expr: &Expr, comparison: Comparison) {
+    let (before, after) = match comparison {
+        Comparison::Plain => return operand(out, expr, Level::Operand),
+        Comparison::Number => ("CAST(", " AS NUMERIC)"),
+        Comparison::Array { numbers: false } => {
+            ("(SELECT group_concat(fullkey || quote(atom)) FROM json_tree(", "))")
+        }
+        // -0.0 + 0 is 0.0
+        Comparison::Array { numbers: true } => {
+            ("(SELECT group_concat(fullkey || quote(CAST(atom AS NUMERIC) + 0)) FROM json_tree(", "))")
+        }
+    };
+    out.push(before);
     expr.render(out);
-    out.push(" AS NUMERIC)");
+    out.push(after);
 }
 
 impl Render for IsNull {
@@ -185,8 +233,9 @@ impl Render for Case {
 
 impl Render for Order {
     fn render(&self, out: &mut SqlWriter<'_>) {
+        require_order(out, &[&self.expr]);
         if is_decimal_text(out, &self.expr) {
-            comparable(out, &self.expr, true);
+            comparable(out, &self.expr, Comparison::Number);
         } else {
             self.expr.render(out);
         }
@@ -199,7 +248,32 @@ impl Render for Order {
     }
 }
 
+/// A type as the dialect names it.
+pub fn type_name(column_type: &ColumnType, dialect: &'static Dialect) -> String {
+    let (schema, mut params) = (Schema::default(), Params::new());
+    let mut out = SqlWriter::new(dialect, &schema, &mut params);
+    out.column_type(column_type);
+    out.into_parts().0
+}
+
 impl SqlWriter<'_> {
+    fn native_type(&mut self, native: NativeType) {
+        let (name, size) = match native {
+            NativeType::MacAddr => ("MACADDR", None),
+            NativeType::MacAddr8 => ("MACADDR8", None),
+            NativeType::Bit(length) => ("BIT", Some(length)),
+            NativeType::VarBit(length) => ("BIT VARYING", length),
+            NativeType::Tsvector => ("TSVECTOR", None),
+            NativeType::Vector(length) => ("VECTOR", length),
+        };
+        self.push(name);
+        if let Some(size) = size {
+            self.push("(");
+            self.number(size.into());
+            self.push(")");
+        }
+    }
+
     /// Appends a type as the dialect names it.
     pub(crate) fn column_type(&mut self, column_type: &ColumnType) {
         use ColumnType as C;
@@ -236,6 +310,12 @@ impl SqlWriter<'_> {
             C::Interval => self.push(pick("INTERVAL", "INTEGER")),
             C::Uuid => self.push(pick("UUID", "BLOB")),
             C::Json => self.push(pick("JSONB", "TEXT")),
+            C::Array(element) if postgres => {
+                self.column_type(element);
+                self.push("[]");
+            }
+            C::Array(_) => self.push("TEXT"),
+            C::Native(native) => self.native_type(*native),
             C::TimeTz => self.push("TIME WITH TIME ZONE"),
             C::Inet => self.push("INET"),
             C::Cidr => self.push("CIDR"),

@@ -193,9 +193,6 @@ impl Expr {
         if self.relation().is_some() {
             return condition(part.py(), relation::equals(self, part)?);
         }
-        if column_type_of(self.core()?) == Some(ColumnType::Json) {
-            return Err(unsupported("contains() on a JSON column", "compare the whole value"));
-        }
         self.matching(Pattern::Contains, part, false)
     }
 
@@ -297,6 +294,15 @@ impl Expr {
         part: &Bound<'py, PyAny>,
         any_case: bool,
     ) -> PyResult<Bound<'py, Condition>> {
+        match column_type_of(self.core()?) {
+            Some(ColumnType::Json) if pattern == Pattern::Contains => {
+                return Err(unsupported("contains() on a JSON column", "compare the whole value"));
+            }
+            Some(ColumnType::Array(_)) => {
+                return Err(unsupported("looking for a text in an array column", "compare the whole value"));
+            }
+            _ => {}
+        }
         let text = match part.cast::<PyString>() {
             Ok(text) => CoreExpr::value(text.to_str()?, SqlType::Text),
             Err(_) if part.is_instance_of::<Self>() => operand(part, None)?,
