@@ -225,10 +225,71 @@ async def test_statements_take_lists(db):
     assert (await kept(db, box.id)).days == [date(2024, 1, 1)]
 
 
+class Odd(Base):
+    __tablename__ = "l"
+    value: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[list[str | None] | None]
+    key: Mapped[list[str] | None]
+    atom: Mapped[list[Decimal] | None]
+
+
+async def test_arrays_are_looked_into(db):
+    async with AsyncSession(db) as session:
+        full, empty, null = await session.insert_all(
+            [
+                Odd(value=1, path=["a", None, "b"], key=["a"], atom=[Decimal("1.50"), Decimal(2)]),
+                Odd(value=2, path=[], key=[], atom=[]),
+                Odd(value=3, path=None, key=["x"], atom=None),
+            ]
+        )
+        for condition, expected, otherwise in [
+            (Odd.path.contains(["b", "a", "a"]), [1], [2]),
+            (Odd.path.contains([]), [1, 2], []),
+            (Odd.path.contains([None]), [], [1, 2]),
+            (Odd.path.contains(Odd.key), [1, 2], []),
+            (Odd.path.any("b"), [1], [2]),
+            (Odd.path.any("c"), [], [1, 2]),
+            (Odd.path.overlap(["c", "a"]), [1], [2]),
+            (Odd.path.overlap([None]), [], [1, 2]),
+            (Odd.path.overlap(Odd.key), [1], [2]),
+            (Odd.atom.any(Decimal("1.5")), [1], [2]),
+            (Odd.atom.overlap([Decimal("2.0"), Decimal(7)]), [1], [2]),
+            (Odd.path == ["a", None, "b"], [1], [2]),
+            (Odd.atom == [Decimal("1.5"), 2], [1], [2]),
+        ]:
+            found = await session.query(Odd).filter(condition).order_by(Odd.value).all()
+            assert [odd.value for odd in found] == expected
+            found = await session.query(Odd).filter(~condition).order_by(Odd.value).all()
+            assert [odd.value for odd in found] == otherwise
+        assert await session.query(Odd).filter(Odd.path.any("a") & (Odd.value == 1)).one() is full
+
+
+async def test_dimensions_do_not_count_where_arrays_are_looked_into(db):
+    async with AsyncSession(db) as session:
+        await session.insert(Box(grid=[[1, 2], [3, 4]], colours=[Colour.RED], blobs=[b"a"], words=["a"]))
+        for condition in [
+            Box.grid.contains([4, 1]),
+            Box.grid.contains([[4, 1]]),
+            Box.grid.any(3),
+            Box.colours.any(Colour.RED),
+            Box.colours.overlap(["red"]),
+            Box.blobs.any(b"a"),
+            Box.words.any("a"),
+            ~Box.grid.overlap([5]),
+        ]:
+            assert await session.query(Box).filter(condition).count() == 1
+
+
 async def test_text_is_not_looked_for_in_arrays(db):
+    with pytest.raises(DataError, match=r"Box\.texts: expected list, got a value of type str"):
+        Box.texts.contains("a")
+    with pytest.raises(TypeError, match="overlap"):
+        Box.id.overlap([1])
+    with pytest.raises(TypeError, match="any"):
+        Box.id.any(1)
     async with AsyncSession(db) as session:
         with pytest.raises(Unsupported, match="array"):
-            Box.texts.contains("a")
+            Box.texts.startswith("a")
         with pytest.raises(Unsupported, match=r"`contains` on the array Box\.texts"):
             await session.query(Box).filter(texts__contains="a").all()
 

@@ -169,7 +169,7 @@ fn lookup(
     {
         return Err(Error::new(ErrorKind::Unsupported {
             feature: format!("`{}` on the array {}", operator.name(), model.place(field)),
-            instead: "compare the whole value".into(),
+            instead: "use contains() or overlap() of the attribute, with a list".into(),
         }));
     }
     let fits = match subject {

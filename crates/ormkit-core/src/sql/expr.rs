@@ -1,5 +1,7 @@
 //! Expressions as text.
 
+mod arrays;
+mod comparison;
 mod function;
 mod operator;
 mod pattern;
@@ -11,6 +13,7 @@ use super::{Dialect, SqlWriter};
 use crate::model::{ColumnType, NativeType, Schema};
 use crate::query::{Case, Cast, Expr, IsNull, IsTrue, Nulls, Order};
 use crate::value::{Params, SqlType};
+use comparison::{Comparison, comparable, require_order};
 
 /// A node that can write itself.
 pub(crate) trait Render {
@@ -48,6 +51,7 @@ impl Render for Expr {
             Self::Null => out.push("NULL"),
             Self::Compare(node) => node.render(out),
             Self::Distinct(node) => node.render(out),
+            Self::Arrays(node) => node.render(out),
             Self::And(parts) => out.separated(parts, " AND ", |out, part| operand(out, part, Level::Not)),
             Self::Or(parts) => out.separated(parts, " OR ", |out, part| operand(out, part, Level::And)),
             Self::Not(inner) => {
@@ -88,6 +92,7 @@ fn level(expr: &Expr) -> Level {
         Expr::Not(_) => Level::Not,
         Expr::Compare(_)
         | Expr::Distinct(_)
+        | Expr::Arrays(_)
         | Expr::IsNull(_)
         | Expr::IsTrue(_)
         | Expr::Between(_)
@@ -130,64 +135,6 @@ pub(crate) fn all_of(out: &mut SqlWriter<'_>, clause: &str, conditions: &[Expr])
 /// to be converted first.
 pub(crate) fn is_decimal_text(out: &SqlWriter<'_>, expr: &Expr) -> bool {
     !out.is_postgres() && expr.sql_type(out.schema()) == SqlType::Numeric
-}
-
-/// Refuses arrays where values are put in order and arrays are text, which has another one.
-fn require_order(out: &mut SqlWriter<'_>, exprs: &[&Expr]) {
-    let is_array = |expr: &&&Expr| matches!(expr.sql_type(out.schema()), SqlType::Array(_));
-    if !out.is_postgres() && out.writes_text() && exprs.iter().any(|expr| is_array(&expr)) {
-        out.unsupported("the order of arrays", "compare them for equality");
-    }
-}
-
-/// What the operands of a comparison are converted to, so that equal values are equal.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Comparison {
-    /// Nothing.
-    Plain,
-    /// A number: they are decimals that the database keeps as text.
-    Number,
-    /// The places and values of an array that the database keeps as JSON text, which others space differently. Its
-    /// numbers may be written differently, too.
-    Array {
-        /// The elements are compared as numbers.
-        numbers: bool,
-    },
-}
-
-impl Comparison {
-    fn of(out: &SqlWriter<'_>, exprs: &[&Expr]) -> Self {
-        if out.is_postgres() {
-            return Self::Plain;
-        }
-        let types = exprs.iter().map(|expr| expr.sql_type(out.schema()));
-        types.fold(Self::Plain, |known, sql_type| match sql_type {
-            SqlType::Numeric => Self::Number,
-            SqlType::Array(element) => {
-                let element = element.sql_type();
-                Self::Array { numbers: matches!(element, SqlType::Numeric | SqlType::Real | SqlType::Double) }
-            }
-            _ => known,
-        })
-    }
-}
-
-/// Writes an operand of a comparison.
-fn comparable(out: &mut SqlWriter<'_>, expr: &Expr, comparison: Comparison) {
-    let (before, after) = match comparison {
-        Comparison::Plain => return operand(out, expr, Level::Operand),
-        Comparison::Number => ("CAST(", " AS NUMERIC)"),
-        Comparison::Array { numbers: false } => {
-            ("(SELECT group_concat(fullkey || quote(atom)) FROM json_tree(", "))")
-        }
-        // -0.0 + 0 is 0.0
-        Comparison::Array { numbers: true } => {
-            ("(SELECT group_concat(fullkey || quote(CAST(atom AS NUMERIC) + 0)) FROM json_tree(", "))")
-        }
-    };
-    out.push(before);
-    expr.render(out);
-    out.push(after);
 }
 
 impl Render for IsNull {
