@@ -235,7 +235,7 @@ class Odd(Base):
 
 async def test_arrays_are_looked_into(db):
     async with AsyncSession(db) as session:
-        full, empty, null = await session.insert_all(
+        full, _, _ = await session.insert_all(
             [
                 Odd(value=1, path=["a", None, "b"], key=["a"], atom=[Decimal("1.50"), Decimal(2)]),
                 Odd(value=2, path=[], key=[], atom=[]),
