@@ -466,6 +466,7 @@ def mistake(source: str, error: type[Exception] = Exception) -> str:
     [
         ("id: Mapped[int]", "Wrong: no column has primary_key=True"),
         ("id: Mapped[complex] = mapped_column(primary_key=True)", "Wrong.id: no column holds `complex`"),
+        ("x: Mapped[int | str | None]", "Wrong.x: a column has one type, `"),
         ("id: Mapped[int | str] = mapped_column(primary_key=True)", "Wrong.id: a column has one type"),
         ("id: Mapped = mapped_column(primary_key=True)", "Wrong.id: Mapped needs a type in brackets"),
         ("id = mapped_column(primary_key=True)", "Wrong.id: a column needs a type"),
@@ -511,7 +512,6 @@ def test_mistake_in_a_class_body_is_named(body, text):
         ("x = relationship('X', backref='t')", "relationship(backref=..)"),
         ("x = relationship('X', post_update=True)", "relationship(post_update=..)"),
         ("x = relationship('X', lazy='dynamic')", 'relationship(lazy="dynamic")'),
-        ("x: Mapped[list[str]]", "list[str]"),
         ("__mapper_args__ = {}", "Wrong.__mapper_args__"),
         ("__table_args__ = {'mysql_engine': 'x'}", "mysql_engine"),
     ],

@@ -1,6 +1,11 @@
 """Types of PostgreSQL: what their values are in Python, alone and in arrays, and the same to the server and to psycopg."""
 
-from datetime import time, timedelta, timezone
+import math
+import random
+import struct
+import uuid
+from datetime import datetime, time, timedelta, timezone
+from decimal import Context, Decimal
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -13,6 +18,7 @@ from ipaddress import (
 
 import psycopg
 import pytest
+from psycopg.types.json import Json, Jsonb
 
 from ormkit import DataError, create_engine
 
@@ -176,3 +182,111 @@ async def test_int_out_of_the_types_range_is_refused(engine, name, value):
     with pytest.raises(DataError):
         await engine.execute(f"SELECT $1::{name}", [value])
     assert (await engine.execute("SELECT 1")).scalar() == 1
+
+
+CHANCE = random.Random(53)
+
+
+def some_text() -> str:
+    return "".join(chr(CHANCE.choice([*range(1, 0x250), 0x20AC, 0xFFFF, 0x1F600])) for _ in range(CHANCE.randrange(12)))
+
+
+def some_moment() -> datetime:
+    return datetime(1, 1, 1) + timedelta(microseconds=CHANCE.randrange(315_537_897_600_000_000))
+
+
+def some_offset() -> timezone:
+    return timezone(timedelta(seconds=CHANCE.randrange(-57_599, 57_600)))
+
+
+def some_network(kind):
+    wide = CHANCE.random() < 0.5
+    bits = 128 if wide else 32
+    prefix = CHANCE.randrange(bits + 1)
+    address = CHANCE.getrandbits(bits)
+    if kind == "Network":
+        address = address >> (bits - prefix) << (bits - prefix)
+    return (IPv6 if wide else IPv4)[kind]((address, prefix))
+
+
+IPv4 = {"Interface": IPv4Interface, "Network": IPv4Network}
+IPv6 = {"Interface": IPv6Interface, "Network": IPv6Network}
+
+
+def some_inet():
+    found = some_network("Interface")
+    return found.ip if found.network.prefixlen == found.max_prefixlen else found
+
+
+def some_document(depth: int = 0):
+    kinds = [None, True, 2**70, -5, 0.1, some_text()]
+    if depth < 3 and CHANCE.random() < 0.5:
+        return [some_document(depth + 1) for _ in range(CHANCE.randrange(4))]
+    if depth < 3 and CHANCE.random() < 0.6:
+        return {some_text(): some_document(depth + 1) for _ in range(CHANCE.randrange(4))}
+    return CHANCE.choice(kinds)
+
+
+def float4() -> float:
+    found = struct.unpack("f", CHANCE.randbytes(4))[0]
+    return found if math.isfinite(found) else float4()
+
+
+def float8() -> float:
+    found = struct.unpack("d", CHANCE.randbytes(8))[0]
+    return found if math.isfinite(found) else float8()
+
+
+RANDOM = {
+    "bool": lambda: CHANCE.random() < 0.5,
+    "int2": lambda: CHANCE.randrange(-(2**15), 2**15),
+    "int4": lambda: CHANCE.randrange(-(2**31), 2**31),
+    "int8": lambda: CHANCE.randrange(-(2**63), 2**63),
+    "oid": lambda: CHANCE.randrange(2**32),
+    "float4": float4,
+    "float8": float8,
+    "numeric": lambda: Decimal(CHANCE.randrange(-(10**50), 10**50)).scaleb(-CHANCE.randrange(80), Context(prec=100)),
+    "text": some_text,
+    "varchar": some_text,
+    "bytea": lambda: CHANCE.randbytes(CHANCE.randrange(40)),
+    "date": lambda: some_moment().date(),
+    "time": lambda: some_moment().time(),
+    "timetz": lambda: some_moment().timetz().replace(tzinfo=some_offset()),
+    "timestamp": some_moment,
+    "timestamptz": lambda: some_moment().replace(tzinfo=timezone.utc),
+    "interval": lambda: timedelta(microseconds=CHANCE.randrange(-(2**62), 2**62)),
+    "uuid": lambda: uuid.UUID(int=CHANCE.getrandbits(128)),
+    "jsonb": lambda: {"a": some_document()},
+    "json": lambda: {"a": some_document()},
+    "inet": some_inet,
+    "cidr": lambda: some_network("Network"),
+    "macaddr": lambda: CHANCE.randbytes(6).hex(":"),
+    "macaddr8": lambda: CHANCE.randbytes(8).hex(":"),
+    "varbit": lambda: "".join(CHANCE.choice("01") for _ in range(CHANCE.randrange(40))),
+    "pg_lsn": lambda: f"{CHANCE.randrange(1, 2**32):X}/{CHANCE.randrange(2**32):X}",
+    "point": lambda: f"({CHANCE.randrange(99)},{CHANCE.randrange(99) / 4:g})",
+}
+
+
+@pytest.mark.parametrize("name", RANDOM)
+async def test_random_values_are_the_same_to_us_to_the_server_and_to_another_client(engine, other, name):
+    values = [RANDOM[name]() for _ in range(60)]
+    sent = [Jsonb(value) if name == "jsonb" else Json(value) if name == "json" else value for value in values]
+    other.execute("SET timezone = 'UTC'")
+    other.execute(f"CREATE TABLE t (id int, ours {name}, list {name}[], theirs {name})")
+    for index, value in enumerate(values):
+        await engine.execute(f"INSERT INTO t VALUES ($1, $2, ARRAY[$2, NULL]::{name}[])", [index, value])
+        other.execute(f"UPDATE t SET theirs = %s::{name} WHERE id = %s", [sent[index], index])
+    # JSON keeps the blanks of whoever wrote it
+    shown = "jsonb" if name == "json" else "text"
+    same = f"ours::{shown} = theirs::{shown} AND list[1]::{shown} = theirs::{shown} AS same"
+    rows = (await engine.execute(f"SELECT ours, list, theirs, {same} FROM t ORDER BY id")).all()
+    assert all(row["same"] for row in rows)
+    assert [row["ours"] for row in rows] == [row["theirs"] for row in rows] == values
+    assert [row["list"] for row in rows] == [[value, None] for value in values]
+    # psycopg reads REAL from text as the nearest DOUBLE PRECISION, and has no binary form of others
+    read = other.execute("SELECT ours, list FROM t ORDER BY id", binary=name == "float4").fetchall()
+    assert read == [(row["ours"], row["list"]) for row in rows]
+    told = (await engine.execute("SELECT ours::text AS told FROM t ORDER BY id")).scalars()
+    back = f"SELECT $1::text::{name}"
+    assert [(await engine.execute(back, [text])).scalar() for text in told] == values

@@ -64,10 +64,13 @@ from ormkit.exc import (
     Unsupported,
 )
 from ormkit.fields import (
+    ARRAY,
     JSON,
     BigInteger,
+    Bit,
     Boolean,
     CheckConstraint,
+    Cidr,
     ColumnInfo,
     Date,
     DateTime,
@@ -77,9 +80,12 @@ from ormkit.fields import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Inet,
     Integer,
     Interval,
     LargeBinary,
+    MacAddr,
+    MacAddr8,
     Mapped,
     Numeric,
     PrimaryKeyConstraint,
@@ -87,9 +93,11 @@ from ormkit.fields import (
     String,
     Text,
     Time,
+    Tsvector,
     TypeEngine,
     UniqueConstraint,
     Uuid,
+    Vector,
     mapped_column,
 )
 from ormkit.query import (

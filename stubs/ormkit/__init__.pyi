@@ -64,10 +64,13 @@ from ormkit.exc import (
     Unsupported as Unsupported,
 )
 from ormkit.fields import (
+    ARRAY as ARRAY,
     JSON as JSON,
     BigInteger as BigInteger,
+    Bit as Bit,
     Boolean as Boolean,
     CheckConstraint as CheckConstraint,
+    Cidr as Cidr,
     ColumnInfo as ColumnInfo,
     Date as Date,
     DateTime as DateTime,
@@ -77,9 +80,12 @@ from ormkit.fields import (
     ForeignKey as ForeignKey,
     ForeignKeyConstraint as ForeignKeyConstraint,
     Index as Index,
+    Inet as Inet,
     Integer as Integer,
     Interval as Interval,
     LargeBinary as LargeBinary,
+    MacAddr as MacAddr,
+    MacAddr8 as MacAddr8,
     Mapped as Mapped,
     Numeric as Numeric,
     PrimaryKeyConstraint as PrimaryKeyConstraint,
@@ -87,9 +93,11 @@ from ormkit.fields import (
     String as String,
     Text as Text,
     Time as Time,
+    Tsvector as Tsvector,
     TypeEngine as TypeEngine,
     UniqueConstraint as UniqueConstraint,
     Uuid as Uuid,
+    Vector as Vector,
     mapped_column as mapped_column,
 )
 from ormkit.query import (

@@ -5,8 +5,10 @@ import builtins
 import typing
 __all__ = [
     "BigInteger",
+    "Bit",
     "Boolean",
     "CheckConstraint",
+    "Cidr",
     "ColumnInfo",
     "Date",
     "DateTime",
@@ -16,18 +18,23 @@ __all__ = [
     "ForeignKey",
     "ForeignKeyConstraint",
     "Index",
+    "Inet",
     "Integer",
     "Interval",
     "JSON",
     "LargeBinary",
+    "MacAddr",
+    "MacAddr8",
     "Numeric",
     "RelationshipInfo",
     "SmallInteger",
     "String",
     "Text",
     "Time",
+    "Tsvector",
     "TypeEngine",
     "Uuid",
+    "Vector",
 ]
 
 class BigInteger(TypeEngine):
@@ -35,6 +42,12 @@ class BigInteger(TypeEngine):
     BIGINT, 64 bits.
     """
     def __new__(cls) -> BigInteger: ...
+
+class Bit(TypeEngine):
+    r"""
+    BIT(length), or BIT VARYING of at most that with `varying=True`, as str of `0` and `1`. PostgreSQL only.
+    """
+    def __new__(cls, length: typing.Optional[builtins.int] = None, *, varying: builtins.bool = ...) -> Bit: ...
 
 class Boolean(TypeEngine):
     r"""
@@ -48,6 +61,12 @@ class CheckConstraint:
     `CheckConstraint("price > 0", name="positive")`.
     """
     def __new__(cls, condition: typing.Any, *, name: typing.Optional[builtins.str] = None) -> CheckConstraint: ...
+
+class Cidr(TypeEngine):
+    r"""
+    CIDR: networks of `ipaddress`. PostgreSQL only.
+    """
+    def __new__(cls) -> Cidr: ...
 
 @typing.final
 class ColumnInfo:
@@ -227,6 +246,12 @@ class Index:
     """
     def __new__(cls, name: typing.Optional[builtins.str], *columns: typing.Any, unique: builtins.bool = ..., **options: typing.Any) -> Index: ...
 
+class Inet(TypeEngine):
+    r"""
+    INET: addresses and interfaces of `ipaddress`. PostgreSQL only.
+    """
+    def __new__(cls) -> Inet: ...
+
 class Integer(TypeEngine):
     r"""
     INTEGER, 32 bits.
@@ -250,6 +275,18 @@ class LargeBinary(TypeEngine):
     BYTEA, BLOB.
     """
     def __new__(cls) -> LargeBinary: ...
+
+class MacAddr(TypeEngine):
+    r"""
+    MACADDR, as str. PostgreSQL only.
+    """
+    def __new__(cls) -> MacAddr: ...
+
+class MacAddr8(TypeEngine):
+    r"""
+    MACADDR8, as str. PostgreSQL only.
+    """
+    def __new__(cls) -> MacAddr8: ...
 
 class Numeric(TypeEngine):
     r"""
@@ -323,6 +360,12 @@ class Time(TypeEngine):
     """
     def __new__(cls) -> Time: ...
 
+class Tsvector(TypeEngine):
+    r"""
+    TSVECTOR, as str. PostgreSQL only.
+    """
+    def __new__(cls) -> Tsvector: ...
+
 class TypeEngine:
     r"""
     What every column type derives from.
@@ -334,4 +377,10 @@ class Uuid(TypeEngine):
     UUID; 16 bytes on SQLite.
     """
     def __new__(cls) -> Uuid: ...
+
+class Vector(TypeEngine):
+    r"""
+    VECTOR(dimensions) of the extension pgvector, as str such as `[1,2,3]`. PostgreSQL only.
+    """
+    def __new__(cls, dimensions: typing.Optional[builtins.int] = None) -> Vector: ...
 

@@ -14,24 +14,32 @@ from ormkit.base import DeclarativeBase
 from ormkit.query import Attribute, Expr
 from ormkit.relationships import RelatedList
 from ormkit.types import (
+    ARRAY as ARRAY,
     JSON as JSON,
     BigInteger as BigInteger,
+    Bit as Bit,
     Boolean as Boolean,
+    Cidr as Cidr,
     Date as Date,
     DateTime as DateTime,
     Double as Double,
     Enum as Enum,
     Float as Float,
+    Inet as Inet,
     Integer as Integer,
     Interval as Interval,
     LargeBinary as LargeBinary,
+    MacAddr as MacAddr,
+    MacAddr8 as MacAddr8,
     Numeric as Numeric,
     SmallInteger as SmallInteger,
     String as String,
     Text as Text,
     Time as Time,
+    Tsvector as Tsvector,
     TypeEngine as TypeEngine,
     Uuid as Uuid,
+    Vector as Vector,
 )
 
 _T = TypeVar("_T")

@@ -9,6 +9,7 @@ from typing import Any
 from typing_extensions import assert_type
 
 from ormkit import (
+    ARRAY,
     AsyncSession,
     Base,
     ConnectionPool,
@@ -25,6 +26,7 @@ from ormkit import (
     Row,
     ScalarResult,
     Select,
+    String,
     Transaction,
     UniqueViolation,
     create_engine,
@@ -54,12 +56,15 @@ class Player(Base):
     joined: Mapped[datetime] = mapped_column(default=datetime.now)
     team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"))
     team: Mapped[Team | None] = relationship(back_populates="members")
+    tags: Mapped[list[str]] = mapped_column(ARRAY(String(20)), default_factory=list)
 
 
 def classes_give_expressions_and_instances_values(player: Player, team: Team) -> None:
     assert_type(Player.id, Attribute[int])
     assert_type(Player.email, Attribute[str | None])
     assert_type(Player.team, Attribute[Team | None])
+    assert_type(Player.tags, Attribute[list[str]])
+    assert_type(player.tags, list[str])
     assert_type(Player.name == "Ada", Condition)
     assert_type((Player.wage > Decimal(1)) & ~Player.name.in_(["Ada"]), Condition)
     assert_type(Player.name.desc(), Expr[str])

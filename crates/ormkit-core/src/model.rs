@@ -12,7 +12,7 @@ mod types;
 pub use field_set::FieldSet;
 pub use registry::{Registry, Schema, Space};
 pub use relation::{Cascade, Lazy, Relation, RelationDef, RelationKind, Target};
-pub use types::{ColumnType, EnumType};
+pub use types::{ColumnType, EnumType, NativeType};
 
 use smallvec::SmallVec;
 

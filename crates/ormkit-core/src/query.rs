@@ -12,8 +12,8 @@ mod write;
 pub use bound::Bound;
 pub(crate) use bound::fits_one_parameter;
 pub use expr::{
-    Arithmetic, ArithmeticOp, Between, Call, Case, Cast, Column, Compare, CompareOp, Distinct, Exists, Expr,
-    InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
+    Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
+    Distinct, Exists, Expr, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
 };
 pub use load::{Load, Strategy};
 pub use order::{Nulls, Order};

@@ -13,12 +13,13 @@ use crate::value::{Params, SqlType, ValueRef};
 /// Creates what does not exist yet of the models' tables, types and indexes, in one transaction.
 ///
 /// # Errors
-/// What the database says; nothing is kept then.
+/// `Unsupported`: a column has a type that the database lacks; nothing is sent then. What the database says; nothing is
+/// kept then.
 ///
 /// # Cancelling
 /// The transaction is rolled back.
 pub async fn create_all(pool: &Pool, schema: &Schema, models: &[ModelId]) -> Result<()> {
-    apply(pool, ddl::create_all(schema, models, pool.dialect())).await
+    apply(pool, ddl::create_all(schema, models, pool.dialect())?).await
 }
 
 /// Drops the models' tables and types where they exist, in one transaction.
@@ -40,9 +41,9 @@ async fn apply(pool: &Pool, steps: Vec<DdlStep>) -> Result<()> {
 /// is begun where none is open.
 ///
 /// # Errors
-/// What the database says; the transaction has failed then.
+/// As [`create_all`]; after an error of the database the transaction has failed then.
 pub async fn create_all_in(link: &mut Link, schema: &Schema, models: &[ModelId]) -> Result<()> {
-    let steps = ddl::create_all(schema, models, link.dialect());
+    let steps = ddl::create_all(schema, models, link.dialect())?;
     run_in(link, steps).await
 }
 

@@ -16,9 +16,10 @@ mod writer;
 pub use constant::server_default;
 pub use dialect::{Dialect, DialectName, Placeholder};
 pub(crate) use dml::{delete_by_key, insert_rows, update_by_key};
+pub use expr::type_name;
 pub use transaction::{Isolation, TransactionMode};
 pub use writer::SqlWriter;
-pub(crate) use writer::Written;
+pub(crate) use writer::{Lacking, Written};
 
 use crate::error::Result;
 use crate::model::Schema;

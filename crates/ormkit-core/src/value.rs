@@ -4,7 +4,9 @@
 //! wire buffer; hosts turn it into their own values. [`Params`] holds the values of one statement between the two.
 
 mod array;
+mod element;
 mod encoded;
+pub mod json_array;
 mod net;
 mod numeric;
 mod owned;
@@ -15,6 +17,7 @@ mod record;
 mod temporal;
 
 pub use array::{ArrayRef, Brackets};
+pub use element::Element;
 pub use encoded::Encoded;
 pub use net::Inet;
 pub use numeric::{Groups, Numeric, Sign};
@@ -158,6 +161,10 @@ pub enum SqlType {
     Inet,
     /// CIDR ↔ [`ValueRef::Cidr`]
     Cidr,
+    /// An array ↔ [`ValueRef::Array`]
+    Array(Element),
+    /// Any other type of PostgreSQL in text form ↔ [`ValueRef::Text`]; the server infers which from the context.
+    Literal,
     /// A native enum ↔ [`ValueRef::Text`]; the server infers which from the context.
     Enum,
     /// Not known: the server infers a parameter's type, a column is decoded by what the server says.
@@ -198,6 +205,8 @@ impl SqlType {
             Self::TimeTz => "TIME WITH TIME ZONE",
             Self::Inet => "INET",
             Self::Cidr => "CIDR",
+            Self::Array(_) => "an array",
+            Self::Literal => "a type in text form",
             Self::Enum => "an enum",
             Self::Unknown => "unknown",
         }
@@ -242,7 +251,9 @@ pub fn coerce<'a>(value: ValueRef<'a>, to: SqlType) -> Result<ValueRef<'a>> {
         (SqlType::SmallInt | SqlType::Integer | SqlType::BigInt, V::Int(_)) => value,
         (SqlType::Real | SqlType::Double, V::Float(_)) => value,
         (SqlType::Real | SqlType::Double, V::Int(int)) => V::Float(int as f64),
-        (SqlType::Text | SqlType::Enum, V::Text(_)) => value,
+        (SqlType::Text | SqlType::Enum | SqlType::Literal, V::Text(_)) => value,
+        (SqlType::Array(element), V::Text(text)) => V::Array(json_array::read(text, element)?),
+        (SqlType::Array(element), V::Array(array)) if array.element_type() == element.sql_type() => value,
         (SqlType::Bytes, V::Bytes(_)) => value,
         (SqlType::Bytes, V::Text(text)) => V::Bytes(text.as_bytes()),
         (SqlType::Numeric, V::Numeric(_)) => value,
@@ -269,6 +280,8 @@ pub fn coerce<'a>(value: ValueRef<'a>, to: SqlType) -> Result<ValueRef<'a>> {
         (SqlType::Json | SqlType::Jsonb, V::Text(text)) => V::Json(text),
         (SqlType::TimeTz, V::TimeTz(_)) | (SqlType::Inet, V::Inet(_)) | (SqlType::Cidr, V::Cidr(_)) => value,
         (SqlType::Inet, V::Cidr(network)) => V::Inet(network),
+        (SqlType::Inet, V::Text(text)) => V::Inet(Inet::parse(text).ok_or_else(|| unfit(to, &value))?),
+        (SqlType::Cidr, V::Text(text)) => V::Cidr(Inet::parse(text).ok_or_else(|| unfit(to, &value))?),
         _ => return Err(unfit(to, &value)),
     })
 }

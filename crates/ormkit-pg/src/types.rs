@@ -14,7 +14,7 @@ pub(crate) mod text_array;
 use ormkit_core::error::{Error, Result};
 use ormkit_core::value::{SqlType, ValueRef, coerce};
 
-pub(crate) use catalog::Codec;
+pub(crate) use catalog::{Codec, Delimiter};
 
 /// How the cells of one column are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,13 +28,23 @@ impl ColumnCodec {
     /// For a column of type `oid` that the caller takes for `expected`.
     pub(crate) fn new(oid: u32, expected: SqlType) -> Self {
         let codec = match Codec::of(oid) {
-            Codec::Other if expected != SqlType::Unknown && !catalog::is_text_in_binary(oid) => {
+            _ if expected == SqlType::Literal => Codec::Other,
+            _ if catalog::is_asked_as_text(expected) => Codec::TextArray(Delimiter::Comma),
+            Codec::Other | Codec::TextArray(_)
+                if expected != SqlType::Unknown && !catalog::is_text_in_binary(oid) =>
+            {
                 Codec::Opaque(oid)
             }
             codec => codec,
         };
-        let scalar = !matches!(codec, Codec::Array(_));
-        let same = expected == SqlType::Unknown || (scalar && variant(codec.sql_type()) == variant(expected));
+        let same = match (codec, expected) {
+            (_, SqlType::Unknown) | (Codec::TextArray(_), SqlType::Array(_)) => true,
+            (Codec::Array(index), SqlType::Array(element)) => {
+                variant(catalog::TYPES[usize::from(index)].2.sql_type()) == variant(element.sql_type())
+            }
+            (Codec::Array(_) | Codec::TextArray(_), _) | (_, SqlType::Array(_)) => false,
+            (codec, expected) => variant(codec.sql_type()) == variant(expected),
+        };
         Self { codec, into: (!same).then_some(expected) }
     }
 
@@ -63,7 +73,7 @@ fn variant(sql_type: SqlType) -> SqlType {
     match sql_type {
         SqlType::SmallInt | SqlType::Integer => SqlType::BigInt,
         SqlType::Real => SqlType::Double,
-        SqlType::Enum | SqlType::Unknown => SqlType::Text,
+        SqlType::Enum | SqlType::Literal | SqlType::Unknown => SqlType::Text,
         SqlType::Json => SqlType::Jsonb,
         other => other,
     }

@@ -1,10 +1,10 @@
 //! What `User.id` and `User.posts` are on the class: the attribute itself, to be put into statements.
 
 use ormkit_core::model::{FieldId, ModelId, TableName};
-use ormkit_core::query::{Expr as CoreExpr, Source};
+use ormkit_core::query::{ArraysOp, Expr as CoreExpr, Source};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::expr::{Condition, Expr, condition, conditions_of, related_condition};
 use crate::model::with_def;
@@ -60,7 +60,7 @@ impl Attribute {
         &self.name
     }
 
-    /// Whether a related object meets the conditions.
+    /// Whether a related object meets the conditions; of an array: whether it has an element, `any("x")`.
     #[pyo3(signature = (*conditions, **lookups))]
     fn any<'py>(
         slf: &Bound<'py, Self>,
@@ -69,10 +69,16 @@ impl Attribute {
     ) -> PyResult<Bound<'py, Condition>> {
         let py = slf.py();
         let this = slf.as_super().get();
+        if this.is_array()?
+            && let ([element], None) = (conditions.as_slice(), lookups)
+        {
+            let list = PyList::new(py, [element])?;
+            return this.compared(ArraysOp::Contains, &list);
+        }
         if this.relation().is_none() {
             let name = slf.repr()?;
             return Err(PyTypeError::new_err(format!(
-                "{name} is a column: any() and has() are for relations"
+                "{name} is a column: any() and has() are for relations, and any() with one value for arrays"
             )));
         }
         let given = conditions_of(conditions)?;

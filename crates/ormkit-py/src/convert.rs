@@ -2,6 +2,7 @@
 //!
 //! Reading takes what the driver decoded and trusts its variant; binding checks the Python value against the column's
 //! type, because nothing behind it does. Errors name the place and the Python type, never the value.
+mod array;
 mod json;
 mod nested;
 mod net;
@@ -10,7 +11,7 @@ mod temporal;
 mod text;
 mod uuid;
 
-pub(crate) use json::{read as decode_json, write as encode_json};
+pub(crate) use array::{from_text, to_text};
 pub(crate) use net::column_type as net_type;
 
 use crate::errors::to_py;
@@ -61,6 +62,8 @@ pub(crate) fn bind(
         ColumnType::Enum(labels) => text::label(value, labels, members, place, sink),
         ColumnType::Date => sink(temporal::date(value, place)?),
         ColumnType::Time => sink(temporal::time(value, place)?),
+        ColumnType::Array(element) => array::list(value, element, members, place, sink),
+        ColumnType::Native(_) => text::string(value, None, place, sink),
         ColumnType::TimeTz => sink(temporal::time_tz(value, place)?),
         ColumnType::Inet => sink(net::address(value, place)?),
         ColumnType::Cidr => sink(net::network(value, place)?),

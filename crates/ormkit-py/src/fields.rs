@@ -2,6 +2,7 @@
 mod column;
 mod constraints;
 mod foreign_key;
+pub(crate) mod native;
 mod relation;
 pub(crate) mod types;
 

@@ -5,7 +5,7 @@
 mod classes;
 mod homes;
 
-pub(crate) use classes::{ClassInfo, class_info};
+pub(crate) use classes::{ClassInfo, FieldInfo, class_info};
 pub(crate) use homes::{Owner, enter, leave, lookup, owner};
 
 use crate::bridge::Caller;
@@ -19,7 +19,7 @@ use ormkit_core::error::Result;
 use ormkit_core::host::{Fill, HomeId, Host, ObjectId, State};
 use ormkit_core::model::{FieldId, FieldSet, Model, ModelId, RelationId};
 use ormkit_core::query::Shape;
-use ormkit_core::value::{SqlType, ValueRef};
+use ormkit_core::value::{SqlType, ValueRef, json_array};
 use pyo3::prelude::*;
 use std::sync::Arc;
 
@@ -70,14 +70,23 @@ pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
         first_look: homes::first_look,
         assign_relation: relation::assign,
         missing: relation::missing,
-        decode_json: |py, text| {
-            convert::decode_json(py, text).map_err(|error| crate::errors::to_py(py, error))
+        decode_json: |object, slot, text| {
+            let field = field_of(object, slot)?;
+            convert::from_text(object.py(), text, &field.column_type, field.members.as_ref())
+                .map_err(|error| crate::errors::to_py(object.py(), error))
         },
-        encode_json: |value| {
-            convert::encode_json(value).map_err(|error| crate::errors::to_py(value.py(), error))
+        encode_json: |object, slot, value| {
+            let field = field_of(object, slot)?;
+            convert::to_text(value, &field.column_type, field.members.as_ref())
+                .map_err(|error| crate::errors::to_py(object.py(), error))
         },
     });
     Ok(())
+}
+
+/// The column that a slot holds.
+fn field_of(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<&'static FieldInfo> {
+    Ok(&class_info(object.py(), instance::table_of(object)?.model).fields[slot])
 }
 
 /// The objects of the host are instances of mapped classes: whoever takes one in from Python checks it.
@@ -130,9 +139,9 @@ impl Host for PyHost {
             let reading = |field: &FieldId| {
                 let field_info = &info.fields[field.index()];
                 let reading = match (&field_info.members, field_info.is_json) {
+                    (_, true) => Reading::Json,
                     (Some(members), _) => Reading::Enum(members.clone_ref(py)),
-                    (None, true) => Reading::Json,
-                    (None, false) => Reading::Plain,
+                    (None, _) => Reading::Plain,
                 };
                 (*field, reading)
             };
@@ -175,6 +184,11 @@ impl Host for PyHost {
                     (Reading::Json, ValueRef::Json(text) | ValueRef::Text(text)) => {
                         filling.put_json(at, text)
                     }
+                    (Reading::Json, ValueRef::Array(array)) => {
+                        let mut text = String::new();
+                        json_array::write(array, &mut text).map_err(|error| error.at(place))?;
+                        filling.put_json(at, &text)
+                    }
                     (Reading::Enum(members), cell) => {
                         filling.put(
                             at,
@@ -196,7 +210,7 @@ impl Host for PyHost {
     fn value(&self, shape: &Shape, cell: ValueRef<'_>) -> Result<Py<PyAny>> {
         Python::attach(|py| {
             let members = match (shape.sql_type, shape.field) {
-                (SqlType::Enum, Some((model, field))) => {
+                (SqlType::Enum | SqlType::Array(_), Some((model, field))) => {
                     class_info(py, model).fields[field.index()].members.as_ref()
                 }
                 _ => None,

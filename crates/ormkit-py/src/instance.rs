@@ -301,12 +301,12 @@ pub(crate) fn touched_json(object: &Bound<'_, PyAny>) -> PyResult<Vec<(usize, St
 /// # Errors
 /// As [`slot`]; the database's text is no JSON.
 pub(crate) fn mark_changed_json(object: &Bound<'_, PyAny>) -> PyResult<()> {
-    let py = object.py();
     for (index, text) in touched_json(object)? {
         let Some(value) = slot(object, index)? else { continue };
+        let encoded = |value: &Bound<'_, PyAny>| (hooks::hooks().encode_json)(object, index, value);
         // both through the same encoder: the database's text may be spaced differently
-        let before = (hooks::hooks().encode_json)(&(hooks::hooks().decode_json)(py, &text)?)?;
-        if (hooks::hooks().encode_json)(&value).ok() != Some(before) {
+        let before = encoded(&(hooks::hooks().decode_json)(object, index, &text)?)?;
+        if encoded(&value).ok() != Some(before) {
             let head = head(object)?;
             let cold = head.cold_or_new();
             cold.take_json(index as u32);
@@ -364,7 +364,7 @@ pub(crate) fn settle(object: &Bound<'_, PyAny>) -> PyResult<()> {
 /// Remembers the text of a JSON value that the object holds and that can be changed in place.
 fn remember_json(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
     let Some(value) = slot(object, index)? else { return Ok(()) };
-    match (value.is_none(), (hooks::hooks().encode_json)(&value)) {
+    match (value.is_none(), (hooks::hooks().encode_json)(object, index, &value)) {
         (false, Ok(text)) => head(object)?.cold_or_new().set_json(index as u32, Json::Touched(text.into())),
         _ => forget_json(object, index)?,
     }

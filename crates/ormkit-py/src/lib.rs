@@ -35,6 +35,8 @@ mod _ormkit {
         not_, null, or_, text, true_,
     };
     #[pymodule_export]
+    use fields::native::{Array, Bit, Cidr, Inet, MacAddr, MacAddr8, Tsvector, Vector};
+    #[pymodule_export]
     use fields::types::{
         BigInteger, Boolean, Date, DateTime, Double, EnumColumn, Float, Integer, Interval, Json, LargeBinary,
         Numeric, SmallInteger, StringType, Text, Time, TypeEngine, Uuid,

@@ -14,14 +14,14 @@
 //! | timestamp with time zone | TEXT `YYYY-MM-DD HH:MM:SS.ffffff+00:00` |
 //! | interval | INTEGER microseconds, a day being 24 hours; months are refused |
 //! | UUID | BLOB of 16 bytes |
-//! | array | TEXT, a JSON array for `json_each(?)`: bools as 0 and 1, bytes and UUIDs as upper-case hexadecimal text (what `hex()` writes and `unhex()` reads), numerics and times as the texts above |
+//! | array | TEXT, the [JSON array](json_array) of a column, or for `json_each(?)` |
 //!
 //! Fractions of a second always have six digits, so that the order of the texts is the order of time.
 
 use std::fmt::Write;
 
 use ormkit_core::error::{Error, Result};
-use ormkit_core::value::{ArrayRef, Date, Interval, Numeric, Time, Timestamp, ValueRef};
+use ormkit_core::value::{ArrayRef, Date, Interval, Numeric, Time, Timestamp, ValueRef, json_array};
 use rusqlite::types::{ToSqlOutput, ValueRef as Stored};
 
 /// The stored form of `value`. Text that has to be made is made in `scratch`.
@@ -93,7 +93,11 @@ pub(crate) fn utf8(bytes: &[u8]) -> Result<&str> {
 /// The types that are stored as text made from them.
 fn write_text(value: ValueRef<'_>, out: &mut String) -> Result<()> {
     match value {
-        ValueRef::Numeric(value) => write_numeric(value, out),
+        ValueRef::Numeric(value) => {
+            finite(value)?;
+            value.write_to(out);
+            Ok(())
+        }
         ValueRef::Date(date) => write_date(date, out),
         ValueRef::Time(time) => {
             write_time(time, out);
@@ -113,19 +117,23 @@ fn no_form(value: ValueRef<'_>) -> Error {
     Error::data(None, format!("SQLite has no form for a value of type {}", value.type_name()))
 }
 
-fn write_numeric(value: Numeric<'_>, out: &mut String) -> Result<()> {
+fn finite(value: Numeric<'_>) -> Result<()> {
     if value.is_special() {
         return Err(Error::data(None, "expected a finite NUMERIC: SQLite stores neither NaN nor infinity"));
     }
-    value.write_to(out);
+    Ok(())
+}
+
+fn years(date: Date) -> Result<()> {
+    if !(1..=9999).contains(&date.to_ymd().0) {
+        return Err(Error::data(None, "expected a date of the years 1 to 9999"));
+    }
     Ok(())
 }
 
 fn write_date(date: Date, out: &mut String) -> Result<()> {
+    years(date)?;
     let (year, month, day) = date.to_ymd();
-    if !(1..=9999).contains(&year) {
-        return Err(Error::data(None, "expected a date of the years 1 to 9999"));
-    }
     let _ = write!(out, "{year:04}-{month:02}-{day:02}"); // writing to a String cannot fail
     Ok(())
 }
@@ -150,10 +158,7 @@ fn micros(interval: Interval) -> Result<i64> {
             "an INTERVAL with months has no fixed length: SQLite stores microseconds",
         ));
     }
-    i64::from(interval.days)
-        .checked_mul(86_400_000_000)
-        .and_then(|days| days.checked_add(interval.micros))
-        .ok_or_else(|| Error::data(None, "an INTERVAL of more than 2^63 microseconds"))
+    interval.total_micros().ok_or_else(|| Error::data(None, "an INTERVAL of more than 2^63 microseconds"))
 }
 
 fn not_nan(value: f64) -> Result<f64> {
@@ -163,66 +168,19 @@ fn not_nan(value: f64) -> Result<f64> {
     Ok(value)
 }
 
+/// A JSON array, of elements that SQLite has a form for.
 fn write_array(array: ArrayRef<'_>, out: &mut String) -> Result<()> {
-    let brackets = array.brackets();
-    if array.is_empty() {
-        out.push_str("[]");
-    }
-    for (index, value) in array.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        out.extend(std::iter::repeat_n('[', brackets.before(index)));
-        write_element(value, out)?;
-        out.extend(std::iter::repeat_n(']', brackets.behind(index)));
-    }
-    Ok(())
-}
-
-fn write_element(value: ValueRef<'_>, out: &mut String) -> Result<()> {
-    let _ = match value {
-        ValueRef::Null => out.write_str("null"),
-        ValueRef::Bool(value) => out.write_str(if value { "1" } else { "0" }),
-        ValueRef::Int(value) => write!(out, "{value}"),
-        ValueRef::Interval(interval) => write!(out, "{}", micros(interval)?),
-        // JSON has no infinity; SQLite reads a number too large as one.
-        ValueRef::Float(value) if value.is_infinite() => {
-            out.write_str(if value > 0.0 { "9e999" } else { "-9e999" })
-        }
-        // `{:?}` keeps the point or the exponent: 1.0 stays a REAL.
-        ValueRef::Float(value) => write!(out, "{:?}", not_nan(value)?),
-        ValueRef::Text(text) | ValueRef::Json(text) => write_json_string(text, out),
-        ValueRef::Bytes(bytes) => write_hex(bytes, out),
-        ValueRef::Uuid(bytes) => write_hex(&bytes, out),
-        other => {
-            out.push('"');
-            write_text(other, out)?;
-            out.write_char('"')
-        }
-    }; // writing to a String cannot fail
-    Ok(())
-}
-
-/// RFC 8259 section 7.
-fn write_json_string(text: &str, out: &mut String) -> std::fmt::Result {
-    out.push('"');
-    for char in text.chars() {
-        match char {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            char if char < ' ' => write!(out, "\\u{:04x}", char as u32)?,
-            char => out.push(char),
+    for value in array.iter() {
+        match value {
+            ValueRef::Float(value) => drop(not_nan(value)?),
+            ValueRef::Numeric(value) => finite(value)?,
+            ValueRef::Interval(value) => drop(micros(value)?),
+            ValueRef::Date(date) => years(date)?,
+            ValueRef::Timestamp(value) | ValueRef::TimestampTz(value) => years(value.to_parts().0)?,
+            _ => {}
         }
     }
-    out.write_char('"')
-}
-
-fn write_hex(bytes: &[u8], out: &mut String) -> std::fmt::Result {
-    out.push('"');
-    for byte in bytes {
-        write!(out, "{byte:02X}")?;
-    }
-    out.write_char('"')
+    json_array::write(array, out)
 }
 
 #[cfg(test)]
@@ -273,6 +231,6 @@ mod tests {
             ValueRef::Numeric(Numeric::parse("1.50").unwrap()),
         ];
         params.push_array(SqlType::Unknown, values);
-        assert_eq!(text(params.get(0)), r#"[-1,null,1,1.0,"a\"\\\u000a","0AFF","1.50"]"#);
+        assert_eq!(text(params.get(0)), r#"[-1,null,true,1.0,"a\"\\\u000a","0AFF","1.50"]"#);
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustc_hash::FxBuildHasher;
 
 use crate::error::{Error, Result};
+use crate::sql::Lacking;
 use crate::value::{ParamType, Params, SqlType};
 
 /// What a statement does, as far as a driver has to know.
@@ -56,6 +57,8 @@ pub struct StatementText {
     /// Of a text that runs once per row and returns nothing but the number that the database gives the row: the same
     /// without RETURNING. A driver that learns the number otherwise may run it in its place and answers the same rows.
     pub unreturning: Option<Box<str>>,
+    /// A column whose type the dialect lacks: it cannot be sent.
+    lacking: Option<Lacking>,
     fingerprint: u64,
 }
 
@@ -73,6 +76,7 @@ impl StatementText {
             effect,
             per_row: false,
             unreturning: None,
+            lacking: None,
             fingerprint,
         }
     }
@@ -88,6 +92,13 @@ impl StatementText {
     #[must_use]
     pub fn unreturning(mut self, sql: String) -> Self {
         self.unreturning = Some(sql.into());
+        self
+    }
+
+    /// The same, which [`Statement::check`] refuses where a column's type is lacking.
+    #[must_use]
+    pub(crate) fn lacking(mut self, lacking: Option<Lacking>) -> Self {
+        self.lacking = lacking;
         self
     }
 
@@ -168,8 +179,11 @@ impl Statement {
     /// Refuses what cannot be sent as a whole; drivers ask before anything else.
     ///
     /// # Errors
-    /// `Data`: the values are together too large.
+    /// `Data`: the values are together too large. `Unsupported`: the dialect lacks what the statement needs.
     pub fn check(&self) -> Result<()> {
+        if let Some(lacking) = &self.text.lacking {
+            return Err(lacking.error());
+        }
         if self.params.is_whole() {
             return Ok(());
         }

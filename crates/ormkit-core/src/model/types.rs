@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::value::SqlType;
+use crate::value::{Element, SqlType};
 
 /// The type of a column, with what DDL needs of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,8 +45,42 @@ pub enum ColumnType {
     Inet,
     /// CIDR; not on SQLite.
     Cidr,
+    /// `T[]` of any number of dimensions, T neither an array nor JSON; SQLite TEXT, a JSON array.
+    Array(Arc<ColumnType>),
+    /// A type of PostgreSQL alone, whose values travel in text form.
+    Native(NativeType),
     /// A native enum; SQLite TEXT with a CHECK.
     Enum(Arc<EnumType>),
+}
+
+/// A type of PostgreSQL that values travel to and from in text form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NativeType {
+    /// MACADDR.
+    MacAddr,
+    /// MACADDR8.
+    MacAddr8,
+    /// BIT(n).
+    Bit(u32),
+    /// BIT VARYING, of at most n bits where one is given.
+    VarBit(Option<u32>),
+    /// TSVECTOR.
+    Tsvector,
+    /// VECTOR(n) of the extension pgvector.
+    Vector(Option<u32>),
+}
+
+impl NativeType {
+    /// The name without a size: what arrays of values are cast to, for a cast to a size would cut them.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MacAddr => "macaddr",
+            Self::MacAddr8 => "macaddr8",
+            Self::Bit(_) | Self::VarBit(_) => "varbit",
+            Self::Tsvector => "tsvector",
+            Self::Vector(_) => "vector",
+        }
+    }
 }
 
 /// A native enum.
@@ -81,6 +115,22 @@ impl ColumnType {
             Self::Uuid => SqlType::Uuid,
             Self::Json => SqlType::Jsonb,
             Self::Enum(_) => SqlType::Enum,
+            Self::Native(_) => SqlType::Literal,
+            Self::Array(element) => Element::of(element.sql_type()).map_or(SqlType::Unknown, SqlType::Array),
+        }
+    }
+
+    /// True for types whose values can be changed in place: JSON and arrays.
+    pub fn is_changed_in_place(&self) -> bool {
+        matches!(self, Self::Json | Self::Array(_))
+    }
+
+    /// True for types that only PostgreSQL has, also of an array's elements.
+    pub fn is_native(&self) -> bool {
+        match self {
+            Self::TimeTz | Self::Inet | Self::Cidr | Self::Native(_) => true,
+            Self::Array(element) => element.is_native(),
+            _ => false,
         }
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{ColumnType, EnumType, Field, ModelDef, Registry, TableName};
+use crate::model::{ColumnType, EnumType, Field, ModelDef, NativeType, Registry, TableName};
 
 fn schema() -> Arc<Schema> {
     let mut registry = Registry::new();
@@ -98,6 +98,55 @@ fn update_and_delete_find_rows_by_key() {
         "DELETE FROM pairs USING unnest($1::int4[], $2::text[]) AS r(k0, k1) WHERE pairs.a = r.k0 AND pairs.b = r.k1"
     );
     assert!(sqlite.delete(pair, true).per_row);
+}
+
+#[test]
+fn columns_of_arrays_and_of_native_types_travel_as_text_in_many_rows() {
+    let mood = Arc::new(EnumType { name: "Mood".into(), labels: vec!["good".into()] });
+    let array = |element| ColumnType::Array(Arc::new(element));
+    let fields = vec![
+        Field::new("id", ColumnType::Integer).key(),
+        Field::new("tags", array(ColumnType::VarChar(5))),
+        Field::new("moods", array(ColumnType::Enum(mood))),
+        Field::new("flags", ColumnType::Native(NativeType::Bit(3))),
+        Field::new("macs", array(ColumnType::Native(NativeType::MacAddr))),
+    ];
+    let mut registry = Registry::new();
+    let table = TableName { schema: None, name: "t".into() };
+    let (name, module) = ("T".to_owned(), "app".to_owned());
+    let def = ModelDef {
+        name,
+        module,
+        table,
+        fields,
+        relations: Vec::new(),
+        constraints: Vec::new(),
+        indexes: Vec::new(),
+        comment: None,
+    };
+    registry.declare(def).unwrap();
+    let schema = registry.freeze().unwrap();
+    let model = schema.model(ModelId(0));
+    let [postgres, sqlite] = plans();
+    let fields: Vec<FieldId> = (1..5).map(FieldId).collect();
+    let text = postgres.insert(model, &fields, true, &[]);
+    assert_eq!(
+        text.sql,
+        "INSERT INTO t (tags, moods, flags, macs) SELECT c0::text[], c1::\"Mood\"[], c2::varbit, c3::macaddr[] \
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS r(c0, c1, c2, c3, n) ORDER BY n"
+    );
+    assert!(text.params.iter().all(|param| param.array && param.element == SqlType::Text));
+    let check = |text: Arc<StatementText>| Statement::new(text, Params::new()).check();
+    check(text).unwrap();
+    check(sqlite.insert(model, &fields[..2], true, &[])).unwrap();
+    for text in [
+        sqlite.insert(model, &fields, false, &[]),
+        sqlite.insert(model, &[], false, &fields),
+        sqlite.update(model, &fields[2..], true),
+    ] {
+        let error = check(text).unwrap_err();
+        assert!(error.to_string().starts_with("T.flags: BIT(3) on sqlite is not supported"), "{error}");
+    }
 }
 
 #[test]

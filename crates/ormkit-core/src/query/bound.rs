@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use crate::value::{SqlType, Value};
+use crate::value::{Element, SqlType, Value};
 
 /// A value that is bound as a parameter, never written into the text.
 ///
@@ -25,6 +25,10 @@ impl Bound {
     /// Number of elements where each is a parameter of its own; None for a value, or a list bound as one array.
     fn spread(&self) -> Option<usize> {
         match &self.value {
+            // one array, and not a list of values
+            Value::Array(element, _) if Element::of(*element).map(SqlType::Array) == Some(self.sql_type) => {
+                None
+            }
             Value::Array(_, values) if !fits_one_parameter(self.sql_type) => Some(values.len()),
             _ => None,
         }

@@ -7,8 +7,8 @@ mod rename;
 mod types;
 
 pub use nodes::{
-    Arithmetic, ArithmeticOp, Between, Call, Case, Cast, Column, Compare, CompareOp, Distinct, Exists,
-    InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
+    Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
+    Distinct, Exists, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
 };
 
 use std::sync::Arc;
@@ -47,6 +47,8 @@ pub enum Expr {
     IsTrue(Arc<IsTrue>),
     /// `a BETWEEN b AND c`.
     Between(Arc<Between>),
+    /// What two arrays have in common.
+    Arrays(Arc<Arrays>),
     /// A pattern or a part of a text.
     Like(Arc<Like>),
     /// `a IN (…)` with values.

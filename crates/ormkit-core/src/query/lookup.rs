@@ -12,7 +12,7 @@ pub use operator::Operator;
 pub use tree::{Condition, conditions};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{FieldId, FieldIds, Model, ModelId, RelationId, RelationKind, Schema};
+use crate::model::{ColumnType, FieldId, FieldIds, Model, ModelId, RelationId, RelationKind, Schema};
 
 /// A resolved name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +163,15 @@ fn lookup(
     subject: Subject,
     operator: Operator,
 ) -> Result<Lookup> {
+    if let Subject::Field(field) = subject
+        && operator.is_of_text()
+        && matches!(model.field(field).column_type, ColumnType::Array(_))
+    {
+        return Err(Error::new(ErrorKind::Unsupported {
+            feature: format!("`{}` on the array {}", operator.name(), model.place(field)),
+            instead: "use contains() or overlap() of the attribute, with a list".into(),
+        }));
+    }
     let fits = match subject {
         Subject::Field(_) => true,
         Subject::Relation(relation) => match operator {

@@ -11,7 +11,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Dialect, SqlWriter};
-use crate::model::{ColumnType, EnumType, Model, ModelId, Schema, TableName};
+use crate::error::Result;
+use crate::model::{ColumnType, EnumType, FieldId, Model, ModelId, Schema, TableName};
 use crate::value::Params;
 use foreign_key::ForeignKeyDef;
 
@@ -32,8 +33,12 @@ pub enum DdlStep {
 /// The steps that create the tables of `models`, with their types, constraints, indexes and comments, as far as they do
 /// not exist yet. Tables come after those they refer to; keys that go round in a circle are added last (PostgreSQL;
 /// SQLite takes them as they are).
-pub fn create_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect) -> Vec<DdlStep> {
+///
+/// # Errors
+/// `Unsupported`: a column has a type that the dialect lacks.
+pub fn create_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect) -> Result<Vec<DdlStep>> {
     let models = in_order(schema, models);
+    models.iter().try_for_each(|model| require_types(schema, model, dialect))?;
     let mut steps = Vec::new();
     for enumeration in enums(&models).iter().filter(|_| dialect.native_enums) {
         steps.push(create_enum(enumeration, dialect));
@@ -52,7 +57,17 @@ pub fn create_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect
         steps.extend(table::comments(model, dialect));
     }
     steps.extend(later);
-    steps
+    Ok(steps)
+}
+
+/// Refuses a model with a column of a type that the dialect lacks.
+fn require_types(schema: &Schema, model: &Model, dialect: &'static Dialect) -> Result<()> {
+    let mut params = Params::new();
+    let mut out = SqlWriter::new(dialect, schema, &mut params);
+    for index in 0..model.fields().len() {
+        out.require_type(model, FieldId(index as u16));
+    }
+    out.finish().map(drop)
 }
 
 /// The models, each table once, those referred to first.
@@ -68,7 +83,11 @@ fn in_order<'a>(schema: &'a Schema, models: &[ModelId]) -> Vec<&'a Arc<Model>> {
 fn enums(models: &[&Arc<Model>]) -> Vec<Arc<EnumType>> {
     let mut found: Vec<Arc<EnumType>> = Vec::new();
     for field in models.iter().flat_map(|model| model.fields()) {
-        if let ColumnType::Enum(enumeration) = &field.column_type
+        let scalar = match &field.column_type {
+            ColumnType::Array(element) => element,
+            column_type => column_type,
+        };
+        if let ColumnType::Enum(enumeration) = scalar
             && !found.iter().any(|known| known.name == enumeration.name)
         {
             found.push(Arc::clone(enumeration));

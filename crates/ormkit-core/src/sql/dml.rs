@@ -2,7 +2,7 @@
 
 mod rows;
 
-use super::{Dialect, SqlWriter};
+use super::{Dialect, Lacking, SqlWriter};
 use crate::driver::{Effect, StatementText};
 use crate::model::{Field, FieldDefault, FieldId, Model, Schema};
 use crate::value::{ParamType, Params, SqlType};
@@ -16,7 +16,7 @@ pub(crate) fn insert_rows(
     many: bool,
     returning: &[FieldId],
 ) -> StatementText {
-    dml(dialect, many, Some((model, returning)), |out| {
+    dml(dialect, many, (model, fields), returning, |out| {
         out.push("INSERT INTO ");
         out.table(model.table());
         match (fields.is_empty(), many) {
@@ -86,7 +86,7 @@ pub(crate) fn update_by_key(
     fields: &[FieldId],
     many: bool,
 ) -> StatementText {
-    dml(dialect, many, None, |out| {
+    dml(dialect, many, (model, fields), &[], |out| {
         out.push("UPDATE ");
         out.table(model.table());
         out.push(" SET ");
@@ -115,7 +115,7 @@ pub(crate) fn update_by_key(
 
 /// DELETE by key; see [`Plans::delete`](crate::plan::Plans::delete).
 pub(crate) fn delete_by_key(dialect: &'static Dialect, model: &Model, many: bool) -> StatementText {
-    dml(dialect, many, None, |out| {
+    dml(dialect, many, (model, &[]), &[], |out| {
         out.push("DELETE FROM ");
         out.table(model.table());
         let keys = Rows::new(model, &model.key, 'k');
@@ -144,26 +144,29 @@ pub(crate) fn delete_by_key(dialect: &'static Dialect, model: &Model, many: bool
 fn dml(
     dialect: &'static Dialect,
     many: bool,
-    returning: Option<(&Model, &[FieldId])>,
+    (model, fields): (&Model, &[FieldId]),
+    returning: &[FieldId],
     write: impl FnOnce(&mut SqlWriter<'_>),
 ) -> StatementText {
     let (schema, mut params) = (Schema::default(), Params::new());
     let mut out = SqlWriter::new(dialect, &schema, &mut params);
     write(&mut out);
+    let mut used = fields.iter().chain(returning).chain(&model.key).copied();
     let mut columns = Vec::new();
     let mut unreturning = None;
-    if let Some((model, fields @ [_, ..])) = returning {
-        if let [field] = fields
+    if !returning.is_empty() {
+        if let [field] = returning
             && model.field(*field).autoincrement
         {
             unreturning = Some(out.text().to_owned());
         }
         out.push(" RETURNING ");
-        out.columns(model, fields);
-        columns.extend(fields.iter().map(|field| model.field(*field).column_type.sql_type()));
+        out.columns(model, returning);
+        columns.extend(returning.iter().map(|field| model.field(*field).column_type.sql_type()));
     }
     let (text, types) = out.into_parts();
     let text = StatementText::new(text, types, Some(columns), Effect::Write { bounded: !many });
+    let text = text.lacking(used.find_map(|field| Lacking::of(dialect, model, field)));
     match unreturning {
         _ if !many || dialect.arrays => text,
         None => text.per_row(),

@@ -1,5 +1,7 @@
 //! Expressions as text.
 
+mod arrays;
+mod comparison;
 mod function;
 mod operator;
 mod pattern;
@@ -7,10 +9,11 @@ mod set;
 
 pub(crate) use set::joins;
 
-use super::SqlWriter;
-use crate::model::ColumnType;
+use super::{Dialect, SqlWriter};
+use crate::model::{ColumnType, NativeType, Schema};
 use crate::query::{Case, Cast, Expr, IsNull, IsTrue, Nulls, Order};
-use crate::value::SqlType;
+use crate::value::{Params, SqlType};
+use comparison::{Comparison, comparable, require_order};
 
 /// A node that can write itself.
 pub(crate) trait Render {
@@ -48,6 +51,7 @@ impl Render for Expr {
             Self::Null => out.push("NULL"),
             Self::Compare(node) => node.render(out),
             Self::Distinct(node) => node.render(out),
+            Self::Arrays(node) => node.render(out),
             Self::And(parts) => out.separated(parts, " AND ", |out, part| operand(out, part, Level::Not)),
             Self::Or(parts) => out.separated(parts, " OR ", |out, part| operand(out, part, Level::And)),
             Self::Not(inner) => {
@@ -88,6 +92,7 @@ fn level(expr: &Expr) -> Level {
         Expr::Not(_) => Level::Not,
         Expr::Compare(_)
         | Expr::Distinct(_)
+        | Expr::Arrays(_)
         | Expr::IsNull(_)
         | Expr::IsTrue(_)
         | Expr::Between(_)
@@ -130,16 +135,6 @@ pub(crate) fn all_of(out: &mut SqlWriter<'_>, clause: &str, conditions: &[Expr])
 /// to be converted first.
 pub(crate) fn is_decimal_text(out: &SqlWriter<'_>, expr: &Expr) -> bool {
     !out.is_postgres() && expr.sql_type(out.schema()) == SqlType::Numeric
-}
-
-/// Writes an operand of a comparison, as a number where `as_number`.
-fn comparable(out: &mut SqlWriter<'_>, expr: &Expr, as_number: bool) {
-    if !as_number {
-        return operand(out, expr, Level::Operand);
-    }
-    out.push("CAST(");
-    expr.render(out);
-    out.push(" AS NUMERIC)");
 }
 
 impl Render for IsNull {
@@ -185,8 +180,9 @@ impl Render for Case {
 
 impl Render for Order {
     fn render(&self, out: &mut SqlWriter<'_>) {
+        require_order(out, &[&self.expr]);
         if is_decimal_text(out, &self.expr) {
-            comparable(out, &self.expr, true);
+            comparable(out, &self.expr, Comparison::Number);
         } else {
             self.expr.render(out);
         }
@@ -199,7 +195,32 @@ impl Render for Order {
     }
 }
 
+/// A type as the dialect names it.
+pub fn type_name(column_type: &ColumnType, dialect: &'static Dialect) -> String {
+    let (schema, mut params) = (Schema::default(), Params::new());
+    let mut out = SqlWriter::new(dialect, &schema, &mut params);
+    out.column_type(column_type);
+    out.into_parts().0
+}
+
 impl SqlWriter<'_> {
+    fn native_type(&mut self, native: NativeType) {
+        let (name, size) = match native {
+            NativeType::MacAddr => ("MACADDR", None),
+            NativeType::MacAddr8 => ("MACADDR8", None),
+            NativeType::Bit(length) => ("BIT", Some(length)),
+            NativeType::VarBit(length) => ("BIT VARYING", length),
+            NativeType::Tsvector => ("TSVECTOR", None),
+            NativeType::Vector(length) => ("VECTOR", length),
+        };
+        self.push(name);
+        if let Some(size) = size {
+            self.push("(");
+            self.number(size.into());
+            self.push(")");
+        }
+    }
+
     /// Appends a type as the dialect names it.
     pub(crate) fn column_type(&mut self, column_type: &ColumnType) {
         use ColumnType as C;
@@ -236,6 +257,12 @@ impl SqlWriter<'_> {
             C::Interval => self.push(pick("INTERVAL", "INTEGER")),
             C::Uuid => self.push(pick("UUID", "BLOB")),
             C::Json => self.push(pick("JSONB", "TEXT")),
+            C::Array(element) if postgres => {
+                self.column_type(element);
+                self.push("[]");
+            }
+            C::Array(_) => self.push("TEXT"),
+            C::Native(native) => self.native_type(*native),
             C::TimeTz => self.push("TIME WITH TIME ZONE"),
             C::Inet => self.push("INET"),
             C::Cidr => self.push("CIDR"),

@@ -1,9 +1,11 @@
 //! Where text is made: the only place that quotes names and numbers placeholders.
 
+mod lacking;
 mod scope;
 
 use std::fmt::Write as _;
 
+pub(crate) use lacking::Lacking;
 pub(crate) use scope::Scope;
 
 use super::{Dialect, DialectName, Placeholder};
@@ -124,6 +126,13 @@ impl<'a> SqlWriter<'a> {
         }));
     }
 
+    /// Refuses a column of a type that the dialect lacks.
+    pub(crate) fn require_type(&mut self, model: &Model, field: FieldId) {
+        if let Some(lacking) = Lacking::of(self.dialect, model, field) {
+            self.fail(lacking.error());
+        }
+    }
+
     /// Appends SQL as it is.
     pub fn push(&mut self, sql: &str) {
         if self.writes_text {
@@ -157,7 +166,10 @@ impl<'a> SqlWriter<'a> {
 
     /// Appends the names of columns, separated by commas.
     pub(crate) fn columns(&mut self, model: &Model, fields: &[FieldId]) {
-        self.list(fields, |out, field| out.name(&model.field(*field).column));
+        self.list(fields, |out, field| {
+            out.require_type(model, *field);
+            out.name(&model.field(*field).column);
+        });
     }
 
     /// Appends `items` with commas between them.
@@ -252,6 +264,7 @@ impl<'a> SqlWriter<'a> {
         }
         let schema = self.schema;
         let model = schema.model(source.model);
+        self.require_type(model, field);
         let found = self
             .scopes
             .iter()

@@ -15,6 +15,10 @@ pub struct Encoded<'a> {
 enum Encoding {
     /// A backslash stands before characters that would mean something else.
     Backslash,
+    /// What stands between the quotes of a JSON string.
+    Json,
+    /// Two hexadecimal digits a byte.
+    Hex,
 }
 
 impl<'a> Encoded<'a> {
@@ -23,12 +27,35 @@ impl<'a> Encoded<'a> {
         Self { text, encoding: Encoding::Backslash }
     }
 
-    /// What was encoded: a [`Value::Text`].
+    /// What stands between the quotes of a JSON string; None where that is none.
+    pub(super) fn json(text: &'a str) -> Option<Self> {
+        unquoted(text).map(|_| Self { text, encoding: Encoding::Json })
+    }
+
+    /// Bytes as hexadecimal digits; None for others.
+    pub(super) fn hex(text: &'a str) -> Option<Self> {
+        from_hex(text).map(|_| Self { text, encoding: Encoding::Hex })
+    }
+
+    /// What was encoded: a [`Value::Text`] or [`Value::Bytes`].
     pub fn decode(self) -> Value {
         match self.encoding {
             Encoding::Backslash => Value::Text(without_backslashes(self.text).into()),
+            Encoding::Json => Value::Text(unquoted(self.text).unwrap_or_default().into()),
+            Encoding::Hex => Value::Bytes(from_hex(self.text).unwrap_or_default().into()),
         }
     }
+}
+
+fn unquoted(text: &str) -> Option<String> {
+    serde_json::from_str(&format!("\"{text}\"")).ok()
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let byte = |[high, low]: &[u8; 2]| Some((digit(*high)? * 16 + digit(*low)?) as u8);
+    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
 }
 
 fn without_backslashes(text: &str) -> Cow<'_, str> {
@@ -46,6 +73,14 @@ fn without_backslashes(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strings_of_json_and_hexadecimal_digits_are_checked_and_read() {
+        assert_eq!(Encoded::json(r"a\n\ud83d\ude00").unwrap().decode(), Value::from("a\n😀"));
+        assert_eq!(Encoded::hex("0aFF").unwrap().decode(), Value::Bytes([10, 255].into()));
+        assert!(Encoded::json(r"\ud800").is_none() && Encoded::json("\"").is_none());
+        assert!(Encoded::hex("0").is_none() && Encoded::hex("0g").is_none());
+    }
 
     #[test]
     fn backslashes_are_taken_off() {

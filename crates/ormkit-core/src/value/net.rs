@@ -41,6 +41,13 @@ impl Inet {
         bits.trailing_zeros() >= behind || bits == 0
     }
 
+    /// Reads `10.0.0.1/8`; without a prefix it is that of a single host.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = text.split_once('/').unwrap_or((text, ""));
+        let address: IpAddr = address.parse().ok()?;
+        Self::new(address, if prefix.is_empty() { width(address) } else { prefix.parse().ok()? })
+    }
+
     /// Family, prefix, and the address in the first 4 or all 16 bytes behind them.
     pub(super) fn to_bytes(self) -> [u8; INET_BYTES] {
         let mut bytes = [0; INET_BYTES];
@@ -112,6 +119,7 @@ mod tests {
     fn bytes_come_back() {
         for value in [inet("10.1.2.3", 7), inet("::ffff:1.2.3.4", 100), inet("::", 0)] {
             assert_eq!(Inet::from_bytes(value.to_bytes()), value);
+            assert_eq!(Inet::parse(&value.to_string()), Some(value));
         }
     }
 }

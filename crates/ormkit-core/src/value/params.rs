@@ -312,6 +312,21 @@ pub struct ArrayBuilder<'a> {
 }
 
 impl ArrayBuilder<'_> {
+    /// Ends the array, of these `dimensions`, its values in row-major order.
+    ///
+    /// # Panics
+    /// When there are more or fewer values than the dimensions have places.
+    pub fn nested(self, dimensions: Dimensions) {
+        let run = &self.params.runs[self.run];
+        assert_eq!(run.len as usize, product(&dimensions), "every place of an array holds a value");
+        if dimensions.len() > 1 {
+            let run = tail(self.run);
+            // In order, behind which arrays among the elements may stand already.
+            let at = self.params.nested.partition_point(|(known, _)| *known < run);
+            self.params.nested.insert(at, (run, dimensions));
+        }
+    }
+
     /// Appends an element.
     pub fn push(&mut self, value: ValueRef<'_>) {
         let slot = self.params.slot_of(value);
@@ -382,6 +397,25 @@ mod tests {
         );
         let copy = params.clone();
         assert_eq!(params.get(1), copy.get(1));
+    }
+
+    #[test]
+    fn rows_of_arrays_differ_in_length() {
+        let mut rows = Params::new();
+        let values = ["a", "b"].map(ValueRef::Text).into_iter();
+        rows.push_nested(SqlType::Text, Dimensions::from_slice(&[2, 1]), values);
+        rows.push_array(SqlType::Text, []);
+        let mut params = Params::new();
+        let mut array = params.array(SqlType::Text);
+        let expected = [rows.get(0), ValueRef::Null, rows.get(1), rows.get(0)];
+        expected.iter().for_each(|row| array.push(*row));
+        array.nested(Dimensions::from_slice(&[2, 2]));
+        params.push_array(SqlType::Integer, [ValueRef::Int(1)]);
+        for params in [&params, &params.clone()] {
+            let ValueRef::Array(array) = params.get(0) else { panic!("not an array") };
+            assert_eq!(array.iter().collect::<Vec<_>>(), expected);
+            assert_eq!(array.dimensions()[..], [2, 2]);
+        }
     }
 
     #[test]

@@ -39,6 +39,12 @@ pub struct Interval {
 }
 
 impl Interval {
+    /// Days of 24 hours and microseconds together; None for months, which have no fixed length, and beyond 64 bits.
+    pub fn total_micros(self) -> Option<i64> {
+        let days = i64::from(self.days).checked_mul(DAY_MICROS).filter(|_| self.months == 0);
+        days.and_then(|days| days.checked_add(self.micros))
+    }
+
     /// Months, days, microseconds, big-endian in 4, 4 and 8 bytes.
     pub fn to_be_bytes(self) -> [u8; 16] {
         let mut bytes = [0; 16];

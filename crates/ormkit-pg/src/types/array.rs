@@ -8,7 +8,7 @@ use ormkit_core::value::{ArrayRef, Dimensions, Format, Params, Parts, SqlType, V
 
 use super::bind::{Target, encode, length_prefixed};
 use super::named::List;
-use super::{Codec, catalog, malformed};
+use super::{Codec, catalog, literal, malformed};
 
 /// The most dimensions that the server has (`MAXDIM`).
 const MAX_DIMENSIONS: usize = 6;
@@ -122,7 +122,11 @@ fn broken() -> Error {
 /// More dimensions than the server has, or an element that is not of the type.
 pub(crate) fn encode_array(array: ArrayRef<'_>, element: Codec, oid: u32, out: &mut Vec<u8>) -> Result<()> {
     let dimensions = array.dimensions();
-    encode_elements(&dimensions, array.iter(), oid, out, |value, out| encode(element, value, out))
+    encode_elements(&dimensions, array.iter(), oid, out, |value, out| match (element, value) {
+        // A row of a column of arrays: it travels as text, for arrays of arrays have one length.
+        (Codec::Text, ValueRef::Array(_)) => literal::write(value, out),
+        (element, value) => encode(element, value, out),
+    })
 }
 
 /// The same for elements that `encode` writes.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ormkit_core::error::{Error, Result};
-use ormkit_core::value::{ParamType, ValueRef};
+use ormkit_core::value::{ParamType, SqlType, ValueRef};
 
 use super::named::lookup::Catalog;
 use super::named::{PgType, ragged};
@@ -30,6 +30,11 @@ pub(crate) enum Target {
 impl Target {
     /// For a type that the caller named.
     pub(crate) fn named(param: ParamType) -> Self {
+        if let (SqlType::Array(element), false, true) =
+            (param.element, param.array, catalog::param_oid(param) != 0)
+        {
+            return Self::named(ParamType::array(element.sql_type()));
+        }
         match Codec::of_sql_type(param.element) {
             None => Self::Text,
             Some(codec) if param.array => Self::NamedArray(codec, catalog::element_oid(param.element)),
@@ -268,7 +273,7 @@ pub(crate) fn unfit(expected: &str, value: &ValueRef<'_>) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use ormkit_core::value::{Params, SqlType};
+    use ormkit_core::value::Params;
 
     use super::*;
     use crate::types::ColumnCodec;

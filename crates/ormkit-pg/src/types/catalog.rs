@@ -185,7 +185,10 @@ fn oid(sql_type: SqlType) -> u32 {
         SqlType::TimeTz => 1266,
         SqlType::Inet => 869,
         SqlType::Cidr => 650,
-        SqlType::Enum | SqlType::Unknown => 0,
+        // VARCHAR[] is no TEXT[]: there is no operator between them, so that the server has to say which it is.
+        SqlType::Array(element) if element.sql_type() == SqlType::Text => 0,
+        SqlType::Array(element) => array_of(oid(element.sql_type())),
+        SqlType::Enum | SqlType::Literal | SqlType::Unknown => 0,
     }
 }
 
@@ -195,7 +198,22 @@ pub(crate) fn param_oid(param: ParamType) -> u32 {
     if !param.array {
         return oid;
     }
+    array_of(oid)
+}
+
+/// The OID of a type's array type; 0 where it is not known.
+fn array_of(oid: u32) -> u32 {
     TYPES.iter().find(|(known, ..)| *known == oid).map_or(0, |(_, array, _)| *array)
+}
+
+/// True for columns that are asked for in text form: the caller knows a type by its text alone, or an array of a type
+/// whose OID only the server knows.
+pub(crate) fn is_asked_as_text(expected: SqlType) -> bool {
+    match expected {
+        SqlType::Literal => true,
+        SqlType::Array(element) => matches!(element.sql_type(), SqlType::Literal | SqlType::Enum),
+        _ => false,
+    }
 }
 
 /// The type of an array type's elements.

@@ -1,7 +1,7 @@
 //! The operators and methods of expressions.
 
 use ormkit_core::model::ColumnType;
-use ormkit_core::query::{ArithmeticOp, CompareOp, Expr as CoreExpr, Nulls, Pattern};
+use ormkit_core::query::{ArithmeticOp, ArraysOp, CompareOp, Expr as CoreExpr, Nulls, Pattern};
 use ormkit_core::value::{SqlType, Value};
 use pyo3::basic::CompareOp as PyCompare;
 use pyo3::exceptions::PyTypeError;
@@ -188,15 +188,23 @@ impl Expr {
         self.matching(Pattern::EndsWith, text, false)
     }
 
-    /// Contains a text, literally; of a list relation: contains an object.
+    /// Contains a text, literally; of a list relation: contains an object; of an array: contains every element of a list.
     fn contains<'py>(&self, part: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
         if self.relation().is_some() {
             return condition(part.py(), relation::equals(self, part)?);
         }
-        if column_type_of(self.core()?) == Some(ColumnType::Json) {
-            return Err(unsupported("contains() on a JSON column", "compare the whole value"));
+        if self.is_array()? {
+            return self.compared(ArraysOp::Contains, part);
         }
         self.matching(Pattern::Contains, part, false)
+    }
+
+    /// Of an array: has an element in common with a list.
+    fn overlap<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        if !self.is_array()? {
+            return Err(PyTypeError::new_err("overlap() is for array columns"));
+        }
+        self.compared(ArraysOp::Overlaps, other)
     }
 
     /// Contains a text, literally, whatever the case.
@@ -236,6 +244,22 @@ impl Expr {
 }
 
 impl Expr {
+    /// True for an array: a column of one, or an expression of its type.
+    pub(crate) fn is_array(&self) -> PyResult<bool> {
+        Ok(self.relation().is_none() && matches!(column_type_of(self.core()?), Some(ColumnType::Array(_))))
+    }
+
+    /// What the array has in common with a list or another array.
+    pub(crate) fn compared<'py>(
+        &self,
+        op: ArraysOp,
+        other: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, Condition>> {
+        let this = self.core()?.clone();
+        let other_side = operand(other, Some(&this))?;
+        condition(other.py(), this.arrays(op, other_side))
+    }
+
     fn joined<'py>(
         &self,
         other: &Bound<'py, PyAny>,
@@ -297,6 +321,18 @@ impl Expr {
         part: &Bound<'py, PyAny>,
         any_case: bool,
     ) -> PyResult<Bound<'py, Condition>> {
+        match column_type_of(self.core()?) {
+            Some(ColumnType::Json) if pattern == Pattern::Contains => {
+                return Err(unsupported("contains() on a JSON column", "compare the whole value"));
+            }
+            Some(ColumnType::Array(_)) => {
+                return Err(unsupported(
+                    "looking for a text in an array column",
+                    "use contains() or overlap() with a list",
+                ));
+            }
+            _ => {}
+        }
         let text = match part.cast::<PyString>() {
             Ok(text) => CoreExpr::value(text.to_str()?, SqlType::Text),
             Err(_) if part.is_instance_of::<Self>() => operand(part, None)?,

@@ -1,5 +1,6 @@
 //! Column types as a class body names them: `String(100)`, `Numeric(10, 2)`, `Enum(Colour)`, or the class itself.
-use ormkit_core::model::{ColumnType, EnumType};
+use ormkit_core::model::{ColumnType, EnumType, NativeType};
+use ormkit_core::sql::{Dialect, type_name};
 use pyo3::PyClass;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -42,17 +43,25 @@ impl TypeEngine {
             ColumnType::VarChar(length) => format!("{name}({length})"),
             ColumnType::Numeric(Some((precision, scale))) => format!("{name}({precision}, {scale})"),
             ColumnType::Enum(labels) => format!("{name}({})", labels.name),
+            ColumnType::Array(element) => {
+                format!("{name}({})", type_name(element, &Dialect::POSTGRES))
+            }
+            ColumnType::Native(NativeType::Bit(size) | NativeType::VarBit(Some(size)))
+            | ColumnType::Native(NativeType::Vector(Some(size))) => format!("{name}({size})"),
             _ => format!("{name}()"),
         })
     }
 }
 
 /// A type object of a subclass.
-fn derived<T: PyClass<BaseType = TypeEngine>>(engine: TypeEngine, own: T) -> PyClassInitializer<T> {
+pub(super) fn derived<T: PyClass<BaseType = TypeEngine>>(
+    engine: TypeEngine,
+    own: T,
+) -> PyClassInitializer<T> {
     PyClassInitializer::from(engine).add_subclass(own)
 }
 
-fn plain(column_type: ColumnType) -> TypeEngine {
+pub(super) fn plain(column_type: ColumnType) -> TypeEngine {
     TypeEngine { column_type, members: None }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct FieldInfo {
     pub(crate) name: String,
     /// The type.
     pub(crate) column_type: ColumnType,
-    /// Holds JSON.
+    /// Holds what can be changed in place: JSON or an array. It is kept as JSON text until somebody looks at it.
     pub(crate) is_json: bool,
     /// The database fills it where no value is given.
     pub(crate) filled_by_database: bool,
@@ -54,7 +54,7 @@ fn learn(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
     let class = mapped_class(py, model);
     let fields = with_def(model, |def| def.fields.clone());
     let field = |(at, field): (usize, ormkit_core::model::Field)| FieldInfo {
-        is_json: field.column_type == ColumnType::Json,
+        is_json: field.column_type.is_changed_in_place(),
         filled_by_database: field.filled_by_database(),
         members: class.members.get(at).and_then(|members| Some(members.as_ref()?.clone_ref(py))),
         column_type: field.column_type,

@@ -21,7 +21,7 @@ pub(super) fn absent<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<
             _ => None,
         });
         let (value, json) = match pending {
-            Some(text) => ((hooks().decode_json)(py, &text)?, Some(text)),
+            Some(text) => ((hooks().decode_json)(object, index, &text)?, Some(text)),
             None => {
                 let state = Head::of(object.as_ptr()).state();
                 let value = match slot.kind {

@@ -21,10 +21,11 @@ pub(crate) struct Hooks {
     pub(crate) assign_relation: Assign,
     /// An empty slot was read: the value to store and answer, or the error that says how to load it.
     pub(crate) missing: for<'py> fn(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<Bound<'py, PyAny>>,
-    /// JSON text as the value that the user sees.
-    pub(crate) decode_json: for<'py> fn(py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyAny>>,
-    /// The user's value as JSON text.
-    pub(crate) encode_json: fn(value: &Bound<'_, PyAny>) -> PyResult<String>,
+    /// `fn(object, slot, text)`: JSON text as the value that the user sees.
+    pub(crate) decode_json:
+        for<'py> fn(object: &Bound<'py, PyAny>, slot: usize, text: &str) -> PyResult<Bound<'py, PyAny>>,
+    /// `fn(object, slot, value)`: the user's value as JSON text.
+    pub(crate) encode_json: fn(&Bound<'_, PyAny>, usize, &Bound<'_, PyAny>) -> PyResult<String>,
 }
 
 impl Default for Hooks {
@@ -34,8 +35,8 @@ impl Default for Hooks {
             first_look: |_, _| {},
             assign_relation: |_, _, value| Ok(value.clone()),
             missing,
-            decode_json: |py, text| py.import("json")?.call_method1("loads", (text,)),
-            encode_json: |value| value.py().import("json")?.call_method1("dumps", (value,))?.extract(),
+            decode_json: |object, _, text| object.py().import("json")?.call_method1("loads", (text,)),
+            encode_json: |_, _, value| value.py().import("json")?.call_method1("dumps", (value,))?.extract(),
         }
     }
 }

@@ -75,8 +75,8 @@ pub(crate) fn revert(object: &Bound<'_, PyAny>, mut snapshot: Snapshot) -> PyRes
     }
     for (index, text) in std::mem::take(&mut snapshot.json) {
         let Some(value) = slot(object, index)? else { continue };
-        if encoded(&value).is_none_or(|now| now != text) {
-            let made = (hooks().decode_json)(object.py(), &text)?;
+        if encoded(object, index, &value).is_none_or(|now| now != text) {
+            let made = (hooks().decode_json)(object, index, &text)?;
             let offset = table_of(object)?.slots[index].offset;
             // SAFETY: the offset is the object's own; the old value is dropped last.
             drop(unsafe { head::swap(object.as_ptr(), offset, made.into_ptr()) });
@@ -95,7 +95,7 @@ fn json_texts(object: &Bound<'_, PyAny>) -> PyResult<Vec<(usize, String)>> {
     let json = |index: &usize| table.slots[*index].kind == SlotKind::Column { json: true };
     for index in (0..table.columns).filter(json) {
         if let Some(value) = slot(object, index)?
-            && let Some(text) = encoded(&value)
+            && let Some(text) = encoded(object, index, &value)
         {
             texts.push((index, text));
         }
@@ -104,6 +104,6 @@ fn json_texts(object: &Bound<'_, PyAny>) -> PyResult<Vec<(usize, String)>> {
 }
 
 /// A value as JSON text; None for what is no JSON, which no flush will write.
-fn encoded(value: &Bound<'_, PyAny>) -> Option<String> {
-    (hooks().encode_json)(value).ok()
+fn encoded(object: &Bound<'_, PyAny>, index: usize, value: &Bound<'_, PyAny>) -> Option<String> {
+    (hooks().encode_json)(object, index, value).ok()
 }

@@ -1,6 +1,7 @@
 //! What `Mapped[...]` says of an attribute: a column or a relation, and of which type.
 use super::names::{Forward, Names};
-use super::raise::{mapping, unsupported};
+use super::raise::mapping;
+use crate::fields::native::array_of;
 use crate::fields::types::{Members, TypeEngine, enum_type, is_enum, type_of};
 use crate::fields::{Mapped, MappedColumn};
 use ormkit_core::model::ColumnType;
@@ -59,7 +60,7 @@ pub(super) fn inside_mapped<'py>(annotation: &Bound<'py, PyAny>) -> PyResult<Opt
 /// Reads what stands in the brackets; `textual`: the annotation itself was text.
 ///
 /// # Errors
-/// A union of several types, and text that is no expression.
+/// Text that is no expression.
 pub(super) fn read<'py>(
     content: Bound<'py, PyAny>,
     textual: bool,
@@ -83,13 +84,10 @@ pub(super) fn read<'py>(
         let Some(members) = union_members(&content)? else { break };
         let none = py.None().bind(py).get_type();
         let mut rest: Vec<Bound<'py, PyAny>> = members.iter().filter(|member| !member.is(&none)).collect();
+        optional |= members.len() > rest.len();
         if rest.len() != 1 {
-            return Err(mapping(format!(
-                "a column has one type, `{}` names several: only `| None` may stand beside it",
-                content.str()?
-            )));
+            break; // several: a column that is given a type may hold them
         }
-        optional |= members.len() > 1;
         content = rest.remove(0);
     }
     let inner = inner(content, names, &mut textual)?;
@@ -186,8 +184,14 @@ pub(super) fn column_type(
         return Ok(parts(&engine));
     }
     let origin = origin_of(class)?;
+    if union_members(class)?.is_some() {
+        return Err(mapping(format!(
+            "a column has one type, `{}` names several: only `| None` may stand beside it",
+            class.str()?
+        )));
+    }
     if !origin.is_none() {
-        return Ok((generic_type(class, &origin)?, None));
+        return generic_type(class, &origin, map);
     }
     let Ok(class) = class.cast::<PyType>() else { return Err(no_column(class)?) };
     if is_enum(class)? {
@@ -212,27 +216,34 @@ pub(super) fn column_type(
     Ok((found, None))
 }
 
-/// `dict[..]`, `list[Any]`; arrays are refused.
-fn generic_type(class: &Bound<'_, PyAny>, origin: &Bound<'_, PyAny>) -> PyResult<ColumnType> {
+/// `dict[..]`, `list[Any]`: JSON. A list of values of one type: an array; None in it is NULL.
+fn generic_type(
+    class: &Bound<'_, PyAny>,
+    origin: &Bound<'_, PyAny>,
+    map: Option<&Bound<'_, PyDict>>,
+) -> PyResult<(ColumnType, Option<Members>)> {
     let py = class.py();
     let typing = py.import("typing")?;
     if origin.is(py.get_type::<PyDict>()) {
-        return Ok(ColumnType::Json);
+        return Ok((ColumnType::Json, None));
     }
-    if origin.is(py.get_type::<pyo3::types::PyList>()) {
-        let item = typing.call_method1("get_args", (class,))?.get_item(0)?;
-        let open = item.is(&typing.getattr("Any")?)
-            || item.is(py.get_type::<PyDict>())
-            || !origin_of(&item)?.is_none();
-        return match open {
-            true => Ok(ColumnType::Json),
-            false => Err(unsupported(
-                format!("a column of {} as an array", class.str()?),
-                "give it the type JSON: mapped_column(JSON)",
-            )),
-        };
+    if !origin.is(py.get_type::<pyo3::types::PyList>()) {
+        return Err(no_column(class)?);
     }
-    Err(no_column(class)?)
+    let mut item = typing.call_method1("get_args", (class,))?.get_item(0)?;
+    if let Some(members) = union_members(&item)? {
+        let none = py.None().bind(py).get_type();
+        let rest: Vec<Bound<'_, PyAny>> = members.iter().filter(|member| !member.is(&none)).collect();
+        let [one] = &rest[..] else { return Ok((ColumnType::Json, None)) };
+        item = one.clone();
+    }
+    if item.is(&typing.getattr("Any")?) || !origin_of(&item)?.is_none() {
+        return Ok((ColumnType::Json, None));
+    }
+    match column_type(&item, map)? {
+        (ColumnType::Json, _) => Ok((ColumnType::Json, None)),
+        (item, members) => Ok((array_of(item)?, members)),
+    }
 }
 
 fn no_column(class: &Bound<'_, PyAny>) -> PyResult<PyErr> {

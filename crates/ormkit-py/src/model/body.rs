@@ -7,7 +7,7 @@ use super::plan::{Plan, plan};
 use super::registry::{self, MappedClass};
 use crate::fields::ClientDefault;
 use crate::instance::{self, Held, Initial, SlotKind, SlotSpec};
-use ormkit_core::model::{ColumnType, ModelId, Target};
+use ormkit_core::model::{ModelId, Target};
 use pyo3::exceptions::{PyNameError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -143,7 +143,7 @@ fn asked_target(target: &Bound<'_, PyAny>) -> PyResult<Target> {
 fn slots(py: Python<'_>, plan: &Plan, id: ModelId) -> PyResult<Vec<SlotSpec>> {
     let mut slots = Vec::new();
     for column in &plan.columns {
-        let json = column.field.column_type == ColumnType::Json;
+        let json = column.field.column_type.is_changed_in_place();
         let initial = match &column.default {
             ClientDefault::None => Initial::None,
             ClientDefault::Value(value) => Initial::Value(Held::new(value.bind(py))),

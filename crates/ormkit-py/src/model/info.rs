@@ -2,6 +2,7 @@
 use super::raise::mapping;
 use crate::fields::{ClientDefault, ForeignKey};
 use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelDef, TableName};
+use ormkit_core::sql::{Dialect, type_name};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -135,6 +136,9 @@ fn postgresql_type(field: &Field) -> String {
         (ColumnType::VarChar(length), _) => format!("VARCHAR({length})"),
         (ColumnType::Numeric(Some((precision, scale))), _) => format!("NUMERIC({precision}, {scale})"),
         (ColumnType::Enum(labels), _) => labels.name.clone(),
+        (ColumnType::Array(_) | ColumnType::Native(_), _) => {
+            type_name(&field.column_type, &Dialect::POSTGRES)
+        }
         (other, _) => other.sql_type().name().to_owned(),
     }
 }

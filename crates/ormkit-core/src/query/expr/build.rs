@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::super::{Bound, Select, Source};
 use super::{
-    Arithmetic, ArithmeticOp, Between, Call, Case, Cast, Column, Compare, CompareOp, Distinct, Exists, Expr,
-    InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
+    Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
+    Distinct, Exists, Expr, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ColumnType, FieldId, RelationId, Schema};
@@ -62,6 +62,12 @@ impl Expr {
             return self.is_null();
         }
         Self::Distinct(Arc::new(Distinct { left: self, right: other, negated: true }))
+    }
+
+    /// What the array `self` has in common with another.
+    #[must_use]
+    pub fn arrays(self, op: ArraysOp, right: Self) -> Self {
+        Self::Arrays(Arc::new(Arrays { left: self, op, right }))
     }
 
     /// `self IS NULL`.
@@ -170,6 +176,7 @@ impl Expr {
             Self::Between(node) => {
                 [&node.expr, &node.low, &node.high].into_iter().any(|expr| expr.may_be_null(schema))
             }
+            Self::Arrays(node) => node.left.may_be_null(schema) || node.right.may_be_null(schema),
             Self::Like(node) => node.expr.may_be_null(schema) || node.part.may_be_null(schema),
             Self::InList(node) => node.expr.may_be_null(schema),
             _ => true,

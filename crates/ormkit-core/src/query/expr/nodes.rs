@@ -80,6 +80,27 @@ pub struct Distinct {
     pub negated: bool,
 }
 
+/// What two arrays have in common, whatever their dimensions. NULL where one of them is; a NULL among their elements is
+/// equal to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Arrays {
+    /// One array.
+    pub left: Expr,
+    /// How they are compared.
+    pub op: ArraysOp,
+    /// The other.
+    pub right: Expr,
+}
+
+/// How two arrays are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ArraysOp {
+    /// `@>`: the left one has every element of the right one.
+    Contains,
+    /// `&&`: they have an element in common.
+    Overlaps,
+}
+
 /// `a IS NULL`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IsNull {

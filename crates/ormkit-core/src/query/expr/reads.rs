@@ -15,6 +15,7 @@ impl Expr {
             Self::Not(inner) | Self::Negative(inner) => inner.reads_tables(),
             Self::Compare(node) => node.left.reads_tables() || node.right.reads_tables(),
             Self::Distinct(node) => node.left.reads_tables() || node.right.reads_tables(),
+            Self::Arrays(node) => node.left.reads_tables() || node.right.reads_tables(),
             Self::Arithmetic(node) => node.left.reads_tables() || node.right.reads_tables(),
             Self::IsNull(node) => node.expr.reads_tables(),
             Self::IsTrue(node) => node.expr.reads_tables(),

@@ -21,6 +21,10 @@ impl Expr {
                 node.left = of(&node.left);
                 node.right = of(&node.right);
             })),
+            Self::Arrays(node) => Self::Arrays(changed(node, |node| {
+                node.left = of(&node.left);
+                node.right = of(&node.right);
+            })),
             Self::And(parts) => Self::And(all(parts).into()),
             Self::Or(parts) => Self::Or(all(parts).into()),
             Self::Not(inner) => Self::Not(Arc::new(of(inner))),

@@ -24,6 +24,7 @@ impl Expr {
             | Self::IsTrue(_)
             | Self::Between(_)
             | Self::Like(_)
+            | Self::Arrays(_)
             | Self::InList(_)
             | Self::InRows(_)
             | Self::InSelect(_)

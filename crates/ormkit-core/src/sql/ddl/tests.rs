@@ -41,7 +41,7 @@ fn script(steps: &[DdlStep]) -> Vec<&str> {
 
 fn create(schema: &Schema, dialect: &'static Dialect) -> Vec<DdlStep> {
     let models: Vec<ModelId> = schema.models().iter().map(|model| model.id).collect();
-    create_all(schema, &models, dialect)
+    create_all(schema, &models, dialect).unwrap()
 }
 
 fn drop(schema: &Schema, dialect: &'static Dialect) -> Vec<DdlStep> {

@@ -42,9 +42,9 @@ impl<'a> Rows<'a> {
     /// The array of a key of one column, for `= ANY(…)`.
     pub(super) fn key_array(&self, out: &mut SqlWriter<'_>) {
         self.arrays(out);
-        if let ColumnType::Enum(enumeration) = &self.model.field(self.fields[0]).column_type {
-            out.push("::");
-            out.name(&enumeration.name);
+        let column_type = &self.model.field(self.fields[0]).column_type;
+        cast(out, column_type);
+        if is_cast(column_type) {
             out.push("[]");
         }
     }
@@ -85,10 +85,7 @@ impl<'a> Rows<'a> {
 
     fn value(&self, out: &mut SqlWriter<'_>, field: FieldId, name: &str) {
         out.push(name);
-        if let ColumnType::Enum(enumeration) = &self.model.field(field).column_type {
-            out.push("::");
-            out.name(&enumeration.name);
-        }
+        cast(out, &self.model.field(field).column_type);
     }
 
     fn each(
@@ -106,12 +103,40 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The type of the elements that are sent: labels of an enum travel as text, because the server's type of that name
-/// has no number that could be known beforehand.
+/// The type of the elements that are sent. Labels of an enum travel as text, because the server's type of that name
+/// has no number that could be known beforehand; so do arrays, because rows of different lengths make no array of more
+/// dimensions, and unnest takes all of them apart.
 fn element(column_type: &ColumnType) -> SqlType {
-    match column_type {
-        ColumnType::Enum(_) => SqlType::Text,
-        other => other.sql_type(),
+    if is_cast(column_type) { SqlType::Text } else { column_type.sql_type() }
+}
+
+/// True for values that travel as text and are cast to the column's type.
+fn is_cast(column_type: &ColumnType) -> bool {
+    matches!(column_type, ColumnType::Enum(_) | ColumnType::Native(_) | ColumnType::Array(_))
+}
+
+/// `::mood`, `::int4[]`: the type of values that travel as text, without a size, which a cast would cut them to.
+fn cast(out: &mut SqlWriter<'_>, column_type: &ColumnType) {
+    let (scalar, brackets) = match column_type {
+        ColumnType::Array(element) => (&**element, "[]"),
+        column_type => (column_type, ""),
+    };
+    match scalar {
+        ColumnType::Enum(enumeration) => {
+            out.push("::");
+            out.name(&enumeration.name);
+            out.push(brackets);
+        }
+        ColumnType::Native(native) => {
+            out.push("::");
+            out.push(native.name());
+            out.push(brackets);
+        }
+        scalar if brackets == "[]" => {
+            out.push("::");
+            out.push(array_type(scalar));
+        }
+        _ => {}
     }
 }
 
@@ -122,7 +147,8 @@ fn array_type(column_type: &ColumnType) -> &'static str {
         ColumnType::Integer => "int4[]",
         ColumnType::BigInt => "int8[]",
         ColumnType::Double => "float8[]",
-        ColumnType::Text | ColumnType::VarChar(_) | ColumnType::Enum(_) => "text[]",
+        ColumnType::Text | ColumnType::VarChar(_) => "text[]",
+        ColumnType::Enum(_) | ColumnType::Native(_) | ColumnType::Array(_) => "text[]",
         ColumnType::Bytes => "bytea[]",
         ColumnType::Numeric(_) => "numeric[]",
         ColumnType::Date => "date[]",

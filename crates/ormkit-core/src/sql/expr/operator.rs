@@ -1,37 +1,40 @@
 //! Comparisons and arithmetic.
 
 use super::super::SqlWriter;
-use super::{Level, Render, comparable, is_decimal_text, operand};
-use crate::query::{Arithmetic, ArithmeticOp, Between, Compare, Distinct};
+use super::{Comparison, Level, Render, comparable, operand, require_order};
+use crate::query::{Arithmetic, ArithmeticOp, Between, Compare, CompareOp, Distinct};
 
 impl Render for Compare {
     fn render(&self, out: &mut SqlWriter<'_>) {
-        let as_number = is_decimal_text(out, &self.left) || is_decimal_text(out, &self.right);
-        comparable(out, &self.left, as_number);
+        if !matches!(self.op, CompareOp::Eq | CompareOp::Ne) {
+            require_order(out, &[&self.left, &self.right]);
+        }
+        let comparison = Comparison::of(out, &[&self.left, &self.right]);
+        comparable(out, &self.left, comparison);
         out.push(self.op.text());
-        comparable(out, &self.right, as_number);
+        comparable(out, &self.right, comparison);
     }
 }
 
 impl Render for Distinct {
     fn render(&self, out: &mut SqlWriter<'_>) {
-        let as_number = is_decimal_text(out, &self.left) || is_decimal_text(out, &self.right);
-        comparable(out, &self.left, as_number);
+        let comparison = Comparison::of(out, &[&self.left, &self.right]);
+        comparable(out, &self.left, comparison);
         let dialect = out.dialect();
         out.push(if self.negated { dialect.not_distinct_from } else { dialect.distinct_from });
-        comparable(out, &self.right, as_number);
+        comparable(out, &self.right, comparison);
     }
 }
 
 impl Render for Between {
     fn render(&self, out: &mut SqlWriter<'_>) {
-        let as_number =
-            [&self.expr, &self.low, &self.high].into_iter().any(|expr| is_decimal_text(out, expr));
-        comparable(out, &self.expr, as_number);
+        require_order(out, &[&self.expr, &self.low, &self.high]);
+        let comparison = Comparison::of(out, &[&self.expr, &self.low, &self.high]);
+        comparable(out, &self.expr, comparison);
         out.push(if self.negated { " NOT BETWEEN " } else { " BETWEEN " });
-        comparable(out, &self.low, as_number);
+        comparable(out, &self.low, comparison);
         out.push(" AND ");
-        comparable(out, &self.high, as_number);
+        comparable(out, &self.high, comparison);
     }
 }
 

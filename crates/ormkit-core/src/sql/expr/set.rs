@@ -1,17 +1,17 @@
 //! IN and EXISTS.
 
 use super::super::{SqlWriter, select};
-use super::{Level, Render, all_of, comparable, is_decimal_text, operand};
+use super::{Comparison, Level, Render, all_of, comparable, operand};
 use crate::query::{Bound, Exists, Expr, InList, InRows, InSelect, Source, fits_one_parameter};
 use crate::value::{SqlType, Value};
 
 impl Render for InList {
     fn render(&self, out: &mut SqlWriter<'_>) {
-        let as_number = is_decimal_text(out, &self.expr);
-        comparable(out, &self.expr, as_number);
+        let comparison = Comparison::of(out, &[&self.expr]);
+        comparable(out, &self.expr, comparison);
         if out.spreads_lists() || !fits_one_parameter(self.list.sql_type) {
             out.push(if self.negated { " NOT IN (" } else { " IN (" });
-            spread(out, &self.list, as_number);
+            spread(out, &self.list, comparison);
             return out.push(")");
         }
         let (before, after) = match (out.dialect().arrays, self.negated) {
@@ -27,9 +27,9 @@ impl Render for InList {
 }
 
 /// Each element as a parameter of its own.
-fn spread(out: &mut SqlWriter<'_>, list: &Bound, as_number: bool) {
+fn spread(out: &mut SqlWriter<'_>, list: &Bound, comparison: Comparison) {
     out.list(values_of(list), |out, value| {
-        comparable(out, &Expr::value(value.clone(), list.sql_type), as_number);
+        comparable(out, &Expr::value(value.clone(), list.sql_type), comparison);
     });
 }
 
@@ -37,7 +37,9 @@ impl Render for InRows {
     fn render(&self, out: &mut SqlWriter<'_>) {
         let as_arrays = out.dialect().arrays
             && !out.spreads_lists()
-            && self.columns.iter().all(|column| column.sql_type != SqlType::Enum);
+            && self.columns.iter().all(|column| {
+                !matches!(column.sql_type, SqlType::Enum | SqlType::Literal | SqlType::Array(_))
+            });
         if as_arrays {
             out.push("(");
             out.list(&self.exprs, |out, expr| expr.render(out));

@@ -60,6 +60,7 @@ pub(super) fn columns_of(expr: &Expr, visit: &mut dyn FnMut(Source)) {
         | Expr::Text(_) => {}
         Expr::Compare(node) => both(&node.left, &node.right, visit),
         Expr::Distinct(node) => both(&node.left, &node.right, visit),
+        Expr::Arrays(node) => both(&node.left, &node.right, visit),
         Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| columns_of(part, visit)),
         Expr::Not(inner) | Expr::Negative(inner) => columns_of(inner, visit),
         Expr::IsNull(node) => columns_of(&node.expr, visit),

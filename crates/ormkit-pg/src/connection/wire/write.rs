@@ -13,7 +13,7 @@ use crate::protocol::pipeline::Expected;
 use crate::row::Shape;
 use crate::statement_cache::{Name, Prepared};
 use crate::types::bind::{Target, check_size};
-use crate::types::catalog::param_oid;
+use crate::types::catalog::{is_asked_as_text, param_oid};
 use crate::types::named::lookup::Catalog;
 
 impl Wire {
@@ -288,14 +288,20 @@ fn write_bind(out: &mut WriteBuffer, unit: &Unit, statement: &Statement) -> Resu
             body[at..at + 2].copy_from_slice(&format.to_be_bytes());
             check_size(body.len() - start)?;
         }
-        write_result_formats(body, unit.shape.as_deref());
+        write_result_formats(body, unit.shape.as_deref(), unit.text.columns.as_deref().unwrap_or_default());
         Ok(())
     })
 }
 
-/// All in binary, or each column's own.
-fn write_result_formats(body: &mut Vec<u8>, shape: Option<&Shape>) {
+/// All in binary, or each column's own: as the server has described it, or as the caller `expected` it before that.
+fn write_result_formats(body: &mut Vec<u8>, shape: Option<&Shape>, expected: &[SqlType]) {
     match shape {
+        None if expected.iter().copied().any(is_asked_as_text) => {
+            // RowDescription counts its columns in a u16.
+            body.extend_from_slice(&(expected.len() as u16).to_be_bytes());
+            let formats = expected.iter().map(|sql_type| u16::from(!is_asked_as_text(*sql_type)));
+            body.extend(formats.flat_map(u16::to_be_bytes));
+        }
         Some(shape) if !shape.is_binary() => {
             // RowDescription counts its columns in a u16.
             body.extend_from_slice(&(shape.columns.len() as u16).to_be_bytes());

@@ -106,6 +106,6 @@ fn column_type(column: &CopyColumn) -> Option<ColumnType> {
         SqlType::TimeTz => ColumnType::TimeTz,
         SqlType::Inet => ColumnType::Inet,
         SqlType::Cidr => ColumnType::Cidr,
-        SqlType::Enum | SqlType::Unknown => return None,
+        SqlType::Enum | SqlType::Array(_) | SqlType::Literal | SqlType::Unknown => return None,
     })
 }

@@ -1,0 +1,112 @@
+//! Arrays, and the column types that PostgreSQL alone has.
+use super::types::{TypeEngine, derived, plain, type_of};
+use ormkit_core::model::{ColumnType, NativeType};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use std::sync::Arc;
+
+/// `item_type[]`; on SQLite TEXT, a JSON array. Lists, nested where there are more dimensions, with None for NULL.
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types", name = "ARRAY")]
+pub(crate) struct Array;
+
+#[pymethods]
+impl Array {
+    #[new]
+    fn new(item_type: &Bound<'_, PyAny>) -> PyResult<PyClassInitializer<Self>> {
+        let Some(item) = type_of(item_type)? else {
+            let found = item_type.repr()?;
+            return Err(PyTypeError::new_err(format!("ARRAY() takes the type of its items, not {found}")));
+        };
+        let item = item.get();
+        let members = item.members.as_ref().map(|members| members.clone_ref(item_type.py()));
+        let column_type = array_of(item.column_type.clone())?;
+        Ok(derived(TypeEngine { column_type, members }, Self))
+    }
+}
+
+/// The array type of a type.
+///
+/// # Errors
+/// `TypeError` for arrays of arrays and of JSON.
+pub(crate) fn array_of(item: ColumnType) -> PyResult<ColumnType> {
+    match item {
+        ColumnType::Array(_) => Err(PyTypeError::new_err(
+            "an array holds arrays as further dimensions of its own: ARRAY(Integer) for lists of lists",
+        )),
+        ColumnType::Json => Err(PyTypeError::new_err("an array of JSON is a JSON list: use JSON")),
+        item => Ok(ColumnType::Array(Arc::new(item))),
+    }
+}
+
+macro_rules! native_type {
+    ($name:ident, $type:expr, $doc:literal) => {
+        #[doc = $doc]
+        #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+        #[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+        pub(crate) struct $name;
+
+        #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+        #[pymethods]
+        impl $name {
+            #[new]
+            fn new() -> PyClassInitializer<Self> {
+                derived(plain($type), Self)
+            }
+        }
+    };
+}
+
+native_type!(Inet, ColumnType::Inet, "INET: addresses and interfaces of `ipaddress`. PostgreSQL only.");
+native_type!(Cidr, ColumnType::Cidr, "CIDR: networks of `ipaddress`. PostgreSQL only.");
+native_type!(MacAddr, ColumnType::Native(NativeType::MacAddr), "MACADDR, as str. PostgreSQL only.");
+native_type!(MacAddr8, ColumnType::Native(NativeType::MacAddr8), "MACADDR8, as str. PostgreSQL only.");
+native_type!(Tsvector, ColumnType::Native(NativeType::Tsvector), "TSVECTOR, as str. PostgreSQL only.");
+
+/// BIT(length), or BIT VARYING of at most that with `varying=True`, as str of `0` and `1`. PostgreSQL only.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+pub(crate) struct Bit;
+
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+#[pymethods]
+impl Bit {
+    #[new]
+    #[pyo3(signature = (length = None, *, varying = false))]
+    fn new(length: Option<i64>, varying: bool) -> PyResult<PyClassInitializer<Self>> {
+        let length = length.map(|length| size_of("Bit()", length, MAX_BITS)).transpose()?;
+        let native = match varying {
+            true => NativeType::VarBit(length),
+            false => NativeType::Bit(length.unwrap_or(1)),
+        };
+        Ok(derived(plain(ColumnType::Native(native)), Self))
+    }
+}
+
+/// VECTOR(dimensions) of the extension pgvector, as str such as `[1,2,3]`. PostgreSQL only.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+pub(crate) struct Vector;
+
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+#[pymethods]
+impl Vector {
+    #[new]
+    #[pyo3(signature = (dimensions = None))]
+    fn new(dimensions: Option<i64>) -> PyResult<PyClassInitializer<Self>> {
+        let dimensions = dimensions.map(|size| size_of("Vector()", size, MAX_DIMENSIONS)).transpose()?;
+        Ok(derived(plain(ColumnType::Native(NativeType::Vector(dimensions))), Self))
+    }
+}
+
+/// The most bits of BIT(n), `MaxAttrSize * BITS_PER_BYTE` of the server's sources.
+const MAX_BITS: u32 = 83_886_080;
+
+/// The most dimensions of VECTOR(n), says pgvector.
+const MAX_DIMENSIONS: u32 = 16_000;
+
+fn size_of(what: &str, size: i64, greatest: u32) -> PyResult<u32> {
+    match u32::try_from(size) {
+        Ok(size) if (1..=greatest).contains(&size) => Ok(size),
+        _ => Err(PyValueError::new_err(format!("{what} takes a size from 1 to {greatest}, not {size}"))),
+    }
+}
