@@ -181,6 +181,86 @@ def test_forked_child_is_told_to_make_its_own_engine_and_the_parent_goes_on(url:
     assert ended.returncode == 0
 
 
+FORK_WITH_CALLBACKS = """
+from urllib.parse import unquote, urlsplit
+warnings.simplefilter("ignore", DeprecationWarning)
+told = []
+
+async def init(connection):
+    await connection.execute("SET application_name = 'prepared'")
+
+async def reset(connection):
+    await connection.execute("SELECT 1")
+
+async def password():
+    return secret
+
+def make():
+    return ormkit.create_engine(
+        url, password=password, init=init, reset=reset, close=told.append, min_connections=2, max_connections=2, ping_after=0
+    )
+
+async def ask(engine):
+    return (await engine.execute("SELECT current_setting('application_name')")).scalar()
+
+async def child():
+    async with make() as engine:
+        good = await ask(engine) == "prepared" and engine.status().size == 2
+    return good and [closed.reason for closed in told] == ["disposed"] * 2
+
+async def main():
+    engine = await make()
+    assert await ask(engine) == "prepared"
+    pid = os.fork()
+    if pid == 0:
+        asyncio._set_running_loop(None)
+        good = asyncio.run(child())
+        del engine
+        gc.collect()
+        sys.exit(0 if good else 1)
+    _, status = os.waitpid(pid, 0)
+    for _ in range(3):
+        assert await ask(engine) == "prepared"
+    print(os.waitstatus_to_exitcode(status), len(told), engine.status().counters.opened)
+    await engine.close()
+    print(len(told))
+
+encoded = urlsplit(url).password
+secret, url = unquote(encoded), url.replace(f":{encoded}@", "@")
+asyncio.run(main())
+"""
+
+
+def test_callbacks_and_the_minimum_are_each_processes_own(postgres_url: str):
+    ended = run_program(FORK_WITH_CALLBACKS, postgres_url)
+    assert ended.stdout == "0 0 2\n2\n", ended.stderr
+    assert ended.returncode == 0
+
+
+FORK_AMID_WORK = """
+warnings.simplefilter("ignore", DeprecationWarning)
+
+async def main():
+    engine = ormkit.create_engine(url, max_connections=1)
+    working = asyncio.create_task(engine.execute("SELECT 1, pg_sleep(0.5)"))
+    waiting = asyncio.create_task(engine.execute("SELECT 2"))
+    await asyncio.sleep(0.1)
+    pid = os.fork()
+    if pid == 0:
+        sys.exit(0)  # asyncio.run cancels what its copy of the loop has
+    _, status = os.waitpid(pid, 0)
+    print(os.waitstatus_to_exitcode(status), (await working).rowcount, (await waiting).scalar())
+    await engine.close()
+
+asyncio.run(main())
+"""
+
+
+def test_child_that_is_forked_amid_work_exits_and_the_parents_work_goes_on(postgres_url: str):
+    ended = run_program(FORK_AMID_WORK, postgres_url)
+    assert (ended.stdout, ended.stderr) == ("0 1 2\n", "")
+
+
 async def test_shared_cache_is_refused(tmp_path: Path):
     with pytest.raises(ormkit.InterfaceError, match="leave it out"):
         ormkit.create_engine(f"sqlite:///{tmp_path / 'x.db'}?cache=shared")

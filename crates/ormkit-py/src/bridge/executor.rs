@@ -144,6 +144,23 @@ impl LoopRuntime {
         })
     }
 
+    /// Has the loop call something on its next turn: in a forked child as well, where the copy of the loop may be run to
+    /// its end. Nothing of the system is touched.
+    ///
+    /// # Errors
+    /// The loop is closed.
+    pub(super) fn call_soon(
+        &self,
+        py: Python<'_>,
+        call: (&Py<PyAny>, &Bound<'_, PyAny>),
+        context: &Py<PyAny>,
+    ) -> PyResult<()> {
+        let Some(event_loop) = self.event_loop.bind(py).upgrade() else { return Ok(()) };
+        let keywords = PyDict::new(py);
+        keywords.set_item("context", context)?;
+        event_loop.call_method("call_soon", call, Some(&keywords)).map(drop)
+    }
+
     /// Runs `work` with the turn: tasks woken meanwhile need no alarm. Nested turns are one.
     pub(super) fn turn<R>(&self, py: Python<'_>, work: impl FnOnce() -> R) -> R {
         let outer = TURN.replace(self);

@@ -382,11 +382,7 @@ impl Parked {
 
     /// Has the loop step the task.
     fn step_soon(self, operation: &Bound<'_, Operation>, runtime: &LoopRuntime) -> PyResult<()> {
-        let py = operation.py();
-        let context = pyo3::types::PyDict::new(py);
-        context.set_item(intern!(py, "context"), self.context)?;
-        let event_loop = runtime.event_loop(py)?;
-        event_loop.call_method(intern!(py, "call_soon"), (self.callback, operation), Some(&context)).map(drop)
+        runtime.call_soon(operation.py(), (&self.callback, operation.as_any()), &self.context)
     }
 }
 

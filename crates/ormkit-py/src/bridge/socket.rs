@@ -258,7 +258,9 @@ struct Ready {
 #[pymethods]
 impl Ready {
     fn __call__(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(runtime) = self.runtime.upgrade() else { return Ok(()) };
+        let Some(runtime) = self.runtime.upgrade().filter(|runtime| !runtime.is_closed()) else {
+            return Ok(()); // a forked child that runs its parent's loop to an end: what the loop watches is shared
+        };
         if self.way == Way::Read {
             self.io.readable.store(true, Ordering::Release);
         }
