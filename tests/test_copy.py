@@ -16,6 +16,7 @@ from psycopg.types.json import Json
 from ormkit import (
     ConnectionLost,
     DataError,
+    InvalidRequestError,
     NotNullViolation,
     PendingRollbackError,
     ProgrammingError,
@@ -417,6 +418,33 @@ async def test_iteration_that_is_broken_off_gives_the_connection_back(db):
         await copy.aclose()
         await connection.copy_from("t", [(2, "two")])
     assert len(await all_rows(db)) == 2
+
+
+@pytest.mark.parametrize("way", ["exception", "end", "rollback", "inner"])
+async def test_block_that_ends_under_a_copy_rolls_back(db, way):
+    with pytest.raises((KeyError, PendingRollbackError)) as raised:
+        async with db.connect() if way == "rollback" else db.begin() as connection:
+            await connection.copy_from("t", [(1, "one")])
+            copy = connection.copy_to(ENDLESS)
+            assert (await anext(copy))[0] == 1
+            if way == "exception":
+                raise KeyError
+            if way == "inner":
+                async with connection.begin():
+                    await connection.copy_from("t", [(2, "two")])
+            with pytest.raises(PendingRollbackError, match="a copy is under way"):
+                await connection.execute("SELECT 1")
+            if way == "rollback":
+                await connection.rollback()
+                raise KeyError
+    assert isinstance(raised.value, KeyError) == (way in ("exception", "rollback"))
+    # The copy is still held, and its transaction is over all the same.
+    with pytest.raises(InvalidRequestError, match="has ended"):
+        while True:
+            await anext(copy)
+    assert await asyncio.wait_for(db.copy_from("t", [(1, "again")]), 20) == 1
+    await check_whole(db)
+    assert await all_rows(db) == [(1, "again")]
 
 
 async def test_sink_that_raises_loses_no_connection(db):

@@ -71,6 +71,8 @@ enum State {
     Open(Seat),
     /// A transaction that takes only its rollback, or that of the innermost savepoint.
     Failed { seat: Seat, cause: String },
+    /// An operation of several steps has the connection, or was broken off with it.
+    Away,
     /// An operation inside the transaction was dropped; the drainer rolls it back.
     Cancelled,
     /// COMMIT was dropped, or its connection was lost before the answer.
@@ -186,6 +188,7 @@ impl Link {
         let cause = match &self.state {
             State::Idle | State::Open(_) => return Ok(()),
             State::Failed { cause, .. } => cause.clone(),
+            State::Away => "a copy is under way, or was broken off".into(),
             State::Cancelled => "an operation was cancelled inside the transaction".into(),
             State::OutcomeUnknown => "COMMIT was interrupted, and whether it was done is not known".into(),
         };

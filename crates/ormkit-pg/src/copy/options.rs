@@ -54,6 +54,23 @@ pub struct CopyOptions {
 
 /// The statement that copies into a table.
 ///
+/// ```no_run
+/// # use ormkit_core::{driver::Connection, error::Result, value::ValueRef};
+/// # use ormkit_pg::{CopyFormat, CopyOptions, CopyTarget, copy_in};
+/// # async fn example(connection: &mut dyn Connection) -> Result<u64> {
+/// let target = CopyTarget::Table { schema: None, name: "books".into(), columns: vec!["year".into()] };
+/// let copy = connection.bulk_copy()?;
+/// copy.begin(&copy_in(&target, CopyFormat::Rows, &CopyOptions::default())?).await?;
+/// for year in 1900..2000 {
+///     copy.push_row(&mut |_, sink| sink(ValueRef::Int(year)))?;
+///     if copy.buffered() > 64 * 1024 {
+///         copy.send().await?;
+///     }
+/// }
+/// copy.finish().await
+/// # }
+/// ```
+///
 /// # Errors
 /// `Programming` for options that the format does not have or that cannot be, and for a query.
 pub fn copy_in(target: &CopyTarget, format: CopyFormat, options: &CopyOptions) -> Result<CopyStatement> {

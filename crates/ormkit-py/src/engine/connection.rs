@@ -64,6 +64,7 @@ impl Connection {
         Operation::start(py, "Connection.close", async move {
             let mut core = Python::attach(|py| link.lease(py))?;
             let committed = if keep { core.commit().await } else { Ok(()) };
+            Python::attach(|py| link.recall(py));
             core.rollback().await;
             core.unpin();
             committed.map_err(|error| link.engine().explained(error))?;
@@ -157,7 +158,11 @@ impl Connection {
         self.outside_block(py, "rollback")?;
         let link = Arc::clone(&self.link);
         Operation::start(py, "Connection.rollback", async move {
-            Python::attach(|py| link.lease(py))?.rollback().await;
+            let mut core = Python::attach(|py| {
+                link.recall(py);
+                link.lease(py)
+            })?;
+            core.rollback().await;
             Ok(nothing())
         })
     }
@@ -321,6 +326,7 @@ impl ConnectionBlock {
                 _ => core.commit().await,
             };
             if !keep || ended.is_err() {
+                Python::attach(|py| link.recall(py));
                 let undone = match stage {
                     Stage::Savepoint => core.rollback_savepoint().await,
                     _ => {

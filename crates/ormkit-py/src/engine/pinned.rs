@@ -17,15 +17,32 @@ pub(crate) struct Pinned {
     shared: Arc<Shared<Link, Caller>>,
     /// Blocks of `begin()` that are open.
     blocks: Mutex<u32>,
+    /// Ends the copy that has the connection.
+    recall: Mutex<Option<Recall>>,
 }
+
+type Recall = Box<dyn Fn(Python<'_>) + Send + Sync>;
 
 impl Pinned {
     pub(super) fn new(engine: EngineHandle, link: Link) -> Self {
-        Self { engine, shared: Shared::new(link), blocks: Mutex::new(0) }
+        Self { engine, shared: Shared::new(link), blocks: Mutex::new(0), recall: Mutex::default() }
     }
 
     pub(super) fn engine(&self) -> &EngineHandle {
         &self.engine
+    }
+
+    /// A copy has the connection, and `recall` ends it.
+    pub(super) fn lend(&self, recall: impl Fn(Python<'_>) + Send + Sync + 'static) {
+        *self.recall.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(recall));
+    }
+
+    /// The transaction ends, and with it a copy that has not come to its end: nobody's server waits for it.
+    pub(super) fn recall(&self, py: Python<'_>) {
+        let recall = self.recall.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(recall) = recall {
+            recall(py);
+        }
     }
 
     /// Takes the link out for `caller`.

@@ -7,7 +7,8 @@ use crate::pool::Lent;
 
 impl Link {
     /// Takes the connection out of the open transaction, whose BEGIN is sent where it was not. Until
-    /// [`give_back`](Self::give_back) the transaction counts as cancelled: if the connection is dropped it stays so.
+    /// [`give_back`](Self::give_back) the link takes a rollback only, which leaves the connection to whoever has it: dropped,
+    /// it goes to the drainer.
     ///
     /// # Errors
     /// As [`run`](Self::run); no transaction is open.
@@ -19,14 +20,20 @@ impl Link {
         if matches!(self.state, State::Open(Seat::Unsent)) || !self.savepoints.unsent().is_empty() {
             self.run(Batch { before: &[], statements: &[] }, &mut NoRows).await?;
         }
-        self.take_held()
+        let lent = self.take_held()?;
+        self.state = State::Away;
+        Ok(lent)
     }
 
     /// Gives the connection back. An error of the operation makes the transaction fail.
     ///
     /// # Errors
-    /// That of the operation; the operation has ended the transaction.
+    /// That of the operation; it has ended the transaction, or the transaction was rolled back meanwhile.
     pub fn give_back(&mut self, lent: Lent, outcome: Result<()>) -> Result<()> {
-        self.settle(lent, outcome, Seat::Gone)
+        if matches!(self.state, State::Away) {
+            return self.settle(lent, outcome, Seat::Gone);
+        }
+        drop(lent);
+        outcome.and(Err(Error::invalid_request("the transaction was rolled back meanwhile")))
     }
 }

@@ -508,3 +508,26 @@ fn dropped_link_rolls_back_in_the_background() {
     assert_eq!(world.sent()[3..], ["clean"]);
     world.assert_whole();
 }
+
+#[test]
+fn connection_that_is_taken_is_given_back_or_drained() {
+    let world = postgres();
+    let mut link = world.link();
+    assert!(world.runtime.block_on(link.take()).is_err(), "outside of a transaction");
+    link.begin().unwrap();
+    let lent = world.runtime.block_on(link.take()).unwrap();
+    assert_waits_for_rollback(&link);
+    link.give_back(lent, Ok(())).unwrap();
+    world.run(&mut link, "INSERT 1").unwrap();
+    let lent = world.runtime.block_on(link.take()).unwrap();
+    assert!(link.give_back(lent, Err(duplicate())).is_err());
+    assert_waits_for_rollback(&link);
+    world.runtime.block_on(link.rollback());
+    link.begin().unwrap();
+    let lent = world.runtime.block_on(link.take()).unwrap();
+    world.runtime.block_on(link.rollback());
+    assert!(link.give_back(lent, Ok(())).is_err(), "its transaction is over");
+    world.runtime.run_tasks();
+    world.run(&mut link, "SELECT 1").unwrap();
+    world.assert_whole();
+}

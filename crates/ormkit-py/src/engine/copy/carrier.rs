@@ -5,12 +5,10 @@ use std::sync::Arc;
 use ormkit_core::driver::{BulkCopy, StatementText};
 use ormkit_core::error::{Error, Result};
 use ormkit_core::pool::Lent;
-use ormkit_core::session::{Lease, Link};
 use pyo3::prelude::*;
 
 use super::super::EngineHandle;
 use super::super::pinned::{Pinned, open_transaction};
-use crate::bridge::Caller;
 use crate::errors::to_py;
 use crate::session::raise;
 
@@ -43,7 +41,7 @@ impl Place {
                 let pool = Python::attach(|py| engine.pool(py))?;
                 let lent = pool.acquire().await.map_err(raise)?;
                 lent.note(text);
-                Ok(Carrier { engine: engine.clone(), lent, link: None })
+                Ok(Carrier { engine: engine.clone(), lent, pinned: None })
             }
             Self::Connection(pinned) => {
                 let mut link = Python::attach(|py| pinned.lease(py))?;
@@ -51,18 +49,22 @@ impl Place {
                 open_transaction(&mut link)?;
                 let lent = link.take().await.map_err(|error| pinned.engine().explained(error))?;
                 lent.note(text);
-                Ok(Carrier { engine: pinned.engine().clone(), lent, link: Some(link) })
+                let pinned = Some(Arc::clone(pinned));
+                Ok(Carrier { engine: self.engine().clone(), lent, pinned })
             }
         }
     }
 }
 
-/// A connection with a copy on it. Dropped, the copy is cancelled: the pool cleans the connection, and a transaction is
-/// over.
+/// A connection with a copy on it. Dropped, the copy is cancelled: the pool cleans the connection, and only the rollback is
+/// left of a transaction.
+///
+/// It does not lease the connection of a block, which can end while somebody still holds a copy.
 pub(super) struct Carrier {
     engine: EngineHandle,
     lent: Lent,
-    link: Option<Lease<Link, Caller>>,
+    /// Whose transaction it is.
+    pinned: Option<Arc<Pinned>>,
 }
 
 impl Carrier {
@@ -72,23 +74,26 @@ impl Carrier {
 
     /// True when the connection goes on after the copy: what is left of it is read then, and not cancelled.
     pub(super) fn is_transaction(&self) -> bool {
-        self.link.is_some()
+        self.pinned.is_some()
     }
 
     /// Gives the connection back.
     pub(super) fn end<T>(self, outcome: Result<T>) -> PyResult<T> {
-        let Self { engine, lent, link } = self;
-        let explained = |error: Error| engine.explained(error);
-        let Some(mut link) = link else {
+        let Self { engine, lent, pinned } = self;
+        let Some(pinned) = pinned else {
             drop(lent);
-            return outcome.map_err(explained);
+            return outcome.map_err(|error| engine.explained(error));
         };
-        match outcome {
-            Ok(value) => link.give_back(lent, Ok(())).map(|()| value).map_err(explained),
-            Err(error) => match link.give_back(lent, Err(error)) {
-                Ok(()) => Err(raise(Error::invalid_request("the copy has failed"))),
-                Err(error) => Err(explained(error)),
-            },
+        let mut link = Python::attach(|py| pinned.lease(py))?;
+        let (value, outcome) = match outcome {
+            Ok(value) => (Some(value), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        let settled = link.give_back(lent, outcome).map_err(|error| engine.explained(error));
+        match (settled, value) {
+            (Ok(()), Some(value)) => Ok(value),
+            (Ok(()), None) => Err(raise(Error::invalid_request("the copy has failed"))),
+            (Err(error), _) => Err(error),
         }
     }
 }

@@ -38,6 +38,8 @@ enum Stage {
     New,
     Going(Box<Carrier>),
     Over,
+    /// Its transaction has ended first.
+    Recalled,
 }
 
 impl CopyOut {
@@ -67,6 +69,9 @@ impl Reading {
             }
             match &mut self.stage {
                 Stage::Over => return Ok(None),
+                Stage::Recalled => {
+                    return Err(raise(Error::invalid_request("the transaction of this copy has ended")));
+                }
                 Stage::New => {
                     let mut carrier = Box::new(self.place.open(&self.statement.text).await?);
                     let begun = begin(&mut carrier, &self.statement).await;
@@ -90,6 +95,14 @@ impl Reading {
         }
     }
 
+    /// The transaction ends: the connection goes with it.
+    fn recall(&mut self) {
+        if matches!(self.stage, Stage::Going(_)) {
+            self.items.clear();
+            self.stage = Stage::Recalled;
+        }
+    }
+
     /// Ends it. A transaction keeps its connection; a borrowed one is cleaned in the background.
     async fn close(&mut self) -> PyResult<()> {
         self.items.clear();
@@ -101,6 +114,18 @@ impl Reading {
         }
         let given_up = give_up(&mut carrier).await;
         carrier.end(given_up)
+    }
+}
+
+/// What the end of the transaction calls.
+fn recall(shared: &Arc<Shared<Reading, Caller>>) -> impl Fn(Python<'_>) + Send + Sync + 'static {
+    let shared = Arc::downgrade(shared);
+    move |py| {
+        if let Some(shared) = shared.upgrade()
+            && let Ok(mut reading) = lease(py, &shared)
+        {
+            reading.recall();
+        }
     }
 }
 
@@ -166,6 +191,9 @@ impl CopyOut {
             }
             Ok(Started::going(async move {
                 let mut reading = Python::attach(|py| lease(py, &shared))?;
+                if let (Stage::New, Place::Connection(pinned)) = (&reading.stage, &reading.place) {
+                    pinned.lend(recall(&shared));
+                }
                 reading.next().await?.ok_or_else(|| PyStopAsyncIteration::new_err(()))
             }))
         })
