@@ -218,8 +218,9 @@ impl Pool {
         let finished = || poll_fn(|cx| shared.poll_finished(cx.waker()));
         if within(&*shared.runtime, Some(timeout), finished()).await.is_none() {
             let lent: Vec<_> = shared.lock().lent.values().cloned().collect();
+            let aborted = lent.iter().filter(|borrow| borrow.abort()).count();
             // Who has lost a connection gives it back as soon as its task has a turn.
-            if lent.iter().fold(false, |any, borrow| borrow.abort() || any) {
+            if aborted > 0 {
                 let _ = within(&*shared.runtime, Some(LAST_TURN), finished()).await;
             }
         }
