@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import io
+import ipaddress
 import uuid
 from decimal import Decimal
 from enum import Enum
@@ -138,6 +139,9 @@ VALUES = (
     dt.datetime(2024, 2, 29, 12, 0, 0, 1, tzinfo=dt.timezone.utc),
     dt.timedelta(days=-3, microseconds=7),
     uuid.UUID(int=7),
+    dt.time(1, 2, 3, tzinfo=dt.timezone(dt.timedelta(hours=-5))),
+    ipaddress.ip_address("2001:db8::1"),
+    ipaddress.ip_network("10.0.0.0/8"),
     {"a": [1, None, "x"]},
     {"b": 2},
     [1, None, 3],
@@ -146,7 +150,7 @@ VALUES = (
 )
 TYPES = [
     *("bool", "int2", "int4", "int8", "float4", "float8", "text", "bytea", "numeric", "date", "time", "timestamp"),
-    *("timestamptz", "interval", "uuid", "json", "jsonb", "int4[]", "text[]", "int4[]"),
+    *("timestamptz", "interval", "uuid", "timetz", "inet", "cidr", "json", "jsonb", "int4[]", "text[]", "int4[]"),
 ]
 
 
@@ -174,12 +178,12 @@ async def test_enums_domains_and_short_texts(db):
     assert await collected(db.copy_to("odd")) == [("sad", 3, "abc", "x  "), ("glad", None, "ä", None)]
     with pytest.raises(DataError, match="invalid input value for enum"):
         await db.copy_from("odd", [("angry", 1, "", "")])
-    await db.execute("CREATE TABLE net (a point)")
-    for copy in [db.copy_from("net", [("(1,2)",)]), collected(db.copy_to("net"))]:
+    await db.execute("CREATE TABLE places (a point)")
+    for copy in [db.copy_from("places", [("(1,2)",)]), collected(db.copy_to("places"))]:
         with pytest.raises(Unsupported, match='column "a"'):
             await copy
-    assert await db.copy_from("net", b"::1\n", format="text") == 1
-    assert await collected(db.copy_to(text("SELECT a::text FROM net"))) == [("::1/128",)]
+    assert await db.copy_from("places", b"(1,2)\n", format="text") == 1
+    assert await collected(db.copy_to(text("SELECT a::text FROM places"))) == [("(1,2)",)]
     await check_whole(db)
 
 

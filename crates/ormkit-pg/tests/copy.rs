@@ -147,7 +147,7 @@ fn copy_that_cannot_begin_leaves_the_connection_whole() {
     let mut connection = connected(None);
     script(
         &mut *connection,
-        &["CREATE TEMP TABLE odd (n int, twice int GENERATED ALWAYS AS (n * 2) STORED, a inet)"],
+        &["CREATE TEMP TABLE odd (n int, twice int GENERATED ALWAYS AS (n * 2) STORED, a point)"],
     );
     let columns = |names: &[&str]| CopyTarget::Table {
         schema: None,
@@ -163,8 +163,8 @@ fn copy_that_cannot_begin_leaves_the_connection_whole() {
     assert_eq!(nowhere.diagnostics().unwrap().sqlstate.as_str(), "42P01");
     let nowhere = begun(&into("no_such_table", CopyFormat::Csv));
     assert_eq!(nowhere.diagnostics().unwrap().sqlstate.as_str(), "42P01");
-    let inet = begun(&into("odd", CopyFormat::Rows));
-    assert!(inet.to_string().contains("column \"a\""), "{inet}");
+    let point = begun(&into("odd", CopyFormat::Rows));
+    assert!(point.to_string().contains("column \"a\""), "{point}");
     let generated = copy_in(&columns(&["n", "twice"]), CopyFormat::Rows, &CopyOptions::default()).unwrap();
     assert!(begun(&generated).diagnostics().is_some());
     script(&mut *connection, &["ALTER TABLE odd DROP COLUMN a"]);

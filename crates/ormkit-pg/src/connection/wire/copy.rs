@@ -228,7 +228,8 @@ impl Wire {
         }
     }
 
-    fn end_copy(&mut self) {
+    /// No data goes any more.
+    pub(super) fn end_copy(&mut self) {
         if let Some(copy) = &mut self.flight.copy {
             copy.phase = Phase::Ended;
         }

@@ -67,6 +67,7 @@ impl Wire {
                 Ok(())
             }
             Event::Ready => {
+                self.end_copy();
                 self.settle();
                 Ok(())
             }
