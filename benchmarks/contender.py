@@ -40,6 +40,18 @@ class Driver(Connected):
     """The operations of a driver, without an ORM."""
 
     @abstractmethod
+    async def tuples(self) -> Sequence[Sequence[Any]]:
+        """All items in the order of their keys, as the driver gives rows."""
+
+    @abstractmethod
+    async def execute_many(self, entries: Sequence[rows.Entry]) -> None:
+        """Stores all entries by one statement for each, all or nothing."""
+
+    @abstractmethod
+    async def connect(self) -> int:
+        """Connects, asks for the number 1, and closes."""
+
+    @abstractmethod
     async def copy_in(self, entries: Sequence[rows.Entry]) -> None:
         """Stores all entries by COPY."""
 

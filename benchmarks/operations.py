@@ -180,13 +180,39 @@ async def count(contender: Contender, round_: int) -> float:
     return elapsed / len(ages)
 
 
+async def tuples(driver: Driver, _round: int) -> float:
+    start = time.perf_counter()
+    found = await driver.tuples()
+    elapsed = time.perf_counter() - start
+    expect([tuple(row) for row in found], [tuple(item) for item in rows.items()], "items")
+    return elapsed
+
+
+async def execute_many(driver: Driver, _round: int) -> float:
+    entries = [rows.entry(n) for n in range(5_000)]
+    await driver.clear_entries()
+    start = time.perf_counter()
+    await driver.execute_many(entries)
+    elapsed = time.perf_counter() - start
+    await _check_stored(driver, entries)
+    return elapsed
+
+
+async def connect(driver: Driver, _round: int) -> float:
+    start = time.perf_counter()
+    found = [await driver.connect() for _ in range(20)]
+    elapsed = time.perf_counter() - start
+    expect(found, [1] * 20, "the number")
+    return elapsed / 20
+
+
 async def copy_in(driver: Driver, _round: int) -> float:
     entries = [rows.entry(n) for n in range(100_000)]
     await driver.clear_entries()
     start = time.perf_counter()
     await driver.copy_in(entries)
     elapsed = time.perf_counter() - start
-    await _check_copied(driver, entries)
+    await _check_stored(driver, entries)
     return elapsed
 
 
@@ -207,7 +233,7 @@ def _lines(file: io.BytesIO) -> list[str]:
     return file.getvalue().decode().splitlines()
 
 
-async def _check_copied(driver: Connected, entries: list[rows.Entry]) -> None:
+async def _check_stored(driver: Connected, entries: list[rows.Entry]) -> None:
     expect(await driver.entries(), (len(entries), sum(entry.amount for entry in entries)), "entries stored")
 
 
@@ -228,6 +254,9 @@ OPERATIONS = [
 
 # Of drivers alone, on PostgreSQL.
 DRIVER_OPERATIONS = [
+    Operation("tuples", "10,000 rows as tuples", tuples, 0.9, 0.9),
+    Operation("execute_many", "executemany, 5,000 rows", execute_many, 0.9, 0.9),
+    Operation("connect", "connect with SCRAM, one statement, close", connect, 0.7, 0.7),
     Operation("copy_in", "COPY 100,000 rows in, from tuples", copy_in, 1.0, 1.0),
-    Operation("copy_out", "COPY 100,000 rows out, as CSV", copy_out, 1.25, 1.25),
+    Operation("copy_out", "COPY 100,000 rows out, as CSV", copy_out, 1.0, 1.0),
 ]

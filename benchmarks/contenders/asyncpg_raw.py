@@ -29,6 +29,7 @@ INSERT_ENTRY = "INSERT INTO entries (name, kind, amount, ratio) VALUES ($1, $2, 
 
 class AsyncpgRaw(Contender, Driver):
     async def open(self, url: str) -> None:
+        self.url = url
         self.connection = await asyncpg.connect(url)
         self.pool = await asyncpg.create_pool(url, min_size=self.POOL, max_size=self.POOL)
         await self.connection.execute(SCHEMA)
@@ -72,6 +73,18 @@ class AsyncpgRaw(Contender, Driver):
 
     async def insert_many(self, entries: Sequence[rows.Entry]) -> None:
         await self.connection.executemany(INSERT_ENTRY, entries)
+
+    async def tuples(self) -> Sequence[Sequence[Any]]:
+        return await self.items()
+
+    async def execute_many(self, entries: Sequence[rows.Entry]) -> None:
+        await self.insert_many(entries)
+
+    async def connect(self) -> int:
+        connection = await asyncpg.connect(self.url)
+        found = await connection.fetchval("SELECT 1")
+        await connection.close()
+        return found
 
     async def copy_in(self, entries: Sequence[rows.Entry]) -> None:
         await self.connection.copy_records_to_table("entries", records=entries, columns=COLUMNS)

@@ -73,6 +73,7 @@ COLUMNS = ["name", "kind", "amount", "ratio"]
 
 class OrmkitOrm(Contender, Driver):
     async def open(self, url: str) -> None:
+        self.url = url
         self.engine = await create_engine(url, max_connections=self.POOL)
         await Base.metadata.create_all(self.engine)
         for model in (Item, Author, Book, Account):
@@ -114,6 +115,17 @@ class OrmkitOrm(Contender, Driver):
         async with AsyncSession(self.engine) as session:
             session.add_all([Entry(name=e.name, kind=e.kind, amount=e.amount, ratio=e.ratio) for e in entries])
             await session.commit()
+
+    async def tuples(self) -> Sequence[Sequence[Any]]:
+        return (await self.engine.execute("SELECT * FROM items ORDER BY id")).tuples()
+
+    async def execute_many(self, entries: Sequence[rows.Entry]) -> None:
+        sql = "INSERT INTO entries (name, kind, amount, ratio) VALUES ($1, $2, $3, $4)"
+        await self.engine.execute_many(sql, entries)
+
+    async def connect(self) -> int:
+        async with create_engine(self.url) as engine:
+            return (await engine.execute("SELECT 1")).scalar()
 
     async def copy_in(self, entries: Sequence[rows.Entry]) -> None:
         await self.engine.copy_from("entries", entries, columns=COLUMNS)

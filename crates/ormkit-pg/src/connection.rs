@@ -46,7 +46,7 @@ const PATIENCE: Duration = Duration::from_millis(5);
 /// A drain that takes longer than this after the CancelRequest closes the connection, and so does a ROLLBACK.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// After this many bytes of replies in one go, other tasks get their turn: some milliseconds of decoding.
+/// After this many bytes of replies and statements in one go, other tasks get their turn: some milliseconds of decoding.
 const TURN_BYTES: usize = 512 * 1024;
 
 /// A connection to a PostgreSQL server.
@@ -271,29 +271,31 @@ impl PgConnection {
         sink: &mut dyn RowSink,
     ) -> Poll<Result<()>> {
         let wanted = batch.is_some();
-        let mut read = 0;
+        let mut moved = 0;
         loop {
             if let Err(error) = self.take_messages(sink, wanted) {
                 return Poll::Ready(Err(self.close(error)));
             }
+            let unsent = self.wire.out.pending().len();
             self.wire.advance(batch);
+            moved += self.wire.out.pending().len() - unsent;
             if !wanted {
                 self.wire.end_failed_copy(false);
             }
             if self.wire.is_settled() {
                 return Poll::Ready(Ok(()));
             }
-            if read > TURN_BYTES {
+            if moved > TURN_BYTES {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             let Self { transport, wire, inbox, .. } = self;
             let turn = poll_turn(&mut **transport, cx, &mut wire.out, inbox, &mut wire.flight.sent);
-            if turn.is_pending() && wire.is_settled() {
-                continue; // writing was all that there was left to do
+            if turn.is_pending() && (wire.is_settled() || wanted && wire.has_room_for_rest()) {
+                continue; // writing was all that there was left to do, or there is more to be written
             }
             match ready!(turn) {
-                Ok(Turn::Read(count)) => read += count,
+                Ok(Turn::Read(count)) => moved += count,
                 Ok(Turn::End) => return Poll::Ready(Err(self.lose("the server has closed the connection"))),
                 Err(error) => return Poll::Ready(Err(self.lose(&error.to_string()))),
             }

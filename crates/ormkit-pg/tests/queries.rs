@@ -240,6 +240,53 @@ fn large_pipeline_does_not_stop_both_sides() {
 }
 
 #[test]
+fn large_batch_inside_a_transaction_is_sent_while_it_is_written() {
+    for step in [None, Some(1000)] {
+        let mut connection = connect_to(&url(), step).unwrap();
+        script(&mut *connection, &["CREATE TEMP TABLE t (a int, b text)"]);
+        let text = "x".repeat(200);
+        let insert = |value: i64| {
+            let values = [ValueRef::Int(value), ValueRef::Text(&text)];
+            typed("INSERT INTO t VALUES ($1, $2)", &[SqlType::BigInt, SqlType::Text], &[], &values)
+        };
+        let batch: Vec<Statement> = (0..3000).map(insert).collect();
+        let answer = run(&mut *connection, &[support::begin()], &batch).unwrap();
+        assert_eq!(answer.events.len(), 3000);
+        assert_eq!(row(&mut *connection, "SELECT count(*), sum(a) FROM t"), ["3000", "4498500"]);
+        // A value that does not fit comes behind what was sent; the transaction is the caller's to roll back.
+        let mut batch = batch;
+        batch.push(raw("SELECT $1::int4", &[ValueRef::Int(i64::MAX)]));
+        let error = run(&mut *connection, &[], &batch).err().unwrap();
+        assert_eq!(error.class(), ErrorClass::DataError);
+        assert_eq!(connection.health(), Health::InTransaction);
+        block_on(connection.clean()).unwrap();
+        assert_eq!(row(&mut *connection, "SELECT count(*) FROM t"), ["0"]);
+    }
+}
+
+#[test]
+fn large_batch_can_be_dropped_while_it_is_written() {
+    let mut connection = connect_to(&url(), Some(50_000)).unwrap();
+    script(&mut *connection, &["CREATE TEMP TABLE t (a int, b text)"]);
+    let text = "x".repeat(1000);
+    let values = [ValueRef::Int(1), ValueRef::Text(&text)];
+    let insert = typed("INSERT INTO t VALUES ($1, $2)", &[SqlType::Integer, SqlType::Text], &[], &values);
+    let batch = vec![insert; 600];
+    let before = [support::begin()];
+    for polls in 0..100 {
+        let mut sink = Recorder::default();
+        let whole = Batch { before: &before, statements: &batch };
+        let done = support::poll_times(polls, connection.run(whole, &mut sink));
+        block_on(connection.clean()).unwrap();
+        assert_eq!(row(&mut *connection, "SELECT count(*) FROM t"), ["0"]);
+        if done {
+            return;
+        }
+    }
+    panic!("the batch never came to an end");
+}
+
+#[test]
 fn many_rows_arrive_in_small_pieces() {
     let mut connection = connect_to(&url(), Some(13)).unwrap();
     let answer =

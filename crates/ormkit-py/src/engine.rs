@@ -306,15 +306,10 @@ impl Engine {
     ///     The number of rows that were touched, of all runs together.
     fn execute_many(&self, py: Python<'_>, sql: &str, params: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
         let dialect = self.inner.target.dialect();
-        let mut first: Option<Arc<StatementText>> = None;
+        let mut sql = params::Repeated::new(sql, dialect);
         let mut statements = Vec::new();
         for values in params.try_iter()? {
-            let (text, values) = params::bind(sql, Some(&values?), dialect)?;
-            // One text for all of them: it is prepared once.
-            let text = match &first {
-                Some(known) if known.sql == text.sql => Arc::clone(known),
-                _ => Arc::clone(first.insert(text)),
-            };
+            let (text, values) = sql.bind(&values?)?;
             statements.push(Statement::new(text, values));
         }
         let handle = self.handle();

@@ -3,7 +3,8 @@
 //! Everything that outlives a dropped future is here. A flight consists of units (the statements of a batch, those of
 //! `before` first). They are written at once, up to the first whose types only the server knows: behind that one goes a
 //! Flush, and the rest follows when it is described, and its types are known (`lookup`). An error ends the flight; its Sync
-//! is sent as soon as possible.
+//! is sent as soon as possible. Inside of a transaction a large batch is written in parts, while the server works on those
+//! before: an error then leaves nothing, because the transaction has failed.
 
 mod copy;
 mod lookup;
@@ -49,6 +50,8 @@ pub(crate) struct Flight {
     units: Vec<Unit>,
     /// The unit that the server describes before more can be written.
     undescribed: Option<usize>,
+    /// The first unit of the rest, which is written when there is room again.
+    rest: Option<usize>,
     /// It waits for types that are not known yet.
     lookup: Option<lookup::Lookup>,
     /// Statements and portals that are closed in this flight.

@@ -38,30 +38,74 @@ pub(super) fn bind(
     values: Option<&Bound<'_, PyAny>>,
     dialect: &Dialect,
 ) -> PyResult<(Arc<StatementText>, Params)> {
-    let mut params = Params::new();
     let Some(values) = values else {
-        return Ok((Arc::new(StatementText::raw(sql)), params));
+        return Ok((Arc::new(StatementText::raw(sql)), Params::new()));
     };
-    let py = values.py();
-    if let Ok(named) = values.cast::<PyDict>() {
-        let (sql, names) = placeholder::named(sql, dialect);
-        for name in &names {
-            let value = named.get_item(name)?.ok_or_else(|| unbound(py, name, named))?;
-            untyped(&value, dialect, &|| format!(":{name}"))?.push_to(&mut params);
+    Repeated::new(sql, dialect).bind(values)
+}
+
+/// SQL that is bound to one set of values after the other: what follows from its text is found once.
+pub(super) struct Repeated<'a> {
+    sql: &'a str,
+    dialect: &'a Dialect,
+    plain: Option<Arc<StatementText>>,
+    named: Option<(Arc<StatementText>, Vec<String>)>,
+}
+
+impl<'a> Repeated<'a> {
+    pub(super) fn new(sql: &'a str, dialect: &'a Dialect) -> Self {
+        Self { sql, dialect, plain: None, named: None }
+    }
+
+    /// The statement with these values.
+    ///
+    /// # Errors
+    /// As [`bind`].
+    pub(super) fn bind(&mut self, values: &Bound<'_, PyAny>) -> PyResult<(Arc<StatementText>, Params)> {
+        let py = values.py();
+        let mut params = Params::new();
+        if let Ok(given) = values.cast::<PyDict>() {
+            let (text, names) = self.named.get_or_insert_with(|| {
+                let (sql, names) = placeholder::named(self.sql, self.dialect);
+                (Arc::new(StatementText::raw(sql)), names)
+            });
+            for name in &*names {
+                let value = given.get_item(name)?.ok_or_else(|| unbound(py, name, given))?;
+                push(&value, self.dialect, &|| format!(":{name}"), &mut params)?;
+            }
+            return Ok((Arc::clone(text), params));
         }
-        return Ok((Arc::new(StatementText::raw(sql)), params));
+        if !values.is_instance_of::<PyList>() && !values.is_instance_of::<PyTuple>() {
+            let found = values.get_type().name()?;
+            let error = Error::new(ErrorKind::Programming(format!(
+                "params must be a list, a tuple or a dict, not {found}"
+            )));
+            return Err(to_py(py, error));
+        }
+        for (index, value) in values.try_iter()?.enumerate() {
+            push(&value?, self.dialect, &|| format!("parameter {}", index + 1), &mut params)?;
+        }
+        let text = self.plain.get_or_insert_with(|| Arc::new(StatementText::raw(self.sql)));
+        Ok((Arc::clone(text), params))
     }
-    if !values.is_instance_of::<PyList>() && !values.is_instance_of::<PyTuple>() {
-        let found = values.get_type().name()?;
-        let error = Error::new(ErrorKind::Programming(format!(
-            "params must be a list, a tuple or a dict, not {found}"
-        )));
-        return Err(to_py(py, error));
-    }
-    for (index, value) in values.try_iter()?.enumerate() {
-        untyped(&value?, dialect, &|| format!("parameter {}", index + 1))?.push_to(&mut params);
-    }
-    Ok((Arc::new(StatementText::raw(sql)), params))
+}
+
+/// Appends a value: a scalar as it is read, without a copy of its own.
+fn push(
+    value: &Bound<'_, PyAny>,
+    dialect: &Dialect,
+    place: &dyn Fn() -> String,
+    params: &mut Params,
+) -> PyResult<()> {
+    let Some(column_type) = scalar_type(value)? else {
+        untyped(value, dialect, place)?.push_to(params);
+        return Ok(());
+    };
+    let bound = convert::bind(value, &column_type, None, place, &mut |value| {
+        params.push(value);
+        Ok(())
+    });
+    bound.map_err(|error| to_py(value.py(), error))
 }
 
 fn unbound(py: Python<'_>, name: &str, given: &Bound<'_, PyDict>) -> PyErr {

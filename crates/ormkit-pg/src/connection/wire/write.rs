@@ -7,6 +7,7 @@ use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::value::SqlType;
 
 use super::{Flight, Unit, Wire};
+use crate::protocol::backend::TxStatus;
 use crate::protocol::buffer::WriteBuffer;
 use crate::protocol::frontend;
 use crate::protocol::pipeline::Expected;
@@ -15,6 +16,9 @@ use crate::statement_cache::{Name, Prepared};
 use crate::types::bind::{Target, check_size};
 use crate::types::catalog::{is_asked_as_text, param_oid};
 use crate::types::named::lookup::Catalog;
+
+/// A batch is written in parts of this many bytes.
+const PART: usize = 64 * 1024;
 
 impl Wire {
     /// Writes a new flight as far as it can be written.
@@ -50,6 +54,11 @@ impl Wire {
             return;
         }
         let Some(batch) = batch.filter(|_| self.flight.error.is_none()) else { return self.end() };
+        if self.has_room_for_rest()
+            && let Some(rest) = self.flight.rest.take()
+        {
+            return self.write_rest(batch, rest);
+        }
         let Some(index) = self.flight.undescribed else { return };
         match self.write_lookup() {
             Ok(false) => {}
@@ -63,15 +72,25 @@ impl Wire {
             return;
         }
         self.flight.undescribed = None;
-        if let Err(error) = self.write_from(batch, index) {
+        self.write_rest(batch, index);
+    }
+
+    fn write_rest(&mut self, batch: Batch<'_>, first: usize) {
+        if let Err(error) = self.write_from(batch, first) {
             self.flight.error = Some(error);
             self.end();
         }
     }
 
+    /// True when a part of the batch is not written yet, and most of what was is sent.
+    pub(crate) fn has_room_for_rest(&self) -> bool {
+        self.flight.rest.is_some() && self.out.pending().len() < PART / 2
+    }
+
     /// Ends an open flight.
     fn end(&mut self) {
         self.flight.undescribed = None;
+        self.flight.rest = None;
         frontend::sync(&mut self.out);
         self.pipeline.expect(Expected::Sync);
     }
@@ -102,8 +121,15 @@ impl Wire {
     /// Writes the units from `first` on and the Sync, or up to one that has to be described first.
     fn write_from(&mut self, batch: Batch<'_>, first: usize) -> Result<()> {
         let before = batch.before.len();
+        let begins =
+            batch.before.first().is_some_and(|first| matches!(first.text.effect, Effect::Begin { .. }));
+        let in_parts = begins || self.pipeline.status() == TxStatus::InTransaction;
         let all = batch.before.iter().chain(batch.statements).enumerate().skip(first);
         for (index, statement) in all {
+            if in_parts && self.out.pending().len() > PART {
+                self.flight.rest = Some(index);
+                return Ok(());
+            }
             if index == self.flight.units.len() {
                 self.flight.units.push(Unit::new(statement, index.checked_sub(before)));
                 if let Some(Piece { cursor, first: false, .. }) = statement.piece {
