@@ -159,13 +159,21 @@ impl Decoder for Shape {
 }
 
 impl ShapeColumn {
-    #[inline]
+    #[inline(always)]
     fn decode<'a>(&'a self, cell: Option<&'a [u8]>) -> Result<ValueRef<'a>> {
         let decoded = match &self.named {
             None => self.codec.decode(cell),
             Some(named) => cell.map_or(Ok(ValueRef::Null), |cell| named.decode(cell)),
         };
-        decoded.map_err(|error| error.at(|| self.name.to_string()))
+        match decoded {
+            Ok(value) => Ok(value),
+            Err(error) => Err(self.place(error)),
+        }
+    }
+
+    #[cold]
+    fn place(&self, error: Error) -> Error {
+        error.at(|| self.name.to_string())
     }
 }
 

@@ -4,6 +4,7 @@ mod kept;
 mod query;
 mod row;
 mod scalar;
+mod tuple;
 
 pub(crate) use execute::ExecuteResult;
 pub(crate) use kept::Kept;

@@ -5,6 +5,7 @@ use crate::fields::types::Members;
 use ormkit_core::error::Result;
 use ormkit_core::model::EnumType;
 use ormkit_core::value::ValueRef;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyBytes, PyString, PyType};
@@ -119,7 +120,26 @@ fn plain_label(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
 
 #[inline]
 pub(super) fn read_string<'py>(py: Python<'py>, value: &str) -> Result<Bound<'py, PyAny>> {
+    // CPython shares the strings of one character.
+    if value.len() > 1 && value.is_ascii() {
+        return ascii(py, value).map_err(from_py);
+    }
     Ok(PyString::new(py, value).into_any())
+}
+
+/// A string of ASCII, which is known to be that: CPython's decoder would look at each character again.
+#[allow(unsafe_code)]
+fn ascii<'py>(py: Python<'py>, value: &str) -> PyResult<Bound<'py, PyAny>> {
+    // A Rust allocation has isize::MAX bytes at most.
+    let length = value.len() as ffi::Py_ssize_t;
+    // SAFETY: the GIL is held. A new string of characters up to 127 has `length` bytes of data, which nobody has seen yet.
+    unsafe {
+        let string = Bound::from_owned_ptr_or_err(py, ffi::PyUnicode_New(length, 127))?;
+        ffi::PyUnicode_DATA(string.as_ptr())
+            .cast::<u8>()
+            .copy_from_nonoverlapping(value.as_ptr(), value.len());
+        Ok(string)
+    }
 }
 
 pub(super) fn read_bytes<'py>(py: Python<'py>, value: &[u8]) -> Result<Bound<'py, PyAny>> {

@@ -1,5 +1,5 @@
 //! `QueryResult`: rows of SQL text, decoded when they are read.
-use super::{Wanted, check};
+use super::{Wanted, check, tuple};
 use crate::convert;
 use crate::errors::to_py;
 use ormkit_core::driver::KeptRows;
@@ -50,7 +50,7 @@ impl QueryResult {
             cells.push(value);
             Ok(())
         })?;
-        PyTuple::new(py, cells)
+        tuple::of(py, cells.into_iter())
     }
 
     fn dict<'py>(
