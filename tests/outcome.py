@@ -49,6 +49,14 @@ class Witness:
             assert time.monotonic() < ends, found
             await asyncio.sleep(0.005)
 
+    async def until_sleeping(self) -> None:
+        """Returns when a connection of this test executes pg_sleep()."""
+        sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event = 'PgSleep'"
+        ends = time.monotonic() + 5
+        while self.ask(sql, self.application) != [(1,)]:
+            assert time.monotonic() < ends
+            await asyncio.sleep(0.005)
+
     async def until_idle(self, count: int) -> None:
         """Returns when there are so many of them, and all wait for a transaction."""
         await self.until(["idle"] * count)

@@ -35,7 +35,7 @@ class Fault(Enum):
     RESET = "both connections are reset"
     CUT = "half of the message passes, then both connections are closed"
     DROP = "the message is lost, all others pass"
-    TRICKLE = "from here on bytes pass one at a time, 2,000 of them"
+    TRICKLE = "from here on bytes pass one at a time, 500 of them"
     LATE = "the message passes a little later"
 
 
@@ -268,7 +268,7 @@ class Link:
     def suffer(self, fault: Fault) -> None:
         """Does what is done to a connection as a whole."""
         if fault is Fault.TRICKLE:
-            self._slow_bytes = 2000
+            self._slow_bytes = 500
         elif fault is Fault.STALL:
             self._stop(*Side)
         elif fault is Fault.MUTE:
@@ -314,7 +314,7 @@ class Link:
                         passing += message[: len(message) // 2]
                     await self._send(target, passing)
                     if fault is Fault.LATE:
-                        await asyncio.sleep(0.05)
+                        await asyncio.sleep(0.01)
                     else:
                         self.suffer(fault)
                     if not passes_on(fault, side):

@@ -89,6 +89,21 @@ async def run_many(db: ConnectionPool) -> object:
     return await db.execute_many("INSERT INTO authors (name) VALUES ($1)", [[name] for name in "vwxyz"])
 
 
+async def copy_in(db: ConnectionPool) -> object:
+    return await db.copy_from("authors", [(f"{number:0>400}",) for number in range(300)], columns=["name"])
+
+
+async def copy_out(db: ConnectionPool) -> object:
+    rows = db.copy_to(ormkit.text("SELECT i FROM generate_series(1, 50) AS i"))
+    return sum([i async for (i,) in rows])
+
+
+async def listen(db: ConnectionPool) -> object:
+    async with db.listen("jobs") as listener:
+        await db.execute("NOTIFY jobs, 'one'")
+        return (await anext(listener)).payload
+
+
 async def read_large(db: ConnectionPool) -> object:
     rows = (await db.execute("SELECT i, repeat('x', 1000) AS x FROM generate_series(1, 100) AS i")).tuples()
     return len(rows), sum(row[0] for row in rows)
@@ -144,6 +159,9 @@ SCENARIOS = {
     "stream beside writes": Scenario(stream_and_write, "written", written=4),
     "script": Scenario(run_script, None, written=3),
     "execute_many": Scenario(run_many, 5, written=5),
+    "COPY in": Scenario(copy_in, 300, written=300),
+    "COPY out": Scenario(copy_out, 1275),
+    "LISTEN": Scenario(listen, "one"),
     "large result": Scenario(read_large, (100, 5050)),
     "commit as you go": Scenario(commit_as_you_go, "0", written=1),
     "changed session": Scenario(change_session, '"$user", public'),
@@ -328,8 +346,8 @@ def test_who_waits_is_served_when_another_is_cancelled(run, library_url: str, wi
 
 
 def messages() -> Iterator[int]:
-    """Each of the first 40, then ever fewer of the rows."""
+    """Each of the first 30, then ever fewer of the rows."""
     step = 0
     while True:
         yield step
-        step += 1 if step < 40 else step // 4
+        step += 1 if step < 30 else step // 2
