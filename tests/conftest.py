@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import pytest_asyncio
+from library import Base
+from outcome import Witness
 
 import ormkit
 
@@ -77,3 +81,36 @@ async def engine(url: str) -> AsyncIterator[ormkit.ConnectionPool]:
     """An engine on an empty database, closed after the test."""
     async with ormkit.create_engine(url) as engine:
         yield engine
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, None]], None]:
+    """Runs a coroutine on a new loop of its kind, once for each kind."""
+    if request.param == "uvloop":
+        run: Callable[..., None] = pytest.importorskip("uvloop").run
+        return run
+    return asyncio.run
+
+
+@pytest.fixture(scope="module")
+def library_url(postgres_database: str) -> str:
+    """The URL of a database with the tables of the library, for all tests of a module."""
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+
+    async def create() -> None:
+        async with ormkit.create_engine(postgres_database) as engine:
+            await Base.metadata.create_all(engine)
+
+    asyncio.run(create())
+    return postgres_database
+
+
+@pytest.fixture
+def witness(library_url: str) -> Iterator[Witness]:
+    """Who looks at the database of the library, which has no rows."""
+    witness = Witness(library_url)
+    witness.ask("TRUNCATE authors, books RESTART IDENTITY CASCADE")
+    yield witness
+    witness.close()

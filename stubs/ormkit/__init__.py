@@ -52,6 +52,7 @@ from ormkit.exc import (
     NotSupportedError,
     OperationalError,
     OrmkitError,
+    OutcomeUnknown,
     PendingRollbackError,
     PoolTimeout,
     ProgrammingError,

@@ -52,6 +52,7 @@ from ormkit.exc import (
     NotSupportedError as NotSupportedError,
     OperationalError as OperationalError,
     OrmkitError as OrmkitError,
+    OutcomeUnknown as OutcomeUnknown,
     PendingRollbackError as PendingRollbackError,
     PoolTimeout as PoolTimeout,
     ProgrammingError as ProgrammingError,

@@ -108,6 +108,8 @@ pub enum ErrorKind {
     },
     /// The server cannot be reached or the connection broke.
     ConnectionLost(String),
+    /// The server has ended the connection, and said why.
+    ConnectionEnded(Box<Diagnostics>),
     /// The connection broke while COMMIT was on its way: whether the transaction was kept is not known.
     OutcomeUnknown(String),
     /// The server answered COMMIT with ROLLBACK: nothing was kept.
@@ -272,7 +274,7 @@ impl Error {
     /// What the database said, where it was the database.
     pub fn diagnostics(&self) -> Option<&Diagnostics> {
         match &self.0.kind {
-            ErrorKind::Database(diagnostics) => Some(diagnostics),
+            ErrorKind::Database(diagnostics) | ErrorKind::ConnectionEnded(diagnostics) => Some(diagnostics),
             _ => None,
         }
     }
@@ -352,6 +354,9 @@ impl fmt::Display for ErrorKind {
                 write!(f, "no connection became free within {} s ({state})", *waited_ms as f64 / 1000.0)
             }
             Self::PoolFull { state } => write!(f, "the line for a connection is full ({state})"),
+            Self::ConnectionEnded(diagnostics) => {
+                write!(f, "the server has ended the connection: {diagnostics}")
+            }
             Self::CommitRolledBack => {
                 f.write_str("the server answered COMMIT with ROLLBACK: nothing of this transaction was kept")
             }

@@ -191,7 +191,7 @@ fn quoted(channel: &str) -> Result<String> {
 /// True for what goes by when the server is back: it cannot be reached, is starting or stopping, or is full (class 53).
 fn is_passing(error: &Error) -> bool {
     match error.kind() {
-        ErrorKind::ConnectionLost(_) => true,
+        ErrorKind::ConnectionLost(_) | ErrorKind::ConnectionEnded(_) => true,
         ErrorKind::Database(said) => {
             matches!(said.sqlstate.as_str(), "57P01" | "57P02" | "57P03") || said.sqlstate.class() == "53"
         }

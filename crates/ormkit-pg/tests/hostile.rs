@@ -330,7 +330,8 @@ fn reply_that_nobody_asked_for_never_reaches_a_statement() {
 #[test]
 fn outcome_of_a_commit_whose_answer_is_lost_is_unknown() {
     let fatal = message(b'E', b"SFATAL\0VFATAL\0C57P01\0Mgoing down\0\0");
-    for answer in [Vec::new(), b"C\0\0".to_vec(), fatal, message(b'D', b"")] {
+    let untold = message(b'Z', b"I");
+    for answer in [Vec::new(), b"C\0\0".to_vec(), fatal, message(b'D', b""), untold] {
         let mut connection = connected(vec![answer]);
         let error = run(&mut *connection, &[], &[commit()]).err().unwrap();
         assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown(_)), "{error}");
@@ -346,8 +347,10 @@ fn last_words_of_the_server_are_passed_on() {
     let fatal = message(b'E', b"SFATAL\0VFATAL\0C57P01\0Mgoing down\0\0");
     let mut connection = connected(vec![fatal]);
     let error = ask(&mut *connection).err().unwrap();
-    assert!(matches!(error.kind(), ErrorKind::ConnectionLost(_)));
+    assert!(matches!(error.kind(), ErrorKind::ConnectionEnded(_)));
     assert!(error.to_string().contains("going down"), "{error}");
+    assert_eq!(error.diagnostics().unwrap().sqlstate.as_str(), "57P01");
+    assert_eq!(error.statement(), Some("SELECT n FROM t"));
 }
 
 #[test]

@@ -598,7 +598,8 @@ fn connection_that_the_server_ends_is_closed_and_says_why() {
     let mut connection = connect();
     let suicide = [raw("SELECT pg_terminate_backend(pg_backend_pid())", &[])];
     let error = run(&mut *connection, &[], &suicide).err().unwrap();
-    assert!(matches!(error.kind(), ErrorKind::ConnectionLost(_)), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::ConnectionEnded(_)), "{error}");
+    assert_eq!(error.class(), ErrorClass::ConnectionLost);
     assert!(error.to_string().contains("terminating connection"), "{error}");
     assert_eq!(connection.health(), Health::Closed);
     let error = run(&mut *connection, &[], &[raw("SELECT 1", &[])]).err().unwrap();

@@ -89,10 +89,12 @@ pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
             Ok(raised) => *raised,
             Err(other) => raise(py, ErrorClass::InternalError, &other.to_string(), |_| Ok(())),
         },
-        ErrorKind::Database(diagnostics) => raise(py, class, &text, |raised| {
-            raised.setattr("statement", statement)?;
-            describe(raised, &diagnostics)
-        }),
+        ErrorKind::Database(diagnostics) | ErrorKind::ConnectionEnded(diagnostics) => {
+            raise(py, class, &text, |raised| {
+                raised.setattr("statement", statement)?;
+                describe(raised, &diagnostics)
+            })
+        }
         ErrorKind::MissingValue { table, column, .. } => raise(py, class, &text, |raised| {
             raised.setattr("sqlstate", NOT_NULL)?;
             raised.setattr("table", table)?;

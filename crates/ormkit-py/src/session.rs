@@ -194,7 +194,7 @@ impl AsyncSession {
     /// Flush and commit. Without a transaction and without changes nothing is sent.
     ///
     /// Raises:
-    ///     ConnectionLost: The connection broke during COMMIT: whether the transaction was kept is not known.
+    ///     OutcomeUnknown: The connection broke during COMMIT: whether the transaction was kept is not known.
     ///     OperationalError: The server answered COMMIT with ROLLBACK.
     ///     InvalidRequestError: Inside a `begin()` block, whose end commits.
     fn commit(&self, py: Python<'_>) -> PyResult<Py<Operation>> {

@@ -12,6 +12,7 @@ pub enum ErrorClass {
     OperationalError,
     PoolTimeout,
     ConnectionLost,
+    OutcomeUnknown,
     SerializationFailure,
     DeadlockDetected,
     QueryCanceled,
@@ -57,7 +58,8 @@ impl Error {
             ErrorKind::NotLoaded { relation: true, .. } => C::RelationNotLoadedError,
             ErrorKind::NotLoaded { relation: false, .. } => C::NotLoadedError,
             ErrorKind::PoolTimeout { .. } | ErrorKind::PoolFull { .. } => C::PoolTimeout,
-            ErrorKind::ConnectionLost(_) | ErrorKind::OutcomeUnknown(_) => C::ConnectionLost,
+            ErrorKind::ConnectionLost(_) | ErrorKind::ConnectionEnded(_) => C::ConnectionLost,
+            ErrorKind::OutcomeUnknown(_) => C::OutcomeUnknown,
             ErrorKind::CommitRolledBack | ErrorKind::Operational(_) | ErrorKind::Protocol(_) => {
                 C::OperationalError
             }

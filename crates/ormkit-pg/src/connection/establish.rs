@@ -119,7 +119,7 @@ async fn in_share(
 /// that was asked for.
 fn is_elsewhere(error: &Error) -> bool {
     match error.kind() {
-        ErrorKind::ConnectionLost(_) => true,
+        ErrorKind::ConnectionLost(_) | ErrorKind::ConnectionEnded(_) => true,
         ErrorKind::Database(diagnostics) => diagnostics.sqlstate.as_str() == "57P03",
         _ => false,
     }

@@ -129,7 +129,8 @@ impl Engine {
     ///
     /// Returns:
     ///     With a sink: an awaitable of the number of rows. Without: an asynchronous iterator, of tuples for "rows" and of
-    ///     blocks of bytes otherwise. Breaking off ends the copy in the background; `aclose()` does so at once.
+    ///     blocks of bytes otherwise. Breaking off ends the copy in the background; `aclose()` does so at once. A
+    ///     cancelled read gives it up.
     ///
     /// Raises:
     ///     NotSupportedError: SQLite, a column whose type has no binary form here, or a query with values.

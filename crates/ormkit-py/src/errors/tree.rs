@@ -56,6 +56,12 @@ pub(super) const TREE: &[Node] = &[
         "The server cannot be reached, or the connection broke.",
     ),
     node(
+        C::OutcomeUnknown,
+        "OutcomeUnknown",
+        &["ConnectionLost"],
+        "The connection broke during COMMIT: whether the transaction was kept is not known, so it is never run again.",
+    ),
+    node(
         C::SerializationFailure,
         "SerializationFailure",
         &["OperationalError"],

@@ -66,7 +66,7 @@ impl Link {
 /// The error of a statement in autocommit: when the connection went with it, nobody knows whether it was done.
 fn known_or_not(error: Error, lent: &Lent) -> Error {
     match lent.health() {
-        Health::Dirty | Health::Closed if error.diagnostics().is_none() => {
+        Health::Dirty | Health::Closed if !matches!(error.kind(), ErrorKind::Database(_)) => {
             Error::new(ErrorKind::OutcomeUnknown(format!(
                 "the connection was lost during the statement, and whether it was done is not known: {error}"
             )))

@@ -8,7 +8,7 @@ use ormkit_core::error::{Error, ErrorKind, Result};
 use super::Wire;
 use super::lookup::{CATALOG, Lookup};
 use super::write::retyped;
-use crate::error::{connection_lost, diagnostics, is_fatal, is_stale_description, is_stale_statement};
+use crate::error::{diagnostics, is_fatal, is_stale_description, is_stale_statement};
 use crate::protocol::backend::{Fields, Message, RowDescription, TxStatus};
 use crate::protocol::pipeline::{Copy, Event};
 use crate::row::{DataRow, Shape, spans};
@@ -227,7 +227,11 @@ impl Wire {
     fn fail(&mut self, unit: Option<u32>, fields: &Fields<'_>) -> Result<()> {
         let diagnostics = diagnostics(fields);
         if is_fatal(&diagnostics) || !self.pipeline.is_busy() {
-            return Err(connection_lost(format!("the server has ended the connection: {diagnostics}")));
+            let error = Error::new(ErrorKind::ConnectionEnded(Box::new(diagnostics)));
+            return Err(match unit {
+                Some(unit) => error.in_statement(&self.flight.units[unit as usize].text.sql),
+                None => error,
+            });
         }
         let recalled = unit.and_then(|unit| self.flight.units.get(unit as usize));
         let recalled = recalled.is_some_and(|unit| unit.recalled);

@@ -38,6 +38,8 @@ enum Stage {
     New,
     Going(Box<Carrier>),
     Over,
+    /// A read is under way, or was cancelled.
+    GivenUp,
     /// Its transaction has ended first.
     Recalled,
 }
@@ -67,12 +69,22 @@ impl Reading {
             if let Some(item) = self.items.pop_front() {
                 return Ok(Some(item));
             }
-            match &mut self.stage {
-                Stage::Over => return Ok(None),
+            match std::mem::replace(&mut self.stage, Stage::GivenUp) {
+                Stage::Over => {
+                    self.stage = Stage::Over;
+                    return Ok(None);
+                }
+                Stage::GivenUp => {
+                    return Err(raise(Error::interface(
+                        "the copy was given up with a read that was cancelled",
+                    )));
+                }
                 Stage::Recalled => {
+                    self.stage = Stage::Recalled;
                     return Err(raise(Error::invalid_request("the transaction of this copy has ended")));
                 }
                 Stage::New => {
+                    self.stage = Stage::New;
                     let mut carrier = Box::new(self.place.open(&self.statement.text).await?);
                     let begun = begin(&mut carrier, &self.statement).await;
                     match begun {
@@ -83,12 +95,14 @@ impl Reading {
                         }
                     }
                 }
-                Stage::Going(carrier) => match fetch(carrier, self.statement.rows.is_some()).await {
-                    Ok(Some(items)) => self.items.extend(items),
+                Stage::Going(mut carrier) => match fetch(&mut carrier, self.statement.rows.is_some()).await {
+                    Ok(Some(items)) => {
+                        self.items.extend(items);
+                        self.stage = Stage::Going(carrier);
+                    }
                     outcome => {
-                        if let Stage::Going(carrier) = std::mem::replace(&mut self.stage, Stage::Over) {
-                            carrier.end(outcome.map(drop))?;
-                        }
+                        self.stage = Stage::Over;
+                        carrier.end(outcome.map(drop))?;
                     }
                 },
             }
