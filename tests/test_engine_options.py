@@ -88,7 +88,6 @@ def test_sizes_in_sqlalchemys_words(options, most):
         ({"pool_sizes": 3}, TypeError, "unexpected keyword argument 'pool_sizes'; did you mean pool_size"),
         ({"future": False}, TypeError, "future=True alone"),
         ({"pool_size": -1}, ValueError, "pool_size is a number from 0 up"),
-        ({"echo": True}, ormkit.NotSupportedError, "echo=True"),
     ],
 )
 def test_words_without_meaning_are_named(options, error, text):

@@ -20,6 +20,7 @@ from ormkit.engine import (
     PoolStatus,
     QueryResult,
     RowStream,
+    TraceEvent,
     create_async_engine,
     create_engine,
     create_pool,

@@ -20,6 +20,7 @@ from ormkit.engine import (
     PoolStatus as PoolStatus,
     QueryResult as QueryResult,
     RowStream as RowStream,
+    TraceEvent as TraceEvent,
     create_async_engine as create_async_engine,
     create_engine as create_engine,
     create_pool as create_pool,

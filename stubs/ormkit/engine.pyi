@@ -91,6 +91,38 @@ class PoolStatus:
     @property
     def holders(self) -> tuple[PoolHolder, ...]: ...
 
+class TraceEvent:
+    """Something that an engine does: what the functions of `add_tracer` are called with. It has no values."""
+
+    @property
+    def event(self) -> Literal["connecting", "connected", "acquired", "started", "ended"]: ...
+    @property
+    def id(self) -> int | None: ...
+    @property
+    def sql(self) -> str | None: ...
+    @property
+    def duration(self) -> float | None: ...
+    @property
+    def queue(self) -> float | None: ...
+    @property
+    def server(self) -> float | None: ...
+    @property
+    def network(self) -> float | None: ...
+    @property
+    def hydrate(self) -> float | None: ...
+    @property
+    def rows(self) -> int | None: ...
+    @property
+    def affected(self) -> int | None: ...
+    @property
+    def outcome(self) -> Literal["done", "failed", "skipped", "cancelled"] | None: ...
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def sqlstate(self) -> str | None: ...
+    @property
+    def backend_pid(self) -> int | None: ...
+
 class ClosedConnection:
     """A connection that an engine has closed."""
 
@@ -350,6 +382,8 @@ class ConnectionPool:
     def transaction(self) -> ConnectionContext: ...
     def listen(self, channel: str, /, *more: str) -> Listener: ...
     def status(self) -> PoolStatus: ...
+    def add_tracer(self, function: Callable[[TraceEvent], object]) -> None: ...
+    def remove_tracer(self, function: Callable[[TraceEvent], object]) -> None: ...
     async def close(self, *, timeout: float = 30.0) -> None: ...
     async def dispose(self) -> None: ...
     @property
@@ -371,6 +405,8 @@ class _Options(TypedDict, total=False):
     statement_cache_size: int | None
     statement_timeout: float | None
     prepared: Literal["auto", "named", "unnamed", "never"] | None
+    echo: bool | Literal["debug"]
+    slow_query: float | None
     settings: Mapping[str, str] | None
     password: str | Callable[[], str] | Callable[[], Awaitable[str]] | None
     init: Callable[[Connection], object] | None
@@ -391,6 +427,8 @@ def create_engine(
     statement_cache_size: int | None = None,
     statement_timeout: float | None = None,
     prepared: Literal["auto", "named", "unnamed", "never"] | None = None,
+    echo: bool | Literal["debug"] = False,
+    slow_query: float | None = None,
     settings: Mapping[str, str] | None = None,
     password: str | Callable[[], str] | Callable[[], Awaitable[str]] | None = None,
     init: Callable[[Connection], object] | None = None,
@@ -417,7 +455,6 @@ def create_async_engine(
     pool_recycle: float = 3600.0,
     pool_pre_ping: bool | None = None,
     poolclass: type | None = None,
-    echo: Literal[False] = False,
     future: Literal[True] = True,
     **options: Unpack[_AsyncOptions],
 ) -> ConnectionPool:

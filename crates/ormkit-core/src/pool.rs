@@ -19,6 +19,7 @@ mod slots;
 mod status;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod turn;
 mod upkeep;
 
@@ -34,6 +35,7 @@ pub use hooks::{Closed, Hook, Hooks};
 pub use lent::Lent;
 pub use reason::Reason;
 pub use status::{Holder, Status};
+pub use trace::{Acquired, Connected, Ended, Outcome, Started, Timing, TracedCopy, Tracer};
 
 use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
@@ -144,6 +146,25 @@ impl Pool {
     /// As [`acquire`](Self::acquire), with the borrower's name for [`status`](Self::status) and for the text of
     /// timeouts.
     pub async fn acquire_as(&self, holder: Option<Arc<str>>) -> Result<Lent> {
+        match self.shared.tracer() {
+            None => self.lend(holder).await,
+            Some(tracer) => Box::pin(self.lend_traced(&**tracer, holder)).await,
+        }
+    }
+
+    async fn lend_traced(&self, tracer: &dyn Tracer, holder: Option<Arc<str>>) -> Result<Lent> {
+        let runtime = &self.shared.runtime;
+        let began = runtime.now();
+        let mut lent = self.lend(holder).await;
+        let time = runtime.now().saturating_duration_since(began);
+        if let Ok(lent) = &mut lent {
+            lent.waited = time;
+        }
+        trace::tell(tracer, |tracer| tracer.acquired(&Acquired { time, error: lent.as_ref().err() }));
+        lent
+    }
+
+    async fn lend(&self, holder: Option<Arc<str>>) -> Result<Lent> {
         let shared = &self.shared;
         let limit = shared.options.acquire_timeout;
         let grant = within(&*shared.runtime, limit, Turn::new(shared)).await;
@@ -288,6 +309,11 @@ impl fmt::Debug for Pool {
 }
 
 impl Shared {
+    /// Who is to hear of what happens.
+    fn tracer(&self) -> Option<&Arc<dyn Tracer>> {
+        self.hooks.tracer.as_ref().filter(|tracer| tracer.wants())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -349,10 +375,20 @@ async fn ping(mut lent: Lent) -> Result<Lent, Slot> {
 async fn connect(slot: Slot, holder: Option<Arc<str>>) -> Result<Lent> {
     let shared = Arc::clone(slot.shared());
     let limit = shared.options.connect_timeout;
+    let began = shared.runtime.now();
+    if let Some(tracer) = shared.tracer() {
+        trace::tell(&**tracer, Tracer::connecting);
+    }
     let opened = within(&*shared.runtime, limit, shared.driver.connect()).await.unwrap_or_else(|| {
         let seconds = limit.unwrap_or_default().as_secs_f64();
         Err(Error::new(ErrorKind::ConnectionLost(format!("no connection within {seconds} s"))))
     });
+    if let Some(tracer) = shared.tracer() {
+        let time = shared.runtime.now().saturating_duration_since(began);
+        let backend_pid = opened.as_ref().ok().and_then(|connection| connection.backend_pid());
+        let error = opened.as_ref().err();
+        trace::tell(&**tracer, |tracer| tracer.connected(&Connected { time, backend_pid, error }));
+    }
     let connection = match opened {
         Ok(connection) => connection,
         Err(error) => {

@@ -17,6 +17,8 @@ mod pinned;
 mod status;
 mod stream;
 mod target;
+mod trace_event;
+mod tracing;
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,6 +50,7 @@ pub(crate) use options::{create_engine, create_pool};
 pub(crate) use status::{PoolCounters, PoolHolder, PoolStatus};
 pub(crate) use stream::{RowBatches, RowStream};
 use target::Target;
+pub(crate) use trace_event::TraceEvent;
 
 /// A database: connections are opened when they are needed, and kept.
 ///

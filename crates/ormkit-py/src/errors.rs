@@ -142,7 +142,8 @@ fn is_database(class: ErrorClass) -> bool {
     false
 }
 
-fn name_of(class: ErrorClass) -> &'static str {
+/// The name of an error's class.
+pub(crate) fn name_of(class: ErrorClass) -> &'static str {
     tree::TREE.iter().find(|node| node.class == Some(class)).map_or("OrmkitError", |node| node.name)
 }
 

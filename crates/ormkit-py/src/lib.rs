@@ -26,8 +26,8 @@ mod _ormkit {
     #[pymodule_export]
     use engine::{
         ClosedConnection, Connection, ConnectionBlock, ConnectionContext, CopyOut, Engine, Listener,
-        Notification, PoolCounters, PoolHolder, PoolStatus, RowBatches, RowStream, create_async_engine,
-        create_engine, create_pool,
+        Notification, PoolCounters, PoolHolder, PoolStatus, RowBatches, RowStream, TraceEvent,
+        create_async_engine, create_engine, create_pool,
     };
     #[pymodule_export]
     use expr::{

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::lent::Lent;
 use super::slots::{Pooled, Stage};
+use super::trace::Tracer;
 use super::{Reason, Shared};
 use crate::driver::Health;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,6 +34,8 @@ pub struct Hooks {
     pub close: Option<Arc<dyn Fn(Closed) + Send + Sync>>,
     /// Hears of an error of `init` or `reset` that nobody waits for.
     pub failed: Option<Arc<dyn Fn(Error) + Send + Sync>>,
+    /// Hears of connections, waiting and statements.
+    pub tracer: Option<Arc<dyn Tracer>>,
 }
 
 /// A connection that was closed.
@@ -59,6 +62,7 @@ impl fmt::Debug for Hooks {
             .field("init", &self.init.is_some())
             .field("reset", &self.reset.is_some())
             .field("close", &self.close.is_some())
+            .field("tracer", &self.tracer.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -3,16 +3,17 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::outage::{self, Attempt};
 use super::policy::{self, Facts, Fate};
 use super::slots::{Grant, Pooled, Stage};
 use super::status::Borrow;
+use super::trace::{self, TracedCopy};
 use super::{Pool, Reason, Shared, closed, drain, hooks, upkeep};
-use crate::driver::{Connection, Health, StatementText};
+use crate::driver::{Batch, Connection, Health, RowSink, StatementText};
 use crate::error::{Error, Result};
-use crate::runtime::Runtime;
+use crate::runtime::{BoxFuture, Runtime};
 
 /// A borrowed connection. Dropped, it goes back: clean to the first waiter, dirty or inside a transaction to the
 /// drainer, closed to nobody.
@@ -20,12 +21,14 @@ pub struct Lent {
     shared: Arc<Shared>,
     /// Present until the loan ends.
     pooled: Option<Pooled>,
+    /// How long its borrower waited for it, until a tracer was told.
+    pub(super) waited: Duration,
 }
 
 impl Lent {
     /// Takes charge of a connection whose slot is counted as used.
     pub(super) fn new(shared: &Arc<Shared>, pooled: Pooled) -> Self {
-        Self { shared: Arc::clone(shared), pooled: Some(pooled) }
+        Self { shared: Arc::clone(shared), pooled: Some(pooled), waited: Duration::ZERO }
     }
 
     /// The same, for a callback that is due: dropped before it ends, the connection is closed.
@@ -64,6 +67,24 @@ impl Lent {
 
     pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.shared.runtime
+    }
+
+    /// As [`Connection::run`], before the eyes of the pool's tracer.
+    pub fn run<'a>(&'a mut self, batch: Batch<'a>, sink: &'a mut dyn RowSink) -> BoxFuture<'a, Result<()>> {
+        let queue = std::mem::take(&mut self.waited);
+        let Self { shared, pooled, .. } = self;
+        let connection = &mut *pooled.as_mut().expect(PRESENT).connection;
+        match shared.tracer() {
+            None => connection.run(batch, sink),
+            Some(tracer) => Box::pin(trace::run(connection, &**tracer, &shared.runtime, queue, batch, sink)),
+        }
+    }
+
+    /// For a COPY that begins on this connection: who is to be told of its end. None where no tracer listens.
+    pub fn trace_copy(&mut self, text: &Arc<StatementText>) -> Option<TracedCopy> {
+        let tracer = self.shared.tracer()?;
+        let queue = std::mem::take(&mut self.waited);
+        Some(TracedCopy::start(tracer, &self.shared.runtime, text, queue, self.backend_pid()))
     }
 
     /// Notes the statement that runs next, for the list of borrowers.

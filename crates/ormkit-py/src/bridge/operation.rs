@@ -22,6 +22,7 @@ use pyo3::prelude::*;
 use super::context::Entered;
 use super::executor::{LoopRuntime, poll};
 use super::pending::without_pending_exception;
+use super::site::{self, Site};
 use super::task::Task;
 use super::{locked, panicked};
 
@@ -35,6 +36,8 @@ pub(crate) struct Operation {
     name: &'static str,
     /// True when it may be dropped without having been awaited.
     optional: AtomicBool,
+    /// Where it was begun, if somebody wants to know.
+    site: Option<Arc<Site>>,
     state: Mutex<State>,
 }
 
@@ -167,7 +170,8 @@ impl Operation {
 
     fn staged(py: Python<'_>, name: &'static str, stage: Stage, optional: bool) -> PyResult<Py<Self>> {
         let state = State { stage, link: None, parked: None, cancelled: None, blocking: false };
-        Py::new(py, Self { name, optional: AtomicBool::new(optional), state: Mutex::new(state) })
+        let (optional, site) = (AtomicBool::new(optional), site::here(py));
+        Py::new(py, Self { name, optional, site, state: Mutex::new(state) })
     }
 
     /// Dropping it without awaiting is no mistake: what it does happens otherwise.
@@ -182,7 +186,8 @@ impl Operation {
             Err(result) => return result.map(Step::Return),
         };
         let began = Instant::now();
-        let polled = link.runtime.turn(py, || poll_work(work, &link.task, began));
+        let site = self.site.as_ref();
+        let polled = link.runtime.turn(py, || site::at(site, || poll_work(work, &link.task, began)));
         match polled {
             Polled::Pending(work) => {
                 let mut state = locked(&self.state);
@@ -234,7 +239,7 @@ impl Operation {
             Stage::Unstarted(start) => {
                 state.stage = Stage::Polled;
                 drop(state);
-                let started = catch_unwind(AssertUnwindSafe(|| start(py)));
+                let started = catch_unwind(AssertUnwindSafe(|| site::at(self.site.as_ref(), || start(py))));
                 match started.unwrap_or_else(|panic| Err(panicked(py, &*panic))) {
                     Ok(Started::Going(work)) => self.enter(py, work),
                     Ok(Started::Done(result)) => self.over(Ok(result)),
@@ -287,7 +292,8 @@ impl Operation {
         // Code of the caller's that runs in a poll (a default, a converter) sees the variables of its task.
         let context = parked.context.bind(py);
         let entered = Entered::new(context);
-        let result = match poll_work(work, &link.task, Instant::now()) {
+        let polled = site::at(operation.site.as_ref(), || poll_work(work, &link.task, Instant::now()));
+        let result = match polled {
             Polled::Pending(work) => {
                 locked(&operation.state).stage = Stage::Waiting(work);
                 return Ok(());
@@ -334,7 +340,7 @@ impl Operation {
             link.runtime.unpark(&link.task);
         }
         // A panic of the work's own Drop has nowhere to go.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(stage)));
+        let _ = catch_unwind(AssertUnwindSafe(|| site::at(self.site.as_ref(), || drop(stage))));
         drop((parked, link, cancelled));
     }
 

@@ -1,6 +1,5 @@
 //! `create_async_engine`: the words of SQLAlchemy's function of that name, as options of ours.
 
-use ormkit_core::error::Error;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -8,7 +7,6 @@ use pyo3::types::PyDict;
 use super::Engine;
 use super::keywords::Keywords;
 use super::options::create;
-use crate::errors::to_py;
 
 const NAME: &str = "create_async_engine";
 
@@ -41,18 +39,16 @@ const MEANINGLESS: &[(&str, &str)] = &[
 ///     poolclass: `NullPool` opens a connection for each borrower and closes it behind; `QueuePool`, its `AsyncAdapted` form
 ///         and `StaticPool` (a database in memory is one for the whole engine) change nothing.
 ///     future: Only true.
-///     echo: Only false.
 ///
 ///     Options of `create_engine` are understood as well.
 ///
 /// Raises:
 ///     TypeError: An option has no meaning here; the error says what has.
-///     NotSupportedError: `echo` is true.
 #[pyfunction]
 #[pyo3(
     signature = (url, **options),
     text_signature = "(url, *, pool_size=5, max_overflow=10, pool_timeout=30.0, pool_recycle=3600.0, pool_pre_ping=None, \
-                      poolclass=None, echo=False, future=True, **options)"
+                      poolclass=None, future=True, **options)"
 )]
 pub(crate) fn create_async_engine(
     url: &Bound<'_, PyAny>,
@@ -65,7 +61,7 @@ pub(crate) fn create_async_engine(
             return Err(PyTypeError::new_err(format!("{NAME}() has no use for {word}: {instead}")));
         }
     }
-    echo(py, &keywords)?;
+    future(&keywords)?;
     pool_class(&keywords)?;
     size(&keywords)?;
     if let Some(time) = keywords.take("pool_timeout")? {
@@ -85,10 +81,7 @@ pub(crate) fn create_async_engine(
     create(py, &url, keywords)
 }
 
-fn echo(py: Python<'_>, keywords: &Keywords<'_>) -> PyResult<()> {
-    if keywords.take("echo")?.is_some_and(|echo| echo.is_truthy().unwrap_or(true)) {
-        return Err(to_py(py, Error::unsupported("echo=True", "the server logs statements: log_statement")));
-    }
+fn future(keywords: &Keywords<'_>) -> PyResult<()> {
     // What SQLAlchemy 1.4 asked for, and 2 always is.
     if !keywords.take_or("future", true)? {
         return Err(PyTypeError::new_err(format!("{NAME}() knows future=True alone")));

@@ -58,6 +58,7 @@ impl Callbacks {
                 .as_ref()
                 .map(|function| on_close(Arc::clone(function), Arc::downgrade(runtime))),
             failed: Some(on_failure(Arc::downgrade(runtime))),
+            tracer: Some(Arc::clone(&engine.options.tracing) as _),
         }
     }
 }

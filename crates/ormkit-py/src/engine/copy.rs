@@ -47,7 +47,7 @@ fn copy_from<'py>(
     let operation = Operation::start(py, "ConnectionPool.copy_from", async move {
         let mut carrier = place.open(&statement.text).await?;
         let moved = pump(&mut carrier, &statement, source).await;
-        carrier.end(moved)
+        carrier.end_counted(moved)
     })?;
     Ok(operation.into_bound(py).into_any())
 }

@@ -1,6 +1,7 @@
 //! The options of `create_engine`: each is named in its text signature, its documentation and [`Options::read`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ormkit_core::pool::PoolOptions;
@@ -14,12 +15,14 @@ use super::callbacks::Callbacks;
 use super::keywords::Keywords;
 use super::password::Password;
 use super::target::{Statements, Target};
+use super::tracing::Tracing;
 use crate::errors::to_py;
 
 /// What an engine is made of.
 pub(super) struct Options {
     pub(super) pool: PoolOptions,
     pub(super) callbacks: Callbacks,
+    pub(super) tracing: Arc<Tracing>,
 }
 
 impl Options {
@@ -58,8 +61,10 @@ impl Options {
         if !callbacks.is_empty() {
             target.require_callbacks().map_err(|error| to_py(py, error))?;
         }
+        let slow = optional_seconds(&keywords, "slow_query", None)?;
+        let tracing = Arc::new(Tracing::new(py, keywords.take("echo")?, slow)?);
         keywords.finish()?;
-        Ok((target, Self { pool, callbacks }))
+        Ok((target, Self { pool, callbacks, tracing }))
     }
 }
 
@@ -90,6 +95,11 @@ impl Options {
 ///         with its execution, in one round trip: for PgBouncer in transaction mode and its like) or "never" ("unnamed", and
 ///         nothing is remembered of SQL of your own). "auto" is "named", and "unnamed" where the first connection finds a
 ///         pooler before the server. None takes the URL's.
+///     echo: True logs every statement by `logging.getLogger("ormkit")`, at INFO whatever the logger's level: its text, time and
+///         rows. "debug" logs its values, too. Where logging has no handler, one that writes to stdout is added. Texts are
+///         logged as they were written: a password in one is seen.
+///     slow_query: A statement that takes longer, in seconds, the wait for a connection included, is logged as a warning:
+///         its text, where the time went, and the line that began it. None: never.
 ///     settings: Settings of every session, by name, on PostgreSQL: `{"search_path": "shop"}`.
 ///     password: The password, in place of the URL's: a text, or a function, also an `async` one, that is called for each new
 ///         connection (a token that expires). It runs on the loop that connects, within `connect_timeout`, and a cancelled
@@ -112,8 +122,8 @@ impl Options {
     signature = (url, **options),
     text_signature = "(url, *, min_connections=1, max_connections=10, acquire_timeout=30.0, max_waiting=None, \
                       idle_timeout=600.0, max_lifetime=3600.0, ping_after=30.0, connect_timeout=None, \
-                      statement_cache_size=None, statement_timeout=None, prepared=None, settings=None, password=None, \
-                      init=None, reset=None, close=None)"
+                      statement_cache_size=None, statement_timeout=None, prepared=None, echo=False, \
+                      slow_query=None, settings=None, password=None, init=None, reset=None, close=None)"
 )]
 pub(crate) fn create_engine(
     py: Python<'_>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ormkit_core::driver::{BulkCopy, StatementText};
 use ormkit_core::error::{Error, Result};
-use ormkit_core::pool::Lent;
+use ormkit_core::pool::{Lent, TracedCopy};
 use pyo3::prelude::*;
 
 use super::super::EngineHandle;
@@ -40,17 +40,14 @@ impl Place {
             Self::Engine(engine) => {
                 let pool = Python::attach(|py| engine.pool(py))?;
                 let lent = pool.acquire().await.map_err(raise)?;
-                lent.note(text);
-                Ok(Carrier { engine: engine.clone(), lent, pinned: None })
+                Ok(Carrier::new(engine.clone(), lent, None, text))
             }
             Self::Connection(pinned) => {
                 let mut link = Python::attach(|py| pinned.lease(py))?;
                 link.check().map_err(raise)?;
                 open_transaction(&mut link)?;
                 let lent = link.take().await.map_err(|error| pinned.engine().explained(error))?;
-                lent.note(text);
-                let pinned = Some(Arc::clone(pinned));
-                Ok(Carrier { engine: self.engine().clone(), lent, pinned })
+                Ok(Carrier::new(self.engine().clone(), lent, Some(Arc::clone(pinned)), text))
             }
         }
     }
@@ -65,9 +62,40 @@ pub(super) struct Carrier {
     lent: Lent,
     /// Whose transaction it is.
     pinned: Option<Arc<Pinned>>,
+    /// Who is to be told of its end.
+    traced: Option<TracedCopy>,
+    /// Rows that were moved, once it is known.
+    moved: u64,
 }
 
 impl Carrier {
+    fn new(
+        engine: EngineHandle,
+        mut lent: Lent,
+        pinned: Option<Arc<Pinned>>,
+        text: &Arc<StatementText>,
+    ) -> Self {
+        lent.note(text);
+        let traced = lent.trace_copy(text);
+        Self { engine, lent, pinned, traced, moved: 0 }
+    }
+
+    /// Notes how many rows were moved.
+    pub(super) fn note_moved(&mut self, rows: u64) {
+        self.moved = rows;
+    }
+
+    /// Nobody waits for the end of the copy.
+    pub(super) fn note_given_up(&mut self) {
+        self.traced = None;
+    }
+
+    /// Gives the connection back, of a copy that counts its rows.
+    pub(super) fn end_counted(mut self, moved: Result<u64>) -> PyResult<u64> {
+        self.moved = moved.as_ref().map_or(0, |rows| *rows);
+        self.end(moved)
+    }
+
     pub(super) fn copy(&mut self) -> Result<&mut dyn BulkCopy> {
         self.lent.bulk_copy()
     }
@@ -79,7 +107,10 @@ impl Carrier {
 
     /// Gives the connection back.
     pub(super) fn end<T>(self, outcome: Result<T>) -> PyResult<T> {
-        let Self { engine, lent, pinned } = self;
+        let Self { engine, lent, pinned, traced, moved } = self;
+        if let Some(traced) = traced {
+            traced.end(outcome.as_ref().map(|_| moved));
+        }
         let Some(pinned) = pinned else {
             drop(lent);
             return outcome.map_err(|error| engine.explained(error));

@@ -127,6 +127,7 @@ impl Reading {
             return Ok(());
         }
         let given_up = give_up(&mut carrier).await;
+        carrier.note_given_up();
         carrier.end(given_up)
     }
 }
@@ -155,7 +156,8 @@ async fn give_up(carrier: &mut Carrier) -> Result<()> {
 async fn fetch(carrier: &mut Carrier, rows: bool) -> Result<Option<Vec<Py<PyAny>>>> {
     let copy = carrier.copy()?;
     if !copy.receive().await? {
-        copy.finish().await?;
+        let moved = copy.finish().await?;
+        carrier.note_moved(moved);
         return Ok(None);
     }
     let mut items = Items(Vec::new());
@@ -232,7 +234,7 @@ impl CopyOut {
             })?;
             let mut carrier = place.open(&statement.text).await?;
             let moved = drain(&mut carrier, &statement, &file).await;
-            carrier.end(moved)
+            carrier.end_counted(moved)
         })
     }
 

@@ -130,7 +130,7 @@ impl Feeding {
         self.stage = Stage::End;
         self.operate(py, |mut work, _| async move {
             let moved = finish(&mut work).await;
-            let moved = work.carrier.end(moved)?;
+            let moved = work.carrier.end_counted(moved)?;
             Python::attach(|py| Ok(moved.into_pyobject(py)?.into_any().unbind()))
         })
     }

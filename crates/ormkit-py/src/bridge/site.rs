@@ -1,0 +1,102 @@
+//! Where in the caller's code an operation was begun: looked up only while somebody wants to know.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// How many want to know.
+static WANTED: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// That of the operation whose work runs, or is dropped, on this thread.
+    static CURRENT: RefCell<Option<Arc<Site>>> = const { RefCell::new(None) };
+}
+
+/// A line of the caller's.
+pub(crate) struct Site {
+    code: Py<PyAny>,
+    line: Py<PyAny>,
+}
+
+impl Site {
+    /// `/app/main.py:12 in work`.
+    ///
+    /// # Errors
+    /// What Python raises.
+    pub(crate) fn text(&self, py: Python<'_>) -> PyResult<String> {
+        let code = self.code.bind(py);
+        let file = code.getattr(intern!(py, "co_filename"))?;
+        let function = code.getattr(intern!(py, "co_name"))?;
+        Ok(format!("{file}:{} in {function}", self.line.bind(py)))
+    }
+}
+
+/// While it lives, operations note where they were begun.
+pub(crate) struct SitesWanted(());
+
+impl SitesWanted {
+    pub(crate) fn new() -> Self {
+        WANTED.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for SitesWanted {
+    fn drop(&mut self) {
+        WANTED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The line that runs now, the first outside of ormkit. None while nobody wants to know.
+pub(super) fn here(py: Python<'_>) -> Option<Arc<Site>> {
+    if WANTED.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    // Without a frame there is no line, and no reason to fail.
+    find(py).ok().flatten().map(Arc::new)
+}
+
+fn find(py: Python<'_>) -> PyResult<Option<Site>> {
+    static GET_FRAME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let mut frame = GET_FRAME.import(py, "sys", "_getframe")?.call0()?;
+    while !frame.is_none() {
+        let module = frame.getattr(intern!(py, "f_globals"))?.get_item(intern!(py, "__name__"));
+        let module: String = module.and_then(|module| module.extract()).unwrap_or_default();
+        if module != "ormkit" && !module.starts_with("ormkit.") {
+            let code = frame.getattr(intern!(py, "f_code"))?.unbind();
+            let line = frame.getattr(intern!(py, "f_lineno"))?.unbind();
+            return Ok(Some(Site { code, line }));
+        }
+        frame = frame.getattr(intern!(py, "f_back"))?;
+    }
+    Ok(None)
+}
+
+/// Runs work of an operation that was begun at `site`.
+#[inline]
+pub(super) fn at<T>(site: Option<&Arc<Site>>, work: impl FnOnce() -> T) -> T {
+    let Some(site) = site else { return work() };
+    let outer = Restore(CURRENT.replace(Some(Arc::clone(site))));
+    let answer = work();
+    drop(outer);
+    answer
+}
+
+/// Puts the outer site back, also when the work panics.
+struct Restore(Option<Arc<Site>>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        let inner = CURRENT.replace(self.0.take());
+        drop(inner);
+    }
+}
+
+/// Where the operation was begun whose work runs now.
+pub(crate) fn current_site() -> Option<Arc<Site>> {
+    CURRENT.with_borrow(Clone::clone)
+}

@@ -1,0 +1,168 @@
+//! `echo=`, `slow_query=` and `add_tracer`: what an engine's user sees of its work.
+//!
+//! Pools are polled on the thread of their event loop, and so are the functions here called; a statement that was dropped
+//! tells of its end on any thread. What they raise belongs to nobody who awaits: it goes to `sys.unraisablehook`.
+
+mod log;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ormkit_core::pool::{Acquired, Connected, Ended, Started, Tracer};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBool;
+
+use super::Engine;
+use super::trace_event::TraceEvent;
+use crate::bridge::{SitesWanted, at_drop};
+
+/// Who is told what an engine does.
+pub(super) struct Tracing {
+    echo: Option<Echo>,
+    slow: Option<Slow>,
+    functions: Mutex<Arc<[Py<PyAny>]>>,
+    /// Somebody listens.
+    wanted: AtomicBool,
+}
+
+/// What is logged of every statement.
+#[derive(Clone, Copy)]
+struct Echo {
+    values: bool,
+}
+
+/// What takes longer is logged, with the line that began it.
+struct Slow {
+    limit: Duration,
+    _sites: SitesWanted,
+}
+
+impl Tracing {
+    /// # Errors
+    /// `ValueError`: `echo` is neither a bool nor "debug".
+    pub(super) fn new(
+        py: Python<'_>,
+        echo: Option<Bound<'_, PyAny>>,
+        slow: Option<Duration>,
+    ) -> PyResult<Self> {
+        let echo = echo.map_or(Ok(None), |given| read_echo(&given))?;
+        if echo.is_some() {
+            log::ensure_handler(py)?;
+        }
+        let slow = slow.map(|limit| Slow { limit, _sites: SitesWanted::new() });
+        let wanted = AtomicBool::new(echo.is_some() || slow.is_some());
+        Ok(Self { echo, slow, functions: Mutex::new(Arc::new([])), wanted })
+    }
+
+    fn functions(&self) -> MutexGuard<'_, Arc<[Py<PyAny>]>> {
+        self.functions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_functions(&self, functions: Vec<Py<PyAny>>) {
+        let wanted = self.echo.is_some() || self.slow.is_some() || !functions.is_empty();
+        let before = std::mem::replace(&mut *self.functions(), functions.into());
+        self.wanted.store(wanted, Ordering::Relaxed);
+        // It may be the last reference to objects whose end runs Python.
+        drop(before);
+    }
+
+    /// Calls the functions with an event, which is made only where there are some.
+    fn call(&self, event: impl Fn() -> TraceEvent) {
+        let functions = Arc::clone(&self.functions());
+        for function in functions.iter() {
+            at_drop(|py| function.call1(py, (Py::new(py, event())?,)).map(drop));
+        }
+    }
+}
+
+fn read_echo(given: &Bound<'_, PyAny>) -> PyResult<Option<Echo>> {
+    if let Ok(given) = given.cast::<PyBool>() {
+        return Ok(given.is_true().then_some(Echo { values: false }));
+    }
+    match given.extract::<String>() {
+        Ok(word) if word == "debug" => Ok(Some(Echo { values: true })),
+        _ if given.is_none() => Ok(None),
+        _ => Err(PyValueError::new_err(format!("echo is True, False or \"debug\", not {}", given.repr()?))),
+    }
+}
+
+impl Tracer for Tracing {
+    fn wants(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
+    }
+
+    fn connecting(&self) {
+        self.call(TraceEvent::connecting);
+    }
+
+    fn connected(&self, connected: &Connected<'_>) {
+        self.call(|| connected.into());
+    }
+
+    fn acquired(&self, acquired: &Acquired<'_>) {
+        self.call(|| acquired.into());
+    }
+
+    fn started(&self, started: &Started<'_>) {
+        self.call(|| started.into());
+    }
+
+    fn ended(&self, ended: &Ended<'_>) {
+        if let Some(Echo { values }) = self.echo {
+            at_drop(|py| log::statement(py, ended, values));
+        }
+        if let Some(slow) = &self.slow
+            && ended.timing.is_some_and(|timing| timing.total() >= slow.limit)
+        {
+            at_drop(|py| log::slow(py, ended));
+        }
+        self.call(|| ended.into());
+    }
+}
+
+#[pymethods]
+impl Engine {
+    /// Call a function with a `TraceEvent` for everything that the engine does: it connects, somebody gets a connection, a
+    /// statement is sent, a statement is over.
+    ///
+    /// Args:
+    ///     function: It must not wait. What it raises goes to `sys.unraisablehook`, and harms no statement.
+    ///
+    /// What the engine does by itself to clean a connection is not told, nor is the connection of a `Listener`.
+    ///
+    /// Raises:
+    ///     TypeError: It cannot be called.
+    fn add_tracer(&self, py: Python<'_>, function: Py<PyAny>) -> PyResult<()> {
+        let given = function.bind(py);
+        if !given.is_callable() {
+            let found = given.get_type().name()?;
+            return Err(PyTypeError::new_err(format!("add_tracer() takes a callable, not {found}")));
+        }
+        let tracing = &self.inner.options.tracing;
+        let known = Arc::clone(&tracing.functions());
+        let known = known.iter().map(|known| known.clone_ref(py));
+        tracing.set_functions(known.chain([function]).collect());
+        Ok(())
+    }
+
+    /// Call it no more.
+    ///
+    /// Raises:
+    ///     ValueError: The function was not added.
+    fn remove_tracer(&self, py: Python<'_>, function: &Bound<'_, PyAny>) -> PyResult<()> {
+        let tracing = &self.inner.options.tracing;
+        let known = Arc::clone(&tracing.functions());
+        let mut kept: Vec<_> = known.iter().map(|known| known.clone_ref(py)).collect();
+        for at in 0..kept.len() {
+            if kept[at].bind(py).eq(function)? {
+                let removed = kept.remove(at);
+                tracing.set_functions(kept);
+                drop(removed);
+                return Ok(());
+            }
+        }
+        Err(PyValueError::new_err("remove_tracer(): the function was not added"))
+    }
+}
