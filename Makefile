@@ -57,6 +57,7 @@ test-pythons: ## Run the Python tests on each CPython from 3.10 to 3.13 that is 
 .PHONY: lint
 lint: develop ## Check formatting, lints, types, layers and stubs; warnings are errors
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -102,6 +103,11 @@ $(BENCH)/.tools: requirements/bench.txt
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt
 	@touch $@
+
+.PHONY: fuzz
+fuzz: ## Fuzz one of fuzz/fuzz_targets for a while (TARGET=replies SECONDS=60; needs nightly Rust and cargo-fuzz)
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }
+	cargo +nightly fuzz run $(or $(TARGET),replies) -- -max_total_time=$(or $(SECONDS),60) -malloc_limit_mb=64 -rss_limit_mb=2048 -timeout=5
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed

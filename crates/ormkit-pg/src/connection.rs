@@ -12,7 +12,7 @@ mod listening;
 mod pooler;
 pub(crate) mod route;
 mod target_session;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;

@@ -17,6 +17,8 @@ mod config;
 mod connection;
 mod copy;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod listen;
 mod notice;
 mod protocol;

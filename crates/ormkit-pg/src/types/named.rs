@@ -10,6 +10,8 @@ pub(crate) mod lookup;
 mod map;
 mod range;
 mod record;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod sample;
 mod text;
 
 pub(crate) use list::{List, ragged};

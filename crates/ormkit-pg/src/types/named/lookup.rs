@@ -53,18 +53,18 @@ const MAX_KNOWN: usize = 10_000;
 /// A type as [`QUERY`] describes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
-    oid: u32,
-    name: Box<str>,
+    pub(super) oid: u32,
+    pub(super) name: Box<str>,
     /// `typtype`, and `a` for arrays.
-    kind: u8,
+    pub(super) kind: u8,
     /// What stands between the elements of an array in text form.
-    delimiter: u8,
+    pub(super) delimiter: u8,
     /// The type of an array's elements, of a domain's or a range's values, of a multirange's ranges.
-    of: u32,
+    pub(super) of: u32,
     /// The function that makes the binary form; none of a shell type.
-    send: Box<str>,
-    field_names: Vec<Box<str>>,
-    field_types: Vec<u32>,
+    pub(super) send: Box<str>,
+    pub(super) field_names: Vec<Box<str>>,
+    pub(super) field_types: Vec<u32>,
 }
 
 impl Row {
@@ -257,82 +257,9 @@ impl Builder {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
+    use super::super::sample::{MOOD, PATH, POINT, SPAN, row, sample};
     use super::*;
-
-    pub(in super::super) const MOOD: u32 = 20_001;
-    pub(in super::super) const MOODS: u32 = 20_002;
-    pub(in super::super) const POINT: u32 = 20_003;
-    pub(in super::super) const PATH: u32 = 20_004;
-    pub(in super::super) const AGE: u32 = 20_005;
-    pub(in super::super) const SPAN: u32 = 20_006;
-    pub(in super::super) const SPANS: u32 = 20_007;
-    pub(in super::super) const TAGS: u32 = 20_008;
-    pub(in super::super) const PLACE: u32 = 20_009;
-    pub(in super::super) const SHAPE: u32 = 20_010;
-    pub(in super::super) const RAW: u32 = 20_011;
-
-    fn row(oid: u32, kind: u8, of: u32, send: &str, fields: &[(&str, u32)]) -> Row {
-        Row {
-            oid,
-            name: format!("t{oid}").into(),
-            kind,
-            delimiter: b',',
-            of,
-            send: send.into(),
-            field_names: fields.iter().map(|(name, _)| (*name).into()).collect(),
-            field_types: fields.iter().map(|(_, oid)| *oid).collect(),
-        }
-    }
-
-    /// An enum, a composite, a domain, a range, a multirange, `hstore`, arrays of them, one of all of them, and an opaque
-    /// type with a composite that holds it.
-    pub(in super::super) fn sample() -> Catalog {
-        let catalog = Catalog::default();
-        let rows = vec![
-            row(MOOD, b'e', 0, "enum_send", &[]),
-            row(MOODS, b'a', MOOD, "array_send", &[]),
-            row(POINT, b'c', 0, "record_send", &[("x", 23), ("y", 25)]),
-            row(PATH, b'a', POINT, "array_send", &[]),
-            row(AGE, b'd', 23, "domain_send", &[]),
-            row(SPAN, b'r', 1700, "range_send", &[]),
-            row(SPANS, b'm', SPAN, "multirange_send", &[]),
-            row(TAGS, b'b', 0, "hstore_send", &[]),
-            row(
-                PLACE,
-                b'c',
-                0,
-                "record_send",
-                &[
-                    ("a", AGE),
-                    ("p", PATH),
-                    ("m", MOODS),
-                    ("s", SPAN),
-                    ("t", TAGS),
-                    ("i", 1007),
-                    ("ss", SPANS),
-                ],
-            ),
-            row(SHAPE, b'b', 0, "box_send", &[]),
-            row(RAW, b'c', 0, "record_send", &[("shape", SHAPE)]),
-        ];
-        let asked: Vec<u32> = rows.iter().map(|row| row.oid).collect();
-        catalog.learn(&asked, rows);
-        catalog
-    }
-
-    /// Types of numbers, kinds and parts that no server would answer.
-    pub(in super::super) fn any(rows: &[(u32, u8, u32)]) -> Catalog {
-        let catalog = Catalog::default();
-        let rows = rows.iter().map(|(oid, kind, of)| {
-            let of = 20_000 + of;
-            row(20_000 + oid, *kind, of, "hstore_send", &[("a", of), ("b", 23)])
-        });
-        let rows: Vec<Row> = rows.collect();
-        let asked: Vec<u32> = rows.iter().map(|row| row.oid).collect();
-        catalog.learn(&asked, rows);
-        catalog
-    }
 
     #[test]
     fn only_what_is_not_known_is_looked_up() {

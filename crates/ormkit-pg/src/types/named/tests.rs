@@ -4,8 +4,8 @@ use ormkit_core::error::ErrorClass;
 use ormkit_core::value::{Bounds, Numeric, Params, Value};
 use proptest::prelude::*;
 
-use super::lookup::tests::{AGE, MOOD, MOODS, PATH, PLACE, POINT, RAW, SPAN, SPANS, TAGS, sample};
 use super::record::{RECORD, RECORD_ARRAY};
+use super::sample::{self, AGE, MOOD, MOODS, PATH, PLACE, POINT, RAW, SPAN, SPANS, TAGS, sample};
 use super::*;
 
 const ALL: [u32; 11] = [MOOD, MOODS, POINT, PATH, AGE, SPAN, SPANS, TAGS, PLACE, RECORD, RECORD_ARRAY];
@@ -217,7 +217,7 @@ proptest! {
         rows in proptest::collection::vec((0_u32..6, prop::sample::select(&b"abcdempr"[..]), 0_u32..6), 0..8),
         bytes: Vec<u8>,
     ) {
-        let catalog = lookup::tests::any(&rows);
+        let catalog = sample::any(&rows);
         for oid in 0..6 {
             if let Some(named) = catalog.find(20_000 + oid) {
                 let _ = named.decode(&bytes).map(Value::from);
