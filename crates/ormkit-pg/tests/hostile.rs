@@ -296,6 +296,23 @@ fn replies_that_make_no_sense_close_the_connection() {
         second(b"HTTP/1.1 500\r\n\r\n"),
         second(&message(b'Z', b"I")),
         second(&message(b'R', &[0; 4])),
+        second(&message(b'?', b"")),
+        second(&message(b's', b"")),
+        second(&message(b'K', b"\0\0\0\x01abcd")),
+        second(&message(b'v', b"\0\x03\0\0\0\0\0\0")),
+        second(&message(b'n', b"")),
+        second(&message(b'T', COLUMN)),
+        second(&message(b'd', ROW)),
+        second(&message(b'c', b"")),
+        second(&many(|n| message(b'S', format!("setting {n}\0on\0").as_bytes()))),
+        first(&[message(b'1', b""), message(b't', b"\0\x01\0\0")].concat()),
+        first(
+            &[message(b'1', b""), message(b't', b"\0\0"), message(b'T', &[&[0, 2], &COLUMN[2..]].concat())]
+                .concat(),
+        ),
+        first(
+            &[message(b'1', b""), message(b't', b"\0\0"), message(b'T', &[COLUMN, b"\0"].concat())].concat(),
+        ),
         second(&message(b'C', b"SELECT 1")),
         second(&[answered()[1..].concat(), message(b'D', ROW)].concat()),
         second(&[answered()[1..3].concat(), message(b'Z', b"?")].concat()),
@@ -305,6 +322,63 @@ fn replies_that_make_no_sense_close_the_connection() {
         let error = ask(&mut *connection).err().unwrap_or_else(|| panic!("script {index} was taken"));
         assert!(matches!(error.kind(), ErrorKind::Protocol(_)), "script {index}: {error}");
         assert_eq!(connection.health(), Health::Closed);
+    }
+}
+
+/// A thousand messages.
+fn many(of: impl Fn(usize) -> Vec<u8>) -> Vec<u8> {
+    (0..1000).flat_map(of).collect()
+}
+
+#[test]
+fn copy_that_nobody_asked_for_is_refused() {
+    for (answer, health) in [
+        (message(b'G', b"\0\0\0"), Health::Closed),
+        (message(b'W', b"\0\0\0"), Health::Closed),
+        (
+            [message(b'H', b"\0\0\0"), message(b'd', ROW), message(b'c', b""), answered()[2..].concat()]
+                .concat(),
+            Health::Idle,
+        ),
+    ] {
+        let mut connection = connected(vec![described(), [message(b'2', b""), answer].concat()]);
+        let error = ask(&mut *connection).err().unwrap();
+        assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }), "{error}");
+        assert_eq!(connection.health(), health);
+    }
+}
+
+#[test]
+fn encoding_that_changes_under_way_ends_the_connection() {
+    let changed = message(b'S', b"client_encoding\0LATIN1\0");
+    let mut connection = connected(vec![described(), [changed, answered().concat()].concat()]);
+    let error = ask(&mut *connection).err().unwrap();
+    assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }), "{error}");
+    assert_eq!(connection.health(), Health::Closed);
+}
+
+#[test]
+fn flood_of_what_nobody_asked_for_hides_no_answer() {
+    let aside = [message(b'N', b"SNOTICE\0C00000\0Mx\0\0"), message(b'A', b"\0\0\0\x01c\0p\0")].concat();
+    let flood = many(|_| aside.repeat(20));
+    let mut connection = connected(vec![described(), [flood, answered().concat()].concat()]);
+    assert_eq!(ask(&mut *connection).unwrap().rows, [["7"]]);
+}
+
+#[test]
+fn login_that_never_ends_is_given_up() {
+    for said in [message(b'N', b"SNOTICE\0C00000\0Mx\0\0"), message(b'S', b"TimeZone\0UTC\0")] {
+        for before in [Vec::new(), message(b'R', &[0; 4])] {
+            let said = said.repeat(100);
+            let url = serve(move |stream| {
+                stream.write_all(&before)?;
+                loop {
+                    stream.write_all(&said)?;
+                }
+            });
+            let error = refused(&format!("{url}&connect_timeout=30"));
+            assert!(matches!(error.kind(), ErrorKind::Protocol(_)), "{error}");
+        }
     }
 }
 

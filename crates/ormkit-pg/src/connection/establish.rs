@@ -32,6 +32,9 @@ use crate::tls::client::TlsClient;
 /// The most bytes of statements that one connection keeps prepared.
 const STATEMENT_BYTES: usize = 4 << 20;
 
+/// A login takes some thirty messages, and what its triggers have to say.
+const LOGIN_MESSAGES: u32 = 10_000;
+
 /// Connects to the first server that answers and is what was asked for.
 pub(crate) async fn connect(
     config: &Config,
@@ -198,11 +201,16 @@ async fn log_in(config: &Config, common: &Arc<Common>, place: &Place, route: &Ro
     let mut inbox = ReadBuffer::default();
     let mut out = WriteBuffer::default();
     let mut startup = Startup::begin(login, &config.startup_parameters(), &mut out)?;
+    let mut messages = 0;
     let session = loop {
         let Some(frame) = inbox.take(STARTUP_LIMIT)? else {
             exchange(&mut *transport, &mut out, &mut inbox).await.map_err(broken)?;
             continue;
         };
+        messages += 1;
+        if messages > LOGIN_MESSAGES {
+            return Err(Error::protocol("the server does not come to the end of the login"));
+        }
         let message = Message::decode(frame.tag, inbox.body(&frame))?;
         if let Message::Notice(fields) = &message
             && startup.is_authenticated()

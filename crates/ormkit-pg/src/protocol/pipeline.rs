@@ -72,6 +72,8 @@ pub(crate) struct Pipeline {
     skipping: bool,
     /// The simple Query has been answered, if only the first of its statements.
     answered: bool,
+    /// COPY has begun to go out, and its end has not come.
+    copies_out: bool,
 }
 
 impl Default for Pipeline {
@@ -83,6 +85,7 @@ impl Default for Pipeline {
             open: false,
             skipping: false,
             answered: false,
+            copies_out: false,
         }
     }
 }
@@ -152,9 +155,9 @@ impl Pipeline {
             }
             (Some(Expected::Execute(unit)), Message::EmptyQuery) => Event::Complete(unit, None),
             (Some(Expected::Execute(unit)), Message::PortalSuspended) => Event::Suspended(unit),
-            (Some(Expected::Execute(unit)), message) => return copy(unit, message),
+            (Some(Expected::Execute(unit)), message) => return self.copy(unit, message),
             (Some(Expected::Sync), Message::ReadyForQuery(status)) => {
-                self.status = status;
+                (self.status, self.copies_out) = (status, false);
                 Event::Ready
             }
             (_, other) => return Err(unexpected(&other)),
@@ -172,12 +175,12 @@ impl Pipeline {
             // Without a tag nobody knows what became of a COMMIT.
             Message::ReadyForQuery(_) if !self.answered => return Err(unexpected(&message)),
             Message::ReadyForQuery(status) => {
-                self.status = status;
+                (self.status, self.copies_out) = (status, false);
                 // The Query and the Sync that stands for its own ReadyForQuery.
                 self.expected.drain(..self.expected.len().min(2));
                 Event::Ready
             }
-            other => return copy(unit, other),
+            other => return self.copy(unit, other),
         })
     }
 
@@ -195,17 +198,22 @@ impl Pipeline {
             self.expected.pop_front();
         }
         self.skipping = self.open && self.expected.is_empty();
+        self.copies_out = false;
         Event::Failed(unit, fields)
     }
-}
 
-fn copy(unit: u32, message: Message<'_>) -> Result<Event<'_>> {
-    match message {
-        Message::CopyIn(response) | Message::CopyBoth(response) => Ok(Event::Copy(unit, Copy::In, response)),
-        Message::CopyOut(response) => Ok(Event::Copy(unit, Copy::Out, response)),
-        Message::CopyData(data) => Ok(Event::CopyData(data)),
-        Message::CopyDone => Ok(Event::Noted),
-        other => Err(unexpected(&other)),
+    fn copy<'a>(&mut self, unit: u32, message: Message<'a>) -> Result<Event<'a>> {
+        let under_way = self.copies_out;
+        self.copies_out = matches!(message, Message::CopyOut(_) | Message::CopyData(_));
+        match message {
+            Message::CopyIn(response) | Message::CopyBoth(response) => {
+                Ok(Event::Copy(unit, Copy::In, response))
+            }
+            Message::CopyOut(response) => Ok(Event::Copy(unit, Copy::Out, response)),
+            Message::CopyData(data) if under_way => Ok(Event::CopyData(data)),
+            Message::CopyDone if under_way => Ok(Event::Noted),
+            other => Err(unexpected(&other)),
+        }
     }
 }
 
