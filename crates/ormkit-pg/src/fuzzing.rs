@@ -114,7 +114,7 @@ pub fn cells(input: &[u8]) {
             let _ = Value::from(value);
         }
     }
-    let oid = sample::MOOD + (choice % 11) as u32;
+    let oid = sample::MOOD + u32::from(input[0]) % 11;
     if let Some(named) = sample::sample().find(oid)
         && let Ok(value) = named.decode(bytes)
     {

@@ -11,6 +11,11 @@
 //! # }
 //! ```
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)
+)]
+
 mod cancel;
 mod common;
 mod config;
@@ -20,6 +25,7 @@ mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod listen;
+mod narrow;
 mod notice;
 mod protocol;
 mod row;

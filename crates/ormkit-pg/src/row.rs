@@ -6,6 +6,7 @@ use ormkit_core::driver::{Cells, Decoder};
 use ormkit_core::error::{Error, Result};
 use ormkit_core::value::{SqlType, ValueRef};
 
+use crate::narrow::to_u32;
 use crate::protocol::backend::RowDescription;
 use crate::types::named::lookup::Catalog;
 use crate::types::named::{Misfit, PgType};
@@ -220,8 +221,7 @@ pub(crate) fn spans(body: &[u8], columns: usize, spans: &mut Vec<Span>) -> Resul
         if at > body.len() {
             return Err(broken());
         }
-        // A message has 1 GiB at most.
-        spans.push(Span { start: start as u32, end: at as u32 });
+        spans.push(Span { start: to_u32(start), end: to_u32(at) });
     }
     if at == body.len() { Ok(()) } else { Err(broken()) }
 }

@@ -28,7 +28,7 @@ impl Name {
     /// The statement `number` of the connection that has drawn `session`, of which 48 bits count.
     fn new(session: u64, number: u32) -> Self {
         let text = format!("ormkit_{:012x}_{number}", session & 0xffff_ffff_ffff);
-        let mut name = Self { text: [0; 30], length: text.len() as u8 };
+        let mut name = Self { text: [0; 30], length: u8::try_from(text.len()).expect("at most 30") };
         name.text[..text.len()].copy_from_slice(text.as_bytes());
         name
     }

@@ -11,6 +11,11 @@
 //!
 //! How values are stored is told in the table at the top of `value.rs`.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)
+)]
+
 mod checkpoint;
 mod config;
 mod connection;

@@ -6,6 +6,7 @@ use ormkit_core::driver::{Cell, CopyColumn, Row, RowSink};
 use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::value::{ParamType, SqlType, ValueRef};
 
+use crate::narrow::to_u16;
 use crate::row::{DataRow, Shape, Span, spans};
 use crate::types::Codec;
 use crate::types::bind::Target;
@@ -83,8 +84,7 @@ impl CopyRows {
     /// # Errors
     /// A value does not fit its column. What was appended is of no use then.
     pub(crate) fn encode(&self, cell: &mut Cell<'_>, out: &mut Vec<u8>) -> Result<()> {
-        // RowDescription counts its columns in a u16.
-        out.extend_from_slice(&(self.columns.len() as u16).to_be_bytes());
+        out.extend_from_slice(&to_u16(self.columns.len()).to_be_bytes());
         for (index, (column, writer)) in self.columns.iter().zip(&self.writers).enumerate() {
             let mut written = false;
             cell(index, &mut |value| {

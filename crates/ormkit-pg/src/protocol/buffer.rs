@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use ormkit_core::error::{Error, Result};
 
+use crate::narrow::to_u32;
+
 /// The largest message before authentication, in bytes. Anything longer is not PostgreSQL speaking.
 pub(crate) const STARTUP_LIMIT: usize = 64 * 1024;
 
@@ -148,8 +150,7 @@ impl WriteBuffer {
         if length > MESSAGE_LIMIT {
             return Err(Error::data(None, "a statement with its parameters is limited to 1 GiB"));
         }
-        // The limit above is far below u32::MAX.
-        self.bytes[at..at + 4].copy_from_slice(&(length as u32).to_be_bytes());
+        self.bytes[at..at + 4].copy_from_slice(&to_u32(length).to_be_bytes());
         Ok(())
     }
 }

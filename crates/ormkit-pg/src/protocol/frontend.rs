@@ -3,6 +3,7 @@
 use ormkit_core::error::{Error, Result};
 
 use super::buffer::WriteBuffer;
+use crate::narrow::to_u32;
 use crate::statement_cache::Name;
 
 /// Protocol 3.0; minor versions are added.
@@ -30,8 +31,7 @@ pub(crate) fn startup(out: &mut WriteBuffer, minor: u16, parameters: &[(&str, &s
 
 /// CancelRequest for the backend with this process id and key.
 pub(crate) fn cancel_request(pid: u32, key: &[u8]) -> Vec<u8> {
-    // A key has 256 bytes at most.
-    let length = 12 + key.len() as u32;
+    let length = to_u32(12 + key.len());
     [&length.to_be_bytes()[..], &CANCEL.to_be_bytes(), &pid.to_be_bytes(), key].concat()
 }
 
@@ -141,8 +141,7 @@ pub(crate) fn copy_done(out: &mut WriteBuffer) {
 
 /// CopyFail: the data has ended without its end. `why` has no NUL.
 pub(crate) fn copy_fail(out: &mut WriteBuffer, why: &'static str) {
-    // Some words are far below u32::MAX.
-    let length = 5 + why.len() as u32;
+    let length = to_u32(5 + why.len());
     out.bytes().push(b'f');
     out.bytes().extend_from_slice(&length.to_be_bytes());
     out.bytes().extend_from_slice(why.as_bytes());
@@ -158,8 +157,7 @@ pub(crate) fn password(out: &mut WriteBuffer, password: &str) -> Result<()> {
 pub(crate) fn sasl_initial(out: &mut WriteBuffer, mechanism: &str, data: &str) -> Result<()> {
     out.message(b'p', |body| {
         c_str(body, mechanism)?;
-        // The client-first message has less than 100 bytes.
-        body.extend_from_slice(&(data.len() as u32).to_be_bytes());
+        body.extend_from_slice(&to_u32(data.len()).to_be_bytes());
         body.extend_from_slice(data.as_bytes());
         Ok(())
     })

@@ -9,6 +9,7 @@ use ormkit_core::value::{ArrayRef, Dimensions, Format, Params, Parts, SqlType, V
 use super::bind::{Target, encode, length_prefixed};
 use super::named::List;
 use super::{Codec, catalog, literal, malformed};
+use crate::narrow::to_u32;
 
 /// The most dimensions that the server has (`MAXDIM`).
 const MAX_DIMENSIONS: usize = 6;
@@ -163,12 +164,11 @@ fn encode_elements<'a>(
         return Err(Error::data(None, "an array of PostgreSQL has at most 6 dimensions"));
     }
     let has_null = elements.clone().any(|value| value.is_null());
-    out.extend_from_slice(&(dimensions.len() as u32).to_be_bytes());
+    out.extend_from_slice(&to_u32(dimensions.len()).to_be_bytes());
     out.extend_from_slice(&u32::from(has_null).to_be_bytes());
     out.extend_from_slice(&oid.to_be_bytes());
     for length in dimensions {
-        // Parameters address their elements with a u32.
-        out.extend_from_slice(&(*length as u32).to_be_bytes());
+        out.extend_from_slice(&to_u32(*length).to_be_bytes());
         out.extend_from_slice(&1_u32.to_be_bytes());
     }
     for value in elements {

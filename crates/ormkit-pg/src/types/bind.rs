@@ -8,6 +8,7 @@ use ormkit_core::value::{ParamType, SqlType, ValueRef};
 use super::named::lookup::Catalog;
 use super::named::{PgType, ragged};
 use super::{Codec, array, catalog, json, literal, net, numeric, temporal};
+use crate::narrow::to_u32;
 use crate::protocol::buffer::MESSAGE_LIMIT;
 
 /// What a parameter is sent as.
@@ -133,8 +134,7 @@ pub(crate) fn length_prefixed<'a>(
     write(value, out)?;
     let length = out.len() - start - 4;
     check_size(length)?;
-    // The check above is far below u32::MAX.
-    out[start..start + 4].copy_from_slice(&(length as u32).to_be_bytes());
+    out[start..start + 4].copy_from_slice(&to_u32(length).to_be_bytes());
     Ok(())
 }
 
@@ -232,6 +232,7 @@ fn int<T: TryFrom<i64>>(codec: Codec, value: i64) -> Result<T> {
 }
 
 /// A float that keeps every digit of the integer.
+#[expect(clippy::cast_possible_truncation, reason = "i128 holds every float of an i64")]
 fn exact_float(value: i64) -> Result<f64> {
     let float = value as f64;
     if float as i128 == i128::from(value) {
@@ -240,6 +241,7 @@ fn exact_float(value: i64) -> Result<f64> {
     Err(Error::data(None, "an int that DOUBLE PRECISION cannot hold exactly"))
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "what does not fit becomes infinite, and is refused")]
 fn real(value: f64) -> Result<f32> {
     let real = value as f32;
     if real.is_infinite() && value.is_finite() {

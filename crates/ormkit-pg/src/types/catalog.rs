@@ -112,7 +112,7 @@ impl Codec {
         match found {
             Some((_, (known, _, codec))) if *known == oid => *codec,
             // OID 0 is no type: it stands for the arrays that are of no use.
-            Some((index, _)) if oid != 0 => Self::Array(index as u8),
+            Some((index, _)) if oid != 0 => Self::Array(u8::try_from(index).expect("a short table")),
             _ if oid == BOX_ARRAY => Self::TextArray(Delimiter::Semicolon),
             _ if TEXT_ARRAYS.contains(&oid) => Self::TextArray(Delimiter::Comma),
             _ => Self::Other,

@@ -7,6 +7,7 @@ use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::value::SqlType;
 
 use super::{Flight, Unit, Wire};
+use crate::narrow::{to_u16, to_u32};
 use crate::protocol::backend::TxStatus;
 use crate::protocol::buffer::WriteBuffer;
 use crate::protocol::frontend;
@@ -177,8 +178,8 @@ impl Wire {
         unit.inferred = is_inferred(statement);
         if unit.inferred {
             frontend::describe_statement(&mut self.out, unit.name)?;
-            self.pipeline.expect(Expected::ParamTypes(index as u32));
-            self.pipeline.expect(Expected::Columns(index as u32));
+            self.pipeline.expect(Expected::ParamTypes(to_u32(index)));
+            self.pipeline.expect(Expected::Columns(to_u32(index)));
             return Ok(false);
         }
         unit.targets = text.params.iter().map(|param| Target::named(*param)).collect();
@@ -194,7 +195,7 @@ impl Wire {
             self.flight.unnamed = Some(index);
         }
         frontend::parse(&mut self.out, unit.name, &unit.text.sql, unit.oids.iter().copied())?;
-        self.pipeline.expect(Expected::Parse(index as u32));
+        self.pipeline.expect(Expected::Parse(to_u32(index)));
         Ok(())
     }
 
@@ -228,7 +229,7 @@ impl Wire {
     fn write_rows(&mut self, index: usize) -> Result<()> {
         let rows = self.flight.units[index].piece.map_or(0, |piece| piece.rows.get());
         frontend::execute(&mut self.out, self.flight.units[index].portal(), rows)?;
-        self.pipeline.expect(Expected::Execute(index as u32));
+        self.pipeline.expect(Expected::Execute(to_u32(index)));
         Ok(())
     }
 
@@ -242,10 +243,10 @@ impl Wire {
             }
             error.in_statement(&unit.text.sql)
         })?;
-        self.pipeline.expect(Expected::Bind(index as u32));
+        self.pipeline.expect(Expected::Bind(to_u32(index)));
         if unit.fresh && (unit.shape.is_none() || unit.recalled) {
             frontend::describe_portal(&mut self.out, unit.portal())?;
-            self.pipeline.expect(Expected::Columns(index as u32));
+            self.pipeline.expect(Expected::Columns(to_u32(index)));
         }
         self.write_rows(index)
     }
@@ -323,14 +324,12 @@ fn write_bind(out: &mut WriteBuffer, unit: &Unit, statement: &Statement) -> Resu
 fn write_result_formats(body: &mut Vec<u8>, shape: Option<&Shape>, expected: &[SqlType]) {
     match shape {
         None if expected.iter().copied().any(is_asked_as_text) => {
-            // RowDescription counts its columns in a u16.
-            body.extend_from_slice(&(expected.len() as u16).to_be_bytes());
+            body.extend_from_slice(&to_u16(expected.len()).to_be_bytes());
             let formats = expected.iter().map(|sql_type| u16::from(!is_asked_as_text(*sql_type)));
             body.extend(formats.flat_map(u16::to_be_bytes));
         }
         Some(shape) if !shape.is_binary() => {
-            // RowDescription counts its columns in a u16.
-            body.extend_from_slice(&(shape.columns.len() as u16).to_be_bytes());
+            body.extend_from_slice(&to_u16(shape.columns.len()).to_be_bytes());
             let formats = shape.columns.iter().map(|column| u16::from(column.is_binary()));
             body.extend(formats.flat_map(u16::to_be_bytes));
         }

@@ -6,6 +6,7 @@ use ormkit_core::value::{RangeRef, RecordRef, ValueRef};
 use super::list::List;
 use super::range::{EMPTY, LOWER_INCLUSIVE, NO_LOWER, NO_UPPER, UPPER_INCLUSIVE};
 use super::{Kind, PgType, map, text};
+use crate::narrow::to_u32;
 use crate::types::bind::{self, is_natural, length_prefixed, unfit};
 use crate::types::{Codec, array, catalog};
 
@@ -70,8 +71,7 @@ impl PgType {
 
     fn encode_record(&self, record: RecordRef<'_>, out: &mut Vec<u8>) -> Result<Encoded> {
         let fields = self.fields(record)?;
-        // The server counts the attributes of a type in 16 bits.
-        out.extend_from_slice(&(fields.len() as u32).to_be_bytes());
+        out.extend_from_slice(&to_u32(fields.len()).to_be_bytes());
         for (field, value) in fields.iter().zip(record.iter()) {
             out.extend_from_slice(&field.oid.to_be_bytes());
             if field.encode_part(value, out)? == Encoded::Unnatural {
@@ -171,8 +171,7 @@ fn encode_range(subtype: &PgType, range: RangeRef<'_>, out: &mut Vec<u8>) -> Res
 
 fn encode_multirange(range: &PgType, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<Encoded> {
     let ranges = ranges(value)?;
-    // Parameters address their elements with a u32.
-    out.extend_from_slice(&(ranges.len() as u32).to_be_bytes());
+    out.extend_from_slice(&to_u32(ranges.len()).to_be_bytes());
     for value in ranges {
         if range.encode_part(value, out)? == Encoded::Unnatural {
             return Ok(Encoded::Unnatural);

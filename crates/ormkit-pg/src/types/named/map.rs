@@ -6,6 +6,7 @@ use ormkit_core::value::{Dimensions, Format, MapRef, Parts, SqlType, ValueRef};
 use serde_json::{Map, Value};
 
 use super::{Kind, Misfit, PgType, part_at, take, word};
+use crate::narrow::to_u32;
 use crate::types::bind::write_text;
 use crate::types::{malformed, text};
 
@@ -78,8 +79,7 @@ fn write<'a>(
             out.extend_from_slice(&u32::MAX.to_be_bytes());
             if let Some(text) = text {
                 write_text(text, out)?;
-                // `write_text` has checked the length, which is far below u32::MAX.
-                out[at..at + 4].copy_from_slice(&(text.len() as u32).to_be_bytes());
+                out[at..at + 4].copy_from_slice(&to_u32(text.len()).to_be_bytes());
             }
         }
     }
