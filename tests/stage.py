@@ -17,7 +17,7 @@ class Stage:
     """A proxy and an engine on it; in the end everything is as whole as before."""
 
     def __init__(self, url: str, witness: Witness, **options: object) -> None:
-        self._options = {"max_connections": 2, "min_connections": 0, "acquire_timeout": 5} | options
+        self._options = {"max_connections": 1, "min_connections": 0, "acquire_timeout": 5} | options
         self.proxy = Proxy(url, sslmode="disable", application_name=witness.application)
         self._witness = witness
 

@@ -270,7 +270,7 @@ def test_lost_message_is_never_taken_for_an_answer(run, library_url: str, witnes
     phase, matches, expected = LOST_MESSAGES[name]
 
     async def work() -> None:
-        async with Stage(library_url, witness, max_connections=1) as stage:
+        async with Stage(library_url, witness) as stage:
             await ask_anew(stage.db)
             stage.proxy.arm(Rule(Side.SERVER, Fault.DROP, matches))
             with pytest.raises((ormkit.OperationalError, asyncio.TimeoutError)) as raised:
@@ -291,7 +291,7 @@ def test_lost_message_is_never_taken_for_an_answer(run, library_url: str, witnes
 @pytest.mark.parametrize("fault", LOSSES, ids=lambda fault: fault.name.lower())
 def test_idle_connections_that_break_are_replaced_unseen(run, library_url: str, witness: Witness, fault: Fault) -> None:
     async def work() -> None:
-        async with Stage(library_url, witness) as stage:
+        async with Stage(library_url, witness, max_connections=2) as stage:
             await asyncio.gather(ask(stage.db), ask(stage.db))
             assert stage.db.status().size == 2
             stage.proxy.strike(fault)
@@ -305,7 +305,7 @@ def test_idle_connections_that_break_are_replaced_unseen(run, library_url: str, 
 
 def test_who_waits_for_a_silent_connection_is_told_in_time(run, library_url: str, witness: Witness) -> None:
     async def work() -> None:
-        async with Stage(library_url, witness, max_connections=1, acquire_timeout=0.1) as stage:
+        async with Stage(library_url, witness, acquire_timeout=0.1) as stage:
             await ask(stage.db)
             stage.proxy.stall()
             holder = asyncio.create_task(ask(stage.db))
@@ -326,7 +326,7 @@ def test_who_waits_for_a_silent_connection_is_told_in_time(run, library_url: str
 
 def test_cancelled_statement_is_stopped_over_another_connection(run, library_url: str, witness: Witness) -> None:
     async def work() -> None:
-        async with Stage(library_url, witness, max_connections=1) as stage:
+        async with Stage(library_url, witness) as stage:
             await ask(stage.db)
             task = asyncio.create_task(stage.db.execute("SELECT count(*) FROM pg_sleep(60)"))
             await witness.until_sleeping()
@@ -349,7 +349,7 @@ def test_cancel_request_that_is_swallowed_holds_up_nobody(library_url: str) -> N
             await swallow(witness)
 
     async def swallow(witness: Witness) -> None:
-        async with Stage(library_url, witness, max_connections=1) as stage:
+        async with Stage(library_url, witness) as stage:
             await ask(stage.db)
             stage.proxy.swallows_cancels = True
             task = asyncio.create_task(stage.db.execute("SELECT count(*) FROM pg_sleep(60)"))

@@ -33,7 +33,7 @@ def test_login_that_breaks_is_told_at_once(run, library_url: str, witness: Witne
     side, matches, count = LOGIN[name]
 
     async def work() -> None:
-        async with Stage(library_url, witness, max_connections=1) as stage:
+        async with Stage(library_url, witness) as stage:
             for fault in LOSSES:
                 stage.proxy.arm(Rule(side, fault, matches, count))
                 began = time.monotonic()
@@ -56,7 +56,7 @@ def test_silent_login_ends_with_connect_timeout_or_the_callers_patience(
     side, matches, count = LOGIN[name]
 
     async def work() -> None:
-        async with Stage(library_url, witness, max_connections=1, connect_timeout=0.1) as stage:
+        async with Stage(library_url, witness, connect_timeout=0.1) as stage:
             stage.proxy.arm(Rule(side, Fault.STALL, matches, count))
             began = time.monotonic()
             with pytest.raises(ConnectionLost, match=r"within 0\.1 s"):
@@ -64,7 +64,7 @@ def test_silent_login_ends_with_connect_timeout_or_the_callers_patience(
             assert 0.09 < time.monotonic() - began < 0.6
             await stage.proxy.sever()
             assert await ask(stage.db) == 7
-        async with Stage(library_url, witness, max_connections=1) as stage:
+        async with Stage(library_url, witness) as stage:
             stage.proxy.arm(Rule(side, Fault.STALL, matches, count))
             task = asyncio.ensure_future(ask(stage.db))
             await asyncio.wait_for(stage.proxy.hit.wait(), 5)
@@ -81,7 +81,7 @@ def test_login_by_single_bytes_succeeds(run, library_url: str, witness: Witness)
     async def work() -> None:
         for name in ("startup message", "SASL"):
             side, matches, count = LOGIN[name]
-            async with Stage(library_url, witness, max_connections=1) as stage:
+            async with Stage(library_url, witness) as stage:
                 stage.proxy.arm(Rule(side, Fault.TRICKLE, matches, count))
                 assert await ask(stage.db) == 7
                 assert stage.proxy.hit.is_set()
