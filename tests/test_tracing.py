@@ -16,7 +16,7 @@ from ormkit import create_async_engine, create_engine, selectinload
 
 SLEEP = {
     "postgresql": "SELECT pg_sleep(0.15)",
-    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT max(i) FROM n",
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000000) SELECT max(i) FROM n",
 }
 
 

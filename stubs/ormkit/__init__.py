@@ -24,6 +24,8 @@ from ormkit.engine import (
     create_async_engine,
     create_engine,
     create_pool,
+    quote_identifier,
+    quote_literal,
 )
 from ormkit.exc import (
     CheckViolation,

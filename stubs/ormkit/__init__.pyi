@@ -24,6 +24,8 @@ from ormkit.engine import (
     create_async_engine as create_async_engine,
     create_engine as create_engine,
     create_pool as create_pool,
+    quote_identifier as quote_identifier,
+    quote_literal as quote_literal,
 )
 from ormkit.exc import (
     CheckViolation as CheckViolation,

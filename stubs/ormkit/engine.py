@@ -19,6 +19,8 @@ from ormkit._ormkit import (
     create_async_engine,
     create_engine,
     create_pool,
+    quote_identifier,
+    quote_literal,
 )
 
 Engine = ConnectionPool
@@ -43,4 +45,6 @@ __all__ = [
     "create_async_engine",
     "create_engine",
     "create_pool",
+    "quote_identifier",
+    "quote_literal",
 ]

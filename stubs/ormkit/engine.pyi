@@ -182,6 +182,18 @@ class Connection:
     """One connection for a block: the first statement begins a transaction, `commit()` keeps it."""
 
     async def execute(self, statement: Any, params: Sequence[Any] | Mapping[str, Any] | None = None) -> QueryResult: ...
+    @overload
+    async def execute_many(
+        self, sql: str, params: Iterable[Sequence[Any] | Mapping[str, Any]], *, returning: Literal[False] = False
+    ) -> int: ...
+    @overload
+    async def execute_many(
+        self, sql: str, params: Iterable[Sequence[Any] | Mapping[str, Any]], *, returning: Literal[True]
+    ) -> QueryResult: ...
+    async def explain(
+        self, statement: Any, params: Sequence[Any] | Mapping[str, Any] | None = None, *, analyze: bool = False
+    ) -> str: ...
+    def server_setting(self, name: str) -> str | None: ...
     async def execute_script(self, script: str) -> None: ...
     def stream(
         self,
@@ -311,7 +323,18 @@ class ConnectionPool:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None, /
     ) -> None: ...
     async def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> QueryResult: ...
-    async def execute_many(self, sql: str, params: Iterable[Sequence[Any] | Mapping[str, Any]]) -> int: ...
+    @overload
+    async def execute_many(
+        self, sql: str, params: Iterable[Sequence[Any] | Mapping[str, Any]], *, returning: Literal[False] = False
+    ) -> int: ...
+    @overload
+    async def execute_many(
+        self, sql: str, params: Iterable[Sequence[Any] | Mapping[str, Any]], *, returning: Literal[True]
+    ) -> QueryResult: ...
+    async def explain(
+        self, sql: str, params: Sequence[Any] | Mapping[str, Any] | None = None, *, analyze: bool = False
+    ) -> str: ...
+    async def server_setting(self, name: str) -> str | None: ...
     async def execute_script(self, script: str) -> None: ...
     def stream(
         self,
@@ -459,3 +482,9 @@ def create_async_engine(
     **options: Unpack[_AsyncOptions],
 ) -> ConnectionPool:
     """`create_engine` in SQLAlchemy's words."""
+
+def quote_identifier(name: str, /, *more: str, dialect: Literal["postgresql", "sqlite"] = "postgresql") -> str:
+    """A name, or the parts of a qualified one, as a part of SQL."""
+
+def quote_literal(value: Any, /, *, dialect: Literal["postgresql", "sqlite"] = "postgresql") -> str:
+    """A value as a literal, for statements that take no parameters."""

@@ -6,6 +6,7 @@ mod dialect;
 mod dml;
 mod expr;
 pub mod placeholder;
+pub mod quote;
 pub mod scan;
 pub(crate) mod select;
 mod transaction;

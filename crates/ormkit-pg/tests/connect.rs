@@ -152,7 +152,11 @@ fn reported_settings_are_read_without_asking() {
     row(&mut *connection, "SELECT set_config('TimeZone', 'Europe/Vienna', false)");
     assert_eq!(connection.reported_setting("TimeZone"), Some("Europe/Vienna"));
     assert_eq!(connection.reported_setting("search_path_of_nobody"), None);
-    let error = run(&mut *connection, &[], &[raw("SET client_encoding = 'LATIN1'", &[])]).err().unwrap();
-    assert!(error.to_string().contains("client_encoding"), "{error}");
-    assert_eq!(connection.health(), Health::Closed);
+    for (name, value) in [("client_encoding", "LATIN1"), ("standard_conforming_strings", "off")] {
+        let mut connection = connect();
+        let set = raw(&format!("SET {name} = '{value}'"), &[]);
+        let error = run(&mut *connection, &[], &[set]).err().unwrap();
+        assert_eq!((error.class(), connection.health()), (ErrorClass::NotSupportedError, Health::Closed));
+        assert!(error.to_string().contains(name), "{error}");
+    }
 }

@@ -7,13 +7,17 @@ mod callbacks;
 mod connection;
 mod copy;
 mod ddl;
+mod explain;
 mod keywords;
 mod listen;
+mod many;
 mod notices;
 mod options;
 mod params;
 mod password;
 mod pinned;
+mod quote;
+mod settings;
 mod status;
 mod stream;
 mod target;
@@ -25,7 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use ormkit_core::driver::{Batch, Row, RowSink, Statement, StatementText};
+use ormkit_core::driver::{Batch, Statement, StatementText};
 use ormkit_core::error::Error;
 use ormkit_core::plan::Plans;
 use ormkit_core::pool::Pool;
@@ -47,6 +51,7 @@ pub(crate) use copy::CopyOut;
 pub(crate) use listen::{Listener, Notification};
 use options::Options;
 pub(crate) use options::{create_engine, create_pool};
+pub(crate) use quote::{quote_identifier, quote_literal};
 pub(crate) use status::{PoolCounters, PoolHolder, PoolStatus};
 pub(crate) use stream::{RowBatches, RowStream};
 use target::Target;
@@ -218,34 +223,6 @@ impl EngineHandle {
     pub(crate) fn dialect(&self) -> &'static Dialect {
         self.0.target.dialect()
     }
-
-    /// Runs a statement once for each set of values: all or nothing.
-    async fn execute_many(&self, statements: Vec<Statement>) -> PyResult<u64> {
-        if statements.is_empty() {
-            return Ok(0);
-        }
-        let mut link = Link::new(Python::attach(|py| self.pool(py))?);
-        let mut sink = Affected(0);
-        let ran = link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
-        ran.map_err(|error| self.explained(error))?;
-        Ok(sink.0)
-    }
-}
-
-/// Counts the rows that statements have touched.
-struct Affected(u64);
-
-impl RowSink for Affected {
-    fn row(&mut self, _statement: usize, _row: &Row<'_>) -> ormkit_core::error::Result<()> {
-        Ok(())
-    }
-
-    fn restart(&mut self, _statement: usize) {}
-
-    fn done(&mut self, _statement: usize, affected: u64) -> ormkit_core::error::Result<()> {
-        self.0 += affected;
-        Ok(())
-    }
 }
 
 #[pymethods]
@@ -296,29 +273,6 @@ impl Engine {
         Operation::start(py, "ConnectionPool.execute", async move {
             let result = handle.execute(text, params).await?;
             Python::attach(|py| Ok(Py::new(py, result)?.into_any()))
-        })
-    }
-
-    /// Run one statement for each set of values, in one transaction: all or nothing.
-    ///
-    /// Args:
-    ///     sql: As for `execute`.
-    ///     params: Lists, tuples or dicts, one for each run; none at all runs nothing.
-    ///
-    /// Returns:
-    ///     The number of rows that were touched, of all runs together.
-    fn execute_many(&self, py: Python<'_>, sql: &str, params: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
-        let dialect = self.inner.target.dialect();
-        let mut sql = params::Repeated::new(sql, dialect);
-        let mut statements = Vec::new();
-        for values in params.try_iter()? {
-            let (text, values) = sql.bind(&values?)?;
-            statements.push(Statement::new(text, values));
-        }
-        let handle = self.handle();
-        Operation::start(py, "ConnectionPool.execute_many", async move {
-            let affected = handle.execute_many(statements).await?;
-            Python::attach(|py| Ok(affected.into_pyobject(py)?.into_any().unbind()))
         })
     }
 

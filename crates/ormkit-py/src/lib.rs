@@ -27,7 +27,7 @@ mod _ormkit {
     use engine::{
         ClosedConnection, Connection, ConnectionBlock, ConnectionContext, CopyOut, Engine, Listener,
         Notification, PoolCounters, PoolHolder, PoolStatus, RowBatches, RowStream, TraceEvent,
-        create_async_engine, create_engine, create_pool,
+        create_async_engine, create_engine, create_pool, quote_identifier, quote_literal,
     };
     #[pymodule_export]
     use expr::{

@@ -47,6 +47,12 @@ impl KeptRows {
         self.ends.clear();
     }
 
+    /// Keeps the first `rows` rows.
+    pub fn truncate(&mut self, rows: usize) {
+        self.ends.truncate(rows);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or_default());
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.ends.len()

@@ -31,7 +31,7 @@ use std::sync::{Arc, LazyLock};
 
 pub use self::pieces::Pieces;
 use self::savepoints::Savepoints;
-use crate::driver::{Batch, Effect, Health, NoRows, RowSink, Statement, StatementText};
+use crate::driver::{Batch, Connection, Effect, Health, NoRows, RowSink, Statement, StatementText};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pool::{Lent, Pool};
 use crate::sql::{Dialect, TransactionMode};
@@ -159,6 +159,15 @@ impl Link {
     /// Who has the open transaction, for the pool's list of holders: the name of a task. Its end forgets it.
     pub fn set_holder(&mut self, holder: Option<Arc<str>>) {
         self.holder = holder;
+    }
+
+    /// The connection that it has now: of the open transaction, or the one that it keeps.
+    pub fn connection(&self) -> Option<&dyn Connection> {
+        match (&self.state, &self.pin) {
+            (State::Open(Seat::Held(lent)) | State::Failed { seat: Seat::Held(lent), .. }, _)
+            | (_, Pin::Here(lent)) => Some(&**lent),
+            _ => None,
+        }
     }
 
     fn begin_statement(&self) -> Statement {

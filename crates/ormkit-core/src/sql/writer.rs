@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 pub(crate) use lacking::Lacking;
 pub(crate) use scope::Scope;
 
+use super::quote::integer;
 use super::{Dialect, DialectName, Placeholder};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model, Schema, TableName};
@@ -235,7 +236,7 @@ impl<'a> SqlWriter<'a> {
         match value {
             Value::Null => self.push("NULL"),
             Value::Bool(value) => self.push(if *value { "TRUE" } else { "FALSE" }),
-            Value::Int(value) => self.push(&value.to_string()),
+            Value::Int(value) => self.push(&integer(*value)),
             Value::Text(text) => self.literal(text),
             _ => return false,
         }

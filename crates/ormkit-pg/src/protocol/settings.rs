@@ -15,7 +15,7 @@ impl Settings {
     /// Takes a ParameterStatus.
     ///
     /// # Errors
-    /// `Unsupported` for a value that the wire format of this driver does not go with, `Protocol` for too many names.
+    /// `Unsupported` for a value that this driver does not go with, `Protocol` for too many names.
     pub(crate) fn note(&mut self, name: &str, value: &str) -> Result<()> {
         check(name, value)?;
         if self.0.len() == MOST && !self.0.contains_key(name) {
@@ -31,11 +31,13 @@ impl Settings {
     }
 }
 
-/// The settings that the wire format depends on.
+/// The settings that the wire format and the quoting of literals depend on.
 fn check(name: &str, value: &str) -> Result<()> {
     let (needed, right) = match name {
         "client_encoding" => ("UTF8", value.eq_ignore_ascii_case("utf8")),
         "integer_datetimes" => ("on", value == "on"),
+        // With it off a backslash in a literal hides the quote behind it: what was quoted as text becomes SQL.
+        "standard_conforming_strings" => ("on", value == "on"),
         _ => return Ok(()),
     };
     if right {
@@ -58,6 +60,7 @@ mod tests {
         settings.note("TimeZone", "Europe/Vienna").unwrap();
         assert_eq!((settings.get("TimeZone"), settings.get("other")), (Some("Europe/Vienna"), None));
         assert!(settings.note("client_encoding", "LATIN1").is_err());
+        assert!(settings.note("standard_conforming_strings", "off").is_err());
         let outcomes: Vec<bool> = (0..MOST).map(|n| settings.note(&n.to_string(), "x").is_ok()).collect();
         assert_eq!(outcomes.iter().filter(|taken| **taken).count(), MOST - 1);
     }

@@ -229,7 +229,7 @@ impl Connection {
     ///
     /// # Errors
     /// `TypeError` for anything else.
-    fn read(
+    pub(super) fn read(
         &self,
         statement: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,

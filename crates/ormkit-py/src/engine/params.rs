@@ -91,7 +91,7 @@ impl<'a> Repeated<'a> {
 }
 
 /// Appends a value: a scalar as it is read, without a copy of its own.
-fn push(
+pub(super) fn push(
     value: &Bound<'_, PyAny>,
     dialect: &Dialect,
     place: &dyn Fn() -> String,

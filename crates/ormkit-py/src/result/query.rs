@@ -17,7 +17,7 @@ pub(crate) struct QueryResult {
 }
 
 impl QueryResult {
-    pub(super) fn new(names: Vec<String>, rows: KeptRows, affected: u64) -> Self {
+    pub(crate) fn new(names: Vec<String>, rows: KeptRows, affected: u64) -> Self {
         Self { names, rows, affected }
     }
 
