@@ -24,5 +24,5 @@ __all__ = [
     "PrimaryKeyConstraint",
     "UniqueConstraint",
     "mapped_column",
-    *_types,
+    *(name for name in _types if not name.endswith("_codec")),
 ]

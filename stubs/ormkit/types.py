@@ -1,4 +1,4 @@
-"""Column types, accepted as class or instance."""
+"""Column types, accepted as class or instance; codecs of your own for types of PostgreSQL."""
 
 from ormkit._ormkit import (
     ARRAY,
@@ -27,6 +27,8 @@ from ormkit._ormkit import (
     TypeEngine,
     Uuid,
     Vector,
+    register_codec,
+    unregister_codec,
 )
 
 __all__ = [
@@ -56,4 +58,6 @@ __all__ = [
     "TypeEngine",
     "Uuid",
     "Vector",
+    "register_codec",
+    "unregister_codec",
 ]

@@ -1,7 +1,8 @@
-"""Column types, accepted as class or instance."""
+"""Column types, accepted as class or instance; codecs of your own for types of PostgreSQL."""
 
 import enum
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal, overload
 
 from ormkit._ormkit import (
     JSON as JSON,
@@ -29,6 +30,29 @@ from ormkit._ormkit import (
     Uuid as Uuid,
     Vector as Vector,
 )
+
+@overload
+def register_codec(
+    name: str,
+    *,
+    decode: Callable[[str], Any],
+    encode: Callable[[Any], str],
+    format: Literal["text"] = "text",
+    schema: str | None = None,
+) -> None:
+    """Read and write the values of a PostgreSQL type with functions of your own, in all databases of this process."""
+
+@overload
+def register_codec(
+    name: str,
+    *,
+    decode: Callable[[bytes], Any],
+    encode: Callable[[Any], bytes | bytearray | memoryview],
+    format: Literal["binary"],
+    schema: str | None = None,
+) -> None: ...
+def unregister_codec(name: str, *, schema: str | None = None) -> None:
+    """Take a codec away: values are again what they are without."""
 
 class ARRAY(TypeEngine):
     """`item_type[]`; a JSON array on SQLite. Lists, nested where there are more dimensions, with None for NULL."""

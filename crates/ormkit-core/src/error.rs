@@ -19,6 +19,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     statement: Option<String>,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 /// The kinds of failure, with what is known of each.
@@ -175,7 +176,7 @@ impl Error {
     /// An error of `kind`.
     #[cold]
     pub fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Inner { kind, statement: None }))
+        Self(Box::new(Inner { kind, statement: None, cause: None }))
     }
 
     /// A value that does not fit: `place` is `Model.attr` or a column's name.
@@ -217,6 +218,18 @@ impl Error {
     /// An error of the host language.
     pub fn host(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::new(ErrorKind::Host(Box::new(error)))
+    }
+
+    /// The same error, because of one of the host language.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.cause = Some(Box::new(cause));
+        self
+    }
+
+    /// Takes the error of the host language that this one comes of.
+    pub fn take_cause(&mut self) -> Option<Box<dyn std::error::Error + Send + Sync>> {
+        self.0.cause.take()
     }
 
     /// What happened.
@@ -318,7 +331,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.kind {
             ErrorKind::Host(error) => Some(&**error),
-            _ => None,
+            _ => self.0.cause.as_deref().map(|cause| cause as _),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! wire buffer; hosts turn it into their own values. [`Params`] holds the values of one statement between the two.
 
 mod array;
+mod custom;
 mod element;
 mod encoded;
 pub mod json_array;
@@ -17,6 +18,7 @@ mod record;
 mod temporal;
 
 pub use array::{ArrayRef, Brackets};
+pub use custom::{CustomCodec, CustomFormat, CustomRef, CustomType, Object};
 pub use element::Element;
 pub use encoded::Encoded;
 pub use net::Inet;
@@ -80,6 +82,10 @@ pub enum ValueRef<'a> {
     Range(RangeRef<'a>),
     /// HSTORE.
     Map(MapRef<'a>),
+    /// A cell of a type whose values the host's own functions read.
+    Custom(CustomRef<'a>),
+    /// A value that only a codec of the host's can write.
+    Object(&'a Object),
 }
 
 impl ValueRef<'_> {
@@ -113,6 +119,8 @@ impl ValueRef<'_> {
             Self::Record(_) => "record",
             Self::Range(_) => "range",
             Self::Map(_) => "map",
+            Self::Custom(_) => "custom",
+            Self::Object(_) => "object",
         }
     }
 }

@@ -7,6 +7,7 @@ use ormkit_core::driver::NoticeSink;
 
 use crate::config::PrepareMode;
 use crate::statement_cache::Keeping;
+use crate::types::codecs::Codecs;
 use crate::types::named::lookup::Catalog;
 
 /// Shared by all connections of a [`PgDriver`](crate::PgDriver).
@@ -23,13 +24,24 @@ pub(crate) struct Common {
 
 impl Common {
     /// Nothing is known yet.
-    pub(crate) fn new(notices: Arc<dyn NoticeSink>) -> Self {
-        Self { notices, schema_changes: AtomicU64::new(0), pooler: OnceLock::new(), types: Arc::default() }
+    pub(crate) fn new(notices: Arc<dyn NoticeSink>, codecs: Arc<Codecs>) -> Self {
+        let types = Arc::new(Catalog::new(codecs));
+        Self { notices, schema_changes: AtomicU64::new(0), pooler: OnceLock::new(), types }
     }
 
     /// What is known of the database's types.
     pub(crate) fn types(&self) -> &Arc<Catalog> {
         &self.types
+    }
+
+    /// The same with other codecs.
+    pub(crate) fn with_codecs(&self, codecs: Arc<Codecs>) -> Self {
+        Self::new(Arc::clone(&self.notices), codecs)
+    }
+
+    /// The same with notices that go somewhere else.
+    pub(crate) fn with_notices(&self, notices: Arc<dyn NoticeSink>) -> Self {
+        Self::new(notices, Arc::clone(self.types.codecs()))
     }
 
     /// Where notices go.
@@ -77,7 +89,7 @@ mod tests {
 
     #[test]
     fn pooler_decides_for_auto_alone() {
-        let common = Common::new(Arc::new(NoNotices));
+        let common = Common::new(Arc::new(NoNotices), Arc::default());
         assert_eq!(common.keeping(PrepareMode::Auto, 1), Keeping::Named(1));
         common.note_pooler(true);
         common.note_pooler(false);

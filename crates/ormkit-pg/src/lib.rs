@@ -45,6 +45,7 @@ use common::Common;
 pub use config::{Config, PasswordSource, PrepareMode};
 pub use copy::{CopyFormat, CopyOptions, CopyTarget, copy_in, copy_out};
 pub use listen::{Channels, Heard, Listener, Notification};
+pub use types::codecs::{Codecs, TypeName};
 
 /// Opens connections to one PostgreSQL database.
 #[derive(Clone)]
@@ -57,14 +58,25 @@ pub struct PgDriver {
 impl PgDriver {
     /// A driver that connects as `config` says; `runtime` brings sockets and time. Nothing is opened yet.
     pub fn new(config: impl Into<Arc<Config>>, runtime: Arc<dyn Runtime>) -> Self {
-        Self { config: config.into(), runtime, common: Arc::new(Common::new(Arc::new(NoNotices))) }
+        Self {
+            config: config.into(),
+            runtime,
+            common: Arc::new(Common::new(Arc::new(NoNotices), Arc::default())),
+        }
     }
 
     /// The same; what its servers say without being asked goes to `notices`, from the moment at which they have let the
     /// client in.
     #[must_use]
     pub fn with_notices(self, notices: Arc<dyn NoticeSink>) -> Self {
-        Self { common: Arc::new(Common::new(notices)), ..self }
+        Self { common: Arc::new(self.common.with_notices(notices)), ..self }
+    }
+
+    /// The same; values of types that have one of these codecs are read and written by it, in SQL whose types follow from
+    /// what the server says: columns whose type the caller names are read as that.
+    #[must_use]
+    pub fn with_codecs(self, codecs: Arc<Codecs>) -> Self {
+        Self { common: Arc::new(self.common.with_codecs(codecs)), ..self }
     }
 
     /// Where and how this driver connects.

@@ -19,6 +19,8 @@ pub(crate) struct Shape {
     /// Of the catalog when its types were looked up, where one of them, or of the parameters, may be altered.
     pub(crate) epoch: Option<u64>,
     seen: u64,
+    /// Of the codecs that were registered when its types were looked up.
+    pub(crate) codecs: u64,
 }
 
 /// One column of a [`Shape`].
@@ -57,7 +59,7 @@ impl Shape {
             inferred: expected == SqlType::Unknown,
             named: None,
         });
-        Ok(Self { columns: columns.collect(), epoch: None, seen: 0 })
+        Ok(Self { columns: columns.collect(), epoch: None, seen: 0, codecs: 0 })
     }
 
     /// Columns of these names and types.
@@ -69,7 +71,7 @@ impl Shape {
             inferred: true,
             named: None,
         });
-        Self { columns: columns.collect(), epoch: None, seen: 0 }
+        Self { columns: columns.collect(), epoch: None, seen: 0, codecs: 0 }
     }
 
     /// The same columns, read as other types.
@@ -82,7 +84,7 @@ impl Shape {
             inferred: expected == SqlType::Unknown,
             named: None,
         });
-        Self { columns: columns.collect(), epoch: None, seen: 0 }
+        Self { columns: columns.collect(), epoch: None, seen: 0, codecs: 0 }
     }
 
     /// The types of the columns that are read as what the server says they are.
@@ -93,6 +95,7 @@ impl Shape {
     /// Takes what is known of the columns' types.
     pub(crate) fn resolve(&mut self, catalog: &Catalog) {
         self.seen = catalog.epoch();
+        self.codecs = catalog.codecs_version();
         for column in self.columns.iter_mut().filter(|column| column.inferred) {
             column.named = catalog.find(column.oid);
         }

@@ -3,6 +3,7 @@
 pub(crate) mod array;
 pub(crate) mod bind;
 pub(crate) mod catalog;
+pub(crate) mod codecs;
 pub(crate) mod json;
 pub(crate) mod literal;
 pub(crate) mod named;

@@ -14,6 +14,7 @@ mod uuid;
 pub(crate) use array::{from_text, to_text};
 pub(crate) use net::column_type as net_type;
 
+use crate::codec;
 use crate::errors::to_py;
 use crate::fields::types::Members;
 use ormkit_core::error::{Error, Result};
@@ -146,11 +147,13 @@ pub(crate) fn read<'py>(
         ValueRef::Record(record) => nested::read_record(py, record),
         ValueRef::Range(range) => nested::read_range(py, range),
         ValueRef::Map(map) => nested::read_map(py, map),
+        ValueRef::Custom(cell) => codec::read(py, cell),
+        ValueRef::Object(_) => Err(unreadable("a value on its way to a codec is no cell")),
     }
 }
 
 /// The name of a value's Python type.
-fn type_name(value: &Bound<'_, PyAny>) -> String {
+pub(crate) fn type_name(value: &Bound<'_, PyAny>) -> String {
     value.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string())
 }
 

@@ -80,7 +80,12 @@ fn make(py: Python<'_>, name: &str, doc: &str, bases: &Bound<'_, PyTuple>) -> Py
 }
 
 /// The exception of an error. One of the host language comes out as it was: the same object.
-pub(crate) fn to_py(py: Python<'_>, error: Error) -> PyErr {
+pub(crate) fn to_py(py: Python<'_>, mut error: Error) -> PyErr {
+    if let Some(cause) = error.take_cause()
+        && let Ok(cause) = cause.downcast::<PyErr>()
+    {
+        return caused_by(py, error, *cause);
+    }
     let class = error.class();
     let text = error.to_string();
     let statement = error.statement().map(str::to_owned);

@@ -3,6 +3,7 @@ use pyo3::prelude::*;
 
 mod attribute;
 mod bridge;
+mod codec;
 mod convert;
 mod engine;
 mod errors;
@@ -23,6 +24,8 @@ mod _ormkit {
 
     #[pymodule_export]
     use attribute::Attribute;
+    #[pymodule_export]
+    use codec::{register_codec, unregister_codec};
     #[pymodule_export]
     use engine::{
         ClosedConnection, Connection, ConnectionBlock, ConnectionContext, CopyOut, Engine, Listener,

@@ -55,7 +55,10 @@ pub(crate) fn stored<'a>(value: ValueRef<'a>, scratch: &'a mut String) -> Result
             let feature = format!("a value of type {} on SQLite", value.type_name());
             return Err(Error::unsupported(feature, "bind it as text"));
         }
-        ValueRef::Record(_) | ValueRef::Range(_) | ValueRef::Map(_) => return Err(no_form(value)),
+        ValueRef::Object(object) => return Err(object.refused()),
+        ValueRef::Record(_) | ValueRef::Range(_) | ValueRef::Map(_) | ValueRef::Custom(_) => {
+            return Err(no_form(value));
+        }
         ValueRef::Numeric(_)
         | ValueRef::Date(_)
         | ValueRef::Time(_)

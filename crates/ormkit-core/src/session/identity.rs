@@ -100,6 +100,8 @@ fn hash_value(hasher: &mut FxHasher, value: ValueRef<'_>) {
         | ValueRef::Record(_)
         | ValueRef::Range(_)
         | ValueRef::Map(_)
+        | ValueRef::Custom(_)
+        | ValueRef::Object(_)
         | ValueRef::Null => {}
     }
 }

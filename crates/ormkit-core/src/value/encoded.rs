@@ -37,10 +37,15 @@ impl<'a> Encoded<'a> {
         from_hex(text).map(|_| Self { text, encoding: Encoding::Hex })
     }
 
+    /// Text without its backslashes.
+    pub(super) fn plain(self) -> Cow<'a, str> {
+        without_backslashes(self.text)
+    }
+
     /// What was encoded: a [`Value::Text`] or [`Value::Bytes`].
     pub fn decode(self) -> Value {
         match self.encoding {
-            Encoding::Backslash => Value::Text(without_backslashes(self.text).into()),
+            Encoding::Backslash => Value::Text(self.plain().into()),
             Encoding::Json => Value::Text(unquoted(self.text).unwrap_or_default().into()),
             Encoding::Hex => Value::Bytes(from_hex(self.text).unwrap_or_default().into()),
         }

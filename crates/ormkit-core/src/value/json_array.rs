@@ -80,7 +80,9 @@ fn write_element(value: ValueRef<'_>, out: &mut String) -> Result<()> {
         | ValueRef::Array(_)
         | ValueRef::Record(_)
         | ValueRef::Range(_)
-        | ValueRef::Map(_) => {
+        | ValueRef::Map(_)
+        | ValueRef::Custom(_)
+        | ValueRef::Object(_) => {
             return Err(Error::data(
                 None,
                 format!("an element of type {} has no form in JSON", value.type_name()),

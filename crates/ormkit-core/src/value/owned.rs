@@ -1,7 +1,8 @@
 //! Values that own their data: constants of an expression, keys, cells of a `Record`.
 
 use super::{
-    Bounds, Date, Dimensions, Inet, Interval, Numeric, Params, SqlType, Time, TimeTz, Timestamp, ValueRef,
+    Bounds, CustomFormat, Date, Dimensions, Inet, Interval, Numeric, Object, Params, SqlType, Time, TimeTz,
+    Timestamp, ValueRef,
 };
 
 /// A value that owns its data.
@@ -49,6 +50,8 @@ pub enum Value {
     Range(Box<[Value; 2]>, Bounds),
     /// Texts by text.
     Map(Vec<(Box<str>, Option<Box<str>>)>),
+    /// A value that only a codec of the host's can write.
+    Object(Object),
 }
 
 /// Plain decimal text that was checked when it was made.
@@ -104,6 +107,7 @@ impl Value {
             Self::TimeTz(value) => ValueRef::TimeTz(*value),
             Self::Inet(value) => ValueRef::Inet(*value),
             Self::Cidr(value) => ValueRef::Cidr(*value),
+            Self::Object(value) => ValueRef::Object(value),
         })
     }
 
@@ -173,6 +177,11 @@ impl From<ValueRef<'_>> for Value {
             }
             ValueRef::Record(record) => Self::Record(record.iter().map(Self::from).collect()),
             ValueRef::Range(range) => Self::Range(Box::new(range.ends().map(Self::from)), range.bounds()),
+            ValueRef::Custom(value) => match (value.custom_type().format, value.text()) {
+                (CustomFormat::Text, Ok(text)) => Self::Text(text.into()),
+                _ => Self::Bytes(value.bytes().into()),
+            },
+            ValueRef::Object(value) => Self::Object(value.clone()),
             ValueRef::Map(map) => {
                 Self::Map(map.iter().map(|(key, value)| (key.into(), value.map(Into::into))).collect())
             }

@@ -7,8 +7,8 @@ use self::runs::Run;
 use super::net::INET_BYTES;
 use super::parts::product;
 use super::{
-    ArrayRef, Date, Dimensions, Inet, Interval, MapRef, Numeric, RangeRef, RecordRef, SqlType, Time, TimeTz,
-    Timestamp, ValueRef,
+    ArrayRef, Date, Dimensions, Inet, Interval, MapRef, Numeric, Object, RangeRef, RecordRef, SqlType, Time,
+    TimeTz, Timestamp, Value, ValueRef,
 };
 
 /// The parameters of one statement.
@@ -29,6 +29,7 @@ pub struct Params {
     nested: Vec<(u32, Dimensions)>,
     text: String,
     bytes: Vec<u8>,
+    objects: Vec<Object>,
     /// The longest that a tail may become: slots point into it by 32 bits.
     limit: usize,
     /// A value did not fit and was left out: the parameters are not to be sent.
@@ -45,6 +46,7 @@ impl Default for Params {
             nested: Vec::new(),
             text: String::new(),
             bytes: Vec::new(),
+            objects: Vec::new(),
             limit: u32::MAX as usize,
             overflowed: false,
         }
@@ -81,6 +83,8 @@ enum Slot {
     Record(u32),
     Range(u32),
     Map(u32),
+    /// Index of an object.
+    Object(u32),
 }
 
 impl Params {
@@ -110,6 +114,7 @@ impl Params {
         self.nested.clear();
         self.text.clear();
         self.bytes.clear();
+        self.objects.clear();
     }
 
     /// Number of parameters: an array counts as one.
@@ -235,6 +240,11 @@ impl Params {
                 let run = self.keep(SqlType::Unknown, range.ends().into_iter(), Self::slot_of);
                 Slot::Range(self.keep_run(Run { bounds: range.bounds(), ..run }))
             }
+            ValueRef::Custom(_) => self.slot_of_owned(&Value::from(value)),
+            ValueRef::Object(object) => {
+                self.objects.push(object.clone());
+                Slot::Object(tail(self.objects.len() - 1))
+            }
             ValueRef::Map(map) => {
                 let run = self.keep(SqlType::Unknown, map.parts(), Self::slot_of);
                 Slot::Map(self.keep_run(run))
@@ -286,6 +296,7 @@ impl Params {
             Slot::Array(run) => ValueRef::Array(ArrayRef::bound(Bound { params: self, run })),
             Slot::Record(run) => ValueRef::Record(RecordRef::bound(Bound { params: self, run })),
             Slot::Range(run) => ValueRef::Range(RangeRef::bound(Bound { params: self, run })),
+            Slot::Object(index) => ValueRef::Object(&self.objects[index as usize]),
             Slot::Map(run) => ValueRef::Map(MapRef::bound(Bound { params: self, run })),
         }
     }

@@ -22,6 +22,7 @@ impl BulkCopy for PgConnection {
             self.require_usable()?;
             self.copy_rows = CopyRows::default();
             if let Some(query) = &statement.rows {
+                self.common.types().refresh();
                 let described = self.describe(query).await?;
                 self.look_up(described.iter().map(|(_, oid)| *oid)).await?;
                 self.copy_rows = CopyRows::new(described, self.common.types())?;

@@ -1,8 +1,8 @@
 //! `target_session_attrs`: whether a server is of the kind that was asked for.
 
-use ormkit_core::driver::{Batch, Connection, Row, RowSink, Statement, StatementText};
+use ormkit_core::driver::{Batch, Connection, Effect, Row, RowSink, Statement, StatementText};
 use ormkit_core::error::Result;
-use ormkit_core::value::{Params, ValueRef};
+use ormkit_core::value::{Params, SqlType, ValueRef};
 
 use super::PgConnection;
 use crate::config::TargetSession;
@@ -31,7 +31,8 @@ pub(super) async fn require(connection: &mut PgConnection, target: TargetSession
 }
 
 async fn ask(connection: &mut PgConnection, question: &str) -> Result<bool> {
-    let statement = [Statement::new(StatementText::raw(question).into(), Params::new())];
+    let question = StatementText::new(question.into(), Vec::new(), Some(vec![SqlType::Bool]), Effect::Read);
+    let statement = [Statement::new(question.into(), Params::new())];
     let mut answer = Answer(false);
     connection.run(Batch { before: &[], statements: &statement }, &mut answer).await?;
     Ok(answer.0)

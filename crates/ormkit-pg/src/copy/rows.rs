@@ -49,18 +49,18 @@ impl CopyRows {
     pub(crate) fn new(described: Vec<(Box<str>, u32)>, catalog: &Catalog) -> Result<Self> {
         let mut columns = Vec::with_capacity(described.len());
         for (name, oid) in &described {
-            let param = match Codec::of(*oid) {
-                Codec::Void | Codec::Opaque(_) | Codec::TextArray(_) => return Err(no_binary(name, *oid)),
-                Codec::Other => match catalog.find(*oid).filter(|known| known.is_binary) {
-                    // Of enums too, whose members are taken as well as their labels.
-                    Some(known) if known.sql_type() == SqlType::Text => ParamType::scalar(SqlType::Enum),
-                    Some(known) => ParamType::scalar(known.sql_type()),
-                    None => return Err(no_binary(name, *oid)),
-                },
-                Codec::Array(_) => ParamType::array(
+            let param = match (catalog.find(*oid), Codec::of(*oid)) {
+                (Some(known), _) if !known.is_binary => return Err(no_binary(name, *oid)),
+                // Of enums too, whose members are taken as well as their labels.
+                (Some(known), _) if known.sql_type() == SqlType::Text => ParamType::scalar(SqlType::Enum),
+                (Some(known), _) => ParamType::scalar(known.sql_type()),
+                (None, Codec::Void | Codec::Opaque(_) | Codec::TextArray(_) | Codec::Other) => {
+                    return Err(no_binary(name, *oid));
+                }
+                (None, Codec::Array(_)) => ParamType::array(
                     element_of(*oid).map_or(SqlType::Unknown, |oid| Codec::of(oid).sql_type()),
                 ),
-                codec => ParamType::scalar(codec.sql_type()),
+                (None, codec) => ParamType::scalar(codec.sql_type()),
             };
             columns.push(CopyColumn { name: name.clone(), param });
         }

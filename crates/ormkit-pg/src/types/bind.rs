@@ -45,8 +45,11 @@ impl Target {
 
     /// For a type that the server inferred, with what is known of those of the database.
     pub(crate) fn inferred(oid: u32, types: &Catalog) -> Self {
+        if let Some(known) = types.find(oid) {
+            return Self::Catalog(known);
+        }
         match (Codec::of(oid), catalog::element_of(oid)) {
-            (Codec::Other, None) => types.find(oid).map_or(Self::Text, Self::Catalog),
+            (Codec::Other, None) => Self::Text,
             (_, Some(element)) => Self::InferredArray(Codec::of(element), element),
             (Codec::TextArray(_) | Codec::Void, None) => Self::Text,
             (codec, None) => Self::Inferred(codec),
@@ -270,6 +273,9 @@ pub(crate) fn check_size(length: usize) -> Result<()> {
 
 #[cold]
 pub(crate) fn unfit(expected: &str, value: &ValueRef<'_>) -> Error {
+    if let ValueRef::Object(object) = value {
+        return object.refused();
+    }
     Error::data(None, format!("expected {expected}, found a value of type {}", value.type_name()))
 }
 

@@ -49,6 +49,16 @@ pub(crate) enum Delimiter {
     Semicolon,
 }
 
+impl Delimiter {
+    /// The character.
+    pub(crate) fn mark(self) -> u8 {
+        match self {
+            Self::Comma => b',',
+            Self::Semicolon => b';',
+        }
+    }
+}
+
 /// Type OID, OID of its array type (0: none of use), codec.
 pub(crate) const TYPES: [(u32, u32, Codec); 34] = [
     (16, 1000, Codec::Bool),
@@ -202,7 +212,7 @@ pub(crate) fn param_oid(param: ParamType) -> u32 {
 }
 
 /// The OID of a type's array type; 0 where it is not known.
-fn array_of(oid: u32) -> u32 {
+pub(crate) fn array_of(oid: u32) -> u32 {
     TYPES.iter().find(|(known, ..)| *known == oid).map_or(0, |(_, array, _)| *array)
 }
 

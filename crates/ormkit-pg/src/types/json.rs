@@ -24,6 +24,7 @@ pub(crate) fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
         ValueRef::Text(text) => serde_json::to_writer(out, text).map_err(std::io::Error::from),
         ValueRef::Array(array) => return write_array(array, out),
         ValueRef::Record(record) => return write_record(record, out),
+        ValueRef::Object(object) => return Err(object.refused()),
         other => return Err(no_form(other.type_name())),
     };
     Ok(())

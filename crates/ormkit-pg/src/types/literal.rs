@@ -30,7 +30,8 @@ pub(crate) fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
             return value.decode().as_ref().map_or(Ok(()), |value| write(value, out));
         }
         ValueRef::Array(array) => return write_array(array, out),
-        ValueRef::Record(_) | ValueRef::Range(_) | ValueRef::Map(_) => {
+        ValueRef::Object(object) => return Err(object.refused()),
+        ValueRef::Record(_) | ValueRef::Range(_) | ValueRef::Map(_) | ValueRef::Custom(_) => {
             return Err(super::bind::unfit("a value without parts", &value));
         }
     };

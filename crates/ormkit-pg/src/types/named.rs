@@ -4,6 +4,7 @@
 //! are decoded and read part by part when the host asks: nothing is allocated for what they announce.
 
 mod array;
+mod custom;
 mod encode;
 mod list;
 pub(crate) mod lookup;
@@ -14,6 +15,7 @@ mod record;
 pub(crate) mod sample;
 mod text;
 
+use custom::Custom;
 pub(crate) use list::{List, ragged};
 
 use std::sync::Arc;
@@ -39,6 +41,8 @@ pub(crate) struct PgType {
     pub(crate) is_binary: bool,
     /// It is a composite or holds one: `ALTER TYPE` may change it, or the cell alone says what it holds.
     pub(crate) may_change: bool,
+    /// It is, or holds, a type whose codec reads text that no binary form holds.
+    has_text_codec: bool,
 }
 
 #[derive(Debug)]
@@ -75,6 +79,8 @@ enum Kind {
     },
     /// `hstore`.
     Map(Format),
+    /// A type whose values the host reads and writes.
+    Custom(Custom),
 }
 
 /// Why a cell is no value of its type.
@@ -123,17 +129,25 @@ impl PgType {
             | Kind::Range { subtype: part, .. }
             | Kind::Multirange { range: part, .. } => &[part],
             Kind::Composite { fields, .. } => &fields.iter().collect::<Vec<_>>(),
-            Kind::Builtin(_) | Kind::Text | Kind::Opaque | Kind::Record { .. } | Kind::Map(_) => &[],
+            Kind::Builtin(_)
+            | Kind::Text
+            | Kind::Opaque
+            | Kind::Record { .. }
+            | Kind::Map(_)
+            | Kind::Custom(_) => &[],
         };
         let is_binary = match &kind {
             Kind::Builtin(codec) => codec.is_binary(),
             Kind::Opaque => false,
+            Kind::Custom(custom) => custom.is_binary(),
             _ => parts.iter().all(|part| part.is_binary),
         };
         let may_change = matches!(kind, Kind::Composite { .. } | Kind::Record { .. })
             || parts.iter().any(|part| part.may_change);
+        let has_text_codec = matches!(&kind, Kind::Custom(custom) if !custom.is_binary())
+            || parts.iter().any(|part| part.has_text_codec);
         let depth = parts.iter().map(|part| part.depth + 1).max().unwrap_or(0);
-        Self { oid, name: name.into(), kind, depth, is_binary, may_change }
+        Self { oid, name: name.into(), kind, depth, is_binary, may_change, has_text_codec }
     }
 
     /// A type of which no more is known than that it has text.
@@ -172,9 +186,15 @@ impl PgType {
     /// The bytes are not a value of the type, or a part has no neutral form.
     pub(crate) fn decode<'a>(&'a self, cell: &'a [u8]) -> Result<ValueRef<'a>> {
         if !self.is_binary {
-            return match self.kind {
+            return match &self.kind {
+                Kind::Custom(custom) => custom.check(cell).map(|()| custom.view(cell)),
+                Kind::Domain(base) => base.decode(cell),
+                Kind::Array { delimiter: Some(delimiter), element, format } if element.custom().is_some() => {
+                    text_array::decode_as(cell, *delimiter, format).map(ValueRef::Array)
+                }
+                _ if self.has_text_codec => Err(self.unread()),
                 Kind::Array { delimiter: Some(delimiter), .. } => {
-                    text_array::decode(cell, delimiter).map(ValueRef::Array)
+                    text_array::decode(cell, *delimiter).map(ValueRef::Array)
                 }
                 _ => Ok(ValueRef::Text(super::text(cell)?)),
             };
@@ -204,6 +224,7 @@ impl PgType {
             Kind::Range { subtype, .. } => range::check(cell, subtype, depth)?,
             Kind::Multirange { range, .. } => range::check_all(cell, range, depth)?,
             Kind::Map(_) => map::check(cell)?,
+            Kind::Custom(custom) => custom.check(cell)?,
         }
         Ok(())
     }
@@ -222,6 +243,7 @@ impl PgType {
             }
             Kind::Range { format, .. } => ValueRef::Range(RangeRef::received(cell, format)),
             Kind::Map(format) => ValueRef::Map(MapRef::received(cell, format)),
+            Kind::Custom(custom) => custom.view(cell),
         }
     }
 }

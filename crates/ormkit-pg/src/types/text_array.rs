@@ -5,7 +5,9 @@ use std::str;
 use std::sync::LazyLock;
 
 use ormkit_core::error::Result;
-use ormkit_core::value::{ArrayRef, Dimensions, Encoded, Format, Parts, SqlType, ValueRef};
+use ormkit_core::value::{
+    ArrayRef, CustomRef, CustomType, Dimensions, Encoded, Format, Parts, SqlType, ValueRef,
+};
 
 use super::catalog::Delimiter;
 use super::malformed;
@@ -19,15 +21,23 @@ static COMMAS: LazyLock<Format> = LazyLock::new(|| format(b','));
 static SEMICOLONS: LazyLock<Format> = LazyLock::new(|| format(b';'));
 
 fn format(delimiter: u8) -> Format {
-    Format::new(SqlType::Unknown, Delimited(delimiter))
+    Format::new(SqlType::Unknown, Delimited { mark: delimiter, custom: None })
 }
 
-/// Elements with this mark between them.
-struct Delimited(u8);
+/// Of arrays whose elements a codec reads, escaped as they are.
+pub(crate) fn format_of(delimiter: Delimiter, custom: CustomType) -> Format {
+    Format::new(SqlType::Unknown, Delimited { mark: delimiter.mark(), custom: Some(custom) })
+}
+
+/// Elements with a mark between them.
+struct Delimited {
+    mark: u8,
+    custom: Option<CustomType>,
+}
 
 impl Parts for Delimited {
     fn dimensions(&self, cell: &[u8]) -> Dimensions {
-        walk(cell, self.0).unwrap_or_default()
+        walk(cell, self.mark).unwrap_or_default()
     }
 
     fn first(&self, cell: &[u8]) -> usize {
@@ -35,9 +45,17 @@ impl Parts for Delimited {
     }
 
     fn part<'a>(&'a self, cell: &'a [u8], _index: usize, offset: usize) -> (ValueRef<'a>, usize) {
-        let between = |byte: &&u8| **byte == self.0 || matches!(**byte, b'{' | b'}');
+        let between = |byte: &&u8| **byte == self.mark || matches!(**byte, b'{' | b'}');
         let start = offset + cell[offset..].iter().take_while(between).count();
-        element(cell, start, self.0).expect("`decode` has read every element of this array before")
+        let (found, end) =
+            raw(cell, start, self.mark).expect("`decode` has read every element of this array before");
+        let value = match (&self.custom, found) {
+            (_, None) => ValueRef::Null,
+            (Some(custom), Some(text)) => ValueRef::Custom(CustomRef::received(text.as_bytes(), custom)),
+            (None, Some(text)) if text.contains('\\') => ValueRef::Encoded(Encoded::backslash(text)),
+            (None, Some(text)) => ValueRef::Text(text),
+        };
+        (value, end)
     }
 }
 
@@ -46,12 +64,24 @@ impl Parts for Delimited {
 /// # Errors
 /// The bytes are no array's text.
 pub(crate) fn decode(cell: &[u8], delimiter: Delimiter) -> Result<ArrayRef<'_>> {
-    str::from_utf8(cell).map_err(|_| malformed("array"))?;
-    let (mark, format) = match delimiter {
-        Delimiter::Comma => (b',', &*COMMAS),
-        Delimiter::Semicolon => (b';', &*SEMICOLONS),
+    let format = match delimiter {
+        Delimiter::Comma => &*COMMAS,
+        Delimiter::Semicolon => &*SEMICOLONS,
     };
-    walk(cell, mark).ok_or_else(|| malformed("array"))?;
+    decode_as(cell, delimiter, format)
+}
+
+/// The same, read by a format for arrays of this delimiter.
+///
+/// # Errors
+/// The bytes are no array's text.
+pub(crate) fn decode_as<'a>(
+    cell: &'a [u8],
+    delimiter: Delimiter,
+    format: &'a Format,
+) -> Result<ArrayRef<'a>> {
+    str::from_utf8(cell).map_err(|_| malformed("array"))?;
+    walk(cell, delimiter.mark()).ok_or_else(|| malformed("array"))?;
     Ok(ArrayRef::received(cell, format))
 }
 
@@ -69,7 +99,7 @@ fn walk(cell: &[u8], delimiter: u8) -> Option<Dimensions> {
     at += depth - 1;
     let (mut level, mut counts, mut lengths) = (depth, [0; MAX_DIMENSIONS], [None; MAX_DIMENSIONS]);
     while level > 0 {
-        at = element(cell, at, delimiter)?.1;
+        at = raw(cell, at, delimiter)?.1;
         counts[level - 1] += 1;
         while level > 0 && cell.get(at) == Some(&b'}') {
             (level, at) = (level - 1, at + 1);
@@ -103,26 +133,25 @@ fn first(cell: &[u8]) -> usize {
     bounds.map_or(1, |end| end + 2)
 }
 
-/// The element at `at` and the offset behind it.
-fn element(cell: &[u8], at: usize, delimiter: u8) -> Option<(ValueRef<'_>, usize)> {
+/// The text of the element at `at`, None for NULL, and the offset behind it.
+fn raw(cell: &[u8], at: usize, delimiter: u8) -> Option<(Option<&str>, usize)> {
     let rest = cell.get(at..)?;
     if let Some(quoted) = rest.strip_prefix(b"\"") {
         let (text, length) = until(quoted, |byte| byte == b'"')?;
-        return Some((text, at + length + 2));
+        return Some((Some(text), at + length + 2));
     }
     let (text, length) = until(rest, |byte| byte == delimiter || matches!(byte, b'{' | b'}'))?;
-    let value = if &rest[..length] == b"NULL" { ValueRef::Null } else { text };
+    let value = if &rest[..length] == b"NULL" { None } else { Some(text) };
     (length > 0).then_some((value, at + length))
 }
 
 /// The text before the first byte that `ends` it and has no backslash in front, and its length.
-fn until(bytes: &[u8], ends: impl Fn(u8) -> bool) -> Option<(ValueRef<'_>, usize)> {
-    let (mut length, mut escaped) = (0, false);
+fn until(bytes: &[u8], ends: impl Fn(u8) -> bool) -> Option<(&str, usize)> {
+    let mut length = 0;
     loop {
         match *bytes.get(length)? {
             b'\\' => {
                 bytes.get(length + 1)?;
-                escaped = true;
                 length += 2;
             }
             byte if ends(byte) => break,
@@ -130,8 +159,7 @@ fn until(bytes: &[u8], ends: impl Fn(u8) -> bool) -> Option<(ValueRef<'_>, usize
         }
     }
     let text = str::from_utf8(bytes.get(..length)?).ok()?;
-    let value = if escaped { ValueRef::Encoded(Encoded::backslash(text)) } else { ValueRef::Text(text) };
-    Some((value, length))
+    Some((text, length))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use pyo3::types::{
     PyType,
 };
 
+use crate::codec;
 use crate::convert;
 use crate::errors::to_py;
 use crate::range::Range;
@@ -127,8 +128,8 @@ pub(super) fn untyped(
     }
 }
 
-/// A value that is neither a list nor a tuple nor a dict; None where its type has no form in SQL. An enum's member is its
-/// value.
+/// A value that is neither a list nor a tuple nor a dict; None where its type has no form in SQL and no codec can give it
+/// one. An enum's member is its value.
 fn scalar(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Option<Value>> {
     if let Some(column_type) = scalar_type(value)? {
         return convert::to_value(value, &column_type, place).map(Some);
@@ -145,7 +146,7 @@ fn scalar(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Opti
         let label = value.getattr(intern!(value.py(), "value"))?.str()?;
         return convert::to_value(&label, &ColumnType::Text, place).map(Some);
     }
-    Ok(None)
+    Ok(codec::object(value))
 }
 
 fn is_enum_member(value: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -14,6 +14,7 @@ use ormkit_sqlite::{Memory, SqliteDriver};
 
 use super::notices::Logged;
 use super::password::Password;
+use crate::codec;
 
 /// The budget for opening a file, where none is given.
 const OPENING: Duration = Duration::from_secs(10);
@@ -191,7 +192,7 @@ impl Target {
 
 /// A driver that logs what its servers say.
 pub(super) fn postgres_driver(config: &Arc<Config>, runtime: Arc<dyn Runtime>) -> PgDriver {
-    PgDriver::new(Arc::clone(config), runtime).with_notices(Arc::new(Logged))
+    PgDriver::new(Arc::clone(config), runtime).with_notices(Arc::new(Logged)).with_codecs(codec::codecs())
 }
 
 fn postgres(text: &str) -> Result<Target> {

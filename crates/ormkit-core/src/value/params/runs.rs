@@ -53,7 +53,7 @@ impl Params {
         self.slots.push(slot);
     }
 
-    fn slot_of_owned(&mut self, value: &Value) -> Slot {
+    pub(super) fn slot_of_owned(&mut self, value: &Value) -> Slot {
         match value {
             Value::Array(element, _) => {
                 let (dimensions, flat) = value.flat();

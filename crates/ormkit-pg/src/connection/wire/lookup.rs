@@ -96,8 +96,17 @@ impl Wire {
     pub(super) fn lookup_done(&mut self) {
         let Some(lookup) = self.flight.lookup.take() else { return };
         self.catalog.learn(&lookup.asked, lookup.rows);
-        if let Some((unit, shape)) = lookup.waiting {
-            self.described(unit, shape);
+        let Some((unit, shape)) = lookup.waiting else { return };
+        // What was known before may have been forgotten meanwhile, on behalf of another connection.
+        let oids = shape.inferred().chain(self.flight.units[unit].oids.iter().copied());
+        let mut asked = self.catalog.missing(oids);
+        asked.retain(|oid| !lookup.asked.contains(oid));
+        match asked.is_empty() {
+            true => self.described(unit, shape),
+            false => {
+                asked.extend(lookup.asked);
+                self.flight.lookup = Some(Lookup::new(unit, shape, asked));
+            }
         }
     }
 }

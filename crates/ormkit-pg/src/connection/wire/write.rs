@@ -27,6 +27,7 @@ impl Wire {
     /// # Errors
     /// A value does not fit or is too large. Nothing has been written then.
     pub(crate) fn begin(&mut self, batch: Batch<'_>) -> Result<()> {
+        self.catalog.refresh();
         self.flight = Flight { units: std::mem::take(&mut self.flight.units), ..Flight::default() };
         self.flight.units.clear();
         batch.before.iter().chain(batch.statements).try_for_each(Statement::check)?;
@@ -266,11 +267,12 @@ fn is_inferred(statement: &Statement) -> bool {
     !columns_known || (text.params.is_empty() && !statement.params.is_empty())
 }
 
-/// True when a statement has to be described anew: a type was altered, or one of its columns is to be read as what the
+/// True when a statement has to be described anew: a type was altered, codecs have changed, or one of its columns is to be read as what the
 /// server says it is for the first time.
 fn is_outdated(found: &Prepared, text: &StatementText, catalog: &Catalog) -> bool {
     let Some(shape) = &found.shape else { return false };
-    shape.epoch.is_some_and(|epoch| epoch != catalog.epoch())
+    shape.codecs != catalog.codecs_version()
+        || shape.epoch.is_some_and(|epoch| epoch != catalog.epoch())
         || (found.columns_of.columns != text.columns
             && !catalog.missing(shape.retyped(text.columns.as_deref()).inferred()).is_empty())
 }

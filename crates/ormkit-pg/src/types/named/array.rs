@@ -6,12 +6,17 @@ use ormkit_core::error::Result;
 use ormkit_core::value::{Dimensions, Format, Parts, ValueRef};
 
 use super::{Kind, Misfit, PgType, part_at};
-use crate::types::array;
 use crate::types::catalog::Delimiter;
+use crate::types::{array, text_array};
 
 /// The array type of `element`.
 pub(super) fn new(oid: u32, name: &str, element: Arc<PgType>, delimiter: Option<Delimiter>) -> PgType {
-    let format = Format::new(element.sql_type(), ArrayParts(Arc::clone(&element)));
+    let format = match (element.custom(), delimiter) {
+        (Some(custom), Some(delimiter)) if !custom.is_binary() => {
+            text_array::format_of(delimiter, custom.escaped())
+        }
+        _ => Format::new(element.sql_type(), ArrayParts(Arc::clone(&element))),
+    };
     PgType::new(oid, name, Kind::Array { element, format, delimiter })
 }
 

@@ -44,6 +44,7 @@ impl PgType {
     /// Appends the binary form of a value that is not NULL.
     fn encode(&self, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<Encoded> {
         match (&self.kind, value) {
+            (Kind::Custom(custom), value) => custom.encode(value, out),
             // Text is read by the server, whatever the type: an array's literal, a range's …
             (Kind::Text, ValueRef::Text(text)) => {
                 bind::write_text(text, out)?;

@@ -9,8 +9,9 @@ use ormkit_core::value::ValueRef;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::record::{self, RECORD, RECORD_ARRAY};
-use super::{Kind, MAX_DEPTH, PgType, array, map, range};
+use super::{Custom, Kind, MAX_DEPTH, PgType, array, map, range};
 use crate::types::catalog::Delimiter;
+use crate::types::codecs::{Codecs, Registered};
 use crate::types::{Codec, malformed, text};
 
 /// Describes the types whose OIDs it is given, the element types of arrays, base types of domains, fields of composites and
@@ -40,12 +41,13 @@ SELECT t.oid, t.typname, CASE WHEN e.oid IS NULL THEN t.typtype ELSE 'a' END, t.
   ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute a
     WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
   ARRAY(SELECT a.atttypid FROM pg_catalog.pg_attribute a
-    WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+    WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
+  (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = t.typnamespace)
 FROM found JOIN pg_catalog.pg_type t ON t.oid = found.oid
   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND e.typarray = t.oid"#;
 
 /// The number of columns of [`QUERY`].
-pub(crate) const COLUMNS: usize = 8;
+pub(crate) const COLUMNS: usize = 9;
 
 /// So many types are kept; then the catalog begins anew: the types of temporary tables come and go.
 const MAX_KNOWN: usize = 10_000;
@@ -65,6 +67,7 @@ pub(crate) struct Row {
     pub(super) send: Box<str>,
     pub(super) field_names: Vec<Box<str>>,
     pub(super) field_types: Vec<u32>,
+    pub(super) schema: Box<str>,
 }
 
 impl Row {
@@ -73,7 +76,7 @@ impl Row {
     /// # Errors
     /// They are not those of [`QUERY`].
     pub(crate) fn decode(cells: [Option<&[u8]>; COLUMNS]) -> Result<Self> {
-        let [oid, name, kind, delimiter, of, send, field_names, field_types] = cells;
+        let [oid, name, kind, delimiter, of, send, field_names, field_types, schema] = cells;
         let (Some([kind]), Some([delimiter])) = (kind, delimiter) else { return Err(broken()) };
         Ok(Self {
             oid: number(oid)?,
@@ -90,6 +93,7 @@ impl Row {
                 ValueRef::Int(oid) => u32::try_from(oid).ok(),
                 _ => None,
             })?,
+            schema: text(schema.ok_or_else(broken)?)?.into(),
         })
     }
 }
@@ -123,6 +127,9 @@ impl Known {
 /// What the connections of one database know of its types.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
+    codecs: Arc<Codecs>,
+    /// Of the codecs that `state` knows.
+    codecs_version: AtomicU64,
     state: Mutex<State>,
     /// Counts up when something that was known is not to be relied on any more.
     epoch: AtomicU64,
@@ -131,11 +138,39 @@ pub(crate) struct Catalog {
 #[derive(Debug, Default)]
 struct State {
     known: Arc<Known>,
+    codecs: Arc<Registered>,
     /// Met in records, where nothing announces them.
     wanted: BTreeSet<u32>,
 }
 
 impl Catalog {
+    /// Nothing is known yet; types that have one of `codecs` are read and written by it.
+    pub(crate) fn new(codecs: Arc<Codecs>) -> Self {
+        Self { codecs, ..Self::default() }
+    }
+
+    /// The codecs that types of it may have.
+    pub(crate) fn codecs(&self) -> &Arc<Codecs> {
+        &self.codecs
+    }
+
+    /// Takes the codecs as they are registered now. Where they have changed everything is forgotten: what holds a value
+    /// of their types is another type than before.
+    pub(crate) fn refresh(&self) {
+        if self.codecs.version() == self.codecs_version() {
+            return;
+        }
+        let mut state = self.state();
+        state.codecs = self.codecs.registered();
+        state.known = Arc::new(Known(state.codecs.builtins()));
+        self.codecs_version.store(state.codecs.version(), Ordering::Relaxed);
+    }
+
+    /// Of the codecs that are in use. Statements that were described with others are described again.
+    pub(crate) fn codecs_version(&self) -> u64 {
+        self.codecs_version.load(Ordering::Relaxed)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -145,11 +180,8 @@ impl Catalog {
         self.epoch.load(Ordering::Relaxed)
     }
 
-    /// The type of this OID. None of a built-in one, and of one that is not known.
+    /// The type of this OID. None of a built-in one without a codec, and of one that is not known.
     pub(crate) fn find(&self, oid: u32) -> Option<Arc<PgType>> {
-        if Codec::of(oid) != Codec::Other {
-            return None;
-        }
         let known = Arc::clone(&self.state().known);
         match oid {
             RECORD => Some(Arc::new(record::unnamed(known))),
@@ -176,9 +208,9 @@ impl Catalog {
     pub(crate) fn learn(&self, asked: &[u32], rows: Vec<Row>) {
         let rows = rows.into_iter().map(|row| (row.oid, row)).collect();
         let mut state = self.state();
-        let known =
-            if state.known.0.len() < MAX_KNOWN { state.known.0.clone() } else { FxHashMap::default() };
-        let mut builder = Builder { rows, known, open: FxHashSet::default() };
+        let codecs = Arc::clone(&state.codecs);
+        let known = if state.known.0.len() < MAX_KNOWN { state.known.0.clone() } else { codecs.builtins() };
+        let mut builder = Builder { rows, known, codecs, open: FxHashSet::default() };
         for oid in asked {
             builder.build(*oid);
             state.wanted.remove(oid);
@@ -205,18 +237,19 @@ impl Catalog {
 struct Builder {
     rows: FxHashMap<u32, Row>,
     known: FxHashMap<u32, Arc<PgType>>,
+    codecs: Arc<Registered>,
     /// The types whose parts are being made: no honest catalog has a type that consists of itself.
     open: FxHashSet<u32>,
 }
 
 impl Builder {
     fn build(&mut self, oid: u32) -> Arc<PgType> {
+        if let Some(known) = self.known.get(&oid) {
+            return Arc::clone(known);
+        }
         match Codec::of(oid) {
             Codec::Other => {}
             codec => return Arc::new(PgType::builtin(oid, codec)),
-        }
-        if let Some(known) = self.known.get(&oid) {
-            return Arc::clone(known);
         }
         let made = match self.rows.get(&oid).cloned() {
             Some(row) if self.open.insert(oid) => {
@@ -232,7 +265,11 @@ impl Builder {
     }
 
     fn make(&mut self, row: Row) -> PgType {
-        let Row { oid, name, kind, delimiter, of, send, field_names, field_types } = row;
+        let Row { oid, name, kind, delimiter, of, send, field_names, field_types, schema } = row;
+        // An array and a domain are what their elements and their base type are.
+        if let Some(codec) = self.codecs.find(&schema, &name).filter(|_| !matches!(kind, b'a' | b'd')) {
+            return PgType::new(oid, &name, Kind::Custom(Custom::sent_by(codec, &send)));
+        }
         match (kind, &*send) {
             (b'a', _) => {
                 let delimiter = match delimiter {

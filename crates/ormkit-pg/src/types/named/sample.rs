@@ -24,6 +24,7 @@ pub(super) fn row(oid: u32, kind: u8, of: u32, send: &str, fields: &[(&str, u32)
         send: send.into(),
         field_names: fields.iter().map(|(name, _)| (*name).into()).collect(),
         field_types: fields.iter().map(|(_, oid)| *oid).collect(),
+        schema: "public".into(),
     }
 }
 

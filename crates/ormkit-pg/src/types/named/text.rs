@@ -18,8 +18,9 @@ use crate::types::{Codec, catalog};
 /// The value is not of the type's kind, or a part may not be sent.
 pub(super) fn write(of: &PgType, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
     match (&of.kind, value) {
-        (_, ValueRef::Text(text)) => write_text(text, out),
+        (Kind::Custom(custom), value) => custom.write(value, out),
         (Kind::Domain(base), value) => write(base, value, out),
+        (_, ValueRef::Text(text)) => write_text(text, out),
         (Kind::Builtin(Codec::Array(index)), ValueRef::Array(_) | ValueRef::Record(_)) => {
             let (oid, _, codec) = catalog::TYPES[usize::from(*index)];
             write_array(&PgType::builtin(oid, codec), Delimiter::Comma, value, out)

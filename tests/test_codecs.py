@@ -1,0 +1,277 @@
+"""`register_codec`: functions of the user's for PostgreSQL types, wherever their values stand."""
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from ormkit import DataError, NotSupportedError, Range, create_engine
+from ormkit.types import register_codec, unregister_codec
+
+TYPES = """
+    CREATE TYPE vector;
+    CREATE FUNCTION vector_in(cstring) RETURNS vector LANGUAGE internal STRICT IMMUTABLE AS 'textin';
+    CREATE FUNCTION vector_out(vector) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS 'textout';
+    CREATE TYPE vector (INPUT = vector_in, OUTPUT = vector_out);
+    CREATE TYPE halfvec;
+    CREATE FUNCTION half_in(cstring) RETURNS halfvec LANGUAGE internal STRICT IMMUTABLE AS 'byteain';
+    CREATE FUNCTION half_out(halfvec) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS 'byteaout';
+    CREATE FUNCTION half_recv(internal) RETURNS halfvec LANGUAGE internal STRICT IMMUTABLE AS 'bytearecv';
+    CREATE FUNCTION half_send(halfvec) RETURNS bytea LANGUAGE internal STRICT IMMUTABLE AS 'byteasend';
+    CREATE TYPE halfvec (INPUT = half_in, OUTPUT = half_out, RECEIVE = half_recv, SEND = half_send);
+    CREATE TYPE mood AS ENUM ('sad', 'happy');
+    CREATE DOMAIN embedding AS vector;
+    CREATE TYPE scored AS (id int, v halfvec, m mood);
+    CREATE TYPE named AS (id int, v vector);
+"""
+
+
+@pytest.fixture
+async def engine(postgres_url):
+    async with create_engine(postgres_url, max_connections=1) as engine:
+        await engine.execute_script(TYPES)
+        yield engine
+
+
+@pytest.fixture
+def codec():
+    """Registers codecs and takes them away."""
+    taken = []
+
+    def register(name, decode, encode, **options):
+        register_codec(name, decode=decode, encode=encode, **options)
+        taken.append((name, options.get("schema")))
+
+    yield register
+    for name, schema in set(taken):
+        unregister_codec(name, schema=schema)
+
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def examples():
+    """What the README shows of codecs."""
+    section = README.read_text().split("## Types that have no form of their own\n")[1].split("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+
+
+def shown(example):
+    """The registrations of an example."""
+    found = []
+    code = example.replace("from ormkit.types import register_codec", "")
+    exec(code, {"register_codec": lambda name, **options: found.append((name, options))})
+    return found
+
+
+[(_, text_of_vectors)], [(_, binary_of_vectors)] = [shown(example) for example in examples()[:2]]
+to_text = text_of_vectors["encode"]
+to_binary, from_binary = binary_of_vectors["encode"], binary_of_vectors["decode"]
+
+
+class Shout:
+    def __init__(self, text):
+        self.text = text
+
+    def __eq__(self, other):
+        return isinstance(other, Shout) and self.text == other.text
+
+
+async def scalar(engine, sql, params=None):
+    return (await engine.execute(sql, params)).scalar()
+
+
+async def test_text_codec_reads_and_writes_alone_and_in_arrays(engine, codec):
+    codec("vector", json.loads, to_text)
+    assert await scalar(engine, "SELECT $1::vector", [[1.5, -2]]) == [1.5, -2]
+    assert await scalar(engine, "SELECT $1::vector::text", [(1, 2)]) == "[1, 2]"
+    assert await scalar(engine, "SELECT NULL::vector") is None
+    assert await scalar(engine, "SELECT $1::vector", [None]) is None
+    assert await scalar(engine, "SELECT ARRAY['[1,2]', NULL, '[3]']::vector[]") == [[1, 2], None, [3]]
+    assert await scalar(engine, "SELECT ARRAY[ARRAY['[1]'], ARRAY['[2]']]::vector[]") == [[[1]], [[2]]]
+    assert await scalar(engine, "SELECT '[4]'::embedding") == [4], "a domain is its base type"
+
+
+async def test_text_is_decoded_as_the_server_has_it(engine, codec):
+    codec("vector", lambda text: text, str)
+    for text in ['a"b\\c', "{}", "ä€😀", "", "NULL", "a,b"]:
+        assert await scalar(engine, "SELECT $1::vector", [text]) == text
+        assert await scalar(engine, "SELECT ARRAY[$1::vector]", [text]) == [text]
+
+
+async def test_arrays_of_objects_go_element_by_element(engine, codec):
+    codec("vector", lambda text: Shout(text), lambda value: value.text)
+    values = [Shout('a"b'), None, Shout("{\\}")]
+    assert await scalar(engine, "SELECT $1::vector[]", [values]) == values
+    codec("halfvec", lambda cell: Shout(cell.decode()), lambda value: value.text.encode(), format="binary")
+    assert await scalar(engine, "SELECT $1::halfvec[]", [values]) == values
+    assert await scalar(engine, "SELECT $1::halfvec[]", [[[values[0]], [values[2]]]]) == [[values[0]], [values[2]]]
+
+
+async def test_binary_codec_reads_and_writes_everywhere(engine, codec):
+    codec("halfvec", from_binary, to_binary, format="binary")
+    assert await scalar(engine, "SELECT $1::halfvec", [[1.5, -2]]) == [1.5, -2]
+    assert await scalar(engine, "SELECT encode(half_send($1), 'hex')", [[1.5]]) == "000100003fc00000"
+    assert await scalar(engine, "SELECT array_agg(v) FROM unnest(ARRAY[$1::halfvec, NULL, $2]) v", [[1], [2, 3]]) == [
+        [1],
+        None,
+        [2, 3],
+    ]
+    row = await scalar(engine, "SELECT $1::scored", [(7, [0.5], "sad")])
+    assert (row.id, row.v, row.m) == (7, [0.5], "sad")
+    assert await scalar(engine, "SELECT $1::scored[]", [[(7, [0.5], None), (8, None, None)]]) == [
+        (7, [0.5], None),
+        (8, None, None),
+    ]
+    assert await scalar(engine, "SELECT ROW(1, $1::halfvec)", [[4]]) == (1, [4])
+
+
+async def test_copy_moves_values_of_codecs(engine, codec):
+    codec("halfvec", from_binary, to_binary, format="binary")
+    codec("mood", str.upper, str.lower)
+    await engine.execute("CREATE TABLE items (id int, v halfvec, m mood)")
+    rows = [(1, [1.5], "SAD"), (2, None, None), (3, [2, 3], "HAPPY")]
+    assert await engine.copy_from("items", rows) == 3
+    assert [row async for row in engine.copy_to("items")] == rows
+    assert (await engine.execute("SELECT m::text FROM items WHERE id = 1")).scalar() == "sad"
+    with pytest.raises(DataError, match=r"v \(row 1\).*encode of the codec for halfvec raised TypeError"):
+        await engine.copy_from("items", [(4, 5, None)])
+
+
+async def test_text_codec_of_a_composites_field_is_refused_where_it_cannot_be_read(engine, codec):
+    codec("vector", json.loads, to_text)
+    assert (await scalar(engine, "SELECT ($1::named).v", [(1, [2, 3])])) == [2, 3], "written as text"
+    with pytest.raises(NotSupportedError, match='named.*format="binary"'):
+        await scalar(engine, "SELECT '(1,\"[2]\")'::named")
+    await engine.execute("CREATE TABLE texts (v vector)")
+    with pytest.raises(NotSupportedError, match='column "v"'):
+        await engine.copy_from("texts", [([1],)])
+
+
+async def test_errors_name_the_place_and_keep_the_cause(engine, codec):
+    codec("vector", json.loads, to_text)
+    result = await engine.execute("SELECT 'oops'::vector AS embedding")
+    with pytest.raises(DataError, match="^embedding: decode of the codec for vector raised JSONDecodeError") as raised:
+        result.scalar()
+    assert isinstance(raised.value.__cause__, json.JSONDecodeError)
+    assert "oops" not in str(raised.value)
+    with pytest.raises(DataError, match="^parameter 2: encode of the codec for vector raised TypeError") as raised:
+        await engine.execute("SELECT $1::int, $2::vector", [1, 5])
+    assert isinstance(raised.value.__cause__, TypeError)
+    assert await scalar(engine, "SELECT 1") == 1
+
+
+async def test_what_ends_a_program_passes(engine, codec):
+    def interrupted(_value):
+        raise KeyboardInterrupt
+
+    codec("vector", interrupted, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        (await engine.execute("SELECT '[1]'::vector")).scalar()
+
+
+@pytest.mark.parametrize(("format", "wrong", "found"), [("text", 5, "int, not str"), ("binary", "a", "str, not bytes")])
+async def test_encode_of_another_type_is_refused_by_name(engine, codec, format, wrong, found):
+    codec("halfvec", lambda cell: cell, lambda value: wrong, format=format)
+    with pytest.raises(
+        DataError, match=f"parameter 1: encode of the codec for halfvec returned a value of type {found}"
+    ):
+        await engine.execute("SELECT $1::halfvec", ["x"])
+    codec("halfvec", lambda cell: cell, lambda value: "a\0b" if format == "text" else memoryview(b"ab"), format=format)
+    if format == "text":
+        with pytest.raises(DataError, match="NUL"):
+            await engine.execute("SELECT $1::halfvec", ["x"])
+    else:
+        assert await scalar(engine, "SELECT $1::halfvec", ["x"]) == b"ab"
+
+
+async def test_object_goes_to_a_codec_and_nowhere_else(engine, codec):
+    with pytest.raises(DataError, match="type Shout cannot be bound"):
+        await engine.execute("SELECT $1::text", [Shout("a")])
+    codec("vector", Shout, lambda value: value.text)
+    assert await scalar(engine, "SELECT $1::vector", [Shout("a")]) == Shout("a")
+    for sql in ["SELECT $1::text", "SELECT $1::int", "SELECT $1::int[]", "SELECT $1::jsonb", "SELECT $1::mood"]:
+        with pytest.raises(DataError, match="parameter 1: a value of type Shout cannot be bound"):
+            await engine.execute(sql, [Shout("a")])
+    with pytest.raises(DataError, match="type Shout cannot be bound"):
+        await engine.execute("SELECT $1::jsonb", [[Shout("a")]])
+    async with create_engine("sqlite::memory:") as sqlite:
+        with pytest.raises(DataError, match="type Shout cannot be bound"):
+            await sqlite.execute("SELECT ?", [Shout("a")])
+
+
+@pytest.mark.parametrize("prepared", ["named", "unnamed", "never"])
+async def test_change_holds_from_the_next_statement_on(postgres_url, engine, prepared):
+    async with create_engine(postgres_url, prepared=prepared) as other:
+        sql = "SELECT '[1]'::vector, $1::vector"
+        assert (await other.execute(sql, ["[2]"])).tuples() == [("[1]", "[2]")]
+        before = await other.execute(sql, ["[2]"])
+        register_codec("vector", decode=json.loads, encode=to_text)
+        try:
+            assert (await other.execute(sql, [[2]])).tuples() == [([1], [2])]
+            assert before.tuples() == [("[1]", "[2]")]
+            register_codec("vector", decode=len, encode=lambda value: "[]")
+            assert (await other.execute(sql, [[2]])).tuples() == [(3, 2)]
+            after = await other.execute(sql, [[2]])
+        finally:
+            unregister_codec("vector")
+        assert (await other.execute(sql, ["[2]"])).tuples() == [("[1]", "[2]")]
+        assert after.tuples() == [(3, 2)]
+
+
+async def test_types_of_one_name_differ_by_schema(engine, codec):
+    await engine.execute_script("CREATE SCHEMA other; CREATE TYPE other.mood AS ENUM ('sad')")
+    codec("mood", lambda text: ("other", text), str, schema="other")
+    assert await scalar(engine, "SELECT 'sad'::mood") == "sad"
+    assert await scalar(engine, "SELECT 'sad'::other.mood") == ("other", "sad")
+    codec("mood", lambda text: ("any", text), str)
+    assert await scalar(engine, "SELECT 'sad'::mood") == ("any", "sad")
+    assert await scalar(engine, "SELECT 'sad'::other.mood") == ("other", "sad")
+
+
+async def test_built_in_types_can_have_codecs(engine, codec):
+    codec("numeric", float, str)
+    assert await scalar(engine, "SELECT 1.5") == 1.5
+    assert type(await scalar(engine, "SELECT 1.5")) is float
+    assert await scalar(engine, "SELECT ARRAY[1.5, NULL]") == [1.5, None]
+    assert await scalar(engine, "SELECT $1::numeric + 1", [0.25]) == 1.25
+    assert await scalar(engine, "SELECT avg(n) FROM unnest($1::int[]) n", [[1, 2]]) == 1.5
+    codec("jsonb", lambda text: json.loads(text, parse_float=Decimal), lambda value: json.dumps(value, default=str))
+    assert await scalar(engine, "SELECT '[1.10]'::jsonb") == [Decimal("1.10")]
+    assert await scalar(engine, "SELECT $1::jsonb", [{"a": [1]}]) == {"a": [1]}
+    assert await scalar(engine, "SELECT ROW($1::jsonb, 2)", [[1]]) == ([1], 2)
+    codec("integer", lambda cell: -int.from_bytes(cell, "big"), lambda value: value.to_bytes(4, "big"), format="binary")
+    assert await scalar(engine, "SELECT $1::int", [7]) == -7
+    assert await scalar(engine, "SELECT int4range(1, 3)") == Range(-1, -3)
+    assert await scalar(engine, "SELECT $1::int4range::text", [Range(1, 3)]) == "[1,3)"
+
+
+async def test_sessions_of_the_engine_keep_working_with_a_bool_codec(postgres_url, codec):
+    codec("bool", lambda text: text, str)
+    async with create_engine(f"{postgres_url}?target_session_attrs=read-write") as engine:
+        assert await scalar(engine, "SELECT true") == "t"
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("", "empty"), ("_vector", "array"), ("vector[]", "array"), ("record", "pseudo"), ("anyarray", "pseudo")],
+)
+def test_names_that_no_value_has_are_refused(name, problem):
+    with pytest.raises(ValueError, match=problem):
+        register_codec(name, decode=str, encode=str)
+
+
+def test_functions_and_formats_are_checked():
+    async def later(value):
+        return value
+
+    with pytest.raises(TypeError, match="decode must be a callable, not str"):
+        register_codec("vector", decode="a", encode=str)
+    with pytest.raises(TypeError, match="encode must not be async"):
+        register_codec("vector", decode=str, encode=later)
+    with pytest.raises(ValueError, match='"text" or "binary", not "tuple"'):
+        register_codec("vector", decode=str, encode=str, format="tuple")
+    with pytest.raises(LookupError, match="no codec is registered for mine.vector"):
+        unregister_codec("vector", schema="mine")
