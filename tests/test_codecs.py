@@ -2,12 +2,23 @@
 
 import json
 import re
+from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from ormkit import DataError, NotSupportedError, Range, create_engine
+from ormkit import (
+    AsyncSession,
+    Base,
+    DataError,
+    DateTime,
+    Mapped,
+    NotSupportedError,
+    Range,
+    create_engine,
+    mapped_column,
+)
 from ormkit.types import register_codec, unregister_codec
 
 TYPES = """
@@ -49,6 +60,7 @@ def codec():
         unregister_codec(name, schema=schema)
 
 
+MOMENT = datetime(2024, 2, 29, 1, 2, 3, 4, tzinfo=timezone.utc)
 README = Path(__file__).parent.parent / "README.md"
 
 
@@ -242,10 +254,87 @@ async def test_built_in_types_can_have_codecs(engine, codec):
     assert await scalar(engine, "SELECT '[1.10]'::jsonb") == [Decimal("1.10")]
     assert await scalar(engine, "SELECT $1::jsonb", [{"a": [1]}]) == {"a": [1]}
     assert await scalar(engine, "SELECT ROW($1::jsonb, 2)", [[1]]) == ([1], 2)
+    for value in [{"at": [MOMENT]}, [MOMENT], [{"at": MOMENT}], [[1], {"at": MOMENT}]]:
+        expected = json.loads(json.dumps(value, default=str))
+        assert await scalar(engine, "SELECT $1::jsonb", [value]) == expected
+    with pytest.raises(DataError, match="parameter 1: .*JSON"):
+        await engine.execute("SELECT $1::json", [{"at": MOMENT}])
     codec("integer", lambda cell: -int.from_bytes(cell, "big"), lambda value: value.to_bytes(4, "big"), format="binary")
     assert await scalar(engine, "SELECT $1::int", [7]) == -7
     assert await scalar(engine, "SELECT int4range(1, 3)") == Range(-1, -3)
     assert await scalar(engine, "SELECT $1::int4range::text", [Range(1, 3)]) == "[1,3)"
+
+
+@pytest.fixture
+def recipe(codec):
+    """Registers what an example of the README registers."""
+
+    def register(at):
+        for name, options in shown(examples()[at]):
+            codec(name, **options)
+
+    return register
+
+
+async def test_infinite_and_distant_times_are_what_the_codec_says(engine, recipe):
+    first, last = (end.replace(tzinfo=timezone.utc) for end in (datetime.min, datetime.max))
+    sql = """SELECT ARRAY['infinity', '-infinity', '2024-02-29 01:02:03.000004+00', '10000-01-01+00', '0001-01-01+00 BC',
+        '0001-01-01+00', '9999-12-31 23:59:59.999999+00']::timestamptz[]"""
+    with pytest.raises(DataError, match="array.*infinite"):
+        await scalar(engine, sql)
+    recipe(2)
+    assert await scalar(engine, sql) == ["infinity", "-infinity", MOMENT, last, first, first, last]
+    for value in ["infinity", "-infinity", MOMENT, first, last]:
+        assert await scalar(engine, "SELECT $1::timestamptz", [value]) == value
+    assert await scalar(engine, "SELECT isfinite($1::timestamptz)", ["infinity"]) is False
+    span = await scalar(engine, "SELECT tstzrange($1, 'infinity')", [MOMENT])
+    assert (span.lower, span.upper) == (MOMENT, "infinity")
+
+
+class Event(Base):
+    __tablename__ = "codec_events"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+async def test_mapped_columns_are_what_the_model_says(engine, recipe):
+    recipe(2)
+    await engine.execute("CREATE TABLE codec_events (id int PRIMARY KEY, at timestamptz NOT NULL)")
+    async with AsyncSession(engine) as session:
+        await session.insert(Event(id=1, at=MOMENT))
+        await engine.execute("INSERT INTO codec_events VALUES (2, 'infinity')")
+        assert (await session.get(Event, 1)).at == MOMENT
+    async with AsyncSession(engine) as session:
+        with pytest.raises(DataError, match="at: .*infinite"):
+            await session.get(Event, 2)
+
+
+async def test_intervals_of_months_are_what_the_codec_says(engine, recipe):
+    with pytest.raises(DataError, match="span: .*months"):
+        (await engine.execute("SELECT interval '1 month' AS span")).scalar()
+    recipe(3)
+    span = await scalar(engine, "SELECT interval '1 year 2 months -3 days 4 us'")
+    assert (span.months, span.days, span.microseconds) == (14, -3, 4)
+    assert await scalar(engine, "SELECT $1::interval::text", [span]) == "1 year 2 mons -3 days +00:00:00.000004"
+    assert await scalar(engine, "SELECT date '2024-01-31' + $1::interval", [(1, 0, 0)]) == datetime(2024, 2, 29)
+
+
+async def test_many_rows_of_values_go_to_codecs(engine, codec):
+    codec("vector", lambda text: Shout(text), lambda value: value.text)
+    await engine.execute("CREATE TABLE shouts (id int, v vector)")
+    await engine.execute_many("INSERT INTO shouts VALUES ($1, $2)", [(1, Shout("a")), (2, None), (3, Shout("b"))])
+    assert await scalar(engine, "SELECT array_agg(v ORDER BY id) FROM shouts") == [Shout("a"), None, Shout("b")]
+    with pytest.raises(DataError, match="encode of the codec for vector raised AttributeError"):
+        await engine.execute_many("INSERT INTO shouts VALUES ($1, $2)", [(4, Shout("c")), (5, 6)])
+    assert await scalar(engine, "SELECT count(*) FROM shouts") == 3
+
+
+async def test_echo_shows_values_on_their_way_to_a_codec(postgres_url, engine, codec, caplog):
+    codec("vector", lambda text: text, lambda value: value.text)
+    async with create_engine(postgres_url, echo="debug") as loud:
+        with caplog.at_level("DEBUG", logger="ormkit"):
+            assert await scalar(loud, "SELECT $1::vector", [Shout("a")]) == "a"
+    assert "SELECT $1::vector" in caplog.text
 
 
 async def test_sessions_of_the_engine_keep_working_with_a_bool_codec(postgres_url, codec):

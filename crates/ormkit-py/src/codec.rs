@@ -23,12 +23,12 @@ pub(crate) fn codecs() -> Arc<Codecs> {
     Arc::clone(&CODECS)
 }
 
-/// A value of a type that has no form in SQL, where a codec may write it.
-pub(crate) fn object(value: &Bound<'_, PyAny>) -> Option<Value> {
+/// A value that has no form in SQL, for the `problem` that whoever else gets it reports, where a codec may write it.
+pub(crate) fn object(value: &Bound<'_, PyAny>, problem: impl FnOnce() -> String) -> Option<Value> {
     if !ANY.load(Ordering::Relaxed) {
         return None;
     }
-    Some(Value::Object(Object::new(value.clone().unbind(), &convert::type_name(value))))
+    Some(Value::Object(Object::new(value.clone().unbind(), &problem())))
 }
 
 /// Read and write the values of a PostgreSQL type with functions of your own, in all databases of this process.
@@ -39,7 +39,7 @@ pub(crate) fn object(value: &Bound<'_, PyAny>) -> Option<Value> {
 ///         columns that they are of the base type, whose codec it has.
 ///     decode: Called with a cell that is not NULL, a `str` or `bytes` as `format` says; answers the value.
 ///     encode: Called with a value that is not None; answers a `str` or `bytes`. Values that SQL has a form for come as plain
-///         `int`, `str`, `list`, `dict`, …, also those of subclasses; others as they are. It may be called more than once for
+///         `int`, `str`, `list`, `dict`, …, also those of subclasses; others, and what holds them, as they are. It may be called more than once for
 ///         a value.
 ///     format: "text", as the type's literals are written, or "binary", as COPY writes it.
 ///     schema: The schema of the type; None: any. A codec for a schema is taken before one for any.
@@ -146,14 +146,7 @@ impl Codec {
     }
 
     fn encode_in(&self, py: Python<'_>, value: ValueRef<'_>) -> Result<Vec<u8>> {
-        let carried = match value {
-            ValueRef::Object(object) => object.host::<Py<PyAny>>(),
-            _ => None,
-        };
-        let value = match carried {
-            Some(object) => object.bind(py).clone(),
-            None => convert::read(py, value, None)?,
-        };
+        let value = convert::read(py, value, None)?;
         let form = self
             .functions
             .encode
@@ -208,6 +201,14 @@ impl CustomCodec for Codec {
     fn encode(&self, value: ValueRef<'_>) -> Result<Vec<u8>> {
         Python::attach(|py| self.encode_in(py, value))
     }
+}
+
+/// A value on its way to a codec.
+///
+/// # Errors
+/// It is none of Python's.
+pub(crate) fn carried<'py>(py: Python<'py>, object: &Object) -> Result<Bound<'py, PyAny>> {
+    object.host::<Py<PyAny>>().map(|object| object.bind(py).clone()).ok_or_else(|| object.refused())
 }
 
 /// A cell of a type that has a codec.

@@ -148,7 +148,7 @@ pub(crate) fn read<'py>(
         ValueRef::Range(range) => nested::read_range(py, range),
         ValueRef::Map(map) => nested::read_map(py, map),
         ValueRef::Custom(cell) => codec::read(py, cell),
-        ValueRef::Object(_) => Err(unreadable("a value on its way to a codec is no cell")),
+        ValueRef::Object(object) => codec::carried(py, object),
     }
 }
 

@@ -100,13 +100,13 @@ impl PartialEq for CustomRef<'_> {
 #[derive(Clone)]
 pub struct Object {
     value: Arc<dyn Any + Send + Sync>,
-    type_name: Arc<str>,
+    problem: Arc<str>,
 }
 
 impl Object {
-    /// A value and the name of its type, for messages.
-    pub fn new(value: impl Any + Send + Sync, type_name: &str) -> Self {
-        Self { value: Arc::new(value), type_name: type_name.into() }
+    /// A value and why nothing but a codec can write it.
+    pub fn new(value: impl Any + Send + Sync, problem: &str) -> Self {
+        Self { value: Arc::new(value), problem: problem.into() }
     }
 
     /// The value as what the host made it of.
@@ -117,13 +117,13 @@ impl Object {
     /// The refusal where no codec takes it.
     #[cold]
     pub fn refused(&self) -> Error {
-        Error::data(None, format!("a value of type {} cannot be bound", self.type_name))
+        Error::data(None, &*self.problem)
     }
 }
 
 impl std::fmt::Debug for Object {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "<{}>", self.type_name)
+        f.write_str("<object>")
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn objects_travel_through_parameters_as_they_are() {
-        let object = Object::new(7_u8, "u8");
+        let object = Object::new(7_u8, "a value of type u8 cannot be bound");
         let mut params = Params::new();
         Value::Object(object.clone()).push_to(&mut params);
         Value::Record(vec![Value::Object(object.clone())]).push_to(&mut params);

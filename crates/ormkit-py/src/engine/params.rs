@@ -146,7 +146,7 @@ fn scalar(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Opti
         let label = value.getattr(intern!(value.py(), "value"))?.str()?;
         return convert::to_value(&label, &ColumnType::Text, place).map(Some);
     }
-    Ok(codec::object(value))
+    Ok(codec::object(value, || nested::unbound_text(value)))
 }
 
 fn is_enum_member(value: &Bound<'_, PyAny>) -> PyResult<bool> {

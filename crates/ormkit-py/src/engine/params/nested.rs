@@ -1,13 +1,14 @@
 //! Lists, tuples and dicts as values for SQL of the caller's own. Only the server knows whether a list is an array or JSON, a
 //! tuple a composite or another list, a dict an `hstore` or JSON: what they are stays open until it has said so.
 
-use ormkit_core::error::Error;
+use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::model::ColumnType;
 use ormkit_core::value::{SqlType, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyTuple};
 
 use super::{is_enum_member, scalar, scalar_type};
+use crate::codec;
 use crate::convert;
 use crate::errors::to_py;
 use crate::range::Range;
@@ -38,9 +39,20 @@ pub(super) fn part(value: &Bound<'_, PyAny>, depth: usize, place: &dyn Fn() -> S
     }
 }
 
-/// A value as JSON text.
+/// A value as JSON text; as it is where that has no form for it and a codec may have one.
 pub(super) fn json(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Value> {
-    convert::to_value(value, &ColumnType::Json, place)
+    let mut bound = Value::Null;
+    let outcome = convert::bind(value, &ColumnType::Json, None, place, &mut |json| {
+        bound = Value::from(json);
+        Ok(())
+    });
+    let Err(error) = outcome else { return Ok(bound) };
+    if let ErrorKind::Data { problem, .. } = error.kind()
+        && let Some(object) = codec::object(value, || problem.clone())
+    {
+        return Ok(object);
+    }
+    Err(to_py(value.py(), error))
 }
 
 /// A value at which the levels end.
@@ -177,6 +189,9 @@ fn is_big(value: &Bound<'_, PyAny>) -> bool {
 
 /// The refusal of a value that has no form in SQL.
 pub(super) fn unbound(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyErr {
-    let found = value.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string());
-    to_py(value.py(), Error::data(Some(place()), format!("a value of type {found} cannot be bound")))
+    to_py(value.py(), Error::data(Some(place()), unbound_text(value)))
+}
+
+pub(super) fn unbound_text(value: &Bound<'_, PyAny>) -> String {
+    format!("a value of type {} cannot be bound", convert::type_name(value))
 }
