@@ -17,7 +17,9 @@ from ormkit import (
     NotSupportedError,
     Range,
     create_engine,
+    func,
     mapped_column,
+    select,
 )
 from ormkit.types import register_codec, unregister_codec
 
@@ -307,6 +309,20 @@ async def test_mapped_columns_are_what_the_model_says(engine, recipe):
     async with AsyncSession(engine) as session:
         with pytest.raises(DataError, match="at: .*infinite"):
             await session.get(Event, 2)
+
+
+async def test_values_of_mapped_columns_go_to_no_codec(engine, codec):
+    def unasked(value):
+        raise AssertionError(value)
+
+    await engine.execute("CREATE TABLE codec_events (id int PRIMARY KEY, at timestamptz NOT NULL)")
+    await engine.execute("INSERT INTO codec_events VALUES (1, $1)", [MOMENT])
+    codec("timestamptz", unasked, unasked, format="binary")
+    async with AsyncSession(engine) as session:
+        query = select(Event.at, func.pg_typeof(Event.at)).where(Event.at == MOMENT)
+        assert [row[0] for row in await session.execute(query)] == [MOMENT]
+        query = select(Event.id, func.abs(Event.id)).where(Event.at.in_([MOMENT]))
+        assert (await session.execute(query)).tuples() == [(1, 1)]
 
 
 async def test_intervals_of_months_are_what_the_codec_says(engine, recipe):

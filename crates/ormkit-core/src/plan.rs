@@ -18,7 +18,7 @@ use crate::model::{FieldId, Model, ModelId, RelationId, Schema};
 use crate::query::{Select, Shape, Write};
 use crate::sql::select::{self, Layout};
 use crate::sql::{self, Dialect, SqlWriter, Written, write};
-use crate::value::{Params, SqlType, Value};
+use crate::value::{Params, Value};
 
 /// A compiled query.
 pub struct Plan {
@@ -163,7 +163,7 @@ impl Plans {
     }
 
     /// The plan that counts the rows of a SELECT: filters, LIMIT, OFFSET and DISTINCT count, loads do not. One row of
-    /// one [`SqlType::BigInt`].
+    /// one [`SqlType::BigInt`](crate::value::SqlType::BigInt).
     ///
     /// # Errors
     /// As [`select`](Self::select).
@@ -171,7 +171,7 @@ impl Plans {
         self.read(schema, Key::Count(select), params, |out| select::count(out, select))
     }
 
-    /// The plan that asks whether a SELECT has rows. One row of one [`SqlType::Bool`].
+    /// The plan that asks whether a SELECT has rows. One row of one [`SqlType::Bool`](crate::value::SqlType::Bool).
     ///
     /// # Errors
     /// As [`select`](Self::select).
@@ -244,9 +244,7 @@ impl Plan {
     }
 
     fn new(written: Written, layout: Layout, effect: Effect) -> Self {
-        // One unknown column and the driver asks for all.
-        let known = !layout.types.contains(&SqlType::Unknown);
-        let text = StatementText::new(written.text, written.types, known.then_some(layout.types), effect);
+        let text = StatementText::new(written.text, written.types, Some(layout.types), effect);
         Self {
             text: Arc::new(text),
             outputs: layout.outputs,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::{ColumnType, EnumType, Field, ModelDef, NativeType, Registry, TableName};
+use crate::value::SqlType;
 
 fn schema() -> Arc<Schema> {
     let mut registry = Registry::new();

@@ -45,9 +45,21 @@ impl Target {
 
     /// For a type that the server inferred, with what is known of those of the database.
     pub(crate) fn inferred(oid: u32, types: &Catalog) -> Self {
-        if let Some(known) = types.find(oid) {
-            return Self::Catalog(known);
+        match types.find(oid) {
+            Some(known) => Self::Catalog(known),
+            None => Self::without_codecs(oid),
         }
+    }
+
+    /// The same for a value whose type the caller has named: its form is that of this type, and no codec's affair.
+    pub(crate) fn inferred_for(param: ParamType, oid: u32, types: &Catalog) -> Self {
+        match types.find(oid) {
+            Some(known) if known.has_codec && param.element != SqlType::Unknown => Self::without_codecs(oid),
+            _ => Self::inferred(oid, types),
+        }
+    }
+
+    fn without_codecs(oid: u32) -> Self {
         match (Codec::of(oid), catalog::element_of(oid)) {
             (Codec::Other, None) => Self::Text,
             (_, Some(element)) => Self::InferredArray(Codec::of(element), element),

@@ -43,6 +43,8 @@ pub(crate) struct PgType {
     pub(crate) may_change: bool,
     /// It is, or holds, a type whose codec reads text that no binary form holds.
     has_text_codec: bool,
+    /// It is, or holds, a type that has a codec.
+    pub(crate) has_codec: bool,
 }
 
 #[derive(Debug)]
@@ -144,10 +146,11 @@ impl PgType {
         };
         let may_change = matches!(kind, Kind::Composite { .. } | Kind::Record { .. })
             || parts.iter().any(|part| part.may_change);
+        let has_codec = matches!(kind, Kind::Custom(_)) || parts.iter().any(|part| part.has_codec);
         let has_text_codec = matches!(&kind, Kind::Custom(custom) if !custom.is_binary())
             || parts.iter().any(|part| part.has_text_codec);
         let depth = parts.iter().map(|part| part.depth + 1).max().unwrap_or(0);
-        Self { oid, name: name.into(), kind, depth, is_binary, may_change, has_text_codec }
+        Self { oid, name: name.into(), kind, depth, is_binary, may_change, has_text_codec, has_codec }
     }
 
     /// A type of which no more is known than that it has text.

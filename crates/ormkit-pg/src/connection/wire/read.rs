@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ormkit_core::driver::{Column, Effect, Row, RowSink, StatementText};
 use ormkit_core::error::{Error, ErrorKind, Result};
+use ormkit_core::value::{ParamType, SqlType};
 
 use super::Wire;
 use super::lookup::{CATALOG, Lookup};
@@ -185,7 +186,10 @@ impl Wire {
         let unit = &mut self.flight.units[index];
         shape.resolve(&self.catalog);
         if unit.inferred {
-            unit.targets = unit.oids.iter().map(|oid| Target::inferred(*oid, &self.catalog)).collect();
+            let named = unit.text.params.iter().copied();
+            let named = named.chain(std::iter::repeat(ParamType::scalar(SqlType::Unknown)));
+            let target = |(oid, param): (&u32, ParamType)| Target::inferred_for(param, *oid, &self.catalog);
+            unit.targets = unit.oids.iter().zip(named).map(target).collect();
             shape.note_changing(unit.targets.iter().any(Target::may_change));
         }
         let shape = Arc::new(shape);
