@@ -85,5 +85,5 @@ async def check_whole(engine: ormkit.ConnectionPool) -> None:
                 await everybody.wait()
             assert (await connection.execute("SELECT $1::int", [number])).scalar() == number
 
-    await asyncio.wait_for(asyncio.gather(*(ask(number) for number in range(status.max))), 5)
+    await asyncio.wait_for(asyncio.gather(*(ask(number) for number in range(status.max))), 20)
     assert (await settled(engine)).size <= status.max

@@ -218,7 +218,7 @@ class Sweep:
         if self.scenario.work is block:
             assert changed == (written > 0), what
         empty(self.witness)
-        assert await asyncio.wait_for(self.scenario.work(self.db), 5) == self.scenario.answer, what
+        assert await asyncio.wait_for(self.scenario.work(self.db), 20) == self.scenario.answer, what
         assert self._written() == self.scenario.written, what
         empty(self.witness)
         if self.scenario.dispose:
@@ -333,7 +333,7 @@ def test_who_waits_is_served_when_another_is_cancelled(run, library_url: str, wi
                     victim.cancel()
                     given_up = waiting[2].cancel()
                     proxy.release()
-                    answers = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+                    answers = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 20)
                     assert isinstance(answers.pop(2), asyncio.CancelledError) == given_up, step
                     assert [answer.scalar() for answer in answers] == [0, 1, 3, 4], step
                     await asyncio.gather(victim, return_exceptions=True)

@@ -84,8 +84,8 @@ async def lost(work: asyncio.Task[object]) -> ConnectionLost:
     """What the work was told, and soon."""
     began = time.monotonic()
     with pytest.raises(ConnectionLost) as raised:
-        await asyncio.wait_for(work, 5)
-    assert time.monotonic() - began < 2
+        await asyncio.wait_for(work, 20)
+    assert time.monotonic() - began < 6
     return raised.value
 
 
