@@ -167,12 +167,17 @@ impl ShapeColumn {
     fn decode<'a>(&'a self, cell: Option<&'a [u8]>) -> Result<ValueRef<'a>> {
         let decoded = match &self.named {
             None => self.codec.decode(cell),
-            Some(named) => cell.map_or(Ok(ValueRef::Null), |cell| named.decode(cell)),
+            Some(named) => self.decode_named(named, cell),
         };
-        match decoded {
-            Ok(value) => Ok(value),
-            Err(error) => Err(self.place(error)),
+        if decoded.is_err() {
+            return decoded.map_err(|error| self.place(error));
         }
+        decoded
+    }
+
+    #[cold]
+    fn decode_named<'a>(&self, named: &'a PgType, cell: Option<&'a [u8]>) -> Result<ValueRef<'a>> {
+        cell.map_or(Ok(ValueRef::Null), |cell| named.decode(cell))
     }
 
     #[cold]
