@@ -1,14 +1,15 @@
-"""What a get by key can cost at least on PostgreSQL: the same statement by a bare socket, by the event loop, by asyncpg
-and by ormkit, taking turns in one process. `make bench` builds what this needs.
+"""What a get by key, and an executemany, can cost at least on PostgreSQL: the same statements by a bare socket, by the event
+loop, by asyncpg and by ormkit, taking turns in one process. `make bench` builds what this needs.
 
-The first two know nothing of PostgreSQL: they send bytes that are ready, and look at no byte of the answer but the last.
-No client can be quicker than the first, and none that leaves its thread to the event loop quicker than the second.
+The bare ones know nothing of PostgreSQL: they send bytes that are ready, and look at no byte of the answer but the last.
+No client can be quicker than the one that blocks, and none that leaves its thread to the event loop quicker than the other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import statistics
 import struct
@@ -28,6 +29,8 @@ from run import awake, cpus, machine
 
 import ormkit
 
+INSERT = "INSERT INTO entries (name, kind, amount, ratio) VALUES ($1, $2, $3, $4)"
+ENTRIES = [tuple(rows.entry(n)) for n in range(5_000)]
 SQL = "SELECT id, name, email, bucket, age, score, active, created, note FROM items WHERE id = $1"
 GETS = 1000
 ROUNDS = 21
@@ -39,14 +42,15 @@ def message(kind: bytes, body: bytes) -> bytes:
     return kind + struct.pack("!i", len(body) + 4) + body
 
 
-def connected(url: str) -> socket.socket:
-    """A connection with the statement prepared under the name `s`."""
+def connected(url: str, sql: str = SQL, types: tuple[int, ...] = (23,)) -> socket.socket:
+    """A connection with a statement prepared under the name `s`."""
     parts = urlsplit(url)
     connection = socket.create_connection((parts.hostname, parts.port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     database = parts.path.removeprefix("/")
     startup = struct.pack("!i", 0x30000) + f"user\0{USER}\0database\0{database}\0\0".encode()
-    parse = message(b"P", b"s\0" + SQL.encode() + b"\0" + struct.pack("!hi", 1, 23)) + message(b"S", b"")
+    oids = struct.pack(f"!h{len(types)}i", len(types), *types)
+    parse = message(b"P", b"s\0" + sql.encode() + b"\0" + oids) + message(b"S", b"")
     for text in (struct.pack("!i", len(startup) + 4) + startup, parse):
         connection.sendall(text)
         answer = b""
@@ -59,6 +63,29 @@ def flight(key: int) -> bytes:
     """Bind, Execute and Sync for one key, all in binary."""
     bind = b"\0s\0" + struct.pack("!hhhiihh", 1, 1, 1, 4, key, 1, 1)
     return message(b"B", bind) + message(b"E", b"\0\0\0\0\0") + message(b"S", b"")
+
+
+def flight_of_many() -> bytes:
+    """Bind and Execute for each entry, all in binary, and one Sync."""
+    out = []
+    for name, kind, amount, ratio in ENTRIES:
+        cells = [name.encode(), kind.encode(), struct.pack("!i", amount), struct.pack("!d", ratio)]
+        values = b"".join(struct.pack("!i", len(cell)) + cell for cell in cells)
+        bind = b"\0s\0" + struct.pack("!hhh", 1, 1, 4) + values + struct.pack("!hh", 1, 1)
+        out += [message(b"B", bind), message(b"E", b"\0\0\0\0\0")]
+    return b"".join([*out, message(b"S", b"")])
+
+
+def exchange(connection: socket.socket, data: bytes) -> None:
+    """Writes and reads by turns, until the last byte of the answer is here."""
+    connection.setblocking(False)
+    rest, end = memoryview(data), b""
+    while rest or end != END:
+        readable, writable, _ = select.select([connection], [connection] if rest else [], [])
+        if writable:
+            rest = rest[connection.send(rest[:262_144]) :]
+        if readable:
+            end = (end + connection.recv(262_144))[-len(END) :]
 
 
 class BareLoop:
@@ -121,18 +148,54 @@ async def measure(url: str) -> dict[str, list[float]]:
     return times
 
 
+async def measure_many(url: str) -> dict[str, list[float]]:
+    raw, engine = await asyncpg.connect(url), await ormkit.create_engine(url, max_connections=1)
+    await raw.execute(f"GRANT ALL ON entries TO {USER}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {USER}")
+    bare, data = connected(url, INSERT, (25, 25, 23, 701)), flight_of_many()
+
+    async def exchanged() -> None:
+        exchange(bare, data)
+
+    ways: dict[str, Callable[[], Awaitable[object]]] = {
+        "a blocking socket": exchanged,
+        "asyncpg, one connection": lambda: raw.executemany(INSERT, ENTRIES),
+        "ormkit": lambda: engine.execute_many(INSERT, ENTRIES),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for round_ in range(ROUNDS + 1):
+        for name, way in ways.items():
+            await raw.execute("TRUNCATE entries")
+            start = time.perf_counter()
+            await way()
+            elapsed = time.perf_counter() - start
+            assert await raw.fetchval("SELECT count(*) FROM entries") == len(ENTRIES), name
+            if round_:
+                times[name].append(elapsed)
+    bare.close()
+    await raw.close()
+    await engine.close()
+    return times
+
+
+def show(title: str, times: dict[str, list[float]], unit: str, scale: float) -> None:
+    medians = {name: statistics.median(found) for name, found in times.items()}
+    raw = next(median for name, median in medians.items() if name.startswith("asyncpg"))
+    print(f"| {title} | time | ratio to asyncpg |\n|---|---:|---:|")
+    for name, median in medians.items():
+        print(f"| {name} | {median * scale:.1f} {unit} | {median / raw:.2f} |")
+    print()
+
+
 def main() -> None:
     client_cpu, server_cpu = cpus()
     with awake(), Cluster(settings={"autovacuum": "off"}, cpu=server_cpu, databases=["floor"]) as cluster:
         if client_cpu is not None:
             os.sched_setaffinity(0, {client_cpu})
-        times = asyncio.run(measure(cluster.url_of("floor")))
-    medians = {name: statistics.median(found) for name, found in times.items()}
-    raw = next(median for name, median in medians.items() if name.startswith("asyncpg"))
-    print(f"{machine()}; medians of {ROUNDS} rounds of {GETS}\n")
-    print("| get by key | time | ratio to asyncpg |\n|---|---:|---:|")
-    for name, median in medians.items():
-        print(f"| {name} | {median * 1e6:.1f} µs | {median / raw:.2f} |")
+        url = cluster.url_of("floor")
+        gets, many = asyncio.run(measure(url)), asyncio.run(measure_many(url))
+    print(f"{machine()}; medians of {ROUNDS} rounds: of {GETS} gets, of one executemany\n")
+    show("get by key", gets, "µs", 1e6)
+    show("executemany, 5,000 rows", many, "ms", 1e3)
 
 
 if __name__ == "__main__":
