@@ -121,7 +121,7 @@ async def test_errors_cancelling_and_many_rows_as_without_it(url):
         await engine.execute("INSERT INTO accounts (owner, cents) VALUES ('a', 1)")
         with pytest.raises(UniqueViolation):
             await engine.execute("INSERT INTO accounts (owner, cents) VALUES ('a', 1)")
-        with pytest.raises(TimeoutError):
+        with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(engine.execute("SELECT pg_sleep(30)"), 0.2)
         assert (await engine.execute("SELECT 1 AS a")).scalar() == 1
         counted = await engine.execute_many(
