@@ -8,6 +8,8 @@
 //! rows may have written some of them. Several statements of one batch outside a transaction, with a write among them,
 //! run in a transaction of their own, as one flight does there.
 
+mod placing;
+
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
@@ -16,8 +18,9 @@ use ormkit_core::error::{Error, ErrorKind, Result};
 use ormkit_core::runtime::BoxFuture;
 use smallvec::SmallVec;
 
+use self::placing::{Place, wants_own_transaction};
 use crate::engine::Engine;
-use crate::handle::{Failure, Handle, runs};
+use crate::handle::{Failure, Handle};
 use crate::pace::Pace;
 use crate::worker::{Lease, Next, Order, Report, Task};
 use crate::writer::Grant;
@@ -56,12 +59,6 @@ struct Outstanding {
 struct Step<'a> {
     number: Option<usize>,
     statement: &'a Statement,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Place {
-    Reader,
-    Writer,
 }
 
 /// How a step fared on the polling thread.
@@ -233,39 +230,6 @@ impl SqliteConnection {
         self.seat().is_some_and(Handle::in_transaction)
     }
 
-    /// Refuses a write in a read-only transaction, before it is run.
-    fn check_reads_only(&self, statement: &Statement) -> Result<()> {
-        let text = &statement.text;
-        let writes = match text.effect {
-            _ if !self.read_only => false,
-            Effect::Read | Effect::Unknown => self.seat().is_some_and(|seat| seat.writes(&text.sql)),
-            Effect::Write { .. } | Effect::Script => true,
-            Effect::Begin { .. } | Effect::Commit | Effect::Rollback | Effect::Savepoint => false,
-        };
-        if writes { Err(error::in_read_only_transaction().in_statement(&text.sql)) } else { Ok(()) }
-    }
-
-    fn place(&self, statement: &Statement) -> Place {
-        let Some(reader) = self.reader.as_deref() else { return Place::Writer };
-        if self.read_only {
-            return Place::Reader;
-        }
-        let text = &statement.text;
-        let reads = match text.effect {
-            // The ORM says so; SQLite is asked when it is prepared.
-            Effect::Read => true,
-            Effect::Unknown => begins_like_a_read(&text.sql) && reader.reads_only(&text.sql),
-            _ => false,
-        };
-        if reads && !self.open && self.writer.is_none() { Place::Reader } else { Place::Writer }
-    }
-
-    /// True for a step that can follow another one to the reader's worker.
-    fn stays(&self, step: &Step<'_>) -> bool {
-        self.place(step.statement) == Place::Reader
-            && self.reader.as_deref().is_some_and(|reader| reader.reads_only(&step.statement.text.sql))
-    }
-
     /// Runs a step here and now where that is known to be short.
     fn run_inline(&mut self, step: &Step<'_>, place: Place, sink: &mut dyn RowSink) -> Result<Inline> {
         let text = &step.statement.text;
@@ -298,41 +262,6 @@ impl SqliteConnection {
                 self.after_failure(text.effect);
                 Err(error)
             }
-        }
-    }
-
-    fn only_reads(&self, statement: &Statement, place: Place) -> bool {
-        let text = &statement.text;
-        match (text.effect, &self.writer) {
-            _ if place == Place::Reader => true,
-            (Effect::Read, Some(grant)) => grant.handle().reads_only(&text.sql),
-            (Effect::Unknown, Some(grant)) => {
-                begins_like_a_read(&text.sql) && grant.handle().reads_only(&text.sql)
-            }
-            _ => false,
-        }
-    }
-
-    fn goes_inline(&self, statement: &Statement, place: Place) -> bool {
-        let text = &statement.text;
-        if statement.piece.is_some() {
-            return false;
-        }
-        if place == Place::Reader {
-            return match text.effect {
-                Effect::Read => !self.engine.slow.contains(text.fingerprint()),
-                Effect::Begin { .. } | Effect::Commit | Effect::Rollback | Effect::Savepoint => true,
-                Effect::Write { .. } | Effect::Unknown | Effect::Script => false,
-            };
-        }
-        let Some(grant) = &self.writer else { return false };
-        match text.effect {
-            Effect::Read => !self.engine.slow.contains(text.fingerprint()),
-            Effect::Write { bounded } => bounded && (self.open || grant.handle().quick_commit),
-            Effect::Begin { .. } => true,
-            Effect::Commit => grant.bounded && grant.handle().quick_commit,
-            Effect::Rollback | Effect::Savepoint => grant.bounded,
-            Effect::Unknown | Effect::Script => false,
         }
     }
 
@@ -543,22 +472,6 @@ async fn show(report: Report, pace: &mut Pace, sink: &mut dyn RowSink) -> Result
 
 fn report_done(sink: &mut dyn RowSink, number: Option<usize>, affected: u64) -> Result<()> {
     number.map_or(Ok(()), |number| sink.done(number, affected))
-}
-
-/// True for several runs with a write among them: all of it or nothing. SQL of the caller's own is left alone, because
-/// some of it (VACUUM, PRAGMA) cannot run in a transaction.
-fn wants_own_transaction(steps: &[Step<'_>]) -> bool {
-    let ours = |step: &Step<'_>| matches!(step.statement.text.effect, Effect::Read | Effect::Write { .. });
-    let writes = |step: &Step<'_>| matches!(step.statement.text.effect, Effect::Write { .. });
-    let count = |step: &Step<'_>| runs(&step.statement.text, &step.statement.params);
-    steps.iter().all(ours) && steps.iter().any(writes) && steps.iter().map(count).sum::<usize>() > 1
-}
-
-/// The first word of SQL of the caller's own is that of a query. Whether it only reads is then SQLite's to say.
-fn begins_like_a_read(sql: &str) -> bool {
-    let sql = sql.trim_start();
-    let word = sql.split(|char: char| !char.is_ascii_alphabetic()).next().unwrap_or_default();
-    ["SELECT", "WITH", "VALUES", "EXPLAIN"].iter().any(|read| word.eq_ignore_ascii_case(read))
 }
 
 fn is_rollback_to(sql: &str) -> bool {

@@ -1,5 +1,5 @@
 //! Arrays, and the column types that PostgreSQL alone has.
-use super::types::{TypeEngine, derived, plain, type_of};
+use super::types::{TypeEngine, derived, plain, plain_type, type_of};
 use ormkit_core::model::{ColumnType, NativeType};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -38,29 +38,11 @@ pub(crate) fn array_of(item: ColumnType) -> PyResult<ColumnType> {
     }
 }
 
-macro_rules! native_type {
-    ($name:ident, $type:expr, $doc:literal) => {
-        #[doc = $doc]
-        #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
-        #[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
-        pub(crate) struct $name;
-
-        #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
-        #[pymethods]
-        impl $name {
-            #[new]
-            fn new() -> PyClassInitializer<Self> {
-                derived(plain($type), Self)
-            }
-        }
-    };
-}
-
-native_type!(Inet, ColumnType::Inet, "INET: addresses and interfaces of `ipaddress`. PostgreSQL only.");
-native_type!(Cidr, ColumnType::Cidr, "CIDR: networks of `ipaddress`. PostgreSQL only.");
-native_type!(MacAddr, ColumnType::Native(NativeType::MacAddr), "MACADDR, as str. PostgreSQL only.");
-native_type!(MacAddr8, ColumnType::Native(NativeType::MacAddr8), "MACADDR8, as str. PostgreSQL only.");
-native_type!(Tsvector, ColumnType::Native(NativeType::Tsvector), "TSVECTOR, as str. PostgreSQL only.");
+plain_type!(Inet, ColumnType::Inet, "INET: addresses and interfaces of `ipaddress`. PostgreSQL only.");
+plain_type!(Cidr, ColumnType::Cidr, "CIDR: networks of `ipaddress`. PostgreSQL only.");
+plain_type!(MacAddr, ColumnType::Native(NativeType::MacAddr), "MACADDR, as str. PostgreSQL only.");
+plain_type!(MacAddr8, ColumnType::Native(NativeType::MacAddr8), "MACADDR8, as str. PostgreSQL only.");
+plain_type!(Tsvector, ColumnType::Native(NativeType::Tsvector), "TSVECTOR, as str. PostgreSQL only.");
 
 /// BIT(length), or BIT VARYING of at most that with `varying=True`, as str of `0` and `1`. PostgreSQL only.
 #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]

@@ -65,6 +65,7 @@ pub(super) fn plain(column_type: ColumnType) -> TypeEngine {
     TypeEngine { column_type, members: None }
 }
 
+/// A column type without arguments.
 macro_rules! plain_type {
     ($name:ident, $type:expr, $doc:literal) => {
         #[doc = $doc]
@@ -82,6 +83,7 @@ macro_rules! plain_type {
         }
     };
 }
+pub(super) use plain_type;
 
 plain_type!(Text, ColumnType::Text, "TEXT.");
 plain_type!(Integer, ColumnType::Integer, "INTEGER, 32 bits.");
