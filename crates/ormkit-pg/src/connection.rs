@@ -29,6 +29,7 @@ use ormkit_core::runtime::{Aborter, BoxFuture, Peek, Runtime, Transport};
 use ormkit_core::value::Params;
 
 use self::io::{Turn, poll_turn, timeout};
+use self::pooler::Question;
 use self::wire::Wire;
 use crate::cancel::CancelTarget;
 use crate::common::Common;
@@ -65,6 +66,8 @@ pub(crate) struct PgConnection {
     /// Why the connection is of no more use.
     closed: Option<String>,
     common: Arc<Common>,
+    /// Whether a pooler stands between: what names of statements depend on.
+    question: Question,
     /// The changes of the schema that its statements know.
     schema_changes: u64,
 }
@@ -72,6 +75,8 @@ pub(crate) struct PgConnection {
 impl Connection for PgConnection {
     fn run<'a>(&'a mut self, batch: Batch<'a>, sink: &'a mut dyn RowSink) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
+            self.require_usable()?;
+            self.settle_names().await?;
             let is_script = |statement: &Statement| statement.text.effect == Effect::Script;
             if batch.statements.iter().any(is_script) {
                 return self.run_one_by_one(batch, sink).await;

@@ -492,6 +492,7 @@ fn prepared(connection: &mut dyn Connection) -> Vec<String> {
 #[test]
 fn names_that_are_taken_are_avoided() {
     let mut connection = connect();
+    row(&mut *connection, "SELECT 39");
     row(&mut *connection, "SELECT 40");
     let [name] = &prepared(&mut *connection)[..] else { panic!("one statement is prepared") };
     // The question was the second, the block is the third.
@@ -502,9 +503,27 @@ fn names_that_are_taken_are_avoided() {
 }
 
 #[test]
+fn who_answers_is_asked_after_the_first_flight_and_outside_of_transactions() {
+    let mut connection = connect();
+    let pid = connection.backend_pid().unwrap();
+    let mut other = connect();
+    let mut last =
+        move || row(&mut *other, &format!("SELECT query FROM pg_stat_activity WHERE pid = {pid}")).remove(0);
+    run(&mut *connection, &[support::begin()], &[raw("SELECT 40", &[])]).unwrap();
+    assert_eq!(last(), "SELECT 40");
+    script(&mut *connection, &["SET TRANSACTION READ ONLY"]);
+    assert_eq!(prepared(&mut *connection), [""; 0], "nothing has a name yet");
+    script(&mut *connection, &["COMMIT"]);
+    row(&mut *connection, "SELECT 40");
+    row(&mut *connection, "SELECT 40");
+    assert_eq!(prepared(&mut *connection).len(), 1);
+}
+
+#[test]
 fn names_of_two_connections_differ() {
     let names = [(); 2].map(|()| {
         let mut connection = connect();
+        row(&mut *connection, "SELECT 39");
         row(&mut *connection, "SELECT 40");
         prepared(&mut *connection).remove(0)
     });

@@ -93,8 +93,8 @@ impl Options {
 ///         the role there (`ALTER ROLE … SET`).
 ///     prepared: How statements are prepared on PostgreSQL: "auto", "named" (they stay prepared), "unnamed" (each is prepared
 ///         with its execution, in one round trip: for PgBouncer in transaction mode and its like) or "never" ("unnamed", and
-///         nothing is remembered of SQL of your own). "auto" is "named", and "unnamed" where the first connection finds a
-///         pooler before the server. None takes the URL's.
+///         nothing is remembered of SQL of your own). "auto" is "named", and "unnamed" where a pooler is found
+///         before the server (asked once, before the second round trip of a connection). None takes the URL's.
 ///     echo: True logs every statement by `logging.getLogger("ormkit")`, at INFO whatever the logger's level: its text, time and
 ///         rows. "debug" logs its values, too. Where logging has no handler, one that writes to stdout is added. Texts are
 ///         logged as they were written: a password in one is seen.
