@@ -17,6 +17,7 @@ mod range;
 mod relation;
 mod result;
 mod session;
+mod testing;
 
 #[pymodule]
 mod _ormkit {
@@ -69,6 +70,9 @@ mod _ormkit {
         AsyncSession, SessionContext, SessionMaker, Transaction, TransactionContext, create_session,
         session_context,
     };
+
+    #[pymodule_export]
+    use testing::{AssertQueries, DetectNPlusOne};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

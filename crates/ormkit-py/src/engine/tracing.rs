@@ -4,6 +4,7 @@
 //! tells of its end on any thread. What they raise belongs to nobody who awaits: it goes to `sys.unraisablehook`.
 
 mod log;
+mod watch;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,8 @@ use ormkit_core::pool::{Acquired, Connected, Ended, Started, Tracer};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
+
+pub(crate) use watch::{Sent, Watch};
 
 use super::Engine;
 use super::trace_event::TraceEvent;
@@ -90,7 +93,7 @@ fn read_echo(given: &Bound<'_, PyAny>) -> PyResult<Option<Echo>> {
 
 impl Tracer for Tracing {
     fn wants(&self) -> bool {
-        self.wanted.load(Ordering::Relaxed)
+        self.wanted.load(Ordering::Relaxed) || watch::is_wanted()
     }
 
     fn connecting(&self) {
@@ -106,6 +109,7 @@ impl Tracer for Tracing {
     }
 
     fn started(&self, started: &Started<'_>) {
+        watch::note(self, started.text);
         self.call(|| started.into());
     }
 
