@@ -63,7 +63,7 @@ impl Options {
             target.require_callbacks().map_err(|error| to_py(py, error))?;
         }
         let slow = optional_seconds(&keywords, "slow_query", None)?;
-        let tracing = Arc::new(Tracing::new(py, keywords.take("echo")?, slow)?);
+        let tracing = Arc::new(Tracing::new(py, keywords.take("echo")?, slow, &target)?);
         keywords.finish()?;
         Ok((target, Self { pool, callbacks, tracing }))
     }
