@@ -61,8 +61,10 @@ mod _ormkit {
 
     #[pymodule_export]
     use query::{
-        Delete, F, Insert, Loader, Q, Query, Select, Update, delete, exists, insert, joinedload, lazyload,
-        noload, raiseload, select, selectinload, subqueryload, update,
+        AliasedClass, ColumnSpec, Columns, Cte, Delete, Exists, F, Insert, JoinedTables, Loader, Q, Query,
+        Select, Subquery, Update, Values, aliased, column, delete, except_, except_all, exists, insert,
+        intersect, intersect_all, join, joinedload, lateral, lazyload, noload, outerjoin, raiseload, select,
+        selectinload, subqueryload, union, union_all, update, values,
     };
 
     #[pymodule_export]

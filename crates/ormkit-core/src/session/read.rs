@@ -8,7 +8,7 @@ use super::Session;
 use super::identity::{Key, has_null, own};
 use super::stale::unload_stale;
 use super::unit::key_of;
-use crate::driver::{Batch, Statement};
+use crate::driver::{Batch, Effect, Statement};
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host, State};
 use crate::load::hydrate::{Hydrator, Item, Layouts, layouts};
@@ -182,6 +182,9 @@ impl<H: Host> Session<H> {
         statement: &Statement,
         fill: Fill,
     ) -> Result<Vec<Item<H>>> {
+        if plan.text.effect != Effect::Read && !self.link.in_transaction() {
+            self.begin()?;
+        }
         self.open_for_read()?;
         let layouts = self.layouts(plan)?;
         let mut hydrator = Hydrator {
