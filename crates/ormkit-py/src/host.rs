@@ -158,6 +158,13 @@ impl Host for PyHost {
         Python::attach(|py| Ok(layout.slots.create(py).map_err(from_py)?.finish().unbind()))
     }
 
+    fn blank(&self, model: &Model) -> Result<Py<PyAny>> {
+        Python::attach(|py| {
+            let class = class_info(py, model.id).class.bind(py);
+            Ok(class.call_method1("__new__", (class,)).map_err(from_py)?.unbind())
+        })
+    }
+
     fn fill(&self, object: &Py<PyAny>, layout: &PyLayout, row: &Row<'_>, fill: Fill) -> Result<()> {
         Python::attach(|py| {
             let object = object.bind(py);
@@ -396,7 +403,7 @@ impl Host for PyHost {
     fn unload_relation(&self, object: &Py<PyAny>, relation: RelationId) {
         Python::attach(|py| {
             let object = object.bind(py);
-            mapped(instance::forget(object, slot_of(object, relation)));
+            mapped(instance::unload_relation(object, slot_of(object, relation)));
         });
     }
 

@@ -5,14 +5,17 @@ mod context;
 mod owner;
 mod query;
 mod read;
+mod refresh;
 mod sync;
 mod verbs;
 
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::session::{Home, Lease, Session, SessionOptions, Shared};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::bridge::{Caller, Operation};
@@ -41,6 +44,14 @@ type CoreLease = Lease<Session<PyHost>, Caller>;
 #[pyclass(frozen, weakref, subclass, name = "AsyncSession", module = "ormkit")]
 pub(crate) struct AsyncSession {
     pub(crate) link: Arc<SessionLink>,
+    /// The user's own notes.
+    pub(super) info: PyOnceLock<Py<PyDict>>,
+}
+
+impl AsyncSession {
+    pub(super) fn of(link: Arc<SessionLink>) -> Self {
+        Self { link, info: PyOnceLock::new() }
+    }
 }
 
 /// What operations hold of a session: the core session is made at first use, when a loop is running.
@@ -56,11 +67,13 @@ pub(crate) struct SessionLink {
 struct Open {
     shared: Arc<Shared<Session<PyHost>, Caller>>,
     home: Arc<Home<PyHost>>,
+    /// How many blocks of `no_autoflush` are open.
+    pauses: Arc<AtomicU32>,
 }
 
 impl Drop for SessionLink {
     fn drop(&mut self) {
-        let Some(Open { shared, home }) = self.open.take() else { return };
+        let Some(Open { shared, home, .. }) = self.open.take() else { return };
         host::leave(home.id());
         if let Some(session) = Shared::into_inner(shared)
             && !session.is_bare()
@@ -87,7 +100,8 @@ impl SessionLink {
             let home = Arc::clone(session.home());
             let this: Weak<Self> = Arc::downgrade(self);
             host::enter(home.id(), this as Weak<dyn Owner>);
-            Open { shared: Shared::new(session), home }
+            let pauses = Arc::clone(session.pauses());
+            Open { shared: Shared::new(session), home, pauses }
         }))
     }
 
@@ -170,7 +184,7 @@ impl AsyncSession {
     ) -> PyResult<Self> {
         let engine = context::engine_of(engine, bind)?.get().handle();
         let asked = context::Asked { autoflush, expire_on_commit, read_only, isolation };
-        Ok(Self { link: SessionLink::open(engine, asked.options()?) })
+        Ok(Self::of(SessionLink::open(engine, asked.options()?)))
     }
 
     /// Everything is done when the object is made: this lets subclasses call `super().__init__(..)` as they are used to.
@@ -218,6 +232,12 @@ impl AsyncSession {
     /// Roll back what is open and let all objects go; warns with `UncommittedWarning` of what is lost.
     fn close(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         context::close(py, &self.link, Some("closed without commit()"))
+    }
+
+    /// Roll back what is open and let all objects go, without a warning: the session is as new.
+    fn reset(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.link.outside_block(py, "reset")?;
+        context::close(py, &self.link, None)
     }
 
     fn __aenter__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {

@@ -59,6 +59,10 @@ impl Host for Records {
         Ok(Record::bare(&layout.model, State::Persistent))
     }
 
+    fn blank(&self, model: &Model) -> Result<Record> {
+        Ok(Record::new(self.schema.model(model.id)))
+    }
+
     fn fill(&self, object: &Record, layout: &RecordLayout, row: &Row<'_>, fill: Fill) -> Result<()> {
         object.body().cells(row, layout, fill)
     }
@@ -237,8 +241,10 @@ impl Host for Records {
     }
 
     fn join(&self, object: &Record, relation: RelationId, member: &Record) -> Result<()> {
+        let many = object.model().relation(relation).many;
         object.edit(relation, |members| {
             if !members.contains(member) {
+                members.truncate(if many { usize::MAX } else { 0 });
                 members.push(member.clone());
             }
         });

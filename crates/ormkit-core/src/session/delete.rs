@@ -20,6 +20,12 @@ impl<H: Host> Session<H> {
         let mut new = FxHashSet::default();
         while let Some(parent) = queue.pop() {
             let model = schema.model(self.host.model(&parent));
+            // Their order goes by what they refer to.
+            let loaded = self.host.loaded(&parent);
+            let mut references = model.references.iter().flat_map(|reference| &reference.fields);
+            if model.cyclic && references.any(|field| !loaded.contains(*field)) {
+                self.complete(model, &parent).await?;
+            }
             for relation in &model.relations {
                 let cascades = relation.cascade.delete && !relation.view_only;
                 if !cascades && !releases(&schema, relation) {

@@ -168,7 +168,7 @@ impl SessionPlan {
         match &self.class {
             None => {
                 let link = SessionLink::open(self.engine.clone(), self.options.clone());
-                Py::new(py, AsyncSession { link })
+                Py::new(py, AsyncSession::of(link))
             }
             Some(class) => {
                 let made = class.bind(py).call((), Some(self.arguments.bind(py)))?;
