@@ -110,6 +110,17 @@ pub trait Host: Send + Sync + 'static {
         sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
     ) -> Result<()>;
 
+    /// The same of the value before its first change since it was loaded or written: what its row holds.
+    fn read_stored(
+        &self,
+        object: &Self::Object,
+        field: FieldId,
+        sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Stores `from`'s `field` in `to`'s `into` as if it had been read from the row; the objects may be one.
+    fn carry(&self, from: (&Self::Object, FieldId), to: &Self::Object, into: FieldId) -> Result<()>;
+
     /// Stores `from`'s `field` in `to`'s `into` and marks it changed; the objects may be one. `None` stores NULL.
     fn copy(&self, from: Option<(&Self::Object, FieldId)>, to: &Self::Object, into: FieldId) -> Result<()>;
 

@@ -21,9 +21,11 @@ mod home;
 pub(crate) mod identity;
 mod journal;
 mod link;
+mod merge;
 mod order;
 mod read;
 mod refresh;
+mod rekey;
 mod shared;
 mod stale;
 #[cfg(test)]

@@ -269,6 +269,30 @@ impl Host for PyHost {
         })
     }
 
+    fn read_stored(
+        &self,
+        object: &Py<PyAny>,
+        field: FieldId,
+        sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
+    ) -> Result<()> {
+        Python::attach(|py| {
+            let bound = object.bind(py);
+            let Original::Value(value) = instance::original(bound, field.index()).map_err(from_py)? else {
+                return self.read(object, field, sink);
+            };
+            let info = class_info(py, table(bound).model);
+            let known = &info.fields[field.index()];
+            convert::bind(&value, &known.column_type, known.members.as_ref(), &|| info.place(field), sink)
+        })
+    }
+
+    fn carry(&self, from: (&Py<PyAny>, FieldId), to: &Py<PyAny>, into: FieldId) -> Result<()> {
+        Python::attach(|py| {
+            let value = instance::read(from.0.bind(py), from.1.index()).map_err(from_py)?;
+            instance::put(to.bind(py), into.index(), value).map_err(from_py)
+        })
+    }
+
     fn copy(&self, from: Option<(&Py<PyAny>, FieldId)>, to: &Py<PyAny>, into: FieldId) -> Result<()> {
         Python::attach(|py| {
             let value = match from {

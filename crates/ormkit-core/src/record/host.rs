@@ -105,6 +105,28 @@ impl Host for Records {
         sink(checked.map_err(|error| error.at(|| model.place(field)))?)
     }
 
+    fn read_stored(
+        &self,
+        object: &Record,
+        field: FieldId,
+        sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let body = object.body();
+        let original = body.originals.iter().find(|(other, _)| *other == field);
+        let Some((_, Some(value))) = original.cloned() else {
+            drop(body);
+            return self.read(object, field, sink);
+        };
+        drop(body);
+        sink(value.as_ref().unwrap_or(ValueRef::Null))
+    }
+
+    fn carry(&self, from: (&Record, FieldId), to: &Record, into: FieldId) -> Result<()> {
+        let value = from.0.get(&from.0.model().field(from.1).name)?;
+        to.body().fields[into.index()] = Some(value);
+        Ok(())
+    }
+
     fn copy(&self, from: Option<(&Record, FieldId)>, to: &Record, into: FieldId) -> Result<()> {
         let value = match from {
             Some((record, field)) => record.get(&record.model().field(field).name)?,

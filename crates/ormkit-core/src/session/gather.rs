@@ -9,10 +9,10 @@ use super::cascade::Adopted;
 use super::flush::Assignments;
 use super::journal::Action;
 use super::order::{Edge, depths};
-use super::unit::{Unit, key_of, model_of, values_of};
+use super::unit::{Unit, model_of, stored_key_of, values_of};
 use crate::error::{Error, Result};
 use crate::host::{Host, ObjectId, State};
-use crate::model::{FieldIds, Model, Relation, RelationId, RelationKind, Schema};
+use crate::model::{FieldId, FieldIds, Model, Relation, RelationId, RelationKind, Schema};
 
 /// How much a flush writes.
 pub(super) enum Scope {
@@ -142,6 +142,7 @@ impl<H: Host> Gather<'_, H> {
     fn assign(&mut self) -> Result<()> {
         for object in self.active(|relation| !relation.view_only) {
             let model = Arc::clone(model_of(self.host, self.schema, &object));
+            self.pass_key_on(&model, &object)?;
             for relation in &model.relations {
                 if relation.view_only || !self.host.relation_changed(&object, relation.id) {
                     continue;
@@ -157,6 +158,30 @@ impl<H: Host> Gather<'_, H> {
             let model = Arc::clone(model_of(self.host, self.schema, &parent));
             for relation in model.relations.iter().filter(|relation| is_list(relation)) {
                 self.release_children(&model, &parent, relation)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Children in loaded lists follow a changed key, unless the database sees to them.
+    fn pass_key_on(&mut self, model: &Model, object: &H::Object) -> Result<()> {
+        let is_list = |relation: &&Relation| relation.kind == RelationKind::OneToMany && !relation.view_only;
+        if self.host.state(object) != State::Persistent || !model.relations.iter().any(|list| is_list(&list))
+        {
+            return Ok(());
+        }
+        let changed = self.host.changed(object)?;
+        if !model.key.iter().any(|field| changed.contains(*field)) {
+            return Ok(());
+        }
+        for relation in model.relations.iter().filter(is_list) {
+            let concerned = relation.local.iter().any(|field| changed.contains(*field));
+            if !concerned || follows_by_itself(self.schema.model(relation.target), &relation.remote) {
+                continue;
+            }
+            for child in related(self.host, object, relation)? {
+                self.scope.reach(self.host.id(&child));
+                self.assign_child(model, Some(object), child, relation)?;
             }
         }
         Ok(())
@@ -312,6 +337,14 @@ pub(super) fn left_to_database(schema: &Schema, relation: &Relation) -> bool {
         .any(|field| target.field(*field).foreign_key.as_ref().is_some_and(|key| key.on_delete.is_some()))
 }
 
+/// True when the database carries a changed key over to these columns (ON UPDATE CASCADE).
+pub(super) fn follows_by_itself(model: &Model, fields: &[FieldId]) -> bool {
+    let cascades = |field: &FieldId| {
+        model.field(*field).foreign_key.as_ref().is_some_and(|key| key.on_update == Some("CASCADE"))
+    };
+    fields.iter().all(cascades)
+}
+
 fn place(model: &Model, relation: &Relation) -> String {
     format!("{}.{}", model.name(), relation.name)
 }
@@ -400,7 +433,7 @@ fn save_edges<H: Host>(host: &H, writes: &[Write<H>], assignments: &Assignments<
 fn delete_edges<H: Host>(host: &H, writes: &[Write<H>]) -> Result<Vec<Edge>> {
     let mut places = FxHashMap::default();
     for (at, write) in writes.iter().enumerate() {
-        let key = key_of(host, &write.model, &write.object)?;
+        let key = stored_key_of(host, &write.model, &write.object)?;
         places.insert((write.model.id, format!("{key:?}")), at);
     }
     let mut edges = Vec::new();

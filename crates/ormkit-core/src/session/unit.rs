@@ -217,7 +217,7 @@ impl<H: Host> Unit<H> {
             host.settle(object, State::Transient, crate::host::HomeId::NONE);
         } else {
             let model = schema.model(host.model(object));
-            let key = key_of(host, model, object)?;
+            let key = stored_key_of(host, model, object)?;
             self.identity.remove(host, model.id, &key, object)?;
             host.settle(object, State::Detached, crate::host::HomeId::NONE);
         }
@@ -322,6 +322,19 @@ pub(crate) fn values_of<H: Host>(
 /// The primary key of an object.
 pub(super) fn key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<Key> {
     values_of(host, model, object, &model.key)
+}
+
+/// The primary key that an object's row has, whatever the program has set since.
+pub(super) fn stored_key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<Key> {
+    let mut key = Key::new();
+    for field in &model.key {
+        host.read_stored(object, *field, &mut |value| {
+            key.push(Value::from(value));
+            Ok(())
+        })
+        .map_err(|error| error.at(|| model.place(*field)))?;
+    }
+    Ok(key)
 }
 
 /// The error of a NOT NULL column without a value.

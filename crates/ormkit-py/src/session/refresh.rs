@@ -1,4 +1,4 @@
-//! Reading rows again: `expire`, `refresh`.
+//! Reading rows again, and comparing with them: `expire`, `refresh`, `merge`.
 
 use ormkit_core::error::Error;
 use ormkit_core::host::Host;
@@ -14,6 +14,7 @@ use super::{AsyncSession, nothing, on_session, raise};
 use crate::bridge::Operation;
 use crate::host::PyHost;
 use crate::model::schema;
+use crate::query::loads_of;
 
 #[pymethods]
 impl AsyncSession {
@@ -74,6 +75,41 @@ impl AsyncSession {
         on_session!(py, self.link, "AsyncSession.refresh", |session| {
             session.refresh(&object, named.attributes(), lock).await.map_err(raise)?;
             Ok(nothing())
+        })
+    }
+
+    /// Take over what an object knows into the session's object of its key, and answer that one. The given object stays
+    /// what it was; one of this session is answered as it is.
+    ///
+    /// Without a row of the key (or without a key) the answer is a new object, which the next flush inserts. Relations with
+    /// the merge cascade (the default) that the given object has loaded are taken over with their objects; a new object's
+    /// relations that were never set are left alone.
+    ///
+    /// Args:
+    ///     object: A new object, a detached one, or one of another session.
+    ///     load: Always True: rows are read. False raises `NotSupportedError`.
+    ///     options: Loader options for the answer.
+    ///
+    /// Raises:
+    ///     InvalidRequestError: The object was deleted, or the session's object is marked for deletion.
+    #[pyo3(signature = (object, *, load = true, options = None))]
+    fn merge(
+        &self,
+        py: Python<'_>,
+        object: &Bound<'_, PyAny>,
+        load: bool,
+        options: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Operation>> {
+        if !load {
+            return Err(raise(Error::unsupported(
+                "merge(load=False)",
+                "objects are compared with their rows; add() takes a detached object in without reading",
+            )));
+        }
+        let given = mapped(object)?;
+        let loads = loads_of(py, PyHost.model(&given), options)?;
+        on_session!(py, self.link, "AsyncSession.merge", |session| {
+            Ok(session.merge(&given, &loads).await.map_err(raise)?)
         })
     }
 }
