@@ -2,10 +2,12 @@
 
 mod begin;
 mod context;
+mod on_commit;
 mod owner;
 mod query;
 mod read;
 mod refresh;
+mod retry;
 mod sync;
 mod verbs;
 
@@ -18,6 +20,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
+use self::on_commit::OnCommit;
 use crate::bridge::{Caller, Operation};
 use crate::engine::{Engine, EngineHandle};
 use crate::errors::to_py;
@@ -61,6 +64,7 @@ pub(crate) struct SessionLink {
     open: OnceLock<Open>,
     /// Blocks of `begin()` that are open: `commit()` and `rollback()` are theirs alone.
     blocks: Mutex<u32>,
+    on_commit: OnCommit,
 }
 
 /// A core session that was made.
@@ -85,7 +89,13 @@ impl Drop for SessionLink {
 
 impl SessionLink {
     fn open(engine: EngineHandle, options: SessionOptions) -> Arc<Self> {
-        Arc::new(Self { engine, options, open: OnceLock::new(), blocks: Mutex::new(0) })
+        Arc::new(Self {
+            engine,
+            options,
+            open: OnceLock::new(),
+            blocks: Mutex::new(0),
+            on_commit: OnCommit::default(),
+        })
     }
 
     fn opened(self: &Arc<Self>, py: Python<'_>) -> PyResult<&Open> {
@@ -213,17 +223,36 @@ impl AsyncSession {
     ///     InvalidRequestError: Inside a `begin()` block, whose end commits.
     fn commit(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         self.link.outside_block(py, "commit")?;
+        let waiting = Arc::clone(&self.link);
         on_session!(py, self.link, "AsyncSession.commit", |session| {
             session.commit().await.map_err(raise)?;
+            drop(session);
+            waiting.on_commit.run().await?;
             Ok(nothing())
         })
+    }
+
+    /// Have a callable called, without arguments, when the transaction is kept: after COMMIT of the outermost one, in the
+    /// order of asking; what it returns is awaited where it can be. Without a transaction it waits for the next `commit()`
+    /// or end of a block; verbs that commit by themselves are none. A rollback drops it, that of a savepoint drops those
+    /// that were asked for inside of it.
+    ///
+    /// An exception of a callback comes out of `commit()` or the block when all were called: the transaction is kept all
+    /// the same. They may use the session.
+    ///
+    /// Raises:
+    ///     TypeError: It cannot be called.
+    fn on_commit(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.link.on_commit.add(callback)
     }
 
     /// Undo the transaction in the database and in memory: added objects are transient again, deleted ones persistent,
     /// attributes and collections at their last committed values.
     fn rollback(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         self.link.outside_block(py, "rollback")?;
+        let waiting = Arc::clone(&self.link);
         on_session!(py, self.link, "AsyncSession.rollback", |session| {
+            waiting.on_commit.forget_from(0);
             session.rollback().await.map_err(raise)?;
             Ok(nothing())
         })

@@ -91,7 +91,7 @@ impl<H: Host> Session<H> {
             let ran = self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
             ran.map_err(|error| {
                 let error = name_parameter(error, &groups, &statements);
-                let error = self.name_twins(&groups, error);
+                let error = name_objects(self.name_twins(&groups, error), &groups, &statements);
                 self.schema.explain_writes(error, groups.iter().filter_map(Group::wrote))
             })?;
         }
@@ -231,16 +231,39 @@ pub(super) type Assignments<H> = rustc_hash::FxHashMap<crate::host::ObjectId, Ve
 
 /// Names the attribute whose value a driver has refused: it knows the number of a parameter.
 fn name_parameter<H: Host>(error: Error, groups: &[Group<H>], statements: &[Statement]) -> Error {
+    let Some(group) = group_of(&error, groups, statements) else { return error };
+    error.name_parameter(|index| {
+        let field = group.fields.iter().chain(&group.model.key).nth(index)?;
+        Some(group.model.place(*field))
+    })
+}
+
+/// Says which objects a refused statement was to write: what was pending and not meant by whoever runs a query.
+fn name_objects<H: Host>(error: Error, groups: &[Group<H>], statements: &[Statement]) -> Error {
+    if error.diagnostics().is_none() {
+        return error;
+    }
+    let Some(group) = group_of(&error, groups, statements) else { return error };
+    let (what, name, count) = (group.action.of(), group.model.name(), group.objects.len());
+    error.with_note(if count == 1 {
+        format!("{what} one {name}")
+    } else {
+        format!("{what} {count} {name} objects")
+    })
+}
+
+/// The objects of the statement that an error speaks of.
+fn group_of<'a, H: Host>(
+    error: &Error,
+    groups: &'a [Group<H>],
+    statements: &[Statement],
+) -> Option<&'a Group<H>> {
     let at = match (error.statement(), statements) {
         (Some(sql), statements) => statements.iter().position(|statement| statement.text.sql == sql),
         (None, [_]) => Some(0),
         (None, _) => None,
     };
-    let Some(group) = at.map(|at| &groups[at]) else { return error };
-    error.name_parameter(|index| {
-        let field = group.fields.iter().chain(&group.model.key).nth(index)?;
-        Some(group.model.place(*field))
-    })
+    at.map(|at| &groups[at])
 }
 
 /// What INSERT writes; a NOT NULL column that nobody fills is an error before anything is sent.

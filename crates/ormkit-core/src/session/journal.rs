@@ -15,6 +15,17 @@ pub(super) enum Action {
     Delete,
 }
 
+impl Action {
+    /// In an error: what was being done to an object.
+    pub(super) fn of(self) -> &'static str {
+        match self {
+            Self::Insert => "inserting",
+            Self::Update => "updating",
+            Self::Delete => "deleting",
+        }
+    }
+}
+
 struct Done<H: Host> {
     action: Action,
     object: H::Object,

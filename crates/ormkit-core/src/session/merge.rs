@@ -33,7 +33,8 @@ impl<H: Host> Session<H> {
     /// # Errors
     /// `given` was deleted, or the session's object is marked for deletion; what reading says.
     pub async fn merge(&mut self, given: &H::Object, loads: &[Load]) -> Result<H::Object> {
-        self.autoflush().await?;
+        let model = self.host.model(given);
+        self.autoflush(|schema| format!("merge of {}", schema.model(model).name())).await?;
         let mut merged =
             Merged::<H> { pairs: Vec::new(), by_object: FxHashMap::default(), by_key: Vec::new() };
         let mut queue = VecDeque::from([self.host.retain(given)]);

@@ -11,9 +11,9 @@ use crate::driver::{Batch, Statement};
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host};
 use crate::load::hydrate::{Hydrator, Item, Layouts, layouts};
-use crate::model::{Model, ModelId};
+use crate::model::{Model, ModelId, Schema};
 use crate::plan::{Output, Plan};
-use crate::query::{Load, Select};
+use crate::query::{Item as Selected, Load, Select};
 use crate::session::identity::KeyCells;
 use crate::value::Params;
 
@@ -77,7 +77,7 @@ impl<H: Host> Session<H> {
             return Ok(None); // a key with NULL names no row
         }
         if self.autoflushes() && self.unit.may_write() {
-            Box::pin(self.autoflush()).await?;
+            Box::pin(self.autoflush(|_| format!("get({})", model.name()))).await?;
             if let Some(object) = self.held(model.id, key)? {
                 return Box::pin(self.answer_held(model, object, loads)).await;
             }
@@ -112,7 +112,7 @@ impl<H: Host> Session<H> {
             return Ok(None);
         }
         if self.unit.is_expired(&self.host, model, &object) {
-            self.autoflush().await?;
+            self.autoflush(|_| format!("get({})", model.name())).await?;
             let select = Select::by_key(model, key_of(&self.host, model, &object)?);
             if self.fetch(&select, Fill::Missing).await?.items.is_empty() {
                 return Ok(None);
@@ -130,7 +130,7 @@ impl<H: Host> Session<H> {
     /// # Cancelling
     /// Outside a transaction nothing happened; inside one it is broken until a rollback.
     pub async fn select(&mut self, select: &Select) -> Result<Rows<H>> {
-        self.autoflush().await?;
+        self.autoflush(|schema| query_of(schema, select)).await?;
         let rows = self.fetch(select, Fill::Missing).await?;
         self.load_along(&rows, &select.loads).await?;
         Ok(rows)
@@ -138,7 +138,7 @@ impl<H: Host> Session<H> {
 
     /// Number of rows that a query answers.
     pub async fn count(&mut self, select: &Select) -> Result<i64> {
-        self.autoflush().await?;
+        self.autoflush(|schema| query_of(schema, select)).await?;
         let mut params = Params::new();
         let plan = self.plans.count(&self.schema, select, &mut params)?;
         self.scalar(&plan.with(params)).await
@@ -146,15 +146,25 @@ impl<H: Host> Session<H> {
 
     /// True when a query answers a row.
     pub async fn exists(&mut self, select: &Select) -> Result<bool> {
-        self.autoflush().await?;
+        self.autoflush(|schema| query_of(schema, select)).await?;
         let mut params = Params::new();
         let plan = self.plans.exists(&self.schema, select, &mut params)?;
         Ok(self.scalar(&plan.with(params)).await? != 0)
     }
 
-    pub(crate) async fn autoflush(&mut self) -> Result<()> {
+    /// Flushes where queries do. `what` is about to run: an error says so.
+    pub(crate) async fn autoflush(&mut self, what: impl FnOnce(&Schema) -> String) -> Result<()> {
         self.link.check()?;
-        if self.autoflushes() { self.flush().await } else { Ok(()) }
+        if !self.autoflushes() {
+            return Ok(());
+        }
+        self.flush().await.map_err(|error| {
+            error.with_note(format!(
+                "it was raised by the autoflush before {}: the rows of pending objects are written first, `no_autoflush` \
+                 leaves them pending",
+                what(&self.schema)
+            ))
+        })
     }
 
     /// Runs a query and nothing else.
@@ -235,6 +245,15 @@ impl<H: Host> Session<H> {
         }
         if parents.is_empty() { Ok(()) } else { Box::pin(self.load_relations(model, &parents, loads)).await }
     }
+}
+
+/// What a query is called in an error: `a query of Book`.
+pub(super) fn query_of(schema: &Schema, select: &Select) -> String {
+    let entity = select.items.iter().find_map(|item| match item {
+        Selected::Entity { source, .. } => Some(source.model),
+        Selected::Value { .. } => None,
+    });
+    entity.map_or("a query of columns".into(), |model| format!("a query of {}", schema.model(model).name()))
 }
 
 /// The first visible entity of a plan: the one that loader options speak of.

@@ -71,9 +71,9 @@ impl<H: Host> Session<H> {
         loads: &[Load],
         lock: Option<Lock>,
     ) -> Result<Option<H::Object>> {
-        self.autoflush().await?;
         let schema = Arc::clone(&self.schema);
         let model = schema.model(model);
+        self.autoflush(|_| format!("get({})", model.name())).await?;
         if let Some(held) = self.held(model.id, key)?
             && self.unit.deleted.contains_key(&self.host.id(&held))
         {
