@@ -390,7 +390,8 @@ impl fmt::Display for ErrorKind {
             Self::Cycle { relations } => {
                 write!(
                     f,
-                    "these relations form a cycle that no order of writing satisfies: {}",
+                    "these relations form a cycle that no order of writing satisfies: {}; post_update=True of one of them writes its \
+                     key in an UPDATE of its own",
                     relations.join(", ")
                 )
             }

@@ -60,12 +60,19 @@ impl<H: Host> Session<H> {
                 break;
             }
         }
-        let mut work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
-        if work.levels.len() > 1 && !self.link.in_transaction() {
+        let work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
+        let flights = work.levels.len() + work.deletes.len() + usize::from(!work.late_level.is_empty());
+        if flights > 1 && !self.link.in_transaction() {
             self.begin()?;
         }
-        for level in std::mem::take(&mut work.levels) {
-            self.write_level(&work.assignments, &level).await?;
+        for level in &work.levels {
+            self.write_level(&work.assignments, level).await?;
+        }
+        if !work.late_level.is_empty() {
+            self.write_level(&work.late, &work.late_level).await?;
+        }
+        for level in &work.deletes {
+            self.write_level(&work.assignments, level).await?;
         }
         Ok(())
     }

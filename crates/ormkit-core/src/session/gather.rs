@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cascade::Adopted;
 use super::flush::Assignments;
+use super::identity::has_null;
 use super::journal::Action;
 use super::order::{Edge, depths};
 use super::unit::{Unit, model_of, stored_key_of, values_of};
@@ -55,6 +56,8 @@ pub(super) struct Assignment<H: Host> {
     reference: Option<RelationId>,
     /// `Model.relation`.
     because: String,
+    /// It is written behind all that is inserted.
+    late: bool,
 }
 
 impl<H: Host> Assignment<H> {
@@ -74,19 +77,47 @@ impl<H: Host> Assignment<H> {
 pub(super) struct Work<H: Host> {
     pub(super) levels: Vec<Vec<Write<H>>>,
     pub(super) assignments: Assignments<H>,
+    /// Behind all levels of INSERTs, before those of DELETEs: references of `post_update` relations.
+    pub(super) late: Assignments<H>,
+    pub(super) late_level: Vec<Write<H>>,
+    pub(super) deletes: Vec<Vec<Write<H>>>,
 }
 
 impl<H: Host> Work<H> {
     pub(super) fn gather(host: &H, schema: &Schema, unit: &mut Unit<H>, scope: &mut Scope) -> Result<Self> {
         unit.cascade(host, schema, scope)?;
         let adopted = Adopted::find(host, schema, unit, scope)?;
-        let mut gather = Gather { host, schema, unit, scope, assignments: FxHashMap::default(), adopted };
+        let mut gather = Gather {
+            host,
+            schema,
+            unit,
+            scope,
+            assignments: FxHashMap::default(),
+            late: Vec::new(),
+            adopted,
+        };
         gather.orphans()?;
         gather.assign()?;
         let writes = gather.writes()?;
-        let assignments = gather.assignments;
-        let levels = levels(host, writes, &assignments)?;
-        Ok(Self { levels, assignments })
+        let (assignments, mut late) = (gather.assignments, gather.late);
+        let (deletes, saves): (Vec<_>, Vec<_>) =
+            writes.into_iter().partition(|write| write.action == Action::Delete);
+        let levels = by_depth(saves, |writes| save_edges(host, writes, &assignments))?;
+        late.extend(parting(host, schema, &deletes));
+        let mut deletes = by_depth(deletes, |writes| delete_edges(host, schema, writes))?;
+        deletes.reverse();
+        let mut work =
+            Self { levels, assignments, late: FxHashMap::default(), late_level: Vec::new(), deletes };
+        for assignment in late {
+            let id = host.id(&assignment.child);
+            if !work.late.contains_key(&id) {
+                let object = host.retain(&assignment.child);
+                let model = Arc::clone(model_of(host, schema, &object));
+                work.late_level.push(Write { action: Action::Update, object, model });
+            }
+            work.late.entry(id).or_default().push(assignment);
+        }
+        Ok(work)
     }
 }
 
@@ -96,6 +127,8 @@ struct Gather<'a, H: Host> {
     unit: &'a mut Unit<H>,
     scope: &'a mut Scope,
     assignments: Assignments<H>,
+    /// Those of `post_update` relations to parents that are new.
+    late: Vec<Assignment<H>>,
     adopted: Adopted,
 }
 
@@ -207,6 +240,7 @@ impl<H: Host> Gather<'_, H> {
             into: relation.local.clone(),
             reference: Some(relation.id),
             because: place(model, relation),
+            late: is_late(self.schema, relation),
         });
         Ok(())
     }
@@ -263,6 +297,7 @@ impl<H: Host> Gather<'_, H> {
             into: relation.remote.clone(),
             reference: relation.back,
             because: place(model, relation),
+            late: is_late(self.schema, relation),
         });
         Ok(())
     }
@@ -291,6 +326,11 @@ impl<H: Host> Gather<'_, H> {
     }
 
     fn push(&mut self, assignment: Assignment<H>) {
+        let is_new = |parent: &H::Object| self.host.state(parent) == State::Pending;
+        if assignment.late && assignment.parent.as_ref().is_some_and(is_new) {
+            self.late.push(assignment);
+            return;
+        }
         self.assignments.entry(self.host.id(&assignment.child)).or_default().push(assignment);
     }
 
@@ -368,20 +408,40 @@ pub(super) fn removed<H: Host>(host: &H, object: &H::Object, relation: &Relation
     Ok(found)
 }
 
-/// Sorts writes into levels: inserts and updates by rank upwards, deletes by rank downwards; inside a cyclic rank by
-/// what the objects themselves refer to.
-fn levels<H: Host>(
-    host: &H,
-    writes: Vec<Write<H>>,
-    assignments: &Assignments<H>,
-) -> Result<Vec<Vec<Write<H>>>> {
-    let (deletes, saves): (Vec<_>, Vec<_>) =
-        writes.into_iter().partition(|write| write.action == Action::Delete);
-    let mut levels = by_depth(saves, |writes| save_edges(host, writes, assignments))?;
-    let mut down = by_depth(deletes, |writes| delete_edges(host, writes))?;
-    down.reverse();
-    levels.append(&mut down);
-    Ok(levels)
+/// True when the foreign key of a relation is written behind the rows themselves: either side says so.
+fn is_late(schema: &Schema, relation: &Relation) -> bool {
+    let other = relation.back.map(|back| schema.model(relation.target).relation(back));
+    relation.post_update || other.is_some_and(|other| other.post_update)
+}
+
+/// References of `post_update` relations, by the fields of their keys.
+fn late_references<'a>(schema: &'a Schema, model: &'a Model) -> impl Iterator<Item = &'a Relation> {
+    let is_reference = |relation: &&Relation| relation.kind == RelationKind::ManyToOne;
+    model.relations.iter().filter(is_reference).filter(|relation| is_late(schema, relation))
+}
+
+/// Objects that are deleted let go of what they refer to by a `post_update` relation, where that is deleted as well.
+fn parting<H: Host>(host: &H, schema: &Schema, deletes: &[Write<H>]) -> Vec<Assignment<H>> {
+    let mut parting = Vec::new();
+    for write in deletes.iter().filter(|write| write.model.cyclic) {
+        for relation in late_references(schema, &write.model) {
+            // Unknown ones are let go of as well.
+            let key = values_of(host, &write.model, &write.object, &relation.local);
+            if key.is_ok_and(|key| has_null(&key).unwrap_or(false)) {
+                continue;
+            }
+            parting.push(Assignment {
+                parent: None,
+                child: host.retain(&write.object),
+                from: relation.remote.clone(),
+                into: relation.local.clone(),
+                reference: None,
+                because: place(&write.model, relation),
+                late: true,
+            });
+        }
+    }
+    parting
 }
 
 /// Groups by rank, and cyclic ranks by depth.
@@ -430,7 +490,7 @@ fn save_edges<H: Host>(host: &H, writes: &[Write<H>], assignments: &Assignments<
 }
 
 /// A parent is deleted after the children that refer to it; depth counts from the parent, and levels run downwards.
-fn delete_edges<H: Host>(host: &H, writes: &[Write<H>]) -> Result<Vec<Edge>> {
+fn delete_edges<H: Host>(host: &H, schema: &Schema, writes: &[Write<H>]) -> Result<Vec<Edge>> {
     let mut places = FxHashMap::default();
     for (at, write) in writes.iter().enumerate() {
         let key = stored_key_of(host, &write.model, &write.object)?;
@@ -439,6 +499,9 @@ fn delete_edges<H: Host>(host: &H, writes: &[Write<H>]) -> Result<Vec<Edge>> {
     let mut edges = Vec::new();
     for (after, write) in writes.iter().enumerate() {
         for reference in &write.model.references {
+            if late_references(schema, &write.model).any(|relation| relation.local == reference.fields) {
+                continue;
+            }
             let key = values_of(host, &write.model, &write.object, &reference.fields)?;
             if let Some(before) =
                 places.get(&(reference.target, format!("{key:?}"))).filter(|before| **before != after)
