@@ -252,10 +252,7 @@ impl<H: Host> Session<H> {
 
 /// What a query is called in an error: `a query of Book`.
 pub(super) fn query_of(schema: &Schema, select: &Select) -> String {
-    let entity = select.items.iter().find_map(|item| match item {
-        Selected::Entity { source, .. } => Some(source.model),
-        Selected::Value { .. } => None,
-    });
+    let entity = select.items.iter().find_map(Selected::model);
     entity.map_or("a query of columns".into(), |model| format!("a query of {}", schema.model(model).name()))
 }
 
