@@ -70,11 +70,13 @@ from ormkit.exc import (
 from ormkit.fields import (
     ARRAY,
     JSON,
+    JSONB,
     BigInteger,
     Bit,
     Boolean,
     CheckConstraint,
     Cidr,
+    Citext,
     ColumnInfo,
     Date,
     DateTime,
@@ -98,11 +100,13 @@ from ormkit.fields import (
     Text,
     Time,
     Tsvector,
+    TypeDecorator,
     TypeEngine,
     UniqueConstraint,
     Uuid,
     Vector,
     mapped_column,
+    uuid7,
 )
 from ormkit.query import (
     CTE,

@@ -70,11 +70,13 @@ from ormkit.exc import (
 from ormkit.fields import (
     ARRAY as ARRAY,
     JSON as JSON,
+    JSONB as JSONB,
     BigInteger as BigInteger,
     Bit as Bit,
     Boolean as Boolean,
     CheckConstraint as CheckConstraint,
     Cidr as Cidr,
+    Citext as Citext,
     ColumnInfo as ColumnInfo,
     Date as Date,
     DateTime as DateTime,
@@ -98,11 +100,13 @@ from ormkit.fields import (
     Text as Text,
     Time as Time,
     Tsvector as Tsvector,
+    TypeDecorator as TypeDecorator,
     TypeEngine as TypeEngine,
     UniqueConstraint as UniqueConstraint,
     Uuid as Uuid,
     Vector as Vector,
     mapped_column as mapped_column,
+    uuid7 as uuid7,
 )
 from ormkit.query import (
     CTE as CTE,

@@ -83,6 +83,7 @@ pub struct Joined {
 /// Plans of one engine, shared by its sessions. All models come from one registry.
 pub struct Plans {
     dialect: &'static Dialect,
+    host: Option<Arc<dyn Any + Send + Sync>>,
     cache: Mutex<Cache>,
 }
 
@@ -95,7 +96,14 @@ impl std::fmt::Debug for Plans {
 impl Plans {
     /// An empty cache of plans for `dialect`. The least recently used ones give way beyond 1,000.
     pub fn new(dialect: &'static Dialect) -> Self {
-        Self { dialect, cache: Mutex::new(Cache::new(1_000)) }
+        Self { dialect, host: None, cache: Mutex::new(Cache::new(1_000)) }
+    }
+
+    /// The same for an engine of which the host says something to its own [late values](crate::value::Object::late).
+    #[must_use]
+    pub fn for_host(mut self, host: Arc<dyn Any + Send + Sync>) -> Self {
+        self.host = Some(host);
+        self
     }
 
     /// The dialect.
@@ -211,12 +219,13 @@ impl Plans {
         let key = shape.key();
         let found = self.lock().plan(&key);
         if let Some(plan) = found {
-            let mut out = SqlWriter::values_only(self.dialect, schema, params, plan.reads_derived);
+            let mut out = SqlWriter::values_only(self.dialect, schema, params, plan.reads_derived)
+                .for_host(self.host.as_deref());
             write(&mut out);
             out.finish()?;
             return Ok(plan);
         }
-        let mut out = SqlWriter::new(self.dialect, schema, params);
+        let mut out = SqlWriter::new(self.dialect, schema, params).for_host(self.host.as_deref());
         let layout = write(&mut out);
         let plan = Arc::new(Plan::new(out.finish()?, layout, effect));
         self.lock().keep_plan(&key, &plan);

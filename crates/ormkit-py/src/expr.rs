@@ -4,6 +4,7 @@
 //! when the expression is made, so that a wrong one is found where it is written.
 
 mod function;
+mod late;
 mod logic;
 mod operand;
 mod operator;

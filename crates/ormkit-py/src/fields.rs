@@ -1,6 +1,7 @@
 //! What a class body is made of: `Mapped`, `mapped_column`, `relationship`, `ForeignKey`, and the column types.
 mod column;
 mod constraints;
+pub(crate) mod decorator;
 mod foreign_key;
 pub(crate) mod native;
 mod relation;

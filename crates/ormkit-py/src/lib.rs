@@ -28,6 +28,8 @@ mod _ormkit {
     #[pymodule_export]
     use codec::{register_codec, unregister_codec};
     #[pymodule_export]
+    use convert::uuid7;
+    #[pymodule_export]
     use engine::{
         ClosedConnection, Connection, ConnectionBlock, ConnectionContext, CopyOut, Engine, Listener,
         Notification, PoolCounters, PoolHolder, PoolStatus, RowBatches, RowStream, TraceEvent,
@@ -39,7 +41,9 @@ mod _ormkit {
         not_, null, or_, text, true_,
     };
     #[pymodule_export]
-    use fields::native::{Array, Bit, Cidr, Inet, MacAddr, MacAddr8, Tsvector, Vector};
+    use fields::decorator::{DialectObject, TypeDecorator};
+    #[pymodule_export]
+    use fields::native::{Array, Bit, Cidr, Citext, Inet, MacAddr, MacAddr8, Tsvector, Vector};
     #[pymodule_export]
     use fields::types::{
         BigInteger, Boolean, Date, DateTime, Double, EnumColumn, Float, Integer, Interval, Json, LargeBinary,

@@ -106,7 +106,8 @@ impl SessionLink {
         let schema = schema(py)?;
         // Another thread may have been first: then this one's is not needed.
         Ok(self.open.get_or_init(|| {
-            let session = Session::new(PyHost, pool, schema, plans, self.options.clone());
+            let session =
+                Session::new(PyHost::new(self.engine.border()), pool, schema, plans, self.options.clone());
             let home = Arc::clone(session.home());
             let this: Weak<Self> = Arc::downgrade(self);
             host::enter(home.id(), this as Weak<dyn Owner>);

@@ -218,6 +218,7 @@ impl SqlWriter<'_> {
             NativeType::MacAddr8 => ("MACADDR8", None),
             NativeType::Bit(length) => ("BIT", Some(length)),
             NativeType::VarBit(length) => ("BIT VARYING", length),
+            NativeType::Citext => ("CITEXT", None),
             NativeType::Tsvector => ("TSVECTOR", None),
             NativeType::Vector(length) => ("VECTOR", length),
         };

@@ -1,11 +1,14 @@
 //! Where text is made: the only place that quotes names and numbers placeholders.
 
 mod lacking;
+mod late;
 mod scope;
 
+use std::any::Any;
 use std::fmt::Write as _;
 
 pub(crate) use lacking::Lacking;
+use late::late;
 pub(crate) use scope::Scope;
 
 use super::quote::integer;
@@ -13,7 +16,7 @@ use super::{Dialect, DialectName, Placeholder};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model, Schema, TableName};
 use crate::query::{Bound, FromItem, Part, Source};
-use crate::value::{ParamType, Params, SqlType, Value, ValueRef};
+use crate::value::{Destination, ParamType, Params, SqlType, Value, ValueRef};
 
 /// Writes one statement.
 ///
@@ -37,6 +40,8 @@ pub struct SqlWriter<'a> {
     derived: bool,
     writes: bool,
     scopes: Vec<Scope>,
+    /// What the host has said of the engine.
+    host: Option<&'a (dyn Any + Send + Sync)>,
     error: Option<Error>,
 }
 
@@ -67,6 +72,7 @@ impl<'a> SqlWriter<'a> {
             derived: false,
             writes: false,
             scopes: Vec::new(),
+            host: None,
             error: None,
         }
     }
@@ -80,6 +86,12 @@ impl<'a> SqlWriter<'a> {
     ) -> Self {
         let new = Self::new(dialect, schema, params);
         Self { writes_text: false, text: String::new(), resolves: reads_derived, ..new }
+    }
+
+    /// The same, for an engine of which the host has said this.
+    pub(crate) fn for_host(mut self, host: Option<&'a (dyn Any + Send + Sync)>) -> Self {
+        self.host = host;
+        self
     }
 
     /// The same, for a statement that is shown: lists are written element by element.
@@ -260,7 +272,17 @@ impl<'a> SqlWriter<'a> {
             return;
         }
         self.placeholder(ParamType::scalar(bound.sql_type));
-        bound.value.push_to(self.params);
+        self.push_value(&bound.value);
+    }
+
+    /// Appends a value to the parameters: what waits for its database is asked now.
+    fn push_value(&mut self, value: &Value) {
+        let to = Destination { dialect: self.dialect.name, host: self.host };
+        match late(value, &to) {
+            None => value.push_to(self.params),
+            Some(Ok(value)) => value.push_to(self.params),
+            Some(Err(error)) => self.fail(error),
+        }
     }
 
     /// Appends a value as a literal; false where it has none.
@@ -287,7 +309,7 @@ impl<'a> SqlWriter<'a> {
     /// Appends a placeholder for a whole list and binds it as one array.
     pub(crate) fn bind_list(&mut self, list: &Bound) {
         self.placeholder(ParamType::array(list.sql_type));
-        list.value.push_to(self.params);
+        self.push_value(&list.value);
     }
 
     /// Appends a column: bare where only one table can be meant.

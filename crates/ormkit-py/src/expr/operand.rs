@@ -10,8 +10,8 @@ use pyo3::types::{
 };
 
 use super::Expr;
-use crate::convert;
-use crate::model::{members, with_def};
+use super::late::column_value;
+use crate::model::{conversion, with_def};
 use crate::query::Select;
 
 /// What is known of the type of an expression.
@@ -39,7 +39,9 @@ pub(crate) fn operand(value: &Bound<'_, PyAny>, beside: Option<&CoreExpr>) -> Py
 
 /// `value` as what a field is set to: as [`operand`], and it has to fit the column's size.
 pub(crate) fn assigned(value: &Bound<'_, PyAny>, model: ModelId, field: FieldId) -> PyResult<CoreExpr> {
-    if let Some(expr) = expression_of(value)? {
+    let own = conversion(value.py(), model, field);
+    let hears_none = value.is_none() && own.is_some_and(|own| own.user.is_some());
+    if !hears_none && let Some(expr) = expression_of(value)? {
         return Ok(expr);
     }
     let column_type = with_def(model, |def| def.fields[field.index()].column_type.clone());
@@ -113,8 +115,7 @@ fn converted(value: &Bound<'_, PyAny>, typing: &Typing) -> PyResult<Value> {
         }
         None => "a value of the statement".to_owned(),
     };
-    let members = typing.field.and_then(|(model, field)| members(value.py(), model, field));
-    convert::to_enum_value(value, &typing.column_type, members.as_ref(), &place)
+    column_value(value, &typing.column_type, typing.field, &place)
 }
 
 /// The column type of an expression, where it is known.

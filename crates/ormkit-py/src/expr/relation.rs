@@ -8,9 +8,9 @@ use pyo3::prelude::*;
 use std::sync::Arc;
 
 use super::Expr;
-use crate::convert;
+use super::late::column_value;
 use crate::instance;
-use crate::model::{members, schema};
+use crate::model::schema;
 
 /// The relation behind an attribute.
 fn resolved(py: Python<'_>, this: &Expr) -> PyResult<(Arc<Schema>, Source, RelationId)> {
@@ -80,8 +80,7 @@ fn key_part(target: &Model, field: FieldId, object: &Bound<'_, PyAny>) -> PyResu
         )));
     }
     let column_type = &target.field(field).column_type;
-    let members = members(object.py(), target.id, field);
-    let value = convert::to_enum_value(&value, column_type, members.as_ref(), &|| place.clone())?;
+    let value = column_value(&value, column_type, Some((target.id, field)), &|| place.clone())?;
     Ok(CoreExpr::value(value, column_type.sql_type()))
 }
 

@@ -105,11 +105,7 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
     plan.def.relations = plan.relations.iter().map(|relation| relation.def.clone()).collect();
     let mapped = MappedClass {
         class: class.clone().unbind(),
-        members: plan
-            .columns
-            .iter()
-            .map(|column| column.members.as_ref().map(|members| members.clone_ref(py)))
-            .collect(),
+        conversions: plan.columns.iter().map(|column| column.conversion.clone()).collect(),
     };
     let id = registry::declare(py, metadata_of(class)?.get().space(), plan.def.clone(), mapped)?;
     let key: Box<[usize]> = plan

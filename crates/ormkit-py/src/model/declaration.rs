@@ -5,12 +5,13 @@ use super::collect::{Declared, Value, place};
 use super::plan::{Column, Plan, Relation};
 use super::raise::mapping;
 use super::registry;
-use crate::fields::types::Members;
+use crate::convert::Conversion;
 use crate::fields::{ClientDefault, ColumnName, MappedColumn, RelationshipDecl, RelationshipTarget};
 use crate::instance;
 use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelId, RelationDef, Target};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
+use std::sync::Arc;
 
 /// What the declarations of one class need to be read.
 pub(super) struct Context<'a, 'py> {
@@ -59,7 +60,7 @@ impl<'py> Context<'_, 'py> {
             Value::Relation(_) => (bare, None),
         };
         let options = options.get();
-        let (column_type, members) = self.type_of(py, options, annotation.as_ref())?;
+        let (column_type, conversion) = self.type_of(py, options, annotation.as_ref())?;
         let default = match plain {
             Some(value) => ClientDefault::Value(value.unbind()),
             None => options.default.clone_ref(py),
@@ -90,7 +91,7 @@ impl<'py> Context<'_, 'py> {
         }
         let checks = options.checks.iter().map(|check| check.get().def()).collect();
         let (autoincrement, sort_order) = (options.autoincrement, options.sort_order);
-        Ok(Column { field, default, members, checks, autoincrement, sort_order, inherited: false })
+        Ok(Column { field, default, conversion, checks, autoincrement, sort_order, inherited: false })
     }
 
     fn type_of(
@@ -98,9 +99,15 @@ impl<'py> Context<'_, 'py> {
         py: Python<'py>,
         options: &MappedColumn,
         annotation: Option<&Annotation<'py>>,
-    ) -> PyResult<(ColumnType, Option<Members>)> {
-        let (found, members) = match (&options.column_type, annotation.map(|annotation| &annotation.inner)) {
-            (Some(given), _) => annotation::parts(given.bind(py)),
+    ) -> PyResult<(ColumnType, Option<Arc<Conversion>>)> {
+        let (found, conversion) = match (&options.column_type, annotation.map(|annotation| &annotation.inner))
+        {
+            (Some(given), inner) => match (annotation::parts(given.bind(py)), inner) {
+                ((ColumnType::Json, None), Some(Inner::Type(class))) => {
+                    (ColumnType::Json, annotation::document(class)?)
+                }
+                (given, _) => given,
+            },
             (None, Some(Inner::Type(class))) => annotation::column_type(class, self.map.as_ref())?,
             (None, Some(Inner::Name { name, .. })) => {
                 return Err(mapping(format!("the annotation names `{name}`, which is not defined")));
@@ -116,10 +123,10 @@ impl<'py> Context<'_, 'py> {
         };
         match (found, options.max_length) {
             (ColumnType::Text | ColumnType::VarChar(_), Some(length)) => {
-                Ok((ColumnType::VarChar(length), members))
+                Ok((ColumnType::VarChar(length), conversion))
             }
             (_, Some(_)) => Err(mapping("max_length is for text")),
-            (found, None) => Ok((found, members)),
+            (found, None) => Ok((found, conversion)),
         }
     }
 

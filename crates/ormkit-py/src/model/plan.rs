@@ -4,13 +4,14 @@ use super::declaration::Context;
 use super::options::{TableArgs, table_args};
 use super::raise::{mapping, unsupported};
 use super::registry;
+use crate::convert::Conversion;
 use crate::fields::ClientDefault;
-use crate::fields::types::Members;
 use crate::instance::{self, Initial};
 use ormkit_core::model::{Constraint, Field, FieldDefault, ModelDef, RelationDef, TableName};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyType};
+use std::sync::Arc;
 
 /// Attributes that every model has: a column or relation cannot have their name.
 const OWN_METHODS: [&str; 2] = ["to_dict", "from_dict"];
@@ -25,7 +26,7 @@ pub(super) struct Plan {
 pub(super) struct Column {
     pub(super) field: Field,
     pub(super) default: ClientDefault,
-    pub(super) members: Option<Members>,
+    pub(super) conversion: Option<Arc<Conversion>>,
     pub(super) checks: Vec<Constraint>,
     /// What was said of it; None: an integer key alone is numbered.
     pub(super) autoincrement: Option<bool>,
@@ -231,7 +232,7 @@ fn inherit_mapped(
     let class = registry::mapped_class(py, table.model);
     let (fields, relations) =
         registry::with_def(table.model, |def| (def.fields.clone(), def.relations.clone()));
-    for (field, (slot, members)) in fields.into_iter().zip(table.slots.iter().zip(&class.members)) {
+    for (field, (slot, conversion)) in fields.into_iter().zip(table.slots.iter().zip(&class.conversions)) {
         if seen.contains(&field.name) {
             continue;
         }
@@ -240,13 +241,13 @@ fn inherit_mapped(
             Initial::Value(value) => ClientDefault::Value(value.bind(py).unbind()),
             Initial::Callable(callable) => ClientDefault::Callable(callable.bind(py).unbind()),
         };
-        let members = members.as_ref().map(|members| members.clone_ref(py));
+        let conversion = conversion.clone();
         seen.push(field.name.clone());
         let autoincrement = Some(field.autoincrement);
         plan.columns.push(Column {
             field,
             default,
-            members,
+            conversion,
             checks: Vec::new(),
             autoincrement,
             sort_order: 0,

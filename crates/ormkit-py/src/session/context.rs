@@ -99,7 +99,7 @@ fn lost(py: Python<'_>, session: &mut Session<PyHost>, how: &str) -> Option<Stri
 /// A class with its key: `Book 7`, `Shelf (1, 2)`; without one where it has none yet.
 fn name(py: Python<'_>, object: &Py<PyAny>) -> String {
     let object = object.bind(py);
-    let model = PyHost.model(object.as_unbound());
+    let model = PyHost::BARE.model(object.as_unbound());
     let Ok(schema) = schema(py) else { return "object".to_owned() };
     let model = schema.model(model);
     let part = |field: &FieldId| {

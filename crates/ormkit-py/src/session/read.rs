@@ -5,6 +5,7 @@ use ormkit_core::load::Item;
 use ormkit_core::model::{FieldId, ModelId};
 use ormkit_core::query::Lock;
 use ormkit_core::session::{Key, Rows};
+use ormkit_core::value::Value;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use smallvec::{SmallVec, smallvec};
@@ -12,9 +13,9 @@ use smallvec::{SmallVec, smallvec};
 use super::refresh::lock_of;
 use super::{AsyncSession, nothing, on_session, raise};
 use crate::bridge::Operation;
-use crate::convert;
-use crate::host::PyHost;
-use crate::model::schema;
+use crate::convert::Border;
+use crate::host::{PyHost, class_info};
+use crate::model::{any_conversion, schema};
 use crate::query::{Delete, Insert, Query, Select, Update, loads_of, model_of};
 use crate::result::ExecuteResult;
 
@@ -130,7 +131,7 @@ impl AsyncSession {
         asked: &Asked<'_, '_>,
     ) -> PyResult<Py<Operation>> {
         let id = model_of(model)?;
-        let key = key_of(py, id, key)?;
+        let key = key_of(py, self.link.engine.border(), id, key)?;
         let loads = loads_of(py, id, asked.options)?;
         let required = asked.required;
         if asked.populate_existing || asked.lock.is_some() {
@@ -169,7 +170,7 @@ fn no_such(model: &str) -> Error {
 }
 
 /// The values of a key, checked against its columns.
-fn key_of(py: Python<'_>, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Key> {
+fn key_of(py: Python<'_>, border: &Border, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Key> {
     let schema = schema(py)?;
     let model = schema.model(model);
     let parts: SmallVec<[Bound<'_, PyAny>; 2]> = match key.cast::<PyTuple>() {
@@ -187,7 +188,17 @@ fn key_of(py: Python<'_>, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Ke
         return Err(raise(Error::invalid_request(text)));
     }
     let part = |(field, part): (&FieldId, &Bound<'_, PyAny>)| {
-        convert::to_value(part, &model.field(*field).column_type, &|| model.place(*field))
+        let own = match any_conversion() {
+            true => class_info(py, model.id).fields[field.index()].conversion.as_deref(),
+            false => None,
+        };
+        let mut made = Value::Null;
+        let column_type = &model.field(*field).column_type;
+        let bound = border.bind(part, column_type, own, &|| model.place(*field), &mut |value| {
+            made = Value::from(value);
+            Ok(())
+        });
+        bound.map(|()| made).map_err(raise)
     };
     model.key.iter().zip(&parts).map(part).collect()
 }

@@ -107,7 +107,7 @@ impl AsyncSession {
             )));
         }
         let given = mapped(object)?;
-        let loads = loads_of(py, PyHost.model(&given), options)?;
+        let loads = loads_of(py, PyHost::BARE.model(&given), options)?;
         on_session!(py, self.link, "AsyncSession.merge", |session| {
             Ok(session.merge(&given, &loads).await.map_err(raise)?)
         })
@@ -127,7 +127,7 @@ impl Named {
     ) -> PyResult<Self> {
         let Some(names) = names else { return Ok(Self(None)) };
         let schema = schema(py)?;
-        let model = schema.model(PyHost.model(object));
+        let model = schema.model(PyHost::BARE.model(object));
         let (mut fields, mut relations) = (Vec::new(), Vec::new());
         for name in names_of(verb, names)? {
             match (model.find_field(&name), model.find_relation(&name)) {
