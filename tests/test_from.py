@@ -268,6 +268,8 @@ async def test_list_of_rows_is_joined(session):
     wanted = wanted.data([("Bea", 1), ("Ann", 2), (None, None)])
     ranked = select(Author.name, wanted.c.rank).join(wanted, wanted.c.name == Author.name).order_by(wanted.c.rank)
     assert await rows(session, ranked) == [("Bea", 1), ("Ann", 2)]
+    with pytest.raises(ProgrammingError, match=r"has none: give it some with data"):
+        str(select(values(column("name", String))))
     with pytest.raises(TypeError, match="2 columns, a row has 1"):
         wanted.data([("Cid",)])
 
@@ -333,6 +335,8 @@ async def test_statements_that_write_read_from_other_tables(db):
         copied = insert(Node).from_select(["name", Node.parent_id], select(Book.title, literal(1)))
         assert (await connection.execute(copied)).rowcount == 2
         assert (await connection.execute(select(func.count(Node.id)))).scalar() == 6
+        with pytest.raises(ProgrammingError, match="no condition links Book and Author"):
+            str(update(Book).values(title=Author.name))
         with pytest.raises(ProgrammingError, match="2 column"):
             insert(Node).from_select(["name", "parent_id"], select(Book.title))
         with pytest.raises(FieldError, match="did you mean `name`"):

@@ -16,6 +16,7 @@ use crate::query::{DerivedColumn, Expr, FromItem, Item, JoinKind, On, Order, Par
 use crate::value::SqlType;
 pub(super) use derived::from_item;
 use eager::Eager;
+pub(super) use links::require as require_links;
 use sources::Place;
 pub(super) use sources::mentioned;
 use std::sync::Arc;
@@ -348,7 +349,7 @@ fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], ea
             || eager.joins.iter().any(|join| *item == join.target)
     };
     let tables: Vec<&FromItem> = sources.iter().filter(|item| !is_joined(item)).collect();
-    links::require(out, select, &tables);
+    links::require_all(out, select, &tables);
     if !tables.is_empty() {
         out.push(" FROM ");
         // A JOIN sees all that stands before it, which a comma hides from it on PostgreSQL.

@@ -25,6 +25,14 @@ pub(super) fn inner(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
         items.extend(others.iter().cloned());
     }
     out.open_scope(&items);
+    if !others.is_empty() {
+        let filter = match statement {
+            Write::Insert(_) => &[],
+            Write::Update(node) => &node.filter[..],
+            Write::Delete(node) => &node.filter[..],
+        };
+        select::require_links(out, filter, &[&[FromItem::from(statement.model())], &others[..]].concat());
+    }
     match statement {
         Write::Insert(node) => insert(out, node),
         Write::Update(node) => update(out, node, &others),

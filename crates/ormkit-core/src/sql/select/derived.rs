@@ -3,6 +3,7 @@
 use super::super::SqlWriter;
 use super::super::expr::Render;
 use super::{Place, apart, subquery};
+use crate::error::{Error, ErrorKind};
 use crate::query::{Derived, DerivedColumn, Expr, FromItem, Rows, Select};
 
 /// Writes what stands in FROM, with its name.
@@ -101,6 +102,11 @@ fn values(out: &mut SqlWriter<'_>, rows: &[Vec<Expr>], columns: &[DerivedColumn]
             out.name(&column.column);
         }
         out.push(" FROM (");
+    }
+    if rows.is_empty() {
+        out.fail(Error::new(ErrorKind::Programming(
+            "a list of rows in FROM has none: give it some with data(..)".into(),
+        )));
     }
     out.push("VALUES ");
     out.list(rows, |out, row| {

@@ -7,24 +7,36 @@ use std::sync::Arc;
 
 use super::super::SqlWriter;
 use crate::error::{Error, ErrorKind};
-use crate::query::{Child, Expr, FromItem, Met, On, Rows, Select, Walk};
+use crate::query::{Child, Expr, FromItem, Join, Met, On, Rows, Select, Walk};
 
-/// Notes an error when the tables of FROM fall apart into groups that nothing links.
-pub(super) fn require(out: &mut SqlWriter<'_>, select: &Select, tables: &[&FromItem]) {
+/// Notes an error when the `tables` of FROM and what is joined to them fall apart into groups that nothing links.
+pub(super) fn require_all(out: &mut SqlWriter<'_>, select: &Select, tables: &[&FromItem]) {
     if tables.len() < 2 || !out.writes_text() {
         return;
     }
-    let mut items: Vec<FromItem> = tables.iter().map(|item| (*item).clone()).collect();
-    items.extend(select.joins.iter().map(|join| join.target.clone()));
+    let tables: Vec<FromItem> = tables.iter().map(|item| (*item).clone()).collect();
+    check(out, &select.filter, &select.joins, &tables);
+}
+
+/// The same of an UPDATE or DELETE: without a condition each row would take any row of the other table.
+pub(in crate::sql) fn require(out: &mut SqlWriter<'_>, filter: &[Expr], tables: &[FromItem]) {
+    if out.writes_text() {
+        check(out, filter, &[], tables);
+    }
+}
+
+fn check(out: &mut SqlWriter<'_>, filter: &[Expr], joins: &[Join], tables: &[FromItem]) {
+    let mut items = tables.to_vec();
+    items.extend(joins.iter().map(|join| join.target.clone()));
     let mut groups = Groups { of: (0..items.len()).collect(), items };
-    for condition in &select.filter {
+    for condition in filter {
         // What a text of the program's own says is not known.
         if holds_text(condition) {
             return;
         }
         each_part(condition, &mut |part| groups.link(Some(part), &[]));
     }
-    for join in &select.joins {
+    for join in joins {
         match &join.on {
             On::Relation { parent, .. } => {
                 groups.link(None, &[(*parent).into(), join.target.clone()]);
@@ -39,7 +51,7 @@ pub(super) fn require(out: &mut SqlWriter<'_>, select: &Select, tables: &[&FromI
         }
     }
     for item in tables.iter().filter(|item| follows(item)) {
-        groups.link(None, &[tables[0].clone(), (*item).clone()]);
+        groups.link(None, &[tables[0].clone(), item.clone()]);
     }
     if let Some(apart) = groups.apart() {
         let name = |item: &FromItem| match item {
