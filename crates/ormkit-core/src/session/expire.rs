@@ -120,7 +120,8 @@ impl<H: Host> Unit<H> {
     pub(super) fn is_expired(&mut self, host: &H, model: &Model, object: &H::Object) -> bool {
         let id = host.id(object);
         let known = self.expired.get(&id);
-        if !known.is_some_and(|weak| host.upgrade(weak).is_some_and(|living| host.id(&living) == id)) {
+        let lives = |weak| host.upgrade(weak).is_some_and(|living| host.id(&living) == id);
+        if known.is_none_or(|weak| !lives(weak)) {
             return false;
         }
         let loaded = host.loaded(object);
