@@ -18,6 +18,7 @@ from ormkit import (
     Prefetch,
     RelationNotLoadedError,
     UniqueConstraint,
+    aliased,
     contains_eager,
     func,
     immediateload,
@@ -215,6 +216,24 @@ async def test_contains_eager_goes_on_by_other_ways(db):
         users = (await session.scalars(statement.options(option))).all()
         assert [[label.tag.name for label in user.posts[0].labels] for user in users] == [["a", "b"]] * 3
         assert users[0].posts[0].editor is None
+
+
+async def test_contains_eager_reads_the_alias_that_it_is_told(db):
+    async with AsyncSession(db) as session:
+        good, bad = aliased(Post), aliased(Post)
+        statement = (
+            select(User)
+            .join(User.posts.of_type(good))
+            .join(bad, bad.author_id == User.id)
+            .where(good.rating == 1, bad.rating == 0)
+            .order_by(User.id)
+        )
+        option = contains_eager(User.posts.of_type(bad)).selectinload(Post.labels)
+        users = (await session.scalars(statement.options(option))).all()
+        assert titles(users) == {"Ann": ["Ann0"], "Bea": ["Bea0"], "Cid": ["Cid0"]}
+        assert [len(user.posts[0].labels) for user in users] == [1, 1, 1]
+        with pytest.raises(TypeError, match="contains_eager"):
+            selectinload(User.posts.of_type(good))
 
 
 async def test_contains_eager_needs_the_join(db):

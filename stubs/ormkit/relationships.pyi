@@ -122,7 +122,5 @@ def undefer(*columns: Attribute[Any] | str) -> Loader:
 def undefer_group(name: str, /) -> Loader:
     """Reads the columns of a `deferred_group`."""
 
-def with_loader_criteria(
-    model: type[_M], condition: Expr[bool] | Callable[[type[_M]], Expr[bool]], /
-) -> Loader:
+def with_loader_criteria(model: type[_M], condition: Expr[bool] | Callable[[type[_M]], Expr[bool]], /) -> Loader:
     """A condition on every object of a class that a query selects, joins or loads along."""

@@ -2,7 +2,7 @@
 
 use ormkit_core::error::{Error, Result};
 use ormkit_core::model::{FieldId, Model, ModelId, Schema};
-use ormkit_core::query::{Expr as CoreExpr, Load, Source, Strategy};
+use ormkit_core::query::{Expr as CoreExpr, FromItem, Load, Source, Strategy};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -39,6 +39,8 @@ pub(super) struct Step {
     pub(super) limit: Option<u64>,
     pub(super) offset: Option<u64>,
     pub(super) inner: bool,
+    /// The alias that a contained relation is read from.
+    source: Option<Source>,
     pub(super) depth: u32,
     /// What a query of the target says of it: the model, and everything that a load can take over.
     pub(super) query: Option<(ModelId, Load)>,
@@ -56,6 +58,7 @@ impl Step {
             limit: None,
             offset: None,
             inner: false,
+            source: None,
             depth: 1,
             query: None,
         }
@@ -68,7 +71,19 @@ impl Step {
     pub(super) fn of_path(strategy: Strategy, path: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {
         if let Ok(attribute) = path.cast::<Attribute>() {
             let attribute = attribute.get();
-            return Ok(vec![Self::new(strategy, attribute.name(), Some(attribute.model()))]);
+            let source = match (attribute.target(), strategy) {
+                (None, _) => None,
+                (Some(FromItem::Table(alias)), Strategy::Contained) => Some(*alias),
+                (Some(_), _) => {
+                    return Err(PyTypeError::new_err(
+                        "of_type() of a loader says which join of the query contains_eager() reads",
+                    ));
+                }
+            };
+            return Ok(vec![Self {
+                source,
+                ..Self::new(strategy, attribute.name(), Some(attribute.model()))
+            }]);
         }
         if let Ok(part) = path.cast::<RelationPart>() {
             let part = part.get();
@@ -171,6 +186,7 @@ impl Step {
         load.limit = self.limit.or(load.limit);
         load.offset = self.offset.or(load.offset);
         load.inner = self.inner;
+        load.source = self.source;
         load.depth = self.depth;
         Ok(load)
     }
