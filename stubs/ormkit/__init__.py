@@ -155,16 +155,27 @@ from ormkit.query import (
 from ormkit.range import Range
 from ormkit.relationships import (
     Change,
+    Load,
     Loader,
+    Prefetch,
     RelatedList,
+    RelationPart,
     RelationshipInfo,
+    contains_eager,
+    defaultload,
+    defer,
+    immediateload,
     joinedload,
     lazyload,
+    load_only,
     noload,
     raiseload,
     relationship,
     selectinload,
     subqueryload,
+    undefer,
+    undefer_group,
+    with_loader_criteria,
 )
 from ormkit.session import (
     AsyncSession,

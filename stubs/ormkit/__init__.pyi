@@ -155,16 +155,27 @@ from ormkit.query import (
 from ormkit.range import Range as Range
 from ormkit.relationships import (
     Change as Change,
+    Load as Load,
     Loader as Loader,
+    Prefetch as Prefetch,
     RelatedList as RelatedList,
+    RelationPart as RelationPart,
     RelationshipInfo as RelationshipInfo,
+    contains_eager as contains_eager,
+    defaultload as defaultload,
+    defer as defer,
+    immediateload as immediateload,
     joinedload as joinedload,
     lazyload as lazyload,
+    load_only as load_only,
     noload as noload,
     raiseload as raiseload,
     relationship as relationship,
     selectinload as selectinload,
     subqueryload as subqueryload,
+    undefer as undefer,
+    undefer_group as undefer_group,
+    with_loader_criteria as with_loader_criteria,
 )
 from ormkit.session import (
     AsyncSession as AsyncSession,

@@ -78,6 +78,7 @@ def mapped_column(
     name: str | None = None,
     comment: str | None = None,
     deferred: bool = False,
+    deferred_group: str | None = None,
     sort_order: int = 0,
     info: Any = None,
     init: Any = None,

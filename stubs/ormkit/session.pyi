@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Generic, Literal, TypedDict, TypeVar, overload
+from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, overload
 
 from typing_extensions import Self, TypeVarTuple, Unpack
 
 from ormkit.base import DeclarativeBase
 from ormkit.engine import ConnectionPool
-from ormkit.query import Query, Select
-from ormkit.relationships import Change, Loader
+from ormkit.query import Attribute, Query, Select
+from ormkit.relationships import Change, Loader, Prefetch, RelationPart
 
 _Isolation = Literal[
     "read uncommitted",
@@ -22,6 +22,7 @@ _Isolation = Literal[
     "REPEATABLE READ",
     "SERIALIZABLE",
 ]
+_Option: TypeAlias = Attribute[Any] | RelationPart[Any] | Loader | Prefetch | str
 
 class _Lock(TypedDict, total=False):
     nowait: bool
@@ -161,7 +162,7 @@ class AsyncSession:
         key: Any,
         /,
         *,
-        options: Sequence[Loader] | None = None,
+        options: Sequence[_Option] | _Option | None = None,
         with_for_update: bool | _Lock | None = None,
         populate_existing: bool = False,
     ) -> _E | None: ...
@@ -171,7 +172,7 @@ class AsyncSession:
         key: Any,
         /,
         *,
-        options: Sequence[Loader] | None = None,
+        options: Sequence[_Option] | _Option | None = None,
         with_for_update: bool | _Lock | None = None,
         populate_existing: bool = False,
     ) -> _E: ...
@@ -181,10 +182,17 @@ class AsyncSession:
         key: Any,
         /,
         *,
-        options: Sequence[Loader] | None = None,
+        options: Sequence[_Option] | _Option | None = None,
         with_for_update: bool | _Lock | None = None,
         populate_existing: bool = False,
     ) -> _E: ...
+    async def load(
+        self,
+        objects: DeclarativeBase | Iterable[DeclarativeBase],
+        /,
+        *paths: _Option,
+        peers: bool = False,
+    ) -> None: ...
     def query(self, model: type[_E], /) -> Query[_E]: ...
     @overload
     async def execute(self, statement: Select[Unpack[_Ts]], /) -> ExecuteResult[Unpack[_Ts]]: ...

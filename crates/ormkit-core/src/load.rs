@@ -2,5 +2,6 @@
 
 pub(crate) mod hydrate;
 pub(crate) mod select_in;
+pub(crate) mod several;
 
 pub use hydrate::Item;

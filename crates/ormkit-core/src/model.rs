@@ -120,6 +120,8 @@ pub struct Field {
     pub comment: Option<String>,
     /// Left out of queries unless asked for.
     pub deferred: bool,
+    /// Its name together with others that are asked for at once.
+    pub deferred_group: Option<String>,
 }
 
 impl Field {
@@ -139,6 +141,7 @@ impl Field {
             foreign_key: None,
             comment: None,
             deferred: false,
+            deferred_group: None,
         }
     }
 

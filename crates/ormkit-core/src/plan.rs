@@ -10,7 +10,7 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cache::{Cache, Shape};
-pub use select_in::{KEYS_AT_ONCE, select_in};
+pub use select_in::{keys_at_once, select_fields, select_in};
 
 use crate::driver::{Effect, Statement, StatementText};
 use crate::error::Result;

@@ -21,7 +21,8 @@ pub use expr::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
     Distinct, Exists, Expr, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
 };
-pub use load::{Load, Strategy};
+pub use load::{Criterion, Load, Strategy};
+pub(crate) use load::{fields_read, strategy_of};
 pub use order::{Nulls, Order};
 pub use select::{Item, Join, JoinKind, Lock, On, Select};
 pub use set::{SetOp, SetOperation};

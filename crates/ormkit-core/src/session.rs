@@ -21,6 +21,7 @@ mod home;
 pub(crate) mod identity;
 mod journal;
 mod link;
+mod load;
 mod merge;
 mod order;
 mod read;
@@ -99,6 +100,11 @@ impl<H: Host> Session<H> {
     /// The host of its objects.
     pub fn host(&self) -> &H {
         &self.host
+    }
+
+    /// How its database spells SQL.
+    pub(crate) fn dialect(&self) -> &'static crate::sql::Dialect {
+        self.plans.dialect()
     }
 
     /// The models it knows.

@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::expr::{Condition, Expr, condition, conditions_of, related_condition};
 use crate::model::{schema, with_def};
-use crate::query::lookup_condition;
+use crate::query::{RelationPart, lookup_condition};
 
 /// A column or relation of a model.
 #[pyclass(frozen, extends = Expr, module = "ormkit")]
@@ -148,6 +148,19 @@ impl Attribute {
         }
         let base = slf.as_super().get().relation_like();
         Bound::new(py, Self::with(base, this.model, this.slot, this.name.clone(), Some(item)))
+    }
+
+    /// A part of a relation, for a loader: the related objects that meet the conditions.
+    #[pyo3(signature = (*conditions))]
+    fn and_(slf: &Bound<'_, Self>, conditions: &Bound<'_, PyTuple>) -> PyResult<RelationPart> {
+        let this = slf.get();
+        if slf.as_super().get().relation().is_none() {
+            return Err(PyTypeError::new_err(format!(
+                "{} is a column: and_() is for relations in loaders; conditions are combined with &",
+                this.__repr__()
+            )));
+        }
+        Ok(RelationPart::new(this.model, &this.name, conditions_of(conditions)?))
     }
 
     fn __repr__(&self) -> String {

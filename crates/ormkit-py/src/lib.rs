@@ -65,10 +65,12 @@ mod _ormkit {
 
     #[pymodule_export]
     use query::{
-        AliasedClass, ColumnSpec, Columns, Cte, Delete, Exists, F, Insert, JoinedTables, Loader, Q, Query,
-        Select, Subquery, Update, Values, aliased, column, delete, except_, except_all, exists, insert,
-        intersect, intersect_all, join, joinedload, lateral, lazyload, noload, outerjoin, raiseload, select,
-        selectinload, subqueryload, union, union_all, update, values,
+        AliasedClass, ColumnSpec, Columns, Cte, Delete, Exists, F, Insert, JoinedTables, Loader, Prefetch, Q,
+        Query, RelationPart, Select, Subquery, Update, Values, aliased, column, contains_eager, defaultload,
+        defer, delete, except_, except_all, exists, immediateload, insert, intersect, intersect_all, join,
+        joinedload, lateral, lazyload, load_from, load_only, noload, outerjoin, raiseload, select,
+        selectinload, subqueryload, undefer, undefer_group, union, union_all, update, values,
+        with_loader_criteria,
     };
 
     #[pymodule_export]

@@ -25,7 +25,9 @@ pub(crate) use field::F;
 pub(crate) use fluent::Query;
 pub(crate) use joins::{JoinedTables, join, outerjoin, relation_id};
 pub(crate) use loader::{
-    Loader, joinedload, lazyload, loads_of, noload, raiseload, selectinload, subqueryload,
+    Loader, Prefetch, RelationPart, contains_eager, defaultload, defer, immediateload, joinedload, lazyload,
+    load_from, load_only, loads_of, noload, paths_of, raiseload, relations_of, selectinload, subqueryload,
+    undefer, undefer_group, with_loader_criteria,
 };
 pub(crate) use lookup::{Q, lookup_condition};
 pub(crate) use read::{Select, select};

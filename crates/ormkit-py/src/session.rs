@@ -2,6 +2,7 @@
 
 mod begin;
 mod context;
+mod load;
 mod on_commit;
 mod owner;
 mod query;

@@ -266,7 +266,7 @@ fn named_columns(schema: &Schema, items: &[Item]) -> Vec<DerivedColumn> {
         match item {
             Item::Entity { source, .. } => {
                 let model = schema.model(source.model);
-                for field in crate::sql::select::entity_fields(model, item) {
+                for field in crate::sql::select::entity_fields(model, item, &[]) {
                     let known = model.field(field);
                     add(&known.name, &known.column, Expr::column(*source, field));
                 }

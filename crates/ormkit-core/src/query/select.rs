@@ -1,6 +1,6 @@
 //! SELECT.
 
-use super::{Derived, Expr, FromItem, Load, Order, SetOperation, Source};
+use super::{Criterion, Derived, Expr, FromItem, Load, Order, SetOperation, Source};
 use crate::model::{FieldId, Model, ModelId, RelationId};
 use std::sync::Arc;
 
@@ -120,6 +120,11 @@ pub struct Select {
     pub correlate: Option<Vec<FromItem>>,
     /// What to load along with the first object of a row.
     pub loads: Vec<Load>,
+    /// Conditions on the rows that are joined or loaded along; on those that are selected they are a
+    /// [`filter`](Self::filter).
+    pub criteria: Vec<Criterion>,
+    /// LIMIT and OFFSET are of each group of rows that are equal in these fields of the first object; empty: of all rows.
+    pub limit_per: Vec<FieldId>,
 }
 
 impl Select {

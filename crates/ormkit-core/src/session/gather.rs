@@ -458,7 +458,7 @@ fn by_depth<H: Host>(
         while let Some(next) = rest.next_if(|next| next.model.rank == rank) {
             level.push(next);
         }
-        if level.len() == 1 || !level[0].model.cyclic {
+        if level.len() == 1 || !level.iter().any(|write| write.model.cyclic) {
             levels.push(level);
             continue;
         }

@@ -216,6 +216,12 @@ impl<H: Host> Identity<H> {
         Ok(())
     }
 
+    /// The living objects of a model, in no particular order.
+    pub(crate) fn of_model(&self, host: &H, model: ModelId) -> Vec<H::Object> {
+        let entries = self.table.iter().filter(|entry| entry.model == model);
+        entries.filter_map(|entry| host.upgrade(&entry.weak)).collect()
+    }
+
     /// True when no key is known.
     pub(crate) fn is_empty(&self) -> bool {
         self.table.is_empty()

@@ -6,14 +6,16 @@ use rustc_hash::FxHashSet;
 
 use super::Session;
 use super::identity::{has_null, own};
-use super::unit::key_of;
+use super::unit::{Unit, key_of};
 use crate::driver::{Batch, Effect, Statement};
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host};
 use crate::load::hydrate::{Hydrator, Item, Layouts, layouts};
+use crate::load::select_in::Ahead;
+use crate::load::several::Several;
 use crate::model::{Model, ModelId, Schema};
 use crate::plan::{Output, Plan};
-use crate::query::{Item as Selected, Load, Select};
+use crate::query::{Criterion, Item as Selected, Load, Select};
 use crate::session::identity::KeyCells;
 use crate::value::Params;
 
@@ -83,21 +85,18 @@ impl<H: Host> Session<H> {
             }
         }
         let key = own(key)?;
+        if !loads.is_empty() {
+            return Box::pin(self.get_along(model, key, None, loads)).await;
+        }
         let (plan, statement) = {
             let mut params = Params::new();
-            let plan = if loads.is_empty() {
-                self.plans.by_key(&schema, model, &key, &mut params)?
-            } else {
-                let mut select = Select::by_key(model, key);
-                select.loads = loads.to_vec();
-                self.plans.select(&schema, &select, &mut params)?
-            };
+            let plan = self.plans.by_key(&schema, model, &key, &mut params)?;
             let statement = plan.with(params);
             (plan, statement)
         };
         let items = self.run(&plan, &statement, Fill::Missing).await?;
         let rows = Rows { items, plan };
-        self.load_along(&rows, loads).await?;
+        self.load_along(&rows, loads, &[]).await?;
         Ok(rows.items.into_iter().next().and_then(Item::into_object))
     }
 
@@ -132,7 +131,7 @@ impl<H: Host> Session<H> {
     pub async fn select(&mut self, select: &Select) -> Result<Rows<H>> {
         self.autoflush(|schema| query_of(schema, select)).await?;
         let rows = self.fetch(select, Fill::Missing).await?;
-        self.load_along(&rows, &select.loads).await?;
+        self.load_along(&rows, &select.loads, &select.criteria).await?;
         Ok(rows)
     }
 
@@ -175,6 +174,29 @@ impl<H: Host> Session<H> {
         Ok(Rows { items, plan })
     }
 
+    /// Runs queries of objects in one flight and answers those of each one's first column.
+    pub(crate) async fn fetch_all(&mut self, selects: &[Select]) -> Result<Vec<Vec<H::Object>>> {
+        if selects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut planned, mut statements) =
+            (Vec::with_capacity(selects.len()), Vec::with_capacity(selects.len()));
+        for select in selects {
+            let mut params = Params::new();
+            let plan = self.plans.select(&self.schema, select, &mut params)?;
+            statements.push(plan.with(params));
+            let layouts = self.layouts(&plan)?;
+            planned.push((plan, layouts));
+        }
+        self.open_for_read()?;
+        let (plan, layouts) = &planned[0];
+        let hydrator = hydrator(&self.host, &mut self.unit, plan, layouts, Fill::Missing);
+        let mut sink = Several { hydrator, planned: &planned, answers: Vec::with_capacity(selects.len()) };
+        self.link.run(Batch { before: &[], statements: &statements }, &mut sink).await?;
+        let answers = sink.finish()?.into_iter().zip(planned);
+        Ok(answers.map(|(items, (plan, _))| Rows { items, plan }.into_objects()).collect())
+    }
+
     /// Runs a planned statement and turns its rows into items.
     pub(crate) async fn run(
         &mut self,
@@ -187,19 +209,7 @@ impl<H: Host> Session<H> {
         }
         self.open_for_read()?;
         let layouts = self.layouts(plan)?;
-        let mut hydrator = Hydrator {
-            host: &self.host,
-            home: self.unit.home.id(),
-            identity: &mut self.unit.identity,
-            plan,
-            layouts: &layouts,
-            fill,
-            items: Vec::new(),
-            children: Vec::new(),
-            seen: layouts.multiplies().then(FxHashSet::default),
-            pairs: FxHashSet::default(),
-            current: Vec::new(),
-        };
+        let mut hydrator = hydrator(&self.host, &mut self.unit, plan, &layouts, fill);
         self.link.run(Batch::of(statement), &mut hydrator).await?;
         hydrator.finish()?;
         Ok(hydrator.items)
@@ -230,9 +240,21 @@ impl<H: Host> Session<H> {
     }
 
     /// Loads what a query asks for along with its entities.
-    pub(super) async fn load_along(&mut self, rows: &Rows<H>, loads: &[Load]) -> Result<()> {
+    pub(super) async fn load_along(
+        &mut self,
+        rows: &Rows<H>,
+        loads: &[Load],
+        criteria: &[Criterion],
+    ) -> Result<()> {
         let Some((column, model)) = first_entity(&rows.plan) else { return Ok(()) };
         let schema = Arc::clone(&self.schema);
+        if !criteria.is_empty() {
+            for joined in &rows.plan.joined {
+                if let Output::Entity { model, .. } = rows.plan.outputs[joined.parent] {
+                    self.unit.partial.insert((model, joined.relation));
+                }
+            }
+        }
         let model = schema.model(model);
         if loads.is_empty() && model.relations.is_empty() {
             return Ok(());
@@ -246,7 +268,34 @@ impl<H: Host> Session<H> {
                 parents.push(self.host.retain(object));
             }
         }
-        if parents.is_empty() { Ok(()) } else { Box::pin(self.load_relations(model, &parents, loads)).await }
+        if parents.is_empty() {
+            Ok(())
+        } else {
+            Box::pin(self.load_levels(model, &parents, loads, criteria, Ahead::<H>::default())).await
+        }
+    }
+}
+
+/// What makes objects of a plan's rows.
+fn hydrator<'a, H: Host>(
+    host: &'a H,
+    unit: &'a mut Unit<H>,
+    plan: &'a Plan,
+    layouts: &'a Layouts<H>,
+    fill: Fill,
+) -> Hydrator<'a, H> {
+    Hydrator {
+        host,
+        home: unit.home.id(),
+        identity: &mut unit.identity,
+        plan,
+        layouts,
+        fill,
+        items: Vec::new(),
+        children: Vec::new(),
+        seen: layouts.multiplies().then(FxHashSet::default),
+        pairs: FxHashSet::default(),
+        current: Vec::new(),
     }
 }
 

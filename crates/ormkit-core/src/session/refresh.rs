@@ -111,7 +111,7 @@ impl<H: Host> Session<H> {
             *read = Some(fields.to_vec());
         }
         let rows = self.fetch(&select, Fill::All).await?;
-        self.load_along(&rows, &select.loads).await?;
+        self.load_along(&rows, &select.loads, &select.criteria).await?;
         if rows.into_objects().is_empty() {
             return Err(Error::invalid_request(format!("the row of this {} is gone", model.name())));
         }

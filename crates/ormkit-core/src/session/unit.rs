@@ -10,7 +10,7 @@ use super::identity::{Identity, Key};
 use super::journal::Journal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, ObjectId, State};
-use crate::model::{FieldId, Model, ModelId, Schema};
+use crate::model::{FieldId, Model, ModelId, RelationId, Schema};
 use crate::value::Value;
 
 /// Objects in the order in which they came.
@@ -32,6 +32,8 @@ pub(super) struct Unit<H: Host> {
     expunged: FxHashMap<ObjectId, H::Weak>,
     /// Objects that were expired and not seen complete since: a get reads their rows.
     pub(super) expired: FxHashMap<ObjectId, H::Weak>,
+    /// Lists of which a query has loaded a part, for whatever object.
+    pub(super) partial: FxHashSet<(ModelId, RelationId)>,
 }
 
 /// Objects that may change without a word. Strong until the next flush, for nobody else may hold them; weak afterwards,
@@ -54,6 +56,7 @@ impl<H: Host> Unit<H> {
             undone: FxHashSet::default(),
             expunged: FxHashMap::default(),
             expired: FxHashMap::default(),
+            partial: FxHashSet::default(),
         }
     }
 
@@ -320,7 +323,7 @@ pub(crate) fn values_of<H: Host>(
 }
 
 /// The primary key of an object.
-pub(super) fn key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<Key> {
+pub(crate) fn key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<Key> {
     values_of(host, model, object, &model.key)
 }
 

@@ -3,6 +3,8 @@
 mod derived;
 mod eager;
 mod links;
+mod on;
+mod per;
 mod set;
 mod sources;
 mod with;
@@ -12,7 +14,9 @@ use super::expr::{Level, Render, all_of, is_decimal_text, joins, operand};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model};
 use crate::plan::{Joined, Output};
-use crate::query::{DerivedColumn, Expr, FromItem, Item, JoinKind, On, Order, Part, Select, Shape, Source};
+use crate::query::{
+    DerivedColumn, Expr, FromItem, Item, JoinKind, Load, On, Order, Part, Select, Shape, Source, fields_read,
+};
 use crate::value::SqlType;
 pub(super) use derived::from_item;
 use eager::Eager;
@@ -31,15 +35,20 @@ pub(crate) struct Layout {
     pub(crate) types: Vec<SqlType>,
 }
 
-/// The column that keeps the order of limited parents where their columns do not say it.
+/// The column that counts rows where the statement around them needs their numbers.
 const ROW_NUMBER: &str = "ormkit_row";
 
 /// Writes a whole SELECT with its eager loads and says what its rows hold.
 pub(crate) fn select(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
     with(out, |walk| walk.select(select));
-    let eager = Eager::of(out.schema(), select);
+    let mut eager = Eager::of(out.schema(), select);
     let mut layout = Layout::default();
-    if eager.many && (select.limit.is_some() || select.offset.is_some()) {
+    if let Some(error) = eager.refused.take() {
+        out.fail(error);
+    }
+    if !select.limit_per.is_empty() {
+        per::limited(out, select, &eager, &mut layout);
+    } else if eager.many && (select.limit.is_some() || select.offset.is_some()) {
         limited_parents(out, select, &eager, &mut layout);
     } else {
         body(out, select, &eager, &mut layout, Place::Nested, None);
@@ -152,7 +161,7 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
         }));
     };
     let model = out.schema().model(parent.model);
-    let fields = entity_fields(model, &select.items[0]);
+    let fields = entity_fields(model, &select.items[0], &select.loads);
     let by_columns = select.order_by.iter().all(|term| {
         matches!(&term.expr, Expr::Column(column) if column.source == parent && fields.contains(&column.field))
     });
@@ -183,7 +192,7 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
     out.return_to(outer);
     out.push(") AS ");
     out.item_name(&parent.into());
-    eager.joined(out);
+    eager.joined(out, select);
 
     let children: Vec<&Order> = eager.order.iter().collect();
     if by_columns {
@@ -240,13 +249,11 @@ fn sql_name<'a>(out: &SqlWriter<'a>, expr: &'a Expr) -> Option<&'a str> {
 
 fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut Layout) {
     opening(out, select);
-    listed(out, &select.items, layout);
-    let schema = out.schema();
+    listed(out, &select.items, &select.loads, layout);
     for join in &eager.joins {
         out.push(", ");
-        let model = schema.model(join.target.model);
         let entity_at = layout.outputs.len();
-        entity(out, join.target, default_fields(model), layout);
+        entity(out, join.target, join.fields.clone(), layout);
         let parent = match join.parent_join {
             Some(parent) => layout.visible + parent,
             None => eager.root,
@@ -258,16 +265,18 @@ fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut L
     }
 }
 
-/// Writes the items behind SELECT or RETURNING.
-pub(super) fn listed(out: &mut SqlWriter<'_>, items: &[Item], layout: &mut Layout) {
+/// Writes the items behind SELECT or RETURNING; `loads` are those of the first object.
+pub(super) fn listed(out: &mut SqlWriter<'_>, items: &[Item], loads: &[Load], layout: &mut Layout) {
     let schema = out.schema();
+    let mut loads = Some(loads);
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.push(", ");
         }
         match item {
             Item::Entity { source, .. } => {
-                let fields = entity_fields(schema.model(source.model), item);
+                let fields =
+                    entity_fields(schema.model(source.model), item, loads.take().unwrap_or_default());
                 entity(out, *source, fields, layout);
             }
             Item::Mapped { of, model, columns } => {
@@ -327,20 +336,13 @@ fn name_of(out: &SqlWriter<'_>, expr: &Expr) -> String {
     }
 }
 
-/// The fields that an entity reads, in declaration order.
-pub(crate) fn entity_fields(model: &Model, item: &Item) -> Vec<FieldId> {
-    match item {
-        Item::Entity { fields: Some(fields), .. } => {
-            model.field_ids().filter(|field| model.key.contains(field) || fields.contains(field)).collect()
-        }
-        _ => default_fields(model),
-    }
-}
-
-/// All fields but deferred ones.
-pub(crate) fn default_fields(model: &Model) -> Vec<FieldId> {
-    let wanted = |field: &FieldId| !model.field(*field).deferred || model.key.contains(field);
-    model.field_ids().filter(wanted).collect()
+/// The fields that an entity reads, in declaration order; `loads` are those of its relations.
+pub(crate) fn entity_fields(model: &Model, item: &Item, loads: &[Load]) -> Vec<FieldId> {
+    let chosen = match item {
+        Item::Entity { fields, .. } => fields.as_deref(),
+        Item::Mapped { .. } | Item::Value { .. } => None,
+    };
+    fields_read(model, chosen, loads)
 }
 
 fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], eager: &Eager) {
@@ -378,10 +380,14 @@ fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], ea
             (On::Relation { .. }, FromItem::Derived(_)) => out.fail(Error::new(ErrorKind::Programming(
                 "derived rows are joined on a condition, not along a relation".into(),
             ))),
-            (On::Condition(condition), _) => condition.render(out),
+            (On::Condition(condition), _) if select.criteria.is_empty() => condition.render(out),
+            (On::Condition(condition), _) => operand(out, condition, Level::Not),
+        }
+        if let FromItem::Table(target) = join.target {
+            on::criteria(out, select, target);
         }
     }
-    eager.joined(out);
+    eager.joined(out, select);
     all_of(out, " WHERE ", &select.filter);
 }
 

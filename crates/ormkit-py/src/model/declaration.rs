@@ -84,6 +84,7 @@ impl<'py> Context<'_, 'py> {
             foreign_key: options.foreign_key.as_ref().map(|key| key.get().0.clone()),
             comment: options.comment.clone(),
             deferred: options.deferred,
+            deferred_group: options.deferred_group.clone(),
             ..Field::new(declared.name.clone(), column_type)
         };
         if field.autoincrement && !field.column_type.is_integer() {

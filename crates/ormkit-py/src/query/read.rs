@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::derived::Subquery;
 use super::joins::{JoinedTables, Known, from_item, joined, kind_of, sources_of};
-use super::loader::add_loader;
+use super::loader::apply_options;
 use super::lookup::{condition_on, lookup_condition};
 use super::shown::shown;
 use super::{AliasedClass, columns_of, model_of, order_terms, row_number};
@@ -338,20 +338,15 @@ impl Select {
         Ok(self.with(|core| core.having.extend(conditions)))
     }
 
-    /// Says how relations are loaded along.
+    /// Says what is loaded along, and how much of it.
     ///
     /// Raises:
-    ///     FieldError: The model has no such relation.
+    ///     FieldError: The model has no such relation or column.
     #[pyo3(signature = (*loaders))]
     fn options(&self, loaders: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let Some(root) = self.core.root_model() else {
-            return Err(PyTypeError::new_err("options() needs objects: select a class"));
-        };
-        let mut loads = self.core.loads.clone();
-        for loader in loaders.iter() {
-            add_loader(loader.py(), root, &loader, &mut loads)?;
-        }
-        Ok(self.with(|core| core.loads = loads))
+        let mut core = CoreSelect::clone(&self.core);
+        apply_options(&mut core, loaders)?;
+        Ok(Self { core: Arc::new(core) })
     }
 
     /// Locks the rows until the transaction ends, of the first class or of those that `of` names; on SQLite, which locks as

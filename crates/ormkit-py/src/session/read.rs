@@ -16,7 +16,7 @@ use crate::bridge::Operation;
 use crate::convert::Border;
 use crate::host::{PyHost, class_info};
 use crate::model::{any_conversion, schema};
-use crate::query::{Delete, Insert, Query, Select, Update, loads_of, model_of};
+use crate::query::{Delete, Insert, Query, Select, Update, loads_of, model_of, relations_of};
 use crate::result::ExecuteResult;
 
 #[pymethods]
@@ -132,10 +132,9 @@ impl AsyncSession {
     ) -> PyResult<Py<Operation>> {
         let id = model_of(model)?;
         let key = key_of(py, self.link.engine.border(), id, key)?;
-        let loads = loads_of(py, id, asked.options)?;
         let required = asked.required;
         if asked.populate_existing || asked.lock.is_some() {
-            let lock = asked.lock;
+            let (lock, loads) = (asked.lock, relations_of(py, id, asked.options)?);
             return on_session!(py, self.link, "AsyncSession.get", |session| {
                 let found = session.get_again(id, &key, &loads, lock).await.map_err(raise)?;
                 match found {
@@ -145,8 +144,14 @@ impl AsyncSession {
                 }
             });
         }
+        let (fields, loads) = loads_of(py, id, asked.options)?;
         on_session!(py, self.link, "AsyncSession.get", |session| {
-            let found = session.get(id, &key, &loads).await.map_err(raise)?;
+            let found = match fields {
+                // Boxed where it is rare: what a future may await at most is what every call of it moves around.
+                Some(fields) => Box::pin(session.get_partly(id, &key, &fields, &loads)).await,
+                None => session.get(id, &key, &loads).await,
+            };
+            let found = found.map_err(raise)?;
             match found {
                 None if required => Err(raise(no_such(&session.schema().model(id).def.name))),
                 None => Ok(nothing()),

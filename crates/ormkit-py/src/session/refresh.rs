@@ -14,7 +14,7 @@ use super::{AsyncSession, nothing, on_session, raise};
 use crate::bridge::Operation;
 use crate::host::PyHost;
 use crate::model::schema;
-use crate::query::loads_of;
+use crate::query::relations_of;
 
 #[pymethods]
 impl AsyncSession {
@@ -107,7 +107,7 @@ impl AsyncSession {
             )));
         }
         let given = mapped(object)?;
-        let loads = loads_of(py, PyHost::BARE.model(&given), options)?;
+        let loads = relations_of(py, PyHost::BARE.model(&given), options)?;
         on_session!(py, self.link, "AsyncSession.merge", |session| {
             session.merge(&given, &loads).await.map_err(raise)
         })

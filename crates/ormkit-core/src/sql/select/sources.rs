@@ -56,7 +56,12 @@ pub(super) fn all(out: &SqlWriter<'_>, select: &Select, eager: &Eager, place: Pl
     conditions.chain(&select.distinct_on).for_each(|expr| mentioned(expr, &mut own));
     select.order_by.iter().for_each(|term| mentioned(&term.expr, &mut own));
     correlate(out, select, place, &mut items, selected);
-    items.extend(eager.joins.iter().map(|join| join.target.into()));
+    for join in &eager.joins {
+        let target = join.target.into();
+        if !items.contains(&target) {
+            items.push(target);
+        }
+    }
     items
 }
 
