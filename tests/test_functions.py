@@ -27,6 +27,7 @@ from ormkit import (
     mapped_column,
     nulls_last,
     select,
+    text,
     tuple_,
 )
 from ormkit.exc import NotSupportedError, ProgrammingError
@@ -257,6 +258,17 @@ async def test_operators_by_their_text(session, engine):
     for wrong in ("", "; DROP TABLE x --", "= 1 OR 1 =", "--", "/*", "'"):
         with pytest.raises(ProgrammingError, match="no operator"):
             Sale.number.op(wrong)(1)
+
+
+async def test_text_with_values_binds_them(session):
+    condition = text("number > :least AND shop = :shop OR id = :id").bindparams(least=1, shop="a", id=2)
+    assert await ids(session, condition) == [1, 2, 3]
+    assert await ids(session, condition & (Sale.id > 1)) == [2, 3]
+    assert await ids(session, text("shop = ':id' OR id = :id").bindparams(id=4)) == [4]
+    with pytest.raises(TypeError, match=":shop"):
+        text("shop = :shop").bindparams()
+    with pytest.raises(TypeError, match="no placeholder :other"):
+        text("shop = :shop").bindparams(shop="a", other=1)
 
 
 async def test_what_a_database_lacks_is_said_before_any_sql(session, engine):

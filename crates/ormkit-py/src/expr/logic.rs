@@ -3,6 +3,7 @@
 use ormkit_core::error::Error;
 use ormkit_core::model::ColumnType;
 use ormkit_core::query::{Expr as CoreExpr, TimePart};
+use ormkit_core::sql::placeholder;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -176,6 +177,43 @@ impl Expr {
     /// `CAST(self AS type)`.
     fn cast<'py>(&self, r#type: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         expression(r#type.py(), self.core()?.clone().cast(type_of(r#type, "cast()")?))
+    }
+}
+
+#[pymethods]
+impl Expr {
+    /// Of a `text()`: the values of its `:name` placeholders, which are bound: `text("age > :age").bindparams(age=18)`.
+    ///
+    /// Raises:
+    ///     TypeError: It is no text; a name has no value, or a value has no name.
+    #[pyo3(signature = (**values))]
+    fn bindparams<'py>(
+        &self,
+        py: Python<'py>,
+        values: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let CoreExpr::Text(sql) = self.core()? else {
+            return Err(PyTypeError::new_err("bindparams() is for text(\"..:name..\")"));
+        };
+        let (pieces, names) = placeholder::pieces(sql);
+        let given = |name: &str| match values {
+            Some(values) => values.get_item(name),
+            None => Ok(None),
+        };
+        let mut bound = Vec::with_capacity(names.len());
+        for name in &names {
+            let value = given(name)?.ok_or_else(|| {
+                PyTypeError::new_err(format!("the text has a placeholder :{name}: give its value"))
+            })?;
+            bound.push(free_operand(&value)?);
+        }
+        for name in values.iter().flat_map(|values| values.keys()) {
+            let name: String = name.extract()?;
+            if !names.contains(&name.as_str()) {
+                return Err(PyTypeError::new_err(format!("the text has no placeholder :{name}")));
+            }
+        }
+        expression(py, CoreExpr::template(pieces.into_iter().map(Into::into).collect(), bound))
     }
 }
 

@@ -62,6 +62,8 @@ pub enum OperationKind {
     Greatest,
     /// The least of the operands; NULLs do not count.
     Least,
+    /// SQL text of the program's own around the operands: one piece more than there are operands.
+    Template(Box<[Box<str>]>),
 }
 
 /// As what a JSON value is read. What is of another kind is NULL, JSON's null as well.
@@ -216,7 +218,7 @@ impl Operation {
             | K::Quantified { .. }
             | K::JsonContains
             | K::JsonHas(_) => SqlType::Bool,
-            K::Infix { condition: false, .. } | K::Row => SqlType::Unknown,
+            K::Infix { condition: false, .. } | K::Row | K::Template(_) => SqlType::Unknown,
             K::Collate(_) | K::BitNot | K::Greatest | K::Least => first(),
             K::Json(read) => read.sql_type(),
             K::Extract(part) => part.sql_type(),
@@ -224,13 +226,16 @@ impl Operation {
         }
     }
 
-    /// False where it is known never to be NULL while its operands are not.
+    /// False where it is known not to be NULL while its operands are not.
     pub(super) fn may_be_null_itself(&self) -> bool {
-        match self.kind {
-            OperationKind::Infix { .. } | OperationKind::Json(_) | OperationKind::Quantified { .. } => true,
-            OperationKind::Length => false,
-            _ => false,
-        }
+        matches!(
+            self.kind,
+            OperationKind::Infix { .. }
+                | OperationKind::Json(_)
+                | OperationKind::Length
+                | OperationKind::Quantified { .. }
+                | OperationKind::Template(_)
+        )
     }
 }
 
@@ -330,6 +335,11 @@ impl Expr {
     #[must_use]
     pub fn bit_not(self) -> Self {
         Self::operation(OperationKind::BitNot, vec![self])
+    }
+
+    /// SQL text of the program's own with values in it: one piece more than values.
+    pub fn template(pieces: Vec<Box<str>>, values: Vec<Self>) -> Self {
+        Self::operation(OperationKind::Template(pieces.into()), values)
     }
 
     /// The greatest of several values, or NULL where all are.

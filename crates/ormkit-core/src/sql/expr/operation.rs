@@ -33,6 +33,14 @@ impl Render for Operation {
                 out.push("~");
                 operand(out, expr, Level::Atom);
             }
+            (K::Template(pieces), values) => {
+                for (index, piece) in pieces.iter().enumerate() {
+                    out.push(piece);
+                    if let Some(value) = values.get(index) {
+                        operand(out, value, Level::Atom);
+                    }
+                }
+            }
             (K::Greatest, exprs) => extreme(out, exprs, "GREATEST(", "max"),
             (K::Least, exprs) => extreme(out, exprs, "LEAST(", "min"),
             // The constructors of Expr give each kind its operands.
@@ -44,6 +52,7 @@ impl Render for Operation {
 /// How tightly an operation holds together.
 pub(super) fn level_of(operation: &Operation) -> Level {
     match operation.kind {
+        OperationKind::Template(_) => Level::Or,
         OperationKind::Infix { .. }
         | OperationKind::Regex { .. }
         | OperationKind::Quantified { .. }
