@@ -19,7 +19,8 @@ pub(crate) use bound::fits_one_parameter;
 pub use derived::{Cte, CteBody, Derived, DerivedColumn, Part, Rows};
 pub use expr::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
-    Distinct, Exists, Expr, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
+    Distinct, Exists, Expr, Frame, FrameEnd, FrameUnit, InList, InRows, InSelect, IsNull, IsTrue, JsonKeys,
+    JsonRead, JsonStep, Like, Operation, OperationKind, Pattern, TimePart,
 };
 pub use load::{Criterion, Load, Strategy};
 pub(crate) use load::{fields_read, strategy_of};

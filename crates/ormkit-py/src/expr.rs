@@ -3,19 +3,29 @@
 //! Every object holds an expression of the core; Python values are converted to the type of what they are compared with
 //! when the expression is made, so that a wrong one is found where it is written.
 
+mod bits;
 mod function;
+mod json;
 mod late;
 mod logic;
 mod operand;
 mod operator;
+mod quantifier;
 mod relation;
+mod row;
+mod texts;
 
-pub(crate) use function::{FunctionNamespace, NamedFunction};
+pub(crate) use bits::CustomOperator;
+pub(crate) use function::{FunctionNamespace, NamedFunction, aggregate_order_by};
+pub(crate) use json::ordered_json;
 pub(crate) use logic::{
-    and_, asc, case, cast, condition_of, conditions_of, desc, false_, literal, not_, null, or_, text, true_,
+    and_, asc, between, case, cast, collate, condition_of, conditions_of, desc, distinct, extract, false_,
+    literal, literal_column, not_, null, nulls_first, nulls_last, or_, text, true_,
 };
-pub(crate) use operand::{assigned, assigned_as, operand};
+pub(crate) use operand::{assigned, assigned_as, json_operand, operand, typed_operand};
+pub(crate) use quantifier::{Quantifier, all_, any_};
 pub(crate) use relation::{object_key, related_condition};
+pub(crate) use row::{RowValue, tuple_};
 
 use ormkit_core::model::ModelId;
 use ormkit_core::query::{Expr as CoreExpr, Nulls, Order, Source};
@@ -41,6 +51,16 @@ enum Kind {
     Sql(CoreExpr),
     /// A relation of a model, by its slot: no value by itself. Without a table it is that of objects out of a subquery.
     Relation(ModelId, usize, Option<Source>),
+    /// What an aggregate sees each value of once, and in which order: only as its argument.
+    Argument(Box<Argument>),
+}
+
+/// An argument of an aggregate with what is said about it.
+#[derive(Clone)]
+struct Argument {
+    expr: CoreExpr,
+    distinct: bool,
+    order_by: Vec<Order>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -85,13 +105,16 @@ impl Expr {
                     "{name} is a relation and no value: compare it with an object, or use any() or has()"
                 )))
             }
+            Kind::Argument(_) => Err(PyTypeError::new_err(
+                "distinct() and aggregate_order_by() make an argument of an aggregate: func.count(User.name.distinct())",
+            )),
         }
     }
 
     /// The model and slot of a relation.
     pub(crate) fn relation(&self) -> Option<(ModelId, usize)> {
         match self.kind {
-            Kind::Sql(_) => None,
+            Kind::Sql(_) | Kind::Argument(_) => None,
             Kind::Relation(model, slot, _) => Some((model, slot)),
         }
     }
@@ -102,7 +125,7 @@ impl Expr {
     /// `Unsupported` for objects out of a subquery.
     pub(crate) fn relation_source(&self) -> PyResult<Option<Source>> {
         match self.kind {
-            Kind::Sql(_) => Ok(None),
+            Kind::Sql(_) | Kind::Argument(_) => Ok(None),
             Kind::Relation(_, _, Some(source)) => Ok(Some(source)),
             Kind::Relation(model, slot, None) => Err(unsupported(
                 format!("{} of objects out of a subquery in a condition or join", relation_name(model, slot)),

@@ -126,7 +126,5 @@ fn named_column(py: Python<'_>, source: Option<Source>, name: &str) -> PyResult<
         ))
     })?;
     let schema = schema(py)?;
-    let field = ormkit_core::query::lookup::resolve_field(schema.model(source.model), name)
-        .map_err(|error| to_py(py, error))?;
-    Ok(CoreExpr::column(source, field))
+    ormkit_core::query::lookup::resolve_value(&schema, source, name).map_err(|error| to_py(py, error))
 }

@@ -2,14 +2,16 @@
 
 mod build;
 mod nodes;
+mod operation;
 mod reads;
 mod rename;
 mod types;
 
 pub use nodes::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
-    Distinct, Exists, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
+    Distinct, Exists, Frame, FrameEnd, FrameUnit, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
 };
+pub use operation::{JsonKeys, JsonRead, JsonStep, Operation, OperationKind, TimePart};
 
 use std::sync::Arc;
 
@@ -69,6 +71,8 @@ pub enum Expr {
     Call(Arc<Call>),
     /// `CAST(a AS type)`.
     Cast(Arc<Cast>),
+    /// Anything that needs nothing but its operands.
+    Operation(Arc<Operation>),
     /// CASE.
     Case(Arc<Case>),
     /// A SELECT of one column as a value.

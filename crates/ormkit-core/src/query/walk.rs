@@ -34,6 +34,7 @@ impl Expr {
             Self::IsNull(node) => each(&[&node.expr]),
             Self::IsTrue(node) => each(&[&node.expr]),
             Self::Cast(node) => each(&[&node.expr]),
+            Self::Operation(node) => node.args.iter().for_each(|arg| each(&[arg])),
             Self::InList(node) => each(&[&node.expr]),
             Self::InRows(node) => node.exprs.iter().for_each(|expr| each(&[expr])),
             Self::Like(node) => each(&[&node.expr, &node.part]),
@@ -43,7 +44,10 @@ impl Expr {
                 node.otherwise.iter().for_each(|expr| each(&[expr]));
             }
             Self::Call(node) => {
-                node.args.iter().chain(&node.filter).for_each(|arg| each(&[arg]));
+                node.args.iter().for_each(|arg| each(&[arg]));
+                let ordered = node.order_by.iter().chain(&node.within_group);
+                ordered.for_each(|term| each(&[&term.expr]));
+                node.filter.iter().for_each(|arg| each(&[arg]));
                 if let Some((partition, order)) = &node.over {
                     partition.iter().for_each(|expr| each(&[expr]));
                     order.iter().for_each(|term| each(&[&term.expr]));

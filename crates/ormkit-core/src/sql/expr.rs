@@ -3,17 +3,20 @@
 mod arrays;
 mod comparison;
 mod function;
+mod json;
+mod operation;
 mod operator;
 mod pattern;
 mod set;
+mod temporal;
 
 pub(crate) use set::joins;
 
 use super::{Dialect, SqlWriter};
 use crate::model::{ColumnType, NativeType, Schema};
-use crate::query::{Case, Cast, Expr, IsNull, IsTrue, Nulls, Order};
+use crate::query::{Case, Cast, Expr, IsNull, IsTrue, Nulls, Order, TimePart};
 use crate::value::{Params, SqlType};
-use comparison::{Comparison, comparable, require_order};
+use comparison::{Comparison, JSON_ORDER, comparable, order_of, require_order};
 
 /// A node that can write itself.
 pub(crate) trait Render {
@@ -74,6 +77,7 @@ impl Render for Expr {
             }
             Self::Call(node) => node.render(out),
             Self::Cast(node) => node.render(out),
+            Self::Operation(node) => node.render(out),
             Self::Case(node) => node.render(out),
             Self::Scalar(select) => {
                 out.push("(");
@@ -102,6 +106,7 @@ fn level(expr: &Expr) -> Level {
         | Expr::InRows(_)
         | Expr::InSelect(_) => Level::Compare,
         Expr::Arithmetic(node) => operator::level_of(node.op),
+        Expr::Operation(node) => operation::level_of(node),
         Expr::Negative(_) => Level::Product,
         _ => Level::Atom,
     }
@@ -154,6 +159,19 @@ impl Render for IsTrue {
 
 impl Render for Cast {
     fn render(&self, out: &mut SqlWriter<'_>) {
+        let part = match self.to {
+            ColumnType::Date => Some(TimePart::Date),
+            ColumnType::Time => Some(TimePart::Time),
+            _ => None,
+        };
+        let from = self.expr.sql_type(out.schema());
+        // SQLite's types for them are TEXT: a cast would change nothing.
+        if let Some(part) = part
+            && !out.is_postgres()
+            && matches!(from, SqlType::Timestamp | SqlType::TimestampTz)
+        {
+            return temporal::extract(out, part, &self.expr);
+        }
         out.push("CAST(");
         self.expr.render(out);
         out.push(" AS ");
@@ -182,10 +200,13 @@ impl Render for Case {
 impl Render for Order {
     fn render(&self, out: &mut SqlWriter<'_>) {
         require_order(out, &[&self.expr]);
-        if is_decimal_text(out, &self.expr) {
-            comparable(out, &self.expr, Comparison::Number);
-        } else {
-            self.expr.render(out);
+        match Comparison::of(out, &[&self.expr]) {
+            Comparison::Number => comparable(out, &self.expr, Comparison::Number),
+            Comparison::Json => {
+                comparable(out, &self.expr, Comparison::Json);
+                out.push(JSON_ORDER);
+            }
+            _ => self.expr.render(out),
         }
         self.direction(out);
     }
@@ -280,3 +301,6 @@ impl SqlWriter<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,12 +63,14 @@ impl Expr {
             Self::Call(node) => Self::Call(changed(node, |node| {
                 node.args = all(&node.args);
                 node.filter = node.filter.as_ref().map(of);
-                node.over = node.over.as_ref().map(|(partition, order)| {
-                    let order =
-                        order.iter().map(|term| Order { expr: of(&term.expr), ..term.clone() }).collect();
-                    (all(partition), order)
-                });
+                let terms = |order: &[Order]| {
+                    order.iter().map(|term| Order { expr: of(&term.expr), ..term.clone() }).collect()
+                };
+                node.over = node.over.as_ref().map(|(partition, order)| (all(partition), terms(order)));
+                node.order_by = terms(&node.order_by);
+                node.within_group = terms(&node.within_group);
             })),
+            Self::Operation(node) => Self::Operation(changed(node, |node| node.args = all(&node.args))),
             Self::Cast(node) => Self::Cast(changed(node, |node| node.expr = of(&node.expr))),
             Self::Case(node) => Self::Case(changed(node, |node| {
                 node.whens = node.whens.iter().map(|(condition, value)| (of(condition), of(value))).collect();
