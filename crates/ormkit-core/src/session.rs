@@ -11,6 +11,7 @@
 //! Dropping a future is safe at any point. Outside a transaction the session is as it was; inside one it is broken until
 //! [`Session::rollback`], and a retry writes each object once.
 
+mod alone;
 mod cascade;
 mod delete;
 mod departure;

@@ -48,6 +48,7 @@ pub(crate) use async_engine::create_async_engine;
 pub(crate) use callbacks::ClosedConnection;
 pub(crate) use connection::{Connection, ConnectionBlock, ConnectionContext};
 pub(crate) use copy::CopyOut;
+pub(crate) use explain::{Plan, explain};
 pub(crate) use listen::{Listener, Notification};
 use options::Options;
 pub(crate) use options::{create_engine, create_pool};

@@ -60,8 +60,9 @@ mod _ormkit {
 
     #[pymodule_export]
     use query::{
-        Delete, F, Insert, Loader, Q, Query, Select, Update, delete, exists, insert, joinedload, lazyload,
-        noload, raiseload, select, selectinload, subqueryload, update,
+        Aggregate, Avg, Count, Delete, F, Insert, Loader, Max, Min, Q, Query, RowQuery, Select, Sum, Update,
+        delete, exists, insert, joinedload, lazyload, noload, raiseload, select, selectinload, subqueryload,
+        update,
     };
 
     #[pymodule_export]

@@ -3,14 +3,20 @@
 //! All of them are immutable: each method answers a new one that shares what did not change. They hold statements of
 //! the core; a session runs them.
 
+mod aggregate;
+mod answer;
 mod field;
 mod fluent;
 mod loader;
 mod lookup;
+mod names;
 mod read;
+mod rows;
 mod shown;
 mod write;
 
+pub(crate) use aggregate::{Aggregate, Avg, Count, Max, Min, Sum};
+pub(crate) use answer::Answers;
 pub(crate) use field::F;
 pub(crate) use fluent::Query;
 pub(crate) use loader::{
@@ -18,6 +24,7 @@ pub(crate) use loader::{
 };
 pub(crate) use lookup::{Q, lookup_condition};
 pub(crate) use read::{Select, exists, select};
+pub(crate) use rows::RowQuery;
 pub(crate) use write::{Delete, Insert, Update, delete, insert, update};
 
 use ormkit_core::model::ModelId;

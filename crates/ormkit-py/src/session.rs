@@ -24,6 +24,8 @@ use crate::model::schema;
 pub(crate) use begin::{Transaction, TransactionContext};
 pub(crate) use context::{SessionContext, SessionMaker, create_session, session_context};
 
+pub(crate) use read::value_of;
+
 type CoreLease = Lease<Session<PyHost>, Caller>;
 
 /// Objects, their changes and one transaction, for one task at a time.

@@ -4,11 +4,15 @@
 //! what kind of value it takes ([`Lookup::expects`]); with its values it is a [`Condition`], and the conditions of one
 //! call together are an expression ([`conditions`]).
 
+mod computed;
 mod condition;
 mod operator;
+mod path;
 mod tree;
 
+pub use computed::{Takes, computed, computed_operator};
 pub use operator::Operator;
+pub use path::{Path, correlated};
 pub use tree::{Condition, conditions};
 
 use crate::error::{Error, ErrorKind, Result};

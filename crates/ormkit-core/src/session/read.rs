@@ -203,7 +203,7 @@ impl<H: Host> Session<H> {
     }
 
     /// Isolation is a property of transactions: a session that asks for a level reads inside of one.
-    fn open_for_read(&mut self) -> Result<()> {
+    pub(super) fn open_for_read(&mut self) -> Result<()> {
         let wanted = self.options.mode.isolation.is_some() && !self.link.in_transaction();
         if wanted { self.begin() } else { Ok(()) }
     }
