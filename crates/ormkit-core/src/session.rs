@@ -23,6 +23,7 @@ mod journal;
 mod link;
 mod order;
 mod read;
+mod set_verb;
 mod shared;
 mod stale;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use self::home::Home;
 pub use self::identity::{Key, KeyCells};
 pub use self::link::{Link, Pieces};
 pub use self::read::Rows;
+pub use self::set_verb::Written;
 pub use self::shared::{Lease, Shared};
 
 use indexmap::IndexMap;
@@ -313,6 +315,7 @@ impl<H: Host> Session<H> {
         }
         // Memory first: it needs no server, and a dropped future finds the session rolled back.
         self.unit.undo_from(&self.host, &self.schema, 0)?;
+        self.unit.forget_written(&self.host, &self.schema, true);
         self.unit.journal.keep();
         Ok(())
     }
@@ -341,6 +344,7 @@ impl<H: Host> Session<H> {
     pub async fn rollback_savepoint(&mut self) -> Result<()> {
         let start = self.unit.journal.unmark();
         self.unit.undo_from(&self.host, &self.schema, start)?;
+        self.unit.forget_written(&self.host, &self.schema, false);
         self.link.rollback_savepoint().await
     }
 

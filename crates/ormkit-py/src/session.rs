@@ -2,6 +2,7 @@
 
 mod begin;
 mod context;
+mod execute;
 mod owner;
 mod query;
 mod read;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::session::{Home, Lease, Session, SessionOptions, Shared};
+use ormkit_core::sql::Dialect;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -114,6 +116,11 @@ impl SessionLink {
                 Err(to_py(py, Error::new(kind)))
             }
         }
+    }
+
+    /// How its database spells SQL.
+    fn dialect(&self) -> &'static Dialect {
+        self.engine.dialect()
     }
 
     fn blocks(&self) -> std::sync::MutexGuard<'_, u32> {

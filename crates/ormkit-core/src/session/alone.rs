@@ -24,6 +24,33 @@ impl<H: Host> Session<H> {
         Ok(plan.with(params))
     }
 
+    /// Flushes where the session does, and runs SQL of the program's own; its rows go to `sink`. With `opens` it opens a
+    /// transaction where none is open. What it `writes` makes objects unloaded at a rollback.
+    ///
+    /// # Errors
+    /// Those of the flush and of the database.
+    pub async fn run_text(
+        &mut self,
+        statement: &Statement,
+        sink: &mut dyn RowSink,
+        opens: bool,
+        writes: bool,
+    ) -> Result<()> {
+        self.autoflush().await?;
+        if opens && !self.link.in_transaction() {
+            self.begin()?;
+        }
+        self.open_for_read()?;
+        if writes {
+            self.may_write()?;
+            if self.link.in_transaction() {
+                self.unit.journal.wrote(None);
+            }
+        }
+        let ran = self.link.run(Batch::of(statement), sink).await;
+        ran.map_err(|error| self.schema.explain(error))
+    }
+
     /// Flushes where the session does, and runs a statement that reads; its rows go to `sink` as they are.
     ///
     /// # Errors

@@ -44,10 +44,7 @@ impl<H: Host> Session<H> {
     /// # Errors
     /// `InvalidRequest` in a read-only transaction or session, before anything is sent.
     pub(super) async fn write(&mut self, scope: &mut Scope) -> Result<()> {
-        if self.link.is_read_only() {
-            let what = if self.link.in_transaction() { "transaction" } else { "session" };
-            return Err(Error::invalid_request(format!("this {what} is read-only: it writes nothing")));
-        }
+        self.may_write()?;
         loop {
             let marked = self.unit.deleted.len();
             self.unit.mark_orphans(&self.host, &self.schema, scope)?;

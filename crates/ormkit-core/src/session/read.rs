@@ -209,7 +209,7 @@ impl<H: Host> Session<H> {
     }
 
     /// The layouts of a plan: made at its first run and kept with it.
-    fn layouts(&self, plan: &Plan) -> Result<Arc<Layouts<H>>> {
+    pub(super) fn layouts(&self, plan: &Plan) -> Result<Arc<Layouts<H>>> {
         if let Some(layouts) = plan.layouts.get().and_then(|made| made.downcast_ref::<Arc<Layouts<H>>>()) {
             return Ok(Arc::clone(layouts));
         }

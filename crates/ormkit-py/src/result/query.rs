@@ -21,6 +21,11 @@ impl QueryResult {
         Self { names, rows, affected }
     }
 
+    /// Rows that were written.
+    pub(crate) fn affected(&self) -> u64 {
+        self.affected
+    }
+
     fn cell<'py>(&self, py: Python<'py>, row: usize, column: usize) -> PyResult<Bound<'py, PyAny>> {
         let cell = self.rows.cell(row, column).and_then(|cell| convert::read(py, cell, None));
         cell.map_err(|error| to_py(py, error.at(|| self.names[column].clone())))
@@ -125,7 +130,7 @@ impl QueryResult {
     }
 
     /// All rows as tuples.
-    fn tuples<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    pub(crate) fn tuples<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let rows = (0..self.rows.len()).map(|row| self.tuple(py, row));
         PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::query::lookup::resolve_field;
-use ormkit_core::query::{Expr, Order, Select};
+use ormkit_core::query::{Delete, Expr, Order, Select, Write};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -13,7 +13,7 @@ use super::{AsyncSession, SessionLink, nothing, on_session, raise, value_of};
 use crate::bridge::Operation;
 use crate::engine::{Plan, explain};
 use crate::model::schema;
-use crate::query::{Aggregate, Query};
+use crate::query::{Aggregate, Query, update_of};
 
 #[pymethods]
 impl Query {
@@ -206,6 +206,36 @@ impl Query {
         })
     }
 
+    /// Set attributes of all rows that the query means, at once: inside the open transaction, else by itself. Held objects take
+    /// the new values. Values may be expressions and `F`.
+    ///
+    /// Returns:
+    ///     int: The number of rows.
+    ///
+    /// Raises:
+    ///     FieldError: The model has no such attribute.
+    ///     NotSupportedError: Of the primary key, or of what SQL cannot say: limited rows where the key has several columns.
+    #[pyo3(signature = (**values))]
+    fn update(&self, py: Python<'_>, values: Option<&Bound<'_, PyDict>>) -> PyResult<Py<Operation>> {
+        let values = values.ok_or_else(|| PyTypeError::new_err("update() sets at least one attribute"))?;
+        let write = update_of(self.model(), values, self.rows_to_write(py, "update")?)?;
+        self.write(py, write)
+    }
+
+    /// Delete all rows that the query means, at once: inside the open transaction, else by itself. Held objects of these rows
+    /// leave the session. Cascades are the database's (`ON DELETE`).
+    ///
+    /// Returns:
+    ///     int: The number of rows.
+    ///
+    /// Raises:
+    ///     IntegrityError: Other rows refer to them.
+    fn delete(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let mut delete = Delete::new(self.model());
+        delete.filter = self.rows_to_write(py, "delete")?;
+        self.write(py, Write::Delete(delete))
+    }
+
     /// How the database would run the query: PostgreSQL's EXPLAIN, SQLite's EXPLAIN QUERY PLAN, as text.
     ///
     /// Args:
@@ -247,6 +277,22 @@ impl Query {
             Python::attach(|py| {
                 Ok(rows.items.into_iter().next().map_or_else(nothing, |item| value_of(py, item)))
             })
+        })
+    }
+
+    fn rows_to_write(&self, py: Python<'_>, verb: &str) -> PyResult<Vec<Expr>> {
+        if !self.is_objects() || !self.core().group_by.is_empty() {
+            return Err(PyTypeError::new_err(format!(
+                "{verb}() is for the rows of a model: session.query(Model).filter(..).{verb}(..)"
+            )));
+        }
+        self.core().as_filter(schema(py)?.model(self.model())).map_err(raise)
+    }
+
+    fn write(&self, py: Python<'_>, write: Write) -> PyResult<Py<Operation>> {
+        on_session!(py, self.link(py)?, "Query.update", |session| {
+            let written = session.write_at_once(&write).await.map_err(raise)?;
+            Python::attach(|py| Ok(written.affected.into_pyobject(py)?.into_any().unbind()))
         })
     }
 
