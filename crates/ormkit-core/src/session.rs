@@ -30,6 +30,7 @@ mod stale;
 mod tests;
 mod undone;
 pub(crate) mod unit;
+mod upsert;
 mod verb;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use self::link::{Link, Pieces};
 pub use self::read::Rows;
 pub use self::set_verb::Written;
 pub use self::shared::{Lease, Shared};
+pub use self::upsert::Upsert;
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;

@@ -25,7 +25,7 @@ pub(crate) use loader::{
 pub(crate) use lookup::{Q, lookup_condition};
 pub(crate) use read::{Select, exists, select};
 pub(crate) use rows::RowQuery;
-pub(crate) use write::{Delete, Insert, Update, delete, insert, update, update_of};
+pub(crate) use write::{Delete, Insert, Update, delete, field_of, insert, update, update_of};
 
 use ormkit_core::model::ModelId;
 use ormkit_core::query::{Expr as CoreExpr, Order, Source};

@@ -7,6 +7,7 @@ mod owner;
 mod query;
 mod read;
 mod sync;
+mod upsert;
 mod verbs;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};

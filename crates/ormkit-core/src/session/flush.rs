@@ -205,7 +205,7 @@ fn name_parameter<H: Host>(error: Error, groups: &[Group<H>], statements: &[Stat
 }
 
 /// What INSERT writes; a NOT NULL column that nobody fills is an error before anything is sent.
-fn insert_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<FieldSet> {
+pub(super) fn insert_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<FieldSet> {
     let given = host.given(object)?;
     for field in model.field_ids() {
         let column = model.field(field);

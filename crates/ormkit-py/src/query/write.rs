@@ -55,7 +55,10 @@ pub(crate) fn delete(model: &Bound<'_, PyAny>) -> PyResult<Delete> {
 }
 
 /// The field that an attribute or its name means.
-fn field_of(model: &Model, column: &Bound<'_, PyAny>) -> PyResult<FieldId> {
+///
+/// # Errors
+/// `FieldError` for a name that the model does not have.
+pub(crate) fn field_of(model: &Model, column: &Bound<'_, PyAny>) -> PyResult<FieldId> {
     let name = match column.cast::<Attribute>() {
         Ok(attribute) => attribute.get().name().to_owned(),
         Err(_) => {
