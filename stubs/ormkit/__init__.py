@@ -161,6 +161,7 @@ from ormkit.session import (
     Row,
     ScalarResult,
     SessionContext,
+    Stream,
     Transaction,
     TransactionContext,
     async_sessionmaker,

@@ -161,6 +161,7 @@ from ormkit.session import (
     Row as Row,
     ScalarResult as ScalarResult,
     SessionContext as SessionContext,
+    Stream as Stream,
     Transaction as Transaction,
     TransactionContext as TransactionContext,
     async_sessionmaker as async_sessionmaker,

@@ -26,6 +26,7 @@ mod read;
 mod set_verb;
 mod shared;
 mod stale;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod undone;
@@ -41,6 +42,7 @@ pub use self::link::{Link, Pieces};
 pub use self::read::Rows;
 pub use self::set_verb::Written;
 pub use self::shared::{Lease, Shared};
+pub use self::stream::Stream;
 pub use self::upsert::Upsert;
 
 use indexmap::IndexMap;

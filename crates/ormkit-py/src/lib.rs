@@ -67,8 +67,8 @@ mod _ormkit {
 
     #[pymodule_export]
     use session::{
-        AsyncSession, SessionContext, SessionMaker, Transaction, TransactionContext, create_session,
-        session_context,
+        AsyncSession, SessionContext, SessionMaker, Stream, StreamPartitions, Transaction,
+        TransactionContext, create_session, session_context,
     };
 
     #[pymodule_init]

@@ -6,6 +6,7 @@ mod execute;
 mod owner;
 mod query;
 mod read;
+mod stream;
 mod sync;
 mod upsert;
 mod verbs;
@@ -28,6 +29,7 @@ pub(crate) use begin::{Transaction, TransactionContext};
 pub(crate) use context::{SessionContext, SessionMaker, create_session, session_context};
 
 pub(crate) use read::value_of;
+pub(crate) use stream::{Stream, StreamPartitions};
 
 type CoreLease = Lease<Session<PyHost>, Caller>;
 

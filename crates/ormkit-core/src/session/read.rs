@@ -109,6 +109,7 @@ impl<H: Host> Session<H> {
     /// Outside a transaction nothing happened; inside one it is broken until a rollback.
     pub async fn select(&mut self, select: &Select) -> Result<Rows<H>> {
         self.autoflush().await?;
+        self.open_for_select(select)?;
         let rows = self.fetch(select, Fill::Missing).await?;
         self.load_along(&rows, &select.loads).await?;
         Ok(rows)
@@ -208,6 +209,11 @@ impl<H: Host> Session<H> {
         if wanted { self.begin() } else { Ok(()) }
     }
 
+    /// Locks last as long as their transaction: a read that locks opens one.
+    pub(super) fn open_for_select(&mut self, select: &Select) -> Result<()> {
+        if select.lock.is_some() && !self.link.in_transaction() { self.begin() } else { self.open_for_read() }
+    }
+
     /// The layouts of a plan: made at its first run and kept with it.
     pub(super) fn layouts(&self, plan: &Plan) -> Result<Arc<Layouts<H>>> {
         if let Some(layouts) = plan.layouts.get().and_then(|made| made.downcast_ref::<Arc<Layouts<H>>>()) {
@@ -227,7 +233,7 @@ impl<H: Host> Session<H> {
     }
 
     /// Loads what a query asks for along with its entities.
-    async fn load_along(&mut self, rows: &Rows<H>, loads: &[Load]) -> Result<()> {
+    pub(super) async fn load_along(&mut self, rows: &Rows<H>, loads: &[Load]) -> Result<()> {
         let Some((column, model)) = first_entity(&rows.plan) else { return Ok(()) };
         let schema = Arc::clone(&self.schema);
         let model = schema.model(model);

@@ -82,7 +82,7 @@ impl ExecuteResult {
 #[pymethods]
 impl ExecuteResult {
     /// All rows.
-    fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    pub(crate) fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.rows(py, 0, self.len())
     }
 

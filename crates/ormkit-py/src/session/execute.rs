@@ -207,7 +207,11 @@ async fn run_text(
     Ok(kept)
 }
 
-fn of_rows(py: Python<'_>, rows: Rows<PyHost>) -> PyResult<ExecuteResult> {
+/// The rows of a query.
+///
+/// # Errors
+/// What Python raises when the class of the rows cannot be made.
+pub(super) fn of_rows(py: Python<'_>, rows: Rows<PyHost>) -> PyResult<ExecuteResult> {
     let names = rows.names(&*schema(py)?);
     let values = rows.items.into_iter().map(|item| value_of(py, item)).collect();
     ExecuteResult::new(py, names, values)

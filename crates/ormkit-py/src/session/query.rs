@@ -296,7 +296,7 @@ impl Query {
         })
     }
 
-    fn link(&self, py: Python<'_>) -> PyResult<Arc<SessionLink>> {
+    pub(super) fn link(&self, py: Python<'_>) -> PyResult<Arc<SessionLink>> {
         Ok(Arc::clone(&self.session()?.bind(py).cast::<AsyncSession>()?.get().link))
     }
 
