@@ -64,6 +64,7 @@ lint: develop ## Check formatting, lints, types, layers and stubs; warnings are 
 	$(BIN)/mypy
 	$(BIN)/basedpyright --level error
 	scripts/check-layers
+	scripts/check-versions
 	scripts/check-map
 	$(if $(PYTHON_LIB),$(STUB_GEN) > $(VENV)/_ormkit.pyi,@echo "$(PYTHON) has no shared library: $(GENERATED) is not compared with the Rust sources")
 	$(if $(PYTHON_LIB),diff -u $(GENERATED) $(VENV)/_ormkit.pyi || { echo "$(GENERATED) is not what the Rust sources say: run 'make stubs'"; exit 1; })

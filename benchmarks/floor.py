@@ -1,4 +1,4 @@
-"""What a get by key, and an executemany, can cost at least on PostgreSQL: the same statements by a bare socket, by the event
+"""What a get by key, an executemany and a COPY out can cost at least on PostgreSQL: the same statements by a bare socket, by the event
 loop, by asyncpg and by ormkit, taking turns in one process. `make bench` builds what this needs.
 
 The bare ones know nothing of PostgreSQL: they send bytes that are ready, and look at no byte of the answer but the last.
@@ -8,6 +8,7 @@ No client can be quicker than the one that blocks, and none that leaves its thre
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import select
 import socket
@@ -30,6 +31,8 @@ from run import awake, cpus, machine
 import ormkit
 
 INSERT = "INSERT INTO entries (name, kind, amount, ratio) VALUES ($1, $2, $3, $4)"
+COLUMNS = ("name", "kind", "amount", "ratio")
+COPIED = 100_000
 ENTRIES = [tuple(rows.entry(n)) for n in range(5_000)]
 SQL = "SELECT id, name, email, bucket, age, score, active, created, note FROM items WHERE id = $1"
 GETS = 1000
@@ -177,6 +180,48 @@ async def measure_many(url: str) -> dict[str, list[float]]:
     return times
 
 
+async def measure_copy(url: str) -> dict[str, list[float]]:
+    """A COPY out is the server's work. It sends blocks of 8 KiB, and waking up who waits for each costs it time."""
+    raw, engine = await asyncpg.connect(url), await ormkit.create_engine(url, max_connections=1)
+    await raw.execute(f"GRANT SELECT ON entries TO {USER}; TRUNCATE entries")
+    await raw.copy_records_to_table("entries", records=[tuple(rows.entry(n)) for n in range(COPIED)], columns=COLUMNS)
+    bare = connected(url)
+    question = message(b"Q", f"COPY entries ({', '.join(COLUMNS)}) TO STDOUT (FORMAT csv)\0".encode())
+
+    def block(pause: float) -> None:
+        bare.sendall(question)
+        file, end = io.BytesIO(), b""
+        while end != END:
+            data = bare.recv(1 << 20)
+            file.write(data)
+            end = (end + data[-len(END) :])[-len(END) :]
+            if pause:
+                time.sleep(pause)
+
+    async def blocked(pause: float) -> None:
+        block(pause)
+
+    ways: dict[str, Callable[[], Awaitable[object]]] = {
+        "a blocking socket": lambda: blocked(0),
+        "a blocking socket, looked at every 200 µs": lambda: blocked(0.0002),
+        "asyncpg, one connection": lambda: raw.copy_from_table(
+            "entries", output=io.BytesIO(), columns=COLUMNS, format="csv"
+        ),
+        "ormkit": lambda: engine.copy_to("entries", io.BytesIO(), columns=COLUMNS, format="csv"),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for round_ in range(ROUNDS + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            await way()
+            if round_:
+                times[name].append(time.perf_counter() - start)
+    bare.close()
+    await raw.close()
+    await engine.close()
+    return times
+
+
 def show(title: str, times: dict[str, list[float]], unit: str, scale: float) -> None:
     medians = {name: statistics.median(found) for name, found in times.items()}
     raw = next(median for name, median in medians.items() if name.startswith("asyncpg"))
@@ -193,9 +238,11 @@ def main() -> None:
             os.sched_setaffinity(0, {client_cpu})
         url = cluster.url_of("floor")
         gets, many = asyncio.run(measure(url)), asyncio.run(measure_many(url))
-    print(f"{machine()}; medians of {ROUNDS} rounds: of {GETS} gets, of one executemany\n")
+        copied = asyncio.run(measure_copy(url))
+    print(f"{machine()}; medians of {ROUNDS} rounds: of {GETS} gets, of one executemany, of one COPY\n")
     show("get by key", gets, "µs", 1e6)
     show("executemany, 5,000 rows", many, "ms", 1e3)
+    show("COPY out, 100,000 rows as CSV", copied, "ms", 1e3)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from urllib.parse import urlsplit
 
 import pytest
 
 import ormkit
-from ormkit import create_async_engine, create_engine, create_pool
+from ormkit import InterfaceError, OperationalError, create_async_engine, create_engine, create_pool
 
 
 def test_options_are_told_by_the_signature():
@@ -79,7 +80,9 @@ def test_sizes_in_sqlalchemys_words(options, most):
     ("options", "error", "text"),
     [
         ({"creator": print}, TypeError, "has no use for creator: password= is for tokens"),
-        ({"connect_args": {}}, TypeError, "has no use for connect_args: settings=, password="),
+        ({"connect_args": {"mode": 1.5}}, TypeError, "connect_args: mode is a text, an int or a bool, not float"),
+        ({"connect_args": ["mode"]}, TypeError, "connect_args is a dict of the URL's parameters"),
+        ({"connect_args": {"check_same_thread": False}}, InterfaceError, "unknown parameter `check_same_thread`"),
         ({"isolation_level": "SERIALIZABLE"}, TypeError, "has no use for isolation_level: AsyncSession"),
         ({"poolclass": AssertionPool}, TypeError, "has no use for poolclass=AssertionPool"),
         ({"pool_size": 3, "max_connections": 3}, TypeError, "got both pool_size and max_connections"),
@@ -93,6 +96,29 @@ def test_sizes_in_sqlalchemys_words(options, most):
 def test_words_without_meaning_are_named(options, error, text):
     with pytest.raises(error, match=text):
         create_async_engine("sqlite::memory:", **options)
+
+
+@pytest.mark.parametrize("form", ["url", "url with parameters", "keywords"])
+async def test_connect_args_are_parameters_of_the_url(postgres_url: str, form: str):
+    name = "it's \\ & = ? %41 ü"
+    parts = urlsplit(postgres_url)
+    url = {
+        "url": postgres_url,
+        "url with parameters": f"{postgres_url}?application_name=other&sslmode=disable",
+        "keywords": f"host={parts.hostname} port={parts.port} dbname={parts.path[1:]} user={parts.username} "
+        f"password={parts.password} application_name=other",
+    }[form]
+    arguments = {"application_name": name, "keepalives": True, "keepalives_idle": 7}
+    async with create_engine(url, connect_args=arguments) as engine:
+        known = await engine.execute("SELECT current_setting('application_name')")
+        # Servers before 16 keep only what is ASCII of this setting.
+        assert known.scalar() in (name.replace("ü", "??"), name.replace("ü", r"\xc3\xbc"))
+
+
+async def test_connect_args_of_sqlite_open_a_file_as_they_say(tmp_path):
+    with pytest.raises(OperationalError):
+        async with create_engine(f"sqlite:///{tmp_path}/none.db#x", connect_args={"mode": "rw"}) as engine:
+            await engine.execute("SELECT 1")
 
 
 async def test_null_pool_keeps_no_connection(postgres_url: str):

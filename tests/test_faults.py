@@ -278,7 +278,8 @@ def test_lost_message_is_never_taken_for_an_answer(run, library_url: str, witnes
 
     async def work() -> None:
         async with Stage(library_url, witness) as stage:
-            await ask_anew(stage.db)
+            for _ in range(2):  # the second time, it is asked whether there is a pooler
+                await ask_anew(stage.db)
             stage.proxy.arm(Rule(Side.SERVER, Fault.DROP, matches))
             with pytest.raises((ormkit.OperationalError, asyncio.TimeoutError)) as raised:
                 await asyncio.wait_for(phase(stage.db), 0.3 if expected is asyncio.TimeoutError else 10)
@@ -288,6 +289,19 @@ def test_lost_message_is_never_taken_for_an_answer(run, library_url: str, witnes
             # The connection that lost it is not lent again. One that asks to cancel is known as such by its first message.
             await until(lambda: stage.proxy.accepted - stage.proxy.cancels == 2)
             await stage.proxy.sever()
+
+    run(work())
+
+
+def test_connections_are_ended_with_a_goodbye(run, library_url: str, witness: Witness) -> None:
+    async def work() -> None:
+        async with Stage(library_url, witness) as stage:
+            for leave in (stage.db.dispose, stage.db.close):
+                await ask(stage.db)
+                stage.proxy.arm(Rule(Side.CLIENT, Fault.LATE, tagged(b"X")))
+                await leave()
+                await asyncio.wait_for(stage.proxy.hit.wait(), 10)
+            stage.db = ormkit.create_engine(stage.proxy.url, max_connections=1)
 
     run(work())
 

@@ -430,6 +430,7 @@ class _Options(TypedDict, total=False):
     prepared: Literal["auto", "named", "unnamed", "never"] | None
     echo: bool | Literal["debug"]
     slow_query: float | None
+    connect_args: Mapping[str, str | int | bool] | None
     settings: Mapping[str, str] | None
     password: str | Callable[[], str] | Callable[[], Awaitable[str]] | None
     init: Callable[[Connection], object] | None
@@ -452,6 +453,7 @@ def create_engine(
     prepared: Literal["auto", "named", "unnamed", "never"] | None = None,
     echo: bool | Literal["debug"] = False,
     slow_query: float | None = None,
+    connect_args: Mapping[str, str | int | bool] | None = None,
     settings: Mapping[str, str] | None = None,
     password: str | Callable[[], str] | Callable[[], Awaitable[str]] | None = None,
     init: Callable[[Connection], object] | None = None,

@@ -1,16 +1,22 @@
 //! The query AST: what to read or write, without text and without IO.
 
+mod alike;
 mod bound;
+mod derived;
 mod expr;
 mod load;
 pub mod lookup;
 mod order;
 mod select;
+mod set;
 mod source;
+mod walk;
 mod write;
 
+pub(crate) use alike::{Pattern as NumberPattern, by_shape, hash_of};
 pub use bound::Bound;
 pub(crate) use bound::fits_one_parameter;
+pub use derived::{Cte, CteBody, Derived, DerivedColumn, Part, Rows};
 pub use expr::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
     Distinct, Exists, Expr, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
@@ -18,7 +24,9 @@ pub use expr::{
 pub use load::{Load, Strategy};
 pub use order::{Nulls, Order};
 pub use select::{Item, Join, JoinKind, Lock, On, Select};
-pub use source::Source;
+pub use set::{SetOp, SetOperation};
+pub use source::{FromItem, Source};
+pub(crate) use walk::{Child, Met, Walk};
 pub use write::{Conflict, ConflictTarget, Delete, Insert, Update, Write};
 
 use crate::model::{FieldId, ModelId};

@@ -16,7 +16,7 @@ pub(crate) struct Common {
     notices: Arc<dyn NoticeSink>,
     /// How often statements have turned out to be no longer what they were.
     schema_changes: AtomicU64,
-    /// A pooler stands in front of the server: as the first connection has found.
+    /// A pooler stands in front of the server: as a connection has found.
     pooler: OnceLock<bool>,
     /// What is known of the database's types.
     types: Arc<Catalog>,
@@ -66,7 +66,7 @@ impl Common {
         self.pooler.get().copied()
     }
 
-    /// Notes what the first connection has found.
+    /// Notes what a connection has found; the first word counts.
     pub(crate) fn note_pooler(&self, found: bool) {
         let _ = self.pooler.set(found);
     }

@@ -54,8 +54,9 @@ pub struct Config {
 /// How statements are prepared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PrepareMode {
-    /// [`Named`](Self::Named), and [`Unnamed`](Self::Unnamed) where a pooler stands between: the first connection of a
-    /// driver finds out, by asking for the number of the process that serves it (one round trip).
+    /// [`Named`](Self::Named), and [`Unnamed`](Self::Unnamed) where a pooler stands between: a
+    /// connection finds out before its second flight, by asking for the number of the process that serves it (one round
+    /// trip for a driver). Until then nothing has a name.
     #[default]
     Auto,
     /// Statements stay prepared, by names that no other connection uses: for servers themselves, and for poolers that

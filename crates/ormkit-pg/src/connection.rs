@@ -29,6 +29,7 @@ use ormkit_core::runtime::{Aborter, BoxFuture, Peek, Runtime, Transport};
 use ormkit_core::value::Params;
 
 use self::io::{Turn, poll_turn, timeout};
+use self::pooler::Question;
 use self::wire::Wire;
 use crate::cancel::CancelTarget;
 use crate::common::Common;
@@ -49,6 +50,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// After this many bytes of replies and statements in one go, other tasks get their turn: some milliseconds of decoding.
 const TURN_BYTES: usize = 512 * 1024;
 
+/// The message Terminate.
+const TERMINATE: [u8; 5] = *b"X\0\0\0\x04";
+
 /// A connection to a PostgreSQL server.
 pub(crate) struct PgConnection {
     runtime: Arc<dyn Runtime>,
@@ -65,6 +69,8 @@ pub(crate) struct PgConnection {
     /// Why the connection is of no more use.
     closed: Option<String>,
     common: Arc<Common>,
+    /// Whether a pooler stands between: what names of statements depend on.
+    question: Question,
     /// The changes of the schema that its statements know.
     schema_changes: u64,
 }
@@ -72,6 +78,8 @@ pub(crate) struct PgConnection {
 impl Connection for PgConnection {
     fn run<'a>(&'a mut self, batch: Batch<'a>, sink: &'a mut dyn RowSink) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move {
+            self.require_usable()?;
+            self.settle_names().await?;
             let is_script = |statement: &Statement| statement.text.effect == Effect::Script;
             if batch.statements.iter().any(is_script) {
                 return self.run_one_by_one(batch, sink).await;
@@ -178,6 +186,17 @@ impl Connection for PgConnection {
 
     fn canceller(&self) -> Box<dyn Cancel> {
         Box::new(self.cancel.clone())
+    }
+}
+
+/// Says goodbye (protocol, "Termination"), where that does not wait: a server that only finds the end of the stream, or a
+/// pooler before it, logs it as a client that was lost.
+impl Drop for PgConnection {
+    fn drop(&mut self) {
+        if self.closed.is_none() && self.health() != Health::Dirty {
+            let mut cx = Context::from_waker(Waker::noop());
+            let _ = self.transport.poll_write(&mut cx, &TERMINATE);
+        }
     }
 }
 

@@ -492,6 +492,7 @@ fn prepared(connection: &mut dyn Connection) -> Vec<String> {
 #[test]
 fn names_that_are_taken_are_avoided() {
     let mut connection = connect();
+    row(&mut *connection, "SELECT 39");
     row(&mut *connection, "SELECT 40");
     let [name] = &prepared(&mut *connection)[..] else { panic!("one statement is prepared") };
     // The question was the second, the block is the third.
@@ -502,9 +503,61 @@ fn names_that_are_taken_are_avoided() {
 }
 
 #[test]
+fn who_answers_is_asked_after_the_first_flight_and_outside_of_transactions() {
+    let mut connection = connect();
+    let pid = connection.backend_pid().unwrap();
+    let mut other = connect();
+    let mut last =
+        move || row(&mut *other, &format!("SELECT query FROM pg_stat_activity WHERE pid = {pid}")).remove(0);
+    run(&mut *connection, &[support::begin()], &[raw("SELECT 40", &[])]).unwrap();
+    assert_eq!(last(), "SELECT 40");
+    script(&mut *connection, &["SET TRANSACTION READ ONLY"]);
+    assert_eq!(prepared(&mut *connection), [""; 0], "nothing has a name yet");
+    script(&mut *connection, &["COMMIT"]);
+    row(&mut *connection, "SELECT 40");
+    row(&mut *connection, "SELECT 40");
+    assert_eq!(prepared(&mut *connection).len(), 1);
+}
+
+#[test]
+fn tables_of_another_schema_are_met_by_statements_prepared_for_them() {
+    let mut connection = connect();
+    let [one, two] = ["one", "two"].map(|name| format!("path_{name}_{}", std::process::id()));
+    let tables = [
+        format!("CREATE SCHEMA {one}"),
+        format!("CREATE SCHEMA {two}"),
+        format!("CREATE TABLE {one}.t (x int)"),
+        format!("CREATE TABLE {two}.t (x text, y int)"),
+        format!("INSERT INTO {one}.t VALUES (1)"),
+        format!("INSERT INTO {two}.t VALUES ('a', 2)"),
+        format!("SET search_path = {one}"),
+    ];
+    script(&mut *connection, &tables.each_ref().map(String::as_str));
+    let mut read_after = |sql: &str| {
+        script(&mut *connection, &[sql]);
+        run(&mut *connection, &[], &[raw("SELECT * FROM t", &[])]).unwrap().rows.concat()
+    };
+    assert_eq!(read_after("SELECT 1"), ["1"]);
+    // Inside a transaction the server's error about a changed plan would be its end.
+    assert_eq!(read_after("BEGIN"), ["1"]);
+    assert_eq!(read_after("SAVEPOINT s"), ["1"]);
+    assert_eq!(read_after(&format!("SET LOCAL search_path = {two}")), ["a", "2"]);
+    assert_eq!(read_after("ROLLBACK TO SAVEPOINT s"), ["1"]);
+    assert_eq!(read_after(&format!("SELECT set_config('search_path', '{two}', true)")), ["a", "2"]);
+    assert_eq!(read_after("COMMIT"), ["1"]);
+    assert_eq!(read_after("BEGIN"), ["1"]);
+    assert_eq!(read_after(&format!("SET search_path = {two}")), ["a", "2"]);
+    assert_eq!(read_after("ROLLBACK"), ["1"]);
+    assert_eq!(read_after("BEGIN"), ["1"]);
+    read_after("COMMIT");
+    script(&mut *connection, &[&format!("DROP SCHEMA {one} CASCADE"), &format!("DROP SCHEMA {two} CASCADE")]);
+}
+
+#[test]
 fn names_of_two_connections_differ() {
     let names = [(); 2].map(|()| {
         let mut connection = connect();
+        row(&mut *connection, "SELECT 39");
         row(&mut *connection, "SELECT 40");
         prepared(&mut *connection).remove(0)
     });

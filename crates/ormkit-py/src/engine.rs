@@ -58,6 +58,7 @@ pub(crate) use status::{PoolCounters, PoolHolder, PoolStatus};
 pub(crate) use stream::{RowBatches, RowStream, only_reads};
 use target::Target;
 pub(crate) use trace_event::TraceEvent;
+pub(crate) use tracing::{Sent, Watch};
 
 /// A database: connections are opened when they are needed, and kept.
 ///

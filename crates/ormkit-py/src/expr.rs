@@ -13,15 +13,15 @@ pub(crate) use function::{FunctionNamespace, NamedFunction};
 pub(crate) use logic::{
     and_, asc, case, cast, condition_of, conditions_of, desc, false_, literal, not_, null, or_, text, true_,
 };
-pub(crate) use operand::{assigned, operand};
+pub(crate) use operand::{assigned, assigned_as, operand};
 pub(crate) use relation::{object_key, related_condition};
 
 use ormkit_core::model::ModelId;
-use ormkit_core::query::{Expr as CoreExpr, Nulls, Order};
+use ormkit_core::query::{Expr as CoreExpr, Nulls, Order, Source};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::model::with_def;
+use crate::model::{unsupported, with_def};
 
 /// Something that SQL computes.
 ///
@@ -38,8 +38,8 @@ pub(crate) struct Expr {
 #[derive(Clone)]
 enum Kind {
     Sql(CoreExpr),
-    /// A relation of a model, by its slot: no value by itself.
-    Relation(ModelId, usize),
+    /// A relation of a model, by its slot: no value by itself. Without a table it is that of objects out of a subquery.
+    Relation(ModelId, usize, Option<Source>),
 }
 
 #[derive(Clone, Copy, Default)]
@@ -49,7 +49,7 @@ struct Direction {
 }
 
 /// A truth value of SQL; it has none in Python.
-#[pyclass(frozen, extends = Expr, module = "ormkit")]
+#[pyclass(frozen, subclass, extends = Expr, module = "ormkit")]
 pub(crate) struct Condition;
 
 impl Expr {
@@ -66,9 +66,9 @@ impl Expr {
         Self { kind: Kind::Sql(expr), label: None, order: None, truth: None }
     }
 
-    /// A relation of a model.
-    pub(crate) fn of_relation(model: ModelId, slot: usize) -> Self {
-        Self { kind: Kind::Relation(model, slot), label: None, order: None, truth: None }
+    /// A relation of a model, of rows of `source`.
+    pub(crate) fn of_relation(model: ModelId, slot: usize, source: Option<Source>) -> Self {
+        Self { kind: Kind::Relation(model, slot, source), label: None, order: None, truth: None }
     }
 
     /// The expression of the core.
@@ -78,7 +78,7 @@ impl Expr {
     pub(crate) fn core(&self) -> PyResult<&CoreExpr> {
         match &self.kind {
             Kind::Sql(expr) => Ok(expr),
-            Kind::Relation(model, slot) => {
+            Kind::Relation(model, slot, _) => {
                 let name = relation_name(*model, *slot);
                 Err(PyTypeError::new_err(format!(
                     "{name} is a relation and no value: compare it with an object, or use any() or has()"
@@ -91,8 +91,28 @@ impl Expr {
     pub(crate) fn relation(&self) -> Option<(ModelId, usize)> {
         match self.kind {
             Kind::Sql(_) => None,
-            Kind::Relation(model, slot) => Some((model, slot)),
+            Kind::Relation(model, slot, _) => Some((model, slot)),
         }
+    }
+
+    /// The table whose rows have the relation.
+    ///
+    /// # Errors
+    /// `Unsupported` for objects out of a subquery.
+    pub(crate) fn relation_source(&self) -> PyResult<Option<Source>> {
+        match self.kind {
+            Kind::Sql(_) => Ok(None),
+            Kind::Relation(_, _, Some(source)) => Ok(Some(source)),
+            Kind::Relation(model, slot, None) => Err(unsupported(
+                format!("{} of objects out of a subquery in a condition or join", relation_name(model, slot)),
+                "join the other class on a condition of the subquery's columns",
+            )),
+        }
+    }
+
+    /// The same relation.
+    pub(crate) fn relation_like(&self) -> Self {
+        Self { kind: self.kind.clone(), label: None, order: None, truth: None }
     }
 
     /// The name given by `label()`.

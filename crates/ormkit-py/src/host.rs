@@ -158,6 +158,13 @@ impl Host for PyHost {
         Python::attach(|py| Ok(layout.slots.create(py).map_err(from_py)?.finish().unbind()))
     }
 
+    fn blank(&self, model: &Model) -> Result<Py<PyAny>> {
+        Python::attach(|py| {
+            let class = class_info(py, model.id).class.bind(py);
+            Ok(class.call_method1("__new__", (class,)).map_err(from_py)?.unbind())
+        })
+    }
+
     fn fill(&self, object: &Py<PyAny>, layout: &PyLayout, row: &Row<'_>, fill: Fill) -> Result<()> {
         Python::attach(|py| {
             let object = object.bind(py);
@@ -259,6 +266,30 @@ impl Host for PyHost {
             };
             let known = &info.fields[field.index()];
             convert::bind(&value, &known.column_type, known.members.as_ref(), &|| info.place(field), sink)
+        })
+    }
+
+    fn read_stored(
+        &self,
+        object: &Py<PyAny>,
+        field: FieldId,
+        sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
+    ) -> Result<()> {
+        Python::attach(|py| {
+            let bound = object.bind(py);
+            let Original::Value(value) = instance::original(bound, field.index()).map_err(from_py)? else {
+                return self.read(object, field, sink);
+            };
+            let info = class_info(py, table(bound).model);
+            let known = &info.fields[field.index()];
+            convert::bind(&value, &known.column_type, known.members.as_ref(), &|| info.place(field), sink)
+        })
+    }
+
+    fn carry(&self, from: (&Py<PyAny>, FieldId), to: &Py<PyAny>, into: FieldId) -> Result<()> {
+        Python::attach(|py| {
+            let value = instance::read(from.0.bind(py), from.1.index()).map_err(from_py)?;
+            instance::put(to.bind(py), into.index(), value).map_err(from_py)
         })
     }
 
@@ -396,7 +427,7 @@ impl Host for PyHost {
     fn unload_relation(&self, object: &Py<PyAny>, relation: RelationId) {
         Python::attach(|py| {
             let object = object.bind(py);
-            mapped(instance::forget(object, slot_of(object, relation)));
+            mapped(instance::unload_relation(object, slot_of(object, relation)));
         });
     }
 

@@ -233,21 +233,35 @@ pub(crate) fn put<'py>(object: &Bound<'py, PyAny>, index: usize, value: Bound<'p
     Ok(())
 }
 
-/// Makes a slot "not loaded".
+/// Makes the slot of a column "not loaded".
 ///
 /// # Errors
 /// As [`slot`].
 pub(crate) fn empty(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
     forget_json(object, index)?;
-    head(object)?.flags &= !BORN;
     forget(object, index)
 }
 
-/// Makes the slot of a reference "not loaded"; lists of an object that was born here stay known.
+/// Makes the slot of a relation "not loaded", with its mark and original. The other lists of an object that was born
+/// here stay known.
 ///
 /// # Errors
 /// As [`slot`].
-pub(crate) fn forget(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
+pub(crate) fn unload_relation(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
+    let table = table_of(object)?;
+    if table.slots[index].kind == (SlotKind::Relation { many: true }) && is_born(object)? {
+        for other in (table.columns..table.slots.len()).filter(|other| *other != index) {
+            if table.slots[other].kind == (SlotKind::Relation { many: true }) {
+                read(object, other)?;
+            }
+        }
+        head(object)?.flags &= !BORN;
+    }
+    unmark(object, index)?;
+    forget(object, index)
+}
+
+fn forget(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
     let offset = slot_of(object, index)?.offset;
     // SAFETY: the offset is the object's own. The old value is dropped last.
     drop(unsafe { head::swap(object.as_ptr(), offset, std::ptr::null_mut()) });

@@ -17,6 +17,7 @@ mod range;
 mod relation;
 mod result;
 mod session;
+mod testing;
 
 #[pymodule]
 mod _ormkit {
@@ -60,9 +61,11 @@ mod _ormkit {
 
     #[pymodule_export]
     use query::{
-        Aggregate, Avg, Count, Delete, F, Insert, Loader, Max, Min, Q, Query, RowQuery, Select, Sum, Update,
-        delete, exists, insert, joinedload, lazyload, noload, raiseload, select, selectinload, subqueryload,
-        update,
+        Aggregate, AliasedClass, Avg, ColumnSpec, Columns, Count, Cte, Delete, Exists, F, Insert,
+        JoinedTables, Loader, Max, Min, Q, Query, RowQuery, Select, Subquery, Sum, Update, Values, aliased,
+        column, delete, except_, except_all, exists, insert, intersect, intersect_all, join, joinedload,
+        lateral, lazyload, noload, outerjoin, raiseload, select, selectinload, subqueryload, union,
+        union_all, update, values,
     };
 
     #[pymodule_export]
@@ -70,6 +73,9 @@ mod _ormkit {
         AsyncSession, SessionContext, SessionMaker, Stream, StreamPartitions, Transaction,
         TransactionContext, create_session, session_context,
     };
+
+    #[pymodule_export]
+    use testing::{AssertQueries, DetectNPlusOne};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -4,27 +4,40 @@
 //! the core; a session runs them.
 
 mod aggregate;
+mod alias;
 mod answer;
+mod computed;
+mod derived;
+mod existing;
 mod field;
 mod fluent;
+mod joins;
 mod loader;
 mod lookup;
 mod names;
 mod read;
 mod rows;
+mod set;
 mod shown;
+mod table_valued;
 mod write;
 
 pub(crate) use aggregate::{Aggregate, Avg, Count, Max, Min, Sum};
+pub(crate) use alias::{AliasedClass, aliased, mapped_item};
 pub(crate) use answer::Answers;
+pub(crate) use computed::RowQuery;
+pub(crate) use derived::{Columns, Cte, Subquery};
+pub(crate) use existing::{Exists, exists};
 pub(crate) use field::F;
 pub(crate) use fluent::Query;
+pub(crate) use joins::{JoinedTables, join, outerjoin, relation_id};
 pub(crate) use loader::{
     Loader, joinedload, lazyload, loads_of, noload, raiseload, selectinload, subqueryload,
 };
 pub(crate) use lookup::{Q, lookup_condition};
-pub(crate) use read::{Select, exists, select};
-pub(crate) use rows::RowQuery;
+pub(crate) use read::{Select, select};
+pub(crate) use set::{except_, except_all, intersect, intersect_all, union, union_all};
+pub(crate) use table_valued::{ColumnSpec, Values, column, lateral, values};
 pub(crate) use write::{Delete, Insert, Update, delete, field_of, insert, update, update_of};
 
 use ormkit_core::model::ModelId;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ormkit_core::error::{Error, Result};
 use percent_encoding::percent_decode_str;
 
-const PARAMETERS: [&str; 3] = ["mode", "cache", "immutable"];
+const PARAMETERS: [&str; 4] = ["mode", "cache", "immutable", "trusted"];
 
 /// Where the database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,11 @@ pub struct Config {
     pub mode: Mode,
     /// True promises that nobody changes the file while it is open: SQLite takes no locks and sees no change.
     pub immutable: bool,
+    /// False for a file that a stranger may have made: functions with side effects are out of reach of its views, triggers
+    /// and defaults, damaged pages are looked for when they are read, and no SQL can write to what would make a file
+    /// harmful (`trusted_schema`, `cell_size_check` and `SQLITE_DBCONFIG_DEFENSIVE`; SQLite, "Defense Against The Dark
+    /// Arts"). Default true.
+    pub trusted: bool,
     /// Prepared statements kept per handle. Default 256.
     pub statement_cache: usize,
     /// Longest wait for a lock that another process holds (only worker threads wait), and for the writer that another
@@ -66,6 +71,7 @@ impl Config {
             database,
             mode: Mode::default(),
             immutable: false,
+            trusted: true,
             statement_cache: 256,
             busy_timeout: Duration::from_secs(5),
             statement_timeout: None,
@@ -77,8 +83,8 @@ impl Config {
     /// `sqlite:///relative.db`, `sqlite:////absolute.db` and `sqlite:relative.db` name a file; `sqlite::memory:`,
     /// `sqlite://` and `sqlite://:memory:` a database in memory; a driver part (`sqlite+aiosqlite://`) is ignored;
     /// `file:` URIs are read as SQLite reads them. Paths are percent-decoded. Parameters: `mode` (`ro`, `rw`, `rwc`,
-    /// `memory`), `cache` (`private` alone: an engine needs no shared cache to share a database in memory) and `immutable`
-    /// (`0`, `1`).
+    /// `memory`), `cache` (`private` alone: an engine needs no shared cache to share a database in memory), `immutable` and
+    /// `trusted` (`0`, `1`).
     ///
     /// # Errors
     /// `Interface`, naming the part that is wrong.
@@ -114,9 +120,13 @@ impl Config {
             }
             ("immutable", "1" | "true") => self.immutable = true,
             ("immutable", "0" | "false") => self.immutable = false,
+            ("trusted", "1" | "true") => self.trusted = true,
+            ("trusted", "0" | "false") => self.trusted = false,
             ("mode", _) => return Err(bad("the parameter `mode` is none of ro, rw, rwc, memory")),
             ("cache", _) => return Err(bad("the parameter `cache` is not `private`")),
-            ("immutable", _) => return Err(bad("the parameter `immutable` is neither 0 nor 1")),
+            ("immutable" | "trusted", _) => {
+                return Err(bad(&format!("the parameter `{name}` is neither 0 nor 1")));
+            }
             _ => {
                 let known = PARAMETERS.join(", ");
                 return Err(bad(&format!("unknown parameter `{name}`; known are {known}")));
@@ -225,8 +235,8 @@ mod tests {
 
     #[test]
     fn parameters_are_read() {
-        let config = Config::parse("sqlite:///x.db?mode=ro&immutable=1&cache=private").unwrap();
-        assert_eq!((config.mode, config.immutable), (Mode::ReadOnly, true));
+        let config = Config::parse("sqlite:///x.db?mode=ro&immutable=1&cache=private&trusted=0").unwrap();
+        assert_eq!((config.mode, config.immutable, config.trusted), (Mode::ReadOnly, true, false));
     }
 
     #[test]
@@ -234,7 +244,7 @@ mod tests {
         let error = Config::parse("sqlite:///x.db?jornal=wal").unwrap_err().to_string();
         assert_eq!(
             error,
-            "malformed SQLite URL: unknown parameter `jornal`; known are mode, cache, immutable"
+            "malformed SQLite URL: unknown parameter `jornal`; known are mode, cache, immutable, trusted"
         );
     }
 
@@ -254,6 +264,7 @@ mod tests {
             "sqlite://host/x.db",
             "sqlite:///%ff",
             "sqlite:///x?mode=w",
+            "sqlite:///x?trusted=no",
         ] {
             assert!(Config::parse(url).is_err(), "{url}");
         }

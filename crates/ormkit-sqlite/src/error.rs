@@ -91,6 +91,8 @@ fn state_of(code: i32, message: &str) -> SqlState {
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => return SqlState::FOREIGN_KEY_VIOLATION,
         ffi::SQLITE_CONSTRAINT_NOTNULL => return SqlState::NOT_NULL_VIOLATION,
         ffi::SQLITE_CONSTRAINT_CHECK => return SqlState::CHECK_VIOLATION,
+        // What it has read is older than what another has written: the transaction has to begin anew.
+        ffi::SQLITE_BUSY_SNAPSHOT => return SqlState::SERIALIZATION_FAILURE,
         ffi::SQLITE_CONSTRAINT_DATATYPE => return state(b"22000"),
         _ => {}
     }

@@ -78,3 +78,28 @@ fn foreign_keys_are_on_and_double_quotes_are_names() {
     sql(&mut connection, "SELECT \"no such column\"").err().unwrap();
     sql(&mut connection, "CREATE TABLE t (id INTEGER CHECK (id <> \"x\"))").err().unwrap();
 }
+
+#[test]
+fn file_of_a_stranger_is_kept_from_doing_harm() {
+    let file = File::new();
+    let mut owner = connect(&file.driver());
+    sql(&mut owner, "CREATE TABLE t (id INTEGER)").unwrap();
+    drop(owner);
+    for (parameter, harmless) in [("", false), ("?trusted=0", true)] {
+        let url = format!("sqlite:///{}{parameter}", file.0.display());
+        let config = ormkit_sqlite::Config::parse(&url).unwrap();
+        let driver = ormkit_sqlite::SqliteDriver::new(config, std::sync::Arc::new(Threads));
+        let mut connection = connect(&driver);
+        assert_eq!(int(&mut connection, "PRAGMA trusted_schema"), i64::from(!harmless));
+        assert_eq!(int(&mut connection, "PRAGMA cell_size_check"), i64::from(harmless));
+        sql(&mut connection, "PRAGMA writable_schema=ON").unwrap();
+        let rewritten = sql(&mut connection, "UPDATE sqlite_schema SET sql = sql WHERE name = 't'");
+        assert_eq!(rewritten.is_err(), harmless, "{parameter}");
+    }
+}
+
+#[test]
+fn bundled_sqlite_has_no_known_hole() {
+    // CVE-2026-11824 is mended in 3.53.2.
+    assert!(rusqlite::version_number() >= 3_053_002, "{}", rusqlite::version());
+}

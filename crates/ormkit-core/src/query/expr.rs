@@ -13,7 +13,7 @@ pub use nodes::{
 
 use std::sync::Arc;
 
-use super::{Bound, Select};
+use super::{Bound, Part, Select};
 use crate::model::{FieldId, ModelId};
 
 /// An expression. Cheap to clone: subtrees are shared.
@@ -23,6 +23,8 @@ use crate::model::{FieldId, ModelId};
 pub enum Expr {
     /// A column of a source.
     Column(Column),
+    /// A column of derived rows.
+    Part(Part),
     /// The value that a conflicting INSERT was to write: `EXCLUDED.title`.
     Excluded(ModelId, FieldId),
     /// A bound value.

@@ -36,7 +36,7 @@ impl<H: Host> Session<H> {
         opens: bool,
         writes: bool,
     ) -> Result<()> {
-        self.autoflush().await?;
+        self.autoflush(|_| "SQL of the program".into()).await?;
         if opens && !self.link.in_transaction() {
             self.begin()?;
         }
@@ -56,7 +56,7 @@ impl<H: Host> Session<H> {
     /// # Errors
     /// Those of the flush and of the database.
     pub async fn run_alone(&mut self, statement: &Statement, sink: &mut dyn RowSink) -> Result<()> {
-        self.autoflush().await?;
+        self.autoflush(|_| "SQL of the program".into()).await?;
         self.open_for_read()?;
         self.link.run(Batch::of(statement), sink).await
     }

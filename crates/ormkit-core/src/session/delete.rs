@@ -6,7 +6,8 @@ use rustc_hash::FxHashSet;
 
 use super::Session;
 use super::gather::{Scope, left_to_database, releases, removed};
-use crate::error::Result;
+use super::unit::{key_of, stored_key_of};
+use crate::error::{Error, Result};
 use crate::host::{Host, State};
 use crate::query::{Load, Strategy};
 
@@ -20,6 +21,18 @@ impl<H: Host> Session<H> {
         let mut new = FxHashSet::default();
         while let Some(parent) = queue.pop() {
             let model = schema.model(self.host.model(&parent));
+            if key_of(&self.host, model, &parent)? != stored_key_of(&self.host, model, &parent)? {
+                return Err(Error::invalid_request(format!(
+                    "this {} is to be deleted and has a changed key that is not written: refresh it, or flush the key first",
+                    model.name()
+                )));
+            }
+            // Their order goes by what they refer to.
+            let loaded = self.host.loaded(&parent);
+            let mut references = model.references.iter().flat_map(|reference| &reference.fields);
+            if model.cyclic && references.any(|field| !loaded.contains(*field)) {
+                self.complete(model, &parent).await?;
+            }
             for relation in &model.relations {
                 let cascades = relation.cascade.delete && !relation.view_only;
                 if !cascades && !releases(&schema, relation) {

@@ -10,11 +10,12 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Session;
 use super::gather::{Assignment, Scope, Work, Write};
+use super::identity::{Key, KeyIndex, has_null};
 use super::journal::Action;
 use super::stale::unload_stale;
-use super::unit::{key_of, missing};
+use super::unit::{key_of, missing, stored_key_of};
 use crate::driver::{Batch, Row, RowSink, Statement};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, SqlState};
 use crate::host::{Fill, HomeId, Host, ObjectId, State};
 use crate::model::{FieldId, FieldSet, Model, ModelId};
 use crate::plan::Plans;
@@ -31,6 +32,8 @@ struct Group<H: Host> {
     returning: Vec<FieldId>,
     layout: Option<H::Layout>,
     objects: Vec<H::Object>,
+    /// The keys of the rows, where the objects take other ones.
+    keys: Vec<Key>,
 }
 
 type Groups<H> = IndexMap<(ModelId, Action, FieldSet), Vec<Group<H>>, FxBuildHasher>;
@@ -54,12 +57,19 @@ impl<H: Host> Session<H> {
                 break;
             }
         }
-        let mut work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
-        if work.levels.len() > 1 && !self.link.in_transaction() {
+        let work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
+        let flights = work.levels.len() + work.deletes.len() + usize::from(!work.late_level.is_empty());
+        if flights > 1 && !self.link.in_transaction() {
             self.begin()?;
         }
-        for level in std::mem::take(&mut work.levels) {
-            self.write_level(&work.assignments, &level).await?;
+        for level in &work.levels {
+            self.write_level(&work.assignments, level).await?;
+        }
+        if !work.late_level.is_empty() {
+            self.write_level(&work.late, &work.late_level).await?;
+        }
+        for level in &work.deletes {
+            self.write_level(&work.assignments, level).await?;
         }
         Ok(())
     }
@@ -85,6 +95,7 @@ impl<H: Host> Session<H> {
             let ran = self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
             ran.map_err(|error| {
                 let error = name_parameter(error, &groups, &statements);
+                let error = name_objects(self.name_twins(&groups, error), &groups, &statements);
                 self.schema.explain_writes(error, groups.iter().filter_map(Group::wrote))
             })?;
         }
@@ -113,7 +124,7 @@ impl<H: Host> Session<H> {
             let known = match write.action {
                 Action::Insert => None,
                 Action::Update | Action::Delete => {
-                    Some((write.model.id, key_of(&self.host, &write.model, &write.object)?))
+                    Some((write.model.id, stored_key_of(&self.host, &write.model, &write.object)?))
                 }
             };
             self.unit.journal.note(&self.host, write.action, &write.object, known);
@@ -135,7 +146,7 @@ impl<H: Host> Session<H> {
             let model = &write.model;
             let fields = match write.action {
                 Action::Insert => insert_fields(host, model, &write.object)?,
-                Action::Update => update_fields(host, model, &write.object)?,
+                Action::Update => host.changed(&write.object)?,
                 Action::Delete => FieldSet::new(),
             };
             if write.action == Action::Update && fields.is_empty() {
@@ -159,6 +170,35 @@ impl<H: Host> Session<H> {
         Ok(flat)
     }
 
+    /// Says which objects of a refused INSERT have one key, where it is they that it was refused for.
+    fn name_twins(&self, groups: &[Group<H>], error: Error) -> Error {
+        if error.diagnostics().is_none_or(|known| known.sqlstate != SqlState::UNIQUE_VIOLATION) {
+            return error;
+        }
+        let mut seen: FxHashMap<ModelId, KeyIndex> = FxHashMap::default();
+        for group in groups.iter().filter(|group| group.action == Action::Insert) {
+            let index = seen.entry(group.model.id).or_insert_with(|| KeyIndex::with_capacity(8));
+            for object in &group.objects {
+                // One without a key has none of its own.
+                let Ok(key) = key_of(&self.host, &group.model, object) else { continue };
+                let with = match has_null(&key) {
+                    Ok(false) if self.is_held(&group.model, &key) => "one that the session holds",
+                    Ok(false) if matches!(index.insert(key, 0), Ok(false)) => "another new one of this flush",
+                    _ => continue,
+                };
+                let columns: Vec<_> =
+                    group.model.key.iter().map(|field| group.model.field(*field).name.as_str()).collect();
+                let (name, columns) = (group.model.name(), columns.join(", "));
+                return error.with_note(format!("a new {name} has the same key ({columns}) as {with}"));
+            }
+        }
+        error
+    }
+
+    fn is_held(&self, model: &Model, key: &Key) -> bool {
+        matches!(self.unit.identity.find(&self.host, model.id, key), Ok(Some(_)))
+    }
+
     /// The rows are written: the objects are what the database holds.
     fn settle(&mut self, groups: &[Group<H>]) -> Result<()> {
         let home = self.unit.home.id();
@@ -173,12 +213,15 @@ impl<H: Host> Session<H> {
                     }
                     Action::Update => {}
                     Action::Delete => {
-                        let key = key_of(&self.host, &group.model, object)?;
+                        let key = stored_key_of(&self.host, &group.model, object)?;
                         self.unit.identity.remove(&self.host, group.model.id, &key, object)?;
                         self.host.settle(object, State::Deleted, HomeId::NONE);
                     }
                 }
             }
+        }
+        for group in groups.iter().filter(|group| !group.keys.is_empty()) {
+            self.rekey(&group.model, &group.objects, &group.keys)?;
         }
         // When all that goes is gone: an owner that goes as well keeps its list.
         for group in groups.iter().filter(|group| group.action == Action::Delete) {
@@ -192,16 +235,39 @@ pub(super) type Assignments<H> = rustc_hash::FxHashMap<crate::host::ObjectId, Ve
 
 /// Names the attribute whose value a driver has refused: it knows the number of a parameter.
 fn name_parameter<H: Host>(error: Error, groups: &[Group<H>], statements: &[Statement]) -> Error {
+    let Some(group) = group_of(&error, groups, statements) else { return error };
+    error.name_parameter(|index| {
+        let field = group.fields.iter().chain(&group.model.key).nth(index)?;
+        Some(group.model.place(*field))
+    })
+}
+
+/// Says which objects a refused statement was to write: what was pending and not meant by whoever runs a query.
+fn name_objects<H: Host>(error: Error, groups: &[Group<H>], statements: &[Statement]) -> Error {
+    if error.diagnostics().is_none() {
+        return error;
+    }
+    let Some(group) = group_of(&error, groups, statements) else { return error };
+    let (what, name, count) = (group.action.of(), group.model.name(), group.objects.len());
+    error.with_note(if count == 1 {
+        format!("{what} one {name}")
+    } else {
+        format!("{what} {count} {name} objects")
+    })
+}
+
+/// The objects of the statement that an error speaks of.
+fn group_of<'a, H: Host>(
+    error: &Error,
+    groups: &'a [Group<H>],
+    statements: &[Statement],
+) -> Option<&'a Group<H>> {
     let at = match (error.statement(), statements) {
         (Some(sql), statements) => statements.iter().position(|statement| statement.text.sql == sql),
         (None, [_]) => Some(0),
         (None, _) => None,
     };
-    let Some(group) = at.map(|at| &groups[at]) else { return error };
-    error.name_parameter(|index| {
-        let field = group.fields.iter().chain(&group.model.key).nth(index)?;
-        Some(group.model.place(*field))
-    })
+    at.map(|at| &groups[at])
 }
 
 /// What INSERT writes; a NOT NULL column that nobody fills is an error before anything is sent.
@@ -216,21 +282,17 @@ pub(super) fn insert_fields<H: Host>(host: &H, model: &Model, object: &H::Object
     Ok(given)
 }
 
-/// What UPDATE writes.
-fn update_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<FieldSet> {
-    let changed = host.changed(object)?;
-    if let Some(field) = model.key.iter().find(|field| changed.contains(**field)) {
-        return Err(Error::unsupported(
-            format!("changing {} of a stored object", model.place(*field)),
-            "a key stays what it is; insert a new object and delete this one",
-        ));
-    }
-    Ok(changed)
-}
-
 impl<H: Host> Group<H> {
     fn new(action: Action, model: Arc<Model>) -> Self {
-        Self { action, model, fields: Vec::new(), returning: Vec::new(), layout: None, objects: Vec::new() }
+        Self {
+            action,
+            model,
+            fields: Vec::new(),
+            returning: Vec::new(),
+            layout: None,
+            objects: Vec::new(),
+            keys: vec![],
+        }
     }
 
     /// The fields that it writes; a DELETE violates the keys of other tables, which the models need not know.
@@ -240,6 +302,10 @@ impl<H: Host> Group<H> {
 
     fn take_fields(&mut self, host: &H, fields: &FieldSet) -> Result<()> {
         self.fields = fields.iter().collect();
+        if self.action == Action::Update && self.changes_key() {
+            let key = |object| stored_key_of(host, &self.model, object);
+            self.keys = self.objects.iter().map(key).collect::<Result<_>>()?;
+        }
         if self.action == Action::Insert {
             let filled =
                 |field: &FieldId| self.model.field(*field).filled_by_database() && !fields.contains(*field);
@@ -249,6 +315,10 @@ impl<H: Host> Group<H> {
             }
         }
         Ok(())
+    }
+
+    fn changes_key(&self) -> bool {
+        self.model.key.iter().any(|field| self.fields.contains(field))
     }
 
     /// True when the statement alone is done as a whole or not at all: its rows need no counting, and what it answers
@@ -269,7 +339,10 @@ impl<H: Host> Group<H> {
         };
         let key: &[FieldId] = if by_key { &self.model.key } else { &[] };
         let mut params = Params::new();
-        for (field, param) in self.fields.iter().chain(key).zip(&text.params) {
+        // Where keys change, the rows are found by their old ones, behind the values.
+        let (own, old) =
+            text.params.split_at(if self.keys.is_empty() { text.params.len() } else { self.fields.len() });
+        for (field, param) in self.fields.iter().chain(key).zip(own) {
             if !param.array {
                 self.read(host, &self.objects[0], *field, &mut |value| params.push(value))?;
                 continue;
@@ -277,6 +350,13 @@ impl<H: Host> Group<H> {
             let mut array = params.array(param.element);
             for object in &self.objects {
                 self.read(host, object, *field, &mut |value| array.push(value))?;
+            }
+        }
+        for (part, param) in old.iter().enumerate() {
+            let mut values = self.keys.iter().map(|key| key[part].as_ref().unwrap_or(ValueRef::Null));
+            match param.array {
+                true => params.push_array(param.element, values),
+                false => params.push(values.next().unwrap_or(ValueRef::Null)),
             }
         }
         if many && self.fields.is_empty() && self.action == Action::Insert {

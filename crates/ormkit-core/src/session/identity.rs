@@ -232,6 +232,12 @@ impl<H: Host> Identity<H> {
         self.table.is_empty()
     }
 
+    /// The living objects, with what they are known by.
+    pub(crate) fn all(&self, host: &H) -> Vec<(ModelId, Key, H::Object)> {
+        let living = |entry: &Entry<H>| Some((entry.model, entry.key.clone(), host.upgrade(&entry.weak)?));
+        self.table.iter().filter_map(living).collect()
+    }
+
     /// Forgets everything and hands out what is alive.
     pub(crate) fn drain(&mut self, host: &H) -> SmallVec<[H::Object; 4]> {
         self.table.drain().filter_map(|entry| host.upgrade(&entry.weak)).collect()

@@ -42,7 +42,7 @@ impl<H: Host> Session<H> {
     /// # Cancelling
     /// As any verb: inside a transaction it is broken until a rollback.
     pub async fn write_at_once(&mut self, statement: &Write) -> Result<Written<H>> {
-        self.autoflush().await?;
+        self.autoflush(|schema| written_by(schema, statement)).await?;
         let own = !self.link.in_transaction();
         self.write_set(statement, own).await
     }
@@ -52,7 +52,7 @@ impl<H: Host> Session<H> {
     /// # Errors
     /// As [`write_at_once`](Self::write_at_once).
     pub async fn write_in_transaction(&mut self, statement: &Write) -> Result<Written<H>> {
-        self.autoflush().await?;
+        self.autoflush(|schema| written_by(schema, statement)).await?;
         if !self.link.in_transaction() {
             self.begin()?;
         }
@@ -137,6 +137,16 @@ impl<H: Host> Session<H> {
         let what = if self.link.in_transaction() { "transaction" } else { "session" };
         Err(Error::invalid_request(format!("this {what} is read-only: it writes nothing")))
     }
+}
+
+/// What a statement is called in an error.
+fn written_by(schema: &crate::model::Schema, statement: &Write) -> String {
+    let verb = match statement {
+        Write::Insert(_) => "an INSERT",
+        Write::Update(_) => "an UPDATE",
+        Write::Delete(_) => "a DELETE",
+    };
+    format!("{verb} of {}", schema.model(statement.model()).name())
 }
 
 /// The columns that a statement sets in rows that were there before.

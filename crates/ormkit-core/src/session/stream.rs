@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use super::link::{Link, Pieces};
+use super::read::query_of;
 use super::{Rows, Session};
 use crate::driver::Statement;
 use crate::error::{Error, Result};
@@ -42,7 +43,7 @@ impl<H: Host> Session<H> {
     /// # Errors
     /// Those of the flush. `Unsupported` for a query that loads a list by a join: a piece may end within it.
     pub async fn stream(&mut self, select: &Select, rows: NonZeroU32) -> Result<Stream> {
-        self.autoflush().await?;
+        self.autoflush(|schema| query_of(schema, select)).await?;
         self.open_for_select(select)?;
         let mut params = crate::value::Params::new();
         let plan = self.plans.select(&self.schema, select, &mut params)?;

@@ -40,6 +40,7 @@ impl Render for Expr {
     fn render(&self, out: &mut SqlWriter<'_>) {
         match self {
             Self::Column(column) => out.column(column.source, column.field),
+            Self::Part(part) => out.part(part),
             Self::Excluded(model, field) => {
                 let schema = out.schema();
                 out.push("EXCLUDED.");
@@ -186,6 +187,13 @@ impl Render for Order {
         } else {
             self.expr.render(out);
         }
+        self.direction(out);
+    }
+}
+
+impl Order {
+    /// Writes what stands behind the expression.
+    pub(super) fn direction(&self, out: &mut SqlWriter<'_>) {
         out.push(if self.descending { " DESC" } else { " ASC" });
         match self.nulls {
             Some(Nulls::First) => out.push(" NULLS FIRST"),

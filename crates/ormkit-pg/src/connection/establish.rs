@@ -11,9 +11,10 @@ use ormkit_core::runtime::{Address, Runtime, Transport};
 
 use super::PgConnection;
 use super::io::{Turn, poll_turn, run_elsewhere, timeout};
+use super::pooler::Question;
 use super::route::{self, Encryption, Opened, Route, describe};
+use super::target_session;
 use super::wire::Wire;
-use super::{pooler, target_session};
 use crate::cancel::CancelTarget;
 use crate::common::Common;
 use crate::config::hosts::Place;
@@ -169,12 +170,10 @@ async fn try_one(
         outcome => outcome?,
     };
     target_session::require(&mut connection, target).await?;
-    pooler::find(&mut connection, config.prepare_mode()).await?;
     let mut chance = [0; 8];
     getrandom::fill(&mut chance)
         .map_err(|_| Error::new(ErrorKind::Operational("the system gives no random bytes".into())))?;
-    let keeping = common.keeping(config.prepare_mode(), u64::from_ne_bytes(chance));
-    connection.wire.cache.keep(keeping);
+    connection.prepare_by(config.prepare_mode(), u64::from_ne_bytes(chance));
     Ok(connection)
 }
 
@@ -254,6 +253,7 @@ fn assemble(
         heard: None,
         closed: None,
         common,
+        question: Question::Settled,
         schema_changes,
     }
 }

@@ -16,7 +16,6 @@ const NO_LIMIT: i64 = i32::MAX as i64;
 /// SQLAlchemy's words that mean nothing here, with what to write instead.
 const MEANINGLESS: &[(&str, &str)] = &[
     ("async_creator", "password= is for tokens, init= prepares a connection"),
-    ("connect_args", "settings=, password= and the URL's parameters say how to connect"),
     ("creator", "password= is for tokens, init= prepares a connection"),
     ("echo_pool", "engine.status() tells of the pool"),
     ("execution_options", "sessions and statements have their own"),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ormkit_core::pool::PoolOptions;
-use ormkit_pg::PrepareMode;
-use pyo3::exceptions::PyValueError;
+use ormkit_pg::{Config, PrepareMode};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBool, PyDict, PyInt, PyString};
 
 use super::Engine;
 use super::callbacks::Callbacks;
@@ -30,7 +30,8 @@ impl Options {
     fn read(py: Python<'_>, url: &str, keywords: Keywords<'_>) -> PyResult<(Target, Self)> {
         let settings: Option<BTreeMap<String, String>> = keywords.take_or("settings", None)?;
         let connect_timeout = optional_seconds(&keywords, "connect_timeout", None)?;
-        let target = Target::parse(url)
+        let url = with_parameters(url, keywords.take("connect_args")?)?;
+        let target = Target::parse(&url)
             .and_then(|target| target.with_settings(&settings.unwrap_or_default()))
             .map_err(|error| to_py(py, error))?
             .with_connect_timeout(connect_timeout);
@@ -62,7 +63,7 @@ impl Options {
             target.require_callbacks().map_err(|error| to_py(py, error))?;
         }
         let slow = optional_seconds(&keywords, "slow_query", None)?;
-        let tracing = Arc::new(Tracing::new(py, keywords.take("echo")?, slow)?);
+        let tracing = Arc::new(Tracing::new(py, keywords.take("echo")?, slow, &target)?);
         keywords.finish()?;
         Ok((target, Self { pool, callbacks, tracing }))
     }
@@ -93,13 +94,15 @@ impl Options {
 ///         the role there (`ALTER ROLE … SET`).
 ///     prepared: How statements are prepared on PostgreSQL: "auto", "named" (they stay prepared), "unnamed" (each is prepared
 ///         with its execution, in one round trip: for PgBouncer in transaction mode and its like) or "never" ("unnamed", and
-///         nothing is remembered of SQL of your own). "auto" is "named", and "unnamed" where the first connection finds a
-///         pooler before the server. None takes the URL's.
+///         nothing is remembered of SQL of your own). "auto" is "named", and "unnamed" where a pooler is found
+///         before the server (asked once, before the second round trip of a connection). None takes the URL's.
 ///     echo: True logs every statement by `logging.getLogger("ormkit")`, at INFO whatever the logger's level: its text, time and
 ///         rows. "debug" logs its values, too. Where logging has no handler, one that writes to stdout is added. Texts are
 ///         logged as they were written: a password in one is seen.
 ///     slow_query: A statement that takes longer, in seconds, the wait for a connection included, is logged as a warning:
 ///         its text, where the time went, and the line that began it. None: never.
+///     connect_args: More parameters of the URL, by name: `{"sslmode": "verify-full", "application_name": "shop"}`. One that
+///         the URL has as well is this one's.
 ///     settings: Settings of every session, by name, on PostgreSQL: `{"search_path": "shop"}`.
 ///     password: The password, in place of the URL's: a text, or a function, also an `async` one, that is called for each new
 ///         connection (a token that expires). It runs on the loop that connects, within `connect_timeout`, and a cancelled
@@ -123,7 +126,7 @@ impl Options {
     text_signature = "(url, *, min_connections=1, max_connections=10, acquire_timeout=30.0, max_waiting=None, \
                       idle_timeout=600.0, max_lifetime=3600.0, ping_after=30.0, connect_timeout=None, \
                       statement_cache_size=None, statement_timeout=None, prepared=None, echo=False, \
-                      slow_query=None, settings=None, password=None, init=None, reset=None, close=None)"
+                      slow_query=None, connect_args=None, settings=None, password=None, init=None, reset=None, close=None)"
 )]
 pub(crate) fn create_engine(
     py: Python<'_>,
@@ -150,6 +153,48 @@ pub(crate) fn create_pool(
     keywords.put("min_connections", "min_connections", min_connections)?;
     keywords.put("max_connections", "max_connections", max_connections)?;
     create(py, url, keywords)
+}
+
+/// The URL with parameters that come as a mapping; a keyword/value text with more of them.
+///
+/// # Errors
+/// `TypeError` for what is no mapping, and for a value that is no text, number or truth value.
+fn with_parameters(url: &str, given: Option<Bound<'_, PyAny>>) -> PyResult<String> {
+    let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(url.to_owned()) };
+    let given = given.cast_into::<PyDict>().map_err(|_| {
+        PyTypeError::new_err("connect_args is a dict of the URL's parameters: {\"sslmode\": \"require\"}")
+    })?;
+    let quote = given.py().import("urllib.parse")?.getattr("quote")?;
+    let keyword_text = Config::is_keyword_text(url);
+    let (url, fragment) = match url.split_once('#') {
+        Some((url, fragment)) if url.starts_with("sqlite") => (url, format!("#{fragment}")),
+        _ => (url, String::new()),
+    };
+    let mut text = url.to_owned();
+    for (name, value) in given {
+        let name: String = name.extract()?;
+        let value = if let Ok(text) = value.cast::<PyString>() {
+            text.to_string()
+        } else if let Ok(truth) = value.cast::<PyBool>() {
+            i32::from(truth.is_true()).to_string()
+        } else if value.is_instance_of::<PyInt>() {
+            value.str()?.to_string()
+        } else {
+            let found = value.get_type().name()?;
+            return Err(PyTypeError::new_err(format!(
+                "connect_args: {name} is a text, an int or a bool, not {found}"
+            )));
+        };
+        if keyword_text {
+            let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+            text.push_str(&format!(" {name}='{value}'"));
+        } else {
+            let quoted = |part: String| quote.call1((part, ""))?.extract::<String>();
+            text.push(if text.contains('?') { '&' } else { '?' });
+            text.push_str(&format!("{}={}", quoted(name)?, quoted(value)?));
+        }
+    }
+    Ok(text + &fragment)
 }
 
 /// An engine of checked options.

@@ -47,6 +47,14 @@ pub(crate) fn assigned(value: &Bound<'_, PyAny>, model: ModelId, field: FieldId)
     Ok(CoreExpr::value(converted(value, &typing)?, typing.column_type.sql_type()))
 }
 
+/// `value` as one of the type that `of` has; None is NULL of that type.
+pub(crate) fn assigned_as(value: &Bound<'_, PyAny>, of: &CoreExpr) -> PyResult<CoreExpr> {
+    match (operand(value, Some(of))?, of) {
+        (CoreExpr::Null, CoreExpr::Cast(node)) => Ok(CoreExpr::Null.cast(node.to.clone())),
+        (given, _) => Ok(given),
+    }
+}
+
 /// The same where the value says its own type: a number added to a column need not fit the column.
 pub(crate) fn free_operand(value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
     operand(value, None)
@@ -119,6 +127,7 @@ fn typing_of(expr: &CoreExpr) -> Option<Typing> {
     let plain = |column_type| Some(Typing { column_type, field: None });
     match expr {
         CoreExpr::Column(column) => of_field(column.source.model, column.field),
+        CoreExpr::Part(part) => typing_of(&part.shown().of),
         CoreExpr::Excluded(model, field) => of_field(*model, *field),
         CoreExpr::Cast(node) => plain(node.to.clone()),
         CoreExpr::Scalar(select) => match select.items.first() {

@@ -11,7 +11,7 @@ use pyo3::types::PyString;
 use super::operand::{column_type_of, element_list, free_operand, operand};
 use super::{Condition, Direction, Expr, comparison, condition, expression, relation};
 use crate::model::unsupported;
-use crate::query::Select;
+use crate::query::{Select, Subquery};
 
 #[pymethods]
 impl Expr {
@@ -290,6 +290,9 @@ impl Expr {
         let this = self.core()?.clone();
         if let Ok(select) = values.cast::<Select>() {
             return Ok(this.in_select(select.get().core().clone()));
+        }
+        if let Ok(rows) = values.cast::<Subquery>() {
+            return Ok(this.in_select(rows.get().only_column()?));
         }
         let (list, element) = element_list(values, &this)?;
         let constants: Option<Vec<Value>> = list

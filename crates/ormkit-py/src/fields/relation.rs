@@ -24,6 +24,7 @@ pub(crate) struct RelationshipDecl {
     pub(crate) passive_deletes: bool,
     pub(crate) lazy: Lazy,
     pub(crate) view_only: bool,
+    pub(crate) post_update: bool,
 }
 
 /// Who stands at the other end.
@@ -60,6 +61,7 @@ impl RelationshipDecl {
             passive_deletes: false,
             lazy: Lazy::Select,
             view_only: false,
+            post_update: false,
         }
     }
 }
@@ -77,6 +79,8 @@ impl RelationshipDecl {
 ///     passive_deletes: Deleting a parent leaves its children to the database.
 ///     lazy: `"select"` and `"raise"` leave it unloaded, `"selectin"` and `"joined"` always load it.
 ///     viewonly: Never written.
+///     post_update: The foreign key is written by an UPDATE of its own, behind the INSERTs and before the DELETEs of a flush,
+///         so that two rows may refer to each other. Its column must allow NULL. Either side may say so.
 ///
 /// Raises:
 ///     NotSupportedError: An option that is not implemented, by name.
@@ -108,7 +112,6 @@ pub(crate) fn relationship(
         ("secondary", secondary.is_some(), "map the junction table and relate both sides to it"),
         ("primaryjoin", primaryjoin.is_some(), "name the columns with foreign_keys="),
         ("secondaryjoin", secondaryjoin.is_some(), "map the junction table and relate both sides to it"),
-        ("post_update", post_update, "write the two rows in two flushes"),
         ("single_parent", single_parent, "give the cascade \"delete-orphan\" to the list's side"),
         ("backref", backref.is_some(), "declare both sides and join them with back_populates="),
     ] {
@@ -126,6 +129,7 @@ pub(crate) fn relationship(
         passive_deletes: passive_deletes.is_some_and(|given| given.is_truthy().unwrap_or(true)),
         lazy: lazy.map_or(Ok(Lazy::Select), lazy_of)?,
         view_only: viewonly,
+        post_update,
         ..RelationshipDecl::bare()
     })
 }

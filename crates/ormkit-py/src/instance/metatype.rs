@@ -2,6 +2,7 @@
 //!
 //! It answers `User.id` from the class's expressions and refuses assignments that would break the slots.
 #![allow(unsafe_code)]
+use super::access;
 use super::base::{self, slot};
 use super::construct::{address, call};
 use super::table::{ClassTable, Initial};
@@ -89,7 +90,7 @@ unsafe extern "C" fn get_attribute(
     // SAFETY: CPython calls us with a class of our metatype.
     unsafe {
         if let Some(table) = (*table_place(class.cast())).as_ref()
-            && let Some(index) = table.by_address(name as usize)
+            && let Some(index) = access::find(table, name)
             && let Some(expression) = &table.slots[index].expression
         {
             return ffi::Py_NewRef(expression.as_ptr());

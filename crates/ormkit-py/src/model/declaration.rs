@@ -164,6 +164,7 @@ impl<'py> Context<'_, 'py> {
             lazy: options.lazy,
             remote_side: self.column_names(py, &options.remote_side)?,
             passive_deletes: options.passive_deletes,
+            post_update: options.post_update,
             view_only: options.view_only,
             ..RelationDef::new(declared.name.clone(), target)
         };

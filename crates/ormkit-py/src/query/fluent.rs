@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use super::aggregate::Joining;
 use super::answer::{Answer, Answers};
+use super::computed::RowQuery;
 use super::loader::{add_loader, joinedload, selectinload};
 use super::lookup::{Said, condition_in, lookups_in};
 use super::names::{Annotation, Names};
 use super::read::no_truth;
-use super::rows::RowQuery;
 use super::shown::shown;
 use super::{F, Q, columns_of, expression_of, model_of, row_number};
 use crate::errors::to_py;
@@ -339,7 +339,7 @@ fn joined_lists(schema: &Schema, root: Source, core: &CoreSelect) -> Vec<Joining
         if schema.model(parent.model).relation(*relation).many {
             lists.push(Joining { many: Some(way.clone()), counts_repeated: false });
         }
-        ways.push((join.target, way));
+        ways.extend(join.target.table().map(|target| (target, way)));
     }
     lists
 }

@@ -227,7 +227,7 @@ impl Expr {
 
     /// `EXISTS (select)`.
     pub fn exists(select: Select) -> Self {
-        Self::Exists(Arc::new(Exists::Select(select)))
+        Self::Exists(Arc::new(Exists::Select(Arc::new(select))))
     }
 
     /// Whether a row of `parent` has a related row for which `condition` holds; `target` names that row in it.

@@ -1,5 +1,7 @@
 //! The nodes of an expression.
 
+use std::sync::Arc;
+
 use super::super::{Bound, Order, Select, Source};
 use super::Expr;
 use crate::model::{ColumnType, FieldId, RelationId};
@@ -199,7 +201,7 @@ pub struct InSelect {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Exists {
     /// Of a SELECT.
-    Select(Select),
+    Select(Arc<Select>),
     /// Of the related rows of a row of `parent`.
     Related {
         /// Whose relation it is.

@@ -70,6 +70,7 @@ impl Expr {
                 node.otherwise = node.otherwise.as_ref().map(of);
             })),
             Self::Column(_)
+            | Self::Part(_)
             | Self::Excluded(..)
             | Self::Value(_)
             | Self::Bool(_)

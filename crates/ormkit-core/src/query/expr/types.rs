@@ -12,6 +12,7 @@ impl Expr {
             Self::Column(column) => {
                 schema.model(column.source.model).field(column.field).column_type.sql_type()
             }
+            Self::Part(part) => part.shown().of.sql_type(schema),
             Self::Excluded(model, field) => schema.model(*model).field(*field).column_type.sql_type(),
             Self::Value(bound) => bound.sql_type,
             Self::Bool(_)
@@ -48,6 +49,7 @@ impl Expr {
     pub fn shape(&self, schema: &Schema) -> Shape {
         let field = match self {
             Self::Column(column) => Some((column.source.model, column.field)),
+            Self::Part(part) => return part.shown().of.shape(schema),
             Self::Call(node) if node.keeps_its_argument() => match &node.args[..] {
                 [Self::Column(column)] => Some((column.source.model, column.field)),
                 _ => None,
@@ -60,8 +62,9 @@ impl Expr {
 
 impl Select {
     fn first_type(&self, schema: &Schema) -> SqlType {
-        match self.items.first() {
-            Some(Item::Value { expr, .. }) => expr.sql_type(schema),
+        match (self.items.first(), &self.set) {
+            (Some(Item::Value { expr, .. }), _) => expr.sql_type(schema),
+            (None, Some(set)) => set.parts[0].first_type(schema),
             _ => SqlType::Unknown,
         }
     }

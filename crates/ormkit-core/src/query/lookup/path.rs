@@ -1,6 +1,6 @@
 //! Names that lead across relations to a value: `author__team__name`.
 
-use super::super::{Expr, Item, JoinKind, On, Select, Source};
+use super::super::{Expr, FromItem, Item, JoinKind, On, Select, Source};
 use super::field_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FieldId, ModelId, RelationId, RelationKind, Schema};
@@ -16,8 +16,8 @@ pub struct Path {
     pub field: Option<FieldId>,
 }
 
-/// Numbers of tables on the way to a value begin here: far from those of lookups, and below those of eager loads.
-const FIRST_ALIAS: u32 = 1 << 20;
+/// Numbers of tables on the way to a value begin here: above those of lookups, and below those of named and fresh aliases.
+const FIRST_ALIAS: u32 = 1 << 15;
 
 impl Path {
     /// Resolves a name for objects of `model`. What a foreign key says itself (`author__id`) crosses no relation.
@@ -135,7 +135,7 @@ pub fn correlated(schema: &Schema, source: Source, relations: &[RelationId]) -> 
         let relation = schema.model(at.model).relation(*id);
         let target = Source { model: relation.target, alias: FIRST_ALIAS + depth as u32 };
         if depth == 0 {
-            select.from.push(target);
+            select.from.push(FromItem::Table(target));
             let pairs = relation.local.iter().zip(&relation.remote);
             select.filter.extend(
                 pairs.map(|(local, remote)| Expr::column(target, *remote).eq(Expr::column(at, *local))),
@@ -154,15 +154,16 @@ impl Select {
         let mut at = from;
         for id in relations {
             let on = On::Relation { parent: at, relation: *id };
-            let known = self
-                .joins
-                .iter()
-                .find(|join| join.on == on && join.kind == JoinKind::Left)
-                .map(|join| join.target);
+            let known = self.joins.iter().find(|join| join.on == on && join.kind == JoinKind::Left);
+            let known = known.and_then(|join| join.target.table());
             at = known.unwrap_or_else(|| {
                 let model = schema.model(at.model).relation(*id).target;
                 let target = Source { model, alias: FIRST_ALIAS + self.joins.len() as u32 };
-                self.joins.push(super::super::Join { target, kind: JoinKind::Left, on });
+                self.joins.push(super::super::Join {
+                    target: FromItem::Table(target),
+                    kind: JoinKind::Left,
+                    on,
+                });
                 target
             });
         }

@@ -120,7 +120,7 @@ impl Render for Exists {
             }
             Self::Related { parent, relation, target, condition } => {
                 out.push("EXISTS (SELECT 1 FROM ");
-                out.open_scope(std::slice::from_ref(target));
+                out.open_scope(&[(*target).into()]);
                 out.source(*target);
                 out.push(" WHERE ");
                 joins(out, *parent, *relation, *target);

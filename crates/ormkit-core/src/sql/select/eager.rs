@@ -33,11 +33,10 @@ impl Eager {
     /// The joins that `select` asks for, and those that relations ask for by themselves.
     pub(super) fn of(schema: &Schema, select: &Select) -> Self {
         let mut eager = Self::default();
-        let root = select.items.iter().enumerate().find_map(|(index, item)| match item {
-            Item::Entity { source, .. } => Some((index, *source)),
-            Item::Value { .. } => None,
-        });
-        if let Some((index, source)) = root {
+        let root = select.items.iter().enumerate().find(|(_, item)| item.model().is_some());
+        // Relatives of objects out of derived rows are loaded by a second statement.
+        if let Some((index, Item::Entity { source, .. })) = root {
+            let source = *source;
             eager.root = index;
             eager.add(schema, source, None, &select.loads, &mut vec![source.model]);
         }
