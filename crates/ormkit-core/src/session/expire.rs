@@ -120,7 +120,7 @@ impl<H: Host> Unit<H> {
     pub(super) fn is_expired(&mut self, host: &H, model: &Model, object: &H::Object) -> bool {
         let id = host.id(object);
         let known = self.expired.get(&id);
-        if !known.is_some_and(|weak| host.upgrade(weak).is_some_and(|living| host.id(&living) == id)) {
+        if known.is_none_or(|weak| host.upgrade(weak).is_none_or(|living| host.id(&living) != id)) {
             return false;
         }
         let loaded = host.loaded(object);
