@@ -145,7 +145,9 @@ impl AsyncSession {
         let params = params.filter(|params| !params.is_none());
         if let Ok(insert) = statement.cast::<Insert>() {
             return Ok(Statement::Write(match params {
-                Some(rows) if rows.is_instance_of::<PyDict>() => insert.get().with_rows(&[rows.clone()])?,
+                Some(rows) if rows.is_instance_of::<PyDict>() => {
+                    insert.get().with_rows(std::slice::from_ref(rows))?
+                }
                 Some(rows) => insert.get().with_rows(&rows.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
                 None => insert.get().core(),
             }));

@@ -109,7 +109,7 @@ impl AsyncSession {
         let given = mapped(object)?;
         let loads = loads_of(py, PyHost.model(&given), options)?;
         on_session!(py, self.link, "AsyncSession.merge", |session| {
-            Ok(session.merge(&given, &loads).await.map_err(raise)?)
+            session.merge(&given, &loads).await.map_err(raise)
         })
     }
 }

@@ -53,7 +53,7 @@ enum Shown {
 
 enum Stage {
     Unread(Box<Select>),
-    Open(CoreStream),
+    Open(Box<CoreStream>),
     /// A read is under way, or was given up.
     Reading,
     Ended,
@@ -126,7 +126,7 @@ impl Rows {
             Stage::Open(stream) => stream,
             Stage::Unread(select) => {
                 let rows = *locked(&self.batch_size);
-                session.stream(&select, rows).await.map_err(raise)?
+                Box::new(session.stream(&select, rows).await.map_err(raise)?)
             }
             Stage::Reading | Stage::Ended => return Ok(None),
         };
@@ -142,7 +142,7 @@ impl Rows {
         let stage = std::mem::replace(&mut *locked(&self.stage), Stage::Ended);
         if let Stage::Open(stream) = stage {
             let mut session = Python::attach(|py| self.link.lease(py))?;
-            session.close_stream(stream).await;
+            session.close_stream(*stream).await;
         }
         Ok(())
     }
@@ -186,7 +186,7 @@ impl Drop for Rows {
             Python::attach(|py| {
                 // Whoever has the session ends its transaction some time.
                 if let Ok(mut session) = self.link.lease(py) {
-                    session.give_up_stream(stream);
+                    session.give_up_stream(*stream);
                 }
             });
         }
