@@ -82,7 +82,11 @@ def mapped_column(
     """A column. `args`: its name, its type, `ForeignKey`, constraints, in this order."""
 
 class PrimaryKeyConstraint:
-    def __init__(self, *columns: str, name: str | None = None) -> None: ...
+    """PRIMARY KEY over columns, by name or declaration."""
+
+    def __init__(self, *columns: Any, name: str | None = None) -> None: ...
 
 class UniqueConstraint:
-    def __init__(self, *columns: str, name: str | None = None) -> None: ...
+    """UNIQUE over columns, by name or declaration."""
+
+    def __init__(self, *columns: Any, name: str | None = None, postgresql_nulls_not_distinct: bool = False) -> None: ...

@@ -5,11 +5,15 @@
 
 mod explain;
 mod field_set;
+mod index;
+mod naming;
 mod registry;
 mod relation;
 mod types;
 
 pub use field_set::FieldSet;
+pub use index::{Index, IndexPart, IndexTerm};
+pub use naming::{Naming, Templates};
 pub use registry::{Registry, Schema, Space};
 pub use relation::{Cascade, Lazy, Relation, RelationDef, RelationKind, Target};
 pub use types::{ColumnType, EnumType, NativeType};
@@ -120,6 +124,17 @@ pub struct Field {
     pub comment: Option<String>,
     /// Left out of queries unless asked for.
     pub deferred: bool,
+    /// The names of its own constraints and of its index, where they are not the usual ones.
+    pub names: FieldNames,
+}
+
+/// Names of what a field asks for itself; None: the usual ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldNames {
+    /// Of `unique`: `uq_<table>_<column>`.
+    pub unique: Option<String>,
+    /// Of `index`: `ix_<table>_<column>`.
+    pub index: Option<String>,
 }
 
 impl Field {
@@ -139,6 +154,7 @@ impl Field {
             foreign_key: None,
             comment: None,
             deferred: false,
+            names: FieldNames::default(),
         }
     }
 
@@ -211,6 +227,21 @@ pub struct ForeignKey {
     pub on_update: Option<&'static str>,
     /// The constraint's name; None: `fk_<table>_<column>_<referred table>`.
     pub name: Option<String>,
+    /// When and how it is checked.
+    pub check: KeyCheck,
+}
+
+/// When and how a foreign key is checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyCheck {
+    /// `DEFERRABLE`, `NOT DEFERRABLE`; None says neither.
+    pub deferrable: Option<bool>,
+    /// `INITIALLY DEFERRED`, `INITIALLY IMMEDIATE`; None says neither.
+    pub deferred: Option<bool>,
+    /// `MATCH FULL`: several columns are NULL together or not at all.
+    pub full: bool,
+    /// Added by ALTER TABLE when all tables are there, where a constraint can be added later.
+    pub alter: bool,
 }
 
 impl ForeignKey {
@@ -222,6 +253,7 @@ impl ForeignKey {
             on_delete: None,
             on_update: None,
             name: None,
+            check: KeyCheck::default(),
         }
     }
 
@@ -247,6 +279,13 @@ pub enum Constraint {
         name: Option<String>,
         /// Column names.
         columns: Vec<String>,
+        /// Two rows with NULL in the same place are equal.
+        nulls_not_distinct: bool,
+    },
+    /// PRIMARY KEY over the fields that say so: its name.
+    PrimaryKey {
+        /// The name.
+        name: String,
     },
     /// CHECK.
     Check {
@@ -269,18 +308,9 @@ pub enum Constraint {
         on_delete: Option<&'static str>,
         /// ON UPDATE.
         on_update: Option<&'static str>,
+        /// When and how it is checked.
+        check: KeyCheck,
     },
-}
-
-/// An index.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Index {
-    /// Its name; None: `ix_<table>_<columns>`.
-    pub name: Option<String>,
-    /// Column names.
-    pub columns: Vec<String>,
-    /// UNIQUE.
-    pub unique: bool,
 }
 
 /// A resolved foreign key of a model: own fields and what they refer to.
@@ -295,7 +325,7 @@ pub struct Reference {
 }
 
 /// A model with everything resolved.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Model {
     /// Its number.
     pub id: ModelId,

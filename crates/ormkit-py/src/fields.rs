@@ -2,15 +2,17 @@
 mod column;
 mod constraints;
 mod foreign_key;
+mod index;
 pub(crate) mod native;
 mod relation;
 pub(crate) mod types;
 
 pub(crate) use column::{ClientDefault, MappedColumn, mapped_column};
 pub(crate) use constraints::{
-    CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint,
+    CheckConstraint, ForeignKeyConstraint, Named, PrimaryKeyConstraint, UniqueConstraint,
 };
 pub(crate) use foreign_key::ForeignKey;
+pub(crate) use index::Index;
 pub(crate) use relation::{ColumnName, RelationshipDecl, RelationshipTarget, relationship};
 
 use crate::model::raise::unsupported;

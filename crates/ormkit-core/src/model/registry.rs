@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{
-    Constraint, FieldId, FieldIds, Model, ModelDef, ModelId, Reference, Relation, RelationDef, RelationId,
-    RelationKind, TableName, Target,
+    Constraint, FieldId, FieldIds, Index, Model, ModelDef, ModelId, Reference, Relation, RelationDef,
+    RelationId, RelationKind, TableName, Target,
 };
 use crate::error::{Error, ErrorKind, Result, near_matches};
 
@@ -82,6 +82,30 @@ impl Registry {
     /// When the number is of another registry.
     pub fn def(&self, id: ModelId) -> &ModelDef {
         &self.defs[id.index()]
+    }
+
+    /// Adds an index to a model, resolved or not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownName`]: a column that the model does not have.
+    ///
+    /// # Panics
+    /// When the number is of another registry.
+    pub fn add_index(&mut self, id: ModelId, index: Index) -> Result<()> {
+        let def = &mut self.defs[id.index()];
+        let known = |name: &str| def.fields.iter().any(|field| field.column == name);
+        if let Some(column) = index_columns(&index).find(|name| !known(name)) {
+            let columns = def.fields.iter().map(|field| field.column.as_str());
+            return Err(Error::unknown_name("column", column, def.name.as_str(), columns));
+        }
+        def.indexes.push(index);
+        if let Some(model) = self.schema.models.get(id.index()) {
+            let model = Arc::new(Model { def: def.clone(), ..Model::clone(model) });
+            let mut models = self.schema.models.clone();
+            models[id.index()] = model;
+            self.schema = Arc::new(Schema { models });
+        }
+        Ok(())
     }
 
     /// The newest model of a class's name in a name space; `module` is looked in first.
@@ -187,15 +211,21 @@ fn check_alone(def: &ModelDef) -> Result<()> {
         .iter()
         .flat_map(|constraint| match constraint {
             Constraint::Unique { columns, .. } | Constraint::ForeignKey { columns, .. } => columns.as_slice(),
-            Constraint::Check { .. } => &[],
+            Constraint::Check { .. } | Constraint::PrimaryKey { .. } => &[],
         })
-        .chain(def.indexes.iter().flat_map(|index| &index.columns));
+        .map(String::as_str)
+        .chain(def.indexes.iter().flat_map(index_columns));
     for column in listed {
         if !columns().any(|known| known == column) {
             return Err(Error::unknown_name("column", column, def.name.as_str(), columns()));
         }
     }
     Ok(())
+}
+
+/// The columns that an index names.
+fn index_columns(index: &Index) -> impl Iterator<Item = &str> {
+    index.columns().chain(index.include.iter().map(String::as_str))
 }
 
 /// What [`Resolver::resolve`] finds out about one model.

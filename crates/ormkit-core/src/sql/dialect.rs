@@ -68,6 +68,8 @@ pub struct Dialect {
     pub adds_constraints: bool,
     /// COMMENT ON.
     pub comments: bool,
+    /// Indexes are of several kinds: `USING gin`.
+    pub index_methods: bool,
 }
 
 impl Dialect {
@@ -96,6 +98,7 @@ impl Dialect {
         native_enums: true,
         adds_constraints: true,
         comments: true,
+        index_methods: true,
     };
 
     /// SQLite.
@@ -116,5 +119,6 @@ impl Dialect {
         native_enums: false,
         adds_constraints: false,
         comments: false,
+        index_methods: false,
     };
 }

@@ -103,6 +103,10 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
         }
     }
     plan.def.relations = plan.relations.iter().map(|relation| relation.def.clone()).collect();
+    metadata_of(class)?.get().complete(&mut plan.def)?;
+    for (column, field) in plan.columns.iter_mut().zip(&plan.def.fields) {
+        column.field = field.clone(); // with its names and schema
+    }
     let mapped = MappedClass {
         class: class.clone().unbind(),
         members: plan

@@ -1,7 +1,7 @@
 //! What a class is going to be: its own declarations, and those of its mixins and of the class that it extends.
-use super::collect::{ancestors, declarations, names_of, namespace_of};
+use super::collect::{Declared, ancestors, declarations, names_of, namespace_of};
 use super::declaration::Context;
-use super::options::{TableArgs, table_args};
+use super::options::{TableArgs, column_named, table_args};
 use super::raise::{mapping, unsupported};
 use super::registry;
 use crate::fields::ClientDefault;
@@ -60,8 +60,11 @@ pub(super) fn plan<'py>(
     for declared in &own {
         check_name(name, &declared.name)?;
     }
-    let mut plan =
-        Plan { def: model_def(name, bases, body, parent.as_ref())?, columns: vec![], relations: vec![] };
+    let mut plan = Plan {
+        def: model_def(name, bases, body, parent.as_ref(), &own)?,
+        columns: vec![],
+        relations: vec![],
+    };
     let mut seen: Vec<String> = body.keys().iter().filter_map(|key| key.extract().ok()).collect();
     let own_names: Vec<String> = own.iter().map(|declared| declared.name.clone()).collect();
     let map = type_map(bases)?;
@@ -74,7 +77,7 @@ pub(super) fn plan<'py>(
         inherit(&context, &ancestor, &mut seen, &mut plan)?;
     }
     plan.columns.sort_by_key(|column| (!column.inherited, column.sort_order));
-    complete(&mut plan, body, bases)?;
+    complete(&mut plan, body, bases, &own)?;
     name_slots(body, &own_names, &plan, parent.as_ref())?;
     Ok(plan)
 }
@@ -118,9 +121,10 @@ fn model_def(
     bases: &[Bound<'_, PyType>],
     body: &Bound<'_, PyDict>,
     parent: Option<&Bound<'_, PyType>>,
+    own: &[Declared<'_>],
 ) -> PyResult<ModelDef> {
     let args = match option(body, bases, "__table_args__")? {
-        Some(given) => table_args(name, &given)?,
+        Some(given) => table_args(name, &given, &column_named(name, own))?,
         None => TableArgs::default(),
     };
     let said = match option(body, bases, "__tablename__")? {
@@ -263,9 +267,15 @@ fn inherit_mapped(
 }
 
 /// Key columns named by a constraint, and the numbering of an integer key that stands alone.
-fn complete(plan: &mut Plan, body: &Bound<'_, PyDict>, bases: &[Bound<'_, PyType>]) -> PyResult<()> {
+fn complete(
+    plan: &mut Plan,
+    body: &Bound<'_, PyDict>,
+    bases: &[Bound<'_, PyType>],
+    own: &[Declared<'_>],
+) -> PyResult<()> {
     if let Some(given) = option(body, bases, "__table_args__")? {
-        for column in table_args(&plan.def.name, &given)?.key {
+        let class = plan.def.name.clone();
+        for column in table_args(&class, &given, &column_named(&class, own))?.key {
             let known = plan.columns.iter().map(|known| known.field.column.as_str());
             let near = ormkit_core::error::near_matches(&column, known);
             match plan.columns.iter_mut().find(|known| known.field.column == column) {

@@ -1,7 +1,8 @@
 //! All models of the process and the classes that stand for them.
+use super::body::metadata_of;
 use super::raise::to_python;
 use crate::fields::types::Members;
-use ormkit_core::model::{FieldId, ModelDef, ModelId, Registry, Schema, Space};
+use ormkit_core::model::{FieldId, Index, ModelDef, ModelId, Registry, Schema, Space};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -41,6 +42,17 @@ pub(super) fn declare(py: Python<'_>, space: Space, def: ModelDef, class: Mapped
     }
     drop(declared);
     result.map_err(to_python)
+}
+
+/// Adds an index to a model.
+///
+/// # Errors
+/// A column that it does not have.
+pub(crate) fn add_index(py: Python<'_>, model: ModelId, mut index: Index) -> PyResult<()> {
+    let naming = metadata_of(mapped_class(py, model).class.bind(py))?.get().naming();
+    naming.name_index(&with_def(model, |def| def.table.clone()), &mut index);
+    let added = declared(py).registry.add_index(model, index);
+    added.map_err(to_python)
 }
 
 /// All models, resolved.

@@ -1,4 +1,4 @@
-//! A table, its indexes and its comments.
+//! A table and its comments.
 
 use super::super::{Dialect, SqlWriter};
 use super::foreign_key::ForeignKeyDef;
@@ -11,15 +11,22 @@ pub(super) fn create(out: &mut SqlWriter<'_>, model: &Model, keys: &[ForeignKeyD
     out.table(model.table());
     out.push(" (\n    ");
     out.separated(model.fields(), ",\n    ", |out, field| column(out, model, field));
-    if model.key.len() > 1 {
-        out.push(",\n    PRIMARY KEY (");
+    let key_name = key_name(model);
+    let is_rowid =
+        model.key.len() == 1 && !out.is_postgres() && model.field(model.key[0]).column_type.is_integer();
+    if model.key.len() > 1 || (key_name.is_some() && !is_rowid) {
+        out.push(",\n    ");
+        constraint_name(out, key_name);
+        out.push("PRIMARY KEY (");
         out.columns(model, &model.key);
         out.push(")");
     }
     for field in
         model.fields().iter().filter(|field| field.unique && !field.index && !is_alone_key(model, field))
     {
-        unique(out, &names::unique(model.table(), &[&field.column]), std::slice::from_ref(&field.column));
+        let usual = || names::unique(model.table(), &[&field.column]);
+        let name = field.names.unique.clone().unwrap_or_else(usual);
+        unique(out, &name, std::slice::from_ref(&field.column), false);
     }
     for constraint in &model.def.constraints {
         table_constraint(out, model, constraint);
@@ -47,7 +54,11 @@ fn column(out: &mut SqlWriter<'_>, model: &Model, field: &Field) {
             out.push(" NOT NULL");
         }
         default(out, field);
-        return out.push(" PRIMARY KEY");
+        if key_name(model).is_none() || is_rowid {
+            // SQLite numbers a key that is declared with its column; its constraint has no name then.
+            out.push(" PRIMARY KEY");
+        }
+        return;
     }
     if !field.nullable || field.primary_key {
         out.push(" NOT NULL");
@@ -64,37 +75,63 @@ fn default(out: &mut SqlWriter<'_>, field: &Field) {
     }
 }
 
+/// The name of the primary key, where it has one.
+fn key_name(model: &Model) -> Option<&str> {
+    model.def.constraints.iter().find_map(|constraint| match constraint {
+        Constraint::PrimaryKey { name } => Some(name.as_str()),
+        _ => None,
+    })
+}
+
+fn constraint_name(out: &mut SqlWriter<'_>, name: Option<&str>) {
+    if let Some(name) = name {
+        out.push("CONSTRAINT ");
+        out.name(name);
+        out.push(" ");
+    }
+}
+
 fn is_alone_key(model: &Model, field: &Field) -> bool {
     field.primary_key && model.key.len() == 1
 }
 
-fn unique(out: &mut SqlWriter<'_>, name: &str, columns: &[String]) {
+fn unique(out: &mut SqlWriter<'_>, name: &str, columns: &[String], nulls_not_distinct: bool) {
     out.push(",\n    CONSTRAINT ");
     out.name(name);
-    out.push(" UNIQUE (");
+    out.push(" UNIQUE");
+    if nulls_not_distinct {
+        nulls_equal(out);
+    }
+    out.push(" (");
     out.list(columns, |out, column| out.name(column));
     out.push(")");
 }
 
+/// `NULLS NOT DISTINCT`, which PostgreSQL 15 and later know.
+pub(super) fn nulls_equal(out: &mut SqlWriter<'_>) {
+    match out.is_postgres() {
+        true => out.push(" NULLS NOT DISTINCT"),
+        false => {
+            out.unsupported("NULLS NOT DISTINCT", "make the columns NOT NULL, with a value that means none")
+        }
+    }
+}
+
 fn table_constraint(out: &mut SqlWriter<'_>, model: &Model, constraint: &Constraint) {
     match constraint {
-        Constraint::Unique { name, columns } => match name {
-            Some(name) => unique(out, name, columns),
-            None => unique(out, &names::unique(model.table(), columns), columns),
+        Constraint::Unique { name, columns, nulls_not_distinct } => match name {
+            Some(name) => unique(out, name, columns, *nulls_not_distinct),
+            None => unique(out, &names::unique(model.table(), columns), columns, *nulls_not_distinct),
         },
         Constraint::Check { name, condition } => {
             out.push(",\n    ");
-            if let Some(name) = name {
-                out.push("CONSTRAINT ");
-                out.name(name);
-                out.push(" ");
-            }
+            constraint_name(out, name.as_deref());
             out.push("CHECK (");
             out.push(condition);
             out.push(")");
         }
-        // Among the keys, which may have to wait for other tables.
-        Constraint::ForeignKey { .. } => {}
+        // Among the keys, which may have to wait for other tables; behind the columns.
+        Constraint::ForeignKey { .. } | Constraint::PrimaryKey { .. } => {}
     }
 }
 
@@ -107,36 +144,6 @@ fn enum_check(out: &mut SqlWriter<'_>, model: &Model, field: &Field) {
     out.push(" IN (");
     out.list(&enumeration.labels, |out, label| out.literal(label));
     out.push("))");
-}
-
-/// `CREATE INDEX IF NOT EXISTS` of fields that ask for one, and of the declared ones.
-pub(super) fn indexes(model: &Model, dialect: &'static Dialect) -> Vec<DdlStep> {
-    let of_fields = model.fields().iter().filter(|field| field.index).map(|field| {
-        let columns = vec![field.column.clone()];
-        (names::index(model.table(), &columns), columns, field.unique)
-    });
-    let declared = model.def.indexes.iter().map(|index| {
-        let name = index.name.clone().unwrap_or_else(|| names::index(model.table(), &index.columns));
-        (name, index.columns.clone(), index.unique)
-    });
-    of_fields
-        .chain(declared)
-        .map(|(name, columns, unique)| {
-            DdlStep::Run(written(dialect, |out| {
-                out.push(if unique {
-                    "CREATE UNIQUE INDEX IF NOT EXISTS "
-                } else {
-                    "CREATE INDEX IF NOT EXISTS "
-                });
-                out.name(&name);
-                out.push(" ON ");
-                out.table(model.table());
-                out.push(" (");
-                out.list(&columns, |out, column| out.name(column));
-                out.push(")");
-            }))
-        })
-        .collect()
 }
 
 /// COMMENT ON, where there is such a thing.
