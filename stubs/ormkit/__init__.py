@@ -102,6 +102,7 @@ from ormkit.fields import (
     UniqueConstraint,
     Uuid,
     Vector,
+    declared_attr,
     mapped_column,
 )
 from ormkit.query import (

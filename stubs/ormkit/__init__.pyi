@@ -102,6 +102,7 @@ from ormkit.fields import (
     UniqueConstraint as UniqueConstraint,
     Uuid as Uuid,
     Vector as Vector,
+    declared_attr as declared_attr,
     mapped_column as mapped_column,
 )
 from ormkit.query import (

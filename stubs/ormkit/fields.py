@@ -9,6 +9,7 @@ from ormkit._ormkit import (
     Mapped,
     PrimaryKeyConstraint,
     UniqueConstraint,
+    declared_attr,
     mapped_column,
 )
 from ormkit.types import *  # noqa: F403
@@ -23,6 +24,7 @@ __all__ = [
     "Mapped",
     "PrimaryKeyConstraint",
     "UniqueConstraint",
+    "declared_attr",
     "mapped_column",
     *(name for name in _types if not name.endswith("_codec")),
 ]

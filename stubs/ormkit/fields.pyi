@@ -43,6 +43,7 @@ from ormkit.types import (
 )
 
 _T = TypeVar("_T")
+_V = TypeVar("_V")
 _E = TypeVar("_E", bound=DeclarativeBase)
 
 class Mapped(Generic[_T]):
@@ -90,3 +91,25 @@ class UniqueConstraint:
     """UNIQUE over columns, by name or declaration."""
 
     def __init__(self, *columns: Any, name: str | None = None, postgresql_nulls_not_distinct: bool = False) -> None: ...
+
+class declared_attr(Generic[_T]):
+    """A method of a mixin that answers a column, a relation or an option for each class that is mapped with it."""
+
+    def __init__(self, function: Callable[[Any], _T], /) -> None: ...
+    @overload
+    def __get__(self: declared_attr[Mapped[_V]], instance: None, owner: Any, /) -> Attribute[_V]: ...
+    @overload
+    def __get__(self, instance: None, owner: Any, /) -> _T: ...
+    @overload
+    def __get__(self: declared_attr[Mapped[list[_E]]], instance: object, owner: Any, /) -> RelatedList[_E]: ...
+    @overload
+    def __get__(self: declared_attr[Mapped[_V]], instance: object, owner: Any, /) -> _V: ...
+    @overload
+    def __get__(self, instance: object, owner: Any, /) -> _T: ...
+    @staticmethod
+    def directive(function: Callable[[Any], _T], /) -> declared_attr[_T]:
+        """For options such as `__tablename__`."""
+
+    @staticmethod
+    def cascading(function: Callable[[Any], _T], /) -> declared_attr[_T]:
+        """Subclasses of a mapped class get their own."""

@@ -1,6 +1,7 @@
 //! What a class body is made of: `Mapped`, `mapped_column`, `relationship`, `ForeignKey`, and the column types.
 mod column;
 mod constraints;
+mod declared_attr;
 mod foreign_key;
 mod index;
 pub(crate) mod native;
@@ -11,6 +12,7 @@ pub(crate) use column::{ClientDefault, MappedColumn, mapped_column};
 pub(crate) use constraints::{
     CheckConstraint, ForeignKeyConstraint, Named, PrimaryKeyConstraint, UniqueConstraint,
 };
+pub(crate) use declared_attr::DeclaredAttr;
 pub(crate) use foreign_key::ForeignKey;
 pub(crate) use index::Index;
 pub(crate) use relation::{ColumnName, RelationshipDecl, RelationshipTarget, relationship};

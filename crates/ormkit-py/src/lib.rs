@@ -46,8 +46,8 @@ mod _ormkit {
     };
     #[pymodule_export]
     use fields::{
-        CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Mapped, MappedColumn, PrimaryKeyConstraint,
-        RelationshipDecl, UniqueConstraint, mapped_column, relationship,
+        CheckConstraint, DeclaredAttr, ForeignKey, ForeignKeyConstraint, Index, Mapped, MappedColumn,
+        PrimaryKeyConstraint, RelationshipDecl, UniqueConstraint, mapped_column, relationship,
     };
     #[pymodule_export]
     use model::{ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, metadata_of};

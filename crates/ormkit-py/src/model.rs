@@ -8,6 +8,7 @@ mod body;
 mod collect;
 mod declaration;
 mod info;
+mod making;
 mod metadata;
 mod names;
 mod options;

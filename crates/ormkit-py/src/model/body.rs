@@ -97,6 +97,7 @@ fn take_metadata(bases: &[Bound<'_, PyType>], body: &Bound<'_, PyDict>) -> PyRes
 /// Declares the model, gives the class its table, and shows the metadata.
 fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
     let py = class.py();
+    plan.making.get().finish(class);
     for relation in &mut plan.relations {
         if let Some(target) = &relation.target {
             relation.def.target = asked_target(target.bind(py))?;

@@ -1,11 +1,12 @@
 //! What a class is going to be: its own declarations, and those of its mixins and of the class that it extends.
 use super::collect::{Declared, ancestors, declarations, names_of, namespace_of};
 use super::declaration::Context;
+use super::making::Making;
 use super::options::{TableArgs, column_named, table_args};
 use super::raise::{mapping, unsupported};
 use super::registry;
-use crate::fields::ClientDefault;
 use crate::fields::types::Members;
+use crate::fields::{ClientDefault, DeclaredAttr};
 use crate::instance::{self, Initial};
 use ormkit_core::model::{Constraint, Field, FieldDefault, ModelDef, RelationDef, TableName};
 use pyo3::exceptions::PyTypeError;
@@ -20,6 +21,8 @@ pub(super) struct Plan {
     pub(super) def: ModelDef,
     pub(super) columns: Vec<Column>,
     pub(super) relations: Vec<Relation>,
+    /// Who stands in for the class until it is made.
+    pub(super) making: Py<Making>,
 }
 
 pub(super) struct Column {
@@ -56,30 +59,169 @@ pub(super) fn plan<'py>(
         ));
     }
     let names = names_of(body, locals)?;
+    let making = Bound::new(body.py(), Making::new(name, bases, body))?;
+    Making::expand(&making, body)?;
     let own = declarations(name, body, &names)?;
     for declared in &own {
         check_name(name, &declared.name)?;
     }
-    let mut plan = Plan {
-        def: model_def(name, bases, body, parent.as_ref(), &own)?,
-        columns: vec![],
-        relations: vec![],
-    };
-    let mut seen: Vec<String> = body.keys().iter().filter_map(|key| key.extract().ok()).collect();
     let own_names: Vec<String> = own.iter().map(|declared| declared.name.clone()).collect();
-    let map = type_map(bases)?;
-    let context = Context { class: name, module: plan.def.module.clone(), map, own: &own };
-    for declared in &own {
-        context.read(declared, &mut plan)?;
-        seen.push(declared.name.clone());
+    let mut gathered = Gathered::new(&making, body, own)?;
+    for ancestor in ancestors(bases)? {
+        gathered.take_cascading(&ancestor)?;
     }
     for ancestor in ancestors(bases)? {
-        inherit(&context, &ancestor, &mut seen, &mut plan)?;
+        gathered.take(&ancestor)?;
     }
+    let Gathered { declared, columns, relations, .. } = gathered;
+    let mut plan = Plan {
+        def: model_def(name, body, parent.as_ref(), &making, &declared)?,
+        columns: vec![],
+        relations: vec![],
+        making: making.clone().unbind(),
+    };
+    let map = type_map(bases)?;
+    let context = Context { class: name, module: plan.def.module.clone(), map, own: &declared };
+    for declared in &declared {
+        context.read(declared, &mut plan)?;
+    }
+    plan.columns.extend(columns);
+    plan.relations.extend(relations);
     plan.columns.sort_by_key(|column| (!column.inherited, column.sort_order));
-    complete(&mut plan, body, bases, &own)?;
+    complete(&mut plan, &making, &declared)?;
     name_slots(body, &own_names, &plan, parent.as_ref())?;
     Ok(plan)
+}
+
+/// What is found in the body and in the classes that it extends.
+struct Gathered<'a, 'py> {
+    making: &'a Bound<'py, Making>,
+    body: &'a Bound<'py, PyDict>,
+    declared: Vec<Declared<'py>>,
+    /// Of the mapped class that is extended.
+    columns: Vec<Column>,
+    relations: Vec<Relation>,
+    /// Names that somebody before has taken.
+    seen: Vec<String>,
+}
+
+impl<'a, 'py> Gathered<'a, 'py> {
+    fn new(
+        making: &'a Bound<'py, Making>,
+        body: &'a Bound<'py, PyDict>,
+        own: Vec<Declared<'py>>,
+    ) -> PyResult<Self> {
+        let mut seen: Vec<String> = body.keys().iter().filter_map(|key| key.extract().ok()).collect();
+        seen.extend(own.iter().map(|declared| declared.name.clone()));
+        Ok(Self { making, body, declared: own, columns: vec![], relations: vec![], seen })
+    }
+
+    /// Takes what an unmapped ancestor declares for each class anew, also below a mapped one.
+    fn take_cascading(&mut self, ancestor: &Bound<'py, PyType>) -> PyResult<()> {
+        let namespace = namespace_of(ancestor)?;
+        for (key, value) in namespace.copy()? {
+            if value.cast::<DeclaredAttr>().is_ok_and(|attr| attr.get().cascading) {
+                continue;
+            }
+            if key.extract::<&str>()? != "__module__" {
+                namespace.del_item(key)?;
+            }
+        }
+        match namespace.len() > 1 {
+            true => self.take_declared(ancestor, &namespace),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes over what an ancestor declares and nobody before it has redefined.
+    fn take(&mut self, ancestor: &Bound<'py, PyType>) -> PyResult<()> {
+        let py = ancestor.py();
+        let namespace = namespace_of(ancestor)?;
+        if instance::class_table(ancestor).is_ok() {
+            self.inherit_mapped(py, ancestor)?;
+        } else if !ancestor.is(instance::model(py))
+            && ancestor.getattr("__module__")?.extract::<String>()? != "builtins"
+        {
+            self.take_declared(ancestor, &namespace)?;
+        }
+        self.seen.extend(namespace.keys().iter().filter_map(|key| key.extract::<String>().ok()));
+        Ok(())
+    }
+
+    fn take_declared(
+        &mut self,
+        ancestor: &Bound<'py, PyType>,
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<()> {
+        for (key, value) in namespace.copy()? {
+            // what nobody asks for is not called
+            if value.is_instance_of::<DeclaredAttr>() && self.has(key.extract()?) {
+                namespace.del_item(key)?;
+            }
+        }
+        let answered: Vec<String> = namespace
+            .iter()
+            .filter(|(_, value)| value.is_instance_of::<DeclaredAttr>())
+            .map(|(key, _)| key.extract())
+            .collect::<PyResult<_>>()?;
+        Making::expand(self.making, namespace)?;
+        let names = names_of(namespace, None)?;
+        for declared in declarations(ancestor.name()?.to_str()?, namespace, &names)? {
+            if !self.has(&declared.name) {
+                self.seen.push(declared.name.clone());
+                self.declared.push(declared);
+            }
+        }
+        for name in answered {
+            let is_option = name.starts_with("__") && name.ends_with("__");
+            if !is_option && !self.has(&name) {
+                // a property or the like: the class's own
+                self.body.set_item(&name, namespace.get_item(&name)?)?;
+                self.seen.push(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.seen.iter().any(|seen| seen == name)
+    }
+
+    fn inherit_mapped(&mut self, py: Python<'_>, ancestor: &Bound<'_, PyType>) -> PyResult<()> {
+        let table = instance::class_table(ancestor)?;
+        let class = registry::mapped_class(py, table.model);
+        let (fields, relations) =
+            registry::with_def(table.model, |def| (def.fields.clone(), def.relations.clone()));
+        for (field, (slot, members)) in fields.into_iter().zip(table.slots.iter().zip(&class.members)) {
+            if self.has(&field.name) {
+                continue;
+            }
+            let default = match &slot.initial {
+                Initial::None => ClientDefault::None,
+                Initial::Value(value) => ClientDefault::Value(value.bind(py).unbind()),
+                Initial::Callable(callable) => ClientDefault::Callable(callable.bind(py).unbind()),
+            };
+            let members = members.as_ref().map(|members| members.clone_ref(py));
+            self.seen.push(field.name.clone());
+            let autoincrement = Some(field.autoincrement);
+            self.columns.push(Column {
+                field,
+                default,
+                members,
+                checks: Vec::new(),
+                autoincrement,
+                sort_order: 0,
+                inherited: true,
+            });
+        }
+        for def in relations {
+            if !self.has(&def.name) {
+                self.seen.push(def.name.clone());
+                self.relations.push(Relation { def, target: None, cascade: String::new() });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The mapped class that this one extends.
@@ -118,16 +260,16 @@ fn check_name(class: &str, name: &str) -> PyResult<()> {
 /// The definition without fields and relations.
 fn model_def(
     name: &str,
-    bases: &[Bound<'_, PyType>],
     body: &Bound<'_, PyDict>,
     parent: Option<&Bound<'_, PyType>>,
+    making: &Bound<'_, Making>,
     own: &[Declared<'_>],
 ) -> PyResult<ModelDef> {
-    let args = match option(body, bases, "__table_args__")? {
+    let args = match Making::find(making, "__table_args__")? {
         Some(given) => table_args(name, &given, &column_named(name, own))?,
         None => TableArgs::default(),
     };
-    let said = match option(body, bases, "__tablename__")? {
+    let said = match Making::find(making, "__tablename__")? {
         Some(given) => {
             Some(given.cast::<PyString>().map_err(|_| table_name_kind(name))?.to_str()?.to_owned())
         }
@@ -170,25 +312,6 @@ fn table_name_kind(name: &str) -> PyErr {
     mapping(format!("{name}: __tablename__ must be a string"))
 }
 
-/// An option of the class, its own or of an unmapped base.
-fn option<'py>(
-    body: &Bound<'py, PyDict>,
-    bases: &[Bound<'py, PyType>],
-    name: &str,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if let Some(own) = body.get_item(name)? {
-        return Ok(Some(own));
-    }
-    for class in ancestors(bases)? {
-        if instance::class_table(&class).is_err()
-            && let Some(inherited) = namespace_of(&class)?.get_item(name)?
-        {
-            return Ok(Some(inherited));
-        }
-    }
-    Ok(None)
-}
-
 /// The base's `type_annotation_map`.
 fn type_map<'py>(bases: &[Bound<'py, PyType>]) -> PyResult<Option<Bound<'py, PyDict>>> {
     for base in bases {
@@ -199,81 +322,9 @@ fn type_map<'py>(bases: &[Bound<'py, PyType>]) -> PyResult<Option<Bound<'py, PyD
     Ok(None)
 }
 
-/// Takes over what an ancestor declares and nobody before it has redefined.
-fn inherit<'py>(
-    context: &Context<'_, 'py>,
-    ancestor: &Bound<'py, PyType>,
-    seen: &mut Vec<String>,
-    plan: &mut Plan,
-) -> PyResult<()> {
-    let py = ancestor.py();
-    let namespace = namespace_of(ancestor)?;
-    if instance::class_table(ancestor).is_ok() {
-        inherit_mapped(py, ancestor, seen, plan)?;
-    } else if !ancestor.is(instance::model(py))
-        && ancestor.getattr("__module__")?.extract::<String>()? != "builtins"
-    {
-        let names = names_of(&namespace, None)?;
-        for declared in declarations(ancestor.name()?.to_str()?, &namespace, &names)? {
-            if !seen.contains(&declared.name) {
-                context.read(&declared, plan)?;
-                seen.push(declared.name);
-            }
-        }
-    }
-    seen.extend(namespace.keys().iter().filter_map(|key| key.extract::<String>().ok()));
-    Ok(())
-}
-
-fn inherit_mapped(
-    py: Python<'_>,
-    ancestor: &Bound<'_, PyType>,
-    seen: &mut Vec<String>,
-    plan: &mut Plan,
-) -> PyResult<()> {
-    let table = instance::class_table(ancestor)?;
-    let class = registry::mapped_class(py, table.model);
-    let (fields, relations) =
-        registry::with_def(table.model, |def| (def.fields.clone(), def.relations.clone()));
-    for (field, (slot, members)) in fields.into_iter().zip(table.slots.iter().zip(&class.members)) {
-        if seen.contains(&field.name) {
-            continue;
-        }
-        let default = match &slot.initial {
-            Initial::None => ClientDefault::None,
-            Initial::Value(value) => ClientDefault::Value(value.bind(py).unbind()),
-            Initial::Callable(callable) => ClientDefault::Callable(callable.bind(py).unbind()),
-        };
-        let members = members.as_ref().map(|members| members.clone_ref(py));
-        seen.push(field.name.clone());
-        let autoincrement = Some(field.autoincrement);
-        plan.columns.push(Column {
-            field,
-            default,
-            members,
-            checks: Vec::new(),
-            autoincrement,
-            sort_order: 0,
-            inherited: true,
-        });
-    }
-    for def in relations {
-        if !seen.contains(&def.name) {
-            seen.push(def.name.clone());
-            plan.relations.push(Relation { def, target: None, cascade: String::new() });
-        }
-    }
-    Ok(())
-}
-
 /// Key columns named by a constraint, and the numbering of an integer key that stands alone.
-fn complete(
-    plan: &mut Plan,
-    body: &Bound<'_, PyDict>,
-    bases: &[Bound<'_, PyType>],
-    own: &[Declared<'_>],
-) -> PyResult<()> {
-    if let Some(given) = option(body, bases, "__table_args__")? {
+fn complete(plan: &mut Plan, making: &Bound<'_, Making>, own: &[Declared<'_>]) -> PyResult<()> {
+    if let Some(given) = Making::find(making, "__table_args__")? {
         let class = plan.def.name.clone();
         for column in table_args(&class, &given, &column_named(&class, own))?.key {
             let known = plan.columns.iter().map(|known| known.field.column.as_str());
