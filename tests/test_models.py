@@ -479,7 +479,7 @@ def mistake(source: str, error: type[Exception] = Exception) -> str:
         ("r = relationship('X', cascade='all, delet')", 'did you mean "delete"?'),
         ("id: Mapped[int] = mapped_column(ForeignKey('nodot'))", "must name a table and a column"),
         ("id: Mapped[int] = mapped_column(ForeignKey('a.b', ondelete='CASCADED'))", "did you mean `CASCADE`?"),
-        ("id: Mapped[int] = mapped_column(42)", "takes a name, a column type, a ForeignKey"),
+        ("id: Mapped[int] = mapped_column(42)", "takes a name, a column type, ForeignKey"),
         ("id: Mapped[int] = mapped_column(max_length=3)", "Wrong.id: max_length is for text"),
         ("__tablename__ = 5\n    id: Mapped[int] = mapped_column(primary_key=True)", "__tablename__ must be"),
         ("__table_args__ = [1]\n    id: Mapped[int] = mapped_column(primary_key=True)", "is a tuple or a dict"),
@@ -504,15 +504,12 @@ def test_mistake_in_a_class_body_is_named(body, text):
 @pytest.mark.parametrize(
     ("body", "parameter"),
     [
-        ("x = mapped_column(Text, onupdate=1)", "mapped_column(onupdate=..)"),
-        ("x = mapped_column(Text, server_onupdate=1)", "mapped_column(server_onupdate=..)"),
         ("x = mapped_column(Text, info={})", "mapped_column(info=..)"),
         ("x = mapped_column(Text, init=False)", "mapped_column(init=..)"),
         ("x = relationship('X', secondary='t')", "relationship(secondary=..)"),
         ("x = relationship('X', backref='t')", "relationship(backref=..)"),
         ("x = relationship('X', post_update=True)", "relationship(post_update=..)"),
         ("x = relationship('X', lazy='dynamic')", 'relationship(lazy="dynamic")'),
-        ("__mapper_args__ = {}", "Wrong.__mapper_args__"),
         ("__table_args__ = {'mysql_engine': 'x'}", "mysql_engine"),
     ],
 )

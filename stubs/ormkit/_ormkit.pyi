@@ -10,13 +10,16 @@ __all__ = [
     "CheckConstraint",
     "Cidr",
     "ColumnInfo",
+    "Computed",
     "Date",
     "DateTime",
     "Double",
     "F",
+    "FetchedValue",
     "Float",
     "ForeignKey",
     "ForeignKeyConstraint",
+    "Identity",
     "Index",
     "Inet",
     "Integer",
@@ -147,6 +150,20 @@ class ColumnInfo:
         """
     def __repr__(self) -> builtins.str: ...
 
+@typing.final
+class Computed:
+    r"""
+    `GENERATED ALWAYS AS (sqltext)`: the database computes the column from others of its row; it is read back after each
+    write, and never written.
+    """
+    def __new__(cls, sqltext: typing.Any, persisted: typing.Optional[builtins.bool] = None) -> Computed:
+        r"""
+        Args:
+        sqltext: The expression, as text.
+        persisted: Kept in the row (True), or computed when it is read (False, SQLite alone); None: kept on PostgreSQL
+            and computed on SQLite.
+        """
+
 class Date(TypeEngine):
     r"""
     DATE.
@@ -179,6 +196,14 @@ class F:
     def __rmul__(self, other: typing.Any) -> F: ...
     def __truediv__(self, other: typing.Any) -> F: ...
     def __mod__(self, other: typing.Any) -> F: ...
+
+@typing.final
+class FetchedValue:
+    r"""
+    What the database fills in by itself, by a trigger: `server_default=FetchedValue()` is read back after INSERT,
+    `server_onupdate=FetchedValue()` after UPDATE.
+    """
+    def __new__(cls) -> FetchedValue: ...
 
 class Float(TypeEngine):
     r"""
@@ -242,6 +267,21 @@ class ForeignKeyConstraint:
     `ForeignKeyConstraint(["a", "b"], ["t.a", "t.b"], ondelete="CASCADE")`.
     """
     def __new__(cls, columns: typing.Sequence[builtins.str], refcolumns: typing.Sequence[builtins.str], *, name: typing.Optional[builtins.str] = None, ondelete: typing.Optional[builtins.str] = None, onupdate: typing.Optional[builtins.str] = None, deferrable: typing.Optional[builtins.bool] = None, initially: typing.Optional[builtins.str] = None, use_alter: builtins.bool = ..., match: typing.Optional[builtins.str] = None) -> ForeignKeyConstraint: ...
+
+@typing.final
+class Identity:
+    r"""
+    `GENERATED … AS IDENTITY`: the database numbers the rows. On SQLite it numbers a key that is an integer alone, from
+    1 on; the options are PostgreSQL's.
+    """
+    def __new__(cls, always: builtins.bool = ..., start: typing.Optional[builtins.int] = None, increment: typing.Optional[builtins.int] = None, minvalue: typing.Optional[builtins.int] = None, maxvalue: typing.Optional[builtins.int] = None, cycle: builtins.bool = ..., cache: typing.Optional[builtins.int] = None) -> Identity:
+        r"""
+        Args:
+        always: No other number is taken: giving one is an error before anything is sent.
+        start, increment, minvalue, maxvalue: Which numbers.
+        cycle: Begin anew after the greatest.
+        cache: How many numbers a connection takes at once.
+        """
 
 @typing.final
 class Index:

@@ -3,8 +3,11 @@
 from ormkit._ormkit import (
     CheckConstraint,
     ColumnInfo,
+    Computed,
+    FetchedValue,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Mapped,
     PrimaryKeyConstraint,
@@ -18,8 +21,11 @@ from ormkit.types import __all__ as _types
 __all__ = [
     "CheckConstraint",
     "ColumnInfo",
+    "Computed",
+    "FetchedValue",
     "ForeignKey",
     "ForeignKeyConstraint",
+    "Identity",
     "Index",
     "Mapped",
     "PrimaryKeyConstraint",

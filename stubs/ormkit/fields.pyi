@@ -6,8 +6,11 @@ from typing import Any, Generic, TypeVar, overload
 from ormkit._ormkit import (
     CheckConstraint as CheckConstraint,
     ColumnInfo as ColumnInfo,
+    Computed as Computed,
+    FetchedValue as FetchedValue,
     ForeignKey as ForeignKey,
     ForeignKeyConstraint as ForeignKeyConstraint,
+    Identity as Identity,
     Index as Index,
 )
 from ormkit.base import DeclarativeBase

@@ -4,3 +4,4 @@ pub(crate) mod hydrate;
 pub(crate) mod select_in;
 
 pub use hydrate::Item;
+pub(crate) use hydrate::RowKey;

@@ -5,6 +5,7 @@
 
 mod explain;
 mod field_set;
+mod generated;
 mod index;
 mod naming;
 mod registry;
@@ -12,6 +13,7 @@ mod relation;
 mod types;
 
 pub use field_set::FieldSet;
+pub use generated::{Computed, Identity, OnUpdate, Upkeep, Version};
 pub use index::{Index, IndexPart, IndexTerm};
 pub use naming::{Naming, Templates};
 pub use registry::{Registry, Schema, Space};
@@ -126,6 +128,14 @@ pub struct Field {
     pub deferred: bool,
     /// The names of its own constraints and of its index, where they are not the usual ones.
     pub names: FieldNames,
+    /// The database computes it.
+    pub computed: Option<Computed>,
+    /// The database numbers it, with options.
+    pub identity: Option<Identity>,
+    /// What UPDATE does with it.
+    pub on_update: OnUpdate,
+    /// It counts the versions of the row.
+    pub version: Option<Version>,
 }
 
 /// Names of what a field asks for itself; None: the usual ones.
@@ -155,6 +165,10 @@ impl Field {
             comment: None,
             deferred: false,
             names: FieldNames::default(),
+            computed: None,
+            identity: None,
+            on_update: OnUpdate::Keep,
+            version: None,
         }
     }
 
@@ -186,11 +200,6 @@ impl Field {
         self.foreign_key = Some(ForeignKey::new(table, column));
         self
     }
-
-    /// True when the database may fill the column of a new row that gives no value: it is read back.
-    pub fn filled_by_database(&self) -> bool {
-        self.autoincrement || matches!(self.default, FieldDefault::Server(_))
-    }
 }
 
 /// Where a value comes from that is not given.
@@ -202,6 +211,10 @@ pub enum FieldDefault {
     Client,
     /// The database, by this SQL expression.
     Server(ServerDefault),
+    /// INSERT, which writes this SQL expression; the value is read back.
+    Expression(ServerDefault),
+    /// The database, in a way of its own such as a trigger.
+    Fetched,
 }
 
 /// An SQL expression without parameters, as each dialect writes it; see
@@ -341,6 +354,8 @@ pub struct Model {
     pub rank: u32,
     /// The model is on a cycle of foreign keys, its own included: its objects need an order of their own.
     pub cyclic: bool,
+    /// Fields that need care when a row is written.
+    pub upkeep: Upkeep,
 }
 
 impl Model {

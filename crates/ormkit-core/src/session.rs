@@ -29,6 +29,7 @@ mod tests;
 mod undone;
 pub(crate) mod unit;
 mod verb;
+mod written;
 
 use std::sync::Arc;
 

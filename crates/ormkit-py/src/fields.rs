@@ -3,17 +3,19 @@ mod column;
 mod constraints;
 mod declared_attr;
 mod foreign_key;
+mod generated;
 mod index;
 pub(crate) mod native;
 mod relation;
 pub(crate) mod types;
 
-pub(crate) use column::{ClientDefault, MappedColumn, mapped_column};
+pub(crate) use column::{ClientDefault, MappedColumn, Renewal, ServerValue, mapped_column};
 pub(crate) use constraints::{
     CheckConstraint, ForeignKeyConstraint, Named, PrimaryKeyConstraint, UniqueConstraint,
 };
 pub(crate) use declared_attr::DeclaredAttr;
 pub(crate) use foreign_key::ForeignKey;
+pub(crate) use generated::{Computed, FetchedValue, Identity};
 pub(crate) use index::Index;
 pub(crate) use relation::{ColumnName, RelationshipDecl, RelationshipTarget, relationship};
 

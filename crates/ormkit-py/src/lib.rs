@@ -46,8 +46,9 @@ mod _ormkit {
     };
     #[pymodule_export]
     use fields::{
-        CheckConstraint, DeclaredAttr, ForeignKey, ForeignKeyConstraint, Index, Mapped, MappedColumn,
-        PrimaryKeyConstraint, RelationshipDecl, UniqueConstraint, mapped_column, relationship,
+        CheckConstraint, Computed, DeclaredAttr, FetchedValue, ForeignKey, ForeignKeyConstraint, Identity,
+        Index, Mapped, MappedColumn, PrimaryKeyConstraint, RelationshipDecl, UniqueConstraint, mapped_column,
+        relationship,
     };
     #[pymodule_export]
     use model::{ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, metadata_of};

@@ -9,6 +9,7 @@ mod collect;
 mod declaration;
 mod info;
 mod making;
+mod mapper;
 mod metadata;
 mod names;
 mod options;

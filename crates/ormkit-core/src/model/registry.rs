@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Constraint, FieldId, FieldIds, Index, Model, ModelDef, ModelId, Reference, Relation, RelationDef,
-    RelationId, RelationKind, TableName, Target,
+    RelationId, RelationKind, TableName, Target, Upkeep,
 };
 use crate::error::{Error, ErrorKind, Result, near_matches};
 
@@ -173,6 +173,7 @@ impl Registry {
                     references: parts.references,
                     rank,
                     cyclic,
+                    upkeep: Upkeep::of(&self.defs[index].fields),
                 })
             },
         );
@@ -204,6 +205,9 @@ fn check_alone(def: &ModelDef) -> Result<()> {
                 other.name, field.name, field.column
             ));
         }
+    }
+    if let Some(field) = def.fields.iter().find(|field| field.computed.is_some() && field.primary_key) {
+        return mistake(format!("`{}` is computed and cannot be part of the key", field.name));
     }
     let columns = || def.fields.iter().map(|field| field.column.as_str());
     let listed = def

@@ -68,6 +68,8 @@ pub struct Dialect {
     pub adds_constraints: bool,
     /// COMMENT ON.
     pub comments: bool,
+    /// RETURNING answers what triggers have made of a row.
+    pub returns_triggered: bool,
     /// Indexes are of several kinds: `USING gin`.
     pub index_methods: bool,
 }
@@ -98,6 +100,7 @@ impl Dialect {
         native_enums: true,
         adds_constraints: true,
         comments: true,
+        returns_triggered: true,
         index_methods: true,
     };
 
@@ -119,6 +122,7 @@ impl Dialect {
         native_enums: false,
         adds_constraints: false,
         comments: false,
+        returns_triggered: false,
         index_methods: false,
     };
 }

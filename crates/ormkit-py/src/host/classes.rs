@@ -1,4 +1,5 @@
 //! What the host needs of a mapped class for every value, kept for good: classes are never forgotten.
+use crate::fields::ClientDefault;
 use crate::fields::types::Members;
 use crate::model::{mapped_class, with_def};
 use ormkit_core::model::{ColumnType, FieldId, ModelId};
@@ -28,6 +29,10 @@ pub(crate) struct FieldInfo {
     pub(crate) filled_by_database: bool,
     /// Enums: the members of its class.
     pub(crate) members: Option<Members>,
+    /// What UPDATE sets it to where the program does not.
+    pub(crate) renewal: Option<ClientDefault>,
+    /// It counts the versions of the row: `renewal` is called with the one before.
+    pub(crate) is_version: bool,
 }
 
 impl ClassInfo {
@@ -56,6 +61,8 @@ fn learn(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
     let field = |(at, field): (usize, ormkit_core::model::Field)| FieldInfo {
         is_json: field.column_type.is_changed_in_place(),
         filled_by_database: field.filled_by_database(),
+        is_version: field.version.is_some(),
+        renewal: class.renewals.get(at).and_then(|renewal| Some(renewal.as_ref()?.clone_ref(py))),
         members: class.members.get(at).and_then(|members| Some(members.as_ref()?.clone_ref(py))),
         column_type: field.column_type,
         name: field.name,

@@ -115,6 +115,11 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
             .iter()
             .map(|column| column.members.as_ref().map(|members| members.clone_ref(py)))
             .collect(),
+        renewals: plan
+            .columns
+            .iter()
+            .map(|column| column.renewal.as_ref().map(|renewal| renewal.clone_ref(py)))
+            .collect(),
     };
     let id = registry::declare(py, metadata_of(class)?.get().space(), plan.def.clone(), mapped)?;
     let key: Box<[usize]> = plan

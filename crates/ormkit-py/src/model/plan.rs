@@ -2,6 +2,7 @@
 use super::collect::{Declared, ancestors, declarations, names_of, namespace_of};
 use super::declaration::Context;
 use super::making::Making;
+use super::mapper;
 use super::options::{TableArgs, column_named, table_args};
 use super::raise::{mapping, unsupported};
 use super::registry;
@@ -28,6 +29,8 @@ pub(super) struct Plan {
 pub(super) struct Column {
     pub(super) field: Field,
     pub(super) default: ClientDefault,
+    /// What the host sets it to on UPDATE.
+    pub(super) renewal: Option<ClientDefault>,
     pub(super) members: Option<Members>,
     pub(super) checks: Vec<Constraint>,
     /// What was said of it; None: an integer key alone is numbered.
@@ -52,12 +55,6 @@ pub(super) fn plan<'py>(
     locals: Option<Bound<'py, PyDict>>,
 ) -> PyResult<Plan> {
     let parent = mapped_parent(name, bases)?;
-    if body.contains("__mapper_args__")? {
-        return Err(unsupported(
-            format!("{name}.__mapper_args__"),
-            "give each class a table and relate them",
-        ));
-    }
     let names = names_of(body, locals)?;
     let making = Bound::new(body.py(), Making::new(name, bases, body))?;
     Making::expand(&making, body)?;
@@ -88,6 +85,7 @@ pub(super) fn plan<'py>(
     plan.columns.extend(columns);
     plan.relations.extend(relations);
     plan.columns.sort_by_key(|column| (!column.inherited, column.sort_order));
+    mapper::apply(&mut plan, &making, &declared)?;
     complete(&mut plan, &making, &declared)?;
     name_slots(body, &own_names, &plan, parent.as_ref())?;
     Ok(plan)
@@ -192,7 +190,8 @@ impl<'a, 'py> Gathered<'a, 'py> {
         let class = registry::mapped_class(py, table.model);
         let (fields, relations) =
             registry::with_def(table.model, |def| (def.fields.clone(), def.relations.clone()));
-        for (field, (slot, members)) in fields.into_iter().zip(table.slots.iter().zip(&class.members)) {
+        let sides = table.slots.iter().zip(&class.members).zip(&class.renewals);
+        for (field, ((slot, members), renewal)) in fields.into_iter().zip(sides) {
             if self.has(&field.name) {
                 continue;
             }
@@ -207,6 +206,7 @@ impl<'a, 'py> Gathered<'a, 'py> {
             self.columns.push(Column {
                 field,
                 default,
+                renewal: renewal.as_ref().map(|renewal| renewal.clone_ref(py)),
                 members,
                 checks: Vec::new(),
                 autoincrement,
@@ -351,6 +351,7 @@ fn complete(plan: &mut Plan, making: &Bound<'_, Making>, own: &[Declared<'_>]) -
         && column.field.column_type.is_integer()
         && column.field.foreign_key.is_none()
         && column.field.default == FieldDefault::None
+        && !column.field.is_generated()
         && column.autoincrement.is_none()
     {
         column.field.autoincrement = true;

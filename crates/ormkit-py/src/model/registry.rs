@@ -1,6 +1,7 @@
 //! All models of the process and the classes that stand for them.
 use super::body::metadata_of;
 use super::raise::to_python;
+use crate::fields::ClientDefault;
 use crate::fields::types::Members;
 use ormkit_core::model::{FieldId, Index, ModelDef, ModelId, Registry, Schema, Space};
 use pyo3::prelude::*;
@@ -14,6 +15,8 @@ pub(crate) struct MappedClass {
     pub(crate) class: Py<PyType>,
     /// Column by column: the members, where it holds an enum.
     pub(crate) members: Box<[Option<Members>]>,
+    /// Column by column: what UPDATE sets it to where the program does not.
+    pub(crate) renewals: Box<[Option<ClientDefault>]>,
 }
 
 #[derive(Default)]
