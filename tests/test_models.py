@@ -557,3 +557,11 @@ def test_length_that_no_column_can_have_is_refused(length: int):
 def test_negative_number_of_digits_is_refused():
     with pytest.raises(ValueError, match="-3 digits"):
         Numeric(-3)
+
+
+def test_an_attribute_is_found_by_a_name_made_at_run_time(base):
+    class Thing(base):
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str]
+
+    assert getattr(Thing, "".join(["na", "me"])) is Thing.name

@@ -7,6 +7,7 @@ from ormkit.base import (
     ModelMeta,
     Table,
 )
+from ormkit.derived import AssociationProxy, association_proxy, hybrid_method, hybrid_property, validates
 from ormkit.engine import (
     ClosedConnection,
     Connection,

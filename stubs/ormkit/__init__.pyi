@@ -7,6 +7,13 @@ from ormkit.base import (
     ModelMeta as ModelMeta,
     Table as Table,
 )
+from ormkit.derived import (
+    AssociationProxy as AssociationProxy,
+    association_proxy as association_proxy,
+    hybrid_method as hybrid_method,
+    hybrid_property as hybrid_property,
+    validates as validates,
+)
 from ormkit.engine import (
     ClosedConnection as ClosedConnection,
     Connection as Connection,

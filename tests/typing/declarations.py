@@ -6,8 +6,8 @@ from typing import Any
 
 from typing_extensions import assert_type
 
-from ormkit import Base, ForeignKey, Mapped, declared_attr, mapped_column
-from ormkit.query import Attribute
+from ormkit import Base, ForeignKey, Mapped, declared_attr, hybrid_property, mapped_column, validates
+from ormkit.query import Attribute, Expr
 
 
 class Owner(Base):
@@ -29,6 +29,26 @@ class Owned:
 class Thing(Owned, Base):
     __tablename__ = "things"
     id: Mapped[int] = mapped_column(primary_key=True)
+    size: Mapped[int]
+
+    @validates("size")
+    def check(self, name: str, value: int) -> int:
+        return value
+
+    @hybrid_property
+    def double(self) -> int:
+        return self.size * 2
+
+    @double.inplace.setter
+    def _set_double(self, value: int) -> None:
+        self.size = value // 2
+
+
+def hybrids_are_both(thing: Thing) -> None:
+    assert_type(Thing.double, Expr[int])
+    assert_type(thing.double, int)
+    assert_type(thing.check("size", 3), int)
+    thing.double = 4
 
 
 def mixins_are_read_as_columns(thing: Thing) -> None:

@@ -5,6 +5,7 @@ mod attribute;
 mod bridge;
 mod codec;
 mod convert;
+mod derived;
 mod engine;
 mod errors;
 mod expr;
@@ -26,6 +27,11 @@ mod _ormkit {
     use attribute::Attribute;
     #[pymodule_export]
     use codec::{register_codec, unregister_codec};
+    #[pymodule_export]
+    use derived::{
+        AssociationProxy, HybridInplace, HybridMethod, HybridProperty, ProxiedAttribute, ProxyMembers,
+        Validates, Validator, association_proxy, validates,
+    };
     #[pymodule_export]
     use engine::{
         ClosedConnection, Connection, ConnectionBlock, ConnectionContext, CopyOut, Engine, Listener,

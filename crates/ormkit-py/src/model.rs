@@ -22,4 +22,4 @@ pub(crate) use body::{ClassBody, metadata_of};
 pub(crate) use info::{ColumnInfo, RelationshipInfo, Table};
 pub(crate) use metadata::MetaData;
 pub(crate) use raise::unsupported;
-pub(crate) use registry::{add_index, mapped_class, members, schema, with_def};
+pub(crate) use registry::{add_index, mapped_class, members, schema, target_of, with_def};

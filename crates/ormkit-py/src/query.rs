@@ -5,6 +5,7 @@
 
 mod field;
 mod fluent;
+mod hybrid;
 mod loader;
 mod lookup;
 mod read;

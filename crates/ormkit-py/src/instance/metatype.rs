@@ -2,6 +2,7 @@
 //!
 //! It answers `User.id` from the class's expressions and refuses assignments that would break the slots.
 #![allow(unsafe_code)]
+use super::access::find;
 use super::base::{self, slot};
 use super::construct::{address, call};
 use super::table::{ClassTable, Initial};
@@ -94,10 +95,20 @@ unsafe extern "C" fn get_attribute(
         {
             return ffi::Py_NewRef(expression.as_ptr());
         }
-        let found = match ffi::PyType_Type.tp_getattro {
+        let mut found = match ffi::PyType_Type.tp_getattro {
             Some(inherited) => inherited(class, name),
             None => ptr::null_mut(),
         };
+        if !found.is_null()
+            && ffi::Py_TYPE(found) == &raw mut ffi::PyMemberDescr_Type
+            && let Some(table) = (*table_place(class.cast())).as_ref()
+            && let Some(index) = find(table, name)
+            && let Some(expression) = &table.slots[index].expression
+        {
+            // a name that was made at run time is not interned
+            let descriptor = std::mem::replace(&mut found, ffi::Py_NewRef(expression.as_ptr()));
+            ffi::Py_DECREF(descriptor);
+        }
         if found.is_null()
             && let Some(table) = (*table_place(class.cast())).as_ref()
         {
@@ -145,7 +156,7 @@ unsafe extern "C" fn traverse(
                 Initial::None => None,
                 Initial::Value(object) | Initial::Callable(object) => Some(object),
             };
-            for object in initial.into_iter().chain(&slot.expression) {
+            for object in initial.into_iter().chain(&slot.expression).chain(&slot.validator) {
                 let result = visit(object.as_ptr(), argument);
                 if result != 0 {
                     return result;
@@ -162,7 +173,7 @@ unsafe extern "C" fn clear(class: *mut ffi::PyObject) -> c_int {
         if let Some(table) = (*table_place(class.cast())).as_mut() {
             for slot in &mut table.slots {
                 let (initial, expression) = (std::mem::take(&mut slot.initial), slot.expression.take());
-                drop((initial, expression));
+                drop((initial, expression, slot.validator.take()));
             }
         }
         ffi::PyType_Type.tp_clear.map_or(0, |inherited| inherited(class))

@@ -170,7 +170,9 @@ fn slots(py: Python<'_>, plan: &Plan, id: ModelId) -> PyResult<Vec<SlotSpec>> {
         .enumerate()
         .map(|(at, (name, kind, initial))| {
             let expression = Bound::new(py, Attribute::new(id, at, name.clone()))?;
-            Ok(SlotSpec { name, kind, initial, expression: Some(Held::new(expression.as_any())) })
+            let validator = plan.validators.iter().rev().find(|(names, _)| names.contains(&name));
+            let validator = validator.map(|(_, function)| Held::new(function.bind(py)));
+            Ok(SlotSpec { name, kind, initial, expression: Some(Held::new(expression.as_any())), validator })
         })
         .collect()
 }

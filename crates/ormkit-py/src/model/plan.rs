@@ -4,11 +4,13 @@ use super::declaration::Context;
 use super::making::Making;
 use super::mapper;
 use super::options::{TableArgs, column_named, table_args};
-use super::raise::{mapping, unsupported};
+use super::raise::{mapping, to_python, unsupported};
 use super::registry;
+use crate::derived::Validator;
 use crate::fields::types::Members;
 use crate::fields::{ClientDefault, DeclaredAttr};
 use crate::instance::{self, Initial};
+use ormkit_core::error::Error;
 use ormkit_core::model::{Constraint, Field, FieldDefault, ModelDef, RelationDef, TableName};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -22,6 +24,8 @@ pub(super) struct Plan {
     pub(super) def: ModelDef,
     pub(super) columns: Vec<Column>,
     pub(super) relations: Vec<Relation>,
+    /// Methods that see values before they are stored, and the attributes that they are for; the class's own last.
+    pub(super) validators: Vec<(Vec<String>, Py<PyAny>)>,
     /// Who stands in for the class until it is made.
     pub(super) making: Py<Making>,
 }
@@ -76,6 +80,7 @@ pub(super) fn plan<'py>(
         columns: vec![],
         relations: vec![],
         making: making.clone().unbind(),
+        validators: vec![],
     };
     let map = type_map(bases)?;
     let context = Context { class: name, module: plan.def.module.clone(), map, own: &declared };
@@ -87,6 +92,7 @@ pub(super) fn plan<'py>(
     plan.columns.sort_by_key(|column| (!column.inherited, column.sort_order));
     mapper::apply(&mut plan, &making, &declared)?;
     complete(&mut plan, &making, &declared)?;
+    plan.validators = validators(&plan, body, bases)?;
     name_slots(body, &own_names, &plan, parent.as_ref())?;
     Ok(plan)
 }
@@ -222,6 +228,37 @@ impl<'a, 'py> Gathered<'a, 'py> {
         }
         Ok(())
     }
+}
+
+/// The validators of a class and its ancestors, its own last.
+///
+/// # Errors
+/// One for an attribute that the class does not have, with the near one.
+fn validators(
+    plan: &Plan,
+    body: &Bound<'_, PyDict>,
+    bases: &[Bound<'_, PyType>],
+) -> PyResult<Vec<(Vec<String>, Py<PyAny>)>> {
+    let mut spaces = vec![body.clone()];
+    for ancestor in ancestors(bases)? {
+        spaces.push(namespace_of(&ancestor)?);
+    }
+    let mut found = Vec::new();
+    for (_, value) in spaces.into_iter().rev().flat_map(|space| space.into_iter().collect::<Vec<_>>()) {
+        let Ok(validator) = value.cast::<Validator>() else { continue };
+        let validator = validator.get();
+        let columns = plan.columns.iter().map(|column| &column.field.name);
+        let known: Vec<&str> = columns
+            .chain(plan.relations.iter().map(|relation| &relation.def.name))
+            .map(String::as_str)
+            .collect();
+        if let Some(name) = validator.names.iter().find(|name| !known.contains(&name.as_str())) {
+            let error = Error::unknown_name("attribute", name, plan.def.name.as_str(), known);
+            return Err(to_python(error));
+        }
+        found.push((validator.names.clone(), validator.function.clone_ref(value.py())));
+    }
+    Ok(found)
 }
 
 /// The mapped class that this one extends.

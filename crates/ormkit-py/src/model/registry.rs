@@ -1,9 +1,11 @@
 //! All models of the process and the classes that stand for them.
 use super::body::metadata_of;
 use super::raise::to_python;
+use crate::attribute::Attribute;
 use crate::fields::ClientDefault;
 use crate::fields::types::Members;
 use ormkit_core::model::{FieldId, Index, ModelDef, ModelId, Registry, Schema, Space};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -73,6 +75,24 @@ pub(crate) fn schema(py: Python<'_>) -> PyResult<Arc<Schema>> {
 /// When the number was never declared.
 pub(crate) fn mapped_class(py: Python<'_>, model: ModelId) -> Arc<MappedClass> {
     Arc::clone(&declared(py).classes[model.index()])
+}
+
+/// The class at the other end of a relation.
+///
+/// # Errors
+/// `TypeError` for a column; every mistake in the references between models.
+pub(crate) fn target_of<'py>(attribute: &Bound<'py, Attribute>) -> PyResult<Bound<'py, PyType>> {
+    let py = attribute.py();
+    let this = attribute.get();
+    let schema = schema(py)?;
+    let model = schema.model(this.model());
+    let relation = this.slot().checked_sub(model.fields().len()).and_then(|at| model.relations.get(at));
+    match relation {
+        Some(relation) => Ok(mapped_class(py, relation.target).class.bind(py).clone()),
+        None => {
+            Err(PyTypeError::new_err(format!("{} is a column: a relation is needed here", attribute.repr()?)))
+        }
+    }
 }
 
 /// The members of an enum column.

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use std::sync::Arc;
 
+use super::hybrid::hybrid_condition;
 use super::{F, Query, Select};
 use crate::errors::to_py;
 use crate::expr::{Expr, condition_of, object_key, operand};
@@ -23,10 +24,19 @@ pub(crate) fn lookup_condition(
     lookups: &Bound<'_, PyDict>,
 ) -> PyResult<CoreExpr> {
     let mut list = Vec::with_capacity(lookups.len());
+    let mut derived = Vec::new();
     for (name, value) in lookups {
-        list.push(one(schema, source, name.cast::<PyString>()?.to_str()?, &value)?);
+        let name = name.cast::<PyString>()?.to_str()?;
+        match hybrid_condition(schema, source, name, &value)? {
+            Some(condition) => derived.push(condition),
+            None => list.push(one(schema, source, name, &value)?),
+        }
     }
-    Ok(conditions(schema, source, &list))
+    let listed = conditions(schema, source, &list);
+    match derived.is_empty() {
+        true => Ok(listed),
+        false => Ok(derived.into_iter().fold(listed, CoreExpr::and)),
+    }
 }
 
 fn one(schema: &Schema, source: Source, name: &str, value: &Bound<'_, PyAny>) -> PyResult<Condition> {
