@@ -3,6 +3,7 @@
 from ormkit.base import (
     Base,
     DeclarativeBase,
+    MappedAsDataclass,
     MetaData,
     ModelMeta,
     Table,

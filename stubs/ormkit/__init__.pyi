@@ -3,6 +3,7 @@
 from ormkit.base import (
     Base as Base,
     DeclarativeBase as DeclarativeBase,
+    MappedAsDataclass as MappedAsDataclass,
     MetaData as MetaData,
     ModelMeta as ModelMeta,
     Table as Table,

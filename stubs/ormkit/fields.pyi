@@ -66,8 +66,8 @@ def mapped_column(
     nullable: bool | None = None,
     unique: bool = False,
     index: bool = False,
-    default: Any = None,
-    default_factory: Callable[[], Any] | None = None,
+    default: Any = ...,
+    default_factory: Callable[[], Any] = ...,
     insert_default: Any = None,
     server_default: Any = None,
     onupdate: Any = None,
@@ -79,9 +79,10 @@ def mapped_column(
     deferred: bool = False,
     sort_order: int = 0,
     info: Any = None,
-    init: Any = None,
-    repr: Any = None,
-    kw_only: Any = None,
+    init: bool = ...,
+    repr: bool = ...,
+    compare: bool = ...,
+    kw_only: bool = ...,
 ) -> Any:
     """A column. `args`: its name, its type, `ForeignKey`, constraints, in this order."""
 

@@ -1,6 +1,6 @@
 """Relations between models, and how much of them a query loads."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Literal, TypeVar
 
 from ormkit._ormkit import RelationshipInfo as RelationshipInfo
@@ -39,6 +39,12 @@ def relationship(
     post_update: bool = False,
     single_parent: bool = False,
     backref: Any = None,
+    default: Any = ...,
+    default_factory: Callable[[], Any] = ...,
+    init: bool = ...,
+    repr: bool = ...,
+    compare: bool = ...,
+    kw_only: bool = ...,
 ) -> Any:
     """A relation; its target is taken from the annotation where it is not given."""
 

@@ -6,7 +6,18 @@ from typing import Any
 
 from typing_extensions import assert_type
 
-from ormkit import Base, ForeignKey, Mapped, declared_attr, hybrid_property, mapped_column, validates
+from ormkit import (
+    Base,
+    DeclarativeBase,
+    ForeignKey,
+    Mapped,
+    MappedAsDataclass,
+    declared_attr,
+    hybrid_property,
+    mapped_column,
+    relationship,
+    validates,
+)
 from ormkit.query import Attribute, Expr
 
 
@@ -54,3 +65,32 @@ def hybrids_are_both(thing: Thing) -> None:
 def mixins_are_read_as_columns(thing: Thing) -> None:
     assert_type(Thing.owner_id, Attribute[int | None])
     assert_type(thing.owner_id, int | None)
+
+
+class Checked(MappedAsDataclass, DeclarativeBase):
+    pass
+
+
+class User(Checked):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    nick: Mapped[str | None] = mapped_column(default=None)
+    name: Mapped[str]
+    posts: Mapped[list[Post]] = relationship(default_factory=list, back_populates="user")
+
+
+class Post(Checked, order=True):
+    __tablename__ = "posts"
+    id: Mapped[int] = mapped_column(init=False, primary_key=True)
+    title: Mapped[str]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), init=False)
+    user: Mapped[User | None] = relationship(default=None, back_populates="posts")
+
+
+def constructors_of_dataclasses_are_checked() -> None:
+    user = User(name="Ada", posts=[Post(title="t")])
+    assert_type(user.name, str)
+    User()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    User(name=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    User(name="Ada", id=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    User(name="Ada", nik="A")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

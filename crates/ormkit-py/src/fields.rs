@@ -1,6 +1,7 @@
 //! What a class body is made of: `Mapped`, `mapped_column`, `relationship`, `ForeignKey`, and the column types.
 mod column;
 mod constraints;
+mod dataclass;
 mod declared_attr;
 mod foreign_key;
 mod generated;
@@ -13,6 +14,7 @@ pub(crate) use column::{ClientDefault, MappedColumn, Renewal, ServerValue, mappe
 pub(crate) use constraints::{
     CheckConstraint, ForeignKeyConstraint, Named, PrimaryKeyConstraint, UniqueConstraint,
 };
+pub(crate) use dataclass::DataclassOptions;
 pub(crate) use declared_attr::DeclaredAttr;
 pub(crate) use foreign_key::ForeignKey;
 pub(crate) use generated::{Computed, FetchedValue, Identity};

@@ -57,7 +57,9 @@ mod _ormkit {
         relationship,
     };
     #[pymodule_export]
-    use model::{ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, metadata_of};
+    use model::{
+        ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, check_dataclass_options, metadata_of,
+    };
     #[pymodule_export]
     use range::Range;
     #[pymodule_export]

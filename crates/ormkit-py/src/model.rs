@@ -6,6 +6,7 @@
 mod annotation;
 mod body;
 mod collect;
+mod dataclass;
 mod declaration;
 mod info;
 mod making;
@@ -19,6 +20,7 @@ mod registry;
 
 pub(crate) use crate::attribute::Attribute;
 pub(crate) use body::{ClassBody, metadata_of};
+pub(crate) use dataclass::check_dataclass_options;
 pub(crate) use info::{ColumnInfo, RelationshipInfo, Table};
 pub(crate) use metadata::MetaData;
 pub(crate) use raise::unsupported;

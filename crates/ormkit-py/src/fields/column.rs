@@ -1,6 +1,6 @@
 //! `mapped_column(...)`.
 use super::types::{TypeEngine, length_of, type_of};
-use super::{CheckConstraint, Computed, FetchedValue, ForeignKey, Identity, refuse};
+use super::{CheckConstraint, Computed, DataclassOptions, FetchedValue, ForeignKey, Identity, refuse};
 use crate::expr::Expr;
 use ormkit_core::query::Expr as CoreExpr;
 use pyo3::exceptions::PyTypeError;
@@ -43,6 +43,18 @@ pub(crate) struct MappedColumn {
     pub(crate) comment: Option<String>,
     pub(crate) deferred: bool,
     pub(crate) sort_order: i64,
+    pub(crate) dataclass: DataclassOptions,
+}
+
+/// An argument that may be None on purpose.
+pub(crate) struct Given<'py>(pub(crate) Option<Bound<'py, PyAny>>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Given<'py> {
+    type Error = std::convert::Infallible;
+
+    fn extract(given: Borrowed<'a, 'py, PyAny>) -> Result<Self, Self::Error> {
+        Ok(Self(Some(given.to_owned())))
+    }
 }
 
 /// A value that does not come from the program.
@@ -122,6 +134,7 @@ impl MappedColumn {
             comment: None,
             deferred: false,
             sort_order: 0,
+            dataclass: DataclassOptions::default(),
         }
     }
 }
@@ -146,15 +159,16 @@ impl MappedColumn {
 ///     name: The column's name, where it is not the attribute's.
 ///     comment: A comment on the column.
 ///     deferred: Left out of queries unless asked for.
+///     init, repr, compare, kw_only: As in `dataclasses.field`, for classes with `MappedAsDataclass`.
 ///     sort_order: Columns are sorted by it, then by their declaration.
 ///
 /// Raises:
 ///     NotSupportedError: An option that is not implemented, by name.
 #[pyfunction]
-#[pyo3(signature = (*args, primary_key = false, nullable = None, unique = false, index = false, default = None,
+#[pyo3(signature = (*args, primary_key = false, nullable = None, unique = false, index = false, default = Given(None),
     default_factory = None, insert_default = None, server_default = None, onupdate = None, server_onupdate = None,
     max_length = None, autoincrement = None, name = None, comment = None, deferred = false, sort_order = 0,
-    info = None, init = None, repr = None, kw_only = None))]
+    info = None, init = None, repr = None, compare = None, kw_only = None))]
 #[allow(clippy::too_many_arguments, reason = "the options of a column")]
 pub(crate) fn mapped_column(
     args: &Bound<'_, PyTuple>,
@@ -162,7 +176,7 @@ pub(crate) fn mapped_column(
     nullable: Option<bool>,
     unique: bool,
     index: bool,
-    default: Option<Bound<'_, PyAny>>,
+    default: Given<'_>,
     default_factory: Option<Bound<'_, PyAny>>,
     insert_default: Option<Bound<'_, PyAny>>,
     server_default: Option<Bound<'_, PyAny>>,
@@ -177,17 +191,20 @@ pub(crate) fn mapped_column(
     info: Option<Bound<'_, PyAny>>,
     init: Option<bool>,
     repr: Option<bool>,
+    compare: Option<bool>,
     kw_only: Option<bool>,
 ) -> PyResult<MappedColumn> {
-    let dataclass = "it belongs to MappedAsDataclass, which is not there yet";
-    for (option, given, instead) in [
-        ("info", info.is_some(), "keep it beside the model"),
-        ("init", init.is_some(), dataclass),
-        ("repr", repr.is_some(), dataclass),
-        ("kw_only", kw_only.is_some(), dataclass),
-    ] {
-        refuse("mapped_column", option, given, instead)?;
-    }
+    refuse("mapped_column", "info", info.is_some(), "keep it beside the model")?;
+    let dataclass = DataclassOptions {
+        init,
+        repr,
+        compare,
+        kw_only,
+        value: default.0.clone().filter(|given| !given.is_instance_of::<Expr>()).map(Bound::unbind),
+        factory: default_factory.clone().map(Bound::unbind),
+    };
+    // None beside an insert_default is the default of a dataclass's constructor
+    let default = default.0.filter(|given| !given.is_none());
     let (default, inserted) = client_default(default, default_factory, insert_default)?;
     let server_default = server_default.as_ref().map(server_value).transpose()?;
     let mut column = MappedColumn {
@@ -204,6 +221,7 @@ pub(crate) fn mapped_column(
         comment,
         deferred,
         sort_order,
+        dataclass,
         ..MappedColumn::bare()
     };
     for (at, argument) in args.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! The two halves of a class statement: before and after `type.__new__`.
 use super::Attribute;
+use super::dataclass;
 use super::declaration::{last_part, model_of};
 use super::info::{ColumnInfo, RelationshipInfo, Table};
 use super::metadata::MetaData;
@@ -130,7 +131,8 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
         .map(|(at, _)| at)
         .collect();
     instance::install(class, id, slots(py, &plan, id)?, key)?;
-    show(&plan, class)
+    show(&plan, class)?;
+    dataclass::apply(&plan, class)
 }
 
 /// A class that was given as an object: itself, what a callable answers, or the name that it could not find yet.

@@ -1,5 +1,6 @@
 //! What a class is going to be: its own declarations, and those of its mixins and of the class that it extends.
-use super::collect::{Declared, ancestors, declarations, names_of, namespace_of};
+use super::collect::{Declared, Value, ancestors, declarations, names_of, namespace_of};
+use super::dataclass::DataclassField;
 use super::declaration::Context;
 use super::making::Making;
 use super::mapper;
@@ -8,7 +9,7 @@ use super::raise::{mapping, to_python, unsupported};
 use super::registry;
 use crate::derived::Validator;
 use crate::fields::types::Members;
-use crate::fields::{ClientDefault, DeclaredAttr};
+use crate::fields::{ClientDefault, DataclassOptions, DeclaredAttr};
 use crate::instance::{self, Initial};
 use ormkit_core::error::Error;
 use ormkit_core::model::{Constraint, Field, FieldDefault, ModelDef, RelationDef, TableName};
@@ -26,6 +27,8 @@ pub(super) struct Plan {
     pub(super) relations: Vec<Relation>,
     /// Methods that see values before they are stored, and the attributes that they are for; the class's own last.
     pub(super) validators: Vec<(Vec<String>, Py<PyAny>)>,
+    /// Its attributes, as a dataclass has them.
+    pub(super) dataclass: Vec<DataclassField>,
     /// Who stands in for the class until it is made.
     pub(super) making: Py<Making>,
 }
@@ -81,12 +84,16 @@ pub(super) fn plan<'py>(
         relations: vec![],
         making: making.clone().unbind(),
         validators: vec![],
+        dataclass: vec![],
     };
     let map = type_map(bases)?;
     let context = Context { class: name, module: plan.def.module.clone(), map, own: &declared };
     for declared in &declared {
         context.read(declared, &mut plan)?;
+        let is_own = own_names.contains(&declared.name);
+        plan.dataclass.push(dataclass_field(body.py(), declared, is_own, &plan));
     }
+    inherit_dataclass(body.py(), parent.as_ref(), &mut plan)?;
     plan.columns.extend(columns);
     plan.relations.extend(relations);
     plan.columns.sort_by_key(|column| (!column.inherited, column.sort_order));
@@ -228,6 +235,57 @@ impl<'a, 'py> Gathered<'a, 'py> {
         }
         Ok(())
     }
+}
+
+/// An attribute as a dataclass has it; the last column is its own, where it is one.
+fn dataclass_field(py: Python<'_>, declared: &Declared<'_>, own: bool, plan: &Plan) -> DataclassField {
+    let (mut options, is_column) = match &declared.value {
+        Value::Column(column) => (column.get().dataclass.clone_ref(py), true),
+        Value::Relation(relation) => (relation.get().dataclass.clone_ref(py), false),
+        Value::Bare(plain) => {
+            let value = plain.as_ref().map(|plain| plain.clone().unbind());
+            let is_column = plan.columns.last().is_some_and(|column| column.field.name == declared.name);
+            (DataclassOptions { value, ..DataclassOptions::default() }, is_column)
+        }
+    };
+    let column = plan.columns.last().filter(|_| is_column);
+    let has_insert_default = column.is_some_and(|column| {
+        column.field.filled_by_database() || column.field.default != FieldDefault::None
+    });
+    if column.is_some_and(|column| column.field.is_generated()) {
+        options.init.get_or_insert(false);
+    }
+    DataclassField { name: declared.name.clone(), options, has_insert_default, is_column, own }
+}
+
+/// Those of the mapped class that is extended.
+fn inherit_dataclass(py: Python<'_>, parent: Option<&Bound<'_, PyType>>, plan: &mut Plan) -> PyResult<()> {
+    let Some(fields) = parent.map(|parent| parent.getattr_opt("__dataclass_fields__")).transpose()?.flatten()
+    else {
+        return Ok(());
+    };
+    let missing = py.import("dataclasses")?.getattr("MISSING")?;
+    for (at, (name, field)) in fields.cast_into::<PyDict>()?.into_iter().enumerate() {
+        let name: String = name.extract()?;
+        if plan.dataclass.iter().any(|known| known.name == name) {
+            continue;
+        }
+        let given = |option: &str| -> PyResult<Option<Py<PyAny>>> {
+            Ok(Some(field.getattr(option)?).filter(|given| !given.is(&missing)).map(Bound::unbind))
+        };
+        let options = DataclassOptions {
+            init: Some(field.getattr("init")?.extract()?),
+            repr: Some(field.getattr("repr")?.extract()?),
+            compare: Some(field.getattr("compare")?.extract()?),
+            kw_only: field.getattr("kw_only")?.extract().ok(),
+            value: given("default")?,
+            factory: given("default_factory")?,
+        };
+        let inherited =
+            DataclassField { name, options, has_insert_default: true, is_column: true, own: false };
+        plan.dataclass.insert(at, inherited);
+    }
+    Ok(())
 }
 
 /// The validators of a class and its ancestors, its own last.
