@@ -10,9 +10,11 @@ import pytest
 
 from ormkit import (
     AsyncSession,
+    Computed,
     DeclarativeBase,
     FieldError,
     ForeignKey,
+    Identity,
     InvalidRequestError,
     Mapped,
     MappedAsDataclass,
@@ -131,6 +133,18 @@ def test_what_the_class_defines_stays():
             return "mine"
 
     assert (Thing().name, repr(Thing())) == ("own", "mine")
+
+
+def test_what_the_database_alone_writes_is_no_parameter():
+    class Own(MappedAsDataclass, DeclarativeBase):
+        pass
+
+    class Box(Own):
+        id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+        side: Mapped[int]
+        area: Mapped[int] = mapped_column(Computed("side * side"))
+
+    assert list(inspect.signature(Box).parameters) == ["side"]
 
 
 def test_mixins_and_subclasses():

@@ -293,6 +293,19 @@ def test_lost_message_is_never_taken_for_an_answer(run, library_url: str, witnes
     run(work())
 
 
+def test_connections_are_ended_with_a_goodbye(run, library_url: str, witness: Witness) -> None:
+    async def work() -> None:
+        async with Stage(library_url, witness) as stage:
+            for leave in (stage.db.dispose, stage.db.close):
+                await ask(stage.db)
+                stage.proxy.arm(Rule(Side.CLIENT, Fault.LATE, tagged(b"X")))
+                await leave()
+                await asyncio.wait_for(stage.proxy.hit.wait(), 10)
+            stage.db = ormkit.create_engine(stage.proxy.url, max_connections=1)
+
+    run(work())
+
+
 # Idle, waiting, giving up.
 
 

@@ -13,6 +13,7 @@ from ormkit import (
     ForeignKey,
     ForeignKeyConstraint,
     Mapped,
+    defaultload,
     joinedload,
     mapped_column,
     noload,
@@ -65,7 +66,7 @@ RELATIONS = {
     "Person": {"home": "City", "work": "City"},
 }
 MANY = {"cities", "parts", "residents", "workers"}
-LOADERS = {"selectin": selectinload, "joined": joinedload}
+LOADERS = {"selectin": selectinload, "joined": joinedload, "default": defaultload}
 
 
 class World:
@@ -189,6 +190,72 @@ async def test_random_plans_load_what_the_rows_say(engine, seed):
             for one in limited:
                 check(world, model, one, plan, seen)
             assert list(session.dirty) == [] and list(session.new) == []
+
+
+def ways(attribute: Any, target: str) -> list[tuple[str, Any]]:
+    """Every strategy that loads a whole relation."""
+    key = getattr(MODELS[target], "id" if target != "Region" else "code")
+    return [
+        ("selectin", selectinload(attribute)),
+        ("joined", joinedload(attribute)),
+        ("part that is all", selectinload(attribute.and_(key > 0))),
+        ("joined part that is all", joinedload(attribute.and_(key > 0))),
+        ("limit that is not reached", selectinload(attribute).order_by(key).limit(100)),
+        ("keys alone", selectinload(attribute).load_only(key)),
+        ("joined keys alone", joinedload(attribute).load_only(key)),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_every_strategy_loads_the_same(engine, seed):
+    world, chance = World(seed), random.Random(seed)
+    await Base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        await session.insert_all(world.objects())
+    for model, relations in RELATIONS.items():
+        for name, target in relations.items():
+            attribute = getattr(MODELS[model], name)
+            for way, option in ways(attribute, target):
+                async with AsyncSession(engine) as session:
+                    held = [await session.get(MODELS[model], world.keys(model)[0])] if chance.random() < 0.5 else []
+                    below = random_plan(chance, target, 1)
+                    query = session.query(MODELS[model]).options(option, *options(model, [(name, "default", below)]))
+                    for found in await query.all():
+                        check(world, model, found, [(name, way, below)], {})
+                    assert len(held) < 2 and list(session.dirty) == [], way
+            # By the session, after the fact: all at once, and by peers.
+            for peers in (False, True):
+                async with AsyncSession(engine) as session:
+                    found = await session.query(MODELS[model]).all()
+                    await session.load(found[0] if peers else found, attribute, peers=peers)
+                    for one in found:
+                        check(world, model, one, [(name, "load", [])], {})
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_parts_and_limits_of_random_lists(engine, seed):
+    world, chance = World(seed), random.Random(seed)
+    await Base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        await session.insert_all(world.objects())
+    for model, relations in RELATIONS.items():
+        for name in MANY & relations.keys():
+            attribute, target = getattr(MODELS[model], name), MODELS[relations[name]]
+            least, limit, skipped = chance.randrange(12), chance.randrange(4), chance.randrange(2)
+            part = attribute.and_(target.id > least)
+            order = target.id.desc() if chance.random() < 0.5 else target.id
+            for option, cut in [
+                (joinedload(part).order_by(order), slice(None)),
+                (selectinload(part).order_by(order), slice(None)),
+                (selectinload(part).order_by(order).limit(limit), slice(limit)),
+                (selectinload(part).order_by(order).offset(skipped).limit(limit), slice(skipped, skipped + limit)),
+            ]:
+                async with AsyncSession(engine) as session:
+                    for one in await session.query(MODELS[model]).options(option).all():
+                        ids = [at for (at,) in world.related(model, key_of(model, one), name) if at > least]
+                        ids.sort(reverse=order is not target.id)
+                        assert [member.id for member in getattr(one, name)] == ids[cut], (name, option)
+                    assert list(session.dirty) == []
 
 
 async def test_noload_beside_other_loads_of_the_same_table(engine):

@@ -190,6 +190,10 @@ def test_to_dict_and_from_dict():
 # ------------------------------------------------------------------ the class side
 
 
+def test_class_attributes_are_found_by_names_made_at_run_time():
+    assert getattr(Account, "".join(["na", "me"])) is Account.name
+
+
 def test_class_answers_expressions_and_refuses_assignment():
     assert repr(Account.name) == "Account.name" and Account.name is Account.name
     with pytest.raises(AttributeError, match=r"Account\.name is a mapped column"):

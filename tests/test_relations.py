@@ -336,3 +336,13 @@ def test_object_that_is_in_the_list_stays_where_it_is(again):
     assert author.books == [first, book]
     author.books.remove(book)
     assert author.books == [first] and book.author is None
+
+
+async def test_tree_is_written_beside_objects_of_other_classes(engine):
+    await library.Base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        tree = library.Node(name="root", children=[library.Node(name="leaf")])
+        session.add_all([library.Author(name="Ann"), tree])
+        await session.commit()
+    rows = (await engine.execute("SELECT name, parent_id FROM nodes ORDER BY id")).all()
+    assert [(row["name"], row["parent_id"]) for row in rows] == [("root", None), ("leaf", 1)]

@@ -58,6 +58,17 @@ def run(loop, work):
     return asyncio.run(work)
 
 
+async def test_roots_of_the_system_are_trusted_where_asked_for(server, url, monkeypatch):
+    _cluster, root = server
+    url = url.replace(f"sslrootcert={root}", "sslrootcert=system")
+    with pytest.raises(OperationalError, match="certificate"):
+        await create_engine(url)
+    # Where the system's certificates are, in the words of OpenSSL.
+    monkeypatch.setenv("SSL_CERT_FILE", str(root))
+    async with create_engine(url) as engine:
+        assert (await engine.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")).scalar() is True
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 def test_many_results_of_any_size_come_through(url, loop):
     async def work():

@@ -9,6 +9,7 @@ __all__ = [
     "Boolean",
     "CheckConstraint",
     "Cidr",
+    "Citext",
     "ColumnInfo",
     "Computed",
     "Date",
@@ -70,6 +71,12 @@ class Cidr(TypeEngine):
     CIDR: networks of `ipaddress`. PostgreSQL only.
     """
     def __new__(cls) -> Cidr: ...
+
+class Citext(TypeEngine):
+    r"""
+    CITEXT, text that is compared without regard to case. PostgreSQL only, after `CREATE EXTENSION citext`.
+    """
+    def __new__(cls) -> Citext: ...
 
 @typing.final
 class ColumnInfo:
@@ -166,15 +173,17 @@ class Computed:
 
 class Date(TypeEngine):
     r"""
-    DATE.
+    DATE. `infinity` says what PostgreSQL's infinite days are: "error" a `DataError`; "clamp" `date.max` and `date.min` when they
+    are read; "sentinel" the same both ways, so that `date.max` is written as `infinity`.
     """
-    def __new__(cls) -> Date: ...
+    def __new__(cls, *, infinity: builtins.str = ...) -> Date: ...
 
 class DateTime(TypeEngine):
     r"""
-    TIMESTAMP WITH TIME ZONE; with `timezone=False` one without.
+    TIMESTAMP WITH TIME ZONE; with `timezone=False` one without. `infinity` says what PostgreSQL's infinite times are, as that of
+    `Date`.
     """
-    def __new__(cls, timezone: builtins.bool = ...) -> DateTime: ...
+    def __new__(cls, timezone: builtins.bool = ..., *, infinity: builtins.str = ...) -> DateTime: ...
 
 class Double(TypeEngine):
     r"""
@@ -321,9 +330,10 @@ class Integer(TypeEngine):
 
 class Interval(TypeEngine):
     r"""
-    INTERVAL; microseconds on SQLite.
+    INTERVAL; microseconds on SQLite. `months` says what the months of PostgreSQL's spans are, which a timedelta does not have:
+    "error" a `DataError`, "days" 30 days each, as PostgreSQL compares spans.
     """
-    def __new__(cls) -> Interval: ...
+    def __new__(cls, *, months: builtins.str = ...) -> Interval: ...
 
 class JSON(TypeEngine):
     r"""
@@ -417,9 +427,9 @@ class Text(TypeEngine):
 
 class Time(TypeEngine):
     r"""
-    TIME without time zone.
+    TIME without time zone; with `timezone=True` one with an offset from UTC, which PostgreSQL alone has.
     """
-    def __new__(cls) -> Time: ...
+    def __new__(cls, timezone: builtins.bool = ...) -> Time: ...
 
 class Tsvector(TypeEngine):
     r"""

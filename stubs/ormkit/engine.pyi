@@ -430,6 +430,8 @@ class _Options(TypedDict, total=False):
     prepared: Literal["auto", "named", "unnamed", "never"] | None
     echo: bool | Literal["debug"]
     slow_query: float | None
+    json_dumps: Callable[[Any], str | bytes] | None
+    json_loads: Callable[[str], Any] | None
     connect_args: Mapping[str, str | int | bool] | None
     settings: Mapping[str, str] | None
     password: str | Callable[[], str] | Callable[[], Awaitable[str]] | None
@@ -453,6 +455,8 @@ def create_engine(
     prepared: Literal["auto", "named", "unnamed", "never"] | None = None,
     echo: bool | Literal["debug"] = False,
     slow_query: float | None = None,
+    json_dumps: Callable[[Any], str | bytes] | None = None,
+    json_loads: Callable[[str], Any] | None = None,
     connect_args: Mapping[str, str | int | bool] | None = None,
     settings: Mapping[str, str] | None = None,
     password: str | Callable[[], str] | Callable[[], Awaitable[str]] | None = None,
@@ -480,6 +484,8 @@ def create_async_engine(
     pool_recycle: float = 3600.0,
     pool_pre_ping: bool | None = None,
     poolclass: type | None = None,
+    json_serializer: Callable[[Any], str | bytes] | None = None,
+    json_deserializer: Callable[[str], Any] | None = None,
     future: Literal[True] = True,
     **options: Unpack[_AsyncOptions],
 ) -> ConnectionPool:

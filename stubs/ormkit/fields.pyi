@@ -19,12 +19,15 @@ from ormkit.relationships import RelatedList
 from ormkit.types import (
     ARRAY as ARRAY,
     JSON as JSON,
+    JSONB as JSONB,
     BigInteger as BigInteger,
     Bit as Bit,
     Boolean as Boolean,
     Cidr as Cidr,
+    Citext as Citext,
     Date as Date,
     DateTime as DateTime,
+    Dialect as Dialect,
     Double as Double,
     Enum as Enum,
     Float as Float,
@@ -40,9 +43,11 @@ from ormkit.types import (
     Text as Text,
     Time as Time,
     Tsvector as Tsvector,
+    TypeDecorator as TypeDecorator,
     TypeEngine as TypeEngine,
     Uuid as Uuid,
     Vector as Vector,
+    uuid7 as uuid7,
 )
 
 _T = TypeVar("_T")
@@ -77,6 +82,7 @@ def mapped_column(
     name: str | None = None,
     comment: str | None = None,
     deferred: bool = False,
+    deferred_group: str | None = None,
     sort_order: int = 0,
     info: Any = None,
     init: bool = ...,

@@ -1,12 +1,15 @@
 """Relations between models, and how much of them a query loads."""
 
 from collections.abc import Callable, Generator, Iterable
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from ormkit._ormkit import RelationshipInfo as RelationshipInfo
-from ormkit.query import Attribute
+from ormkit.base import DeclarativeBase
+from ormkit.query import Attribute, Expr, Query
 
 _E = TypeVar("_E")
+_M = TypeVar("_M", bound=DeclarativeBase)
+_T = TypeVar("_T")
 
 class Change:
     """A change of a collection: awaited it is written at once, un-awaited it waits for the flush."""
@@ -48,30 +51,82 @@ def relationship(
 ) -> Any:
     """A relation; its target is taken from the annotation where it is not given."""
 
+class RelationPart(Generic[_T]):
+    """A relation and conditions on its objects: `User.posts.and_(Post.published)`."""
+
+    def and_(self, *conditions: Expr[bool]) -> RelationPart[_T]: ...
+
+class Prefetch:
+    """A relation to load by one more statement, with what a query says of its objects."""
+
+    def __init__(self, lookup: _Path, queryset: Query[Any] | None = None, to_attr: None = None) -> None: ...
+
+_Path: TypeAlias = Attribute[Any] | RelationPart[Any] | str
+_Option: TypeAlias = Loader | _Path | Prefetch
+
 class Loader:
-    """What `.options(…)` takes; the methods go one relation further."""
+    """What `.options(…)` takes. Methods that name a relation go one relation further; the others speak of the relation named
+    last, or of the queried objects themselves."""
 
-    def selectinload(self, path: Attribute[Any] | str, /) -> Loader: ...
-    def joinedload(self, path: Attribute[Any] | str, /) -> Loader: ...
-    def subqueryload(self, path: Attribute[Any] | str, /) -> Loader: ...
-    def lazyload(self, path: Attribute[Any] | str, /) -> Loader: ...
-    def raiseload(self, path: Attribute[Any] | str, /) -> Loader: ...
-    def noload(self, path: Attribute[Any] | str, /) -> Loader: ...
+    def selectinload(self, *path: _Path | Prefetch, recursion_depth: int | None = None) -> Loader: ...
+    def joinedload(self, *path: _Path, innerjoin: bool = False) -> Loader: ...
+    def subqueryload(self, *path: _Path) -> Loader: ...
+    def immediateload(self, *path: _Path) -> Loader: ...
+    def lazyload(self, *path: _Path) -> Loader: ...
+    def raiseload(self, *path: _Path) -> Loader: ...
+    def noload(self, *path: _Path) -> Loader: ...
+    def defaultload(self, *path: _Path) -> Loader: ...
+    def contains_eager(self, *path: _Path) -> Loader: ...
+    def load_only(self, *columns: Attribute[Any] | str, raiseload: bool = False) -> Loader: ...
+    def defer(self, *columns: Attribute[Any] | str, raiseload: bool = False) -> Loader: ...
+    def undefer(self, *columns: Attribute[Any] | str) -> Loader: ...
+    def undefer_group(self, name: str, /) -> Loader: ...
+    def order_by(self, *columns: Expr[Any] | str, desc: bool = False) -> Loader: ...
+    def limit(self, count: int | None, /) -> Loader: ...
+    def offset(self, count: int | None, /) -> Loader: ...
+    def options(self, *loaders: _Option) -> Loader: ...
 
-def selectinload(path: Attribute[Any] | str, /) -> Loader:
+def Load(model: type[DeclarativeBase], /) -> Loader:
+    """Loads from a class on: `Load(User).selectinload(User.posts)`."""
+
+def selectinload(*path: _Path | Prefetch, recursion_depth: int | None = None) -> Loader:
     """Loads a relation by one more statement for all parents."""
 
-def joinedload(path: Attribute[Any] | str, /) -> Loader:
+def joinedload(*path: _Path, innerjoin: bool = False) -> Loader:
     """Loads a relation in the same statement, by a join."""
 
-def subqueryload(path: Attribute[Any] | str, /) -> Loader:
+def subqueryload(*path: _Path) -> Loader:
     """The same as `selectinload`."""
 
-def lazyload(path: Attribute[Any] | str, /) -> Loader:
+def immediateload(*path: _Path) -> Loader:
+    """The same as `selectinload`."""
+
+def lazyload(*path: _Path) -> Loader:
     """Leaves a relation unloaded: reading it raises."""
 
-def raiseload(path: Attribute[Any] | str, /) -> Loader:
-    """Leaves a relation unloaded: reading it raises."""
+def raiseload(*path: _Path) -> Loader:
+    """Leaves a relation unloaded: reading it raises. `"*"`: all that nothing else is said of."""
 
-def noload(path: Attribute[Any] | str, /) -> Loader:
+def noload(*path: _Path) -> Loader:
     """Takes a relation for empty, without asking."""
+
+def defaultload(*path: _Path) -> Loader:
+    """Leaves a relation's own way of loading as it is, to say something of its objects."""
+
+def contains_eager(*path: _Path) -> Loader:
+    """Reads a relation from a join that the query makes itself."""
+
+def load_only(*columns: Attribute[Any] | str, raiseload: bool = False) -> Loader:
+    """Reads these columns alone, and keys."""
+
+def defer(*columns: Attribute[Any] | str, raiseload: bool = False) -> Loader:
+    """Leaves columns out."""
+
+def undefer(*columns: Attribute[Any] | str) -> Loader:
+    """Reads columns that are left out by default."""
+
+def undefer_group(name: str, /) -> Loader:
+    """Reads the columns of a `deferred_group`."""
+
+def with_loader_criteria(model: type[_M], condition: Expr[bool] | Callable[[type[_M]], Expr[bool]], /) -> Loader:
+    """A condition on every object of a class that a query selects, joins or loads along."""

@@ -1,15 +1,16 @@
 """The unit of work and its results."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, overload
 
 from typing_extensions import Self, TypeVarTuple, Unpack
 
 from ormkit.base import DeclarativeBase
 from ormkit.engine import ConnectionPool
-from ormkit.query import Query, Select
-from ormkit.relationships import Change, Loader
+from ormkit.query import Attribute, Query, Select
+from ormkit.relationships import Change, Loader, Prefetch, RelationPart
 
 _Isolation = Literal[
     "read uncommitted",
@@ -21,6 +22,14 @@ _Isolation = Literal[
     "REPEATABLE READ",
     "SERIALIZABLE",
 ]
+_Option: TypeAlias = Attribute[Any] | RelationPart[Any] | Loader | Prefetch | str
+
+class _Lock(TypedDict, total=False):
+    nowait: bool
+    read: bool
+    key_share: bool
+    skip_locked: bool
+
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=DeclarativeBase)
 _Ts = TypeVarTuple("_Ts")
@@ -68,6 +77,7 @@ class Transaction:
     def add(self, instance: DeclarativeBase, /) -> Self: ...
     def add_all(self, instances: Iterable[DeclarativeBase], /) -> Self: ...
     def delete(self, instance: DeclarativeBase, /) -> Self: ...
+    def on_commit(self, callback: Callable[[], object], /) -> None: ...
     async def rollback(self) -> None: ...
 
 class TransactionContext:
@@ -112,8 +122,29 @@ class AsyncSession:
     async def flush(self) -> None: ...
     async def commit(self) -> None: ...
     async def rollback(self) -> None: ...
-    async def refresh(self, object: DeclarativeBase, attributes: Sequence[str] | None = None) -> None: ...
+    def expire(self, object: DeclarativeBase, attributes: Sequence[str] | None = None) -> None: ...
+    def expire_all(self) -> None: ...
+    async def refresh(
+        self,
+        object: DeclarativeBase,
+        attributes: Sequence[str] | None = None,
+        with_for_update: bool | _Lock | None = None,
+    ) -> None: ...
+    async def merge(self, object: _E, *, load: Literal[True] = True, options: Sequence[Loader] | None = None) -> _E: ...
+    def expunge_all(self) -> None: ...
+    def is_modified(self, object: DeclarativeBase) -> bool: ...
+    @property
+    def identity_map(self) -> dict[tuple[type[DeclarativeBase], tuple[Any, ...]], DeclarativeBase]: ...
+    @property
+    def no_autoflush(self) -> AbstractContextManager[Self, None]: ...
+    @property
+    def info(self) -> dict[Any, Any]: ...
     async def close(self) -> None: ...
+    async def reset(self) -> None: ...
+    def on_commit(self, callback: Callable[[], object], /) -> None: ...
+    async def run(
+        self, function: Callable[[Self], Awaitable[_T]], *, retry: int = 3, isolation: _Isolation | None = None
+    ) -> _T: ...
     def begin(
         self, *, isolation: _Isolation | None = None, read_only: bool | None = None, deferrable: bool = False
     ) -> TransactionContext: ...
@@ -125,9 +156,43 @@ class AsyncSession:
     async def remove(self, instance: DeclarativeBase, /) -> None: ...
     async def remove_all(self, instances: Iterable[DeclarativeBase], /) -> None: ...
     # Reading
-    async def get(self, model: type[_E], key: Any, /, *, options: Sequence[Loader] | None = None) -> _E | None: ...
-    async def get_one(self, model: type[_E], key: Any, /, *, options: Sequence[Loader] | None = None) -> _E: ...
-    async def get_or_raise(self, model: type[_E], key: Any, /, *, options: Sequence[Loader] | None = None) -> _E: ...
+    async def get(
+        self,
+        model: type[_E],
+        key: Any,
+        /,
+        *,
+        options: Sequence[_Option] | _Option | None = None,
+        with_for_update: bool | _Lock | None = None,
+        populate_existing: bool = False,
+    ) -> _E | None: ...
+    async def get_one(
+        self,
+        model: type[_E],
+        key: Any,
+        /,
+        *,
+        options: Sequence[_Option] | _Option | None = None,
+        with_for_update: bool | _Lock | None = None,
+        populate_existing: bool = False,
+    ) -> _E: ...
+    async def get_or_raise(
+        self,
+        model: type[_E],
+        key: Any,
+        /,
+        *,
+        options: Sequence[_Option] | _Option | None = None,
+        with_for_update: bool | _Lock | None = None,
+        populate_existing: bool = False,
+    ) -> _E: ...
+    async def load(
+        self,
+        objects: DeclarativeBase | Iterable[DeclarativeBase],
+        /,
+        *paths: _Option,
+        peers: bool = False,
+    ) -> None: ...
     def query(self, model: type[_E], /) -> Query[_E]: ...
     @overload
     async def execute(self, statement: Select[Unpack[_Ts]], /) -> ExecuteResult[Unpack[_Ts]]: ...

@@ -1,8 +1,9 @@
 """Column types, accepted as class or instance; codecs of your own for types of PostgreSQL."""
 
 import enum
+import uuid
 from collections.abc import Callable
-from typing import Any, Literal, overload
+from typing import Any, ClassVar, Literal, overload
 
 from ormkit._ormkit import (
     JSON as JSON,
@@ -10,6 +11,7 @@ from ormkit._ormkit import (
     Bit as Bit,
     Boolean as Boolean,
     Cidr as Cidr,
+    Citext as Citext,
     Date as Date,
     DateTime as DateTime,
     Double as Double,
@@ -51,6 +53,9 @@ def register_codec(
     format: Literal["binary"],
     schema: str | None = None,
 ) -> None: ...
+def uuid7() -> uuid.UUID:
+    """A UUID of version 7 (RFC 9562), greater than those that this process made before."""
+
 def unregister_codec(name: str, *, schema: str | None = None) -> None:
     """Take a codec away: values are again what they are without."""
 
@@ -65,3 +70,28 @@ class Enum(TypeEngine):
     def __init__(
         self, class_: type[enum.Enum], /, *, by: Literal["value", "name"] = "value", name: str | None = None
     ) -> None: ...
+
+JSONB = JSON
+
+class Dialect:
+    """The database, as the methods of a `TypeDecorator` see it."""
+
+    @property
+    def name(self) -> str:
+        """ "postgresql" or "sqlite"."""
+
+class TypeDecorator:
+    """A column type of your own: the database has `impl`, the program other values.
+
+    A subclass names `impl`, a column type (as a class, which then takes the arguments of the subclass, or an instance), and has
+    `process_bind_param(self, value, dialect)`, which makes the value that `impl` takes, `process_result_value(self, value,
+    dialect)`, which makes the program's value of the one that `impl` reads, or both. None comes to both of them.
+    `cache_ok` is understood and changes nothing.
+    """
+
+    impl: ClassVar[Any]
+    cache_ok: ClassVar[bool | None]
+    def __init__(self, *args: Any, **options: Any) -> None: ...
+    @property
+    def impl_instance(self) -> TypeEngine:
+        """The type that the database has."""

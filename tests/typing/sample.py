@@ -10,6 +10,7 @@ from typing_extensions import assert_type
 
 from ormkit import (
     ARRAY,
+    CTE,
     AsyncSession,
     Base,
     ConnectionPool,
@@ -27,17 +28,21 @@ from ormkit import (
     ScalarResult,
     Select,
     String,
+    Subquery,
     Transaction,
     UniqueViolation,
+    aliased,
     create_engine,
+    exists,
     func,
     joinedload,
     mapped_column,
     relationship,
     select,
     selectinload,
+    union,
 )
-from ormkit.query import Attribute, Condition, Expr
+from ormkit.query import Attribute, Condition, Exists, Expr
 
 
 class Team(Base):
@@ -104,6 +109,24 @@ async def queries_know_their_model(session: AsyncSession) -> None:
     assert_type(await query.exists(), bool)
     assert_type(query[:10], Query[Player])
     assert_type(await query.filter(Q(name="Ada") | ~Q(wage__gt=1)).get(id=1), Player)
+
+
+async def aliases_are_typed_as_their_class(session: AsyncSession) -> None:
+    other = aliased(Player)
+    assert_type(other, type[Player])
+    assert_type(select(Player, other.name).join(other, other.id == Player.id), Select[Player, str])
+    wages = select(Player.team_id, func.count(Player.id).label("n")).group_by(Player.team_id).subquery()
+    assert_type(wages, Subquery)
+    assert_type(wages.c.n, Expr[Any])
+    assert_type(aliased(Player, select(Player).limit(3).subquery()), type[Player])
+    names = union(select(Player.name), select(Team.name)).order_by("name")
+    assert_type(names, Select[str])
+    assert_type((await session.scalars(names)).all(), list[str])
+    assert_type(select(Player).from_statement(select(Player)), Select[Player])
+    tree = select(Team.id).cte("tree", recursive=True)
+    assert_type(tree.union_all(select(tree.c.id)), CTE)
+    assert_type(exists(Player.id).where(Player.team_id == Team.id), Exists)
+    assert_type(~exists(Player.id), Condition)
 
 
 async def sessions_return_what_they_are_given(session: AsyncSession, team: Team) -> None:

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use ormkit_conformance::{AUTHOR, Database, on_both, polled};
 use ormkit_core::error::{ErrorClass, Result};
-use ormkit_core::query::Select;
+use ormkit_core::query::{Load, Select, Strategy};
 use ormkit_core::record::Record;
 
 on_both!(
     read_can_be_dropped_anywhere,
+    load_can_be_dropped_anywhere,
     flush_can_be_dropped_anywhere_and_is_repeated_after_rollback,
     commit_can_be_dropped_anywhere_and_writes_each_object_once,
     rollback_can_be_dropped_anywhere,
@@ -42,6 +43,29 @@ async fn read_can_be_dropped_anywhere(database: Database) -> Result<()> {
         }
     }
     panic!("the read never came to an end");
+}
+
+async fn load_can_be_dropped_anywhere(database: Database) -> Result<()> {
+    let authors: Vec<Record> = (0..300).map(|number| database.author(&number.to_string())).collect();
+    for author in &authors {
+        author.relate("books", vec![database.book("one"), database.book("two")])?;
+    }
+    database.session().insert(&authors).await?;
+    let load = [Load::new(database.schema.model(AUTHOR).relation_named("books")?, Strategy::SelectIn)];
+    for polls in 0..MOST {
+        let mut session = database.session();
+        let found = session.select(&Select::entity(AUTHOR)).await?.into_objects();
+        let done = polled(polls, session.load(&found, &[], &load)).await;
+        assert!(!session.in_transaction());
+        session.load(&found, &[], &load).await?;
+        for author in &found {
+            assert_eq!(author.related("books")?.len(), 2);
+        }
+        if done.is_some() {
+            return Ok(());
+        }
+    }
+    panic!("the load never came to an end");
 }
 
 async fn flush_can_be_dropped_anywhere_and_is_repeated_after_rollback(database: Database) -> Result<()> {

@@ -20,6 +20,8 @@ struct Inner {
     kind: ErrorKind,
     statement: Option<String>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    /// What else is to be said, behind the kind's own sentence.
+    notes: Vec<String>,
 }
 
 /// The kinds of failure, with what is known of each.
@@ -178,7 +180,7 @@ impl Error {
     /// An error of `kind`.
     #[cold]
     pub fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Inner { kind, statement: None, cause: None }))
+        Self(Box::new(Inner { kind, statement: None, cause: None, notes: Vec::new() }))
     }
 
     /// A value that does not fit: `place` is `Model.attr` or a column's name.
@@ -226,6 +228,13 @@ impl Error {
     #[must_use]
     pub fn caused_by(mut self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.0.cause = Some(Box::new(cause));
+        self
+    }
+
+    /// The same error, with something to be said behind its own sentence. One of the host language comes out as it was.
+    #[must_use]
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.0.notes.push(note.into());
         self
     }
 
@@ -319,7 +328,8 @@ pub fn near_matches<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.kind.fmt(f)
+        self.0.kind.fmt(f)?;
+        self.0.notes.iter().try_for_each(|note| write!(f, "; {note}"))
     }
 }
 
@@ -389,7 +399,8 @@ impl fmt::Display for ErrorKind {
             Self::Cycle { relations } => {
                 write!(
                     f,
-                    "these relations form a cycle that no order of writing satisfies: {}",
+                    "these relations form a cycle that no order of writing satisfies: {}; post_update=True of one of them writes its \
+                     key in an UPDATE of its own",
                     relations.join(", ")
                 )
             }

@@ -74,6 +74,9 @@ pub trait Host: Send + Sync + 'static {
     /// A bare persistent object: the constructor does not run and every attribute is unloaded.
     fn create(&self, layout: &Self::Layout) -> Result<Self::Object>;
 
+    /// A new object without values: transient, its lists known and empty. The constructor does not run.
+    fn blank(&self, model: &Model) -> Result<Self::Object>;
+
     /// Stores the cells of `row`. Marks nothing as changed.
     fn fill(&self, object: &Self::Object, layout: &Self::Layout, row: &Row<'_>, fill: Fill) -> Result<()>;
 
@@ -106,6 +109,17 @@ pub trait Host: Send + Sync + 'static {
         field: FieldId,
         sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
     ) -> Result<()>;
+
+    /// The same of the value before its first change since it was loaded or written: what its row holds.
+    fn read_stored(
+        &self,
+        object: &Self::Object,
+        field: FieldId,
+        sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Stores `from`'s `field` in `to`'s `into` as if it had been read from the row; the objects may be one.
+    fn carry(&self, from: (&Self::Object, FieldId), to: &Self::Object, into: FieldId) -> Result<()>;
 
     /// Stores `from`'s `field` in `to`'s `into` and marks it changed; the objects may be one. `None` stores NULL.
     fn copy(&self, from: Option<(&Self::Object, FieldId)>, to: &Self::Object, into: FieldId) -> Result<()>;
@@ -161,7 +175,7 @@ pub trait Host: Send + Sync + 'static {
     /// Makes fields unloaded: reading them raises until they are loaded again.
     fn unload(&self, object: &Self::Object, fields: &FieldSet);
 
-    /// Makes a relation unloaded that was not changed: the object refers to something else by now.
+    /// Makes a relation unloaded; its changes are given up.
     fn unload_relation(&self, object: &Self::Object, relation: RelationId);
 
     /// Sets a relation to one object as loaded.

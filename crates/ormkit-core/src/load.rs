@@ -2,6 +2,7 @@
 
 pub(crate) mod hydrate;
 pub(crate) mod select_in;
+pub(crate) mod several;
 
 pub use hydrate::Item;
 pub(crate) use hydrate::RowKey;

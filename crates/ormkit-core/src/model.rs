@@ -136,6 +136,8 @@ pub struct Field {
     pub on_update: OnUpdate,
     /// It counts the versions of the row.
     pub version: Option<Version>,
+    /// Its name together with others that are asked for at once.
+    pub deferred_group: Option<String>,
 }
 
 /// Names of what a field asks for itself; None: the usual ones.
@@ -169,6 +171,7 @@ impl Field {
             identity: None,
             on_update: OnUpdate::Keep,
             version: None,
+            deferred_group: None,
         }
     }
 

@@ -9,13 +9,13 @@ mod select_in;
 use std::any::Any;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use cache::{Cache, Shape as Key};
-pub use select_in::{KEYS_AT_ONCE, select_in};
+use cache::{Cache, Shape};
+pub use select_in::{keys_at_once, select_fields, select_in};
 
 use crate::driver::{Effect, Statement, StatementText};
 use crate::error::Result;
 use crate::model::{FieldId, Model, ModelId, RelationId, Schema};
-use crate::query::{Select, Shape, Write};
+use crate::query::{Select, Shape as ValueShape, Write};
 use crate::sql::select::{self, Layout};
 use crate::sql::{self, Dialect, SqlWriter, Written, write};
 use crate::value::{Params, Value};
@@ -30,6 +30,8 @@ pub struct Plan {
     pub visible: usize,
     /// Loads by join.
     pub joined: Vec<Joined>,
+    /// Its values are not found without working out what it reads from.
+    reads_derived: bool,
     /// Where a session keeps its host's layouts of the outputs.
     pub layouts: OnceLock<Box<dyn Any + Send + Sync>>,
 }
@@ -60,7 +62,7 @@ pub enum Output {
         /// Its name in the result.
         name: String,
         /// What is known of it.
-        shape: Shape,
+        shape: ValueShape,
         /// Its cell.
         at: usize,
     },
@@ -81,6 +83,7 @@ pub struct Joined {
 /// Plans of one engine, shared by its sessions. All models come from one registry.
 pub struct Plans {
     dialect: &'static Dialect,
+    host: Option<Arc<dyn Any + Send + Sync>>,
     cache: Mutex<Cache>,
 }
 
@@ -93,7 +96,14 @@ impl std::fmt::Debug for Plans {
 impl Plans {
     /// An empty cache of plans for `dialect`. The least recently used ones give way beyond 1,000.
     pub fn new(dialect: &'static Dialect) -> Self {
-        Self { dialect, cache: Mutex::new(Cache::new(1_000)) }
+        Self { dialect, host: None, cache: Mutex::new(Cache::new(1_000)) }
+    }
+
+    /// The same for an engine of which the host says something to its own [late values](crate::value::Object::late).
+    #[must_use]
+    pub fn for_host(mut self, host: Arc<dyn Any + Send + Sync>) -> Self {
+        self.host = Some(host);
+        self
     }
 
     /// The dialect.
@@ -113,22 +123,22 @@ impl Plans {
         many: bool,
         returning: &[FieldId],
     ) -> Arc<StatementText> {
-        let key = Key::Insert { model: model.id, fields, many, returning };
-        self.text(key, || sql::insert_rows(self.dialect, model, fields, many, returning))
+        let shape = Shape::Insert { model: model.id, fields, many, returning };
+        self.text(shape, || sql::insert_rows(self.dialect, model, fields, many, returning))
     }
 
     /// UPDATE of `fields` by key. Parameters: the fields, then the key and the version as they were. With `many` each is an array of the
     /// type in [`StatementText::params`].
     pub fn update(&self, model: &Model, fields: &[FieldId], many: bool) -> Arc<StatementText> {
-        let key = Key::Update { model: model.id, fields, many };
-        self.text(key, || sql::update_by_key(self.dialect, model, fields, many))
+        let shape = Shape::Update { model: model.id, fields, many };
+        self.text(shape, || sql::update_by_key(self.dialect, model, fields, many))
     }
 
     /// DELETE by key. Parameters: the key and the version; with `many` an array per key column of the type in
     /// [`StatementText::params`].
     pub fn delete(&self, model: &Model, many: bool) -> Arc<StatementText> {
-        let key = Key::Delete { model: model.id, many };
-        self.text(key, || sql::delete_by_key(self.dialect, model, many))
+        let shape = Shape::Delete { model: model.id, many };
+        self.text(shape, || sql::delete_by_key(self.dialect, model, many))
     }
 
     /// The plan of a SELECT; its values are appended to `params`.
@@ -136,7 +146,7 @@ impl Plans {
     /// # Errors
     /// A column's table is not part of the statement, or the dialect lacks a feature.
     pub fn select(&self, schema: &Schema, select: &Select, params: &mut Params) -> Result<Arc<Plan>> {
-        self.read(schema, Key::Select(select), params, |out| select::select(out, select))
+        self.read(schema, Shape::Select(select), params, |out| select::select(out, select))
     }
 
     /// The plan that reads the object of a key; the key's values are appended to `params`, none of them NULL. The same
@@ -151,14 +161,13 @@ impl Plans {
         key: &[Value],
         params: &mut Params,
     ) -> Result<Arc<Plan>> {
-        let shape = Key::Key(model.id);
-        let hash = shape.hash();
-        if let Some(plan) = self.lock().plan(hash, &shape) {
+        let found = Shape::Key(model.id).key();
+        if let Some(plan) = self.lock().plan(&found) {
             key.iter().for_each(|part| part.push_to(params));
             return Ok(plan);
         }
         let plan = self.select(schema, &Select::by_key(model, key.iter().cloned()), params)?;
-        self.lock().keep_plan(hash, &shape, &plan);
+        self.lock().keep_plan(&found, &plan);
         Ok(plan)
     }
 
@@ -168,7 +177,7 @@ impl Plans {
     /// # Errors
     /// As [`select`](Self::select).
     pub fn count(&self, schema: &Schema, select: &Select, params: &mut Params) -> Result<Arc<Plan>> {
-        self.read(schema, Key::Count(select), params, |out| select::count(out, select))
+        self.read(schema, Shape::Count(select), params, |out| select::count(out, select))
     }
 
     /// The plan that asks whether a SELECT has rows. One row of one [`SqlType::Bool`](crate::value::SqlType::Bool).
@@ -176,7 +185,7 @@ impl Plans {
     /// # Errors
     /// As [`select`](Self::select).
     pub fn exists(&self, schema: &Schema, select: &Select, params: &mut Params) -> Result<Arc<Plan>> {
-        self.read(schema, Key::Exists(select), params, |out| select::exists(out, select))
+        self.read(schema, Shape::Exists(select), params, |out| select::exists(out, select))
     }
 
     /// The plan of an INSERT, UPDATE or DELETE that a program wrote; its values are appended to `params`.
@@ -185,49 +194,51 @@ impl Plans {
     /// As [`select`](Self::select).
     pub fn write(&self, schema: &Schema, statement: &Write, params: &mut Params) -> Result<Arc<Plan>> {
         let effect = Effect::Write { bounded: false };
-        self.plan(schema, Key::Write(statement), effect, params, |out| write::write(out, statement))
+        self.plan(schema, Shape::Write(statement), effect, params, |out| write::write(out, statement))
     }
 
     fn read(
         &self,
         schema: &Schema,
-        key: Key<'_>,
+        shape: Shape<'_>,
         params: &mut Params,
         write: impl Fn(&mut SqlWriter<'_>) -> Layout,
     ) -> Result<Arc<Plan>> {
-        self.plan(schema, key, Effect::Read, params, write)
+        self.plan(schema, shape, Effect::Read, params, write)
     }
 
     /// The cached plan, its values pushed by a walk that writes nothing; or a fresh one.
     fn plan(
         &self,
         schema: &Schema,
-        key: Key<'_>,
+        shape: Shape<'_>,
         effect: Effect,
         params: &mut Params,
         write: impl Fn(&mut SqlWriter<'_>) -> Layout,
     ) -> Result<Arc<Plan>> {
-        let hash = key.hash();
-        if let Some(plan) = self.lock().plan(hash, &key) {
-            let mut out = SqlWriter::values_only(self.dialect, schema, params);
+        let key = shape.key();
+        let found = self.lock().plan(&key);
+        if let Some(plan) = found {
+            let mut out = SqlWriter::values_only(self.dialect, schema, params, plan.reads_derived)
+                .for_host(self.host.as_deref());
             write(&mut out);
             out.finish()?;
             return Ok(plan);
         }
-        let mut out = SqlWriter::new(self.dialect, schema, params);
+        let mut out = SqlWriter::new(self.dialect, schema, params).for_host(self.host.as_deref());
         let layout = write(&mut out);
         let plan = Arc::new(Plan::new(out.finish()?, layout, effect));
-        self.lock().keep_plan(hash, &key, &plan);
+        self.lock().keep_plan(&key, &plan);
         Ok(plan)
     }
 
-    fn text(&self, key: Key<'_>, write: impl FnOnce() -> StatementText) -> Arc<StatementText> {
-        let hash = key.hash();
-        if let Some(text) = self.lock().text(hash, &key) {
+    fn text(&self, shape: Shape<'_>, write: impl FnOnce() -> StatementText) -> Arc<StatementText> {
+        let key = shape.key();
+        if let Some(text) = self.lock().text(&key) {
             return text;
         }
         let text = Arc::new(write());
-        self.lock().keep_text(hash, &key, &text);
+        self.lock().keep_text(&key, &text);
         text
     }
 
@@ -244,8 +255,10 @@ impl Plan {
     }
 
     fn new(written: Written, layout: Layout, effect: Effect) -> Self {
+        let effect = if written.writes { Effect::Write { bounded: false } } else { effect };
         let text = StatementText::new(written.text, written.types, Some(layout.types), effect);
         Self {
+            reads_derived: written.derived,
             text: Arc::new(text),
             outputs: layout.outputs,
             visible: layout.visible,

@@ -1,24 +1,34 @@
 //! The query AST: what to read or write, without text and without IO.
 
+mod alike;
 mod bound;
+mod derived;
 mod expr;
 mod load;
 pub mod lookup;
 mod order;
 mod select;
+mod set;
 mod source;
+mod walk;
 mod write;
 
+pub(crate) use alike::{Pattern as NumberPattern, by_shape, hash_of};
 pub use bound::Bound;
 pub(crate) use bound::fits_one_parameter;
+pub use derived::{Cte, CteBody, Derived, DerivedColumn, Part, Rows};
 pub use expr::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
-    Distinct, Exists, Expr, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
+    Distinct, Exists, Expr, Frame, FrameEnd, FrameUnit, InList, InRows, InSelect, IsNull, IsTrue, JsonKeys,
+    JsonRead, JsonStep, Like, Operation, OperationKind, Pattern, TimePart,
 };
-pub use load::{Load, Strategy};
+pub use load::{Criterion, Load, Strategy};
+pub(crate) use load::{fields_read, strategy_of};
 pub use order::{Nulls, Order};
 pub use select::{Item, Join, JoinKind, Lock, On, Select};
-pub use source::Source;
+pub use set::{SetOp, SetOperation};
+pub use source::{FromItem, Source};
+pub(crate) use walk::{Child, Met, Walk};
 pub use write::{Conflict, ConflictTarget, Delete, Insert, Update, Write};
 
 use crate::model::{FieldId, ModelId};

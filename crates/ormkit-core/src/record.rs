@@ -158,9 +158,9 @@ impl Record {
             let related = &self.body().relations[relation.index()];
             (related.loaded && !related.read_only, related.members.clone())
         };
-        let before = members.len();
+        let before = members.clone();
         change(&mut members);
-        if !loaded || members.len() == before {
+        if !loaded || members == before {
             return;
         }
         self.report();

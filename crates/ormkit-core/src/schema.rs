@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::driver::{Batch, Effect, Row, RowSink, Statement, StatementText};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::{ModelId, Schema};
 use crate::pool::Pool;
 use crate::session::Link;
@@ -75,9 +75,26 @@ async fn run(link: &mut Link, steps: Vec<DdlStep>) -> Result<()> {
             }
         };
         let statements = [Statement::command(statement, Effect::Unknown)];
-        link.run(Batch { before: &[], statements: &statements }, &mut Answer(false)).await?;
+        let ran = link.run(Batch { before: &[], statements: &statements }, &mut Answer(false)).await;
+        ran.map_err(with_extension)?;
     }
     Ok(())
+}
+
+/// The types of extensions that columns have, with the extension's name.
+const OF_EXTENSIONS: [&str; 2] = ["citext", "vector"];
+
+/// Adds which extension has the type that the database does not know.
+fn with_extension(mut error: Error) -> Error {
+    if let Some(said) = error.diagnostics_mut()
+        && said.sqlstate.as_str() == "42704"
+        && let Some(name) = OF_EXTENSIONS.iter().find(|name| said.message.contains(&format!("\"{name}\"")))
+    {
+        let cure = format!("CREATE EXTENSION {name}");
+        said.message.push_str(&format!(": run {cure} first"));
+        said.hint = Some(cure);
+    }
+    error
 }
 
 /// Asks a query of one boolean.

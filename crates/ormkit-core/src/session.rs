@@ -14,14 +14,19 @@
 mod cascade;
 mod delete;
 mod departure;
+mod expire;
 mod flush;
 mod gather;
 mod home;
 pub(crate) mod identity;
 mod journal;
 mod link;
+mod load;
+mod merge;
 mod order;
 mod read;
+mod refresh;
+mod rekey;
 mod shared;
 mod stale;
 #[cfg(test)]
@@ -32,7 +37,9 @@ mod verb;
 mod written;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
+pub use self::expire::Attributes;
 pub use self::home::Home;
 pub use self::identity::{Key, KeyCells};
 pub use self::link::{Link, Pieces};
@@ -46,7 +53,7 @@ use self::gather::{Scope, related};
 use self::unit::Unit;
 use crate::error::{Error, Result};
 use crate::host::{Host, ObjectId, State};
-use crate::model::{ModelId, Relation, Schema};
+use crate::model::{Cascade, ModelId, Relation, Schema};
 use crate::plan::Plans;
 use crate::pool::Pool;
 use crate::sql::TransactionMode;
@@ -79,6 +86,8 @@ pub struct Session<H: Host> {
     schema: Arc<Schema>,
     plans: Arc<Plans>,
     options: SessionOptions,
+    /// How many blocks without autoflush are open.
+    pauses: Arc<AtomicU32>,
 }
 
 impl<H: Host> Session<H> {
@@ -86,12 +95,17 @@ impl<H: Host> Session<H> {
     pub fn new(host: H, pool: Pool, schema: Arc<Schema>, plans: Arc<Plans>, options: SessionOptions) -> Self {
         let mut link = Link::new(pool);
         link.set_default_mode(options.mode);
-        Self { host, link, unit: Unit::new(), schema, plans, options }
+        Self { host, link, unit: Unit::new(), schema, plans, options, pauses: Arc::default() }
     }
 
     /// The host of its objects.
     pub fn host(&self) -> &H {
         &self.host
+    }
+
+    /// How its database spells SQL.
+    pub(crate) fn dialect(&self) -> &'static crate::sql::Dialect {
+        self.plans.dialect()
     }
 
     /// The models it knows.
@@ -111,6 +125,16 @@ impl<H: Host> Session<H> {
     /// Where its objects report their first change.
     pub fn home(&self) -> &Arc<Home<H>> {
         &self.unit.home
+    }
+
+    /// Blocks in which queries do not flush first: a count of those that are open, which bindings keep.
+    pub fn pauses(&self) -> &Arc<AtomicU32> {
+        &self.pauses
+    }
+
+    /// True where queries flush first now.
+    pub(crate) fn autoflushes(&self) -> bool {
+        self.options.autoflush && self.pauses.load(Ordering::Relaxed) == 0
     }
 
     /// True between BEGIN and its end, also when BEGIN is not sent yet and when the transaction has failed.
@@ -150,7 +174,44 @@ impl<H: Host> Session<H> {
                 self.schema.model(self.host.model(object)).name()
             )));
         }
-        self.unit.keep_out(&self.host, &self.schema, object)
+        let mut gone = self.follow(object, |cascade| cascade.expunge)?;
+        gone.retain(|other| self.host.home(other) == self.unit.home.id());
+        self.unit.keep_out(&self.host, &self.schema, object)?;
+        let id = self.host.id(object);
+        let others = gone.iter().filter(|other| self.host.id(other) != id);
+        others.into_iter().try_for_each(|other| self.unit.keep_out(&self.host, &self.schema, other))
+    }
+
+    /// An object, and those that a cascade reaches from it through what is loaded.
+    fn follow(&self, object: &H::Object, cascades: impl Fn(&Cascade) -> bool) -> Result<Vec<H::Object>> {
+        let mut seen = rustc_hash::FxHashSet::from_iter([self.host.id(object)]);
+        let mut found = vec![self.host.retain(object)];
+        let mut next = 0;
+        while next < found.len() {
+            let model = Arc::clone(self.schema.model(self.host.model(&found[next])));
+            for relation in model.relations.iter().filter(|relation| cascades(&relation.cascade)) {
+                let mut relatives = related(&self.host, &found[next], relation)?;
+                relatives.retain(|other| seen.insert(self.host.id(other)));
+                found.append(&mut relatives);
+            }
+            next += 1;
+        }
+        Ok(found)
+    }
+
+    /// The stored objects that the session holds, with their models and keys.
+    pub fn identity_map(&self) -> Vec<(ModelId, Key, H::Object)> {
+        self.unit.identity.all(&self.host)
+    }
+
+    /// True for a stored object that differs from its row, as far as the session knows, and for a new one with a value.
+    ///
+    /// # Errors
+    /// A value that was changed in place cannot be read.
+    pub fn is_modified(&self, object: &H::Object) -> Result<bool> {
+        let is_new = matches!(self.host.state(object), State::Transient | State::Pending);
+        let given = is_new && !self.host.given(object)?.is_empty();
+        Ok(given || unit::is_dirty(&self.host, self.schema.model(self.host.model(object)), object)?)
     }
 
     /// The session's object of a key, if it holds one. No IO.

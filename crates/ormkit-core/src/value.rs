@@ -18,7 +18,7 @@ mod record;
 mod temporal;
 
 pub use array::{ArrayRef, Brackets};
-pub use custom::{CustomCodec, CustomFormat, CustomRef, CustomType, Object};
+pub use custom::{CustomCodec, CustomFormat, CustomRef, CustomType, Destination, Late, Object, ToJson};
 pub use element::Element;
 pub use encoded::Encoded;
 pub use net::Inet;

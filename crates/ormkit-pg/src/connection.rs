@@ -50,6 +50,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// After this many bytes of replies and statements in one go, other tasks get their turn: some milliseconds of decoding.
 const TURN_BYTES: usize = 512 * 1024;
 
+/// The message Terminate.
+const TERMINATE: [u8; 5] = *b"X\0\0\0\x04";
+
 /// A connection to a PostgreSQL server.
 pub(crate) struct PgConnection {
     runtime: Arc<dyn Runtime>,
@@ -183,6 +186,17 @@ impl Connection for PgConnection {
 
     fn canceller(&self) -> Box<dyn Cancel> {
         Box::new(self.cancel.clone())
+    }
+}
+
+/// Says goodbye (protocol, "Termination"), where that does not wait: a server that only finds the end of the stream, or a
+/// pooler before it, logs it as a client that was lost.
+impl Drop for PgConnection {
+    fn drop(&mut self) {
+        if self.closed.is_none() && self.health() != Health::Dirty {
+            let mut cx = Context::from_waker(Waker::noop());
+            let _ = self.transport.poll_write(&mut cx, &TERMINATE);
+        }
     }
 }
 

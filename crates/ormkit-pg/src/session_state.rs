@@ -11,23 +11,51 @@ pub(crate) const RESET: [&str; 5] =
 /// True when a statement may have changed the session: by its command tag, or by the functions that its text names. A
 /// function of the database's own that does so inside is not seen.
 pub(crate) fn is_changed_by(tag: &str, sql: &str) -> bool {
-    let names = |words: &[&str]| {
-        let sql = sql.to_ascii_lowercase();
-        words.iter().any(|word| sql.contains(word))
-    };
     match tag.split(' ').next().unwrap_or_default() {
         "SET" | "LISTEN" | "DECLARE" | "LOAD" | "PREPARE" => true,
         // `SELECT … INTO TEMP` has the tag of SELECT.
         "SELECT" | "CREATE" | "INSERT" | "UPDATE" | "DELETE" | "MERGE" | "DO" | "CALL" | "COPY" => {
-            names(&["set_config", "pg_advisory_", "pg_try_advisory_", "temp"])
+            names(sql, &["set_config", "pg_advisory_", "pg_try_advisory_", "temp"])
         }
         _ => false,
     }
 }
 
+/// True when a statement may have changed which schemas its tables are looked for in: what is prepared was written for the
+/// tables of another.
+pub(crate) fn moves_path(tag: &str, sql: &str) -> bool {
+    match tag.split(' ').next().unwrap_or_default() {
+        "SET" | "SELECT" | "DO" => names(sql, &["search_path"]),
+        "RESET" => names(sql, &["search_path", "all"]),
+        _ => false,
+    }
+}
+
+fn names(sql: &str, words: &[&str]) -> bool {
+    let sql = sql.to_ascii_lowercase();
+    words.iter().any(|word| sql.contains(word))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_changed_by;
+    use super::{is_changed_by, moves_path};
+
+    #[test]
+    fn statements_that_move_the_path_are_known() {
+        for (tag, sql) in [
+            ("SET", "set local SEARCH_PATH = a"),
+            ("SELECT 1", "SELECT set_config('search_path', 'a', true)"),
+            ("RESET", "RESET search_path"),
+            ("RESET", "RESET ALL"),
+        ] {
+            assert!(moves_path(tag, sql), "{sql}");
+        }
+        for (tag, sql) in
+            [("SET", "SET lock_timeout = 5"), ("SHOW", "SHOW search_path"), ("SELECT 1", "SELECT 1")]
+        {
+            assert!(!moves_path(tag, sql), "{sql}");
+        }
+    }
 
     #[test]
     fn statements_that_change_the_session_are_known_by_tag_or_text() {

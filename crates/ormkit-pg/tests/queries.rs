@@ -520,6 +520,40 @@ fn who_answers_is_asked_after_the_first_flight_and_outside_of_transactions() {
 }
 
 #[test]
+fn tables_of_another_schema_are_met_by_statements_prepared_for_them() {
+    let mut connection = connect();
+    let [one, two] = ["one", "two"].map(|name| format!("path_{name}_{}", std::process::id()));
+    let tables = [
+        format!("CREATE SCHEMA {one}"),
+        format!("CREATE SCHEMA {two}"),
+        format!("CREATE TABLE {one}.t (x int)"),
+        format!("CREATE TABLE {two}.t (x text, y int)"),
+        format!("INSERT INTO {one}.t VALUES (1)"),
+        format!("INSERT INTO {two}.t VALUES ('a', 2)"),
+        format!("SET search_path = {one}"),
+    ];
+    script(&mut *connection, &tables.each_ref().map(String::as_str));
+    let mut read_after = |sql: &str| {
+        script(&mut *connection, &[sql]);
+        run(&mut *connection, &[], &[raw("SELECT * FROM t", &[])]).unwrap().rows.concat()
+    };
+    assert_eq!(read_after("SELECT 1"), ["1"]);
+    // Inside a transaction the server's error about a changed plan would be its end.
+    assert_eq!(read_after("BEGIN"), ["1"]);
+    assert_eq!(read_after("SAVEPOINT s"), ["1"]);
+    assert_eq!(read_after(&format!("SET LOCAL search_path = {two}")), ["a", "2"]);
+    assert_eq!(read_after("ROLLBACK TO SAVEPOINT s"), ["1"]);
+    assert_eq!(read_after(&format!("SELECT set_config('search_path', '{two}', true)")), ["a", "2"]);
+    assert_eq!(read_after("COMMIT"), ["1"]);
+    assert_eq!(read_after("BEGIN"), ["1"]);
+    assert_eq!(read_after(&format!("SET search_path = {two}")), ["a", "2"]);
+    assert_eq!(read_after("ROLLBACK"), ["1"]);
+    assert_eq!(read_after("BEGIN"), ["1"]);
+    read_after("COMMIT");
+    script(&mut *connection, &[&format!("DROP SCHEMA {one} CASCADE"), &format!("DROP SCHEMA {two} CASCADE")]);
+}
+
+#[test]
 fn names_of_two_connections_differ() {
     let names = [(); 2].map(|()| {
         let mut connection = connect();

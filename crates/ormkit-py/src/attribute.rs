@@ -1,14 +1,14 @@
 //! What `User.id` and `User.posts` are on the class: the attribute itself, to be put into statements.
 
 use ormkit_core::model::{FieldId, ModelId, TableName};
-use ormkit_core::query::{ArraysOp, Expr as CoreExpr, Source};
+use ormkit_core::query::{ArraysOp, Expr as CoreExpr, FromItem, Source};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::expr::{Condition, Expr, condition, conditions_of, related_condition};
-use crate::model::with_def;
-use crate::query::lookup_condition;
+use crate::model::{schema, with_def};
+use crate::query::{RelationPart, lookup_condition};
 
 /// A column or relation of a model.
 #[pyclass(frozen, extends = Expr, module = "ormkit")]
@@ -16,17 +16,50 @@ pub(crate) struct Attribute {
     model: ModelId,
     slot: usize,
     name: String,
+    /// What a relation is said to lead to: an alias of its target.
+    of_type: Option<FromItem>,
 }
 
 impl Attribute {
     /// The attribute in a slot of a model: columns first, then relations.
     pub(crate) fn new(model: ModelId, slot: usize, name: String) -> PyClassInitializer<Self> {
-        let columns = with_def(model, |def| def.fields.len());
+        Self::of(Source::plain(model), slot, name)
+    }
+
+    /// The same of rows of `source`.
+    pub(crate) fn of(source: Source, slot: usize, name: String) -> PyClassInitializer<Self> {
+        let columns = with_def(source.model, |def| def.fields.len());
         let base = match u16::try_from(slot) {
-            Ok(field) if slot < columns => Expr::new(CoreExpr::column(Source::plain(model), FieldId(field))),
-            _ => Expr::of_relation(model, slot),
+            Ok(field) if slot < columns => Expr::new(CoreExpr::column(source, FieldId(field))),
+            _ => Expr::of_relation(source.model, slot, Some(source)),
         };
-        PyClassInitializer::from(base).add_subclass(Self { model, slot, name })
+        Self::with(base, source.model, slot, name, None)
+    }
+
+    /// The same of objects out of derived rows: the column there, or a relation.
+    pub(crate) fn of_rows(
+        column: Option<CoreExpr>,
+        model: ModelId,
+        slot: usize,
+        name: String,
+    ) -> PyClassInitializer<Self> {
+        let base = column.map_or_else(|| Expr::of_relation(model, slot, None), Expr::new);
+        Self::with(base, model, slot, name, None)
+    }
+
+    fn with(
+        base: Expr,
+        model: ModelId,
+        slot: usize,
+        name: String,
+        of_type: Option<FromItem>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(base).add_subclass(Self { model, slot, name, of_type })
+    }
+
+    /// What the relation leads to, where it was said.
+    pub(crate) fn target(&self) -> Option<&FromItem> {
+        self.of_type.as_ref()
     }
 
     /// The attribute's name.
@@ -82,7 +115,8 @@ impl Attribute {
             )));
         }
         let given = conditions_of(conditions)?;
-        let related = related_condition(py, this, given, |schema, source| match lookups {
+        let alias = slf.get().of_type.as_ref().and_then(FromItem::table);
+        let related = related_condition(py, this, given, alias, |schema, source| match lookups {
             Some(lookups) => lookup_condition(schema, source, lookups),
             None => Ok(CoreExpr::Bool(true)),
         })?;
@@ -97,6 +131,36 @@ impl Attribute {
         lookups: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Condition>> {
         Self::any(slf, conditions, lookups)
+    }
+
+    /// Of a relation: the same, leading to an alias of its target: `join(User.manager.of_type(boss))`.
+    ///
+    /// Raises:
+    ///     TypeError: This is a column, or the alias is one of another class.
+    fn of_type<'py>(slf: &Bound<'py, Self>, alias: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        let (py, this) = (slf.py(), slf.get());
+        let relation = crate::query::relation_id(&*schema(py)?, slf)?;
+        let to = schema(py)?.model(this.model).relation(relation).target;
+        let (item, model) = crate::query::mapped_item(alias)?;
+        if model != to {
+            let (name, expected) = (slf.repr()?, with_def(to, |def| def.name.clone()));
+            return Err(PyTypeError::new_err(format!("{name} leads to {expected}: give an alias of it")));
+        }
+        let base = slf.as_super().get().relation_like();
+        Bound::new(py, Self::with(base, this.model, this.slot, this.name.clone(), Some(item)))
+    }
+
+    /// A part of a relation, for a loader: the related objects that meet the conditions.
+    #[pyo3(signature = (*conditions))]
+    fn and_(slf: &Bound<'_, Self>, conditions: &Bound<'_, PyTuple>) -> PyResult<RelationPart> {
+        let this = slf.get();
+        if slf.as_super().get().relation().is_none() {
+            return Err(PyTypeError::new_err(format!(
+                "{} is a column: and_() is for relations in loaders; conditions are combined with &",
+                this.__repr__()
+            )));
+        }
+        Ok(RelationPart::new(this.model, &this.name, conditions_of(conditions)?))
     }
 
     fn __repr__(&self) -> String {

@@ -3,20 +3,26 @@
 //! Reading takes what the driver decoded and trusts its variant; binding checks the Python value against the column's
 //! type, because nothing behind it does. Errors name the place and the Python type, never the value.
 mod array;
+mod border;
+mod conversion;
 mod json;
 mod nested;
 mod net;
 mod number;
 mod temporal;
 mod text;
+mod user;
 mod uuid;
 
-pub(crate) use array::{from_text, to_text};
+pub(crate) use self::uuid::uuid7;
+pub(crate) use border::Border;
+pub(crate) use conversion::{Beyond, Conversion};
+pub(crate) use json::JsonCodec;
 pub(crate) use net::column_type as net_type;
+pub(crate) use user::{Decorator, Document, User};
 
 use crate::codec;
 use crate::errors::to_py;
-use crate::fields::types::Members;
 use ormkit_core::error::{Error, Result};
 use ormkit_core::model::ColumnType;
 use ormkit_core::value::{Value, ValueRef};
@@ -33,8 +39,8 @@ const MAX_SIZE: usize = 1 << 30;
 
 /// Shows `value` to `sink` in the form of `column_type`. None is NULL.
 ///
-/// `members` are those of an enum column's class; without them any enum member or string with a label of the type is
-/// taken.
+/// Without the members of an enum column's class any enum member or string with a label of the type is taken. What a
+/// class of the user's makes of values is the [`Border`]'s affair.
 ///
 /// # Errors
 /// `DataError` for another type, a value out of range or one that some database cannot hold; an exception that the
@@ -42,7 +48,7 @@ const MAX_SIZE: usize = 1 << 30;
 pub(crate) fn bind(
     value: &Bound<'_, PyAny>,
     column_type: &ColumnType,
-    members: Option<&Members>,
+    conversion: Option<&Conversion>,
     place: &Place<'_>,
     sink: &mut Sink<'_>,
 ) -> Result<()> {
@@ -60,10 +66,10 @@ pub(crate) fn bind(
         ColumnType::Text => text::string(value, None, place, sink),
         ColumnType::VarChar(length) => text::string(value, Some(*length), place, sink),
         ColumnType::Bytes => text::bytes(value, place, sink),
-        ColumnType::Enum(labels) => text::label(value, labels, members, place, sink),
+        ColumnType::Enum(labels) => text::label(value, labels, conversion::members(conversion), place, sink),
         ColumnType::Date => sink(temporal::date(value, place)?),
         ColumnType::Time => sink(temporal::time(value, place)?),
-        ColumnType::Array(element) => array::list(value, element, members, place, sink),
+        ColumnType::Array(element) => array::list(value, element, conversion, place, sink),
         ColumnType::Native(_) => text::string(value, None, place, sink),
         ColumnType::TimeTz => sink(temporal::time_tz(value, place)?),
         ColumnType::Inet => sink(net::address(value, place)?),
@@ -72,11 +78,11 @@ pub(crate) fn bind(
         ColumnType::TimestampTz => sink(temporal::timestamp(value, true, place)?),
         ColumnType::Interval => sink(temporal::interval(value, place)?),
         ColumnType::Uuid => sink(uuid::bytes(value, place)?),
-        ColumnType::Json => sink(ValueRef::Json(&json::text(value, place)?)),
+        ColumnType::Json => sink(ValueRef::Json(&json::text(value, conversion::json(conversion), place)?)),
     }
 }
 
-/// The value of a column of `column_type`, owned. For enums see [`bind`].
+/// The value of a column of `column_type`, owned.
 ///
 /// # Errors
 /// As [`bind`], as exceptions.
@@ -85,21 +91,8 @@ pub(crate) fn to_value(
     column_type: &ColumnType,
     place: &Place<'_>,
 ) -> PyResult<Value> {
-    to_enum_value(value, column_type, None, place)
-}
-
-/// The same, with the members of an enum column's class.
-///
-/// # Errors
-/// As [`bind`], as exceptions.
-pub(crate) fn to_enum_value(
-    value: &Bound<'_, PyAny>,
-    column_type: &ColumnType,
-    members: Option<&Members>,
-    place: &Place<'_>,
-) -> PyResult<Value> {
     let mut bound = Value::Null;
-    bind(value, column_type, members, place, &mut |value| {
+    bind(value, column_type, None, place, &mut |value| {
         bound = Value::from(value);
         Ok(())
     })
@@ -107,7 +100,7 @@ pub(crate) fn to_enum_value(
     Ok(bound)
 }
 
-/// A cell as a Python value. `members` are those of an enum column's class.
+/// A cell as a Python value.
 ///
 /// # Errors
 /// `DataError` without a place, for values that Python's types cannot hold: years outside of 1 to 9999, infinite
@@ -116,12 +109,12 @@ pub(crate) fn to_enum_value(
 pub(crate) fn read<'py>(
     py: Python<'py>,
     cell: ValueRef<'_>,
-    members: Option<&Members>,
+    conversion: Option<&Conversion>,
 ) -> Result<Bound<'py, PyAny>> {
     match cell {
         ValueRef::Null => Ok(py.None().into_bound(py)),
         ValueRef::Int(value) => number::read_integer(py, value),
-        ValueRef::Text(value) => match members {
+        ValueRef::Text(value) => match conversion::members(conversion) {
             None => text::read_string(py, value),
             Some(members) => text::read_label(py, value, members),
         },
@@ -129,27 +122,35 @@ pub(crate) fn read<'py>(
         ValueRef::Float(value) => number::read_float(py, value),
         ValueRef::Bytes(value) => text::read_bytes(py, value),
         ValueRef::Numeric(value) => number::read_decimal(py, value),
-        ValueRef::Date(value) => temporal::read_date(py, value),
+        ValueRef::Date(value) => temporal::read_date(py, value, conversion),
         ValueRef::Time(value) => temporal::read_time(py, value),
-        ValueRef::Timestamp(value) => temporal::read_timestamp(py, value, false),
-        ValueRef::TimestampTz(value) => temporal::read_timestamp(py, value, true),
-        ValueRef::Interval(value) => temporal::read_interval(py, value),
+        ValueRef::Timestamp(value) => temporal::read_timestamp(py, value, false, conversion),
+        ValueRef::TimestampTz(value) => temporal::read_timestamp(py, value, true, conversion),
+        ValueRef::Interval(value) => temporal::read_interval(py, value, conversion),
         ValueRef::Uuid(value) => uuid::read(py, value),
-        ValueRef::Json(value) => json::read(py, value),
+        ValueRef::Json(value) => json::read(py, value, conversion::json(conversion)),
         ValueRef::TimeTz(value) => temporal::read_time_tz(py, value),
         ValueRef::Inet(value) => net::read_address(py, value),
         ValueRef::Cidr(value) => net::read_network(py, value),
         ValueRef::Encoded(value) => match value.decode().as_ref() {
-            Some(value) => read(py, value, members),
+            Some(value) => read(py, value, conversion),
             None => Err(unreadable("an element of an array holds an array")),
         },
-        ValueRef::Array(array) => nested::read_array(py, array, members),
-        ValueRef::Record(record) => nested::read_record(py, record),
-        ValueRef::Range(range) => nested::read_range(py, range),
+        ValueRef::Array(array) => nested::read_array(py, array, conversion),
+        ValueRef::Record(record) => nested::read_record(py, record, conversion),
+        ValueRef::Range(range) => nested::read_range(py, range, conversion),
         ValueRef::Map(map) => nested::read_map(py, map),
         ValueRef::Custom(cell) => codec::read(py, cell),
         ValueRef::Object(object) => codec::carried(py, object),
     }
+}
+
+/// A Python value as the JSON text that a codec makes of it.
+///
+/// # Errors
+/// `DataError` without a place.
+pub(crate) fn json_text(value: &Bound<'_, PyAny>, codec: &JsonCodec) -> Result<String> {
+    json::write(value, Some(codec))
 }
 
 /// The name of a value's Python type.

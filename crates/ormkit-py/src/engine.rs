@@ -40,6 +40,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::bridge::{LoopRuntime, Operation, Process, at_drop};
+use crate::convert::Border;
 use crate::errors::to_py;
 use crate::result::QueryResult;
 use crate::session::nothing;
@@ -56,6 +57,7 @@ pub(crate) use status::{PoolCounters, PoolHolder, PoolStatus};
 pub(crate) use stream::{RowBatches, RowStream};
 use target::Target;
 pub(crate) use trace_event::TraceEvent;
+pub(crate) use tracing::{Sent, Watch};
 
 /// A database: connections are opened when they are needed, and kept.
 ///
@@ -74,6 +76,8 @@ struct Inner {
     target: Target,
     options: Options,
     plans: Arc<Plans>,
+    /// What the conversion of values has to know.
+    border: Arc<Border>,
     /// One pool per event loop.
     pools: Mutex<Vec<(Arc<LoopRuntime>, Pool)>>,
     closed: Mutex<bool>,
@@ -116,11 +120,13 @@ pub(crate) struct EngineHandle(Arc<Inner>);
 
 impl Engine {
     fn new(target: Target, options: Options) -> Self {
-        let plans = Arc::new(Plans::new(target.dialect()));
+        let border = Arc::new(Border { dialect: target.dialect(), conversion: options.conversion.clone() });
+        let plans = Arc::new(Plans::new(target.dialect()).for_host(Arc::clone(&border) as _));
         let inner = Inner {
             target,
             options,
             plans,
+            border,
             pools: Mutex::default(),
             closed: Mutex::new(false),
             process: Process::current(),
@@ -137,6 +143,11 @@ impl EngineHandle {
     /// The compiled statements, shared by all sessions.
     pub(crate) fn plans(&self) -> Arc<Plans> {
         Arc::clone(&self.0.plans)
+    }
+
+    /// What the conversion of values has to know.
+    pub(crate) fn border(&self) -> &Arc<Border> {
+        &self.0.border
     }
 
     /// False in a child that was forked since the engine was made.
@@ -207,7 +218,7 @@ impl EngineHandle {
             lent.run(Batch { before: &[], statements: &statement }, &mut sink).await
         };
         ran.await.map_err(|error| self.explained(error))?;
-        Ok(sink.into_result())
+        Ok(sink.into_result(&self.0.border))
     }
 
     /// An error as an exception, with the constraint that the models know.
@@ -268,7 +279,7 @@ impl Engine {
         sql: &Bound<'_, PyString>,
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
-        let (text, params) = params::bind(params::sql(sql)?, params, self.inner.target.dialect())?;
+        let (text, params) = params::bind(params::sql(sql)?, params, &self.inner.border)?;
         let handle = self.handle();
         Operation::start(py, "ConnectionPool.execute", async move {
             let result = handle.execute(text, params).await?;
@@ -303,7 +314,7 @@ impl Engine {
         params: Option<&Bound<'_, PyAny>>,
         batch_size: i64,
     ) -> PyResult<RowStream> {
-        let (text, params) = params::bind(params::sql(sql)?, params, self.inner.target.dialect())?;
+        let (text, params) = params::bind(params::sql(sql)?, params, &self.inner.border)?;
         RowStream::own(self.handle(), Statement::new(text, params), batch_size)
     }
 

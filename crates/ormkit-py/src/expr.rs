@@ -3,25 +3,36 @@
 //! Every object holds an expression of the core; Python values are converted to the type of what they are compared with
 //! when the expression is made, so that a wrong one is found where it is written.
 
+mod bits;
 mod function;
+mod json;
+mod late;
 mod logic;
 mod operand;
 mod operator;
+mod quantifier;
 mod relation;
+mod row;
+mod texts;
 
-pub(crate) use function::{FunctionNamespace, NamedFunction};
+pub(crate) use bits::CustomOperator;
+pub(crate) use function::{FunctionNamespace, NamedFunction, aggregate_order_by};
+pub(crate) use json::ordered_json;
 pub(crate) use logic::{
-    and_, asc, case, cast, condition_of, conditions_of, desc, false_, literal, not_, null, or_, text, true_,
+    and_, asc, between, case, cast, collate, condition_of, conditions_of, desc, distinct, extract, false_,
+    literal, literal_column, not_, null, nulls_first, nulls_last, or_, text, true_,
 };
-pub(crate) use operand::{assigned, operand};
+pub(crate) use operand::{assigned, assigned_as, json_operand, operand, typed_operand};
+pub(crate) use quantifier::{Quantifier, all_, any_};
 pub(crate) use relation::{object_key, related_condition};
+pub(crate) use row::{RowValue, tuple_};
 
 use ormkit_core::model::ModelId;
-use ormkit_core::query::{Expr as CoreExpr, Nulls, Order};
+use ormkit_core::query::{Expr as CoreExpr, Nulls, Order, Source};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::model::with_def;
+use crate::model::{unsupported, with_def};
 
 /// Something that SQL computes.
 ///
@@ -38,8 +49,18 @@ pub(crate) struct Expr {
 #[derive(Clone)]
 enum Kind {
     Sql(CoreExpr),
-    /// A relation of a model, by its slot: no value by itself.
-    Relation(ModelId, usize),
+    /// A relation of a model, by its slot: no value by itself. Without a table it is that of objects out of a subquery.
+    Relation(ModelId, usize, Option<Source>),
+    /// What an aggregate sees each value of once, and in which order: only as its argument.
+    Argument(Box<Argument>),
+}
+
+/// An argument of an aggregate with what is said about it.
+#[derive(Clone)]
+struct Argument {
+    expr: CoreExpr,
+    distinct: bool,
+    order_by: Vec<Order>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -49,7 +70,7 @@ struct Direction {
 }
 
 /// A truth value of SQL; it has none in Python.
-#[pyclass(frozen, extends = Expr, module = "ormkit")]
+#[pyclass(frozen, subclass, extends = Expr, module = "ormkit")]
 pub(crate) struct Condition;
 
 impl Expr {
@@ -66,9 +87,9 @@ impl Expr {
         Self { kind: Kind::Sql(expr), label: None, order: None, truth: None }
     }
 
-    /// A relation of a model.
-    pub(crate) fn of_relation(model: ModelId, slot: usize) -> Self {
-        Self { kind: Kind::Relation(model, slot), label: None, order: None, truth: None }
+    /// A relation of a model, of rows of `source`.
+    pub(crate) fn of_relation(model: ModelId, slot: usize, source: Option<Source>) -> Self {
+        Self { kind: Kind::Relation(model, slot, source), label: None, order: None, truth: None }
     }
 
     /// The expression of the core.
@@ -78,21 +99,44 @@ impl Expr {
     pub(crate) fn core(&self) -> PyResult<&CoreExpr> {
         match &self.kind {
             Kind::Sql(expr) => Ok(expr),
-            Kind::Relation(model, slot) => {
+            Kind::Relation(model, slot, _) => {
                 let name = relation_name(*model, *slot);
                 Err(PyTypeError::new_err(format!(
                     "{name} is a relation and no value: compare it with an object, or use any() or has()"
                 )))
             }
+            Kind::Argument(_) => Err(PyTypeError::new_err(
+                "distinct() and aggregate_order_by() make an argument of an aggregate: func.count(User.name.distinct())",
+            )),
         }
     }
 
     /// The model and slot of a relation.
     pub(crate) fn relation(&self) -> Option<(ModelId, usize)> {
         match self.kind {
-            Kind::Sql(_) => None,
-            Kind::Relation(model, slot) => Some((model, slot)),
+            Kind::Sql(_) | Kind::Argument(_) => None,
+            Kind::Relation(model, slot, _) => Some((model, slot)),
         }
+    }
+
+    /// The table whose rows have the relation.
+    ///
+    /// # Errors
+    /// `Unsupported` for objects out of a subquery.
+    pub(crate) fn relation_source(&self) -> PyResult<Option<Source>> {
+        match self.kind {
+            Kind::Sql(_) | Kind::Argument(_) => Ok(None),
+            Kind::Relation(_, _, Some(source)) => Ok(Some(source)),
+            Kind::Relation(model, slot, None) => Err(unsupported(
+                format!("{} of objects out of a subquery in a condition or join", relation_name(model, slot)),
+                "join the other class on a condition of the subquery's columns",
+            )),
+        }
+    }
+
+    /// The same relation.
+    pub(crate) fn relation_like(&self) -> Self {
+        Self { kind: self.kind.clone(), label: None, order: None, truth: None }
     }
 
     /// The name given by `label()`.

@@ -3,6 +3,7 @@ mod column;
 mod constraints;
 mod dataclass;
 mod declared_attr;
+pub(crate) mod decorator;
 mod foreign_key;
 mod generated;
 mod index;

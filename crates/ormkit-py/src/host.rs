@@ -1,32 +1,48 @@
 //! Python instances as the core's objects.
 //!
-//! [`PyHost`] is a token: all state lives in the instances and their classes. Whoever polls holds the interpreter lock,
+//! [`PyHost`] has no state but what its engine's values need: all else lives in the instances and their classes. Whoever polls holds the interpreter lock,
 //! so attaching here is a counter; it happens once per call, never per cell.
 mod classes;
 mod homes;
 
 pub(crate) use classes::{ClassInfo, FieldInfo, class_info};
-pub(crate) use homes::{Owner, enter, leave, lookup, owner};
+pub(crate) use homes::{Owner, enter, leave, owner};
 
 use crate::bridge::Caller;
-use crate::convert;
-use crate::errors::from_py;
+use crate::convert::{self, Border, Conversion, JsonCodec};
+use crate::errors::{from_py, to_py};
 use crate::fields::ClientDefault;
-use crate::fields::types::Members;
 use crate::instance::{self, Original, SlotKind};
 use crate::relation::{self, RelatedItems};
 use ormkit_core::driver::Row;
-use ormkit_core::error::Result;
+use ormkit_core::error::{Error, Result};
 use ormkit_core::host::{Fill, HomeId, Host, ObjectId, State};
 use ormkit_core::model::{FieldId, FieldSet, Model, ModelId, RelationId};
 use ormkit_core::query::Shape;
-use ormkit_core::value::{SqlType, ValueRef, json_array};
+use ormkit_core::sql::DialectName;
+use ormkit_core::value::{ValueRef, json_array};
 use pyo3::prelude::*;
 use std::sync::Arc;
 
-/// The host of Python instances.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct PyHost;
+/// The host of Python instances, for the values of one engine; without one it converts none.
+#[derive(Clone)]
+pub(crate) struct PyHost(Option<Arc<Border>>);
+
+impl PyHost {
+    /// For what needs no values: the states of objects, their snapshots.
+    pub(crate) const BARE: Self = Self(None);
+
+    /// For the values of an engine.
+    pub(crate) fn new(border: &Arc<Border>) -> Self {
+        Self(Some(Arc::clone(border)))
+    }
+
+    fn border(&self) -> Result<&Arc<Border>> {
+        self.0
+            .as_ref()
+            .ok_or_else(|| Error::interface("values are converted for an engine, and there is none"))
+    }
+}
 
 /// Where the cells of a row go in instances of one class.
 pub(crate) struct PyLayout {
@@ -34,6 +50,8 @@ pub(crate) struct PyLayout {
     info: &'static ClassInfo,
     /// Number of the first cell.
     from: usize,
+    /// Some JSON of the class is read by functions of the user's: its objects know their engine.
+    keeps_border: bool,
     /// Cell by cell: the field and how its value is made.
     cells: Box<[(FieldId, Reading)]>,
 }
@@ -43,9 +61,9 @@ enum Reading {
     /// As its variant says.
     Plain,
     /// Kept as text until somebody looks at it.
-    Json,
-    /// The member of a label.
-    Enum(Members),
+    Json(Option<Arc<Conversion>>),
+    /// By more than the type.
+    Own(Arc<Conversion>),
 }
 
 /// What an object was; dropped with the interpreter lock held.
@@ -72,22 +90,79 @@ pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
         assign_relation: relation::assign,
         missing: relation::missing,
         decode_json: |object, slot, text| {
-            let field = field_of(object, slot)?;
-            convert::from_text(object.py(), text, &field.column_type, field.members.as_ref())
-                .map_err(|error| crate::errors::to_py(object.py(), error))
+            let (info, field) = field_of(object, slot)?;
+            let own = field.conversion.as_deref();
+            border_of(object, field)
+                .and_then(|border| border.of().read_text(object.py(), text, &field.column_type, own))
+                .map_err(|error| to_py(object.py(), error.at(|| info.place(FieldId(slot as u16)))))
         },
         encode_json: |object, slot, value| {
-            let field = field_of(object, slot)?;
-            convert::to_text(value, &field.column_type, field.members.as_ref())
-                .map_err(|error| crate::errors::to_py(object.py(), error))
+            let (_, field) = field_of(object, slot)?;
+            border_of(object, field)
+                .and_then(|border| {
+                    border.of().write_text(value, &field.column_type, field.conversion.as_deref())
+                })
+                .map_err(|error| to_py(object.py(), error))
+        },
+        same_json: |object, slot, old, new| {
+            let (_, field) = field_of(object, slot)?;
+            match border_of(object, field) {
+                // What JSON has no form for is shown as its class likes: the text that is stored decides.
+                Ok(Known::Of(border)) => {
+                    let text = |value| {
+                        let own = field.conversion.as_deref();
+                        let text = border.write_text(value, &field.column_type, own);
+                        text.map_err(|error| to_py(object.py(), error))
+                    };
+                    Ok(text(old)? == text(new)?)
+                }
+                Ok(Known::Plain) => instance::same_repr(old, new),
+                Err(_) => Ok(false),
+            }
         },
     });
     Ok(())
 }
 
 /// The column that a slot holds.
-fn field_of(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<&'static FieldInfo> {
-    Ok(&class_info(object.py(), instance::table_of(object)?.model).fields[slot])
+fn field_of(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<(&'static ClassInfo, &'static FieldInfo)> {
+    let info = class_info(object.py(), instance::table_of(object)?.model);
+    Ok((info, &info.fields[slot]))
+}
+
+/// The engine whose functions an object's JSON is read and written by.
+enum Known {
+    /// No value of JSON needs to know it.
+    Plain,
+    Of(Arc<Border>),
+}
+
+impl Known {
+    fn of(&self) -> &Border {
+        match self {
+            Self::Plain => Border::plain(DialectName::Postgres),
+            Self::Of(border) => border,
+        }
+    }
+}
+
+/// The engine that an object came from, or whose session it was given to.
+///
+/// # Errors
+/// A class of the user's converts the column's values, and the object was in no session yet.
+fn border_of(object: &Bound<'_, PyAny>, field: &FieldInfo) -> Result<Known> {
+    if let Some(border) = instance::border(object).map_err(from_py)? {
+        return Ok(Known::Of(border));
+    }
+    let has_user = field.has_user();
+    if !has_user && !JsonCodec::any_dumps() {
+        return Ok(Known::Plain);
+    }
+    match owner(instance::home(object).map_err(from_py)?) {
+        Some(owner) => Ok(Known::Of(Arc::clone(owner.border()))),
+        None if has_user => Err(Error::interface("the object belongs to no session yet")),
+        None => Ok(Known::Plain),
+    }
 }
 
 /// The objects of the host are instances of mapped classes: whoever takes one in from Python checks it.
@@ -134,14 +209,15 @@ impl Host for PyHost {
     }
 
     fn layout(&self, model: &Model, fields: &[FieldId], from: usize) -> Result<PyLayout> {
+        let border = self.border()?;
         Python::attach(|py| {
             let info = class_info(py, model.id);
             let slots: Vec<usize> = fields.iter().map(|field| field.index()).collect();
             let reading = |field: &FieldId| {
                 let field_info = &info.fields[field.index()];
-                let reading = match (&field_info.members, field_info.is_json) {
-                    (_, true) => Reading::Json,
-                    (Some(members), _) => Reading::Enum(members.clone_ref(py)),
+                let reading = match (&field_info.conversion, field_info.is_json) {
+                    (own, true) => Reading::Json(own.clone()),
+                    (Some(own), _) => Reading::Own(Arc::clone(own)),
                     (None, _) => Reading::Plain,
                 };
                 (*field, reading)
@@ -150,6 +226,8 @@ impl Host for PyHost {
                 slots: instance::Layout::new(info.class.bind(py), &slots).map_err(from_py)?,
                 info,
                 from,
+                keeps_border: border.has_json() && info.fields.iter().any(|field| field.is_json)
+                    || info.fields.iter().any(|field| field.is_json && field.has_user()),
                 cells: fields.iter().map(reading).collect(),
             })
         })
@@ -159,10 +237,20 @@ impl Host for PyHost {
         Python::attach(|py| Ok(layout.slots.create(py).map_err(from_py)?.finish().unbind()))
     }
 
+    fn blank(&self, model: &Model) -> Result<Py<PyAny>> {
+        Python::attach(|py| {
+            let class = class_info(py, model.id).class.bind(py);
+            Ok(class.call_method1("__new__", (class,)).map_err(from_py)?.unbind())
+        })
+    }
+
     fn fill(&self, object: &Py<PyAny>, layout: &PyLayout, row: &Row<'_>, fill: Fill) -> Result<()> {
         Python::attach(|py| {
             let object = object.bind(py);
             let filling = layout.slots.open(object).map_err(from_py)?;
+            if layout.keeps_border {
+                filling.keep_border(self.border()?);
+            }
             let dirty = match fill {
                 Fill::Missing => None,
                 Fill::Unchanged | Fill::All => {
@@ -182,19 +270,17 @@ impl Host for PyHost {
                 let place = || layout.info.place(*field);
                 let cell = row.cell(layout.from + at).map_err(|error| error.at(place))?;
                 match (reading, cell) {
-                    (Reading::Json, ValueRef::Json(text) | ValueRef::Text(text)) => {
+                    (Reading::Json(_), ValueRef::Json(text) | ValueRef::Text(text)) => {
                         filling.put_json(at, text)
                     }
-                    (Reading::Json, ValueRef::Array(array)) => {
+                    (Reading::Json(_), ValueRef::Array(array)) => {
                         let mut text = String::new();
                         json_array::write(array, &mut text).map_err(|error| error.at(place))?;
                         filling.put_json(at, &text)
                     }
-                    (Reading::Enum(members), cell) => {
-                        filling.put(
-                            at,
-                            convert::read(py, cell, Some(members)).map_err(|error| error.at(place))?,
-                        );
+                    (Reading::Own(own) | Reading::Json(Some(own)), cell) => {
+                        let value = self.border()?.read(py, cell, Some(own));
+                        filling.put(at, value.map_err(|error| error.at(place))?);
                     }
                     (_, cell) => {
                         filling.put(at, convert::read(py, cell, None).map_err(|error| error.at(place))?);
@@ -210,17 +296,15 @@ impl Host for PyHost {
 
     fn value(&self, shape: &Shape, cell: ValueRef<'_>) -> Result<Py<PyAny>> {
         Python::attach(|py| {
-            let members = match (shape.sql_type, shape.field) {
-                (SqlType::Enum | SqlType::Array(_), Some((model, field))) => {
-                    class_info(py, model).fields[field.index()].members.as_ref()
-                }
-                _ => None,
+            let of = |(model, field): (ModelId, FieldId)| {
+                class_info(py, model).fields[field.index()].conversion.as_deref()
             };
+            let own = shape.field.and_then(of);
             let place = || match shape.field {
                 Some((model, field)) => class_info(py, model).place(field),
                 None => "a column of the result".to_owned(),
             };
-            Ok(convert::read(py, cell, members).map_err(|error| error.at(place))?.unbind())
+            Ok(self.border()?.read(py, cell, own).map_err(|error| error.at(place))?.unbind())
         })
     }
 
@@ -259,7 +343,37 @@ impl Host for PyHost {
                 None => instance::read(object, field.index()).map_err(from_py)?,
             };
             let known = &info.fields[field.index()];
-            convert::bind(&value, &known.column_type, known.members.as_ref(), &|| info.place(field), sink)
+            let border = self.border()?;
+            if known.is_json && (border.has_json() || known.has_user()) {
+                instance::keep_border(object, border).map_err(from_py)?;
+            }
+            let own = known.conversion.as_deref();
+            border.bind(&value, &known.column_type, own, &|| info.place(field), sink)
+        })
+    }
+
+    fn read_stored(
+        &self,
+        object: &Py<PyAny>,
+        field: FieldId,
+        sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
+    ) -> Result<()> {
+        Python::attach(|py| {
+            let bound = object.bind(py);
+            let Original::Value(value) = instance::original(bound, field.index()).map_err(from_py)? else {
+                return self.read(object, field, sink);
+            };
+            let info = class_info(py, table(bound).model);
+            let known = &info.fields[field.index()];
+            let own = known.conversion.as_deref();
+            self.border()?.bind(&value, &known.column_type, own, &|| info.place(field), sink)
+        })
+    }
+
+    fn carry(&self, from: (&Py<PyAny>, FieldId), to: &Py<PyAny>, into: FieldId) -> Result<()> {
+        Python::attach(|py| {
+            let value = instance::read(from.0.bind(py), from.1.index()).map_err(from_py)?;
+            instance::put(to.bind(py), into.index(), value).map_err(from_py)
         })
     }
 
@@ -414,7 +528,7 @@ impl Host for PyHost {
     fn unload_relation(&self, object: &Py<PyAny>, relation: RelationId) {
         Python::attach(|py| {
             let object = object.bind(py);
-            mapped(instance::forget(object, slot_of(object, relation)));
+            mapped(instance::unload_relation(object, slot_of(object, relation)));
         });
     }
 

@@ -31,7 +31,7 @@ mod weak;
 
 pub(crate) use change::{report, set, unmark};
 pub(crate) use held::Held;
-pub(crate) use hooks::{Hooks, not_loaded, set_hooks};
+pub(crate) use hooks::{Hooks, not_loaded, same_repr, set_hooks};
 pub(crate) use layout::Layout;
 pub(crate) use ormkit_core::host::{HomeId, State};
 pub(crate) use slot_set::SlotSet;
@@ -40,6 +40,7 @@ pub(crate) use snapshot::{Snapshot, revert, snapshot};
 pub(crate) use table::{ClassTable, Initial, Slot, SlotKind, SlotSpec};
 pub(crate) use weak::Weak;
 
+use crate::convert::Border;
 use absent::absent;
 use cold::{Json, Kept};
 use head::{BORN, Head};
@@ -49,6 +50,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A state from the low byte of an object's flags.
@@ -253,21 +255,35 @@ pub(crate) fn put<'py>(object: &Bound<'py, PyAny>, index: usize, value: Bound<'p
     Ok(())
 }
 
-/// Makes a slot "not loaded".
+/// Makes the slot of a column "not loaded".
 ///
 /// # Errors
 /// As [`slot`].
 pub(crate) fn empty(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
     forget_json(object, index)?;
-    head(object)?.flags &= !BORN;
     forget(object, index)
 }
 
-/// Makes the slot of a reference "not loaded"; lists of an object that was born here stay known.
+/// Makes the slot of a relation "not loaded", with its mark and original. The other lists of an object that was born
+/// here stay known.
 ///
 /// # Errors
 /// As [`slot`].
-pub(crate) fn forget(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
+pub(crate) fn unload_relation(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
+    let table = table_of(object)?;
+    if table.slots[index].kind == (SlotKind::Relation { many: true }) && is_born(object)? {
+        for other in (table.columns..table.slots.len()).filter(|other| *other != index) {
+            if table.slots[other].kind == (SlotKind::Relation { many: true }) {
+                read(object, other)?;
+            }
+        }
+        head(object)?.flags &= !BORN;
+    }
+    unmark(object, index)?;
+    forget(object, index)
+}
+
+fn forget(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
     let offset = slot_of(object, index)?.offset;
     // SAFETY: the offset is the object's own. The old value is dropped last.
     drop(unsafe { head::swap(object.as_ptr(), offset, std::ptr::null_mut()) });
@@ -284,6 +300,23 @@ pub(crate) fn put_json(object: &Bound<'_, PyAny>, index: usize, text: &str) -> P
     // SAFETY: the offset is the object's own. The old value is dropped last.
     drop(unsafe { head::swap(object.as_ptr(), offset, std::ptr::null_mut()) });
     Ok(())
+}
+
+/// Says which engine's functions read and write the object's JSON.
+///
+/// # Errors
+/// `TypeError` for a foreign object.
+pub(crate) fn keep_border(object: &Bound<'_, PyAny>, border: &Arc<Border>) -> PyResult<()> {
+    head(object)?.cold_or_new().border = Some(Arc::clone(border));
+    Ok(())
+}
+
+/// The engine whose functions read and write the object's JSON, where that matters.
+///
+/// # Errors
+/// `TypeError` for a foreign object.
+pub(crate) fn border(object: &Bound<'_, PyAny>) -> PyResult<Option<Arc<Border>>> {
+    Ok(head(object)?.cold().and_then(|cold| cold.border.clone()))
 }
 
 fn forget_json(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
@@ -324,9 +357,13 @@ pub(crate) fn mark_changed_json(object: &Bound<'_, PyAny>) -> PyResult<()> {
     for (index, text) in touched_json(object)? {
         let Some(value) = slot(object, index)? else { continue };
         let encoded = |value: &Bound<'_, PyAny>| (hooks::hooks().encode_json)(object, index, value);
+        let now = encoded(&value).ok();
+        if now.as_ref() == Some(&text) {
+            continue;
+        }
         // both through the same encoder: the database's text may be spaced differently
         let before = encoded(&(hooks::hooks().decode_json)(object, index, &text)?)?;
-        if encoded(&value).ok() != Some(before) {
+        if now != Some(before) {
             let head = head(object)?;
             let cold = head.cold_or_new();
             cold.take_json(index as u32);

@@ -18,6 +18,7 @@ mod range;
 mod relation;
 mod result;
 mod session;
+mod testing;
 
 #[pymodule]
 mod _ormkit {
@@ -27,6 +28,8 @@ mod _ormkit {
     use attribute::Attribute;
     #[pymodule_export]
     use codec::{register_codec, unregister_codec};
+    #[pymodule_export]
+    use convert::uuid7;
     #[pymodule_export]
     use derived::{
         AssociationProxy, HybridInplace, HybridMethod, HybridProperty, ProxiedAttribute, ProxyMembers,
@@ -40,11 +43,14 @@ mod _ormkit {
     };
     #[pymodule_export]
     use expr::{
-        Condition, Expr, FunctionNamespace, NamedFunction, and_, asc, case, cast, desc, false_, literal,
-        not_, null, or_, text, true_,
+        Condition, CustomOperator, Expr, FunctionNamespace, NamedFunction, Quantifier, RowValue,
+        aggregate_order_by, all_, and_, any_, asc, between, case, cast, collate, desc, distinct, extract,
+        false_, literal, literal_column, not_, null, nulls_first, nulls_last, or_, text, true_, tuple_,
     };
     #[pymodule_export]
-    use fields::native::{Array, Bit, Cidr, Inet, MacAddr, MacAddr8, Tsvector, Vector};
+    use fields::decorator::{DialectObject, TypeDecorator};
+    #[pymodule_export]
+    use fields::native::{Array, Bit, Cidr, Citext, Inet, MacAddr, MacAddr8, Tsvector, Vector};
     #[pymodule_export]
     use fields::types::{
         BigInteger, Boolean, Date, DateTime, Double, EnumColumn, Float, Integer, Interval, Json, LargeBinary,
@@ -69,8 +75,12 @@ mod _ormkit {
 
     #[pymodule_export]
     use query::{
-        Delete, F, Insert, Loader, Q, Query, Select, Update, delete, exists, insert, joinedload, lazyload,
-        noload, raiseload, select, selectinload, subqueryload, update,
+        AliasedClass, ColumnSpec, Columns, Cte, Delete, Exists, F, Insert, JoinedTables, Loader, Prefetch, Q,
+        Query, RelationPart, Select, Subquery, Update, Values, aliased, column, contains_eager, defaultload,
+        defer, delete, except_, except_all, exists, immediateload, insert, intersect, intersect_all, join,
+        joinedload, lateral, lazyload, load_from, load_only, noload, outerjoin, raiseload, select,
+        selectinload, subqueryload, undefer, undefer_group, union, union_all, update, values,
+        with_loader_criteria,
     };
 
     #[pymodule_export]
@@ -78,6 +88,9 @@ mod _ormkit {
         AsyncSession, SessionContext, SessionMaker, Transaction, TransactionContext, create_session,
         session_context,
     };
+
+    #[pymodule_export]
+    use testing::{AssertQueries, DetectNPlusOne};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

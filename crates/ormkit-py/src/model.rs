@@ -24,4 +24,4 @@ pub(crate) use dataclass::check_dataclass_options;
 pub(crate) use info::{ColumnInfo, RelationshipInfo, Table};
 pub(crate) use metadata::MetaData;
 pub(crate) use raise::unsupported;
-pub(crate) use registry::{add_index, mapped_class, members, schema, target_of, with_def};
+pub(crate) use registry::{add_index, any_conversion, conversion, mapped_class, schema, target_of, with_def};

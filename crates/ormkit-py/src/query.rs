@@ -3,22 +3,37 @@
 //! All of them are immutable: each method answers a new one that shares what did not change. They hold statements of
 //! the core; a session runs them.
 
+mod alias;
+mod derived;
+mod existing;
 mod field;
 mod fluent;
 mod hybrid;
+mod joins;
 mod loader;
 mod lookup;
 mod read;
+mod rows;
+mod set;
 mod shown;
+mod table_valued;
 mod write;
 
+pub(crate) use alias::{AliasedClass, aliased, mapped_item};
+pub(crate) use derived::{Columns, Cte, Subquery};
+pub(crate) use existing::{Exists, exists};
 pub(crate) use field::F;
 pub(crate) use fluent::Query;
+pub(crate) use joins::{JoinedTables, join, outerjoin, relation_id};
 pub(crate) use loader::{
-    Loader, joinedload, lazyload, loads_of, noload, raiseload, selectinload, subqueryload,
+    Loader, Prefetch, RelationPart, contains_eager, defaultload, defer, immediateload, joinedload, lazyload,
+    load_from, load_only, loads_of, noload, paths_of, raiseload, relations_of, selectinload, subqueryload,
+    undefer, undefer_group, with_loader_criteria,
 };
 pub(crate) use lookup::{Q, lookup_condition};
-pub(crate) use read::{Select, exists, select};
+pub(crate) use read::{Select, select};
+pub(crate) use set::{except_, except_all, intersect, intersect_all, union, union_all};
+pub(crate) use table_valued::{ColumnSpec, Values, column, lateral, values};
 pub(crate) use write::{Delete, Insert, Update, delete, insert, update};
 
 use ormkit_core::model::ModelId;
@@ -112,7 +127,5 @@ fn named_column(py: Python<'_>, source: Option<Source>, name: &str) -> PyResult<
         ))
     })?;
     let schema = schema(py)?;
-    let field = ormkit_core::query::lookup::resolve_field(schema.model(source.model), name)
-        .map_err(|error| to_py(py, error))?;
-    Ok(CoreExpr::column(source, field))
+    ormkit_core::query::lookup::resolve_value(&schema, source, name).map_err(|error| to_py(py, error))
 }

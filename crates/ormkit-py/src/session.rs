@@ -2,19 +2,26 @@
 
 mod begin;
 mod context;
+mod load;
+mod on_commit;
 mod owner;
 mod query;
 mod read;
+mod refresh;
+mod retry;
 mod sync;
 mod verbs;
 
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::session::{Home, Lease, Session, SessionOptions, Shared};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
+use self::on_commit::OnCommit;
 use crate::bridge::{Caller, Operation};
 use crate::engine::{Engine, EngineHandle};
 use crate::errors::to_py;
@@ -41,6 +48,14 @@ type CoreLease = Lease<Session<PyHost>, Caller>;
 #[pyclass(frozen, weakref, subclass, name = "AsyncSession", module = "ormkit")]
 pub(crate) struct AsyncSession {
     pub(crate) link: Arc<SessionLink>,
+    /// The user's own notes.
+    pub(super) info: PyOnceLock<Py<PyDict>>,
+}
+
+impl AsyncSession {
+    pub(super) fn of(link: Arc<SessionLink>) -> Self {
+        Self { link, info: PyOnceLock::new() }
+    }
 }
 
 /// What operations hold of a session: the core session is made at first use, when a loop is running.
@@ -50,17 +65,20 @@ pub(crate) struct SessionLink {
     open: OnceLock<Open>,
     /// Blocks of `begin()` that are open: `commit()` and `rollback()` are theirs alone.
     blocks: Mutex<u32>,
+    on_commit: OnCommit,
 }
 
 /// A core session that was made.
 struct Open {
     shared: Arc<Shared<Session<PyHost>, Caller>>,
     home: Arc<Home<PyHost>>,
+    /// How many blocks of `no_autoflush` are open.
+    pauses: Arc<AtomicU32>,
 }
 
 impl Drop for SessionLink {
     fn drop(&mut self) {
-        let Some(Open { shared, home }) = self.open.take() else { return };
+        let Some(Open { shared, home, .. }) = self.open.take() else { return };
         host::leave(home.id());
         if let Some(session) = Shared::into_inner(shared)
             && !session.is_bare()
@@ -72,7 +90,13 @@ impl Drop for SessionLink {
 
 impl SessionLink {
     fn open(engine: EngineHandle, options: SessionOptions) -> Arc<Self> {
-        Arc::new(Self { engine, options, open: OnceLock::new(), blocks: Mutex::new(0) })
+        Arc::new(Self {
+            engine,
+            options,
+            open: OnceLock::new(),
+            blocks: Mutex::new(0),
+            on_commit: OnCommit::default(),
+        })
     }
 
     fn opened(self: &Arc<Self>, py: Python<'_>) -> PyResult<&Open> {
@@ -83,11 +107,13 @@ impl SessionLink {
         let schema = schema(py)?;
         // Another thread may have been first: then this one's is not needed.
         Ok(self.open.get_or_init(|| {
-            let session = Session::new(PyHost, pool, schema, plans, self.options.clone());
+            let session =
+                Session::new(PyHost::new(self.engine.border()), pool, schema, plans, self.options.clone());
             let home = Arc::clone(session.home());
             let this: Weak<Self> = Arc::downgrade(self);
             host::enter(home.id(), this as Weak<dyn Owner>);
-            Open { shared: Shared::new(session), home }
+            let pauses = Arc::clone(session.pauses());
+            Open { shared: Shared::new(session), home, pauses }
         }))
     }
 
@@ -170,7 +196,7 @@ impl AsyncSession {
     ) -> PyResult<Self> {
         let engine = context::engine_of(engine, bind)?.get().handle();
         let asked = context::Asked { autoflush, expire_on_commit, read_only, isolation };
-        Ok(Self { link: SessionLink::open(engine, asked.options()?) })
+        Ok(Self::of(SessionLink::open(engine, asked.options()?)))
     }
 
     /// Everything is done when the object is made: this lets subclasses call `super().__init__(..)` as they are used to.
@@ -199,17 +225,36 @@ impl AsyncSession {
     ///     InvalidRequestError: Inside a `begin()` block, whose end commits.
     fn commit(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         self.link.outside_block(py, "commit")?;
+        let waiting = Arc::clone(&self.link);
         on_session!(py, self.link, "AsyncSession.commit", |session| {
             session.commit().await.map_err(raise)?;
+            drop(session);
+            waiting.on_commit.run().await?;
             Ok(nothing())
         })
+    }
+
+    /// Have a callable called, without arguments, when the transaction is kept: after COMMIT of the outermost one, in the
+    /// order of asking; what it returns is awaited where it can be. Without a transaction it waits for the next `commit()`
+    /// or end of a block; verbs that commit by themselves are none. A rollback drops it, that of a savepoint drops those
+    /// that were asked for inside of it.
+    ///
+    /// An exception of a callback comes out of `commit()` or the block when all were called: the transaction is kept all
+    /// the same. They may use the session.
+    ///
+    /// Raises:
+    ///     TypeError: It cannot be called.
+    fn on_commit(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.link.on_commit.add(callback)
     }
 
     /// Undo the transaction in the database and in memory: added objects are transient again, deleted ones persistent,
     /// attributes and collections at their last committed values.
     fn rollback(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         self.link.outside_block(py, "rollback")?;
+        let waiting = Arc::clone(&self.link);
         on_session!(py, self.link, "AsyncSession.rollback", |session| {
+            waiting.on_commit.forget_from(0);
             session.rollback().await.map_err(raise)?;
             Ok(nothing())
         })
@@ -218,6 +263,12 @@ impl AsyncSession {
     /// Roll back what is open and let all objects go; warns with `UncommittedWarning` of what is lost.
     fn close(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         context::close(py, &self.link, Some("closed without commit()"))
+    }
+
+    /// Roll back what is open and let all objects go, without a warning: the session is as new.
+    fn reset(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.link.outside_block(py, "reset")?;
+        context::close(py, &self.link, None)
     }
 
     fn __aenter__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {

@@ -91,6 +91,8 @@ fn state_of(code: i32, message: &str) -> SqlState {
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => return SqlState::FOREIGN_KEY_VIOLATION,
         ffi::SQLITE_CONSTRAINT_NOTNULL => return SqlState::NOT_NULL_VIOLATION,
         ffi::SQLITE_CONSTRAINT_CHECK => return SqlState::CHECK_VIOLATION,
+        // What it has read is older than what another has written: the transaction has to begin anew.
+        ffi::SQLITE_BUSY_SNAPSHOT => return SqlState::SERIALIZATION_FAILURE,
         ffi::SQLITE_CONSTRAINT_DATATYPE => return state(b"22000"),
         _ => {}
     }
@@ -112,6 +114,14 @@ fn state_of(code: i32, message: &str) -> SqlState {
     })
 }
 
+/// How the messages of our own functions begin.
+const FUNCTIONS: [(&str, &[u8; 5]); 4] = [
+    ("invalid regular expression", b"2201B"),
+    ("invalid time", b"22007"),
+    ("invalid text", b"22021"),
+    ("out of range", b"22003"),
+];
+
 /// SQLITE_ERROR says in words what was wrong (`sqlite3ErrorMsg` in its parser and resolver).
 fn state_of_message(message: &str) -> SqlState {
     let starts = |text: &str| message.starts_with(text);
@@ -129,6 +139,8 @@ fn state_of_message(message: &str) -> SqlState {
         state(b"42P07")
     } else if starts("integer overflow") || starts("malformed JSON") {
         state(b"22003")
+    } else if let Some((_, code)) = FUNCTIONS.iter().find(|(begin, _)| starts(begin)) {
+        state(code)
     } else if starts("cannot start a transaction within") || starts("no such savepoint") {
         state(b"3B001")
     } else if message.contains("no transaction is active") {

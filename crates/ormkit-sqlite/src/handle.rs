@@ -16,7 +16,7 @@ use crate::control::{Control, PROGRESS_OPERATIONS};
 use crate::row::{NumberRow, StatementRow};
 use crate::seat::Seat;
 use crate::worker::Worker;
-use crate::{error, value};
+use crate::{error, function, value};
 
 /// A connection of rusqlite with what surrounds it.
 pub(crate) struct Handle {
@@ -421,6 +421,7 @@ fn configure(
     connection.busy_handler(Some(move |attempt| busy.wait_on_lock(attempt)))?;
     let progress = Arc::clone(&control);
     connection.progress_handler(PROGRESS_OPERATIONS, Some(move || progress.must_stop()))?;
+    function::install(connection)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;

@@ -22,6 +22,7 @@ mod connection;
 mod control;
 mod engine;
 mod error;
+mod function;
 mod handle;
 mod inline;
 mod pace;

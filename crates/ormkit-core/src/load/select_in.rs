@@ -1,15 +1,64 @@
-//! Loading a relation of many objects by a second statement: `WHERE key IN (..)`.
+//! Loading relations by further statements: `WHERE key IN (..)`. All relations of one level are one flight.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::Result;
-use crate::host::{Fill, Host, ObjectId};
+use crate::host::{Host, ObjectId, State};
 use crate::load::hydrate::{attach_many, attach_one, back_of};
-use crate::model::{Model, Relation, RelationKind};
-use crate::plan::{KEYS_AT_ONCE, select_in};
-use crate::query::{Load, Strategy};
+use crate::model::{FieldId, FieldSet, Lazy, Model, Relation, RelationId, RelationKind};
+use crate::plan::{keys_at_once, select_fields, select_in};
+use crate::query::{Criterion, Load, Select, Strategy, strategy_of};
 use crate::session::Session;
 use crate::session::identity::{Key, KeyIndex, has_null};
-use crate::session::unit::values_of;
-use rustc_hash::FxHashMap;
+use crate::session::unit::{key_of, values_of};
+
+/// Objects of one model, and what is to be loaded of them.
+struct Task<'a, H: Host> {
+    model: Arc<Model>,
+    parents: Parents<'a, H::Object>,
+    loads: Vec<Load>,
+}
+
+/// The objects that a caller gave, or that a level found.
+enum Parents<'a, O> {
+    Given(&'a [O]),
+    Found(Vec<O>),
+}
+
+impl<O> std::ops::Deref for Parents<'_, O> {
+    type Target = [O];
+
+    fn deref(&self) -> &[O] {
+        match self {
+            Self::Given(given) => given,
+            Self::Found(found) => found,
+        }
+    }
+}
+
+/// Those that a recursive load of a relation has gone on from: rows may refer to each other in a circle.
+type Passed = FxHashSet<(ObjectId, RelationId)>;
+
+/// Objects at the far ends of relations that were read before their parents were known.
+pub(crate) type Ahead<H> = FxHashMap<RelationId, Vec<<H as Host>::Object>>;
+
+/// One relation of a level.
+struct Step<H: Host> {
+    /// The place of its task.
+    task: usize,
+    load: Load,
+    /// Places of the parents that lack the relation.
+    waiting: Vec<usize>,
+    places: Places,
+    /// The objects at the far end, as far as they are known.
+    found: Vec<H::Object>,
+    /// How many statements are its own.
+    statements: usize,
+    /// What is loaded may be a part of the relation.
+    partial: bool,
+}
 
 impl<H: Host> Session<H> {
     /// Loads what `loads` say of `parents`, which are of one model, level by level.
@@ -19,73 +68,241 @@ impl<H: Host> Session<H> {
         parents: &[H::Object],
         loads: &[Load],
     ) -> Result<()> {
-        for load in loads_of(model, loads) {
-            let relation = model.relation(load.relation);
-            let children = match load.strategy {
-                // A join fills what its statement reads; parents that the session held already are not among it.
-                Strategy::SelectIn | Strategy::Joined => {
-                    let children = self.select_in(model, parents, relation, &load).await?;
-                    self.carry_over(parents, relation)?;
-                    children
-                }
-                Strategy::NoLoad => {
-                    self.mark_not_loaded(parents, relation)?;
-                    continue;
-                }
-                _ => continue,
-            };
-            if !children.is_empty() {
-                let target = std::sync::Arc::clone(self.schema().model(relation.target));
-                Box::pin(self.load_relations(&target, &children, &load.then)).await?;
-            }
+        self.load_levels(model, parents, loads, &[], Ahead::<H>::default()).await
+    }
+
+    /// The same, where the far ends of some relations were read ahead. `criteria` hold for all rows that are loaded.
+    pub(crate) async fn load_levels(
+        &mut self,
+        model: &Model,
+        parents: &[H::Object],
+        loads: &[Load],
+        criteria: &[Criterion],
+        mut ahead: Ahead<H>,
+    ) -> Result<()> {
+        let loads = loads_of(model, loads);
+        if loads.is_empty() {
+            return Ok(());
+        }
+        let model = Arc::clone(self.schema().model(model.id));
+        let mut level = vec![Task { model, parents: Parents::Given(parents), loads }];
+        let mut passed = Passed::default();
+        while !level.is_empty() {
+            level = self.load_level(&level, criteria, &mut passed, std::mem::take(&mut ahead)).await?;
         }
         Ok(())
     }
 
-    /// Loads one relation of `parents` and answers all objects at its far end.
-    async fn select_in(
+    /// Loads one level and answers the next one.
+    async fn load_level(
         &mut self,
-        model: &Model,
-        parents: &[H::Object],
-        relation: &Relation,
+        level: &[Task<'_, H>],
+        criteria: &[Criterion],
+        passed: &mut Passed,
+        mut ahead: Ahead<H>,
+    ) -> Result<Vec<Task<'static, H>>> {
+        let (mut steps, mut selects) = (Vec::new(), Vec::new());
+        for (index, task) in level.iter().enumerate() {
+            for load in &task.loads {
+                match load.strategy {
+                    // A join fills what its statement reads; parents that the session held already are not among it.
+                    Strategy::SelectIn | Strategy::Joined => {
+                        let known = ahead.remove(&load.relation);
+                        let mut step = self.step(index, task, load, criteria, &mut selects);
+                        let links = &task.model.relation(load.relation).local;
+                        // Rare, and not asked of every parent before.
+                        if step.is_err() && self.lacks_any(&task.parents, links) {
+                            self.read_missing(&task.model, &task.parents, links).await?;
+                            step = self.step(index, task, load, criteria, &mut selects);
+                        }
+                        let mut step = step?;
+                        if let Some(known) = known {
+                            selects.truncate(selects.len() - step.statements);
+                            (step.found, step.statements) = (known, 0);
+                        }
+                        steps.push(step);
+                    }
+                    Strategy::Contained => steps.push(Step::settled(index, load, true)),
+                    Strategy::NoLoad => {
+                        self.mark_not_loaded(&task.parents, task.model.relation(load.relation))?;
+                    }
+                    Strategy::Raise | Strategy::Default => {}
+                }
+            }
+        }
+        let mut answers = self.fetch_all(&selects).await?.into_iter();
+        let mut next = Vec::new();
+        for mut step in steps {
+            for rows in answers.by_ref().take(step.statements) {
+                step.found.extend(rows);
+            }
+            self.attach(&level[step.task], &step)?;
+            self.complete_children(&level[step.task], &step).await?;
+            self.go_on(&level[step.task], &step, passed, &mut next)?;
+        }
+        Ok(next)
+    }
+
+    /// What a select-in load of `task`'s objects lacks: statements are added to `selects`.
+    fn step(
+        &self,
+        index: usize,
+        task: &Task<'_, H>,
         load: &Load,
-    ) -> Result<Vec<H::Object>> {
-        let waiting: Vec<&H::Object> =
-            parents.iter().filter(|parent| !self.host().is_attached(parent, relation.id)).collect();
-        if waiting.is_empty() {
-            // Nothing is sent. Relations that always load would follow each other round for ever.
-            return if load.then.is_empty() { Ok(Vec::new()) } else { self.attached(parents, relation) };
+        criteria: &[Criterion],
+        selects: &mut Vec<Select>,
+    ) -> Result<Step<H>> {
+        let (host, relation) = (self.host(), task.model.relation(load.relation));
+        let waits = |place: &usize| !host.is_attached(&task.parents[*place], relation.id);
+        let waiting: Vec<usize> = (0..task.parents.len()).filter(waits).collect();
+        let narrowed = criteria.iter().any(|criterion| criterion.model == relation.target);
+        let partial = narrowed || load.is_partial();
+        let places = Places::with_capacity(waiting.len());
+        let mut step = Step { places, waiting, ..Step::settled(index, load, partial) };
+        for place in &step.waiting {
+            step.places.add(values_of(host, &task.model, &task.parents[*place], &relation.local)?)?;
         }
-        let mut places = Places::with_capacity(waiting.len());
-        for parent in &waiting {
-            places.add(values_of(self.host(), model, parent, &relation.local)?)?;
-        }
-        let found = self.fetch_targets(model, relation, &places.index, load).await?;
-        let schema = std::sync::Arc::clone(self.schema());
-        let target = schema.model(relation.target);
-        let back = back_of(&schema, relation);
-        let mut members: Vec<(u32, &H::Object)> = Vec::with_capacity(found.len());
-        for object in &found {
-            let key = values_of(self.host(), target, object, &relation.remote)?;
-            if let Some(place) = places.index.find(&key)? {
-                members.push((place, object));
+        let target = self.schema().model(relation.target);
+        let by_key = relation.kind == RelationKind::ManyToOne && target.key == relation.remote && !partial;
+        let mut keys: Vec<&Key> = Vec::new();
+        for key in step.places.index.keys() {
+            // Objects that the session holds need no statement when they are asked for by their primary key.
+            match if by_key { self.held(relation.target, key)? } else { None } {
+                Some(object) => step.found.push(object),
+                None => keys.push(key),
             }
         }
-        members.sort_by_key(|(place, _)| *place);
-        for (parent, place) in waiting.iter().zip(&places.of_parent) {
-            let run = run_of(&members, *place);
-            if relation.many {
-                attach_many(self.host(), parent, relation.id, back, run.iter().map(|(_, object)| *object))?;
-            } else {
-                attach_one(self.host(), parent, relation.id, back, run.first().map(|(_, object)| *object))?;
+        for chunk in keys.chunks(keys_at_once(self.dialect(), target, &relation.remote)) {
+            selects.push(select_in(
+                self.schema(),
+                relation,
+                columns(relation.local.len(), chunk),
+                load,
+                criteria,
+            ));
+            step.statements += 1;
+        }
+        Ok(step)
+    }
+
+    /// Gives the parents what was found.
+    fn attach(&mut self, task: &Task<'_, H>, step: &Step<H>) -> Result<()> {
+        let relation = task.model.relation(step.load.relation);
+        if step.partial && relation.many {
+            self.note_partial(task.model.id, relation.id);
+        }
+        if !step.waiting.is_empty() {
+            let schema = Arc::clone(self.schema());
+            let (target, back) = (schema.model(relation.target), back_of(&schema, relation));
+            let mut members: Vec<(u32, &H::Object)> = Vec::with_capacity(step.found.len());
+            for object in &step.found {
+                let key = values_of(self.host(), target, object, &relation.remote)?;
+                if let Some(place) = step.places.index.find(&key)? {
+                    members.push((place, object));
+                }
+            }
+            members.sort_by_key(|(place, _)| *place);
+            for (waiting, place) in step.waiting.iter().zip(&step.places.of_parent) {
+                let (parent, run) = (&task.parents[*waiting], run_of(&members, *place));
+                if relation.many {
+                    attach_many(
+                        self.host(),
+                        parent,
+                        relation.id,
+                        back,
+                        run.iter().map(|(_, object)| *object),
+                    )?;
+                } else {
+                    attach_one(
+                        self.host(),
+                        parent,
+                        relation.id,
+                        back,
+                        run.first().map(|(_, object)| *object),
+                    )?;
+                }
             }
         }
-        self.attached(parents, relation)
+        match step.load.strategy {
+            Strategy::Contained => Ok(()),
+            _ => self.carry_over(&task.parents, relation, step.partial),
+        }
+    }
+
+    /// What is to be loaded of the objects at the far end.
+    fn go_on(
+        &self,
+        task: &Task<'_, H>,
+        step: &Step<H>,
+        passed: &mut Passed,
+        next: &mut Vec<Task<'static, H>>,
+    ) -> Result<()> {
+        let load = &step.load;
+        let relation = task.model.relation(load.relation);
+        let target = self.schema().model(relation.target);
+        let mut loads = load.then.clone();
+        let deeper = load.depth > 1 && relation.target == task.model.id;
+        if deeper {
+            let left = if load.depth == u32::MAX { u32::MAX } else { load.depth - 1 };
+            Load::add(&mut loads, Load { depth: left, ..load.clone() });
+        }
+        // Where nothing was sent, relations that always load would follow each other round for ever.
+        if loads.is_empty() && step.waiting.is_empty() {
+            return Ok(());
+        }
+        let loads = loads_of(target, &loads);
+        if loads.is_empty() {
+            return Ok(());
+        }
+        let mut children = self.attached(&task.parents, relation)?;
+        if deeper {
+            children.retain(|child| passed.insert((self.host().id(child), relation.id)));
+        }
+        if !children.is_empty() {
+            next.push(Task { model: Arc::clone(target), parents: Parents::Found(children), loads });
+        }
+        Ok(())
+    }
+
+    /// Children that were there before may lack columns that the load asks for by name.
+    async fn complete_children(&mut self, task: &Task<'_, H>, step: &Step<H>) -> Result<()> {
+        let Some(fields) = &step.load.fields else { return Ok(()) };
+        let relation = task.model.relation(step.load.relation);
+        let children = self.attached(&task.parents, relation)?;
+        let target = Arc::clone(self.schema().model(relation.target));
+        self.read_missing(&target, &children, fields).await
+    }
+
+    /// Reads those of `fields` that stored objects lack, in one statement for all of them.
+    pub(crate) async fn read_missing(
+        &mut self,
+        model: &Arc<Model>,
+        objects: &[H::Object],
+        fields: &[FieldId],
+    ) -> Result<()> {
+        let (mut missing, mut index) = (FieldSet::new(), KeyIndex::with_capacity(0));
+        for object in objects.iter().filter(|object| self.host().state(object) == State::Persistent) {
+            let loaded = self.host().loaded(object);
+            let mut lacks = false;
+            for field in fields.iter().filter(|field| !loaded.contains(**field)) {
+                missing.insert(*field);
+                lacks = true;
+            }
+            if lacks {
+                index.insert(key_of(self.host(), model, object)?, 0)?;
+            }
+        }
+        let keys: Vec<&Key> = index.keys().collect();
+        let selects: Vec<Select> = keys
+            .chunks(keys_at_once(self.dialect(), model, &model.key))
+            .map(|chunk| select_fields(model, missing.iter().collect(), columns(model.key.len(), chunk)))
+            .collect();
+        self.fetch_all(&selects).await.map(drop)
     }
 
     /// Lists show what the program has made of them: children whose own reference was changed and is not written yet are
-    /// in the list of the parent that they refer to, whatever their rows say.
-    fn carry_over(&mut self, parents: &[H::Object], relation: &Relation) -> Result<()> {
+    /// in the list of the parent that they refer to, whatever their rows say. A partial list takes none in.
+    fn carry_over(&mut self, parents: &[H::Object], relation: &Relation, partial: bool) -> Result<()> {
         let Some(back) = relation.back.filter(|_| relation.kind == RelationKind::OneToMany) else {
             return Ok(());
         };
@@ -111,41 +328,12 @@ impl<H: Host> Session<H> {
             })?;
             gone.iter().try_for_each(|member| host.leave(parent, relation.id, member))?;
         }
-        for (child, to) in moved.values() {
+        for (child, to) in moved.values().filter(|_| !partial) {
             if let Some(parent) = to.and_then(|to| parents.get(&to)) {
                 host.join(parent, relation.id, child)?;
             }
         }
         Ok(())
-    }
-
-    /// The objects whose `remote` fields are among the keys: those that the session holds already need no statement
-    /// when they are asked for by their primary key.
-    async fn fetch_targets(
-        &mut self,
-        model: &Model,
-        relation: &Relation,
-        index: &KeyIndex,
-        load: &Load,
-    ) -> Result<Vec<H::Object>> {
-        let schema = std::sync::Arc::clone(self.schema());
-        let by_key =
-            relation.kind == RelationKind::ManyToOne && schema.model(relation.target).key == relation.remote;
-        let mut found = Vec::new();
-        let mut keys = Vec::new();
-        for key in index.keys() {
-            match if by_key { self.held(relation.target, key)? } else { None } {
-                Some(object) => found.push(object),
-                None => keys.push(key.clone()),
-            }
-        }
-        for chunk in keys.chunks(KEYS_AT_ONCE) {
-            let lists =
-                (0..relation.local.len()).map(|part| chunk.iter().map(|key| key[part].clone()).collect());
-            let select = select_in(&schema, model, relation.id, lists.collect(), &load.then);
-            found.extend(self.fetch(&select, Fill::Missing).await?.into_objects());
-        }
-        Ok(found)
     }
 
     /// The objects that a relation of `parents` holds, each once.
@@ -170,6 +358,26 @@ impl<H: Host> Session<H> {
         }
         Ok(())
     }
+}
+
+impl<H: Host> Step<H> {
+    /// Of a relation for which nothing is to be asked.
+    fn settled(task: usize, load: &Load, partial: bool) -> Self {
+        Self {
+            task,
+            load: load.clone(),
+            waiting: Vec::new(),
+            places: Places::with_capacity(0),
+            found: Vec::new(),
+            statements: 0,
+            partial,
+        }
+    }
+}
+
+/// Keys as one list per column.
+fn columns(width: usize, keys: &[&Key]) -> Vec<Vec<crate::value::Value>> {
+    (0..width).map(|part| keys.iter().map(|key| key[part].clone()).collect()).collect()
 }
 
 /// Parents by the key that their children refer to.
@@ -211,11 +419,14 @@ fn run_of<T>(members: &[(u32, T)], place: Option<u32>) -> &[(u32, T)] {
 }
 
 /// The loads that a query asks for, and those that models always want.
-fn loads_of(model: &Model, loads: &[Load]) -> Vec<Load> {
+pub(crate) fn loads_of(model: &Model, loads: &[Load]) -> Vec<Load> {
     let mut all: Vec<Load> = loads.to_vec();
+    for load in &mut all {
+        load.strategy = strategy_of(model.relation(load.relation), Some(load));
+    }
     for relation in &model.relations {
         let asked = loads.iter().any(|load| load.relation == relation.id);
-        if !asked && relation.lazy == crate::model::Lazy::SelectIn {
+        if !asked && relation.lazy == Lazy::SelectIn {
             all.push(Load::new(relation.id, Strategy::SelectIn));
         }
     }

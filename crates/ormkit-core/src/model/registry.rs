@@ -371,6 +371,7 @@ impl Resolver<'_> {
             cascade: relation.cascade,
             lazy: relation.lazy,
             passive_deletes: relation.passive_deletes,
+            post_update: relation.post_update,
             view_only: relation.view_only,
         })
     }

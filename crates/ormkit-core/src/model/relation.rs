@@ -27,6 +27,9 @@ pub struct RelationDef {
     pub passive_deletes: bool,
     /// Never written.
     pub view_only: bool,
+    /// The foreign key is written by an UPDATE of its own, behind the INSERTs and before the DELETEs of a flush: rows may
+    /// refer to each other.
+    pub post_update: bool,
 }
 
 impl RelationDef {
@@ -44,6 +47,7 @@ impl RelationDef {
             remote_side: Vec::new(),
             passive_deletes: false,
             view_only: false,
+            post_update: false,
         }
     }
 }
@@ -139,4 +143,7 @@ pub struct Relation {
     pub passive_deletes: bool,
     /// Never written.
     pub view_only: bool,
+    /// The foreign key is written by an UPDATE of its own, behind the INSERTs and before the DELETEs of a flush: rows may
+    /// refer to each other.
+    pub post_update: bool,
 }

@@ -64,6 +64,8 @@ pub enum NativeType {
     Bit(u32),
     /// BIT VARYING, of at most n bits where one is given.
     VarBit(Option<u32>),
+    /// CITEXT of the extension of that name.
+    Citext,
     /// TSVECTOR.
     Tsvector,
     /// VECTOR(n) of the extension pgvector.
@@ -77,6 +79,7 @@ impl NativeType {
             Self::MacAddr => "macaddr",
             Self::MacAddr8 => "macaddr8",
             Self::Bit(_) | Self::VarBit(_) => "varbit",
+            Self::Citext => "citext",
             Self::Tsvector => "tsvector",
             Self::Vector(_) => "vector",
         }

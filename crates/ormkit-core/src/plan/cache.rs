@@ -1,6 +1,5 @@
 //! The bounded cache behind [`Plans`](super::Plans).
 
-use std::hash::{BuildHasher, Hash};
 use std::sync::Arc;
 
 use hashlink::LruCache;
@@ -9,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 use super::Plan;
 use crate::driver::StatementText;
 use crate::model::{FieldId, ModelId};
-use crate::query::{Select, Write};
+use crate::query::{NumberPattern, Select, Walk, Write, by_shape, hash_of};
 
 /// What a statement is found by, borrowed from the query.
 #[derive(Clone, Copy, Hash, PartialEq)]
@@ -44,7 +43,7 @@ enum Made {
 /// Statements by the hash of their shape. Of two shapes with one hash the later one wins the place: it is compared, so
 /// that neither ever gets the other's statement.
 pub(super) struct Cache {
-    entries: LruCache<u64, (Kept, Made), FxBuildHasher>,
+    entries: LruCache<u64, (Kept, NumberPattern, Made), FxBuildHasher>,
 }
 
 impl Cache {
@@ -52,34 +51,66 @@ impl Cache {
         Self { entries: LruCache::with_hasher(capacity, FxBuildHasher) }
     }
 
-    pub(super) fn text(&mut self, hash: u64, shape: &Shape<'_>) -> Option<Arc<StatementText>> {
-        match self.entries.get(&hash)? {
-            (kept, Made::Text(text)) if kept.shape() == *shape => Some(Arc::clone(text)),
-            _ => None,
+    pub(super) fn text(&mut self, key: &Key<'_>) -> Option<Arc<StatementText>> {
+        match self.found(key)? {
+            Made::Text(text) => Some(Arc::clone(text)),
+            Made::Plan(_) => None,
         }
     }
 
-    pub(super) fn plan(&mut self, hash: u64, shape: &Shape<'_>) -> Option<Arc<Plan>> {
-        match self.entries.get(&hash)? {
-            (kept, Made::Plan(plan)) if kept.shape() == *shape => Some(Arc::clone(plan)),
-            _ => None,
+    pub(super) fn plan(&mut self, key: &Key<'_>) -> Option<Arc<Plan>> {
+        match self.found(key)? {
+            Made::Plan(plan) => Some(Arc::clone(plan)),
+            Made::Text(_) => None,
         }
     }
 
-    pub(super) fn keep_text(&mut self, hash: u64, shape: &Shape<'_>, text: &Arc<StatementText>) {
-        self.entries.insert(hash, (shape.to_kept(), Made::Text(Arc::clone(text))));
+    fn found(&mut self, key: &Key<'_>) -> Option<&Made> {
+        let (kept, pattern, made) = self.entries.get(&key.hash)?;
+        let same = if key.pattern.is_empty() {
+            pattern.is_empty() && kept.shape() == key.shape
+        } else {
+            *pattern == key.pattern && by_shape(|| kept.shape() == key.shape)
+        };
+        same.then_some(made)
     }
 
-    pub(super) fn keep_plan(&mut self, hash: u64, shape: &Shape<'_>, plan: &Arc<Plan>) {
-        self.entries.insert(hash, (shape.to_kept(), Made::Plan(Arc::clone(plan))));
+    pub(super) fn keep_text(&mut self, key: &Key<'_>, text: &Arc<StatementText>) {
+        self.keep(key, Made::Text(Arc::clone(text)));
+    }
+
+    pub(super) fn keep_plan(&mut self, key: &Key<'_>, plan: &Arc<Plan>) {
+        self.keep(key, Made::Plan(Arc::clone(plan)));
+    }
+
+    fn keep(&mut self, key: &Key<'_>, made: Made) {
+        self.entries.insert(key.hash, (key.shape.to_kept(), key.pattern.clone(), made));
+    }
+}
+
+/// A shape and where it is kept.
+pub(super) struct Key<'a> {
+    shape: Shape<'a>,
+    hash: u64,
+    pattern: NumberPattern,
+}
+
+impl<'a> Shape<'a> {
+    pub(super) fn key(self) -> Key<'a> {
+        let (hash, pattern) = hash_of(&self, |walk| self.walk(walk));
+        Key { shape: self, hash, pattern }
+    }
+
+    fn walk(self, walk: &mut Walk<'a, '_>) {
+        match self {
+            Self::Select(select) | Self::Count(select) | Self::Exists(select) => walk.select(select),
+            Self::Write(write) => walk.write(write),
+            Self::Insert { .. } | Self::Update { .. } | Self::Delete { .. } | Self::Key(_) => {}
+        }
     }
 }
 
 impl Shape<'_> {
-    pub(super) fn hash(&self) -> u64 {
-        FxBuildHasher.hash_one(self)
-    }
-
     fn to_kept(self) -> Kept {
         match self {
             Self::Insert { model, fields, many, returning } => {

@@ -1,43 +1,106 @@
 //! The second statement of a select-in load.
 
-use crate::model::{Model, RelationId, Schema};
-use crate::query::{Expr, Load, Order, Select};
-use crate::value::Value;
-
-/// The most keys of one statement: every dialect takes them, whatever their types, for keys of up to three columns.
-pub const KEYS_AT_ONCE: usize = 10_000;
+use crate::model::{FieldId, Model, Relation, Schema};
+use crate::query::{Criterion, Expr, Item, Load, Order, Select, Source, fits_one_parameter};
+use crate::sql::Dialect;
+use crate::value::{SqlType, Value};
 
 /// The SELECT of the rows at the other end of a relation whose join fields are among `keys`.
 ///
 /// `keys` holds one list per column of [`Relation::local`](crate::model::Relation::local), all of one length: at most
-/// [`KEYS_AT_ONCE`] keys, none of them NULL, better without repetition. Lists come in the relation's order. The rows
-/// carry the join fields themselves, so that each finds its parents.
+/// [`keys_at_once`] keys, none of them NULL, better without repetition. Lists come in the load's order, or in the
+/// relation's. The rows carry the join fields themselves, so that each finds its parents.
 pub fn select_in(
     schema: &Schema,
-    model: &Model,
-    relation: RelationId,
+    relation: &Relation,
     keys: Vec<Vec<Value>>,
-    then: &[Load],
+    load: &Load,
+    criteria: &[Criterion],
 ) -> Select {
-    let relation = model.relation(relation);
     let target = schema.model(relation.target);
-    let column = |field| Expr::column(target.id, field);
-    let element = |field| target.field(field).column_type.sql_type();
-    let mut lists = keys.into_iter();
-    let condition = match (&relation.remote[..], lists.len()) {
-        ([field], 1) => column(*field).in_values(lists.next().unwrap_or_default(), element(*field)),
-        (fields, _) => Expr::in_rows(
-            fields.iter().map(|field| column(*field)).collect(),
-            fields.iter().map(|field| element(*field)).zip(lists).collect(),
-        ),
+    let column = |field: &FieldId| Expr::column(target.id, *field);
+    let mut select = Select::entity(target.id).filter(keys_among(target, &relation.remote, keys));
+    let fields = load.fields.as_ref().map(|fields| fields.iter().chain(&relation.remote).copied().collect());
+    select.items = vec![Item::Entity { source: Source::plain(target.id), fields }];
+    for condition in &load.filter {
+        select = select.filter(condition.clone());
+    }
+    for criterion in criteria.iter().filter(|criterion| criterion.model == target.id) {
+        select = select.filter(criterion.condition.clone());
+    }
+    select.order_by = match load.order_by.is_empty() {
+        false => load.order_by.clone(),
+        true => {
+            let term = |(field, descending): &(FieldId, bool)| Order {
+                expr: column(field),
+                descending: *descending,
+                nulls: None,
+            };
+            relation.order_by.iter().map(term).collect()
+        }
     };
-    let mut select = Select::entity(target.id);
-    select.filter.push(condition);
-    select.order_by.extend(relation.order_by.iter().map(|(field, descending)| Order {
-        expr: column(*field),
-        descending: *descending,
-        nulls: None,
-    }));
-    select.loads = then.to_vec();
+    if load.limit.is_some() || load.offset.is_some() {
+        (select.limit, select.offset) = (load.limit, load.offset);
+        select.limit_per = relation.remote.to_vec();
+    }
+    select.loads = load.then.clone();
+    select.criteria = criteria.to_vec();
     select
+}
+
+/// The SELECT of `fields` of the objects with these primary keys: one list per column of the key.
+pub fn select_fields(model: &Model, fields: Vec<FieldId>, keys: Vec<Vec<Value>>) -> Select {
+    let mut select = Select::entity(model.id).filter(keys_among(model, &model.key, keys));
+    select.items = vec![Item::Entity { source: Source::plain(model.id), fields: Some(fields) }];
+    select
+}
+
+/// `fields` are among `keys`: one list per field.
+fn keys_among(model: &Model, fields: &[FieldId], keys: Vec<Vec<Value>>) -> Expr {
+    let column = |field: &FieldId| Expr::column(model.id, *field);
+    let element = |field: &FieldId| model.field(*field).column_type.sql_type();
+    let mut lists = keys.into_iter();
+    match (fields, lists.len()) {
+        ([field], 1) => {
+            let (mut list, element) = (lists.next().unwrap_or_default(), element(field));
+            if !fits_one_parameter(element) {
+                pad(&mut list);
+            }
+            column(field).in_values(list, element)
+        }
+        (fields, _) => {
+            let lists = lists.map(|mut list| {
+                pad(&mut list);
+                list
+            });
+            Expr::in_rows(
+                fields.iter().map(column).collect(),
+                fields.iter().map(element).zip(lists).collect(),
+            )
+        }
+    }
+}
+
+/// Repeats the last value up to a power of two: the number of values is part of the statement's shape, and there are to be
+/// few of them.
+fn pad(list: &mut Vec<Value>) {
+    if let Some(last) = list.last().cloned() {
+        list.resize(list.len().next_power_of_two(), last);
+    }
+}
+
+/// How many keys a statement can take: all there are where each column's values are one parameter.
+pub fn keys_at_once(dialect: &Dialect, model: &Model, fields: &[FieldId]) -> usize {
+    let bound_as_one = |field: &FieldId| {
+        let element = model.field(*field).column_type.sql_type();
+        let as_array =
+            dialect.arrays && !matches!(element, SqlType::Enum | SqlType::Literal | SqlType::Array(_));
+        as_array || (fields.len() == 1 && fits_one_parameter(element))
+    };
+    if fields.iter().all(bound_as_one) {
+        return usize::MAX;
+    }
+    // A power of two, which padding does not exceed; conditions of the load's own have room beside it.
+    let most = dialect.max_params / fields.len().max(1);
+    (most / 2 + 1).next_power_of_two()
 }

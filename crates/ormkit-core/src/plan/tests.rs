@@ -212,7 +212,8 @@ fn select_in_binds_all_keys_as_one_array() {
     let schema = registry.freeze().unwrap();
     let user = schema.model(ModelId(0));
     let keys = vec![vec![1.into(), 2.into()]];
-    let select = select_in(&schema, user, RelationId(0), keys, &[]);
+    let load = crate::query::Load::new(RelationId(0), crate::query::Strategy::SelectIn);
+    let select = select_in(&schema, user.relation(load.relation), keys, &load, &[]);
     let texts = plans().map(|plans| {
         plans.select(&schema, &select, &mut Params::new()).map(|plan| plan.text.sql.clone()).unwrap()
     });

@@ -3,18 +3,20 @@
 mod build;
 mod column;
 mod nodes;
+mod operation;
 mod reads;
 mod rename;
 mod types;
 
 pub use nodes::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
-    Distinct, Exists, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
+    Distinct, Exists, Frame, FrameEnd, FrameUnit, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
 };
+pub use operation::{JsonKeys, JsonRead, JsonStep, Operation, OperationKind, TimePart};
 
 use std::sync::Arc;
 
-use super::{Bound, Select};
+use super::{Bound, Part, Select};
 use crate::model::{FieldId, ModelId};
 
 /// An expression. Cheap to clone: subtrees are shared.
@@ -24,6 +26,8 @@ use crate::model::{FieldId, ModelId};
 pub enum Expr {
     /// A column of a source.
     Column(Column),
+    /// A column of derived rows.
+    Part(Part),
     /// The value that a conflicting INSERT was to write: `EXCLUDED.title`.
     Excluded(ModelId, FieldId),
     /// A bound value.
@@ -68,6 +72,8 @@ pub enum Expr {
     Call(Arc<Call>),
     /// `CAST(a AS type)`.
     Cast(Arc<Cast>),
+    /// Anything that needs nothing but its operands.
+    Operation(Arc<Operation>),
     /// CASE.
     Case(Arc<Case>),
     /// A SELECT of one column as a value.

@@ -1,6 +1,7 @@
 //! What to load along with the objects of a query.
 
-use crate::model::RelationId;
+use super::{Expr, Order, Source};
+use crate::model::{FieldId, Lazy, Model, ModelId, Relation, RelationId};
 
 /// How a relation is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -9,6 +10,8 @@ pub enum Strategy {
     SelectIn,
     /// By an outer join in the same statement.
     Joined,
+    /// From the rows of a join that the statement makes itself.
+    Contained,
     /// Not at all: it is explicitly empty and never written.
     NoLoad,
     /// Not at all: reading it raises, whatever the relation says itself.
@@ -18,12 +21,31 @@ pub enum Strategy {
 }
 
 /// A relation to load, and what to load with its objects.
+///
+/// A list that is loaded with a filter or a limit is what was loaded: rows beyond it are neither written nor deleted when
+/// it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Load {
     /// The relation, of the model of the objects that have it.
     pub relation: RelationId,
     /// How.
     pub strategy: Strategy,
+    /// Columns of the loaded objects; None: all but deferred ones. Keys are always read.
+    pub fields: Option<Vec<FieldId>>,
+    /// Conditions on the loaded rows, whose table goes by its own name.
+    pub filter: Vec<Expr>,
+    /// The order of a list; empty: the relation's own.
+    pub order_by: Vec<Order>,
+    /// At most so many objects for each parent, select-in alone.
+    pub limit: Option<u64>,
+    /// Leaves out so many objects of each parent, select-in alone.
+    pub offset: Option<u64>,
+    /// Joins by an INNER JOIN: parents without a relative are left out. Below an outer join it is an outer one.
+    pub inner: bool,
+    /// How many levels of a relation of a model to itself are loaded, select-in alone; `u32::MAX`: all there are.
+    pub depth: u32,
+    /// The table that a [contained](Strategy::Contained) relation is read from; None: that of the join along it.
+    pub source: Option<Source>,
     /// Relations of the loaded objects.
     pub then: Vec<Load>,
 }
@@ -31,21 +53,93 @@ pub struct Load {
 impl Load {
     /// A relation alone.
     pub fn new(relation: RelationId, strategy: Strategy) -> Self {
-        Self { relation, strategy, then: Vec::new() }
+        Self {
+            relation,
+            strategy,
+            fields: None,
+            filter: Vec::new(),
+            order_by: Vec::new(),
+            limit: None,
+            offset: None,
+            inner: false,
+            depth: 1,
+            source: None,
+            then: Vec::new(),
+        }
     }
 
-    /// Adds `load` to `loads`; a relation named again takes the newer strategy and keeps what both say of its objects.
+    /// Adds `load` to `loads`; a relation named again takes what the newer one says, and keeps what that leaves open.
     pub fn add(loads: &mut Vec<Self>, load: Self) {
         match loads.iter_mut().find(|known| known.relation == load.relation) {
-            Some(known) => {
-                if load.strategy != Strategy::Default {
-                    known.strategy = load.strategy;
-                }
-                for then in load.then {
-                    Self::add(&mut known.then, then);
-                }
-            }
+            Some(known) => known.take(load),
             None => loads.push(load),
         }
     }
+
+    fn take(&mut self, newer: Self) {
+        if newer.strategy != Strategy::Default {
+            self.strategy = newer.strategy;
+            self.inner = newer.inner;
+            self.source = newer.source.or(self.source);
+        }
+        if !newer.filter.is_empty() {
+            self.filter = newer.filter;
+        }
+        if !newer.order_by.is_empty() {
+            self.order_by = newer.order_by;
+        }
+        self.fields = newer.fields.or_else(|| self.fields.take());
+        self.limit = newer.limit.or(self.limit);
+        self.offset = newer.offset.or(self.offset);
+        if newer.depth != 1 {
+            self.depth = newer.depth;
+        }
+        for then in newer.then {
+            Self::add(&mut self.then, then);
+        }
+    }
+
+    /// True when it loads a part of a relation alone.
+    pub fn is_partial(&self) -> bool {
+        !self.filter.is_empty()
+            || self.limit.is_some()
+            || self.offset.is_some()
+            || self.strategy == Strategy::Contained
+    }
+}
+
+/// A condition on every row of a model that a statement selects, joins or loads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Criterion {
+    /// The model.
+    pub model: ModelId,
+    /// The condition; the model's table goes by its own name.
+    pub condition: Expr,
+}
+
+/// How a relation is loaded: as a load says, or as it says itself.
+pub(crate) fn strategy_of(relation: &Relation, load: Option<&Load>) -> Strategy {
+    match (load.map_or(Strategy::Default, |load| load.strategy), relation.lazy) {
+        (Strategy::Default, Lazy::SelectIn) => Strategy::SelectIn,
+        (Strategy::Default, Lazy::Joined) => Strategy::Joined,
+        (strategy, _) => strategy,
+    }
+}
+
+/// The columns that are read of a model, in declaration order: `chosen` ones or all but deferred ones, the key, and what
+/// select-in loads of its relations look for.
+pub(crate) fn fields_read(model: &Model, chosen: Option<&[FieldId]>, loads: &[Load]) -> Vec<FieldId> {
+    let by_default = |field: &FieldId| !model.field(*field).deferred;
+    let linking = |field: &FieldId| {
+        model.relations.iter().any(|relation| {
+            let load = loads.iter().find(|load| load.relation == relation.id);
+            strategy_of(relation, load) == Strategy::SelectIn && relation.local.contains(field)
+        })
+    };
+    let wanted = |field: &FieldId| {
+        chosen.map_or_else(|| by_default(field), |chosen| chosen.contains(field))
+            || model.key.contains(field)
+            || linking(field)
+    };
+    model.field_ids().filter(wanted).collect()
 }

@@ -6,13 +6,17 @@
 
 mod condition;
 mod operator;
+mod subject;
 mod tree;
 
 pub use operator::Operator;
+pub use subject::Subject;
 pub use tree::{Condition, conditions};
 
+use super::{Expr, Source};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ColumnType, FieldId, FieldIds, Model, ModelId, RelationId, RelationKind, Schema};
+use crate::model::{FieldId, FieldIds, Model, ModelId, RelationId, RelationKind, Schema};
+use crate::value::SqlType;
 
 /// A resolved name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,17 +31,8 @@ pub struct Lookup {
     pub operator: Operator,
 }
 
-/// What a lookup looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// A field.
-    Field(FieldId),
-    /// The object at the other end of a relation.
-    Relation(RelationId),
-}
-
 /// What a lookup takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expects {
     /// One value of the field; None is NULL.
     Value(ModelId, FieldId),
@@ -45,8 +40,26 @@ pub enum Expects {
     List(ModelId, FieldId),
     /// Two values of the field.
     Pair(ModelId, FieldId),
+    /// What a field contains: JSON of a JSON field, a list of an array, otherwise a text.
+    Part(ModelId, FieldId),
+    /// One value of a type.
+    Typed(SqlType),
+    /// A list of values of a type.
+    TypedList(SqlType),
+    /// Two values of a type.
+    TypedPair(SqlType),
+    /// One JSON value; None is JSON's null.
+    Json,
+    /// A list of JSON values.
+    JsonList,
+    /// A number or a text, which JSON values of the same kind are compared with.
+    Ordered,
+    /// Two of them.
+    OrderedPair,
     /// A text, whatever the field's type.
     Text,
+    /// A list of texts.
+    Texts,
     /// True or false.
     Bool,
     /// An object of the relation's target, or None. It is given by its values of [`Expects::fields`].
@@ -71,15 +84,52 @@ impl Lookup {
     /// What it takes.
     pub fn expects(&self) -> Expects {
         use Operator as O;
-        match (self.subject, self.operator) {
+        let typed = |sql_type| match self.operator {
+            O::In | O::NotIn => Expects::TypedList(sql_type),
+            O::Between => Expects::TypedPair(sql_type),
+            _ => Expects::Typed(sql_type),
+        };
+        match (&self.subject, self.operator) {
             (_, O::IsNull | O::IsNotNull) => Expects::Bool,
-            (Subject::Relation(relation), O::In | O::NotIn) => Expects::Objects(self.model, relation),
-            (Subject::Relation(relation), _) => Expects::Object(self.model, relation),
-            (Subject::Field(field), O::In | O::NotIn) => Expects::List(self.model, field),
-            (Subject::Field(field), O::Between) => Expects::Pair(self.model, field),
-            (Subject::Field(_), operator) if operator.is_of_text() => Expects::Text,
-            (Subject::Field(field), _) => Expects::Value(self.model, field),
+            (Subject::Relation(relation), O::In | O::NotIn) => Expects::Objects(self.model, *relation),
+            (Subject::Relation(relation), _) => Expects::Object(self.model, *relation),
+            (_, O::HasKey) => Expects::Text,
+            (_, O::HasKeys | O::HasAnyKeys) => Expects::Texts,
+            (_, O::JsonContains) => Expects::Json,
+            (Subject::Part(_, part), _) => typed(part.sql_type()),
+            (Subject::Length(..), _) => typed(SqlType::Integer),
+            (Subject::Path(..), O::In | O::NotIn) => Expects::JsonList,
+            (Subject::Path(..), O::Between) => Expects::OrderedPair,
+            (Subject::Path(..), operator) if operator.is_of_order() => Expects::Ordered,
+            (Subject::Path(..), O::Exact | O::Ne | O::Contains | O::ContainedBy) => Expects::Json,
+            (Subject::Field(field), O::In | O::NotIn) => Expects::List(self.model, *field),
+            (Subject::Field(field), O::Between) => Expects::Pair(self.model, *field),
+            (Subject::Field(field), O::Contains) => Expects::Part(self.model, *field),
+            (_, operator) if operator.is_of_text() => Expects::Text,
+            (Subject::Field(field) | Subject::Path(field, _), _) => Expects::Value(self.model, *field),
         }
+    }
+}
+
+/// The value that a name without an operator stands for on a row of `source`: a field, a part of a time
+/// (`created__year`), what lies in a JSON field (`meta__a__0`), a length (`tags__len`).
+///
+/// # Errors
+/// [`ErrorKind::UnknownName`] with near matches; [`ErrorKind::Unsupported`] for a name that crosses a relation or holds
+/// an operator.
+pub fn resolve_value(schema: &Schema, source: Source, name: &str) -> Result<Expr> {
+    let model = schema.model(source.model);
+    if !name.contains("__") {
+        return resolve_field(model, name).map(|field| Expr::column(source, field));
+    }
+    let lookup = resolve(schema, source.model, name)?;
+    let plain = lookup.path.is_empty() && lookup.operator == Operator::Exact && !name.ends_with("__exact");
+    match lookup.subject.value(source) {
+        Some(value) if plain => Ok(value),
+        _ => Err(Error::new(ErrorKind::Unsupported {
+            feature: format!("`{name}` as a value of {}", model.name()),
+            instead: "name a field, a part of a date, or a JSON path".into(),
+        })),
     }
 }
 
@@ -96,8 +146,8 @@ pub fn resolve(schema: &Schema, model: ModelId, name: &str) -> Result<Lookup> {
     let mut part = parts.next().unwrap_or_default();
     loop {
         if let Some(field) = field_of(at, part)? {
-            let operator = operator_of(at.place(field), parts)?;
-            return lookup(schema, path, at, Subject::Field(field), operator);
+            let (subject, operator) = subject::behind(at, field, parts)?;
+            return lookup(schema, path, at, subject, operator);
         }
         let relation = at.find_relation(part).ok_or_else(|| at.unknown("attribute", part))?;
         let target = schema.model(at.relation(relation).target);
@@ -110,7 +160,7 @@ pub fn resolve(schema: &Schema, model: ModelId, name: &str) -> Result<Lookup> {
             Some(next) if Operator::of(next).is_none() => return Err(target.unknown("attribute", next)),
             _ => {
                 let place = format!("{}.{}", at.name(), at.relation(relation).name);
-                let operator = operator_of(place, parts)?;
+                let operator = operator_of(&place, parts)?;
                 return lookup(schema, path, at, Subject::Relation(relation), operator);
             }
         }
@@ -145,47 +195,27 @@ fn field_of(model: &Model, name: &str) -> Result<Option<FieldId>> {
     }
 }
 
-fn operator_of<'a>(place: String, mut rest: impl Iterator<Item = &'a str>) -> Result<Operator> {
-    let Some(name) = rest.next() else { return Ok(Operator::Exact) };
-    let operator = Operator::of(name).ok_or_else(|| {
-        Error::unknown_name("lookup", name, place.as_str(), Operator::NAMES.iter().copied())
-    })?;
-    match rest.next() {
-        Some(extra) => Err(Error::unknown_name("lookup", extra, format!("{place}__{name}"), [])),
-        None => Ok(operator),
-    }
-}
-
 fn lookup(
     schema: &Schema,
     path: Vec<RelationId>,
     model: &Model,
     subject: Subject,
-    operator: Operator,
+    operator: Option<Operator>,
 ) -> Result<Lookup> {
-    if let Subject::Field(field) = subject
-        && operator.is_of_text()
-        && matches!(model.field(field).column_type, ColumnType::Array(_))
-    {
-        return Err(Error::new(ErrorKind::Unsupported {
-            feature: format!("`{}` on the array {}", operator.name(), model.place(field)),
-            instead: "use contains() or overlap() of the attribute, with a list".into(),
-        }));
-    }
-    let fits = match subject {
-        Subject::Field(_) => true,
-        Subject::Relation(relation) => match operator {
-            Operator::In | Operator::NotIn => Expects::fields(schema, model.id, relation).len() == 1,
-            other => matches!(other, Operator::Exact | Operator::Ne | Operator::IsNull | Operator::IsNotNull),
-        },
-    };
-    if !fits {
-        return Err(Error::new(ErrorKind::Unsupported {
-            feature: format!("`{}` on a relation", operator.name()),
-            instead: "name a field of the related model as well".into(),
-        }));
-    }
+    let operator = operator.unwrap_or(Operator::Exact);
+    subject.require(schema, model, operator)?;
     Ok(Lookup { path, model: model.id, subject, operator })
+}
+
+/// The operator of a relation, which nothing else may follow.
+fn operator_of<'a>(place: &str, mut rest: impl Iterator<Item = &'a str>) -> Result<Option<Operator>> {
+    let Some(name) = rest.next() else { return Ok(None) };
+    let operator =
+        Operator::of(name).ok_or_else(|| Error::unknown_name("lookup", name, place, Operator::NAMES))?;
+    match rest.next() {
+        Some(extra) => Err(Error::unknown_name("lookup", extra, format!("{place}__{name}"), [])),
+        None => Ok(Some(operator)),
+    }
 }
 
 #[cfg(test)]

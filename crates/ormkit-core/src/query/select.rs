@@ -1,7 +1,8 @@
 //! SELECT.
 
-use super::{Expr, Load, Order, Source};
+use super::{Criterion, Derived, Expr, FromItem, Load, Order, SetOperation, Source};
 use crate::model::{FieldId, Model, ModelId, RelationId};
+use std::sync::Arc;
 
 /// What a SELECT returns in one place of its rows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -12,6 +13,15 @@ pub enum Item {
         source: Source,
         /// Its columns; None: all but deferred ones. The key is always read.
         fields: Option<Vec<FieldId>>,
+    },
+    /// An object out of derived rows.
+    Mapped {
+        /// The rows.
+        of: Arc<Derived>,
+        /// The object's model.
+        model: ModelId,
+        /// Where its columns are: those of the key among them.
+        columns: Vec<(FieldId, u16)>,
     },
     /// A value.
     Value {
@@ -29,13 +39,15 @@ pub enum JoinKind {
     Inner,
     /// LEFT OUTER JOIN
     Left,
+    /// FULL OUTER JOIN
+    Full,
 }
 
 /// A joined table.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Join {
-    /// The table.
-    pub target: Source,
+    /// What is joined.
+    pub target: FromItem,
     /// How.
     pub kind: JoinKind,
     /// The condition.
@@ -74,10 +86,13 @@ pub struct Lock {
 /// Equality is that of the shape: bound values do not count; LIMIT and OFFSET are written as numbers and do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Select {
-    /// What it returns, in order.
+    /// What it returns, in order. Of a set operation: none for the columns of its first SELECT, or one
+    /// [`Item::Entity`] for objects out of them.
     pub items: Vec<Item>,
-    /// Tables to start from; empty: those of the items.
-    pub from: Vec<Source>,
+    /// A set operation in place of tables: only ORDER BY, LIMIT and OFFSET are said of it.
+    pub set: Option<SetOperation>,
+    /// What to start from; empty: the tables of the items.
+    pub from: Vec<FromItem>,
     /// Joined tables.
     pub joins: Vec<Join>,
     /// Conditions that all hold.
@@ -94,10 +109,22 @@ pub struct Select {
     pub offset: Option<u64>,
     /// DISTINCT.
     pub distinct: bool,
+    /// DISTINCT ON (PostgreSQL).
+    pub distinct_on: Vec<Expr>,
     /// FOR UPDATE.
     pub lock: Option<Lock>,
+    /// FOR UPDATE OF these; empty: of the first object's.
+    pub lock_of: Vec<FromItem>,
+    /// Inside another statement: which tables are that one's. None: those that the statement right around it reads
+    /// from, as long as one of its own is left.
+    pub correlate: Option<Vec<FromItem>>,
     /// What to load along with the first object of a row.
     pub loads: Vec<Load>,
+    /// Conditions on the rows that are joined or loaded along; on those that are selected they are a
+    /// [`filter`](Self::filter).
+    pub criteria: Vec<Criterion>,
+    /// LIMIT and OFFSET are of each group of rows that are equal in these fields of the first object; empty: of all rows.
+    pub limit_per: Vec<FieldId>,
 }
 
 impl Select {
@@ -171,21 +198,21 @@ impl Select {
     /// Joins along a relation of `parent`; `target` names the joined table.
     #[must_use]
     pub fn join(mut self, kind: JoinKind, parent: Source, relation: RelationId, target: Source) -> Self {
-        self.joins.push(Join { target, kind, on: On::Relation { parent, relation } });
+        self.joins.push(Join { target: target.into(), kind, on: On::Relation { parent, relation } });
         self
     }
 
     /// Joins on a condition.
     #[must_use]
-    pub fn join_on(mut self, kind: JoinKind, target: Source, condition: Expr) -> Self {
-        self.joins.push(Join { target, kind, on: On::Condition(condition) });
+    pub fn join_on(mut self, kind: JoinKind, target: impl Into<FromItem>, condition: Expr) -> Self {
+        self.joins.push(Join { target: target.into(), kind, on: On::Condition(condition) });
         self
     }
 
-    /// Starts from `source`.
+    /// Starts from a table or derived rows.
     #[must_use]
-    pub fn select_from(mut self, source: Source) -> Self {
-        self.from.push(source);
+    pub fn select_from(mut self, item: impl Into<FromItem>) -> Self {
+        self.from.push(item.into());
         self
     }
 
@@ -217,11 +244,16 @@ impl Select {
         self
     }
 
-    /// The source of the first object of a row, if there is one: whose relations [`loads`](Self::loads) names.
+    /// The table of the first object of a row, if it is out of one: whose relations [`loads`](Self::loads) names.
     pub fn root(&self) -> Option<Source> {
-        self.items.iter().find_map(|item| match item {
+        match self.items.iter().find(|item| item.model().is_some())? {
             Item::Entity { source, .. } => Some(*source),
-            Item::Value { .. } => None,
-        })
+            _ => None,
+        }
+    }
+
+    /// The model of the first object of a row.
+    pub fn root_model(&self) -> Option<ModelId> {
+        self.items.iter().find_map(Item::model)
     }
 }

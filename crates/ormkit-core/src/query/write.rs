@@ -6,7 +6,8 @@ pub use conflict::{Conflict, ConflictTarget};
 
 use super::{Expr, Item, Select, Source};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{FieldId, Model, ModelId};
+use crate::model::{FieldId, Model, ModelId, Schema};
+use std::sync::Arc;
 
 /// A statement that writes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +58,8 @@ pub struct Insert {
     pub columns: Vec<FieldId>,
     /// The rows, each with one value per column. More than one row needs columns.
     pub rows: Vec<Vec<Expr>>,
+    /// The rows, where a SELECT gives them.
+    pub select: Option<Arc<Select>>,
     /// What to do when a row exists already.
     pub conflict: Option<Conflict>,
     /// RETURNING.
@@ -66,7 +69,38 @@ pub struct Insert {
 impl Insert {
     /// Without rows.
     pub fn new(model: ModelId) -> Self {
-        Self { model, columns: Vec::new(), rows: Vec::new(), conflict: None, returning: Vec::new() }
+        Self {
+            model,
+            columns: Vec::new(),
+            rows: Vec::new(),
+            select: None,
+            conflict: None,
+            returning: Vec::new(),
+        }
+    }
+
+    /// The rows of a SELECT, column by column.
+    ///
+    /// # Errors
+    /// There are rows already, or the SELECT has another number of columns.
+    pub fn from_select(
+        mut self,
+        schema: &Schema,
+        columns: Vec<FieldId>,
+        select: Arc<Select>,
+    ) -> Result<Self> {
+        let width = select.columns(schema)?.len();
+        if !self.rows.is_empty() || width != columns.len() {
+            return Err(Error::new(ErrorKind::Programming(format!(
+                "INSERT INTO {}: {} column(s) are named, the SELECT has {width}{}",
+                schema.model(self.model).table(),
+                columns.len(),
+                if self.rows.is_empty() { "" } else { ", and values() has given rows already" }
+            ))));
+        }
+        self.columns = columns;
+        self.select = Some(select);
+        Ok(self)
     }
 
     /// Adds a row. All rows give the same columns, in any order.
@@ -149,7 +183,8 @@ impl Select {
             && self.limit.is_none()
             && self.offset.is_none()
             && self.group_by.is_empty()
-            && self.having.is_empty();
+            && self.having.is_empty()
+            && self.set.is_none();
         if plain {
             return Ok(self.filter.clone());
         }

@@ -59,6 +59,10 @@ impl Host for Records {
         Ok(Record::bare(&layout.model, State::Persistent))
     }
 
+    fn blank(&self, model: &Model) -> Result<Record> {
+        Ok(Record::new(self.schema.model(model.id)))
+    }
+
     fn fill(&self, object: &Record, layout: &RecordLayout, row: &Row<'_>, fill: Fill) -> Result<()> {
         object.body().cells(row, layout, fill)
     }
@@ -99,6 +103,28 @@ impl Host for Records {
         let value = value.as_ref().ok_or_else(|| Error::data(None, "an array is not a column's value"));
         let checked = value.and_then(|value| fitting(value, sql_type));
         sink(checked.map_err(|error| error.at(|| model.place(field)))?)
+    }
+
+    fn read_stored(
+        &self,
+        object: &Record,
+        field: FieldId,
+        sink: &mut dyn FnMut(ValueRef<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let body = object.body();
+        let original = body.originals.iter().find(|(other, _)| *other == field);
+        let Some((_, Some(value))) = original.cloned() else {
+            drop(body);
+            return self.read(object, field, sink);
+        };
+        drop(body);
+        sink(value.as_ref().unwrap_or(ValueRef::Null))
+    }
+
+    fn carry(&self, from: (&Record, FieldId), to: &Record, into: FieldId) -> Result<()> {
+        let value = from.0.get(&from.0.model().field(from.1).name)?;
+        to.body().fields[into.index()] = Some(value);
+        Ok(())
     }
 
     fn copy(&self, from: Option<(&Record, FieldId)>, to: &Record, into: FieldId) -> Result<()> {
@@ -237,8 +263,10 @@ impl Host for Records {
     }
 
     fn join(&self, object: &Record, relation: RelationId, member: &Record) -> Result<()> {
+        let many = object.model().relation(relation).many;
         object.edit(relation, |members| {
             if !members.contains(member) {
+                members.truncate(if many { usize::MAX } else { 0 });
                 members.push(member.clone());
             }
         });

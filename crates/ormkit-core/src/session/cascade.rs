@@ -286,8 +286,9 @@ impl<H: Host> Unit<H> {
                 let left = host.state(&child) == State::Persistent
                     && host.relation_changed(&child, relation.id)
                     && related(host, &child, relation)?.is_empty();
-                // One whose key is NULL never had a parent.
-                if left && !has_null(&values_of(host, model, &child, &relation.local)?)? {
+                // One whose key is NULL never had a parent; one whose key is not loaded had.
+                let key = if left { values_of(host, model, &child, &relation.local).ok() } else { None };
+                if left && !key.map_or(Ok(false), |key| has_null(&key))? {
                     self.delete(host, schema, &child)?;
                     break;
                 }

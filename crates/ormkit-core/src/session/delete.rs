@@ -6,8 +6,11 @@ use rustc_hash::FxHashSet;
 
 use super::Session;
 use super::gather::{Scope, left_to_database, releases, removed};
-use crate::error::Result;
+use super::unit::{key_of, stored_key_of, values_of};
+use crate::error::{Error, Result};
 use crate::host::{Host, State};
+use crate::model::{Model, Relation};
+use crate::plan::select_in;
 use crate::query::{Load, Strategy};
 
 impl<H: Host> Session<H> {
@@ -20,15 +23,26 @@ impl<H: Host> Session<H> {
         let mut new = FxHashSet::default();
         while let Some(parent) = queue.pop() {
             let model = schema.model(self.host.model(&parent));
+            if key_of(&self.host, model, &parent)? != stored_key_of(&self.host, model, &parent)? {
+                return Err(Error::invalid_request(format!(
+                    "this {} is to be deleted and has a changed key that is not written: refresh it, or flush the key first",
+                    model.name()
+                )));
+            }
+            // Their order goes by what they refer to.
+            let loaded = self.host.loaded(&parent);
+            let mut references = model.references.iter().flat_map(|reference| &reference.fields);
+            if model.cyclic && references.any(|field| !loaded.contains(*field)) {
+                self.complete(model, &parent).await?;
+            }
             for relation in &model.relations {
                 let cascades = relation.cascade.delete && !relation.view_only;
                 if !cascades && !releases(&schema, relation) {
                     continue;
                 }
                 let passive = relation.passive_deletes || left_to_database(&schema, relation);
-                if !self.host.is_attached(&parent, relation.id) && !passive {
-                    let load = [Load::new(relation.id, Strategy::SelectIn)];
-                    self.load_relations(model, std::slice::from_ref(&parent), &load).await?;
+                if !passive {
+                    self.load_children(model, &parent, relation).await?;
                 }
                 // Those that have moved away are written with their new parent before their old one goes.
                 for child in removed(&self.host, &parent, relation)? {
@@ -52,6 +66,41 @@ impl<H: Host> Session<H> {
                         _ => {}
                     }
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads all children of a parent. A list that may hold a part of them is loaded anew; where the program has changed it,
+    /// the others are taken in.
+    async fn load_children(
+        &mut self,
+        model: &Arc<Model>,
+        parent: &H::Object,
+        relation: &Relation,
+    ) -> Result<()> {
+        let parents = std::slice::from_ref(parent);
+        let load = Load::new(relation.id, Strategy::SelectIn);
+        let attached = self.host.is_attached(parent, relation.id);
+        if !attached || !self.unit.partial.contains(&(model.id, relation.id)) {
+            return self.load_relations(model, parents, &[load]).await;
+        }
+        if !self.host.relation_changed(parent, relation.id) {
+            self.host.unload_relation(parent, relation.id);
+            return self.load_relations(model, parents, &[load]).await;
+        }
+        let key = values_of(&self.host, model, parent, &relation.local)?;
+        let lists = key.into_iter().map(|part| vec![part]).collect();
+        let select = select_in(&self.schema, relation, lists, &load, &[]);
+        let known: FxHashSet<_> = self
+            .attached(parents, relation)?
+            .iter()
+            .chain(&removed(&self.host, parent, relation)?)
+            .map(|child| self.host.id(child))
+            .collect();
+        for child in self.fetch_all(&[select]).await?.into_iter().flatten() {
+            if !known.contains(&self.host.id(&child)) {
+                self.host.join(parent, relation.id, &child)?;
             }
         }
         Ok(())

@@ -10,12 +10,13 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Session;
 use super::gather::{Assignment, Scope, Work, Write};
+use super::identity::{Key, KeyIndex, has_null};
 use super::journal::Action;
 use super::stale::unload_stale;
-use super::unit::{key_of, missing, values_of};
+use super::unit::{key_of, missing, stored_key_of, values_of};
 use super::written::Written;
 use crate::driver::{Batch, Statement};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SqlState};
 use crate::host::{HomeId, Host, ObjectId, State};
 use crate::model::{FieldDefault, FieldId, FieldSet, Model, ModelId, OnUpdate, Version};
 use crate::plan::Plans;
@@ -35,6 +36,8 @@ pub(super) struct Group<H: Host> {
     pub(super) objects: Vec<H::Object>,
     /// Per object the version that its row has, where rows have one.
     versions: Vec<Value>,
+    /// The keys of the rows, where the objects take other ones.
+    keys: Vec<Key>,
 }
 
 type Groups<H> = IndexMap<(ModelId, Action, FieldSet), Vec<Group<H>>, FxBuildHasher>;
@@ -61,12 +64,19 @@ impl<H: Host> Session<H> {
                 break;
             }
         }
-        let mut work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
-        if work.levels.len() > 1 && !self.link.in_transaction() {
+        let work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
+        let flights = work.levels.len() + work.deletes.len() + usize::from(!work.late_level.is_empty());
+        if flights > 1 && !self.link.in_transaction() {
             self.begin()?;
         }
-        for level in std::mem::take(&mut work.levels) {
-            self.write_level(&work.assignments, &level).await?;
+        for level in &work.levels {
+            self.write_level(&work.assignments, level).await?;
+        }
+        if !work.late_level.is_empty() {
+            self.write_level(&work.late, &work.late_level).await?;
+        }
+        for level in &work.deletes {
+            self.write_level(&work.assignments, level).await?;
         }
         Ok(())
     }
@@ -92,6 +102,7 @@ impl<H: Host> Session<H> {
             let ran = self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
             ran.map_err(|error| {
                 let error = name_parameter(error, &groups, &statements);
+                let error = name_objects(self.name_twins(&groups, error), &groups, &statements);
                 self.schema.explain_writes(error, groups.iter().filter_map(Group::wrote))
             })?;
         }
@@ -120,7 +131,7 @@ impl<H: Host> Session<H> {
             let known = match write.action {
                 Action::Insert => None,
                 Action::Update | Action::Delete => {
-                    Some((write.model.id, key_of(&self.host, &write.model, &write.object)?))
+                    Some((write.model.id, stored_key_of(&self.host, &write.model, &write.object)?))
                 }
             };
             self.unit.journal.note(&self.host, write.action, &write.object, known);
@@ -168,6 +179,35 @@ impl<H: Host> Session<H> {
         Ok(flat)
     }
 
+    /// Says which objects of a refused INSERT have one key, where it is they that it was refused for.
+    fn name_twins(&self, groups: &[Group<H>], error: Error) -> Error {
+        if error.diagnostics().is_none_or(|known| known.sqlstate != SqlState::UNIQUE_VIOLATION) {
+            return error;
+        }
+        let mut seen: FxHashMap<ModelId, KeyIndex> = FxHashMap::default();
+        for group in groups.iter().filter(|group| group.action == Action::Insert) {
+            let index = seen.entry(group.model.id).or_insert_with(|| KeyIndex::with_capacity(8));
+            for object in &group.objects {
+                // One without a key has none of its own.
+                let Ok(key) = key_of(&self.host, &group.model, object) else { continue };
+                let with = match has_null(&key) {
+                    Ok(false) if self.is_held(&group.model, &key) => "one that the session holds",
+                    Ok(false) if matches!(index.insert(key, 0), Ok(false)) => "another new one of this flush",
+                    _ => continue,
+                };
+                let columns: Vec<_> =
+                    group.model.key.iter().map(|field| group.model.field(*field).name.as_str()).collect();
+                let (name, columns) = (group.model.name(), columns.join(", "));
+                return error.with_note(format!("a new {name} has the same key ({columns}) as {with}"));
+            }
+        }
+        error
+    }
+
+    fn is_held(&self, model: &Model, key: &Key) -> bool {
+        matches!(self.unit.identity.find(&self.host, model.id, key), Ok(Some(_)))
+    }
+
     /// The rows are written: the objects are what the database holds.
     fn settle(&mut self, groups: &[Group<H>]) -> Result<()> {
         let home = self.unit.home.id();
@@ -182,7 +222,7 @@ impl<H: Host> Session<H> {
                     }
                     Action::Update => {}
                     Action::Delete => {
-                        let key = key_of(&self.host, &group.model, object)?;
+                        let key = stored_key_of(&self.host, &group.model, object)?;
                         self.unit.identity.remove(&self.host, group.model.id, &key, object)?;
                         self.host.settle(object, State::Deleted, HomeId::NONE);
                     }
@@ -191,6 +231,9 @@ impl<H: Host> Session<H> {
         }
         if !self.plans.dialect().returns_triggered {
             groups.iter().for_each(|group| group.forget_triggered(&self.host));
+        }
+        for group in groups.iter().filter(|group| !group.keys.is_empty()) {
+            self.rekey(&group.model, &group.objects, &group.keys)?;
         }
         // When all that goes is gone: an owner that goes as well keeps its list.
         for group in groups.iter().filter(|group| group.action == Action::Delete) {
@@ -204,16 +247,39 @@ pub(super) type Assignments<H> = rustc_hash::FxHashMap<crate::host::ObjectId, Ve
 
 /// Names the attribute whose value a driver has refused: it knows the number of a parameter.
 fn name_parameter<H: Host>(error: Error, groups: &[Group<H>], statements: &[Statement]) -> Error {
+    let Some(group) = group_of(&error, groups, statements) else { return error };
+    error.name_parameter(|index| {
+        let field = group.fields.iter().chain(&group.model.key).nth(index)?;
+        Some(group.model.place(*field))
+    })
+}
+
+/// Says which objects a refused statement was to write: what was pending and not meant by whoever runs a query.
+fn name_objects<H: Host>(error: Error, groups: &[Group<H>], statements: &[Statement]) -> Error {
+    if error.diagnostics().is_none() {
+        return error;
+    }
+    let Some(group) = group_of(&error, groups, statements) else { return error };
+    let (what, name, count) = (group.action.of(), group.model.name(), group.objects.len());
+    error.with_note(if count == 1 {
+        format!("{what} one {name}")
+    } else {
+        format!("{what} {count} {name} objects")
+    })
+}
+
+/// The objects of the statement that an error speaks of.
+fn group_of<'a, H: Host>(
+    error: &Error,
+    groups: &'a [Group<H>],
+    statements: &[Statement],
+) -> Option<&'a Group<H>> {
     let at = match (error.statement(), statements) {
         (Some(sql), statements) => statements.iter().position(|statement| statement.text.sql == sql),
         (None, [_]) => Some(0),
         (None, _) => None,
     };
-    let Some(group) = at.map(|at| &groups[at]) else { return error };
-    error.name_parameter(|index| {
-        let field = group.fields.iter().chain(&group.model.key).nth(index)?;
-        Some(group.model.place(*field))
-    })
+    at.map(|at| &groups[at])
 }
 
 /// What INSERT writes; a NOT NULL column that nobody fills is an error before anything is sent.
@@ -247,12 +313,6 @@ fn update_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result
             host.renew(object, *field)?;
             changed.insert(*field);
         }
-    }
-    if let Some(field) = model.key.iter().find(|field| changed.contains(**field)) {
-        return Err(Error::unsupported(
-            format!("changing {} of a stored object", model.place(*field)),
-            "a key stays what it is; insert a new object and delete this one",
-        ));
     }
     Ok(changed)
 }
@@ -294,6 +354,7 @@ impl<H: Host> Group<H> {
             layout: None,
             objects: Vec::new(),
             versions: Vec::new(),
+            keys: Vec::new(),
         }
     }
 
@@ -343,6 +404,10 @@ impl<H: Host> Group<H> {
 
     fn take_fields(&mut self, host: &H, fields: &FieldSet) -> Result<()> {
         self.fields = fields.iter().collect();
+        if self.action == Action::Update && self.changes_key() {
+            let key = |object| stored_key_of(host, &self.model, object);
+            self.keys = self.objects.iter().map(key).collect::<Result<_>>()?;
+        }
         if self.action == Action::Insert {
             let filled =
                 |field: &FieldId| self.model.field(*field).filled_by_database() && !fields.contains(*field);
@@ -367,6 +432,10 @@ impl<H: Host> Group<H> {
         Ok(())
     }
 
+    fn changes_key(&self) -> bool {
+        self.model.key.iter().any(|field| self.fields.contains(field))
+    }
+
     /// True when the statement alone is done as a whole or not at all: its rows need no counting, and what it answers
     /// (numbers of the database) cannot fail to be taken in.
     fn is_all_or_nothing(&self) -> bool {
@@ -385,8 +454,12 @@ impl<H: Host> Group<H> {
         };
         let key: &[FieldId] = if by_key { &self.model.key } else { &[] };
         let mut params = Params::new();
-        let mut types = text.params.iter();
-        for (field, param) in self.fields.iter().chain(key).zip(&mut types) {
+        // What the rows are found by stands behind the values: where keys change, their old ones; then the version.
+        let (own, old) =
+            text.params.split_at(if self.keys.is_empty() { text.params.len() } else { self.fields.len() });
+        let mut old = old.iter();
+        let mut own = own.iter();
+        for (field, param) in self.fields.iter().chain(key).zip(&mut own) {
             if !param.array {
                 self.read(host, &self.objects[0], *field, &mut |value| params.push(value))?;
                 continue;
@@ -396,13 +469,20 @@ impl<H: Host> Group<H> {
                 self.read(host, object, *field, &mut |value| array.push(value))?;
             }
         }
-        match (self.versions.as_slice(), types.next()) {
-            ([version], Some(_)) => version.push_to(&mut params),
-            (versions @ [_, ..], Some(param)) => {
-                let mut array = params.array(param.element);
-                versions.iter().for_each(|version| array.push(version.as_ref().unwrap_or(ValueRef::Null)));
+        let parts = if self.keys.is_empty() { 0 } else { self.model.key.len() };
+        for (part, param) in (0..parts).zip(&mut old) {
+            let mut values = self.keys.iter().map(|key| key[part].as_ref().unwrap_or(ValueRef::Null));
+            match param.array {
+                true => params.push_array(param.element, values),
+                false => params.push(values.next().unwrap_or(ValueRef::Null)),
             }
-            _ => {}
+        }
+        if let Some(param) = own.chain(old).next().filter(|_| !self.versions.is_empty()) {
+            let mut values = self.versions.iter().map(|version| version.as_ref().unwrap_or(ValueRef::Null));
+            match param.array {
+                true => params.push_array(param.element, values),
+                false => params.push(values.next().unwrap_or(ValueRef::Null)),
+            }
         }
         if many && self.fields.is_empty() && self.action == Action::Insert {
             // Rows without any value are counted by an array of NULLs.

@@ -7,12 +7,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::cascade::Adopted;
 use super::flush::Assignments;
+use super::identity::has_null;
 use super::journal::Action;
 use super::order::{Edge, depths};
-use super::unit::{Unit, key_of, model_of, values_of};
+use super::unit::{Unit, model_of, stored_key_of, values_of};
 use crate::error::{Error, Result};
 use crate::host::{Host, ObjectId, State};
-use crate::model::{Constraint, FieldIds, Model, Relation, RelationId, RelationKind, Schema};
+use crate::model::{Constraint, FieldId, FieldIds, Model, Relation, RelationId, RelationKind, Schema};
 
 /// How much a flush writes.
 pub(super) enum Scope {
@@ -55,6 +56,8 @@ pub(super) struct Assignment<H: Host> {
     reference: Option<RelationId>,
     /// `Model.relation`.
     because: String,
+    /// It is written behind all that is inserted.
+    late: bool,
 }
 
 impl<H: Host> Assignment<H> {
@@ -74,19 +77,47 @@ impl<H: Host> Assignment<H> {
 pub(super) struct Work<H: Host> {
     pub(super) levels: Vec<Vec<Write<H>>>,
     pub(super) assignments: Assignments<H>,
+    /// Behind all levels of INSERTs, before those of DELETEs: references of `post_update` relations.
+    pub(super) late: Assignments<H>,
+    pub(super) late_level: Vec<Write<H>>,
+    pub(super) deletes: Vec<Vec<Write<H>>>,
 }
 
 impl<H: Host> Work<H> {
     pub(super) fn gather(host: &H, schema: &Schema, unit: &mut Unit<H>, scope: &mut Scope) -> Result<Self> {
         unit.cascade(host, schema, scope)?;
         let adopted = Adopted::find(host, schema, unit, scope)?;
-        let mut gather = Gather { host, schema, unit, scope, assignments: FxHashMap::default(), adopted };
+        let mut gather = Gather {
+            host,
+            schema,
+            unit,
+            scope,
+            assignments: FxHashMap::default(),
+            late: Vec::new(),
+            adopted,
+        };
         gather.orphans()?;
         gather.assign()?;
         let writes = gather.writes()?;
-        let assignments = gather.assignments;
-        let levels = levels(host, writes, &assignments)?;
-        Ok(Self { levels, assignments })
+        let (assignments, mut late) = (gather.assignments, gather.late);
+        let (deletes, saves): (Vec<_>, Vec<_>) =
+            writes.into_iter().partition(|write| write.action == Action::Delete);
+        let levels = by_depth(saves, |writes| save_edges(host, writes, &assignments))?;
+        late.extend(parting(host, schema, &deletes));
+        let mut deletes = by_depth(deletes, |writes| delete_edges(host, schema, writes))?;
+        deletes.reverse();
+        let mut work =
+            Self { levels, assignments, late: FxHashMap::default(), late_level: Vec::new(), deletes };
+        for assignment in late {
+            let id = host.id(&assignment.child);
+            if !work.late.contains_key(&id) {
+                let object = host.retain(&assignment.child);
+                let model = Arc::clone(model_of(host, schema, &object));
+                work.late_level.push(Write { action: Action::Update, object, model });
+            }
+            work.late.entry(id).or_default().push(assignment);
+        }
+        Ok(work)
     }
 }
 
@@ -96,6 +127,8 @@ struct Gather<'a, H: Host> {
     unit: &'a mut Unit<H>,
     scope: &'a mut Scope,
     assignments: Assignments<H>,
+    /// Those of `post_update` relations to parents that are new.
+    late: Vec<Assignment<H>>,
     adopted: Adopted,
 }
 
@@ -142,6 +175,7 @@ impl<H: Host> Gather<'_, H> {
     fn assign(&mut self) -> Result<()> {
         for object in self.active(|relation| !relation.view_only) {
             let model = Arc::clone(model_of(self.host, self.schema, &object));
+            self.pass_key_on(&model, &object)?;
             for relation in &model.relations {
                 if relation.view_only || !self.host.relation_changed(&object, relation.id) {
                     continue;
@@ -157,6 +191,30 @@ impl<H: Host> Gather<'_, H> {
             let model = Arc::clone(model_of(self.host, self.schema, &parent));
             for relation in model.relations.iter().filter(|relation| is_list(relation)) {
                 self.release_children(&model, &parent, relation)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Children in loaded lists follow a changed key, unless the database sees to them.
+    fn pass_key_on(&mut self, model: &Model, object: &H::Object) -> Result<()> {
+        let is_list = |relation: &&Relation| relation.kind == RelationKind::OneToMany && !relation.view_only;
+        if self.host.state(object) != State::Persistent || !model.relations.iter().any(|list| is_list(&list))
+        {
+            return Ok(());
+        }
+        let changed = self.host.changed(object)?;
+        if !model.key.iter().any(|field| changed.contains(*field)) {
+            return Ok(());
+        }
+        for relation in model.relations.iter().filter(is_list) {
+            let concerned = relation.local.iter().any(|field| changed.contains(*field));
+            if !concerned || follows_by_itself(self.schema.model(relation.target), &relation.remote) {
+                continue;
+            }
+            for child in related(self.host, object, relation)? {
+                self.scope.reach(self.host.id(&child));
+                self.assign_child(model, Some(object), child, relation)?;
             }
         }
         Ok(())
@@ -182,6 +240,7 @@ impl<H: Host> Gather<'_, H> {
             into: relation.local.clone(),
             reference: Some(relation.id),
             because: place(model, relation),
+            late: is_late(self.schema, relation),
         });
         Ok(())
     }
@@ -238,6 +297,7 @@ impl<H: Host> Gather<'_, H> {
             into: relation.remote.clone(),
             reference: relation.back,
             because: place(model, relation),
+            late: is_late(self.schema, relation),
         });
         Ok(())
     }
@@ -266,6 +326,11 @@ impl<H: Host> Gather<'_, H> {
     }
 
     fn push(&mut self, assignment: Assignment<H>) {
+        let is_new = |parent: &H::Object| self.host.state(parent) == State::Pending;
+        if assignment.late && assignment.parent.as_ref().is_some_and(is_new) {
+            self.late.push(assignment);
+            return;
+        }
         self.assignments.entry(self.host.id(&assignment.child)).or_default().push(assignment);
     }
 
@@ -318,6 +383,14 @@ pub(super) fn left_to_database(schema: &Schema, relation: &Relation) -> bool {
     })
 }
 
+/// True when the database carries a changed key over to these columns (ON UPDATE CASCADE).
+pub(super) fn follows_by_itself(model: &Model, fields: &[FieldId]) -> bool {
+    let cascades = |field: &FieldId| {
+        model.field(*field).foreign_key.as_ref().is_some_and(|key| key.on_update == Some("CASCADE"))
+    };
+    fields.iter().all(cascades)
+}
+
 fn place(model: &Model, relation: &Relation) -> String {
     format!("{}.{}", model.name(), relation.name)
 }
@@ -341,20 +414,40 @@ pub(super) fn removed<H: Host>(host: &H, object: &H::Object, relation: &Relation
     Ok(found)
 }
 
-/// Sorts writes into levels: inserts and updates by rank upwards, deletes by rank downwards; inside a cyclic rank by
-/// what the objects themselves refer to.
-fn levels<H: Host>(
-    host: &H,
-    writes: Vec<Write<H>>,
-    assignments: &Assignments<H>,
-) -> Result<Vec<Vec<Write<H>>>> {
-    let (deletes, saves): (Vec<_>, Vec<_>) =
-        writes.into_iter().partition(|write| write.action == Action::Delete);
-    let mut levels = by_depth(saves, |writes| save_edges(host, writes, assignments))?;
-    let mut down = by_depth(deletes, |writes| delete_edges(host, writes))?;
-    down.reverse();
-    levels.append(&mut down);
-    Ok(levels)
+/// True when the foreign key of a relation is written behind the rows themselves: either side says so.
+fn is_late(schema: &Schema, relation: &Relation) -> bool {
+    let other = relation.back.map(|back| schema.model(relation.target).relation(back));
+    relation.post_update || other.is_some_and(|other| other.post_update)
+}
+
+/// References of `post_update` relations, by the fields of their keys.
+fn late_references<'a>(schema: &'a Schema, model: &'a Model) -> impl Iterator<Item = &'a Relation> {
+    let is_reference = |relation: &&Relation| relation.kind == RelationKind::ManyToOne;
+    model.relations.iter().filter(is_reference).filter(|relation| is_late(schema, relation))
+}
+
+/// Objects that are deleted let go of what they refer to by a `post_update` relation, where that is deleted as well.
+fn parting<H: Host>(host: &H, schema: &Schema, deletes: &[Write<H>]) -> Vec<Assignment<H>> {
+    let mut parting = Vec::new();
+    for write in deletes.iter().filter(|write| write.model.cyclic) {
+        for relation in late_references(schema, &write.model) {
+            // Unknown ones are let go of as well.
+            let key = values_of(host, &write.model, &write.object, &relation.local);
+            if key.is_ok_and(|key| has_null(&key).unwrap_or(false)) {
+                continue;
+            }
+            parting.push(Assignment {
+                parent: None,
+                child: host.retain(&write.object),
+                from: relation.remote.clone(),
+                into: relation.local.clone(),
+                reference: None,
+                because: place(&write.model, relation),
+                late: true,
+            });
+        }
+    }
+    parting
 }
 
 /// Groups by rank, and cyclic ranks by depth.
@@ -371,7 +464,7 @@ fn by_depth<H: Host>(
         while let Some(next) = rest.next_if(|next| next.model.rank == rank) {
             level.push(next);
         }
-        if level.len() == 1 || !level[0].model.cyclic {
+        if level.len() == 1 || !level.iter().any(|write| write.model.cyclic) {
             levels.push(level);
             continue;
         }
@@ -403,15 +496,18 @@ fn save_edges<H: Host>(host: &H, writes: &[Write<H>], assignments: &Assignments<
 }
 
 /// A parent is deleted after the children that refer to it; depth counts from the parent, and levels run downwards.
-fn delete_edges<H: Host>(host: &H, writes: &[Write<H>]) -> Result<Vec<Edge>> {
+fn delete_edges<H: Host>(host: &H, schema: &Schema, writes: &[Write<H>]) -> Result<Vec<Edge>> {
     let mut places = FxHashMap::default();
     for (at, write) in writes.iter().enumerate() {
-        let key = key_of(host, &write.model, &write.object)?;
+        let key = stored_key_of(host, &write.model, &write.object)?;
         places.insert((write.model.id, format!("{key:?}")), at);
     }
     let mut edges = Vec::new();
     for (after, write) in writes.iter().enumerate() {
         for reference in &write.model.references {
+            if late_references(schema, &write.model).any(|relation| relation.local == reference.fields) {
+                continue;
+            }
             let key = values_of(host, &write.model, &write.object, &reference.fields)?;
             if let Some(before) =
                 places.get(&(reference.target, format!("{key:?}"))).filter(|before| **before != after)

@@ -65,6 +65,12 @@ impl<H: Host> Home<H> {
         (!empty).then(|| std::mem::take(&mut *mail))
     }
 
+    /// True when nothing was reported since it was emptied.
+    pub(super) fn is_empty(&self) -> bool {
+        let mail = self.mail();
+        mail.changed.is_empty() && mail.watched.is_empty()
+    }
+
     fn mail(&self) -> MutexGuard<'_, Mail<H>> {
         self.mail.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -216,9 +216,21 @@ impl<H: Host> Identity<H> {
         Ok(())
     }
 
+    /// The living objects of a model, in no particular order.
+    pub(crate) fn of_model(&self, host: &H, model: ModelId) -> Vec<H::Object> {
+        let entries = self.table.iter().filter(|entry| entry.model == model);
+        entries.filter_map(|entry| host.upgrade(&entry.weak)).collect()
+    }
+
     /// True when no key is known.
     pub(crate) fn is_empty(&self) -> bool {
         self.table.is_empty()
+    }
+
+    /// The living objects, with what they are known by.
+    pub(crate) fn all(&self, host: &H) -> Vec<(ModelId, Key, H::Object)> {
+        let living = |entry: &Entry<H>| Some((entry.model, entry.key.clone(), host.upgrade(&entry.weak)?));
+        self.table.iter().filter_map(living).collect()
     }
 
     /// Forgets everything and hands out what is alive.

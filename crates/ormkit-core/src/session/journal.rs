@@ -15,6 +15,17 @@ pub(super) enum Action {
     Delete,
 }
 
+impl Action {
+    /// In an error: what was being done to an object.
+    pub(super) fn of(self) -> &'static str {
+        match self {
+            Self::Insert => "inserting",
+            Self::Update => "updating",
+            Self::Delete => "deleting",
+        }
+    }
+}
+
 struct Done<H: Host> {
     action: Action,
     object: H::Object,
@@ -22,6 +33,8 @@ struct Done<H: Host> {
     before: H::Snapshot,
     /// What it is known by: an insert's key is noted when the row is written.
     known: Option<(ModelId, Key)>,
+    /// The key that an update has given it.
+    rekeyed: Option<Key>,
 }
 
 /// Objects that were written since the transaction began, oldest first.
@@ -55,13 +68,29 @@ impl<H: Host> Journal<H> {
             return;
         }
         self.newest.insert(id, self.done.len());
-        self.done.push(Done { action, object: host.retain(object), before: host.snapshot(object), known });
+        self.done.push(Done {
+            action,
+            object: host.retain(object),
+            before: host.snapshot(object),
+            known,
+            rekeyed: None,
+        });
     }
 
     /// Notes the key of an inserted row.
     pub(super) fn known(&mut self, id: ObjectId, model: ModelId, key: Key) {
         if let Some(at) = self.newest.get(&id) {
             self.done[*at].known = Some((model, key));
+        }
+    }
+
+    /// Notes the key that an update has given to an object that was noted before.
+    pub(super) fn rekeyed(&mut self, id: ObjectId, model: ModelId, key: Key) {
+        let Some(at) = self.newest.get(&id) else { return };
+        let done = &mut self.done[*at];
+        match done.action {
+            Action::Insert => done.known = Some((model, key)),
+            Action::Update | Action::Delete => done.rekeyed = Some(key),
         }
     }
 
@@ -130,7 +159,7 @@ impl<H: Host> Journal<H> {
         self.newest.retain(|_, at| *at < start);
         let mut added = Vec::new();
         for done in undone.into_iter().rev() {
-            let Done { action, object, before, known } = done;
+            let Done { action, object, before, known, rekeyed } = done;
             match action {
                 Action::Insert => {
                     if let Some((model, key)) = &known {
@@ -143,6 +172,7 @@ impl<H: Host> Journal<H> {
                 Action::Update => {
                     host.revert(&object, before);
                     host.undo(&object);
+                    put_key_back(host, identity, &object, known, rekeyed)?;
                 }
                 Action::Delete => {
                     host.revert(&object, before);
@@ -169,12 +199,12 @@ impl<H: Host> Journal<H> {
         self.newest.retain(|_, at| *at < start);
         let mut inserted = Vec::new();
         for done in undone.into_iter().rev() {
-            let Done { action, object, before, known } = done;
+            let Done { action, object, before, known, rekeyed } = done;
             host.revert(&object, before);
             match (action, &known) {
                 (Action::Insert, Some((model, key))) => identity.remove(host, *model, key, &object)?,
                 (Action::Delete, Some((model, key))) => identity.insert(host, *model, key, &object)?,
-                _ => {}
+                _ => put_key_back(host, identity, &object, known, rekeyed)?,
             }
             if action == Action::Insert {
                 inserted.push(object);
@@ -182,4 +212,17 @@ impl<H: Host> Journal<H> {
         }
         Ok(inserted)
     }
+}
+
+/// An update that has changed a key is undone: the object is known by the old one again.
+fn put_key_back<H: Host>(
+    host: &H,
+    identity: &mut Identity<H>,
+    object: &H::Object,
+    known: Option<(ModelId, Key)>,
+    rekeyed: Option<Key>,
+) -> Result<()> {
+    let (Some((model, old)), Some(new)) = (known, rekeyed) else { return Ok(()) };
+    identity.remove(host, model, &new, object)?;
+    identity.insert(host, model, &old, object)
 }

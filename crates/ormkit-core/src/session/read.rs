@@ -5,16 +5,17 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use super::Session;
-use super::identity::{Key, has_null, own};
-use super::stale::unload_stale;
-use super::unit::key_of;
-use crate::driver::{Batch, Statement};
+use super::identity::{has_null, own};
+use super::unit::{Unit, key_of};
+use crate::driver::{Batch, Effect, Statement};
 use crate::error::{Error, Result};
-use crate::host::{Fill, Host, State};
+use crate::host::{Fill, Host};
 use crate::load::hydrate::{Hydrator, Item, Layouts, layouts};
-use crate::model::{FieldId, Model, ModelId};
+use crate::load::select_in::Ahead;
+use crate::load::several::Several;
+use crate::model::{Model, ModelId, Schema};
 use crate::plan::{Output, Plan};
-use crate::query::{Item as Selected, Load, Select};
+use crate::query::{Criterion, Item as Selected, Load, Select};
 use crate::session::identity::KeyCells;
 use crate::value::Params;
 
@@ -70,34 +71,54 @@ impl<H: Host> Session<H> {
                 key.len()
             )));
         }
+        // Boxed where it is rare: what a future may await at most is what every call of it moves around.
         if let Some(object) = self.held(model.id, key)? {
-            if self.unit.deleted.contains_key(&self.host.id(&object)) {
-                return Ok(None);
-            }
-            // Boxed where it is rare: what a future may await at most is what every call of it moves around.
-            Box::pin(self.load_relations(model, std::slice::from_ref(&object), loads)).await?;
-            return Ok(Some(object));
+            return Box::pin(self.answer_held(model, object, loads)).await;
         }
         if has_null(key)? {
             return Ok(None); // a key with NULL names no row
         }
+        if self.autoflushes() && self.unit.may_write() {
+            Box::pin(self.autoflush(|_| format!("get({})", model.name()))).await?;
+            if let Some(object) = self.held(model.id, key)? {
+                return Box::pin(self.answer_held(model, object, loads)).await;
+            }
+        }
         let key = own(key)?;
+        if !loads.is_empty() {
+            return Box::pin(self.get_along(model, key, None, loads)).await;
+        }
         let (plan, statement) = {
             let mut params = Params::new();
-            let plan = if loads.is_empty() {
-                self.plans.by_key(&schema, model, &key, &mut params)?
-            } else {
-                let mut select = Select::by_key(model, key);
-                select.loads = loads.to_vec();
-                self.plans.select(&schema, &select, &mut params)?
-            };
+            let plan = self.plans.by_key(&schema, model, &key, &mut params)?;
             let statement = plan.with(params);
             (plan, statement)
         };
         let items = self.run(&plan, &statement, Fill::Missing).await?;
         let rows = Rows { items, plan };
-        self.load_along(&rows, loads).await?;
+        self.load_along(&rows, loads, &[]).await?;
         Ok(rows.items.into_iter().next().and_then(Item::into_object))
+    }
+
+    /// What [`get`](Self::get) answers of an object that the session holds: only an expired one needs its row.
+    async fn answer_held(
+        &mut self,
+        model: &Model,
+        object: H::Object,
+        loads: &[Load],
+    ) -> Result<Option<H::Object>> {
+        if self.unit.deleted.contains_key(&self.host.id(&object)) {
+            return Ok(None);
+        }
+        if self.unit.is_expired(&self.host, model, &object) {
+            self.autoflush(|_| format!("get({})", model.name())).await?;
+            let select = Select::by_key(model, key_of(&self.host, model, &object)?);
+            if self.fetch(&select, Fill::Missing).await?.items.is_empty() {
+                return Ok(None);
+            }
+        }
+        self.load_relations(model, std::slice::from_ref(&object), loads).await?;
+        Ok(Some(object))
     }
 
     /// Runs a query: flushes first where the session does, and loads along what the query asks for.
@@ -108,15 +129,15 @@ impl<H: Host> Session<H> {
     /// # Cancelling
     /// Outside a transaction nothing happened; inside one it is broken until a rollback.
     pub async fn select(&mut self, select: &Select) -> Result<Rows<H>> {
-        self.autoflush().await?;
+        self.autoflush(|schema| query_of(schema, select)).await?;
         let rows = self.fetch(select, Fill::Missing).await?;
-        self.load_along(&rows, &select.loads).await?;
+        self.load_along(&rows, &select.loads, &select.criteria).await?;
         Ok(rows)
     }
 
     /// Number of rows that a query answers.
     pub async fn count(&mut self, select: &Select) -> Result<i64> {
-        self.autoflush().await?;
+        self.autoflush(|schema| query_of(schema, select)).await?;
         let mut params = Params::new();
         let plan = self.plans.count(&self.schema, select, &mut params)?;
         self.scalar(&plan.with(params)).await
@@ -124,47 +145,25 @@ impl<H: Host> Session<H> {
 
     /// True when a query answers a row.
     pub async fn exists(&mut self, select: &Select) -> Result<bool> {
-        self.autoflush().await?;
+        self.autoflush(|schema| query_of(schema, select)).await?;
         let mut params = Params::new();
         let plan = self.plans.exists(&self.schema, select, &mut params)?;
         Ok(self.scalar(&plan.with(params)).await? != 0)
     }
 
-    /// Reads an object's row again and overwrites `fields`, all of them when the list is empty. Unsaved changes of
-    /// these fields are dropped.
-    ///
-    /// # Errors
-    /// The object is not of this session, or its row is gone.
-    pub async fn refresh(&mut self, object: &H::Object, fields: &[FieldId]) -> Result<()> {
+    /// Flushes where queries do. `what` is about to run: an error says so.
+    pub(crate) async fn autoflush(&mut self, what: impl FnOnce(&Schema) -> String) -> Result<()> {
         self.link.check()?;
-        let schema = Arc::clone(&self.schema);
-        let model: &Model = schema.model(self.host.model(object));
-        if self.host.state(object) != State::Persistent || self.host.home(object) != self.unit.home.id() {
-            return Err(Error::invalid_request(format!(
-                "only a stored {} of this session can be refreshed",
-                model.name()
-            )));
+        if !self.autoflushes() {
+            return Ok(());
         }
-        let key: Key = key_of(&self.host, model, object)?;
-        let mut select = Select::by_key(model, key);
-        if let (false, [Selected::Entity { fields: read, .. }]) =
-            (fields.is_empty(), select.items.as_mut_slice())
-        {
-            *read = Some(fields.to_vec());
-        }
-        let rows = self.fetch(&select, Fill::All).await?;
-        self.load_along(&rows, &select.loads).await?;
-        if rows.into_objects().is_empty() {
-            return Err(Error::invalid_request(format!("the row of this {} is gone", model.name())));
-        }
-        let all: Vec<FieldId> = model.field_ids().collect();
-        unload_stale(&self.host, &schema, model, object, if fields.is_empty() { &all } else { fields });
-        Ok(())
-    }
-
-    pub(crate) async fn autoflush(&mut self) -> Result<()> {
-        self.link.check()?;
-        if self.options.autoflush { self.flush().await } else { Ok(()) }
+        self.flush().await.map_err(|error| {
+            error.with_note(format!(
+                "it was raised by the autoflush before {}: the rows of pending objects are written first, `no_autoflush` \
+                 leaves them pending",
+                what(&self.schema)
+            ))
+        })
     }
 
     /// Runs a query and nothing else.
@@ -175,6 +174,29 @@ impl<H: Host> Session<H> {
         Ok(Rows { items, plan })
     }
 
+    /// Runs queries of objects in one flight and answers those of each one's first column.
+    pub(crate) async fn fetch_all(&mut self, selects: &[Select]) -> Result<Vec<Vec<H::Object>>> {
+        if selects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut planned, mut statements) =
+            (Vec::with_capacity(selects.len()), Vec::with_capacity(selects.len()));
+        for select in selects {
+            let mut params = Params::new();
+            let plan = self.plans.select(&self.schema, select, &mut params)?;
+            statements.push(plan.with(params));
+            let layouts = self.layouts(&plan)?;
+            planned.push((plan, layouts));
+        }
+        self.open_for_read()?;
+        let (plan, layouts) = &planned[0];
+        let hydrator = hydrator(&self.host, &mut self.unit, plan, layouts, Fill::Missing);
+        let mut sink = Several { hydrator, planned: &planned, answers: Vec::with_capacity(selects.len()) };
+        self.link.run(Batch { before: &[], statements: &statements }, &mut sink).await?;
+        let answers = sink.finish()?.into_iter().zip(planned);
+        Ok(answers.map(|(items, (plan, _))| Rows { items, plan }.into_objects()).collect())
+    }
+
     /// Runs a planned statement and turns its rows into items.
     pub(crate) async fn run(
         &mut self,
@@ -182,28 +204,19 @@ impl<H: Host> Session<H> {
         statement: &Statement,
         fill: Fill,
     ) -> Result<Vec<Item<H>>> {
+        if plan.text.effect != Effect::Read && !self.link.in_transaction() {
+            self.begin()?;
+        }
         self.open_for_read()?;
         let layouts = self.layouts(plan)?;
-        let mut hydrator = Hydrator {
-            host: &self.host,
-            home: self.unit.home.id(),
-            identity: &mut self.unit.identity,
-            plan,
-            layouts: &layouts,
-            fill,
-            items: Vec::new(),
-            children: Vec::new(),
-            seen: layouts.multiplies().then(FxHashSet::default),
-            pairs: FxHashSet::default(),
-            current: Vec::new(),
-        };
+        let mut hydrator = hydrator(&self.host, &mut self.unit, plan, &layouts, fill);
         self.link.run(Batch::of(statement), &mut hydrator).await?;
         hydrator.finish()?;
         Ok(hydrator.items)
     }
 
     /// Isolation is a property of transactions: a session that asks for a level reads inside of one.
-    fn open_for_read(&mut self) -> Result<()> {
+    pub(super) fn open_for_read(&mut self) -> Result<()> {
         let wanted = self.options.mode.isolation.is_some() && !self.link.in_transaction();
         if wanted { self.begin() } else { Ok(()) }
     }
@@ -227,9 +240,21 @@ impl<H: Host> Session<H> {
     }
 
     /// Loads what a query asks for along with its entities.
-    async fn load_along(&mut self, rows: &Rows<H>, loads: &[Load]) -> Result<()> {
+    pub(super) async fn load_along(
+        &mut self,
+        rows: &Rows<H>,
+        loads: &[Load],
+        criteria: &[Criterion],
+    ) -> Result<()> {
         let Some((column, model)) = first_entity(&rows.plan) else { return Ok(()) };
         let schema = Arc::clone(&self.schema);
+        if !criteria.is_empty() {
+            for joined in &rows.plan.joined {
+                if let Output::Entity { model, .. } = rows.plan.outputs[joined.parent] {
+                    self.unit.partial.insert((model, joined.relation));
+                }
+            }
+        }
         let model = schema.model(model);
         if loads.is_empty() && model.relations.is_empty() {
             return Ok(());
@@ -243,8 +268,41 @@ impl<H: Host> Session<H> {
                 parents.push(self.host.retain(object));
             }
         }
-        if parents.is_empty() { Ok(()) } else { Box::pin(self.load_relations(model, &parents, loads)).await }
+        if parents.is_empty() {
+            Ok(())
+        } else {
+            Box::pin(self.load_levels(model, &parents, loads, criteria, Ahead::<H>::default())).await
+        }
     }
+}
+
+/// What makes objects of a plan's rows.
+fn hydrator<'a, H: Host>(
+    host: &'a H,
+    unit: &'a mut Unit<H>,
+    plan: &'a Plan,
+    layouts: &'a Layouts<H>,
+    fill: Fill,
+) -> Hydrator<'a, H> {
+    Hydrator {
+        host,
+        home: unit.home.id(),
+        identity: &mut unit.identity,
+        plan,
+        layouts,
+        fill,
+        items: Vec::new(),
+        children: Vec::new(),
+        seen: layouts.multiplies().then(FxHashSet::default),
+        pairs: FxHashSet::default(),
+        current: Vec::new(),
+    }
+}
+
+/// What a query is called in an error: `a query of Book`.
+pub(super) fn query_of(schema: &Schema, select: &Select) -> String {
+    let entity = select.items.iter().find_map(Selected::model);
+    entity.map_or("a query of columns".into(), |model| format!("a query of {}", schema.model(model).name()))
 }
 
 /// The first visible entity of a plan: the one that loader options speak of.

@@ -10,7 +10,7 @@ use super::identity::{Identity, Key};
 use super::journal::Journal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, ObjectId, State};
-use crate::model::{FieldId, Model, ModelId, Schema};
+use crate::model::{FieldId, Model, ModelId, RelationId, Schema};
 use crate::value::Value;
 
 /// Objects in the order in which they came.
@@ -30,6 +30,10 @@ pub(super) struct Unit<H: Host> {
     undone: FxHashSet<ObjectId>,
     /// Objects that were let go by name: cascades leave them alone.
     expunged: FxHashMap<ObjectId, H::Weak>,
+    /// Objects that were expired and not seen complete since: a get reads their rows.
+    pub(super) expired: FxHashMap<ObjectId, H::Weak>,
+    /// Lists of which a query has loaded a part, for whatever object.
+    pub(super) partial: FxHashSet<(ModelId, RelationId)>,
 }
 
 /// Objects that may change without a word. Strong until the next flush, for nobody else may hold them; weak afterwards,
@@ -51,6 +55,8 @@ impl<H: Host> Unit<H> {
             watched: Watched { strong: Objects::<H>::default(), weak: Vec::new() },
             undone: FxHashSet::default(),
             expunged: FxHashMap::default(),
+            expired: FxHashMap::default(),
+            partial: FxHashSet::default(),
         }
     }
 
@@ -106,6 +112,16 @@ impl<H: Host> Unit<H> {
             && self.changed.is_empty()
             && self.deleted.is_empty()
             && self.journal.is_empty()
+    }
+
+    /// False when a flush would certainly write nothing.
+    pub(super) fn may_write(&self) -> bool {
+        !(self.new.is_empty()
+            && self.changed.is_empty()
+            && self.deleted.is_empty()
+            && self.watched.strong.is_empty()
+            && self.watched.weak.is_empty()
+            && self.home.is_empty())
     }
 
     /// True when a flush has something to write.
@@ -204,7 +220,7 @@ impl<H: Host> Unit<H> {
             host.settle(object, State::Transient, crate::host::HomeId::NONE);
         } else {
             let model = schema.model(host.model(object));
-            let key = key_of(host, model, object)?;
+            let key = stored_key_of(host, model, object)?;
             self.identity.remove(host, model.id, &key, object)?;
             host.settle(object, State::Detached, crate::host::HomeId::NONE);
         }
@@ -251,6 +267,7 @@ impl<H: Host> Unit<H> {
         self.watched.weak.clear();
         self.undone.clear();
         self.expunged.clear();
+        self.expired.clear();
     }
 
     /// Lets an object go by name: cascades leave it alone until it is added again.
@@ -306,8 +323,21 @@ pub(crate) fn values_of<H: Host>(
 }
 
 /// The primary key of an object.
-pub(super) fn key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<Key> {
+pub(crate) fn key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<Key> {
     values_of(host, model, object, &model.key)
+}
+
+/// The primary key that an object's row has, whatever the program has set since.
+pub(super) fn stored_key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<Key> {
+    let mut key = Key::new();
+    for field in &model.key {
+        host.read_stored(object, *field, &mut |value| {
+            key.push(Value::from(value));
+            Ok(())
+        })
+        .map_err(|error| error.at(|| model.place(*field)))?;
+    }
+    Ok(key)
 }
 
 /// The error of a NOT NULL column without a value.

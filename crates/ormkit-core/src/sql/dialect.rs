@@ -54,7 +54,7 @@ pub struct Dialect {
     pub reserved: &'static [&'static str],
     /// Matches a LIKE pattern and tells cases apart.
     pub like: &'static str,
-    /// Matches a LIKE pattern whatever the case (SQLite: of ASCII letters).
+    /// Matches a LIKE pattern whatever the case, with [`escape`](Self::escape) behind it.
     pub ilike: &'static str,
     /// What follows the pattern of [`ilike`](Self::ilike) so that a backslash takes the next character literally.
     pub escape: &'static str,

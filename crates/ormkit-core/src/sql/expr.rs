@@ -3,17 +3,20 @@
 mod arrays;
 mod comparison;
 mod function;
+mod json;
+mod operation;
 mod operator;
 mod pattern;
 mod set;
+mod temporal;
 
 pub(crate) use set::joins;
 
 use super::{Dialect, SqlWriter};
 use crate::model::{ColumnType, NativeType, Schema};
-use crate::query::{Case, Cast, Expr, IsNull, IsTrue, Nulls, Order};
+use crate::query::{Case, Cast, Expr, IsNull, IsTrue, Nulls, Order, TimePart};
 use crate::value::{Params, SqlType};
-use comparison::{Comparison, comparable, require_order};
+use comparison::{Comparison, JSON_ORDER, comparable, order_of, require_order};
 
 /// A node that can write itself.
 pub(crate) trait Render {
@@ -40,6 +43,7 @@ impl Render for Expr {
     fn render(&self, out: &mut SqlWriter<'_>) {
         match self {
             Self::Column(column) => out.column(column.source, column.field),
+            Self::Part(part) => out.part(part),
             Self::Excluded(model, field) => {
                 let schema = out.schema();
                 out.push("EXCLUDED.");
@@ -73,6 +77,7 @@ impl Render for Expr {
             }
             Self::Call(node) => node.render(out),
             Self::Cast(node) => node.render(out),
+            Self::Operation(node) => node.render(out),
             Self::Case(node) => node.render(out),
             Self::Scalar(select) => {
                 out.push("(");
@@ -101,6 +106,7 @@ fn level(expr: &Expr) -> Level {
         | Expr::InRows(_)
         | Expr::InSelect(_) => Level::Compare,
         Expr::Arithmetic(node) => operator::level_of(node.op),
+        Expr::Operation(node) => operation::level_of(node),
         Expr::Negative(_) => Level::Product,
         _ => Level::Atom,
     }
@@ -153,6 +159,19 @@ impl Render for IsTrue {
 
 impl Render for Cast {
     fn render(&self, out: &mut SqlWriter<'_>) {
+        let part = match self.to {
+            ColumnType::Date => Some(TimePart::Date),
+            ColumnType::Time => Some(TimePart::Time),
+            _ => None,
+        };
+        let from = self.expr.sql_type(out.schema());
+        // SQLite's types for them are TEXT: a cast would change nothing.
+        if let Some(part) = part
+            && !out.is_postgres()
+            && matches!(from, SqlType::Timestamp | SqlType::TimestampTz)
+        {
+            return temporal::extract(out, part, &self.expr);
+        }
         out.push("CAST(");
         self.expr.render(out);
         out.push(" AS ");
@@ -181,11 +200,21 @@ impl Render for Case {
 impl Render for Order {
     fn render(&self, out: &mut SqlWriter<'_>) {
         require_order(out, &[&self.expr]);
-        if is_decimal_text(out, &self.expr) {
-            comparable(out, &self.expr, Comparison::Number);
-        } else {
-            self.expr.render(out);
+        match Comparison::of(out, &[&self.expr]) {
+            Comparison::Number => comparable(out, &self.expr, Comparison::Number),
+            Comparison::Json => {
+                comparable(out, &self.expr, Comparison::Json);
+                out.push(JSON_ORDER);
+            }
+            _ => self.expr.render(out),
         }
+        self.direction(out);
+    }
+}
+
+impl Order {
+    /// Writes what stands behind the expression.
+    pub(super) fn direction(&self, out: &mut SqlWriter<'_>) {
         out.push(if self.descending { " DESC" } else { " ASC" });
         match self.nulls {
             Some(Nulls::First) => out.push(" NULLS FIRST"),
@@ -210,6 +239,7 @@ impl SqlWriter<'_> {
             NativeType::MacAddr8 => ("MACADDR8", None),
             NativeType::Bit(length) => ("BIT", Some(length)),
             NativeType::VarBit(length) => ("BIT VARYING", length),
+            NativeType::Citext => ("CITEXT", None),
             NativeType::Tsvector => ("TSVECTOR", None),
             NativeType::Vector(length) => ("VECTOR", length),
         };
@@ -271,3 +301,6 @@ impl SqlWriter<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,22 +10,10 @@ use super::{Dialect, Placeholder};
 pub fn named(sql: &str, dialect: &Dialect) -> (String, Vec<String>) {
     let mut out = String::with_capacity(sql.len());
     let mut names: Vec<String> = Vec::new();
-    let mut rest = sql;
-    while !rest.is_empty() {
-        let opaque = opaque(rest);
-        if opaque > 0 {
-            out.push_str(&rest[..opaque]);
-            rest = &rest[opaque..];
-            continue;
-        }
-        let name = name_of(rest);
-        if name.is_empty() {
-            let next = rest.chars().next().map_or(rest.len(), char::len_utf8);
-            out.push_str(&rest[..next]);
-            rest = &rest[next..];
-            continue;
-        }
-        rest = &rest[1 + name.len()..];
+    let (pieces, found) = pieces(sql);
+    for (index, piece) in pieces.into_iter().enumerate() {
+        out.push_str(piece);
+        let Some(name) = found.get(index).copied() else { continue };
         match dialect.placeholder {
             Placeholder::Question => {
                 names.push(name.to_owned());
@@ -42,6 +30,28 @@ pub fn named(sql: &str, dialect: &Dialect) -> (String, Vec<String>) {
         }
     }
     (out, names)
+}
+
+/// The text around the `:name` placeholders, and the names between: one less than pieces of text.
+pub fn pieces(sql: &str) -> (Vec<&str>, Vec<&str>) {
+    let (mut pieces, mut names) = (Vec::new(), Vec::new());
+    let (mut start, mut at) = (0, 0);
+    while at < sql.len() {
+        let rest = &sql[at..];
+        let name = name_of(rest);
+        match opaque(rest) {
+            0 if name.is_empty() => at += rest.chars().next().map_or(rest.len(), char::len_utf8),
+            0 => {
+                pieces.push(&sql[start..at]);
+                names.push(name);
+                at += 1 + name.len();
+                start = at;
+            }
+            length => at += length,
+        }
+    }
+    pieces.push(&sql[start..]);
+    (pieces, names)
 }
 
 /// The name behind a colon at the start of `rest`; empty where there is none.

@@ -1,16 +1,30 @@
 //! SELECT as text.
 
+mod derived;
 mod eager;
+mod links;
+mod on;
+mod per;
+mod set;
 mod sources;
+mod with;
 
 use super::SqlWriter;
 use super::expr::{Level, Render, all_of, is_decimal_text, joins, operand};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model};
 use crate::plan::{Joined, Output};
-use crate::query::{Expr, Item, JoinKind, On, Order, Select, Shape, Source};
+use crate::query::{
+    DerivedColumn, Expr, FromItem, Item, JoinKind, Load, On, Order, Part, Select, Shape, Source, fields_read,
+};
 use crate::value::SqlType;
+pub(super) use derived::from_item;
 use eager::Eager;
+pub(super) use links::require as require_links;
+use sources::Place;
+pub(super) use sources::mentioned;
+use std::sync::Arc;
+pub(super) use with::with;
 
 /// What a SELECT's rows hold.
 #[derive(Default)]
@@ -21,30 +35,42 @@ pub(crate) struct Layout {
     pub(crate) types: Vec<SqlType>,
 }
 
-/// The column that keeps the order of limited parents where their columns do not say it.
+/// The column that counts rows where the statement around them needs their numbers.
 const ROW_NUMBER: &str = "ormkit_row";
 
 /// Writes a whole SELECT with its eager loads and says what its rows hold.
 pub(crate) fn select(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
-    let eager = Eager::of(out.schema(), select);
+    with(out, |walk| walk.select(select));
+    let mut eager = Eager::of(out.schema(), select);
     let mut layout = Layout::default();
-    if eager.many && (select.limit.is_some() || select.offset.is_some()) {
+    if let Some(error) = eager.refused.take() {
+        out.fail(error);
+    }
+    if !select.limit_per.is_empty() {
+        per::limited(out, select, &eager, &mut layout);
+    } else if eager.many && (select.limit.is_some() || select.offset.is_some()) {
         limited_parents(out, select, &eager, &mut layout);
     } else {
-        body(out, select, &eager, &mut layout);
+        body(out, select, &eager, &mut layout, Place::Nested, None);
     }
     layout
 }
 
 /// Writes a SELECT inside another statement: nothing is loaded along.
 pub(crate) fn subquery(out: &mut SqlWriter<'_>, select: &Select) {
-    body(out, select, &Eager::default(), &mut Layout::default());
+    body(out, select, &Eager::default(), &mut Layout::default(), Place::Nested, None);
+}
+
+/// Writes a SELECT that reads from nothing around it, its columns under the names of `columns` where some are given.
+pub(super) fn apart(out: &mut SqlWriter<'_>, select: &Select, columns: Option<&[DerivedColumn]>) {
+    body(out, select, &Eager::default(), &mut Layout::default(), Place::From, columns);
 }
 
 /// Writes `SELECT count(*)` over the rows of `select`.
 pub(crate) fn count(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
+    with(out, |walk| walk.select(select));
     if is_counted_as_it_is(select) {
-        let sources = sources::all(out, select, &Eager::default());
+        let sources = sources::all(out, select, &Eager::default(), Place::Nested);
         out.open_scope(&sources);
         out.push("SELECT count(*)");
         from_where(out, select, &sources, &Eager::default());
@@ -60,8 +86,14 @@ pub(crate) fn count(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
 
 /// Writes `SELECT EXISTS (…)` over the rows of `select`.
 pub(crate) fn exists(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
+    with(out, |walk| walk.select(select));
     out.push("SELECT EXISTS (");
-    let sources = sources::all(out, select, &Eager::default());
+    if select.set.is_some() {
+        subquery(out, select);
+        out.push(")");
+        return single("exists", SqlType::Bool);
+    }
+    let sources = sources::all(out, select, &Eager::default(), Place::Nested);
     out.open_scope(&sources);
     out.push("SELECT 1");
     from_where(out, select, &sources, &Eager::default());
@@ -80,20 +112,36 @@ fn single(name: &str, sql_type: SqlType) -> Layout {
 /// True when the number of rows is that of the joined tables.
 fn is_counted_as_it_is(select: &Select) -> bool {
     let plain = |item: &Item| {
-        matches!(item, Item::Entity { .. } | Item::Value { expr: Expr::Column(_) | Expr::Value(_), .. })
+        let simple = |expr: &Expr| matches!(expr, Expr::Column(_) | Expr::Part(_) | Expr::Value(_));
+        !matches!(item, Item::Value { expr, .. } if !simple(expr))
     };
     select.limit.is_none()
         && select.offset.is_none()
         && !select.distinct
+        && select.distinct_on.is_empty()
+        && select.set.is_none()
         && select.group_by.is_empty()
         && select.having.is_empty()
         && select.items.iter().all(plain)
 }
 
-fn body(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut Layout) {
-    let sources = sources::all(out, select, eager);
+fn body(
+    out: &mut SqlWriter<'_>,
+    select: &Select,
+    eager: &Eager,
+    layout: &mut Layout,
+    place: Place,
+    names: Option<&[DerivedColumn]>,
+) {
+    if let Some(set) = &select.set {
+        return set::set(out, select, set, layout, names);
+    }
+    let sources = sources::all(out, select, eager, place);
     out.open_scope(&sources);
-    items(out, select, eager, layout);
+    match names {
+        Some(columns) => named_items(out, select, columns),
+        None => items(out, select, eager, layout),
+    }
     from_where(out, select, &sources, eager);
     group(out, select);
     let terms: Vec<&Order> = select.order_by.iter().chain(&eager.order).collect();
@@ -113,20 +161,20 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
         }));
     };
     let model = out.schema().model(parent.model);
-    let fields = entity_fields(model, &select.items[0]);
+    let fields = entity_fields(model, &select.items[0], &select.loads);
     let by_columns = select.order_by.iter().all(|term| {
         matches!(&term.expr, Expr::Column(column) if column.source == parent && fields.contains(&column.field))
     });
 
-    let mut outer_sources = vec![parent];
-    outer_sources.extend(eager.joins.iter().map(|join| join.target));
+    let mut outer_sources: Vec<FromItem> = vec![parent.into()];
+    outer_sources.extend(eager.joins.iter().map(|join| join.target.into()));
     out.open_scope(&outer_sources);
     items(out, select, eager, layout);
     out.push(" FROM (");
     let outer = out.leave_scopes();
-    let inner_sources = sources::all(out, select, &Eager::default());
+    let inner_sources = sources::all(out, select, &Eager::default(), Place::Nested);
     out.open_scope(&inner_sources);
-    out.push(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
+    opening(out, select);
     out.list(&fields, |out, field| out.column(parent, *field));
     let terms: Vec<&Order> = select.order_by.iter().collect();
     if !by_columns {
@@ -143,15 +191,15 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
     out.close_scope();
     out.return_to(outer);
     out.push(") AS ");
-    out.source_name(parent);
-    eager.joined(out);
+    out.item_name(&parent.into());
+    eager.joined(out, select);
 
     let children: Vec<&Order> = eager.order.iter().collect();
     if by_columns {
         order(out, &[terms, children].concat());
     } else {
         out.push(" ORDER BY ");
-        out.source_name(parent);
+        out.item_name(&parent.into());
         out.push(".");
         out.name(ROW_NUMBER);
         out.push(" ASC");
@@ -163,15 +211,49 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
     out.close_scope();
 }
 
-fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut Layout) {
+/// `SELECT`, and what of its rows are taken for one.
+fn opening(out: &mut SqlWriter<'_>, select: &Select) {
     out.push(if select.distinct { "SELECT DISTINCT " } else { "SELECT " });
-    listed(out, &select.items, layout);
-    let schema = out.schema();
+    if select.distinct_on.is_empty() {
+        return;
+    }
+    if !out.is_postgres() {
+        out.unsupported("DISTINCT ON", "number the rows with func.row_number().over(..) and take the first");
+    }
+    out.push("DISTINCT ON (");
+    out.list(&select.distinct_on, |out, expr| expr.render(out));
+    out.push(") ");
+}
+
+/// Writes the items as columns of derived rows.
+fn named_items(out: &mut SqlWriter<'_>, select: &Select, columns: &[DerivedColumn]) {
+    opening(out, select);
+    out.list(columns, |out, column| {
+        as_value(out, &column.of);
+        let is_named = sql_name(out, &column.of).is_some_and(|name| *name == *column.column);
+        if !is_named {
+            out.push(" AS ");
+            out.name(&column.column);
+        }
+    });
+}
+
+/// What SQL calls a column that has a name by itself.
+fn sql_name<'a>(out: &SqlWriter<'a>, expr: &'a Expr) -> Option<&'a str> {
+    match expr {
+        Expr::Column(column) => Some(&out.schema().model(column.source.model).field(column.field).column),
+        Expr::Part(part) => Some(&part.shown().column),
+        _ => None,
+    }
+}
+
+fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut Layout) {
+    opening(out, select);
+    listed(out, &select.items, &select.loads, layout);
     for join in &eager.joins {
         out.push(", ");
-        let model = schema.model(join.target.model);
         let entity_at = layout.outputs.len();
-        entity(out, join.target, default_fields(model), layout);
+        entity(out, join.target, join.fields.clone(), layout);
         let parent = match join.parent_join {
             Some(parent) => layout.visible + parent,
             None => eager.root,
@@ -183,17 +265,26 @@ fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut L
     }
 }
 
-/// Writes the items behind SELECT or RETURNING.
-pub(super) fn listed(out: &mut SqlWriter<'_>, items: &[Item], layout: &mut Layout) {
+/// Writes the items behind SELECT or RETURNING; `loads` are those of the first object.
+pub(super) fn listed(out: &mut SqlWriter<'_>, items: &[Item], loads: &[Load], layout: &mut Layout) {
     let schema = out.schema();
+    let mut loads = Some(loads);
     for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.push(", ");
         }
         match item {
             Item::Entity { source, .. } => {
-                let fields = entity_fields(schema.model(source.model), item);
+                let fields =
+                    entity_fields(schema.model(source.model), item, loads.take().unwrap_or_default());
                 entity(out, *source, fields, layout);
+            }
+            Item::Mapped { of, model, columns } => {
+                out.list(columns, |out, (_, column)| out.part(&Part { of: Arc::clone(of), column: *column }));
+                let (model, from) = (schema.model(*model), layout.types.len());
+                let fields: Vec<FieldId> = columns.iter().map(|(field, _)| *field).collect();
+                layout.types.extend(fields.iter().map(|field| model.field(*field).column_type.sql_type()));
+                layout.outputs.push(Output::Entity { model: model.id, fields, from });
             }
             Item::Value { expr, label } => value(out, expr, label.as_deref(), layout),
         }
@@ -211,14 +302,7 @@ fn entity(out: &mut SqlWriter<'_>, source: Source, fields: Vec<FieldId>, layout:
 
 fn value(out: &mut SqlWriter<'_>, expr: &Expr, label: Option<&str>, layout: &mut Layout) {
     let shape = expr.shape(out.schema());
-    // A decimal that SQLite has computed is a float; as text it is what PostgreSQL answers.
-    if is_decimal_text(out, expr) && !matches!(expr, Expr::Column(_) | Expr::Value(_)) {
-        out.push("CAST(");
-        expr.render(out);
-        out.push(" AS TEXT)");
-    } else {
-        operand(out, expr, Level::Or);
-    }
+    as_value(out, expr);
     if let Some(label) = label {
         out.push(" AS ");
         out.name(label);
@@ -230,54 +314,80 @@ fn value(out: &mut SqlWriter<'_>, expr: &Expr, label: Option<&str>, layout: &mut
     }
 }
 
+/// Writes a value as the database keeps one. A decimal that SQLite has computed is a float; as text it is what PostgreSQL
+/// answers.
+fn as_value(out: &mut SqlWriter<'_>, expr: &Expr) {
+    if is_decimal_text(out, expr) && !matches!(expr, Expr::Column(_) | Expr::Part(_) | Expr::Value(_)) {
+        out.push("CAST(");
+        expr.render(out);
+        out.push(" AS TEXT)");
+    } else {
+        operand(out, expr, Level::Or);
+    }
+}
+
 /// What a value without a label is called: its attribute or function.
 fn name_of(out: &SqlWriter<'_>, expr: &Expr) -> String {
     match expr {
         Expr::Column(column) => out.schema().model(column.source.model).field(column.field).name.clone(),
+        Expr::Part(part) => part.shown().name.to_string(),
         Expr::Call(call) => call.name.to_string(),
         _ => "value".to_owned(),
     }
 }
 
-/// The fields that an entity reads, in declaration order.
-pub(crate) fn entity_fields(model: &Model, item: &Item) -> Vec<FieldId> {
-    match item {
-        Item::Entity { fields: Some(fields), .. } => {
-            model.field_ids().filter(|field| model.key.contains(field) || fields.contains(field)).collect()
-        }
-        _ => default_fields(model),
-    }
-}
-
-/// All fields but deferred ones.
-pub(crate) fn default_fields(model: &Model) -> Vec<FieldId> {
-    let wanted = |field: &FieldId| !model.field(*field).deferred || model.key.contains(field);
-    model.field_ids().filter(wanted).collect()
-}
-
-fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[Source], eager: &Eager) {
-    let is_joined = |source: &Source| {
-        select.joins.iter().any(|join| join.target == *source)
-            || eager.joins.iter().any(|join| join.target == *source)
+/// The fields that an entity reads, in declaration order; `loads` are those of its relations.
+pub(crate) fn entity_fields(model: &Model, item: &Item, loads: &[Load]) -> Vec<FieldId> {
+    let chosen = match item {
+        Item::Entity { fields, .. } => fields.as_deref(),
+        Item::Mapped { .. } | Item::Value { .. } => None,
     };
-    let tables: Vec<Source> = sources.iter().filter(|source| !is_joined(source)).copied().collect();
+    fields_read(model, chosen, loads)
+}
+
+fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], eager: &Eager) {
+    let is_joined = |item: &FromItem| {
+        select.joins.iter().any(|join| join.target == *item)
+            || eager.joins.iter().any(|join| *item == join.target)
+    };
+    let tables: Vec<&FromItem> = sources.iter().filter(|item| !is_joined(item)).collect();
+    links::require_all(out, select, &tables);
     if !tables.is_empty() {
         out.push(" FROM ");
-        out.list(&tables, |out, source| out.source(*source));
+        // A JOIN sees all that stands before it, which a comma hides from it on PostgreSQL.
+        let is_list = (select.joins.is_empty() && eager.joins.is_empty()) || !out.is_postgres();
+        let separator = if is_list { ", " } else { " CROSS JOIN " };
+        out.separated(&tables, separator, |out, item| derived::from_item(out, item));
     }
     for join in &select.joins {
         out.push(match join.kind {
             JoinKind::Inner => " JOIN ",
             JoinKind::Left => " LEFT OUTER JOIN ",
+            JoinKind::Full => " FULL OUTER JOIN ",
         });
-        out.source(join.target);
+        if join.kind == JoinKind::Full && tables.len() > 1 {
+            out.fail(Error::new(ErrorKind::Programming(
+                "a FULL join stands beside other tables: join those, too, or put the join into a subquery"
+                    .into(),
+            )));
+        }
+        derived::from_item(out, &join.target);
         out.push(" ON ");
-        match &join.on {
-            On::Relation { parent, relation } => joins(out, *parent, *relation, join.target),
-            On::Condition(condition) => condition.render(out),
+        match (&join.on, &join.target) {
+            (On::Relation { parent, relation }, FromItem::Table(target)) => {
+                joins(out, *parent, *relation, *target);
+            }
+            (On::Relation { .. }, FromItem::Derived(_)) => out.fail(Error::new(ErrorKind::Programming(
+                "derived rows are joined on a condition, not along a relation".into(),
+            ))),
+            (On::Condition(condition), _) if select.criteria.is_empty() => condition.render(out),
+            (On::Condition(condition), _) => operand(out, condition, Level::Not),
+        }
+        if let FromItem::Table(target) = join.target {
+            on::criteria(out, select, target);
         }
     }
-    eager.joined(out);
+    eager.joined(out, select);
     all_of(out, " WHERE ", &select.filter);
 }
 
@@ -313,6 +423,7 @@ fn limit(out: &mut SqlWriter<'_>, select: &Select) {
 /// A database without row locks locks as a whole: the words are left out there.
 fn lock(out: &mut SqlWriter<'_>, select: &Select) {
     let Some(lock) = select.lock.filter(|_| out.dialect().row_locks) else { return };
+    let of: Vec<&FromItem> = select.lock_of.iter().collect();
     out.push(match (lock.read, lock.key_share) {
         (false, false) => " FOR UPDATE",
         (false, true) => " FOR NO KEY UPDATE",
@@ -320,9 +431,12 @@ fn lock(out: &mut SqlWriter<'_>, select: &Select) {
         (true, true) => " FOR KEY SHARE",
     });
     // Rows that an outer join has not found cannot be locked, and only the first table's rows are meant.
-    if let Some(root) = select.root().filter(|_| out.scope_len() > 1) {
+    if !of.is_empty() {
         out.push(" OF ");
-        out.source_name(root);
+        out.list(&of, |out, item| out.item_name(item));
+    } else if let Some(root) = select.root().filter(|_| out.scope_len() > 1) {
+        out.push(" OF ");
+        out.item_name(&root.into());
     }
     if lock.nowait {
         out.push(" NOWAIT");

@@ -1,5 +1,7 @@
 //! Golden texts of SELECT.
 
+mod derived;
+
 use std::sync::Arc;
 
 use super::*;

@@ -3,22 +3,82 @@
 use super::SqlWriter;
 use super::dml;
 use super::expr::{Render, all_of};
-use super::select::{Layout, listed};
+use super::select::{self, Layout, listed};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model, OnUpdate};
-use crate::query::{Conflict, ConflictTarget, Delete, Expr, Insert, Item, Source, Update, Write};
+use crate::query::{Conflict, ConflictTarget, Delete, Expr, FromItem, Insert, Item, Source, Update, Write};
 
 /// Writes the statement and says what its rows hold.
 pub(crate) fn write(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
-    out.open_scope(&[Source::plain(statement.model())]);
+    select::with(out, |walk| walk.write(statement));
+    inner(out, statement)
+}
+
+/// Writes the statement behind the common table expressions that it reads from.
+pub(super) fn inner(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
+    let target = FromItem::from(statement.model());
+    let others = others(out, statement, &target);
+    let returns_others = !out.is_postgres() && !others.is_empty();
+    let mut items = vec![target];
+    // What SQLite cannot delete by reading from elsewhere it deletes where such rows exist: they have a scope of their own.
+    let apart = !out.is_postgres() && matches!(statement, Write::Delete(_));
+    if !apart {
+        items.extend(others.iter().cloned());
+    }
+    out.open_scope(&items);
+    if !others.is_empty() {
+        let filter = match statement {
+            Write::Insert(_) => &[],
+            Write::Update(node) => &node.filter[..],
+            Write::Delete(node) => &node.filter[..],
+        };
+        select::require_links(out, filter, &[&[FromItem::from(statement.model())], &others[..]].concat());
+    }
     match statement {
         Write::Insert(node) => insert(out, node),
-        Write::Update(node) => update(out, node),
-        Write::Delete(node) => delete(out, node),
+        Write::Update(node) => update(out, node, &others),
+        Write::Delete(node) => delete(out, node, &others),
+    }
+    if returns_others && statement.returning().iter().any(|item| reads(item, &others)) {
+        out.unsupported("RETURNING of other tables", "return columns of the table that is written");
     }
     let layout = returning(out, statement.returning());
     out.close_scope();
     layout
+}
+
+/// What an UPDATE or DELETE reads from beside its own table.
+fn others(out: &SqlWriter<'_>, statement: &Write, target: &FromItem) -> Vec<FromItem> {
+    let mut items: Vec<FromItem> = Vec::new();
+    if !out.resolves() {
+        return items;
+    }
+    let mut add = |item: FromItem| {
+        if item != *target && !items.contains(&item) {
+            items.push(item);
+        }
+    };
+    match statement {
+        Write::Insert(_) => {}
+        Write::Update(node) => {
+            node.set.iter().for_each(|(_, expr)| select::mentioned(expr, &mut add));
+            node.filter.iter().for_each(|expr| select::mentioned(expr, &mut add));
+        }
+        Write::Delete(node) => node.filter.iter().for_each(|expr| select::mentioned(expr, &mut add)),
+    }
+    items
+}
+
+fn reads(item: &Item, others: &[FromItem]) -> bool {
+    match item {
+        Item::Entity { source, .. } => others.iter().any(|other| *other == *source),
+        Item::Mapped { .. } => true,
+        Item::Value { expr, .. } => {
+            let mut found = false;
+            select::mentioned(expr, &mut |known| found |= others.contains(&known));
+            found
+        }
+    }
 }
 
 fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
@@ -28,7 +88,18 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
     let made: Vec<FieldId> =
         model.upkeep.sql_insert.iter().filter(|field| !node.columns.contains(field)).copied().collect();
     node.columns.iter().for_each(|field| refuse_generated(out, model, *field));
-    if node.columns.is_empty() && (made.is_empty() || node.rows.len() > 1) {
+    if let Some(rows) = &node.select {
+        out.push(" (");
+        out.columns(model, &node.columns);
+        out.push(") ");
+        let scopes = out.leave_scopes();
+        // SQLite takes the ON of a conflict for that of a join unless a WHERE stands before it.
+        let wraps = node.conflict.is_some() && !out.is_postgres();
+        out.push(if wraps { "SELECT * FROM (" } else { "" });
+        select::subquery(out, rows);
+        out.push(if wraps { ") WHERE TRUE" } else { "" });
+        out.return_to(scopes);
+    } else if node.columns.is_empty() && (made.is_empty() || node.rows.len() > 1) {
         if node.rows.len() > 1 {
             return out.fail(Error::new(ErrorKind::Programming(
                 "an INSERT of several rows needs at least one column".into(),
@@ -83,7 +154,7 @@ fn on_conflict(out: &mut SqlWriter<'_>, conflict: &Conflict, node: &Insert) {
     all_of(out, " WHERE ", &conflict.filter);
 }
 
-fn update(out: &mut SqlWriter<'_>, node: &Update) {
+fn update(out: &mut SqlWriter<'_>, node: &Update, others: &[FromItem]) {
     if node.set.is_empty() {
         out.fail(Error::new(ErrorKind::Programming("an UPDATE sets at least one column".into())));
     }
@@ -92,6 +163,7 @@ fn update(out: &mut SqlWriter<'_>, node: &Update) {
     out.push(" SET ");
     assignments(out, node.model, &node.set);
     renew(out, node);
+    listed_items(out, " FROM ", others);
     all_of(out, " WHERE ", &node.filter);
 }
 
@@ -119,10 +191,26 @@ fn refuse_generated(out: &mut SqlWriter<'_>, model: &Model, field: FieldId) {
     }
 }
 
-fn delete(out: &mut SqlWriter<'_>, node: &Delete) {
+fn listed_items(out: &mut SqlWriter<'_>, word: &str, items: &[FromItem]) {
+    if !items.is_empty() {
+        out.push(word);
+        out.list(items, select::from_item);
+    }
+}
+
+fn delete(out: &mut SqlWriter<'_>, node: &Delete, others: &[FromItem]) {
     out.push("DELETE FROM ");
     out.source(Source::plain(node.model));
+    if others.is_empty() || out.is_postgres() {
+        listed_items(out, " USING ", others);
+        return all_of(out, " WHERE ", &node.filter);
+    }
+    out.push(" WHERE EXISTS (SELECT 1");
+    out.open_scope(others);
+    listed_items(out, " FROM ", others);
     all_of(out, " WHERE ", &node.filter);
+    out.close_scope();
+    out.push(")");
 }
 
 fn assignments(out: &mut SqlWriter<'_>, model: crate::model::ModelId, set: &[(FieldId, Expr)]) {
@@ -139,7 +227,7 @@ fn returning(out: &mut SqlWriter<'_>, items: &[Item]) -> Layout {
     let mut layout = Layout::default();
     if !items.is_empty() {
         out.push(" RETURNING ");
-        listed(out, items, &mut layout);
+        listed(out, items, &[], &mut layout);
     }
     layout
 }

@@ -1,19 +1,22 @@
 //! Where text is made: the only place that quotes names and numbers placeholders.
 
 mod lacking;
+mod late;
 mod scope;
 
+use std::any::Any;
 use std::fmt::Write as _;
 
 pub(crate) use lacking::Lacking;
+use late::late;
 pub(crate) use scope::Scope;
 
 use super::quote::integer;
 use super::{Dialect, DialectName, Placeholder};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model, Schema, TableName};
-use crate::query::{Bound, Source};
-use crate::value::{ParamType, Params, SqlType, Value, ValueRef};
+use crate::query::{Bound, FromItem, Part, Source};
+use crate::value::{Destination, ParamType, Params, SqlType, Value, ValueRef};
 
 /// Writes one statement.
 ///
@@ -30,7 +33,15 @@ pub struct SqlWriter<'a> {
     spreads_lists: bool,
     /// Values are written as literals: for DDL, which takes no parameters.
     inlines_values: bool,
+    /// What each statement reads from is worked out: for text, and for values where derived rows have some.
+    resolves: bool,
+    /// Names of the common table expressions, by their numbers.
+    ctes: Vec<(u32, String)>,
+    derived: bool,
+    writes: bool,
     scopes: Vec<Scope>,
+    /// What the host has said of the engine.
+    host: Option<&'a (dyn Any + Send + Sync)>,
     error: Option<Error>,
 }
 
@@ -38,6 +49,10 @@ pub struct SqlWriter<'a> {
 pub(crate) struct Written {
     pub(crate) text: String,
     pub(crate) types: Vec<ParamType>,
+    /// It reads from derived rows.
+    pub(crate) derived: bool,
+    /// It is a SELECT with a common table expression that writes.
+    pub(crate) writes: bool,
 }
 
 impl<'a> SqlWriter<'a> {
@@ -52,14 +67,31 @@ impl<'a> SqlWriter<'a> {
             writes_text: true,
             spreads_lists: false,
             inlines_values: false,
+            resolves: true,
+            ctes: Vec::new(),
+            derived: false,
+            writes: false,
             scopes: Vec::new(),
+            host: None,
             error: None,
         }
     }
 
-    /// A writer that only collects values.
-    pub(crate) fn values_only(dialect: &'static Dialect, schema: &'a Schema, params: &'a mut Params) -> Self {
-        Self { writes_text: false, text: String::new(), ..Self::new(dialect, schema, params) }
+    /// A writer that only collects values; of derived rows where the statement `reads_derived`.
+    pub(crate) fn values_only(
+        dialect: &'static Dialect,
+        schema: &'a Schema,
+        params: &'a mut Params,
+        reads_derived: bool,
+    ) -> Self {
+        let new = Self::new(dialect, schema, params);
+        Self { writes_text: false, text: String::new(), resolves: reads_derived, ..new }
+    }
+
+    /// The same, for an engine of which the host has said this.
+    pub(crate) fn for_host(mut self, host: Option<&'a (dyn Any + Send + Sync)>) -> Self {
+        self.host = host;
+        self
     }
 
     /// The same, for a statement that is shown: lists are written element by element.
@@ -90,6 +122,16 @@ impl<'a> SqlWriter<'a> {
         self.writes_text
     }
 
+    /// True when it is worked out what each statement reads from.
+    pub(crate) fn resolves(&self) -> bool {
+        self.resolves
+    }
+
+    /// Notes that the statement writes although it is a SELECT.
+    pub(crate) fn note_write(&mut self) {
+        self.writes = true;
+    }
+
     /// True when every list is written element by element.
     pub(crate) fn spreads_lists(&self) -> bool {
         self.spreads_lists
@@ -99,7 +141,9 @@ impl<'a> SqlWriter<'a> {
     pub(crate) fn finish(self) -> Result<Written, Error> {
         match self.error {
             Some(error) => Err(error),
-            None => Ok(Written { text: self.text, types: self.types }),
+            None => {
+                Ok(Written { text: self.text, types: self.types, derived: self.derived, writes: self.writes })
+            }
         }
     }
 
@@ -228,7 +272,17 @@ impl<'a> SqlWriter<'a> {
             return;
         }
         self.placeholder(ParamType::scalar(bound.sql_type));
-        bound.value.push_to(self.params);
+        self.push_value(&bound.value);
+    }
+
+    /// Appends a value to the parameters: what waits for its database is asked now.
+    fn push_value(&mut self, value: &Value) {
+        let to = Destination { dialect: self.dialect.name, host: self.host };
+        match late(value, &to) {
+            None => value.push_to(self.params),
+            Some(Ok(value)) => value.push_to(self.params),
+            Some(Err(error)) => self.fail(error),
+        }
     }
 
     /// Appends a value as a literal; false where it has none.
@@ -255,7 +309,7 @@ impl<'a> SqlWriter<'a> {
     /// Appends a placeholder for a whole list and binds it as one array.
     pub(crate) fn bind_list(&mut self, list: &Bound) {
         self.placeholder(ParamType::array(list.sql_type));
-        list.value.push_to(self.params);
+        self.push_value(&list.value);
     }
 
     /// Appends a column: bare where only one table can be meant.
@@ -266,37 +320,64 @@ impl<'a> SqlWriter<'a> {
         let schema = self.schema;
         let model = schema.model(source.model);
         self.require_type(model, field);
-        let found = self
-            .scopes
-            .iter()
-            .enumerate()
-            .rev()
-            .find_map(|(depth, scope)| Some((depth, scope.name(source)?)));
-        let Some((depth, name)) = found else {
+        let Some((depth, name)) = self.found(|scope| scope.table(source)) else {
             return self.fail(Error::new(ErrorKind::Programming(format!(
                 "{} is used but its table is not part of the statement: join it or select from it",
                 model.place(field)
             ))));
         };
+        self.qualified(depth, &name, &model.field(field).column);
+    }
+
+    /// Appends a column of derived rows.
+    pub(crate) fn part(&mut self, part: &Part) {
+        if !self.writes_text {
+            return;
+        }
+        let column = part.shown();
+        let Some((depth, name)) = self.found(|scope| scope.derived(part.of.number())) else {
+            let rows = part.of.name.as_deref().unwrap_or("a subquery");
+            return self.fail(Error::new(ErrorKind::Programming(format!(
+                "`{}` of {rows} is used but {rows} is not part of the statement: join it or select from it",
+                column.name
+            ))));
+        };
+        self.qualified(depth, &name, &column.column);
+    }
+
+    fn found(&self, name: impl Fn(&Scope) -> Option<&str>) -> Option<(usize, String)> {
+        let mut scopes = self.scopes.iter().enumerate().rev();
+        scopes.find_map(|(depth, scope)| Some((depth, name(scope)?.to_owned())))
+    }
+
+    fn qualified(&mut self, depth: usize, table: &str, column: &str) {
         let bare = depth + 1 == self.scopes.len() && !self.scopes[depth].qualifies();
         if !bare {
-            push_name(&mut self.text, name, self.dialect);
-            self.text.push('.');
+            self.name(table);
+            self.push(".");
         }
-        self.name(&model.field(field).column);
+        self.name(column);
     }
 
     /// Opens a scope of `sources`, the tables of one SELECT, UPDATE or DELETE.
-    pub(crate) fn open_scope(&mut self, sources: &[Source]) {
-        if self.writes_text {
-            let scope = Scope::new(self.schema, &self.scopes, sources);
-            self.scopes.push(scope);
+    pub(crate) fn open_scope(&mut self, items: &[FromItem]) {
+        if !self.resolves {
+            return;
         }
+        let scope = Scope::new(self.schema, &self.scopes, &self.ctes, items);
+        self.derived |= items.iter().any(|item| matches!(item, FromItem::Derived(_)));
+        if let Some(name) = scope.repeated() {
+            let name = name.to_owned();
+            self.fail(Error::new(ErrorKind::Programming(format!(
+                "two tables of a statement go by the name `{name}`: give one of them another"
+            ))));
+        }
+        self.scopes.push(scope);
     }
 
     /// Closes the scope opened last.
     pub(crate) fn close_scope(&mut self) {
-        if self.writes_text {
+        if self.resolves {
             self.scopes.pop();
         }
     }
@@ -316,9 +397,34 @@ impl<'a> SqlWriter<'a> {
         self.scopes = scopes;
     }
 
-    /// True when an enclosing scope holds `source`.
-    pub(crate) fn sees(&self, source: Source) -> bool {
-        self.scopes.iter().any(|scope| scope.name(source).is_some())
+    /// Takes the innermost scope away: a subquery in FROM sees none of its siblings.
+    pub(crate) fn leave_scope(&mut self) -> Option<Scope> {
+        self.scopes.pop()
+    }
+
+    /// Gives it back.
+    pub(crate) fn return_to_scope(&mut self, scope: Option<Scope>) {
+        self.scopes.extend(scope);
+    }
+
+    /// True when an enclosing scope holds `item`.
+    pub(crate) fn sees(&self, item: &FromItem) -> bool {
+        self.scopes.iter().any(|scope| scope.name(item).is_some())
+    }
+
+    /// True when the innermost scope holds `item`.
+    pub(crate) fn sees_beside(&self, item: &FromItem) -> bool {
+        self.scopes.last().is_some_and(|scope| scope.name(item).is_some())
+    }
+
+    /// The name of a common table expression.
+    pub(crate) fn cte_name(&self, number: u32) -> Option<String> {
+        self.ctes.iter().find(|(known, _)| *known == number).map(|(_, name)| name.clone())
+    }
+
+    /// Makes the names of common table expressions known.
+    pub(crate) fn name_ctes(&mut self, names: Vec<(u32, String)>) {
+        self.ctes = names;
     }
 
     /// Appends a table of the innermost scope as FROM names it, with its alias where it has one.
@@ -328,18 +434,25 @@ impl<'a> SqlWriter<'a> {
         }
         let schema = self.schema;
         let table = schema.model(source.model).table();
+        if table.schema.is_none() && self.ctes.iter().any(|(_, name)| *name == table.name) {
+            self.fail(Error::new(ErrorKind::Programming(format!(
+                "a CTE and a table of the statement are both called `{}`: give the CTE another name",
+                table.name
+            ))));
+        }
         self.table(table);
-        let alias = self.scopes.last().and_then(|scope| scope.name(source)).unwrap_or(&table.name);
+        let alias = self.scopes.last().and_then(|scope| scope.table(source)).unwrap_or(&table.name);
         if alias != table.name {
             self.text.push_str(" AS ");
             push_name(&mut self.text, alias, self.dialect);
         }
     }
 
-    /// Appends the name under which the innermost scope knows a table.
-    pub(crate) fn source_name(&mut self, source: Source) {
-        if let Some(name) = self.scopes.last().and_then(|scope| scope.name(source)) {
-            push_name(&mut self.text, name, self.dialect);
+    /// Appends the name under which the innermost scope knows a table or derived rows.
+    pub(crate) fn item_name(&mut self, item: &FromItem) {
+        let name = self.scopes.last().and_then(|scope| scope.name(item)).map(str::to_owned);
+        if let Some(name) = name {
+            self.name(&name);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::params::Bound;
 use super::parts::{Dimensions, Elements, Format, Source, product};
-use super::{SqlType, ValueRef};
+use super::{Object, SqlType, ValueRef};
 
 /// An array of any number of dimensions. Its elements are in row-major order; none of them is an array.
 #[derive(Clone, Copy)]
@@ -24,6 +24,11 @@ impl<'a> ArrayRef<'a> {
             Source::Bound(array) => array.element(),
             Source::Received { format, .. } => format.element,
         }
+    }
+
+    /// The host's object that a list among the parameters is, too.
+    pub fn object(&self) -> Option<&'a Object> {
+        self.0.object()
     }
 
     /// Number of elements along each dimension; none of an empty array.

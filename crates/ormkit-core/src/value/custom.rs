@@ -4,8 +4,9 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::Encoded;
+use super::{Encoded, Value};
 use crate::error::{Error, Result};
+use crate::sql::DialectName;
 
 /// What a codec's functions read and write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,28 +97,76 @@ impl PartialEq for CustomRef<'_> {
     }
 }
 
-/// A value of the host's own, on its way to a type whose codec takes it.
+/// A value of the host's own: on its way to a type whose codec takes it, or one that becomes SQL's when it is known which
+/// database it goes to.
 #[derive(Clone)]
-pub struct Object {
-    value: Arc<dyn Any + Send + Sync>,
-    problem: Arc<str>,
+pub struct Object(Arc<Inner>);
+
+struct Inner {
+    value: Box<dyn Any + Send + Sync>,
+    problem: Box<str>,
+    late: Option<Late>,
+    json: Option<ToJson>,
+}
+
+/// The value that a database is sent for an object of the host's.
+pub type Late = fn(&Object, &Destination<'_>) -> Result<Value>;
+
+/// The JSON text of an object of the host's.
+pub type ToJson = fn(&Object) -> Result<String>;
+
+/// Where the parameters of a statement go.
+#[derive(Clone, Copy)]
+pub struct Destination<'a> {
+    /// The database.
+    pub dialect: DialectName,
+    /// What the host has said of the engine; None where there is none, as for a statement that is shown.
+    pub host: Option<&'a (dyn Any + Send + Sync)>,
 }
 
 impl Object {
     /// A value and why nothing but a codec can write it.
     pub fn new(value: impl Any + Send + Sync, problem: &str) -> Self {
-        Self { value: Arc::new(value), problem: problem.into() }
+        Self(Arc::new(Inner { value: Box::new(value), problem: problem.into(), late: None, json: None }))
+    }
+
+    /// A value that `late` makes into one of SQL when the statement that it stands in is bound.
+    pub fn late(value: impl Any + Send + Sync, late: Late) -> Self {
+        let problem = "a value that waits for its database".into();
+        Self(Arc::new(Inner { value: Box::new(value), problem, late: Some(late), json: None }))
+    }
+
+    /// A value that has other forms, too, and is `json` where JSON is asked for.
+    pub fn json(value: impl Any + Send + Sync, json: ToJson) -> Self {
+        let problem = "a value that JSON alone holds".into();
+        Self(Arc::new(Inner { value: Box::new(value), problem, late: None, json: Some(json) }))
     }
 
     /// The value as what the host made it of.
     pub fn host<T: Any>(&self) -> Option<&T> {
-        self.value.downcast_ref()
+        self.0.value.downcast_ref()
+    }
+
+    /// The value that the database is sent; None for an object that stays one.
+    ///
+    /// # Errors
+    /// The host's own.
+    pub fn bound(&self, to: &Destination<'_>) -> Option<Result<Value>> {
+        self.0.late.map(|late| late(self, to))
+    }
+
+    /// The JSON text, where the object has one.
+    ///
+    /// # Errors
+    /// The host's own.
+    pub fn to_json(&self) -> Option<Result<String>> {
+        self.0.json.map(|json| json(self))
     }
 
     /// The refusal where no codec takes it.
     #[cold]
     pub fn refused(&self) -> Error {
-        Error::data(None, &*self.problem)
+        Error::data(None, &*self.0.problem)
     }
 }
 
@@ -129,13 +178,13 @@ impl std::fmt::Debug for Object {
 
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.value, &other.value)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Params, Value, ValueRef};
+    use super::super::{Params, SqlType, Value, ValueRef};
     use super::*;
 
     struct Upper;
@@ -174,5 +223,27 @@ mod tests {
         let Some(ValueRef::Object(found)) = record.iter().next() else { panic!("an object") };
         assert_eq!(found.host::<u8>(), Some(&7));
         assert_eq!(object.refused().to_string(), "a value of type u8 cannot be bound");
+    }
+
+    #[test]
+    fn lists_and_tuples_keep_the_object_that_they_are_too() {
+        let own =
+            |text: &'static str| Object::json(text, |object| Ok(format!("{:?}", object.host::<&str>())));
+        let list = Value::Array(SqlType::Unknown, vec![Value::Int(1)]);
+        let tuple = Value::Record(vec![Value::Int(2), Value::Hosted(Box::new(list.clone()), own("inner"))]);
+        let mut params = Params::new();
+        Value::Hosted(Box::new(list.clone()), own("list")).push_to(&mut params);
+        Value::Hosted(Box::new(tuple), own("tuple")).push_to(&mut params);
+        list.push_to(&mut params);
+        let params = params.clone();
+        let text = |object: Option<&Object>| object.unwrap().to_json().unwrap().unwrap();
+        let ValueRef::Array(array) = params.get(0) else { panic!("an array") };
+        assert_eq!((array.len(), text(array.object()).as_str()), (1, "Some(\"list\")"));
+        let ValueRef::Record(record) = params.get(1) else { panic!("a record") };
+        assert_eq!(text(record.object()), "Some(\"tuple\")");
+        let Some(ValueRef::Array(inner)) = record.iter().nth(1) else { panic!("an array") };
+        assert_eq!(text(inner.object()), "Some(\"inner\")");
+        let ValueRef::Array(plain) = params.get(2) else { panic!("an array") };
+        assert!(plain.object().is_none());
     }
 }

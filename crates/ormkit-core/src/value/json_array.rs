@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use super::element::{ELEMENTS, Element};
 use super::parts::{Dimensions, Format, Parts};
-use super::{ArrayRef, Date, Encoded, SqlType, Time, ValueRef, coerce};
+use super::{ArrayRef, Date, Encoded, SqlType, Time, Timestamp, ValueRef, coerce};
 use crate::error::{Error, Result};
 
 /// Appends the JSON form.
@@ -54,6 +54,11 @@ fn write_element(value: ValueRef<'_>, out: &mut String) -> Result<()> {
         ValueRef::Bytes(bytes) => write_hex(bytes, out),
         ValueRef::Uuid(bytes) => write_hex(&bytes, out),
         ValueRef::Numeric(value) => write!(out, "\"{value}\""),
+        ValueRef::Date(Date::INFINITY | Date::NEG_INFINITY)
+        | ValueRef::Timestamp(Timestamp::INFINITY | Timestamp::NEG_INFINITY)
+        | ValueRef::TimestampTz(Timestamp::INFINITY | Timestamp::NEG_INFINITY) => {
+            return Err(Error::data(None, "an infinite time in an array has no form in JSON"));
+        }
         ValueRef::Date(date) => {
             out.push('"');
             write_date(date, out);
@@ -297,7 +302,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::value::{Inet, Interval, Numeric, Params, Timestamp, Value};
+    use crate::value::{Inet, Interval, Numeric, Params, Value};
 
     fn values(text: &str, element: SqlType) -> Option<(Vec<usize>, Vec<Value>)> {
         let array = read(text, Element::of(element)?).ok()?;

@@ -52,6 +52,8 @@ pub enum Value {
     Map(Vec<(Box<str>, Option<Box<str>>)>),
     /// A value that only a codec of the host's can write.
     Object(Object),
+    /// A list or tuple, and the object of which JSON is made where the parameter turns out to be that.
+    Hosted(Box<Value>, Object),
 }
 
 /// Plain decimal text that was checked when it was made.
@@ -82,6 +84,7 @@ impl Value {
                 let (dimensions, flat) = self.flat();
                 params.push_owned(*element, dimensions, &flat);
             }
+            Self::Hosted(value, object) => params.push_hosted(value, object),
             other => params.push_owned_scalar(other),
         }
     }
@@ -89,7 +92,9 @@ impl Value {
     /// The value, borrowed. None for one that has parts, which is borrowed from [`Params`] only.
     pub fn as_ref(&self) -> Option<ValueRef<'_>> {
         Some(match self {
-            Self::Array(..) | Self::Record(_) | Self::Range(..) | Self::Map(_) => return None,
+            Self::Array(..) | Self::Record(_) | Self::Range(..) | Self::Map(_) | Self::Hosted(..) => {
+                return None;
+            }
             Self::Null => ValueRef::Null,
             Self::Bool(value) => ValueRef::Bool(*value),
             Self::Int(value) => ValueRef::Int(*value),

@@ -30,6 +30,8 @@ pub struct Params {
     text: String,
     bytes: Vec<u8>,
     objects: Vec<Object>,
+    /// Runs of lists and tuples that are an object of the host's, and its index.
+    hosted: Vec<(u32, u32)>,
     /// The longest that a tail may become: slots point into it by 32 bits.
     limit: usize,
     /// A value did not fit and was left out: the parameters are not to be sent.
@@ -47,6 +49,7 @@ impl Default for Params {
             text: String::new(),
             bytes: Vec::new(),
             objects: Vec::new(),
+            hosted: Vec::new(),
             limit: u32::MAX as usize,
             overflowed: false,
         }
@@ -115,6 +118,7 @@ impl Params {
         self.text.clear();
         self.bytes.clear();
         self.objects.clear();
+        self.hosted.clear();
     }
 
     /// Number of parameters: an array counts as one.

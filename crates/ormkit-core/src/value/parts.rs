@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::params::Bound;
-use super::{Bounds, SqlType, ValueRef};
+use super::{Bounds, Object, SqlType, ValueRef};
 
 /// Number of elements along each dimension of an array, outermost first.
 pub type Dimensions = SmallVec<[usize; 2]>;
@@ -73,6 +73,14 @@ impl<'a> Source<'a> {
         match self {
             Self::Bound(bound) => bound.len(),
             Self::Received { .. } => product(&self.dimensions()),
+        }
+    }
+
+    /// The host's object that a parameter is, too.
+    pub(super) fn object(&self) -> Option<&'a Object> {
+        match self {
+            Self::Bound(bound) => bound.object(),
+            Self::Received { .. } => None,
         }
     }
 

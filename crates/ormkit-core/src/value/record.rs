@@ -1,8 +1,8 @@
 //! Records: composite values, whose fields may have names.
 
-use super::ValueRef;
 use super::params::Bound;
 use super::parts::{Elements, Format, Source};
+use super::{Object, ValueRef};
 
 /// A composite value, or a tuple of the caller's.
 #[derive(Clone, Copy)]
@@ -34,6 +34,11 @@ impl<'a> RecordRef<'a> {
             Source::Bound(_) => &[],
             Source::Received { format, .. } => &format.names,
         }
+    }
+
+    /// The host's object that a tuple among the parameters is, too.
+    pub fn object(&self) -> Option<&'a Object> {
+        self.0.object()
     }
 
     /// The fields, in order.

@@ -6,9 +6,16 @@ use crate::error::{Error, Result};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
-/// A day: days since 1970-01-01.
+/// A day: days since 1970-01-01. The least and the greatest are the infinite ones of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(pub i32);
+
+impl Date {
+    /// After every other day: PostgreSQL's `infinity`.
+    pub const INFINITY: Self = Self(i32::MAX);
+    /// Before every other day: PostgreSQL's `-infinity`.
+    pub const NEG_INFINITY: Self = Self(i32::MIN);
+}
 
 /// A time of day: microseconds since midnight, below 24 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,9 +30,17 @@ pub struct TimeTz {
     pub offset: i32,
 }
 
-/// A point in time: microseconds since 1970-01-01 00:00, in UTC or in no zone at all.
+/// A point in time: microseconds since 1970-01-01 00:00, in UTC or in no zone at all. The least and the greatest are the
+/// infinite ones of PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// After every other time: PostgreSQL's `infinity`.
+    pub const INFINITY: Self = Self(i64::MAX);
+    /// Before every other time: PostgreSQL's `-infinity`.
+    pub const NEG_INFINITY: Self = Self(i64::MIN);
+}
 
 /// A span in PostgreSQL's three independent parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -287,6 +302,11 @@ impl<'a> Scan<'a> {
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::INFINITY => return f.write_str("infinity"),
+            Self::NEG_INFINITY => return f.write_str("-infinity"),
+            _ => {}
+        }
         let (year, month, day) = self.to_ymd();
         write!(f, "{year:04}-{month:02}-{day:02}")
     }
@@ -315,6 +335,11 @@ impl fmt::Display for TimeTz {
 /// `YYYY-MM-DD HH:MM:SS[.ffffff]`, without a zone: a writer of UTC appends `+00:00`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::INFINITY => return f.write_str("infinity"),
+            Self::NEG_INFINITY => return f.write_str("-infinity"),
+            _ => {}
+        }
         let (date, time) = self.to_parts();
         date.fmt(f)?;
         f.write_char(' ')?;

@@ -39,6 +39,8 @@ pub(crate) struct Wire {
     pub(crate) session_changed: bool,
     /// A statement has changed tables or types.
     pub(crate) schema_changed: bool,
+    /// A statement has changed `search_path`, and the end of its transaction may take it back.
+    path_moved: bool,
     /// What is known of the database's types: shared by its connections.
     pub(crate) catalog: Arc<Catalog>,
     spans: Vec<Span>,
@@ -101,6 +103,7 @@ impl Wire {
             portals: Portals::default(),
             session_changed: false,
             schema_changed: false,
+            path_moved: false,
             catalog,
             spans: Vec::new(),
         }

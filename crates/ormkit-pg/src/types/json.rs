@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use ormkit_core::error::{Error, Result};
-use ormkit_core::value::{ArrayRef, RecordRef, SqlType, ValueRef};
+use ormkit_core::value::{ArrayRef, Object, RecordRef, SqlType, ValueRef};
 
 use super::bind::write_text;
 
@@ -30,7 +30,16 @@ pub(crate) fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
+/// The text that the host makes of a list or tuple of its own.
+fn write_own(object: Option<&Object>, out: &mut Vec<u8>) -> Option<Result<()>> {
+    let text = object?.to_json()?;
+    Some(text.and_then(|text| write_text(&text, out)))
+}
+
 fn write_record(record: RecordRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+    if let Some(written) = write_own(record.object(), out) {
+        return written;
+    }
     out.push(b'[');
     for (index, value) in record.iter().enumerate() {
         if index > 0 {
@@ -43,6 +52,9 @@ fn write_record(record: RecordRef<'_>, out: &mut Vec<u8>) -> Result<()> {
 }
 
 fn write_array(array: ArrayRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+    if let Some(written) = write_own(array.object(), out) {
+        return written;
+    }
     if array.element_type() == SqlType::Enum {
         return Err(no_form("an enum's member"));
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use ormkit_core::error::Result;
-use ormkit_core::value::{ArrayRef, ValueRef};
+use ormkit_core::value::{ArrayRef, Timestamp, ValueRef};
 
 /// Appends the text that the server's input functions read. NULL has none and appends nothing.
 pub(crate) fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
@@ -19,6 +19,9 @@ pub(crate) fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
         ValueRef::Date(value) => write!(out, "{value}"),
         ValueRef::Time(value) => write!(out, "{value}"),
         ValueRef::Timestamp(value) => write!(out, "{value}"),
+        ValueRef::TimestampTz(value @ (Timestamp::INFINITY | Timestamp::NEG_INFINITY)) => {
+            write!(out, "{value}")
+        }
         ValueRef::TimestampTz(value) => write!(out, "{value}+00:00"),
         ValueRef::Interval(value) => {
             write!(out, "{} months {} days {} microseconds", value.months, value.days, value.micros)

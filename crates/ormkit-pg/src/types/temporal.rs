@@ -16,7 +16,7 @@ const DAYS: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
 pub(crate) fn date(bytes: &[u8]) -> Result<Date> {
     let days = i32::from_be_bytes(fixed(bytes, "date")?);
     if days == i32::MAX || days == i32::MIN {
-        return Err(infinite("date"));
+        return Ok(Date(days)); // the infinite ones
     }
     match days.checked_add(EPOCH_DAYS) {
         Some(days) if DAYS.contains(&days) => Ok(Date(days)),
@@ -45,7 +45,7 @@ pub(crate) fn time_tz(bytes: &[u8]) -> Result<TimeTz> {
 pub(crate) fn timestamp(bytes: &[u8]) -> Result<Timestamp> {
     let micros = i64::from_be_bytes(fixed(bytes, "timestamp")?);
     if micros == i64::MAX || micros == i64::MIN {
-        return Err(infinite("timestamp"));
+        return Ok(Timestamp(micros)); // the infinite ones
     }
     match micros.checked_add(EPOCH_MICROS) {
         Some(micros) if in_years(micros) => Ok(Timestamp(micros)),
@@ -70,8 +70,11 @@ pub(crate) fn interval(bytes: &[u8]) -> Result<Interval> {
 }
 
 pub(crate) fn encode_date(date: Date, out: &mut Vec<u8>) -> Result<()> {
-    let days = date.0.checked_sub(EPOCH_DAYS).filter(|days| *days != i32::MIN).ok_or_else(|| far("date"))?;
-    out.extend_from_slice(&days.to_be_bytes());
+    let days = match date {
+        Date::INFINITY | Date::NEG_INFINITY => Some(date.0),
+        Date(days) => days.checked_sub(EPOCH_DAYS).filter(|days| *days != i32::MIN),
+    };
+    out.extend_from_slice(&days.ok_or_else(|| far("date"))?.to_be_bytes());
     Ok(())
 }
 
@@ -92,7 +95,10 @@ pub(crate) fn encode_time_tz(time: TimeTz, out: &mut Vec<u8>) -> Result<()> {
 }
 
 pub(crate) fn encode_timestamp(timestamp: Timestamp, out: &mut Vec<u8>) -> Result<()> {
-    let micros = timestamp.0.checked_sub(EPOCH_MICROS).filter(|micros| *micros != i64::MIN);
+    let micros = match timestamp {
+        Timestamp::INFINITY | Timestamp::NEG_INFINITY => Some(timestamp.0),
+        Timestamp(micros) => micros.checked_sub(EPOCH_MICROS).filter(|micros| *micros != i64::MIN),
+    };
     out.extend_from_slice(&micros.ok_or_else(|| far("timestamp"))?.to_be_bytes());
     Ok(())
 }
@@ -101,10 +107,6 @@ pub(crate) fn encode_interval(interval: Interval, out: &mut Vec<u8>) {
     out.extend_from_slice(&interval.micros.to_be_bytes());
     out.extend_from_slice(&interval.days.to_be_bytes());
     out.extend_from_slice(&interval.months.to_be_bytes());
-}
-
-fn infinite(name: &str) -> Error {
-    Error::data(None, format!("an infinite {name} has no equal among those of the years 1 to 9999"))
 }
 
 fn far(name: &str) -> Error {
@@ -127,12 +129,25 @@ mod tests {
     }
 
     #[test]
+    fn infinite_times_come_back() {
+        let mut bytes = Vec::new();
+        for day in [Date::INFINITY, Date::NEG_INFINITY] {
+            bytes.clear();
+            encode_date(day, &mut bytes).unwrap();
+            assert_eq!(date(&bytes).unwrap(), day);
+        }
+        for time in [Timestamp::INFINITY, Timestamp::NEG_INFINITY] {
+            bytes.clear();
+            encode_timestamp(time, &mut bytes).unwrap();
+            assert_eq!(timestamp(&bytes).unwrap(), time);
+        }
+        assert_eq!(Timestamp::NEG_INFINITY.to_string(), "-infinity");
+    }
+
+    #[test]
     fn what_no_host_holds_is_a_data_error() {
         let errors = [
-            date(&i32::MAX.to_be_bytes()).unwrap_err(),
-            date(&i32::MIN.to_be_bytes()).unwrap_err(),
             date(&(-800_000_i32).to_be_bytes()).unwrap_err(),
-            timestamp(&i64::MIN.to_be_bytes()).unwrap_err(),
             timestamp(&(i64::MAX - 1).to_be_bytes()).unwrap_err(),
             time(&DAY_MICROS.to_be_bytes()).unwrap_err(),
             time_tz(&[&DAY_MICROS.to_be_bytes()[..], &[0; 4]].concat()).unwrap_err(),

@@ -1,4 +1,4 @@
-//! Where in the caller's code an operation was begun: looked up only while somebody wants to know.
+//! Where in the caller's code an operation was begun, and with which context variables: looked up only while somebody wants to know.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ thread_local! {
 pub(crate) struct Site {
     code: Py<PyAny>,
     line: Py<PyAny>,
+    /// The context variables there.
+    context: Py<PyAny>,
 }
 
 impl Site {
@@ -32,6 +34,11 @@ impl Site {
         let file = code.getattr(intern!(py, "co_filename"))?;
         let function = code.getattr(intern!(py, "co_name"))?;
         Ok(format!("{file}:{} in {function}", self.line.bind(py)))
+    }
+
+    /// The context variables of whoever began it: those of the work itself are the loop's, when a callback polls it.
+    pub(crate) fn context<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
+        self.context.bind(py)
     }
 }
 
@@ -62,6 +69,7 @@ pub(super) fn here(py: Python<'_>) -> Option<Arc<Site>> {
 
 fn find(py: Python<'_>) -> PyResult<Option<Site>> {
     static GET_FRAME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static COPY_CONTEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let mut frame = GET_FRAME.import(py, "sys", "_getframe")?.call0()?;
     while !frame.is_none() {
         let module = frame.getattr(intern!(py, "f_globals"))?.get_item(intern!(py, "__name__"));
@@ -69,7 +77,8 @@ fn find(py: Python<'_>) -> PyResult<Option<Site>> {
         if module != "ormkit" && !module.starts_with("ormkit.") {
             let code = frame.getattr(intern!(py, "f_code"))?.unbind();
             let line = frame.getattr(intern!(py, "f_lineno"))?.unbind();
-            return Ok(Some(Site { code, line }));
+            let context = COPY_CONTEXT.import(py, "contextvars", "copy_context")?.call0()?.unbind();
+            return Ok(Some(Site { code, line, context }));
         }
         frame = frame.getattr(intern!(py, "f_back"))?;
     }

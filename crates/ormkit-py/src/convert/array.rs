@@ -1,6 +1,5 @@
 //! Arrays: lists of values, nested where there are more dimensions.
-use super::{Place, Sink, bind, json, read, refused, unfit};
-use crate::fields::types::Members;
+use super::{Conversion, JsonCodec, Place, Sink, bind, json, read, refused, unfit};
 use ormkit_core::error::{Error, Result};
 use ormkit_core::model::ColumnType;
 use ormkit_core::value::{ArrayBuilder, Dimensions, Params, SqlType, ValueRef, json_array};
@@ -14,14 +13,14 @@ const MAX_DIMENSIONS: usize = 6;
 pub(super) fn list(
     value: &Bound<'_, PyAny>,
     element: &ColumnType,
-    members: Option<&Members>,
+    conversion: Option<&Conversion>,
     place: &Place<'_>,
     sink: &mut Sink<'_>,
 ) -> Result<()> {
     let mut params = Params::new();
     let Some(items) = items(value) else { return Err(unfit(value, "list", place)) };
     let array = params.array(element.sql_type());
-    let mut lists = Lists { array, dimensions: Dimensions::new(), depth: None, element, members, place };
+    let mut lists = Lists { array, dimensions: Dimensions::new(), depth: None, element, conversion, place };
     if items.len() > 0 {
         lists.push(&items, 0)?;
     }
@@ -49,7 +48,7 @@ struct Lists<'a> {
     /// Levels above the values; None before the first value.
     depth: Option<usize>,
     element: &'a ColumnType,
-    members: Option<&'a Members>,
+    conversion: Option<&'a Conversion>,
     place: &'a Place<'a>,
 }
 
@@ -69,8 +68,8 @@ impl Lists<'_> {
                     if *self.depth.get_or_insert(level) != level {
                         return Err(self.uneven());
                     }
-                    let Self { array, element, members, place, .. } = self;
-                    bind(&item, element, *members, *place, &mut |value| {
+                    let Self { array, element, conversion, place, .. } = self;
+                    bind(&item, element, *conversion, *place, &mut |value| {
                         array.push(value);
                         Ok(())
                     })?;
@@ -91,14 +90,15 @@ impl Lists<'_> {
 ///
 /// # Errors
 /// As [`bind`], without a place.
-pub(crate) fn to_text(
+pub(super) fn to_text(
     value: &Bound<'_, PyAny>,
     column_type: &ColumnType,
-    members: Option<&Members>,
+    conversion: Option<&Conversion>,
+    codec: Option<&JsonCodec>,
 ) -> Result<String> {
-    let ColumnType::Array(element) = column_type else { return json::write(value) };
+    let ColumnType::Array(element) = column_type else { return json::write(value, codec) };
     let mut text = String::new();
-    list(value, element, members, &String::new, &mut |value| match value {
+    list(value, element, conversion, &String::new, &mut |value| match value {
         ValueRef::Array(array) => json_array::write(array, &mut text),
         _ => Ok(()),
     })?;
@@ -109,14 +109,15 @@ pub(crate) fn to_text(
 ///
 /// # Errors
 /// `DataError` without a place where the text is not of the type.
-pub(crate) fn from_text<'py>(
+pub(super) fn from_text<'py>(
     py: Python<'py>,
     text: &str,
     column_type: &ColumnType,
-    members: Option<&Members>,
+    conversion: Option<&Conversion>,
+    codec: Option<&JsonCodec>,
 ) -> Result<Bound<'py, PyAny>> {
     match column_type.sql_type() {
-        SqlType::Array(element) => read(py, ValueRef::Array(json_array::read(text, element)?), members),
-        _ => json::read(py, text),
+        SqlType::Array(element) => read(py, ValueRef::Array(json_array::read(text, element)?), conversion),
+        _ => json::read(py, text, codec),
     }
 }

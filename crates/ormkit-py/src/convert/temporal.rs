@@ -1,4 +1,5 @@
 //! Dates, times and spans, made and read through `datetime`'s C interface.
+use super::conversion::{self, Beyond, Conversion};
 use super::{Place, refused, unfit, unreadable};
 use crate::errors::from_py;
 use ormkit_core::error::Result;
@@ -11,11 +12,55 @@ use pyo3::types::{
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
+/// What a month counts where spans are compared, `interval_cmp_value` of the server's sources.
+const MONTH_DAYS: i64 = 30;
+
+/// 0001-01-01 and 9999-12-31.
+const DAYS: [Date; 2] = [Date(-719_162), Date(2_932_896)];
+
 /// 0001-01-01 00:00:00.000000.
 const FIRST: i64 = -62_135_596_800_000_000;
 
 /// 9999-12-31 23:59:59.999999.
 const LAST: i64 = 253_402_300_799_999_999;
+
+fn is_clamped(conversion: Option<&Conversion>) -> bool {
+    matches!(conversion::beyond(conversion), Beyond::Clamped | Beyond::Sentinel)
+}
+
+/// Python's day for an infinite one.
+fn nearest_day(date: Date) -> Option<Date> {
+    match date {
+        Date::NEG_INFINITY => Some(DAYS[0]),
+        Date::INFINITY => Some(DAYS[1]),
+        _ => None,
+    }
+}
+
+/// Python's time for an infinite one.
+fn nearest_time(timestamp: Timestamp) -> Option<Timestamp> {
+    match timestamp {
+        Timestamp::NEG_INFINITY => Some(Timestamp(FIRST)),
+        Timestamp::INFINITY => Some(Timestamp(LAST)),
+        _ => None,
+    }
+}
+
+/// The infinite value that Python's least and greatest stand for; any other as it is.
+pub(super) fn widened(value: ValueRef<'_>) -> ValueRef<'_> {
+    let wide = |timestamp: Timestamp| match timestamp.0 {
+        FIRST => Timestamp::NEG_INFINITY,
+        LAST => Timestamp::INFINITY,
+        _ => timestamp,
+    };
+    match value {
+        ValueRef::Date(date) if date == DAYS[0] => ValueRef::Date(Date::NEG_INFINITY),
+        ValueRef::Date(date) if date == DAYS[1] => ValueRef::Date(Date::INFINITY),
+        ValueRef::Timestamp(timestamp) => ValueRef::Timestamp(wide(timestamp)),
+        ValueRef::TimestampTz(timestamp) => ValueRef::TimestampTz(wide(timestamp)),
+        other => other,
+    }
+}
 
 /// A date; a datetime is none, although Python derives it from one.
 pub(super) fn date<'a>(value: &Bound<'_, PyAny>, place: &Place<'_>) -> Result<ValueRef<'a>> {
@@ -115,9 +160,16 @@ fn time_of(time: &impl PyTimeAccess) -> Time {
     Time((minutes * 60 + i64::from(time.get_second())) * 1_000_000 + i64::from(time.get_microsecond()))
 }
 
-pub(super) fn read_date(py: Python<'_>, date: Date) -> Result<Bound<'_, PyAny>> {
+pub(super) fn read_date<'py>(
+    py: Python<'py>,
+    date: Date,
+    conversion: Option<&Conversion>,
+) -> Result<Bound<'py, PyAny>> {
     let (year, month, day) = date.to_ymd();
     if !(1..=9999).contains(&year) {
+        if let (true, Some(end)) = (is_clamped(conversion), nearest_day(date)) {
+            return read_date(py, end, None);
+        }
         return Err(unreadable(
             "the database holds a date outside of the years 1 to 9999, or an infinite one",
         ));
@@ -147,8 +199,16 @@ pub(super) fn read_time_tz(py: Python<'_>, value: TimeTz) -> Result<Bound<'_, Py
     Ok(time.map_err(from_py)?.into_any())
 }
 
-pub(super) fn read_timestamp(py: Python<'_>, timestamp: Timestamp, zoned: bool) -> Result<Bound<'_, PyAny>> {
+pub(super) fn read_timestamp<'py>(
+    py: Python<'py>,
+    timestamp: Timestamp,
+    zoned: bool,
+    conversion: Option<&Conversion>,
+) -> Result<Bound<'py, PyAny>> {
     if !(FIRST..=LAST).contains(&timestamp.0) {
+        if let (true, Some(end)) = (is_clamped(conversion), nearest_time(timestamp)) {
+            return read_timestamp(py, end, zoned, None);
+        }
         return Err(unreadable(
             "the database holds a timestamp outside of the years 1 to 9999, or an infinite one",
         ));
@@ -172,11 +232,18 @@ pub(super) fn read_timestamp(py: Python<'_>, timestamp: Timestamp, zoned: bool) 
     Ok(datetime.map_err(from_py)?.into_any())
 }
 
-pub(super) fn read_interval(py: Python<'_>, interval: Interval) -> Result<Bound<'_, PyAny>> {
-    if interval.months != 0 {
+pub(super) fn read_interval<'py>(
+    py: Python<'py>,
+    interval: Interval,
+    conversion: Option<&Conversion>,
+) -> Result<Bound<'py, PyAny>> {
+    let as_days = conversion::beyond(conversion) == Beyond::MonthsAsDays;
+    if interval.months != 0 && !as_days {
         return Err(unreadable("the database holds an interval of months, which a timedelta cannot hold"));
     }
-    let days = i64::from(interval.days) + interval.micros.div_euclid(DAY_MICROS);
+    let days = i64::from(interval.months) * MONTH_DAYS
+        + i64::from(interval.days)
+        + interval.micros.div_euclid(DAY_MICROS);
     let rest = interval.micros.rem_euclid(DAY_MICROS);
     let days = i32::try_from(days).ok().filter(|days| days.unsigned_abs() <= 999_999_999);
     let Some(days) = days else {

@@ -37,6 +37,7 @@ const MEANINGLESS: &[(&str, &str)] = &[
 ///         it `ping_after` decides.
 ///     poolclass: `NullPool` opens a connection for each borrower and closes it behind; `QueuePool`, its `AsyncAdapted` form
 ///         and `StaticPool` (a database in memory is one for the whole engine) change nothing.
+///     json_serializer, json_deserializer: `json_dumps` and `json_loads`.
 ///     future: Only true.
 ///
 ///     Options of `create_engine` are understood as well.
@@ -47,7 +48,7 @@ const MEANINGLESS: &[(&str, &str)] = &[
 #[pyo3(
     signature = (url, **options),
     text_signature = "(url, *, pool_size=5, max_overflow=10, pool_timeout=30.0, pool_recycle=3600.0, pool_pre_ping=None, \
-                      poolclass=None, future=True, **options)"
+                      poolclass=None, json_serializer=None, json_deserializer=None, future=True, **options)"
 )]
 pub(crate) fn create_async_engine(
     url: &Bound<'_, PyAny>,
@@ -71,6 +72,11 @@ pub(crate) fn create_async_engine(
     }
     if let Some(ping) = keywords.take_or::<Option<bool>>("pool_pre_ping", None)? {
         keywords.put("pool_pre_ping", "ping_after", ping.then_some(0.0))?;
+    }
+    for (word, ours) in [("json_serializer", "json_dumps"), ("json_deserializer", "json_loads")] {
+        if let Some(function) = keywords.take(word)? {
+            keywords.put(word, ours, function)?;
+        }
     }
     // SQLAlchemy's `URL`, whose `str` has no password.
     let url: String = match url.getattr_opt("render_as_string")? {

@@ -105,7 +105,7 @@ impl Connection {
             let statements = [Statement::new(text, params)];
             let ran = core.run(Batch { before: &[], statements: &statements }, &mut sink).await;
             ran.map_err(|error| link.engine().explained(error))?;
-            Python::attach(|py| Ok(Py::new(py, sink.into_result())?.into_any()))
+            Python::attach(|py| Ok(Py::new(py, sink.into_result(link.engine().border()))?.into_any()))
         })
     }
 
@@ -234,14 +234,14 @@ impl Connection {
         statement: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<(Arc<StatementText>, Params)> {
-        let dialect = self.link.engine().dialect();
+        let border = self.link.engine().border();
         if let Ok(sql) = statement.cast::<PyString>() {
-            return params::bind(params::sql(sql)?, params, dialect);
+            return params::bind(params::sql(sql)?, params, border);
         }
         if let Ok(expr) = statement.cast::<Expr>()
             && let Some(sql) = expr.get().raw_text()
         {
-            return params::bind(&sql, params, dialect);
+            return params::bind(&sql, params, border);
         }
         let Some(to_sql) = statement.getattr_opt("to_sql")? else {
             let found = statement.get_type().name()?;
@@ -252,8 +252,9 @@ impl Connection {
         if params.is_some() {
             return Err(PyTypeError::new_err("a statement has its values: params are for SQL and text()"));
         }
-        let (sql, values): (String, Bound<'_, PyAny>) = to_sql.call1((dialect.name.as_str(),))?.extract()?;
-        params::bind(&sql, Some(&values), dialect)
+        let (sql, values): (String, Bound<'_, PyAny>) =
+            to_sql.call1((border.dialect.name.as_str(),))?.extract()?;
+        params::bind(&sql, Some(&values), border)
     }
 }
 

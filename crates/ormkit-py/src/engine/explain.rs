@@ -39,7 +39,7 @@ impl Engine {
         analyze: bool,
     ) -> PyResult<Py<Operation>> {
         let handle = self.handle();
-        let (text, params) = params::bind(params::sql(sql)?, params, handle.dialect())?;
+        let (text, params) = params::bind(params::sql(sql)?, params, handle.border())?;
         let statement =
             explain(&text, params, analyze, handle.dialect()).map_err(|error| to_py(py, error))?;
         Operation::start(py, "ConnectionPool.explain", async move {

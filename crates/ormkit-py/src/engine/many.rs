@@ -5,13 +5,13 @@ use std::sync::Arc;
 use ormkit_core::driver::{Batch, Column, KeptRows, Row, RowSink, Statement};
 use ormkit_core::error::Result;
 use ormkit_core::session::Link;
-use ormkit_core::sql::Dialect;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::pinned::open_transaction;
 use super::{Connection, Engine, params};
 use crate::bridge::Operation;
+use crate::convert::Border;
 use crate::result::QueryResult;
 use crate::session::raise;
 
@@ -35,7 +35,7 @@ impl Engine {
         returning: bool,
     ) -> PyResult<Py<Operation>> {
         let handle = self.handle();
-        let statements = statements(params::sql(sql)?, params, handle.dialect())?;
+        let statements = statements(params::sql(sql)?, params, handle.border())?;
         Operation::start(py, "ConnectionPool.execute_many", async move {
             let mut rows = Rows::new(returning);
             if !statements.is_empty() {
@@ -43,7 +43,7 @@ impl Engine {
                 let ran = link.run_atomic(Batch { before: &[], statements: &statements }, &mut rows).await;
                 ran.map_err(|error| handle.explained(error))?;
             }
-            rows.into_answer()
+            rows.into_answer(handle.border())
         })
     }
 }
@@ -68,7 +68,7 @@ impl Connection {
         returning: bool,
     ) -> PyResult<Py<Operation>> {
         let link = Arc::clone(self.link());
-        let statements = statements(params::sql(sql)?, params, link.engine().dialect())?;
+        let statements = statements(params::sql(sql)?, params, link.engine().border())?;
         Operation::start(py, "Connection.execute_many", async move {
             let mut core = Python::attach(|py| link.lease(py))?;
             core.check().map_err(raise)?;
@@ -78,13 +78,13 @@ impl Connection {
                 let ran = core.run(Batch { before: &[], statements: &statements }, &mut rows).await;
                 ran.map_err(|error| link.engine().explained(error))?;
             }
-            rows.into_answer()
+            rows.into_answer(link.engine().border())
         })
     }
 }
 
-fn statements(sql: &str, params: &Bound<'_, PyAny>, dialect: &Dialect) -> PyResult<Vec<Statement>> {
-    let mut sql = params::Repeated::new(sql, dialect);
+fn statements(sql: &str, params: &Bound<'_, PyAny>, border: &Border) -> PyResult<Vec<Statement>> {
+    let mut sql = params::Repeated::new(sql, border);
     let mut statements = Vec::new();
     for values in params.try_iter()? {
         let (text, values) = sql.bind(&values?)?;
@@ -108,11 +108,11 @@ impl Rows {
         Self { kept: keeps.then(KeptRows::new), names: Vec::new(), starts: Vec::new(), affected: Vec::new() }
     }
 
-    fn into_answer(self) -> PyResult<Py<PyAny>> {
+    fn into_answer(self, border: &Border) -> PyResult<Py<PyAny>> {
         let Self { kept, names, affected, .. } = self;
         let affected: u64 = affected.iter().sum();
         Python::attach(|py| match kept {
-            Some(rows) => Ok(Py::new(py, QueryResult::new(names, rows, affected))?.into_any()),
+            Some(rows) => Ok(Py::new(py, QueryResult::new(names, rows, affected, border))?.into_any()),
             None => Ok(affected.into_pyobject(py)?.into_any().unbind()),
         })
     }

@@ -16,6 +16,7 @@ use super::keywords::Keywords;
 use super::password::Password;
 use super::target::{Statements, Target};
 use super::tracing::Tracing;
+use crate::convert::{Conversion, JsonCodec};
 use crate::errors::to_py;
 
 /// What an engine is made of.
@@ -23,6 +24,8 @@ pub(super) struct Options {
     pub(super) pool: PoolOptions,
     pub(super) callbacks: Callbacks,
     pub(super) tracing: Arc<Tracing>,
+    /// How all values are converted.
+    pub(super) conversion: Option<Arc<Conversion>>,
 }
 
 impl Options {
@@ -63,9 +66,13 @@ impl Options {
             target.require_callbacks().map_err(|error| to_py(py, error))?;
         }
         let slow = optional_seconds(&keywords, "slow_query", None)?;
-        let tracing = Arc::new(Tracing::new(py, keywords.take("echo")?, slow)?);
+        let tracing = Arc::new(Tracing::new(py, keywords.take("echo")?, slow, &target)?);
+        let given = |name| PyResult::Ok(keywords.take(name)?.filter(|given| !given.is_none()));
+        let json = JsonCodec::new(given("json_dumps")?, given("json_loads")?)?;
+        let conversion =
+            json.map(|json| Arc::new(Conversion { json: Some(Arc::new(json)), ..Conversion::default() }));
         keywords.finish()?;
-        Ok((target, Self { pool, callbacks, tracing }))
+        Ok((target, Self { pool, callbacks, tracing, conversion }))
     }
 }
 
@@ -101,6 +108,10 @@ impl Options {
 ///         logged as they were written: a password in one is seen.
 ///     slow_query: A statement that takes longer, in seconds, the wait for a connection included, is logged as a warning:
 ///         its text, where the time went, and the line that began it. None: never.
+///     json_dumps: What makes the JSON text of a Python value, as a `str` or UTF-8 `bytes`: for JSON columns, and for lists, tuples
+///         and dicts that are parameters of SQL and go as JSON. None: ormkit's own, which keeps integers exact.
+///     json_loads: What makes a Python value of JSON text, given as `str`: of JSON columns, when they are first looked at, and of
+///         results of SQL (on SQLite those are text). What the two raise is the cause of a `DataError`, and so is no JSON.
 ///     connect_args: More parameters of the URL, by name: `{"sslmode": "verify-full", "application_name": "shop"}`. One that
 ///         the URL has as well is this one's.
 ///     settings: Settings of every session, by name, on PostgreSQL: `{"search_path": "shop"}`.
@@ -126,7 +137,8 @@ impl Options {
     text_signature = "(url, *, min_connections=1, max_connections=10, acquire_timeout=30.0, max_waiting=None, \
                       idle_timeout=600.0, max_lifetime=3600.0, ping_after=30.0, connect_timeout=None, \
                       statement_cache_size=None, statement_timeout=None, prepared=None, echo=False, \
-                      slow_query=None, connect_args=None, settings=None, password=None, init=None, reset=None, close=None)"
+                      slow_query=None, json_dumps=None, json_loads=None, connect_args=None, settings=None, \
+                      password=None, init=None, reset=None, close=None)"
 )]
 pub(crate) fn create_engine(
     py: Python<'_>,

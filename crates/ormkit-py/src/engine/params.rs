@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ormkit_core::driver::StatementText;
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::model::ColumnType;
-use ormkit_core::sql::{Dialect, DialectName, placeholder};
+use ormkit_core::sql::{DialectName, placeholder};
 use ormkit_core::value::{Params, Value};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -18,7 +18,7 @@ use pyo3::types::{
 };
 
 use crate::codec;
-use crate::convert;
+use crate::convert::{self, Border};
 use crate::errors::to_py;
 use crate::range::Range;
 
@@ -37,25 +37,25 @@ pub(super) fn sql<'a>(text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
 pub(super) fn bind(
     sql: &str,
     values: Option<&Bound<'_, PyAny>>,
-    dialect: &Dialect,
+    border: &Border,
 ) -> PyResult<(Arc<StatementText>, Params)> {
     let Some(values) = values else {
         return Ok((Arc::new(StatementText::raw(sql)), Params::new()));
     };
-    Repeated::new(sql, dialect).bind(values)
+    Repeated::new(sql, border).bind(values)
 }
 
 /// SQL that is bound to one set of values after the other: what follows from its text is found once.
 pub(super) struct Repeated<'a> {
     sql: &'a str,
-    dialect: &'a Dialect,
+    border: &'a Border,
     plain: Option<Arc<StatementText>>,
     named: Option<(Arc<StatementText>, Vec<String>)>,
 }
 
 impl<'a> Repeated<'a> {
-    pub(super) fn new(sql: &'a str, dialect: &'a Dialect) -> Self {
-        Self { sql, dialect, plain: None, named: None }
+    pub(super) fn new(sql: &'a str, border: &'a Border) -> Self {
+        Self { sql, border, plain: None, named: None }
     }
 
     /// The statement with these values.
@@ -67,12 +67,12 @@ impl<'a> Repeated<'a> {
         let mut params = Params::new();
         if let Ok(given) = values.cast::<PyDict>() {
             let (text, names) = self.named.get_or_insert_with(|| {
-                let (sql, names) = placeholder::named(self.sql, self.dialect);
+                let (sql, names) = placeholder::named(self.sql, self.border.dialect);
                 (Arc::new(StatementText::raw(sql)), names)
             });
             for name in &*names {
                 let value = given.get_item(name)?.ok_or_else(|| unbound(py, name, given))?;
-                push(&value, self.dialect, &|| format!(":{name}"), &mut params)?;
+                push(&value, self.border, &|| format!(":{name}"), &mut params)?;
             }
             return Ok((Arc::clone(text), params));
         }
@@ -84,22 +84,29 @@ impl<'a> Repeated<'a> {
             return Err(to_py(py, error));
         }
         for (index, value) in values.try_iter()?.enumerate() {
-            push(&value?, self.dialect, &|| format!("parameter {}", index + 1), &mut params)?;
+            push(&value?, self.border, &|| format!("parameter {}", index + 1), &mut params)?;
         }
         let text = self.plain.get_or_insert_with(|| Arc::new(StatementText::raw(self.sql)));
         Ok((Arc::clone(text), params))
     }
 }
 
+/// How a value goes to its database, and its name on the way.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    border: &'a Border,
+    place: &'a dyn Fn() -> String,
+}
+
 /// Appends a value: a scalar as it is read, without a copy of its own.
 pub(super) fn push(
     value: &Bound<'_, PyAny>,
-    dialect: &Dialect,
+    border: &Border,
     place: &dyn Fn() -> String,
     params: &mut Params,
 ) -> PyResult<()> {
     let Some(column_type) = scalar_type(value)? else {
-        untyped(value, dialect, place)?.push_to(params);
+        untyped(value, border, place)?.push_to(params);
         return Ok(());
     };
     let bound = convert::bind(value, &column_type, None, place, &mut |value| {
@@ -118,19 +125,21 @@ fn unbound(py: Python<'_>, name: &str, given: &Bound<'_, PyDict>) -> PyErr {
 /// them as JSON.
 pub(super) fn untyped(
     value: &Bound<'_, PyAny>,
-    dialect: &Dialect,
+    border: &Border,
     place: &dyn Fn() -> String,
 ) -> PyResult<Value> {
     let has_parts = value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>();
-    match dialect.name {
-        DialectName::Sqlite if has_parts => nested::json(value, place),
-        _ => nested::part(value, 0, place),
+    let way = Way { border, place };
+    match border.dialect.name {
+        DialectName::Sqlite if has_parts => nested::json(value, way),
+        _ => nested::part(value, 0, way),
     }
 }
 
 /// A value that is neither a list nor a tuple nor a dict; None where its type has no form in SQL and no codec can give it
 /// one. An enum's member is its value.
-fn scalar(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Option<Value>> {
+fn scalar(value: &Bound<'_, PyAny>, way: Way<'_>) -> PyResult<Option<Value>> {
+    let place = way.place;
     if let Some(column_type) = scalar_type(value)? {
         return convert::to_value(value, &column_type, place).map(Some);
     }
@@ -139,7 +148,7 @@ fn scalar(value: &Bound<'_, PyAny>, place: &dyn Fn() -> String) -> PyResult<Opti
         if let Some(inner) = ends.into_iter().find(|end| end.is_instance_of::<Range>()) {
             return Err(nested::unbound(inner, place));
         }
-        let [lower, upper] = ends.map(|end| nested::part(end, nested::MAX_DEPTH, place));
+        let [lower, upper] = ends.map(|end| nested::part(end, nested::MAX_DEPTH, way));
         return Ok(Some(Value::Range(Box::new([lower?, upper?]), bounds)));
     }
     if is_enum_member(value)? {

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::params;
+use crate::convert::Border;
 use crate::errors::to_py;
 
 fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
@@ -55,6 +56,6 @@ pub(crate) fn quote_identifier(
 pub(crate) fn quote_literal(value: &Bound<'_, PyAny>, dialect: &str) -> PyResult<String> {
     let dialect = dialect_of(dialect)?;
     let mut bound = Params::new();
-    params::push(value, dialect, &|| "the value".to_owned(), &mut bound)?;
+    params::push(value, Border::plain(dialect.name), &|| "the value".to_owned(), &mut bound)?;
     quote::literal(bound.get(0), dialect).map_err(|error| to_py(value.py(), error))
 }

@@ -149,7 +149,7 @@ impl Rows {
             core.commit().await.map_err(|error| link.engine().explained(error))?;
         }
         *locked(&self.stage) = if ended { Stage::Ended } else { Stage::Open(pieces, sink.names().to_vec()) };
-        let result = sink.into_result();
+        let result = sink.into_result(link.engine().border());
         // The last piece may be empty.
         Ok((!ended || !result.is_empty()).then_some(result))
     }

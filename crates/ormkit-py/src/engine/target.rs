@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use ormkit_core::driver::Driver;
 use ormkit_core::error::{Error, Result};
-use ormkit_core::runtime::Runtime;
+use ormkit_core::runtime::{Address, Runtime};
 use ormkit_core::sql::Dialect;
 use ormkit_pg::{Config, PgDriver, PrepareMode};
-use ormkit_sqlite::{Memory, SqliteDriver};
+use ormkit_sqlite::{Database, Memory, SqliteDriver};
 
 use super::notices::Logged;
 use super::password::Password;
@@ -165,6 +165,26 @@ impl Target {
         match self {
             Self::Postgres(_) => &Dialect::POSTGRES,
             Self::Sqlite(..) => &Dialect::SQLITE,
+        }
+    }
+
+    /// The database's name, or its file.
+    pub(super) fn namespace(&self) -> String {
+        match self {
+            Self::Postgres(config) => config.database().to_owned(),
+            Self::Sqlite(config, ..) => match &config.database {
+                Database::Memory => ":memory:".to_owned(),
+                Database::File(path) => path.display().to_string(),
+            },
+        }
+    }
+
+    /// The server's host and port, where it is one and reached over TCP.
+    pub(super) fn server(&self) -> Option<(String, u16)> {
+        let Self::Postgres(config) = self else { return None };
+        match &config.addresses()[..] {
+            [Address::Tcp { host, port }] => Some((host.clone(), *port)),
+            _ => None,
         }
     }
 

@@ -1,9 +1,11 @@
-//! `echo=`, `slow_query=` and `add_tracer`: what an engine's user sees of its work.
+//! `echo=`, `slow_query=`, `add_tracer` and OpenTelemetry: what an engine's user sees of its work.
 //!
 //! Pools are polled on the thread of their event loop, and so are the functions here called; a statement that was dropped
 //! tells of its end on any thread. What they raise belongs to nobody who awaits: it goes to `sys.unraisablehook`.
 
 mod log;
+mod spans;
+mod watch;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +16,12 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 
+pub(crate) use watch::{Sent, Watch};
+
+use spans::Spans;
+
 use super::Engine;
+use super::target::Target;
 use super::trace_event::TraceEvent;
 use crate::bridge::{SitesWanted, at_drop};
 
@@ -22,6 +29,7 @@ use crate::bridge::{SitesWanted, at_drop};
 pub(super) struct Tracing {
     echo: Option<Echo>,
     slow: Option<Slow>,
+    spans: Option<Spans>,
     functions: Mutex<Arc<[Py<PyAny>]>>,
     /// Somebody listens.
     wanted: AtomicBool,
@@ -46,6 +54,7 @@ impl Tracing {
         py: Python<'_>,
         echo: Option<Bound<'_, PyAny>>,
         slow: Option<Duration>,
+        target: &Target,
     ) -> PyResult<Self> {
         let echo = echo.map_or(Ok(None), |given| read_echo(&given))?;
         if echo.is_some() {
@@ -53,7 +62,8 @@ impl Tracing {
         }
         let slow = slow.map(|limit| Slow { limit, _sites: SitesWanted::new() });
         let wanted = AtomicBool::new(echo.is_some() || slow.is_some());
-        Ok(Self { echo, slow, functions: Mutex::new(Arc::new([])), wanted })
+        let spans = Spans::new(py, target)?;
+        Ok(Self { echo, slow, spans, functions: Mutex::new(Arc::new([])), wanted })
     }
 
     fn functions(&self) -> MutexGuard<'_, Arc<[Py<PyAny>]>> {
@@ -91,6 +101,8 @@ fn read_echo(given: &Bound<'_, PyAny>) -> PyResult<Option<Echo>> {
 impl Tracer for Tracing {
     fn wants(&self) -> bool {
         self.wanted.load(Ordering::Relaxed)
+            || watch::is_wanted()
+            || self.spans.as_ref().is_some_and(Spans::are_wanted)
     }
 
     fn connecting(&self) {
@@ -106,10 +118,17 @@ impl Tracer for Tracing {
     }
 
     fn started(&self, started: &Started<'_>) {
+        watch::note(self, started.text);
+        if let Some(spans) = self.spans.as_ref().filter(|spans| spans.are_wanted()) {
+            at_drop(|py| spans.begin(py, started));
+        }
         self.call(|| started.into());
     }
 
     fn ended(&self, ended: &Ended<'_>) {
+        if let Some(spans) = &self.spans {
+            at_drop(|py| spans.end(py, ended));
+        }
         if let Some(Echo { values }) = self.echo {
             at_drop(|py| log::statement(py, ended, values));
         }

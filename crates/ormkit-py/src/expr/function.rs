@@ -1,14 +1,14 @@
 //! `func.lower(User.name)`, aggregates and windows.
 
-use ormkit_core::query::{Call, Expr as CoreExpr};
-use pyo3::exceptions::{PyAttributeError, PyTypeError};
+use ormkit_core::query::{Call, Expr as CoreExpr, Frame, FrameEnd, FrameUnit, Order};
+use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use std::sync::Arc;
 
 use super::logic::conditions_of;
-use super::operand::operand;
-use super::{Expr, expression};
+use super::operand::{free_operand, kindred_operand};
+use super::{Argument, Expr, Kind, expression};
 use crate::errors::to_py;
 
 /// `func`: every attribute is an SQL function of that name.
@@ -33,19 +33,80 @@ pub(crate) struct NamedFunction {
 
 #[pymethods]
 impl NamedFunction {
+    /// A function of a schema: `func.audit.stamp(..)`.
+    fn __getattr__(&self, name: &str) -> PyResult<Self> {
+        if name.starts_with("__") {
+            return Err(PyAttributeError::new_err(name.to_owned()));
+        }
+        Ok(Self { name: format!("{}.{}", self.name, name.trim_end_matches('_')) })
+    }
+
     #[pyo3(signature = (*arguments))]
     fn __call__<'py>(&self, arguments: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Expr>> {
         let py = arguments.py();
-        if arguments.is_empty() && self.name.eq_ignore_ascii_case("count") {
+        let name = self.name.to_ascii_lowercase();
+        if arguments.is_empty() && name == "count" {
             return expression(py, CoreExpr::count_star());
         }
+        let (mut distinct, mut order_by) = (false, Vec::new());
         let mut args: Vec<CoreExpr> = Vec::with_capacity(arguments.len());
         for argument in arguments.iter() {
-            let arg = operand(&argument, args.first())?;
+            if let Some(said) = argument.cast::<Expr>().ok().and_then(|expr| expr.get().as_aggregated()) {
+                distinct |= said.distinct;
+                order_by.extend(said.order_by.iter().cloned());
+                args.push(said.expr.clone());
+                continue;
+            }
+            let arg = match args.first() {
+                Some(first) if takes_values_of_one_type(&name, args.len()) => {
+                    kindred_operand(&argument, first)?
+                }
+                _ => free_operand(&argument)?,
+            };
             args.push(arg);
         }
-        expression(py, CoreExpr::call(&self.name, args).map_err(|error| to_py(py, error))?)
+        let call = match name.as_str() {
+            "greatest" if !args.is_empty() => CoreExpr::greatest(args),
+            "least" if !args.is_empty() => CoreExpr::least(args),
+            _ => CoreExpr::call(&self.name, args).map_err(|error| to_py(py, error))?,
+        };
+        match call {
+            CoreExpr::Call(call) if distinct || !order_by.is_empty() => {
+                let call = Call { distinct, order_by, ..Call::clone(&call) };
+                expression(py, CoreExpr::Call(Arc::new(call)))
+            }
+            call => expression(py, call),
+        }
     }
+}
+
+/// True for arguments that are values beside the first one, and not settings.
+fn takes_values_of_one_type(name: &str, index: usize) -> bool {
+    match name {
+        "coalesce" | "nullif" | "greatest" | "least" | "ifnull" => true,
+        "lag" | "lead" => index == 2,
+        _ => false,
+    }
+}
+
+/// A target and the order in which an aggregate sees its values:
+/// `func.array_agg(aggregate_order_by(Book.title, Book.year.desc()))`.
+#[pyfunction]
+#[pyo3(signature = (target, *order_by))]
+pub(crate) fn aggregate_order_by<'py>(
+    target: &Bound<'py, Expr>,
+    order_by: &Bound<'py, PyTuple>,
+) -> PyResult<Bound<'py, Expr>> {
+    let given = target.get();
+    let (expr, distinct) = match given.as_aggregated() {
+        Some(said) => (said.expr.clone(), said.distinct),
+        None => (given.core()?.clone(), false),
+    };
+    Expr::as_argument(target.py(), Argument { expr, distinct, order_by: orders(order_by)? })
+}
+
+fn orders(given: &Bound<'_, PyTuple>) -> PyResult<Vec<Order>> {
+    given.iter().map(|item| item.cast::<Expr>()?.get().as_order()).collect()
 }
 
 #[pymethods]
@@ -57,27 +118,90 @@ impl Expr {
         self.call_with(conditions.py(), "filter", |call| call.filter = Some(condition))
     }
 
-    /// Of an aggregate: each value once.
+    /// Of an aggregate: each value once; of a value, as the argument of an aggregate, the same.
     fn distinct<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
-        self.call_with(py, "distinct", |call| call.distinct = true)
+        match &self.kind {
+            Kind::Sql(CoreExpr::Call(_)) => self.call_with(py, "distinct", |call| call.distinct = true),
+            Kind::Argument(said) => Self::as_argument(py, Argument { distinct: true, ..(**said).clone() }),
+            _ => {
+                let expr = self.core()?.clone();
+                Self::as_argument(py, Argument { expr, distinct: true, order_by: Vec::new() })
+            }
+        }
+    }
+
+    /// Of an aggregate: the order in which it sees its values.
+    #[pyo3(signature = (*order_by))]
+    fn aggregate_order_by<'py>(&self, order_by: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
+        let order = orders(order_by)?;
+        self.call_with(order_by.py(), "aggregate_order_by", |call| call.order_by = order)
+    }
+
+    /// Of an aggregate of sorted values: `func.percentile_cont(0.5).within_group(Book.price)`. PostgreSQL only.
+    #[pyo3(signature = (*order_by))]
+    fn within_group<'py>(&self, order_by: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
+        let order = orders(order_by)?;
+        self.call_with(order_by.py(), "within_group", |call| call.within_group = order)
     }
 
     /// Of a function: over a window.
-    #[pyo3(signature = (*, partition_by = None, order_by = None))]
+    ///
+    /// Args:
+    ///     rows, range_, groups: From where to where the window reaches, counted from the current row, which is 0;
+    ///         negative before it, None to the end. At most one of them.
+    #[pyo3(signature = (*, partition_by = None, order_by = None, rows = None, range_ = None, groups = None))]
     fn over<'py>(
         &self,
         py: Python<'py>,
         partition_by: Option<&Bound<'py, PyAny>>,
         order_by: Option<&Bound<'py, PyAny>>,
+        rows: Option<(Option<i64>, Option<i64>)>,
+        range_: Option<(Option<i64>, Option<i64>)>,
+        groups: Option<(Option<i64>, Option<i64>)>,
     ) -> PyResult<Bound<'py, Self>> {
         let partition =
             each(partition_by)?.iter().map(|item| item.get().core().cloned()).collect::<PyResult<_>>()?;
         let order = each(order_by)?.iter().map(|item| item.get().as_order()).collect::<PyResult<_>>()?;
-        self.call_with(py, "over", |call| call.over = Some((partition, order)))
+        let given = [(FrameUnit::Rows, rows), (FrameUnit::Range, range_), (FrameUnit::Groups, groups)];
+        let mut frames =
+            given.into_iter().filter_map(|(unit, ends)| ends.map(|(start, end)| (unit, start, end)));
+        let frame = frames.next().map(|(unit, start, end)| Frame { unit, start: at(start), end: at(end) });
+        if frames.next().is_some() {
+            return Err(PyValueError::new_err("over() takes one of rows, range_ and groups"));
+        }
+        if let Some(Frame { start: FrameEnd::At(start), end: FrameEnd::At(end), .. }) = frame
+            && start > end
+        {
+            return Err(PyValueError::new_err(format!(
+                "a window from {start} to {end} ends before it starts"
+            )));
+        }
+        self.call_with(py, "over", |call| {
+            call.over = Some((partition, order));
+            call.frame = frame;
+        })
     }
 }
 
+fn at(end: Option<i64>) -> FrameEnd {
+    end.map_or(FrameEnd::Unbounded, FrameEnd::At)
+}
+
 impl Expr {
+    /// What was said of it as an argument of an aggregate.
+    fn as_aggregated(&self) -> Option<&Argument> {
+        match &self.kind {
+            Kind::Argument(said) => Some(said),
+            _ => None,
+        }
+    }
+
+    /// An argument of an aggregate.
+    pub(super) fn as_argument(py: Python<'_>, argument: Argument) -> PyResult<Bound<'_, Self>> {
+        let kind = Kind::Argument(Box::new(argument));
+        Bound::new(py, Self { kind, label: None, order: None, truth: None })
+    }
+
     fn call_with<'py>(
         &self,
         py: Python<'py>,

@@ -1,12 +1,16 @@
 //! Functions that make expressions: `and_`, `case`, `cast`, `literal` …
 
-use ormkit_core::query::Expr as CoreExpr;
+use ormkit_core::error::Error;
+use ormkit_core::model::ColumnType;
+use ormkit_core::query::{Expr as CoreExpr, TimePart};
+use ormkit_core::sql::placeholder;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
-use super::operand::{free_operand, operand};
+use super::operand::{free_operand, kindred_operand, operand, typed_operand};
 use super::{Condition, Expr, condition, expression};
+use crate::errors::to_py;
 use crate::fields::types::TypeEngine;
 
 /// The conditions of a call.
@@ -61,10 +65,81 @@ pub(crate) fn desc<'py>(item: &Bound<'py, Expr>) -> PyResult<Bound<'py, PyAny>> 
     item.call_method0("desc")
 }
 
-/// A Python value as an expression; it is bound, never written into the text.
+/// For ORDER BY: NULLs before all values.
 #[pyfunction]
-pub(crate) fn literal<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Expr>> {
-    expression(value.py(), free_operand(value)?)
+pub(crate) fn nulls_first<'py>(item: &Bound<'py, Expr>) -> PyResult<Bound<'py, PyAny>> {
+    item.call_method0("nulls_first")
+}
+
+/// For ORDER BY: NULLs after all values.
+#[pyfunction]
+pub(crate) fn nulls_last<'py>(item: &Bound<'py, Expr>) -> PyResult<Bound<'py, PyAny>> {
+    item.call_method0("nulls_last")
+}
+
+/// As the argument of an aggregate: each value once.
+#[pyfunction]
+pub(crate) fn distinct<'py>(item: &Bound<'py, Expr>) -> PyResult<Bound<'py, PyAny>> {
+    item.call_method0("distinct")
+}
+
+/// The same, compared and sorted by a collation of the database.
+#[pyfunction]
+pub(crate) fn collate<'py>(item: &Bound<'py, PyAny>, collation: &str) -> PyResult<Bound<'py, Expr>> {
+    Expr::new(free_operand(item)?).collate(item.py(), collation)
+}
+
+/// From `low` to `high`, both included; `symmetric`: whichever of the two is the greater one.
+#[pyfunction]
+#[pyo3(signature = (item, low, high, symmetric = false))]
+pub(crate) fn between<'py>(
+    item: &Bound<'py, Expr>,
+    low: &Bound<'py, PyAny>,
+    high: &Bound<'py, PyAny>,
+    symmetric: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    item.call_method1("between", (low, high, symmetric))
+}
+
+/// A part of a day, a time or a timestamp, of a timestamp with time zone in UTC: `extract("year", Book.added)`.
+///
+/// Raises:
+///     FieldError: There is no such part.
+#[pyfunction]
+pub(crate) fn extract<'py>(field: &str, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Expr>> {
+    let name = field.to_ascii_lowercase();
+    let part = TimePart::of(&name).ok_or_else(|| {
+        to_py(item.py(), Error::unknown_name("part", field, "extract()", TimePart::names()))
+    })?;
+    expression(item.py(), free_operand(item)?.extract(part))
+}
+
+/// A Python value as an expression; it is bound, never written into the text. Its type is `type_` where one is given.
+#[pyfunction]
+#[pyo3(signature = (value, type_ = None))]
+pub(crate) fn literal<'py>(
+    value: &Bound<'py, PyAny>,
+    type_: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, Expr>> {
+    match type_ {
+        None => expression(value.py(), free_operand(value)?),
+        Some(type_) => expression(value.py(), typed_operand(value, type_of(type_, "literal()")?)?),
+    }
+}
+
+/// SQL of your own as a value, of a column type where one is given: never put a value of somebody else into it.
+#[pyfunction]
+#[pyo3(signature = (sql, type_ = None))]
+pub(crate) fn literal_column<'py>(
+    py: Python<'py>,
+    sql: &str,
+    type_: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, Expr>> {
+    let text = CoreExpr::Text(sql.into());
+    match type_ {
+        None => expression(py, text),
+        Some(type_) => expression(py, text.cast(type_of(type_, "literal_column()")?)),
+    }
 }
 
 /// SQL of your own, written as it is: never put a value of somebody else into it.
@@ -94,31 +169,101 @@ pub(crate) fn false_(py: Python<'_>) -> PyResult<Bound<'_, Condition>> {
 /// `CAST(value AS type)`; the type is one of a column: `cast(User.age, String)`.
 #[pyfunction]
 pub(crate) fn cast<'py>(value: &Bound<'py, PyAny>, r#type: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Expr>> {
-    let made = match r#type.cast::<PyType>() {
-        Ok(class) => class.call0()?,
-        Err(_) => r#type.clone(),
-    };
-    let engine = made
-        .cast::<TypeEngine>()
-        .map_err(|_| PyTypeError::new_err("cast() takes a column type such as Integer or String(20)"))?;
-    expression(value.py(), free_operand(value)?.cast(engine.get().column_type.clone()))
+    expression(value.py(), free_operand(value)?.cast(type_of(r#type, "cast()")?))
 }
 
-/// `CASE WHEN .. THEN .. ELSE .. END`: pairs of condition and value.
+#[pymethods]
+impl Expr {
+    /// `CAST(self AS type)`.
+    fn cast<'py>(&self, r#type: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        expression(r#type.py(), self.core()?.clone().cast(type_of(r#type, "cast()")?))
+    }
+}
+
+#[pymethods]
+impl Expr {
+    /// Of a `text()`: the values of its `:name` placeholders, which are bound: `text("age > :age").bindparams(age=18)`.
+    ///
+    /// Raises:
+    ///     TypeError: It is no text; a name has no value, or a value has no name.
+    #[pyo3(signature = (**values))]
+    fn bindparams<'py>(
+        &self,
+        py: Python<'py>,
+        values: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let CoreExpr::Text(sql) = self.core()? else {
+            return Err(PyTypeError::new_err("bindparams() is for text(\"..:name..\")"));
+        };
+        let (pieces, names) = placeholder::pieces(sql);
+        let given = |name: &str| match values {
+            Some(values) => values.get_item(name),
+            None => Ok(None),
+        };
+        let mut bound = Vec::with_capacity(names.len());
+        for name in &names {
+            let value = given(name)?.ok_or_else(|| {
+                PyTypeError::new_err(format!("the text has a placeholder :{name}: give its value"))
+            })?;
+            bound.push(free_operand(&value)?);
+        }
+        for name in values.iter().flat_map(|values| values.keys()) {
+            let name: String = name.extract()?;
+            if !names.contains(&name.as_str()) {
+                return Err(PyTypeError::new_err(format!("the text has no placeholder :{name}")));
+            }
+        }
+        expression(py, CoreExpr::template(pieces.into_iter().map(Into::into).collect(), bound))
+    }
+}
+
+/// A column type, given as a class or as an instance.
+fn type_of(given: &Bound<'_, PyAny>, function: &str) -> PyResult<ColumnType> {
+    let made = match given.cast::<PyType>() {
+        Ok(class) => class.call0()?,
+        Err(_) => given.clone(),
+    };
+    let engine = made.cast::<TypeEngine>().map_err(|_| {
+        PyTypeError::new_err(format!("{function} takes a column type such as Integer or String(20)"))
+    })?;
+    Ok(engine.get().column_type.clone())
+}
+
+/// `CASE WHEN .. THEN .. ELSE .. END`: pairs of condition and value, or a dict of them. With `value` the first of each is
+/// what that is compared with: `case({"a": 1, "b": 2}, value=Book.kind)`.
 #[pyfunction]
-#[pyo3(signature = (*whens, else_ = None))]
+#[pyo3(signature = (*whens, value = None, else_ = None))]
 pub(crate) fn case<'py>(
     whens: &Bound<'py, PyTuple>,
+    value: Option<&Bound<'py, PyAny>>,
     else_: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, Expr>> {
-    let mut pairs = Vec::new();
+    let subject = value.map(free_operand).transpose()?;
+    let mut given: Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> = Vec::new();
     for when in whens.iter() {
-        let (condition, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = when
-            .extract()
-            .map_err(|_| PyTypeError::new_err("case() takes pairs: (condition, value), …, else_=value"))?;
-        let beside = pairs.first().map(|(_, value): &(CoreExpr, CoreExpr)| value.clone());
-        pairs.push((condition_of(&condition)?, operand(&value, beside.as_ref())?));
+        match when.cast::<PyDict>() {
+            Ok(pairs) => given.extend(pairs.iter()),
+            Err(_) => given.push(when.extract().map_err(|_| {
+                PyTypeError::new_err("case() takes pairs: (condition, value), …, else_=value")
+            })?),
+        }
     }
-    let otherwise = else_.map(free_operand).transpose()?;
+    let mut pairs: Vec<(CoreExpr, CoreExpr)> = Vec::new();
+    for (when, then) in given {
+        let condition = match &subject {
+            Some(subject) => subject.clone().eq(operand(&when, Some(subject))?),
+            None => condition_of(&when)?,
+        };
+        let then = match pairs.first() {
+            Some((_, beside)) => kindred_operand(&then, beside)?,
+            None => free_operand(&then)?,
+        };
+        pairs.push((condition, then));
+    }
+    let otherwise = match (else_, pairs.first()) {
+        (Some(value), Some((_, beside))) => Some(kindred_operand(value, beside)?),
+        (Some(value), None) => Some(free_operand(value)?),
+        (None, _) => None,
+    };
     expression(whens.py(), CoreExpr::case(pairs, otherwise))
 }

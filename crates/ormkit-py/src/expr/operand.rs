@@ -1,7 +1,7 @@
 //! Python values as operands.
 
 use ormkit_core::model::{ColumnType, FieldId, ModelId};
-use ormkit_core::query::{Expr as CoreExpr, Item};
+use ormkit_core::query::{Expr as CoreExpr, Item, JsonRead, OperationKind};
 use ormkit_core::value::{SqlType, Value};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -10,8 +10,8 @@ use pyo3::types::{
 };
 
 use super::Expr;
-use crate::convert;
-use crate::model::{members, with_def};
+use super::late::column_value;
+use crate::model::{conversion, with_def};
 use crate::query::Select;
 
 /// What is known of the type of an expression.
@@ -39,7 +39,9 @@ pub(crate) fn operand(value: &Bound<'_, PyAny>, beside: Option<&CoreExpr>) -> Py
 
 /// `value` as what a field is set to: as [`operand`], and it has to fit the column's size.
 pub(crate) fn assigned(value: &Bound<'_, PyAny>, model: ModelId, field: FieldId) -> PyResult<CoreExpr> {
-    if let Some(expr) = expression_of(value)? {
+    let own = conversion(value.py(), model, field);
+    let hears_none = value.is_none() && own.is_some_and(|own| own.user.is_some());
+    if !hears_none && let Some(expr) = expression_of(value)? {
         return Ok(expr);
     }
     let column_type = with_def(model, |def| def.fields[field.index()].column_type.clone());
@@ -47,9 +49,71 @@ pub(crate) fn assigned(value: &Bound<'_, PyAny>, model: ModelId, field: FieldId)
     Ok(CoreExpr::value(converted(value, &typing)?, typing.column_type.sql_type()))
 }
 
+/// `value` as one of the type that `of` has; None is NULL of that type.
+pub(crate) fn assigned_as(value: &Bound<'_, PyAny>, of: &CoreExpr) -> PyResult<CoreExpr> {
+    match (operand(value, Some(of))?, of) {
+        (CoreExpr::Null, CoreExpr::Cast(node)) => Ok(CoreExpr::Null.cast(node.to.clone())),
+        (given, _) => Ok(given),
+    }
+}
+
 /// The same where the value says its own type: a number added to a column need not fit the column.
 pub(crate) fn free_operand(value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
     operand(value, None)
+}
+
+/// `value` beside an operator that does not say what its other side is: with the type of `beside` where that is of the
+/// same kind (numbers, texts, times, arrays), with its own otherwise.
+pub(crate) fn kindred_operand(value: &Bound<'_, PyAny>, beside: &CoreExpr) -> PyResult<CoreExpr> {
+    if let Some(expr) = expression_of(value)? {
+        return Ok(expr);
+    }
+    let own = match typing_of(beside) {
+        Some(Typing { column_type: ColumnType::Array(_), .. }) if value.is_instance_of::<PyList>() => None,
+        Some(typing) => {
+            let own = own_type(value)?;
+            if kind_of(&own) == kind_of(&typing.column_type) { None } else { Some(own) }
+        }
+        None => None,
+    };
+    match own {
+        None => operand(value, Some(beside)),
+        Some(column_type) => typed_operand(value, column_type),
+    }
+}
+
+/// `value` as one of a type.
+pub(crate) fn typed_operand(value: &Bound<'_, PyAny>, column_type: ColumnType) -> PyResult<CoreExpr> {
+    if let Some(expr) = expression_of(value)? {
+        return Ok(expr);
+    }
+    let typing = Typing { column_type, field: None };
+    Ok(CoreExpr::value(converted(value, &typing)?, typing.column_type.sql_type()))
+}
+
+/// `value` as JSON: None is JSON's null.
+pub(crate) fn json_operand(value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    if value.is_none() {
+        let sql_type = ColumnType::Json.sql_type();
+        return Ok(CoreExpr::value(Value::Json("null".into()), sql_type));
+    }
+    typed_operand(value, ColumnType::Json)
+}
+
+/// Types whose values may stand for each other.
+fn kind_of(column_type: &ColumnType) -> u8 {
+    use ColumnType as C;
+    match column_type {
+        C::SmallInt | C::Integer | C::BigInt | C::Double | C::Numeric(_) => 1,
+        C::Text | C::VarChar(_) | C::Enum(_) | C::Uuid | C::Inet | C::Cidr | C::Native(_) => 2,
+        C::Timestamp | C::TimestampTz | C::Date => 3,
+        C::Bool => 4,
+        C::Bytes => 5,
+        C::Time | C::TimeTz => 6,
+        C::Interval => 7,
+        C::Json => 8,
+        C::Array(_) => 9,
+    }
 }
 
 /// The operands of IN beside `beside`, each of them a constant or an expression, and the type of the constants.
@@ -105,8 +169,7 @@ fn converted(value: &Bound<'_, PyAny>, typing: &Typing) -> PyResult<Value> {
         }
         None => "a value of the statement".to_owned(),
     };
-    let members = typing.field.and_then(|(model, field)| members(value.py(), model, field));
-    convert::to_enum_value(value, &typing.column_type, members.as_ref(), &place)
+    column_value(value, &typing.column_type, typing.field, &place)
 }
 
 /// The column type of an expression, where it is known.
@@ -119,7 +182,9 @@ fn typing_of(expr: &CoreExpr) -> Option<Typing> {
     let plain = |column_type| Some(Typing { column_type, field: None });
     match expr {
         CoreExpr::Column(column) => of_field(column.source.model, column.field),
+        CoreExpr::Part(part) => typing_of(&part.shown().of),
         CoreExpr::Excluded(model, field) => of_field(*model, *field),
+        CoreExpr::Value(bound) if bound.sql_type == ColumnType::Json.sql_type() => plain(ColumnType::Json),
         CoreExpr::Cast(node) => plain(node.to.clone()),
         CoreExpr::Scalar(select) => match select.items.first() {
             Some(Item::Value { expr, .. }) => typing_of(expr),
@@ -127,14 +192,52 @@ fn typing_of(expr: &CoreExpr) -> Option<Typing> {
         },
         CoreExpr::Call(node) => match node.name.to_ascii_lowercase().as_str() {
             "count" | "row_number" | "rank" | "dense_rank" => plain(ColumnType::BigInt),
-            "min" | "max" | "coalesce" | "nullif" => node.args.first().and_then(typing_of),
-            "lower" | "upper" | "trim" | "ltrim" | "rtrim" | "replace" | "substr" => plain(ColumnType::Text),
+            "length" | "char_length" | "ntile" => plain(ColumnType::Integer),
+            "min" | "max" | "lag" | "lead" | "first_value" | "last_value" => {
+                node.args.first().and_then(typing_of)
+            }
+            "coalesce" | "nullif" => node.args.iter().find_map(typing_of),
+            "lower" | "upper" | "trim" | "ltrim" | "rtrim" | "replace" | "substr" | "substring"
+            | "concat" => plain(ColumnType::Text),
+            "now" | "current_timestamp" => plain(ColumnType::TimestampTz),
+            "current_date" => plain(ColumnType::Date),
+            _ => None,
+        },
+        CoreExpr::Operation(node) => match &node.kind {
+            OperationKind::Json(read) => plain(json_type(*read)),
+            OperationKind::Extract(part) => plain(match part.sql_type() {
+                SqlType::Date => ColumnType::Date,
+                SqlType::Time => ColumnType::Time,
+                SqlType::Double => ColumnType::Double,
+                _ => ColumnType::Integer,
+            }),
+            OperationKind::Length => plain(ColumnType::Integer),
+            OperationKind::Collate(_)
+            | OperationKind::BitNot
+            | OperationKind::Greatest
+            | OperationKind::Least => node.args.iter().find_map(typing_of).map(anywhere),
             _ => None,
         },
         CoreExpr::Bool(_) | CoreExpr::Compare(_) | CoreExpr::And(_) | CoreExpr::Or(_) | CoreExpr::Not(_) => {
             plain(ColumnType::Bool)
         }
         _ => None,
+    }
+}
+
+/// The same type, of no field: a value beside an expression need not be one of the field's.
+fn anywhere(typing: Typing) -> Typing {
+    Typing { field: None, ..typing }
+}
+
+fn json_type(read: JsonRead) -> ColumnType {
+    match read {
+        JsonRead::Json => ColumnType::Json,
+        JsonRead::Text | JsonRead::String => ColumnType::Text,
+        JsonRead::Numeric => ColumnType::Numeric(None),
+        JsonRead::Integer => ColumnType::BigInt,
+        JsonRead::Float => ColumnType::Double,
+        JsonRead::Bool => ColumnType::Bool,
     }
 }
 

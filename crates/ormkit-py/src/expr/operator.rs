@@ -1,17 +1,17 @@
 //! The operators and methods of expressions.
 
 use ormkit_core::model::ColumnType;
-use ormkit_core::query::{ArithmeticOp, ArraysOp, CompareOp, Expr as CoreExpr, Nulls, Pattern};
+use ormkit_core::query::{ArithmeticOp, ArraysOp, CompareOp, Expr as CoreExpr, JsonRead, Nulls, Pattern};
 use ormkit_core::value::{SqlType, Value};
 use pyo3::basic::CompareOp as PyCompare;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 
-use super::operand::{column_type_of, element_list, free_operand, operand};
-use super::{Condition, Direction, Expr, comparison, condition, expression, relation};
-use crate::model::unsupported;
-use crate::query::Select;
+use super::operand::{column_type_of, element_list, free_operand, json_operand, operand};
+use super::quantifier::Quantifier;
+use super::texts::literally;
+use super::{Condition, Direction, Expr, comparison, condition, expression, ordered_json, relation};
+use crate::query::{Select, Subquery};
 
 #[pymethods]
 impl Expr {
@@ -35,16 +35,22 @@ impl Expr {
             };
         }
         let left = this.core()?.clone();
-        let right = operand(other, Some(&left))?;
-        let (op, truth) = match op {
-            PyCompare::Eq => (CompareOp::Eq, truth),
-            PyCompare::Ne => (CompareOp::Ne, truth.map(|same| !same)),
-            PyCompare::Lt => (CompareOp::Lt, None),
-            PyCompare::Le => (CompareOp::Le, None),
-            PyCompare::Gt => (CompareOp::Gt, None),
-            PyCompare::Ge => (CompareOp::Ge, None),
+        if let Ok(quantifier) = other.cast::<Quantifier>() {
+            return condition(py, quantifier.get().beside(left, compare_op(op)));
+        }
+        let (left, right) = match op {
+            PyCompare::Eq | PyCompare::Ne => {
+                let right = operand(other, Some(&left))?;
+                (left, right)
+            }
+            _ => ordered(left, other)?,
         };
-        comparison(py, CoreExpr::compare(left, op, right), truth)
+        let truth = match op {
+            PyCompare::Eq => truth,
+            PyCompare::Ne => truth.map(|same| !same),
+            _ => None,
+        };
+        comparison(py, CoreExpr::compare(left, compare_op(op), right), truth)
     }
 
     fn __hash__(slf: &Bound<'_, Self>) -> isize {
@@ -123,6 +129,19 @@ impl Expr {
         self.before(ArithmeticOp::Modulo, other)
     }
 
+    fn __rmod__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        self.after(ArithmeticOp::Modulo, other)
+    }
+
+    /// Division of integers without the fraction, towards zero; of other numbers, rounded down.
+    fn __floordiv__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        self.before(ArithmeticOp::DivideWhole, other)
+    }
+
+    fn __rfloordiv__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        self.after(ArithmeticOp::DivideWhole, other)
+    }
+
     fn __neg__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
         expression(py, CoreExpr::Negative(self.core()?.clone().into()))
     }
@@ -130,6 +149,11 @@ impl Expr {
     /// `self IN (values)`: values, or a `select` of one column. An empty list matches nothing.
     fn in_<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
         condition(values.py(), self.among(values)?)
+    }
+
+    /// The same as `not_in`.
+    fn notin_<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        self.not_in(values)
     }
 
     /// `self NOT IN (values)`. An empty list excludes nothing.
@@ -157,46 +181,48 @@ impl Expr {
         self.is_(value)
     }
 
-    /// From `low` to `high`, both included.
+    /// From `low` to `high`, both included; `symmetric`: whichever of the two is the greater one.
+    #[pyo3(signature = (low, high, symmetric = false))]
     fn between<'py>(
         &self,
         low: &Bound<'py, PyAny>,
         high: &Bound<'py, PyAny>,
+        symmetric: bool,
     ) -> PyResult<Bound<'py, Condition>> {
-        let this = self.core()?.clone();
-        let (least, greatest) = (operand(low, Some(&this))?, operand(high, Some(&this))?);
-        condition(low.py(), this.between(least, greatest))
+        let (this, least) = ordered(self.core()?.clone(), low)?;
+        let (_, greatest) = ordered(self.core()?.clone(), high)?;
+        let between = if symmetric { CoreExpr::between_symmetric } else { CoreExpr::between };
+        condition(low.py(), between(this, least, greatest))
     }
 
-    /// A LIKE pattern: `%` any text, `_` one character. Cases count on both databases.
-    fn like<'py>(&self, pattern: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
-        self.matching(Pattern::Like, pattern, false)
-    }
-
-    /// A LIKE pattern, whatever the case.
-    fn ilike<'py>(&self, pattern: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
-        self.matching(Pattern::Like, pattern, true)
-    }
-
-    /// Begins with a text, literally.
-    fn startswith<'py>(&self, text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
-        self.matching(Pattern::StartsWith, text, false)
-    }
-
-    /// Ends with a text, literally.
-    fn endswith<'py>(&self, text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
-        self.matching(Pattern::EndsWith, text, false)
-    }
-
-    /// Contains a text, literally; of a list relation: contains an object; of an array: contains every element of a list.
-    fn contains<'py>(&self, part: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+    /// Contains a text, literally; of a list relation: contains an object; of an array: contains every element of a list;
+    /// of JSON: contains another value, as PostgreSQL's `@>` says.
+    #[pyo3(signature = (part, *, autoescape = true))]
+    fn contains<'py>(&self, part: &Bound<'py, PyAny>, autoescape: bool) -> PyResult<Bound<'py, Condition>> {
         if self.relation().is_some() {
             return condition(part.py(), relation::equals(self, part)?);
         }
         if self.is_array()? {
             return self.compared(ArraysOp::Contains, part);
         }
+        if self.is_json()? {
+            return condition(part.py(), self.core()?.clone().json_contains(json_operand(part)?));
+        }
+        literally(autoescape)?;
         self.matching(Pattern::Contains, part, false)
+    }
+
+    /// Of an array: every element is one of a list; of JSON: another value contains it.
+    fn contained_by<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        let this = self.core()?.clone();
+        if self.is_json()? {
+            return condition(other.py(), json_operand(other)?.json_contains(this));
+        }
+        if !self.is_array()? {
+            return Err(PyTypeError::new_err("contained_by() is for array and JSON columns"));
+        }
+        let other_side = operand(other, Some(&this))?;
+        condition(other.py(), other_side.arrays(ArraysOp::Contains, this))
     }
 
     /// Of an array: has an element in common with a list.
@@ -205,11 +231,6 @@ impl Expr {
             return Err(PyTypeError::new_err("overlap() is for array columns"));
         }
         self.compared(ArraysOp::Overlaps, other)
-    }
-
-    /// Contains a text, literally, whatever the case.
-    fn icontains<'py>(&self, text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
-        self.matching(Pattern::Contains, text, true)
     }
 
     /// For ORDER BY: upwards.
@@ -247,6 +268,11 @@ impl Expr {
     /// True for an array: a column of one, or an expression of its type.
     pub(crate) fn is_array(&self) -> PyResult<bool> {
         Ok(self.relation().is_none() && matches!(column_type_of(self.core()?), Some(ColumnType::Array(_))))
+    }
+
+    /// True for JSON: a column of it, or what lies in one.
+    pub(crate) fn is_json(&self) -> PyResult<bool> {
+        Ok(self.relation().is_none() && matches!(column_type_of(self.core()?), Some(ColumnType::Json)))
     }
 
     /// What the array has in common with a list or another array.
@@ -291,6 +317,9 @@ impl Expr {
         if let Ok(select) = values.cast::<Select>() {
             return Ok(this.in_select(select.get().core().clone()));
         }
+        if let Ok(rows) = values.cast::<Subquery>() {
+            return Ok(this.in_select(rows.get().only_column()?));
+        }
         let (list, element) = element_list(values, &this)?;
         let constants: Option<Vec<Value>> = list
             .iter()
@@ -315,37 +344,6 @@ impl Expr {
         Ok(this.not_distinct_from(other))
     }
 
-    fn matching<'py>(
-        &self,
-        pattern: Pattern,
-        part: &Bound<'py, PyAny>,
-        any_case: bool,
-    ) -> PyResult<Bound<'py, Condition>> {
-        match column_type_of(self.core()?) {
-            Some(ColumnType::Json) if pattern == Pattern::Contains => {
-                return Err(unsupported("contains() on a JSON column", "compare the whole value"));
-            }
-            Some(ColumnType::Array(_)) => {
-                return Err(unsupported(
-                    "looking for a text in an array column",
-                    "use contains() or overlap() with a list",
-                ));
-            }
-            _ => {}
-        }
-        let text = match part.cast::<PyString>() {
-            Ok(text) => CoreExpr::value(text.to_str()?, SqlType::Text),
-            Err(_) if part.is_instance_of::<Self>() => operand(part, None)?,
-            Err(_) => {
-                let found = part.get_type().name()?;
-                return Err(PyTypeError::new_err(format!(
-                    "a text is looked for, not a value of type {found}"
-                )));
-            }
-        };
-        condition(part.py(), self.core()?.clone().like(pattern, text, any_case))
-    }
-
     fn directed<'py>(&self, py: Python<'py>, set: impl FnOnce(&mut Direction)) -> PyResult<Bound<'py, Self>> {
         self.core()?;
         let mut direction = self.order.unwrap_or_default();
@@ -354,6 +352,31 @@ impl Expr {
             py,
             Self { kind: self.kind.clone(), label: self.label.clone(), order: Some(direction), truth: None },
         )
+    }
+}
+
+/// The two sides of a comparison that asks for order: of JSON, its numbers or texts, as the other side is one.
+fn ordered(left: CoreExpr, other: &Bound<'_, PyAny>) -> PyResult<(CoreExpr, CoreExpr)> {
+    if matches!(column_type_of(&left), Some(ColumnType::Json)) && !other.is_instance_of::<Expr>() {
+        let right = ordered_json(other)?;
+        let read = match &right {
+            CoreExpr::Value(bound) if bound.sql_type == SqlType::Text => JsonRead::String,
+            _ => JsonRead::Numeric,
+        };
+        return Ok((left.json([], read), right));
+    }
+    let right = operand(other, Some(&left))?;
+    Ok((left, right))
+}
+
+pub(super) fn compare_op(op: PyCompare) -> CompareOp {
+    match op {
+        PyCompare::Eq => CompareOp::Eq,
+        PyCompare::Ne => CompareOp::Ne,
+        PyCompare::Lt => CompareOp::Lt,
+        PyCompare::Le => CompareOp::Le,
+        PyCompare::Gt => CompareOp::Gt,
+        PyCompare::Ge => CompareOp::Ge,
     }
 }
 

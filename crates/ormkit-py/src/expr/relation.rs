@@ -8,31 +8,32 @@ use pyo3::prelude::*;
 use std::sync::Arc;
 
 use super::Expr;
-use crate::convert;
+use super::late::column_value;
 use crate::instance;
-use crate::model::{members, schema};
+use crate::model::schema;
 
 /// The relation behind an attribute.
-fn resolved(py: Python<'_>, this: &Expr) -> PyResult<(Arc<Schema>, ModelId, RelationId)> {
+fn resolved(py: Python<'_>, this: &Expr) -> PyResult<(Arc<Schema>, Source, RelationId)> {
     let (model, slot) =
         this.relation().ok_or_else(|| PyTypeError::new_err("only a relation is compared with objects"))?;
     let schema = schema(py)?;
     let relation = RelationId((slot - schema.model(model).fields().len()) as u16);
-    Ok((schema, model, relation))
+    let source = this.relation_source()?.unwrap_or_else(|| Source::plain(model));
+    Ok((schema, source, relation))
 }
 
-fn condition_of(schema: &Schema, lookup: Lookup, values: Vec<CoreExpr>) -> CoreExpr {
-    let source = Source::plain(lookup.model);
+fn condition_of(schema: &Schema, source: Source, lookup: Lookup, values: Vec<CoreExpr>) -> CoreExpr {
     conditions(schema, source, &[Condition { lookup, values }])
 }
 
 /// The relation holds `object`; None: it holds nothing.
 pub(super) fn equals(this: &Expr, object: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
-    let (schema, model, relation) = resolved(object.py(), this)?;
+    let (schema, source, relation) = resolved(object.py(), this)?;
+    let model = source.model;
     let lookup =
         Lookup { path: Vec::new(), model, subject: Subject::Relation(relation), operator: Operator::Exact };
     let values = object_key(&schema, model, relation, object)?;
-    Ok(condition_of(&schema, lookup, values))
+    Ok(condition_of(&schema, source, lookup, values))
 }
 
 /// The relation holds one of `objects`.
@@ -79,12 +80,12 @@ fn key_part(target: &Model, field: FieldId, object: &Bound<'_, PyAny>) -> PyResu
         )));
     }
     let column_type = &target.field(field).column_type;
-    let members = members(object.py(), target.id, field);
-    let value = convert::to_enum_value(&value, column_type, members.as_ref(), &|| place.clone())?;
+    let value = column_value(&value, column_type, Some((target.id, field)), &|| place.clone())?;
     Ok(CoreExpr::value(value, column_type.sql_type()))
 }
 
-/// A related row for which `given` and `lookups` hold, made by `inner` from the source under which it goes.
+/// A related row for which `given` and `lookups` hold, made by `inner` from the source under which it goes: `alias`
+/// where one was given.
 ///
 /// # Errors
 /// What `inner` finds.
@@ -92,18 +93,20 @@ pub(crate) fn related_condition(
     py: Python<'_>,
     this: &Expr,
     given: Vec<CoreExpr>,
+    alias: Option<Source>,
     inner: impl FnOnce(&Schema, Source) -> PyResult<CoreExpr>,
 ) -> PyResult<CoreExpr> {
-    let (schema, model, relation) = resolved(py, this)?;
+    let (schema, parent, relation) = resolved(py, this)?;
+    let model = parent.model;
     let target = schema.model(model).relation(relation).target;
     let plain = Source::plain(target);
     // A row related to one of its own table goes by another name; conditions speak of the related one.
-    let source = Source { model: target, alias: u32::from(target == model) };
+    let source = alias.unwrap_or(Source { model: target, alias: u32::from(target == model) });
     let lookups = inner(&schema, source)?;
     let given = CoreExpr::all(given).renamed(plain, source);
     let condition = match CoreExpr::all([given, lookups]) {
         CoreExpr::Bool(true) => None,
         condition => Some(condition),
     };
-    Ok(CoreExpr::related(Source::plain(model), relation, source, condition))
+    Ok(CoreExpr::related(parent, relation, source, condition))
 }

@@ -42,6 +42,7 @@ pub(crate) struct MappedColumn {
     pub(crate) autoincrement: Option<bool>,
     pub(crate) comment: Option<String>,
     pub(crate) deferred: bool,
+    pub(crate) deferred_group: Option<String>,
     pub(crate) sort_order: i64,
     pub(crate) dataclass: DataclassOptions,
 }
@@ -133,6 +134,7 @@ impl MappedColumn {
             autoincrement: None,
             comment: None,
             deferred: false,
+            deferred_group: None,
             sort_order: 0,
             dataclass: DataclassOptions::default(),
         }
@@ -160,6 +162,7 @@ impl MappedColumn {
 ///     comment: A comment on the column.
 ///     deferred: Left out of queries unless asked for.
 ///     init, repr, compare, kw_only: As in `dataclasses.field`, for classes with `MappedAsDataclass`.
+///     deferred_group: The same, with a name under which `undefer_group` asks for several columns.
 ///     sort_order: Columns are sorted by it, then by their declaration.
 ///
 /// Raises:
@@ -167,7 +170,8 @@ impl MappedColumn {
 #[pyfunction]
 #[pyo3(signature = (*args, primary_key = false, nullable = None, unique = false, index = false, default = Given(None),
     default_factory = None, insert_default = None, server_default = None, onupdate = None, server_onupdate = None,
-    max_length = None, autoincrement = None, name = None, comment = None, deferred = false, sort_order = 0,
+    max_length = None, autoincrement = None, name = None, comment = None, deferred = false, deferred_group = None,
+    sort_order = 0,
     info = None, init = None, repr = None, compare = None, kw_only = None))]
 #[allow(clippy::too_many_arguments, reason = "the options of a column")]
 pub(crate) fn mapped_column(
@@ -187,6 +191,7 @@ pub(crate) fn mapped_column(
     name: Option<String>,
     comment: Option<String>,
     deferred: bool,
+    deferred_group: Option<String>,
     sort_order: i64,
     info: Option<Bound<'_, PyAny>>,
     init: Option<bool>,
@@ -219,7 +224,8 @@ pub(crate) fn mapped_column(
         max_length: max_length.map(|length| length_of("mapped_column(max_length=..)", length)).transpose()?,
         autoincrement: autoincrement.map(|given| numbering(&given)).transpose()?.flatten(),
         comment,
-        deferred,
+        deferred: deferred || deferred_group.is_some(),
+        deferred_group,
         sort_order,
         dataclass,
         ..MappedColumn::bare()

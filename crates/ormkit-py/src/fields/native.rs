@@ -1,5 +1,6 @@
 //! Arrays, and the column types that PostgreSQL alone has.
 use super::types::{TypeEngine, derived, plain, plain_type, type_of};
+use crate::convert::Beyond;
 use ormkit_core::model::{ColumnType, NativeType};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -18,9 +19,17 @@ impl Array {
             return Err(PyTypeError::new_err(format!("ARRAY() takes the type of its items, not {found}")));
         };
         let item = item.get();
-        let members = item.members.as_ref().map(|members| members.clone_ref(item_type.py()));
+        let conversion = item.conversion.clone();
+        if conversion
+            .as_ref()
+            .is_some_and(|conversion| conversion.user.is_some() || conversion.beyond != Beyond::Refused)
+        {
+            return Err(PyTypeError::new_err(
+                "ARRAY() takes a plain type: make a TypeDecorator over ARRAY instead",
+            ));
+        }
         let column_type = array_of(item.column_type.clone())?;
-        Ok(derived(TypeEngine { column_type, members }, Self))
+        Ok(derived(TypeEngine { column_type, conversion }, Self))
     }
 }
 
@@ -42,6 +51,11 @@ plain_type!(Inet, ColumnType::Inet, "INET: addresses and interfaces of `ipaddres
 plain_type!(Cidr, ColumnType::Cidr, "CIDR: networks of `ipaddress`. PostgreSQL only.");
 plain_type!(MacAddr, ColumnType::Native(NativeType::MacAddr), "MACADDR, as str. PostgreSQL only.");
 plain_type!(MacAddr8, ColumnType::Native(NativeType::MacAddr8), "MACADDR8, as str. PostgreSQL only.");
+plain_type!(
+    Citext,
+    ColumnType::Native(NativeType::Citext),
+    "CITEXT, text that is compared without regard to case. PostgreSQL only, after `CREATE EXTENSION citext`."
+);
 plain_type!(Tsvector, ColumnType::Native(NativeType::Tsvector), "TSVECTOR, as str. PostgreSQL only.");
 
 /// BIT(length), or BIT VARYING of at most that with `varying=True`, as str of `0` and `1`. PostgreSQL only.

@@ -25,6 +25,7 @@ pub(crate) struct RelationshipDecl {
     pub(crate) lazy: Lazy,
     pub(crate) view_only: bool,
     pub(crate) dataclass: DataclassOptions,
+    pub(crate) post_update: bool,
 }
 
 /// Who stands at the other end.
@@ -62,6 +63,7 @@ impl RelationshipDecl {
             lazy: Lazy::Select,
             view_only: false,
             dataclass: DataclassOptions::default(),
+            post_update: false,
         }
     }
 }
@@ -81,6 +83,8 @@ impl RelationshipDecl {
 ///     viewonly: Never written.
 ///     default, default_factory, init, repr, compare, kw_only: As in `dataclasses.field`, for classes with
 ///         `MappedAsDataclass`.
+///     post_update: The foreign key is written by an UPDATE of its own, behind the INSERTs and before the DELETEs of a flush,
+///         so that two rows may refer to each other. Its column must allow NULL. Either side may say so.
 ///
 /// Raises:
 ///     NotSupportedError: An option that is not implemented, by name.
@@ -119,7 +123,6 @@ pub(crate) fn relationship(
         ("secondary", secondary.is_some(), "map the junction table and relate both sides to it"),
         ("primaryjoin", primaryjoin.is_some(), "name the columns with foreign_keys="),
         ("secondaryjoin", secondaryjoin.is_some(), "map the junction table and relate both sides to it"),
-        ("post_update", post_update, "write the two rows in two flushes"),
         ("single_parent", single_parent, "give the cascade \"delete-orphan\" to the list's side"),
         ("backref", backref.is_some(), "declare both sides and join them with back_populates="),
     ] {
@@ -145,6 +148,7 @@ pub(crate) fn relationship(
             value: default.0.map(Bound::unbind),
             factory: default_factory.map(Bound::unbind),
         },
+        post_update,
         ..RelationshipDecl::bare()
     })
 }

@@ -1,4 +1,6 @@
 //! Column types as a class body names them: `String(100)`, `Numeric(10, 2)`, `Enum(Colour)`, or the class itself.
+use super::decorator::decorated;
+use crate::convert::{Beyond, Conversion};
 use ormkit_core::model::{ColumnType, EnumType, NativeType};
 use ormkit_core::sql::{Dialect, type_name};
 use pyo3::PyClass;
@@ -13,8 +15,8 @@ use std::sync::Arc;
 pub(crate) struct TypeEngine {
     /// The type as the core knows it.
     pub(crate) column_type: ColumnType,
-    /// For enums: how labels and members belong together.
-    pub(crate) members: Option<Members>,
+    /// How its values are converted, beside what the type says.
+    pub(crate) conversion: Option<Arc<Conversion>>,
 }
 
 /// The members of a Python enum and their labels in the database.
@@ -25,13 +27,6 @@ pub(crate) struct Members {
     pub(crate) by_label: Py<PyDict>,
     /// Stores names, not values.
     pub(crate) by_name: bool,
-}
-
-impl Members {
-    /// Another handle on the same.
-    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
-        Self { class: self.class.clone_ref(py), by_label: self.by_label.clone_ref(py), by_name: self.by_name }
-    }
 }
 
 #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
@@ -62,7 +57,7 @@ pub(super) fn derived<T: PyClass<BaseType = TypeEngine>>(
 }
 
 pub(super) fn plain(column_type: ColumnType) -> TypeEngine {
-    TypeEngine { column_type, members: None }
+    TypeEngine { column_type, conversion: None }
 }
 
 /// A column type without arguments.
@@ -93,9 +88,6 @@ plain_type!(Float, ColumnType::Double, "DOUBLE PRECISION.");
 plain_type!(Double, ColumnType::Double, "DOUBLE PRECISION.");
 plain_type!(Boolean, ColumnType::Bool, "BOOLEAN.");
 plain_type!(LargeBinary, ColumnType::Bytes, "BYTEA, BLOB.");
-plain_type!(Date, ColumnType::Date, "DATE.");
-plain_type!(Time, ColumnType::Time, "TIME without time zone.");
-plain_type!(Interval, ColumnType::Interval, "INTERVAL; microseconds on SQLite.");
 plain_type!(Uuid, ColumnType::Uuid, "UUID; 16 bytes on SQLite.");
 
 /// VARCHAR(length), length in characters; TEXT without one.
@@ -161,7 +153,59 @@ impl Numeric {
     }
 }
 
-/// TIMESTAMP WITH TIME ZONE; with `timezone=False` one without.
+/// What a type makes of values that Python cannot hold, by its public word.
+fn beyond(option: &str, given: &str, words: &[(&str, Beyond)]) -> PyResult<Option<Arc<Conversion>>> {
+    match words.iter().find(|(word, _)| *word == given) {
+        Some((_, Beyond::Refused)) => Ok(None),
+        Some((_, beyond)) => Ok(Some(Arc::new(Conversion { beyond: *beyond, ..Conversion::default() }))),
+        None => {
+            let words: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+            Err(PyValueError::new_err(format!("{option} is one of {}, not {given:?}", words.join(", "))))
+        }
+    }
+}
+
+/// What `infinity=` says.
+const INFINITY: [(&str, Beyond); 3] =
+    [("error", Beyond::Refused), ("clamp", Beyond::Clamped), ("sentinel", Beyond::Sentinel)];
+
+/// DATE. `infinity` says what PostgreSQL's infinite days are: "error" a `DataError`; "clamp" `date.max` and `date.min` when they
+/// are read; "sentinel" the same both ways, so that `date.max` is written as `infinity`.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+pub(crate) struct Date;
+
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+#[pymethods]
+impl Date {
+    #[new]
+    #[pyo3(signature = (*, infinity = "error"))]
+    fn new(infinity: &str) -> PyResult<PyClassInitializer<Self>> {
+        let conversion = beyond("Date(infinity=..)", infinity, &INFINITY)?;
+        Ok(derived(TypeEngine { column_type: ColumnType::Date, conversion }, Self))
+    }
+}
+
+/// INTERVAL; microseconds on SQLite. `months` says what the months of PostgreSQL's spans are, which a timedelta does not have:
+/// "error" a `DataError`, "days" 30 days each, as PostgreSQL compares spans.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+pub(crate) struct Interval;
+
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+#[pymethods]
+impl Interval {
+    #[new]
+    #[pyo3(signature = (*, months = "error"))]
+    fn new(months: &str) -> PyResult<PyClassInitializer<Self>> {
+        let words = [("error", Beyond::Refused), ("days", Beyond::MonthsAsDays)];
+        let conversion = beyond("Interval(months=..)", months, &words)?;
+        Ok(derived(TypeEngine { column_type: ColumnType::Interval, conversion }, Self))
+    }
+}
+
+/// TIMESTAMP WITH TIME ZONE; with `timezone=False` one without. `infinity` says what PostgreSQL's infinite times are, as that of
+/// `Date`.
 #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
 pub(crate) struct DateTime;
@@ -170,9 +214,26 @@ pub(crate) struct DateTime;
 #[pymethods]
 impl DateTime {
     #[new]
-    #[pyo3(signature = (timezone = true))]
+    #[pyo3(signature = (timezone = true, *, infinity = "error"))]
+    fn new(timezone: bool, infinity: &str) -> PyResult<PyClassInitializer<Self>> {
+        let column_type = if timezone { ColumnType::TimestampTz } else { ColumnType::Timestamp };
+        let conversion = beyond("DateTime(infinity=..)", infinity, &INFINITY)?;
+        Ok(derived(TypeEngine { column_type, conversion }, Self))
+    }
+}
+
+/// TIME without time zone; with `timezone=True` one with an offset from UTC, which PostgreSQL alone has.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+pub(crate) struct Time;
+
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+#[pymethods]
+impl Time {
+    #[new]
+    #[pyo3(signature = (timezone = false))]
     fn new(timezone: bool) -> PyClassInitializer<Self> {
-        derived(plain(if timezone { ColumnType::TimestampTz } else { ColumnType::Timestamp }), Self)
+        derived(plain(if timezone { ColumnType::TimeTz } else { ColumnType::Time }), Self)
     }
 }
 
@@ -240,7 +301,11 @@ pub(crate) fn enum_type(class: &Bound<'_, PyType>, by: &str, name: Option<String
     };
     Ok(TypeEngine {
         column_type: ColumnType::Enum(Arc::new(EnumType { name, labels })),
-        members: Some(Members { class: class.clone().unbind(), by_label: by_label.unbind(), by_name }),
+        conversion: Some(Conversion::of_members(Members {
+            class: class.clone().unbind(),
+            by_label: by_label.unbind(),
+            by_name,
+        })),
     })
 }
 
@@ -256,6 +321,6 @@ pub(crate) fn type_of<'py>(given: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'
     }
     match given.cast::<PyType>() {
         Ok(class) if class.is_subclass_of::<TypeEngine>()? => Ok(Some(class.call0()?.cast_into()?)),
-        _ => Ok(None),
+        _ => decorated(given),
     }
 }

@@ -1,11 +1,11 @@
 //! What the host needs of a mapped class for every value, kept for good: classes are never forgotten.
+use crate::convert::Conversion;
 use crate::fields::ClientDefault;
-use crate::fields::types::Members;
 use crate::model::{mapped_class, with_def};
 use ormkit_core::model::{ColumnType, FieldId, ModelId};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// A mapped class.
 pub(crate) struct ClassInfo {
@@ -27,12 +27,19 @@ pub(crate) struct FieldInfo {
     pub(crate) is_json: bool,
     /// The database fills it where no value is given.
     pub(crate) filled_by_database: bool,
-    /// Enums: the members of its class.
-    pub(crate) members: Option<Members>,
     /// What UPDATE sets it to where the program does not.
     pub(crate) renewal: Option<ClientDefault>,
     /// It counts the versions of the row: `renewal` is called with the one before.
     pub(crate) is_version: bool,
+    /// How values are converted, beside what the type says.
+    pub(crate) conversion: Option<Arc<Conversion>>,
+}
+
+impl FieldInfo {
+    /// True where a class of the user's converts the values.
+    pub(crate) fn has_user(&self) -> bool {
+        self.conversion.as_ref().is_some_and(|own| own.user.is_some())
+    }
 }
 
 impl ClassInfo {
@@ -63,7 +70,7 @@ fn learn(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
         filled_by_database: field.filled_by_database(),
         is_version: field.version.is_some(),
         renewal: class.renewals.get(at).and_then(|renewal| Some(renewal.as_ref()?.clone_ref(py))),
-        members: class.members.get(at).and_then(|members| Some(members.as_ref()?.clone_ref(py))),
+        conversion: class.conversions.get(at).cloned().flatten(),
         column_type: field.column_type,
         name: field.name,
     };

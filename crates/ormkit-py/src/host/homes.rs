@@ -1,5 +1,6 @@
 //! The way from an object to its session.
 use super::PyHost;
+use crate::convert::Border;
 use crate::instance;
 use ormkit_core::host::HomeId;
 use ormkit_core::model::ModelId;
@@ -16,6 +17,9 @@ pub(crate) trait Owner: Send + Sync {
 
     /// The object of a key, where the session holds it and nobody else has the session. No IO.
     fn held(self: Arc<Self>, py: Python<'_>, model: ModelId, key: &[Value]) -> Option<Py<PyAny>>;
+
+    /// The database that its values cross to.
+    fn border(&self) -> &Arc<Border>;
 
     /// Writes objects and the changes of their relations at once: an awaitable's iterator.
     fn write_now(self: Arc<Self>, py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>>;
@@ -71,9 +75,4 @@ pub(super) fn watch_json(object: &Bound<'_, PyAny>) {
     {
         first_look(object, home);
     }
-}
-
-/// The object of a key, where the session of that home holds it.
-pub(crate) fn lookup(py: Python<'_>, home: HomeId, model: ModelId, key: &[Value]) -> Option<Py<PyAny>> {
-    owner(home)?.held(py, model, key)
 }

@@ -1,6 +1,8 @@
 //! What few objects have, kept out of every object's head: originals, wide dirty sets, JSON.
 use super::held::Held;
+use crate::convert::Border;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// The part of an object that is allocated on first need.
 #[derive(Clone, Default)]
@@ -11,6 +13,8 @@ pub(super) struct Cold {
     pub(super) more: SmallVec<[u64; 1]>,
     /// JSON columns as the database has them, decoded or not.
     pub(super) json: SmallVec<[(u32, Json); 1]>,
+    /// The engine whose functions read and write that JSON, where that matters.
+    pub(super) border: Option<Arc<Border>>,
 }
 
 /// A value from before the first change.

@@ -6,6 +6,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::sync::OnceLock;
 
+/// Compares two values of a slot.
+pub(crate) type SameJson =
+    fn(&Bound<'_, PyAny>, usize, &Bound<'_, PyAny>, &Bound<'_, PyAny>) -> PyResult<bool>;
+
 /// `fn(object, slot, value)`: the value to store.
 pub(crate) type Assign =
     for<'py> fn(&Bound<'py, PyAny>, usize, &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
@@ -26,6 +30,8 @@ pub(crate) struct Hooks {
         for<'py> fn(object: &Bound<'py, PyAny>, slot: usize, text: &str) -> PyResult<Bound<'py, PyAny>>,
     /// `fn(object, slot, value)`: the user's value as JSON text.
     pub(crate) encode_json: fn(&Bound<'_, PyAny>, usize, &Bound<'_, PyAny>) -> PyResult<String>,
+    /// `fn(object, slot, old, new)`: true where two values of JSON, of one type, are the same.
+    pub(crate) same_json: SameJson,
 }
 
 impl Default for Hooks {
@@ -37,6 +43,7 @@ impl Default for Hooks {
             missing,
             decode_json: |object, _, text| object.py().import("json")?.call_method1("loads", (text,)),
             encode_json: |_, _, value| value.py().import("json")?.call_method1("dumps", (value,))?.extract(),
+            same_json: |_, _, old, new| same_repr(old, new),
         }
     }
 }
@@ -77,4 +84,12 @@ pub(crate) fn not_loaded(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<PyE
     let shown = super::text::representation(object)?; // class and key: a repr of the user's may fail or tell secrets
     let cure = format!("query {shown} with .options({option}({place})), or await session.load(obj, {place})");
     Ok(to_python(Error::new(ErrorKind::NotLoaded { place, relation, cure })))
+}
+
+/// True where two values are shown alike: inside of JSON values `1 == True == 1.0`, their text tells them apart.
+///
+/// # Errors
+/// What `repr` raises.
+pub(crate) fn same_repr(old: &Bound<'_, PyAny>, new: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(old.repr()?.to_str()? == new.repr()?.to_str()?)
 }

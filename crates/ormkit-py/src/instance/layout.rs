@@ -3,10 +3,12 @@
 use super::cold::Json;
 use super::head::{self, Head};
 use super::{State, class_table, table_of};
+use crate::convert::Border;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+use std::sync::Arc;
 
 /// The places of some slots of one class.
 pub(crate) struct Layout {
@@ -102,6 +104,13 @@ impl<'py> Filling<'_, 'py> {
             Head::of(self.object.as_ptr()).cold_or_new().set_json(slot, Json::Pending(text.into()));
             drop(head::swap(self.object.as_ptr(), offset, std::ptr::null_mut::<ffi::PyObject>()));
         }
+    }
+
+    /// Says which engine's functions read and write the object's JSON.
+    pub(crate) fn keep_border(&self, border: &Arc<Border>) {
+        // SAFETY: the object is an instance of the base: checked when it was opened.
+        let cold = unsafe { Head::of(self.object.as_ptr()).cold_or_new() };
+        cold.border = Some(Arc::clone(border));
     }
 
     /// The object.

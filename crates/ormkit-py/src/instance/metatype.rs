@@ -2,7 +2,7 @@
 //!
 //! It answers `User.id` from the class's expressions and refuses assignments that would break the slots.
 #![allow(unsafe_code)]
-use super::access::find;
+use super::access;
 use super::base::{self, slot};
 use super::construct::{address, call};
 use super::table::{ClassTable, Initial};
@@ -90,25 +90,15 @@ unsafe extern "C" fn get_attribute(
     // SAFETY: CPython calls us with a class of our metatype.
     unsafe {
         if let Some(table) = (*table_place(class.cast())).as_ref()
-            && let Some(index) = table.by_address(name as usize)
+            && let Some(index) = access::find(table, name)
             && let Some(expression) = &table.slots[index].expression
         {
             return ffi::Py_NewRef(expression.as_ptr());
         }
-        let mut found = match ffi::PyType_Type.tp_getattro {
+        let found = match ffi::PyType_Type.tp_getattro {
             Some(inherited) => inherited(class, name),
             None => ptr::null_mut(),
         };
-        if !found.is_null()
-            && ffi::Py_TYPE(found) == &raw mut ffi::PyMemberDescr_Type
-            && let Some(table) = (*table_place(class.cast())).as_ref()
-            && let Some(index) = find(table, name)
-            && let Some(expression) = &table.slots[index].expression
-        {
-            // a name that was made at run time is not interned
-            let descriptor = std::mem::replace(&mut found, ffi::Py_NewRef(expression.as_ptr()));
-            ffi::Py_DECREF(descriptor);
-        }
         if found.is_null()
             && let Some(table) = (*table_place(class.cast())).as_ref()
         {

@@ -70,7 +70,7 @@ pub(super) unsafe fn store_column(
         let head = Head::of(object);
         let keep = !is_new(head);
         let old = *place(object, offset);
-        if keep && !old.is_null() && !head.is_dirty(index) && same(old, value, json) {
+        if keep && !old.is_null() && !head.is_dirty(index) && same(object, index, old, value, json) {
             return;
         }
         ffi::Py_INCREF(value);
@@ -150,7 +150,13 @@ pub(super) fn changed_first(object: *mut ffi::PyObject, home: u32) {
 }
 
 /// True where storing `value` over `old` changes nothing: the same object, or an equal one of the same type.
-unsafe fn same(old: *mut ffi::PyObject, value: *mut ffi::PyObject, json: bool) -> bool {
+unsafe fn same(
+    object: *mut ffi::PyObject,
+    index: usize,
+    old: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+    json: bool,
+) -> bool {
     // SAFETY: both are live; `old` is held while comparing, for that may run Python code.
     unsafe {
         if old == value {
@@ -167,7 +173,7 @@ unsafe fn same(old: *mut ffi::PyObject, value: *mut ffi::PyObject, json: bool) -
         let equal = match json {
             false => ffi::PyObject_RichCompareBool(old, value, ffi::Py_EQ),
             // inside of JSON values 1 == True == 1.0: their text tells them apart
-            true => same_text(old, value),
+            true => same_text(object, index, old, value),
         };
         if equal < 0 {
             ffi::PyErr_Clear(); // values that cannot be compared are different
@@ -176,12 +182,16 @@ unsafe fn same(old: *mut ffi::PyObject, value: *mut ffi::PyObject, json: bool) -
     }
 }
 
-unsafe fn same_text(old: *mut ffi::PyObject, value: *mut ffi::PyObject) -> c_int {
+unsafe fn same_text(
+    object: *mut ffi::PyObject,
+    index: usize,
+    old: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+) -> c_int {
     Python::attach(|py| {
-        // SAFETY: both are live, our caller holds them.
-        let (old, value) =
-            unsafe { (Bound::from_borrowed_ptr(py, old), Bound::from_borrowed_ptr(py, value)) };
-        let same = || -> PyResult<bool> { Ok(old.repr()?.to_str()? == value.repr()?.to_str()?) };
-        same().unwrap_or(false).into()
+        // SAFETY: all are live, our caller holds them.
+        let [object, old, value] =
+            unsafe { [object, old, value].map(|object| Bound::from_borrowed_ptr(py, object)) };
+        (hooks().same_json)(&object, index, &old, &value).unwrap_or(false).into()
     })
 }

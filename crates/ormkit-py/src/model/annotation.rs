@@ -1,12 +1,14 @@
 //! What `Mapped[...]` says of an attribute: a column or a relation, and of which type.
 use super::names::{Forward, Names};
 use super::raise::mapping;
+use crate::convert::{Conversion, Document, User};
 use crate::fields::native::array_of;
-use crate::fields::types::{Members, TypeEngine, enum_type, is_enum, type_of};
+use crate::fields::types::{TypeEngine, enum_type, is_enum, type_of};
 use crate::fields::{Mapped, MappedColumn};
 use ormkit_core::model::ColumnType;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use std::sync::Arc;
 
 /// An annotation, read.
 pub(super) struct Annotation<'py> {
@@ -171,7 +173,7 @@ fn related<'py>(content: &Bound<'py, PyAny>, many: bool) -> PyResult<Option<Inne
 pub(super) fn column_type(
     class: &Bound<'_, PyAny>,
     map: Option<&Bound<'_, PyDict>>,
-) -> PyResult<(ColumnType, Option<Members>)> {
+) -> PyResult<(ColumnType, Option<Arc<Conversion>>)> {
     if let Some(mapped) = map.map(|map| map.get_item(class)).transpose()?.flatten() {
         return match type_of(&mapped)? {
             Some(engine) => Ok(parts(&engine)),
@@ -182,6 +184,9 @@ pub(super) fn column_type(
     }
     if let Some(engine) = type_of(class)? {
         return Ok(parts(&engine));
+    }
+    if let Some(document) = document(class)? {
+        return Ok((ColumnType::Json, Some(document)));
     }
     let origin = origin_of(class)?;
     if union_members(class)?.is_some() {
@@ -216,12 +221,22 @@ pub(super) fn column_type(
     Ok((found, None))
 }
 
+/// How the documents of a JSON column are converted whose annotation names their class.
+///
+/// # Errors
+/// A field that JSON has no form for.
+pub(super) fn document(annotation: &Bound<'_, PyAny>) -> PyResult<Option<Arc<Conversion>>> {
+    let Some(document) = Document::of(annotation)? else { return Ok(None) };
+    let user = Some(Arc::new(User::Document(document)));
+    Ok(Some(Arc::new(Conversion { user, ..Conversion::default() })))
+}
+
 /// `dict[..]`, `list[Any]`: JSON. A list of values of one type: an array; None in it is NULL.
 fn generic_type(
     class: &Bound<'_, PyAny>,
     origin: &Bound<'_, PyAny>,
     map: Option<&Bound<'_, PyDict>>,
-) -> PyResult<(ColumnType, Option<Members>)> {
+) -> PyResult<(ColumnType, Option<Arc<Conversion>>)> {
     let py = class.py();
     let typing = py.import("typing")?;
     if origin.is(py.get_type::<PyDict>()) {
@@ -242,7 +257,7 @@ fn generic_type(
     }
     match column_type(&item, map)? {
         (ColumnType::Json, _) => Ok((ColumnType::Json, None)),
-        (item, members) => Ok((array_of(item)?, members)),
+        (item, conversion) => Ok((array_of(item)?, conversion)),
     }
 }
 
@@ -255,12 +270,11 @@ fn no_column(class: &Bound<'_, PyAny>) -> PyResult<PyErr> {
 }
 
 /// The parts of a type object.
-pub(super) fn parts(engine: &Bound<'_, TypeEngine>) -> (ColumnType, Option<Members>) {
-    let py = engine.py();
+pub(super) fn parts(engine: &Bound<'_, TypeEngine>) -> (ColumnType, Option<Arc<Conversion>>) {
     let engine = engine.get();
-    (engine.column_type.clone(), engine.members.as_ref().map(|members| members.clone_ref(py)))
+    (engine.column_type.clone(), engine.conversion.clone())
 }
 
-fn parts_of(engine: TypeEngine) -> (ColumnType, Option<Members>) {
-    (engine.column_type, engine.members)
+fn parts_of(engine: TypeEngine) -> (ColumnType, Option<Arc<Conversion>>) {
+    (engine.column_type, engine.conversion)
 }

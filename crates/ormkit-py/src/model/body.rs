@@ -111,11 +111,7 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
     }
     let mapped = MappedClass {
         class: class.clone().unbind(),
-        members: plan
-            .columns
-            .iter()
-            .map(|column| column.members.as_ref().map(|members| members.clone_ref(py)))
-            .collect(),
+        conversions: plan.columns.iter().map(|column| column.conversion.clone()).collect(),
         renewals: plan
             .columns
             .iter()

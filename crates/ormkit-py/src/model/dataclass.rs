@@ -17,8 +17,17 @@ pub(super) struct DataclassField {
     pub(super) has_insert_default: bool,
     /// A column, not a relation.
     pub(super) is_column: bool,
+    /// Written by the database alone.
+    pub(super) is_generated: bool,
     /// Declared by the class itself, not by an ancestor.
     pub(super) own: bool,
+}
+
+impl DataclassField {
+    /// True for a parameter of the constructor: what the database alone writes is none unless that is said.
+    fn is_parameter(&self) -> bool {
+        self.options.init.unwrap_or(!self.is_generated)
+    }
 }
 
 /// The options of the class; None where it is no dataclass.
@@ -60,7 +69,7 @@ pub(super) fn apply(plan: &Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
     let class_kw_only = flag(&options, "kw_only", false)?;
     let mut parameters = Vec::new();
     let mut had_default = false;
-    for field in fields.iter().filter(|field| field.options.init != Some(false)) {
+    for field in fields.iter().filter(|field| field.is_parameter()) {
         let has_default = field.options.has_default();
         // what stands behind a default and has none is given by keyword
         let kw_only = field.options.kw_only.unwrap_or(class_kw_only) || (had_default && !has_default);
@@ -120,7 +129,7 @@ fn shape<'py>(
     let described = PyList::empty(py);
     for field in fields {
         let keywords = PyDict::new(py);
-        keywords.set_item("init", field.options.init != Some(false))?;
+        keywords.set_item("init", field.is_parameter())?;
         keywords.set_item("repr", field.options.repr != Some(false))?;
         if let Some(compare) = field.options.compare {
             keywords.set_item("compare", compare)?;

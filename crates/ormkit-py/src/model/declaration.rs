@@ -5,7 +5,7 @@ use super::collect::{Declared, Value, place};
 use super::plan::{Column, Plan, Relation};
 use super::raise::mapping;
 use super::registry;
-use crate::fields::types::Members;
+use crate::convert::Conversion;
 use crate::fields::{
     ClientDefault, ColumnName, MappedColumn, RelationshipDecl, RelationshipTarget, Renewal, ServerValue,
 };
@@ -16,6 +16,7 @@ use ormkit_core::model::{
 use ormkit_core::query::Expr as CoreExpr;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
+use std::sync::Arc;
 
 /// What the declarations of one class need to be read.
 pub(super) struct Context<'a, 'py> {
@@ -64,7 +65,7 @@ impl<'py> Context<'_, 'py> {
             Value::Relation(_) => (bare, None),
         };
         let options = options.get();
-        let (column_type, members) = self.type_of(py, options, annotation.as_ref())?;
+        let (column_type, conversion) = self.type_of(py, options, annotation.as_ref())?;
         let default = match plain {
             Some(value) => ClientDefault::Value(value.unbind()),
             None => options.default.clone_ref(py),
@@ -97,6 +98,7 @@ impl<'py> Context<'_, 'py> {
             foreign_key: options.foreign_key.as_ref().map(|key| key.get().0.clone()),
             comment: options.comment.clone(),
             deferred: options.deferred,
+            deferred_group: options.deferred_group.clone(),
             ..Field::new(declared.name.clone(), column_type)
         };
         if field.autoincrement && !field.column_type.is_integer() {
@@ -110,7 +112,16 @@ impl<'py> Context<'_, 'py> {
             Renewal::Callable(callable) => Some(ClientDefault::Callable(callable.clone_ref(py))),
             _ => None,
         };
-        Ok(Column { field, default, renewal, members, checks, autoincrement, sort_order, inherited: false })
+        Ok(Column {
+            field,
+            default,
+            renewal,
+            conversion,
+            checks,
+            autoincrement,
+            sort_order,
+            inherited: false,
+        })
     }
 
     fn type_of(
@@ -118,9 +129,15 @@ impl<'py> Context<'_, 'py> {
         py: Python<'py>,
         options: &MappedColumn,
         annotation: Option<&Annotation<'py>>,
-    ) -> PyResult<(ColumnType, Option<Members>)> {
-        let (found, members) = match (&options.column_type, annotation.map(|annotation| &annotation.inner)) {
-            (Some(given), _) => annotation::parts(given.bind(py)),
+    ) -> PyResult<(ColumnType, Option<Arc<Conversion>>)> {
+        let (found, conversion) = match (&options.column_type, annotation.map(|annotation| &annotation.inner))
+        {
+            (Some(given), inner) => match (annotation::parts(given.bind(py)), inner) {
+                ((ColumnType::Json, None), Some(Inner::Type(class))) => {
+                    (ColumnType::Json, annotation::document(class)?)
+                }
+                (given, _) => given,
+            },
             (None, Some(Inner::Type(class))) => annotation::column_type(class, self.map.as_ref())?,
             (None, Some(Inner::Name { name, .. })) => {
                 return Err(mapping(format!("the annotation names `{name}`, which is not defined")));
@@ -136,10 +153,10 @@ impl<'py> Context<'_, 'py> {
         };
         match (found, options.max_length) {
             (ColumnType::Text | ColumnType::VarChar(_), Some(length)) => {
-                Ok((ColumnType::VarChar(length), members))
+                Ok((ColumnType::VarChar(length), conversion))
             }
             (_, Some(_)) => Err(mapping("max_length is for text")),
-            (found, None) => Ok((found, members)),
+            (found, None) => Ok((found, conversion)),
         }
     }
 
@@ -184,6 +201,7 @@ impl<'py> Context<'_, 'py> {
             lazy: options.lazy,
             remote_side: self.column_names(py, &options.remote_side)?,
             passive_deletes: options.passive_deletes,
+            post_update: options.post_update,
             view_only: options.view_only,
             ..RelationDef::new(declared.name.clone(), target)
         };

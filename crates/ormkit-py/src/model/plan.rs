@@ -7,8 +7,8 @@ use super::mapper;
 use super::options::{TableArgs, column_named, table_args};
 use super::raise::{mapping, to_python, unsupported};
 use super::registry;
+use crate::convert::Conversion;
 use crate::derived::Validator;
-use crate::fields::types::Members;
 use crate::fields::{ClientDefault, DataclassOptions, DeclaredAttr};
 use crate::instance::{self, Initial};
 use ormkit_core::error::Error;
@@ -16,6 +16,7 @@ use ormkit_core::model::{Constraint, Field, FieldDefault, ModelDef, RelationDef,
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyType};
+use std::sync::Arc;
 
 /// Attributes that every model has: a column or relation cannot have their name.
 const OWN_METHODS: [&str; 2] = ["to_dict", "from_dict"];
@@ -38,7 +39,7 @@ pub(super) struct Column {
     pub(super) default: ClientDefault,
     /// What the host sets it to on UPDATE.
     pub(super) renewal: Option<ClientDefault>,
-    pub(super) members: Option<Members>,
+    pub(super) conversion: Option<Arc<Conversion>>,
     pub(super) checks: Vec<Constraint>,
     /// What was said of it; None: an integer key alone is numbered.
     pub(super) autoincrement: Option<bool>,
@@ -203,8 +204,8 @@ impl<'a, 'py> Gathered<'a, 'py> {
         let class = registry::mapped_class(py, table.model);
         let (fields, relations) =
             registry::with_def(table.model, |def| (def.fields.clone(), def.relations.clone()));
-        let sides = table.slots.iter().zip(&class.members).zip(&class.renewals);
-        for (field, ((slot, members), renewal)) in fields.into_iter().zip(sides) {
+        let sides = table.slots.iter().zip(&class.conversions).zip(&class.renewals);
+        for (field, ((slot, conversion), renewal)) in fields.into_iter().zip(sides) {
             if self.has(&field.name) {
                 continue;
             }
@@ -213,14 +214,14 @@ impl<'a, 'py> Gathered<'a, 'py> {
                 Initial::Value(value) => ClientDefault::Value(value.bind(py).unbind()),
                 Initial::Callable(callable) => ClientDefault::Callable(callable.bind(py).unbind()),
             };
-            let members = members.as_ref().map(|members| members.clone_ref(py));
+            let conversion = conversion.clone();
             self.seen.push(field.name.clone());
             let autoincrement = Some(field.autoincrement);
             self.columns.push(Column {
                 field,
                 default,
                 renewal: renewal.as_ref().map(|renewal| renewal.clone_ref(py)),
-                members,
+                conversion,
                 checks: Vec::new(),
                 autoincrement,
                 sort_order: 0,
@@ -239,7 +240,7 @@ impl<'a, 'py> Gathered<'a, 'py> {
 
 /// An attribute as a dataclass has it; the last column is its own, where it is one.
 fn dataclass_field(py: Python<'_>, declared: &Declared<'_>, own: bool, plan: &Plan) -> DataclassField {
-    let (mut options, is_column) = match &declared.value {
+    let (options, is_column) = match &declared.value {
         Value::Column(column) => (column.get().dataclass.clone_ref(py), true),
         Value::Relation(relation) => (relation.get().dataclass.clone_ref(py), false),
         Value::Bare(plain) => {
@@ -252,10 +253,8 @@ fn dataclass_field(py: Python<'_>, declared: &Declared<'_>, own: bool, plan: &Pl
     let has_insert_default = column.is_some_and(|column| {
         column.field.filled_by_database() || column.field.default != FieldDefault::None
     });
-    if column.is_some_and(|column| column.field.is_generated()) {
-        options.init.get_or_insert(false);
-    }
-    DataclassField { name: declared.name.clone(), options, has_insert_default, is_column, own }
+    let is_generated = column.is_some_and(|column| column.field.is_generated());
+    DataclassField { name: declared.name.clone(), options, has_insert_default, is_column, is_generated, own }
 }
 
 /// Those of the mapped class that is extended.
@@ -281,8 +280,14 @@ fn inherit_dataclass(py: Python<'_>, parent: Option<&Bound<'_, PyType>>, plan: &
             value: given("default")?,
             factory: given("default_factory")?,
         };
-        let inherited =
-            DataclassField { name, options, has_insert_default: true, is_column: true, own: false };
+        let inherited = DataclassField {
+            name,
+            options,
+            has_insert_default: true,
+            is_column: true,
+            is_generated: false,
+            own: false,
+        };
         plan.dataclass.insert(at, inherited);
     }
     Ok(())

@@ -2,29 +2,38 @@
 use super::body::metadata_of;
 use super::raise::to_python;
 use crate::attribute::Attribute;
+use crate::convert::Conversion;
 use crate::fields::ClientDefault;
-use crate::fields::types::Members;
 use ormkit_core::model::{FieldId, Index, ModelDef, ModelId, Registry, Schema, Space};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A model's Python side.
 pub(crate) struct MappedClass {
     /// The class.
     pub(crate) class: Py<PyType>,
-    /// Column by column: the members, where it holds an enum.
-    pub(crate) members: Box<[Option<Members>]>,
     /// Column by column: what UPDATE sets it to where the program does not.
     pub(crate) renewals: Box<[Option<ClientDefault>]>,
+    /// Column by column: how values are converted, beside what the type says.
+    pub(crate) conversions: Box<[Option<Arc<Conversion>>]>,
 }
 
 #[derive(Default)]
 struct Declared {
     registry: Registry,
     classes: Vec<Arc<MappedClass>>,
+}
+
+/// True once a column was declared whose values are converted by more than its type.
+static ANY_CONVERSION: AtomicBool = AtomicBool::new(false);
+
+/// True where some column's values are converted by more than its type.
+pub(crate) fn any_conversion() -> bool {
+    ANY_CONVERSION.load(Ordering::Relaxed)
 }
 
 static DECLARED: PyOnceLock<Mutex<Declared>> = PyOnceLock::new();
@@ -40,6 +49,9 @@ fn declared(py: Python<'_>) -> MutexGuard<'_, Declared> {
 /// # Errors
 /// What the registry finds wrong with the declaration alone.
 pub(super) fn declare(py: Python<'_>, space: Space, def: ModelDef, class: MappedClass) -> PyResult<ModelId> {
+    if class.conversions.iter().any(Option::is_some) {
+        ANY_CONVERSION.store(true, Ordering::Relaxed);
+    }
     let mut declared = declared(py);
     let result = declared.registry.declare_in(space, def);
     if result.is_ok() {
@@ -95,10 +107,10 @@ pub(crate) fn target_of<'py>(attribute: &Bound<'py, Attribute>) -> PyResult<Boun
     }
 }
 
-/// The members of an enum column.
-pub(crate) fn members(py: Python<'_>, model: ModelId, field: FieldId) -> Option<Members> {
+/// How a column's values are converted, beside what the type says.
+pub(crate) fn conversion(py: Python<'_>, model: ModelId, field: FieldId) -> Option<Arc<Conversion>> {
     let class = mapped_class(py, model);
-    class.members.get(field.index())?.as_ref().map(|members| members.clone_ref(py))
+    class.conversions.get(field.index()).cloned().flatten()
 }
 
 /// The newest model of a class's name; `module` is looked in first.

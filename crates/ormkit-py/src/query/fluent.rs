@@ -1,13 +1,13 @@
 //! `session.query(User)`: the builder. What runs it is the session's.
 
 use ormkit_core::model::ModelId;
-use ormkit_core::query::{Expr as CoreExpr, Item, Load, Lock, Select as CoreSelect, Source};
+use ormkit_core::query::{Expr as CoreExpr, Item, Lock, Select as CoreSelect, Source, Strategy};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySlice, PyTuple};
 use std::sync::Arc;
 
-use super::loader::{add_loader, joinedload, selectinload};
+use super::loader::{Loader, apply_options};
 use super::lookup::{condition_on, lookup_condition};
 use super::read::no_truth;
 use super::shown::shown;
@@ -101,18 +101,11 @@ impl Query {
         })
     }
 
-    fn loading(
-        &self,
-        relations: &Bound<'_, PyTuple>,
-        loader: fn(&Bound<'_, PyAny>) -> PyResult<super::Loader>,
-    ) -> PyResult<Self> {
+    fn loading(&self, relations: &Bound<'_, PyTuple>, strategy: Strategy) -> PyResult<Self> {
         let py = relations.py();
-        let mut loads: Vec<Load> = self.core.loads.clone();
-        for relation in relations.iter() {
-            let loader = Bound::new(py, loader(&relation)?)?;
-            add_loader(py, self.model, &loader, &mut loads)?;
-        }
-        Ok(self.with(py, |core| core.loads = loads))
+        let loader = |relation| Bound::new(py, Loader::along(strategy, &relation)?);
+        let loaders = relations.iter().map(loader).collect::<PyResult<Vec<_>>>()?;
+        self.options(&PyTuple::new(py, loaders)?)
     }
 }
 
@@ -204,30 +197,27 @@ impl Query {
         self.with(py, |core| core.filter.push(CoreExpr::Bool(false)))
     }
 
-    /// Says how relations are loaded along.
+    /// Says what is loaded along, and how much of it.
     ///
     /// Raises:
-    ///     FieldError: The model has no such relation.
+    ///     FieldError: The model has no such relation or column.
     #[pyo3(signature = (*loaders))]
     fn options(&self, loaders: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let py = loaders.py();
-        let mut loads = self.core.loads.clone();
-        for loader in loaders.iter() {
-            add_loader(py, self.model, &loader, &mut loads)?;
-        }
-        Ok(self.with(py, |core| core.loads = loads))
+        let mut core = CoreSelect::clone(&self.core);
+        apply_options(&mut core, loaders)?;
+        Ok(self.with(loaders.py(), |known| *known = core))
     }
 
     /// Loads relations in the same statement, by joins.
     #[pyo3(signature = (*relations))]
     fn select_related(&self, relations: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        self.loading(relations, joinedload)
+        self.loading(relations, Strategy::Joined)
     }
 
-    /// Loads relations by one more statement each.
+    /// Loads relations by one more statement each: relations, their (dotted) names, or a `Prefetch`.
     #[pyo3(signature = (*relations))]
     fn prefetch_related(&self, relations: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        self.loading(relations, selectinload)
+        self.loading(relations, Strategy::SelectIn)
     }
 
     /// Locks the rows until the transaction ends.

@@ -1,133 +1,195 @@
-//! Loader options: `selectinload(User.posts)`.
+//! Loader options: `selectinload(User.posts)`, and the methods that go on from there.
 
-use ormkit_core::error::{Error, ErrorKind};
+mod apply;
+mod columns;
+mod part;
+mod prefetch;
+mod step;
+
+pub(super) use apply::apply_options;
+pub(crate) use apply::{loads_of, paths_of, relations_of};
+pub(crate) use part::RelationPart;
+pub(crate) use prefetch::Prefetch;
+
 use ormkit_core::model::ModelId;
-use ormkit_core::query::{Load, Strategy};
-use pyo3::exceptions::PyTypeError;
+use ormkit_core::query::{Criterion, Strategy};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::PyTuple;
+use std::sync::Arc;
 
-use crate::attribute::Attribute;
-use crate::errors::to_py;
-use crate::model::{schema, with_def};
+use super::{model_of, row_number};
+use crate::expr::condition_of;
+use columns::Columns;
+use step::{Further, Step};
 
-/// How relations are loaded along with the objects of a query; the methods go one relation further.
+/// What is loaded along with the objects of a query, and how much of them. Methods that name a relation go one relation
+/// further; the others speak of the relation named last, or of the queried objects themselves.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct Loader {
+    /// The class that `Load(User)` names.
+    of: Option<ModelId>,
+    /// Of the queried objects themselves.
+    own: Further,
+    /// Relations, each of the objects of the one before it.
     steps: Vec<Step>,
-}
-
-#[derive(Clone)]
-struct Step {
-    strategy: Strategy,
-    name: String,
-    /// The model whose attribute was given; a name is any model's.
-    model: Option<ModelId>,
-}
-
-/// The loads of `options=`: None, a loader, or several of them, for objects of `model`.
-///
-/// # Errors
-/// `FieldError` for a relation that the model does not have.
-pub(crate) fn loads_of(
-    py: Python<'_>,
-    model: ModelId,
-    options: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Vec<Load>> {
-    let mut loads = Vec::new();
-    match options {
-        None => {}
-        Some(none) if none.is_none() => {}
-        Some(one) if one.is_instance_of::<Loader>() => add_loader(py, model, one, &mut loads)?,
-        Some(several) => {
-            for option in several.try_iter()? {
-                add_loader(py, model, &option?, &mut loads)?;
-            }
-        }
-    }
-    Ok(loads)
-}
-
-/// Adds what one loader says.
-pub(super) fn add_loader(
-    py: Python<'_>,
-    model: ModelId,
-    option: &Bound<'_, PyAny>,
-    loads: &mut Vec<Load>,
-) -> PyResult<()> {
-    let Ok(loader) = option.cast::<Loader>() else {
-        let found = option.get_type().name()?;
-        return Err(PyTypeError::new_err(format!(
-            "options() takes loaders such as selectinload(User.posts), not a {found}"
-        )));
-    };
-    if let Some(load) = loader.get().resolve(py, model)? {
-        Load::add(loads, load);
-    }
-    Ok(())
+    /// What `with_loader_criteria` says.
+    criterion: Option<Criterion>,
 }
 
 impl Loader {
-    fn starting(strategy: Strategy, path: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Self { steps: Vec::new() }.further(strategy, path)
+    fn empty() -> Self {
+        Self { of: None, own: Further::default(), steps: Vec::new(), criterion: None }
     }
 
-    fn further(&self, strategy: Strategy, path: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let mut steps = self.steps.clone();
-        if let Ok(attribute) = path.cast::<Attribute>() {
-            let attribute = attribute.get();
-            let step = Step { strategy, name: attribute.name().to_owned(), model: Some(attribute.model()) };
-            steps.push(step);
-        } else if let Ok(text) = path.cast::<PyString>() {
-            let named = text.to_str()?.split('.').flat_map(|part| part.split("__"));
-            steps.extend(named.map(|name| Step { strategy, name: name.to_owned(), model: None }));
-        } else {
-            let found = path.get_type().name()?;
-            return Err(PyTypeError::new_err(format!(
-                "a loader takes a relation such as User.posts, or its name, not a value of type {found}"
-            )));
+    /// A load of all relations of a path, in one way.
+    ///
+    /// # Errors
+    /// `TypeError` for what is no path.
+    pub(super) fn along(strategy: Strategy, path: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::empty().further(strategy, &PyTuple::new(path.py(), [path])?, |_| {})
+    }
+
+    fn copy(&self) -> Self {
+        Self {
+            of: self.of,
+            own: self.own.clone(),
+            steps: self.steps.clone(),
+            criterion: self.criterion.clone(),
         }
-        Ok(Self { steps })
     }
 
-    fn resolve(&self, py: Python<'_>, model: ModelId) -> PyResult<Option<Load>> {
-        let schema = schema(py)?;
-        let mut at = schema.model(model);
-        let mut loads = Vec::with_capacity(self.steps.len());
-        for step in &self.steps {
-            if let Some(given) = step.model
-                && schema.model(given).table() != at.table()
-            {
-                let given = with_def(given, |def| def.name.clone());
-                return Err(to_py(
-                    py,
-                    Error::new(ErrorKind::UnknownName {
-                        what: "relation",
-                        name: format!("{given}.{}", step.name),
-                        within: at.name().to_owned(),
-                        near: Vec::new(),
-                    }),
-                ));
+    fn further(
+        &self,
+        strategy: Strategy,
+        path: &Bound<'_, PyTuple>,
+        option: impl Fn(&mut Step),
+    ) -> PyResult<Self> {
+        if path.is_empty() {
+            return Err(PyTypeError::new_err("a loader takes a relation such as User.posts, or its name"));
+        }
+        let mut loader = self.copy();
+        for part in path.iter() {
+            for mut step in Step::of_path(strategy, &part)? {
+                option(&mut step);
+                loader.steps.push(step);
             }
-            let relation = at.relation_named(&step.name).map_err(|error| to_py(py, error))?;
-            loads.push(Load::new(relation, step.strategy));
-            at = schema.model(at.relation(relation).target);
         }
-        // Each relation goes into the one before it, from the end.
-        Ok(loads.into_iter().rev().reduce(|then, mut load| {
-            load.then.push(then);
-            load
-        }))
+        Ok(loader)
+    }
+
+    /// The same with something more said of the relation named last.
+    fn saying(&self, change: impl FnOnce(&mut Further)) -> Self {
+        let mut loader = self.copy();
+        change(match loader.steps.last_mut() {
+            Some(step) => &mut step.further,
+            None => &mut loader.own,
+        });
+        loader
+    }
+
+    /// The same with something more said of the list named last.
+    fn narrowing(&self, method: &str, change: impl FnOnce(&mut Step)) -> PyResult<Self> {
+        let mut loader = self.copy();
+        match loader.steps.last_mut() {
+            Some(step) => change(step),
+            None => {
+                return Err(PyTypeError::new_err(format!(
+                    "{method} speaks of a relation: selectinload(User.posts).{method}"
+                )));
+            }
+        }
+        Ok(loader)
+    }
+
+    fn with_columns(&self, columns: Columns) -> Self {
+        self.saying(|further| further.columns.push(columns))
     }
 }
 
+#[pymethods]
+impl Loader {
+    /// Reads these columns alone, and keys. A later `load_only` takes the place of an earlier one. `raiseload` is
+    /// understood: columns that are left out always raise.
+    #[pyo3(signature = (*columns, raiseload = false))]
+    fn load_only(&self, columns: &Bound<'_, PyTuple>, raiseload: bool) -> PyResult<Self> {
+        let _ = raiseload;
+        Ok(self.with_columns(Columns::only(columns)?))
+    }
+
+    /// Leaves columns out; `"*"` leaves out all but keys. `raiseload` is understood: they always raise.
+    #[pyo3(signature = (*columns, raiseload = false))]
+    fn defer(&self, columns: &Bound<'_, PyTuple>, raiseload: bool) -> PyResult<Self> {
+        let _ = raiseload;
+        Ok(self.with_columns(Columns::without(columns)?))
+    }
+
+    /// Reads columns that are left out by default; `"*"` reads all.
+    #[pyo3(signature = (*columns))]
+    fn undefer(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        Ok(self.with_columns(Columns::with(columns)?))
+    }
+
+    /// Reads the columns of a `deferred_group`.
+    fn undefer_group(&self, name: String) -> Self {
+        self.with_columns(Columns::group(name))
+    }
+
+    /// Sorts the list named last, instead of its own order.
+    #[pyo3(signature = (*columns, desc = false))]
+    fn order_by(&self, columns: &Bound<'_, PyTuple>, desc: bool) -> PyResult<Self> {
+        let terms = Arc::new((columns.clone().unbind(), desc));
+        self.narrowing("order_by()", |step| step.order_by = Some(terms))
+    }
+
+    /// At most so many objects of the list named last, for each parent.
+    fn limit(&self, count: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let rows = row_number(count, "limit")?;
+        self.narrowing("limit()", |step| step.limit = rows)
+    }
+
+    /// Leaves out so many objects of the list named last, for each parent.
+    fn offset(&self, count: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let rows = row_number(count, "offset")?;
+        self.narrowing("offset()", |step| step.offset = rows)
+    }
+
+    /// Several loaders that go on from here.
+    #[pyo3(signature = (*loaders))]
+    fn options(&self, loaders: &Bound<'_, PyTuple>) -> Self {
+        self.saying(|further| further.branches.extend(loaders.iter().map(|one| Arc::new(one.unbind()))))
+    }
+
+    /// Loads a relation by one more statement for all parents; `recursion_depth` of a relation of a class to itself: so
+    /// many levels, one statement each, -1 for all there are.
+    #[pyo3(signature = (*path, recursion_depth = None))]
+    fn selectinload(&self, path: &Bound<'_, PyTuple>, recursion_depth: Option<i64>) -> PyResult<Self> {
+        let depth = depth_of(recursion_depth)?;
+        self.further(Strategy::SelectIn, path, |step| step.depth = depth)
+    }
+
+    /// Loads a relation in the same statement, by a join; `innerjoin` leaves out parents without a relative.
+    #[pyo3(signature = (*path, innerjoin = false))]
+    fn joinedload(&self, path: &Bound<'_, PyTuple>, innerjoin: bool) -> PyResult<Self> {
+        self.further(Strategy::Joined, path, |step| step.inner = innerjoin)
+    }
+
+    /// Reads a relation from a join that the query makes itself: what the query leaves out is not in the list.
+    #[pyo3(signature = (*path))]
+    fn contains_eager(&self, path: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        self.further(Strategy::Contained, path, |_| {})
+    }
+}
+
+/// The loader options that differ in the strategy alone.
 macro_rules! loaders {
     ($($(#[doc = $doc:literal])+ $name:ident => $strategy:ident;)+) => {
         $(
             $(#[doc = $doc])+
             #[pyfunction]
-            pub(crate) fn $name(path: &Bound<'_, PyAny>) -> PyResult<Loader> {
-                Loader::starting(Strategy::$strategy, path)
+            #[pyo3(signature = (*path))]
+            pub(crate) fn $name(path: &Bound<'_, PyTuple>) -> PyResult<Loader> {
+                Loader::empty().$name(path)
             }
         )+
 
@@ -135,8 +197,9 @@ macro_rules! loaders {
         impl Loader {
             $(
                 $(#[doc = $doc])+
-                fn $name(&self, path: &Bound<'_, PyAny>) -> PyResult<Self> {
-                    self.further(Strategy::$strategy, path)
+                #[pyo3(signature = (*path))]
+                fn $name(&self, path: &Bound<'_, PyTuple>) -> PyResult<Self> {
+                    self.further(Strategy::$strategy, path, |_| {})
                 }
             )+
         }
@@ -145,15 +208,102 @@ macro_rules! loaders {
 
 loaders! {
     /// Loads a relation by one more statement for all parents.
-    selectinload => SelectIn;
-    /// The same: one more statement for all parents.
     subqueryload => SelectIn;
-    /// Loads a relation in the same statement, by a join.
-    joinedload => Joined;
-    /// Takes a relation for empty, without asking; it is never written.
+    /// Loads a relation by one more statement for all parents.
+    immediateload => SelectIn;
+    /// Takes a relation for empty, without asking; it is never written. `"*"`: all that nothing else is said of.
     noload => NoLoad;
-    /// Leaves a relation unloaded, whatever it says itself.
+    /// Leaves a relation unloaded, whatever it says itself. `"*"`: all that nothing else is said of.
     raiseload => Raise;
-    /// Leaves a relation unloaded, whatever it says itself.
+    /// Leaves a relation unloaded, whatever it says itself. `"*"`: all that nothing else is said of.
     lazyload => Raise;
+    /// Leaves a relation's own way of loading as it is, to say something of its objects.
+    defaultload => Default;
+}
+
+/// Loads a relation by one more statement for all parents; `recursion_depth` of a relation of a class to itself: so many
+/// levels, one statement each, -1 for all there are.
+#[pyfunction]
+#[pyo3(signature = (*path, recursion_depth = None))]
+pub(crate) fn selectinload(path: &Bound<'_, PyTuple>, recursion_depth: Option<i64>) -> PyResult<Loader> {
+    Loader::empty().selectinload(path, recursion_depth)
+}
+
+/// Loads a relation in the same statement, by a join; `innerjoin` leaves out parents without a relative.
+#[pyfunction]
+#[pyo3(signature = (*path, innerjoin = false))]
+pub(crate) fn joinedload(path: &Bound<'_, PyTuple>, innerjoin: bool) -> PyResult<Loader> {
+    Loader::empty().joinedload(path, innerjoin)
+}
+
+/// Reads a relation from a join that the query makes itself: what the query leaves out is not in the list.
+#[pyfunction]
+#[pyo3(signature = (*path))]
+pub(crate) fn contains_eager(path: &Bound<'_, PyTuple>) -> PyResult<Loader> {
+    Loader::empty().contains_eager(path)
+}
+
+/// Reads these columns alone, and keys. A later `load_only` takes the place of an earlier one. `raiseload` is understood:
+/// columns that are left out always raise.
+#[pyfunction]
+#[pyo3(signature = (*columns, raiseload = false))]
+pub(crate) fn load_only(columns: &Bound<'_, PyTuple>, raiseload: bool) -> PyResult<Loader> {
+    Loader::empty().load_only(columns, raiseload)
+}
+
+/// Leaves columns out; `"*"` leaves out all but keys. `raiseload` is understood: they always raise.
+#[pyfunction]
+#[pyo3(signature = (*columns, raiseload = false))]
+pub(crate) fn defer(columns: &Bound<'_, PyTuple>, raiseload: bool) -> PyResult<Loader> {
+    Loader::empty().defer(columns, raiseload)
+}
+
+/// Reads columns that are left out by default; `"*"` reads all.
+#[pyfunction]
+#[pyo3(signature = (*columns))]
+pub(crate) fn undefer(columns: &Bound<'_, PyTuple>) -> PyResult<Loader> {
+    Loader::empty().undefer(columns)
+}
+
+/// Reads the columns of a `deferred_group`.
+#[pyfunction]
+pub(crate) fn undefer_group(name: String) -> Loader {
+    Loader::empty().undefer_group(name)
+}
+
+/// Loads from a class on: `Load(User).selectinload(User.posts)`.
+#[pyfunction]
+#[pyo3(name = "Load")]
+pub(crate) fn load_from(model: &Bound<'_, PyAny>) -> PyResult<Loader> {
+    Ok(Loader { of: Some(model_of(model)?), ..Loader::empty() })
+}
+
+/// A condition on every object of a class that a query selects, joins or loads along.
+///
+/// Args:
+///     model: A mapped class.
+///     condition: The condition, or a function that makes it of the class.
+#[pyfunction]
+pub(crate) fn with_loader_criteria(
+    model: &Bound<'_, PyAny>,
+    condition: &Bound<'_, PyAny>,
+) -> PyResult<Loader> {
+    let id = model_of(model)?;
+    let condition = match condition.is_callable() {
+        true => condition_of(&condition.call1((model,))?)?,
+        false => condition_of(condition)?,
+    };
+    Ok(Loader { criterion: Some(Criterion { model: id, condition }), ..Loader::empty() })
+}
+
+fn depth_of(levels: Option<i64>) -> PyResult<u32> {
+    match levels {
+        None => Ok(1),
+        Some(-1) => Ok(u32::MAX),
+        Some(levels) => u32::try_from(levels).ok().filter(|levels| *levels > 0).ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "recursion_depth is a number of levels, or -1 for all, not {levels}"
+            ))
+        }),
+    }
 }

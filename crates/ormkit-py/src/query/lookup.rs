@@ -1,6 +1,6 @@
 //! Lookups by keyword, and `Q`.
 
-use ormkit_core::model::Schema;
+use ormkit_core::model::{ColumnType, Schema};
 use ormkit_core::query::lookup::{Condition, Expects, Lookup, conditions, resolve};
 use ormkit_core::query::{Expr as CoreExpr, Source};
 use ormkit_core::value::SqlType;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::hybrid::hybrid_condition;
 use super::{F, Query, Select};
 use crate::errors::to_py;
-use crate::expr::{Expr, condition_of, object_key, operand};
+use crate::expr::{Expr, condition_of, json_operand, object_key, operand, ordered_json, typed_operand};
 
 /// All lookups of one call on a row of `source`.
 ///
@@ -67,21 +67,38 @@ fn values_of(
             listed(name, value)?.iter().map(|value| converted(value, &beside)).collect()
         }
         Expects::Pair(model, field) => {
-            let pair = listed(name, value)?;
-            if pair.len() != 2 {
-                return Err(PyTypeError::new_err(format!(
-                    "{name} takes two values, {} were given",
-                    pair.len()
-                )));
-            }
             let beside = beside(model, field);
-            pair.iter().map(|value| converted(value, &beside)).collect()
+            pair(name, value)?.iter().map(|value| converted(value, &beside)).collect()
         }
-        Expects::Text => Ok(vec![match value.cast::<PyString>() {
-            Ok(text) => CoreExpr::value(text.to_str()?, SqlType::Text),
-            Err(_) if value.is_none() || value.is_instance_of::<Expr>() => operand(value, None)?,
-            Err(_) => return Err(unfit(name, "a text", value)),
-        }]),
+        Expects::Part(model, field) => match &schema.model(model).field(field).column_type {
+            ColumnType::Json => Ok(vec![json(schema, source, value)?]),
+            ColumnType::Array(_) => Ok(vec![converted(value, &beside(model, field))?]),
+            _ => Ok(vec![text(name, value)?]),
+        },
+        Expects::Typed(sql_type) => Ok(vec![typed(schema, source, sql_type, value)?]),
+        Expects::TypedList(sql_type) => {
+            if let Some(select) = selected(value) {
+                return Ok(vec![CoreExpr::Scalar(select)]);
+            }
+            listed(name, value)?.iter().map(|value| typed(schema, source, sql_type, value)).collect()
+        }
+        Expects::TypedPair(sql_type) => {
+            pair(name, value)?.iter().map(|value| typed(schema, source, sql_type, value)).collect()
+        }
+        Expects::Json => Ok(vec![json(schema, source, value)?]),
+        Expects::JsonList => listed(name, value)?.iter().map(|value| json(schema, source, value)).collect(),
+        Expects::Ordered => Ok(vec![ordered(schema, source, value)?]),
+        Expects::OrderedPair => {
+            pair(name, value)?.iter().map(|value| ordered(schema, source, value)).collect()
+        }
+        Expects::Text => Ok(vec![text(name, value)?]),
+        Expects::Texts => listed(name, value)?
+            .iter()
+            .map(|key| match key.cast::<PyString>() {
+                Ok(key) => Ok(CoreExpr::value(key.to_str()?, SqlType::Text)),
+                Err(_) => Err(unfit(name, "a list of texts", key)),
+            })
+            .collect(),
         Expects::Bool => match value.extract::<bool>() {
             Ok(constant) => Ok(vec![CoreExpr::Bool(constant)]),
             Err(_) => Err(unfit(name, "True or False", value)),
@@ -94,6 +111,55 @@ fn values_of(
             }
             Ok(keys)
         }
+    }
+}
+
+/// A value of a type, or a column of the row.
+fn typed(schema: &Schema, source: Source, sql_type: SqlType, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    match value.cast::<F>() {
+        Ok(field) => field.get().resolve(schema, source, value.py()),
+        Err(_) => typed_operand(
+            value,
+            match sql_type {
+                SqlType::Date => ColumnType::Date,
+                SqlType::Time => ColumnType::Time,
+                SqlType::Double => ColumnType::Double,
+                _ => ColumnType::Integer,
+            },
+        ),
+    }
+}
+
+/// A JSON value, or a column of the row.
+fn json(schema: &Schema, source: Source, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    match value.cast::<F>() {
+        Ok(field) => field.get().resolve(schema, source, value.py()),
+        Err(_) => json_operand(value),
+    }
+}
+
+/// What JSON values of its kind are compared with, or a column of the row.
+fn ordered(schema: &Schema, source: Source, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    match value.cast::<F>() {
+        Ok(field) => field.get().resolve(schema, source, value.py()),
+        Err(_) if value.is_instance_of::<Expr>() => operand(value, None),
+        Err(_) => ordered_json(value),
+    }
+}
+
+fn text(name: &str, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    match value.cast::<PyString>() {
+        Ok(text) => Ok(CoreExpr::value(text.to_str()?, SqlType::Text)),
+        Err(_) if value.is_none() || value.is_instance_of::<Expr>() => operand(value, None),
+        Err(_) => Err(unfit(name, "a text", value)),
+    }
+}
+
+fn pair<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let pair = listed(name, value)?;
+    match pair.len() {
+        2 => Ok(pair),
+        given => Err(PyTypeError::new_err(format!("{name} takes two values, {given} were given"))),
     }
 }
 

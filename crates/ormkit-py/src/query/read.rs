@@ -1,19 +1,22 @@
 //! `select(..)`.
 
-use ormkit_core::model::{FieldId, ModelId, RelationId, Schema};
-use ormkit_core::query::{Expr as CoreExpr, Item, Join, JoinKind, Lock, On, Select as CoreSelect, Source};
+use ormkit_core::query::{
+    Derived, Expr as CoreExpr, FromItem, Item, Lock, Rows, Select as CoreSelect, Source,
+};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use std::sync::Arc;
 
-use super::loader::add_loader;
+use super::derived::Subquery;
+use super::joins::{JoinedTables, Known, from_item, joined, kind_of, sources_of};
+use super::loader::apply_options;
 use super::lookup::{condition_on, lookup_condition};
 use super::shown::shown;
-use super::{columns_of, model_of, order_terms, row_number};
-use crate::attribute::Attribute;
-use crate::expr::{Condition, Expr, condition, condition_of, expression};
-use crate::model::{schema, unsupported, with_def};
+use super::{AliasedClass, columns_of, model_of, order_terms, row_number};
+use crate::errors::to_py;
+use crate::expr::{Expr, condition_of, expression};
+use crate::model::{schema, with_def};
 
 /// A SELECT; every method returns a new one.
 #[pyclass(frozen, module = "ormkit")]
@@ -28,14 +31,19 @@ pub(crate) fn select(entities: &Bound<'_, PyTuple>) -> PyResult<Select> {
     if entities.is_empty() {
         return Err(PyTypeError::new_err("select() takes classes, columns or expressions"));
     }
-    let items = entities.iter().map(|entity| item_of(&entity)).collect::<PyResult<_>>()?;
-    Ok(Select { core: Arc::new(CoreSelect { items, ..CoreSelect::default() }) })
+    Ok(Select::new(CoreSelect { items: items_of(entities)?, ..CoreSelect::default() }))
 }
 
-/// Whether a SELECT has rows.
-#[pyfunction]
-pub(crate) fn exists<'py>(select: &Bound<'py, Select>) -> PyResult<Bound<'py, Condition>> {
-    select.get().exists(select.py())
+/// What classes, aliases, columns, expressions and subqueries are in a result: of a subquery all its columns.
+pub(super) fn items_of(entities: &Bound<'_, PyTuple>) -> PyResult<Vec<Item>> {
+    let mut items = Vec::with_capacity(entities.len());
+    for entity in entities.iter() {
+        match entity.cast::<Subquery>() {
+            Ok(rows) => items.extend(rows.get().items()),
+            Err(_) => items.push(item_of(&entity)?),
+        }
+    }
+    Ok(items)
 }
 
 /// What a class, column or expression is in a result.
@@ -45,11 +53,24 @@ pub(super) fn item_of(entity: &Bound<'_, PyAny>) -> PyResult<Item> {
             let expr = expr.get();
             Ok(Item::Value { expr: expr.core()?.clone(), label: expr.label_name().map(str::to_owned) })
         }
-        Err(_) => Ok(Item::Entity { source: Source::plain(model_of(entity)?), fields: None }),
+        Err(_) => match entity.cast::<AliasedClass>() {
+            Ok(alias) => Ok(alias.get().item()),
+            Err(_) => Ok(Item::Entity { source: Source::plain(model_of(entity)?), fields: None }),
+        },
     }
 }
 
 impl Select {
+    /// A statement of the core.
+    pub(super) fn new(core: CoreSelect) -> Self {
+        Self { core: Arc::new(core) }
+    }
+
+    /// The same, of a shared one.
+    pub(super) fn shared_with(core: Arc<CoreSelect>) -> Self {
+        Self { core }
+    }
+
     /// The statement of the core.
     pub(crate) fn core(&self) -> &CoreSelect {
         &self.core
@@ -68,12 +89,58 @@ impl Select {
 
     /// The table that names without a class speak of.
     fn named(&self) -> Option<Source> {
-        self.core.root().or_else(|| self.core.from.first().copied()).or_else(|| {
+        self.core.root().or_else(|| self.core.from.iter().find_map(FromItem::table)).or_else(|| {
             self.core.items.iter().find_map(|item| match item {
                 Item::Value { expr: CoreExpr::Column(column), .. } => Some(column.source),
                 _ => None,
             })
         })
+    }
+
+    /// Refuses what is said of one SELECT where there are several.
+    fn single(&self, method: &str) -> PyResult<()> {
+        match &self.core.set {
+            None => Ok(()),
+            Some(_) => Err(PyTypeError::new_err(format!(
+                "a union and its like have no {method}: say it of their parts, or select from .subquery()"
+            ))),
+        }
+    }
+
+    /// Names in place of columns: labels, and columns of a set operation.
+    fn with_names<'py>(&self, columns: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyTuple>> {
+        let py = columns.py();
+        let one = |item: Bound<'py, PyAny>| -> PyResult<Bound<'py, PyAny>> {
+            let Ok(text) = item.cast::<PyString>() else { return Ok(item) };
+            let text = text.to_str()?;
+            let (name, down) = text.strip_prefix('-').map_or((text, false), |bare| (bare, true));
+            let Some(expr) = self.labelled(py, name)? else { return Ok(item) };
+            let found = expression(py, expr)?.into_any();
+            if down { found.call_method0("desc") } else { Ok(found) }
+        };
+        PyTuple::new(py, columns.iter().map(one).collect::<PyResult<Vec<_>>>()?)
+    }
+
+    fn labelled(&self, py: Python<'_>, name: &str) -> PyResult<Option<CoreExpr>> {
+        if self.core.set.is_some() {
+            let columns = self.core.columns(&*schema(py)?).map_err(|error| to_py(py, error))?;
+            let rows = Derived::new(Rows::Values(Vec::new()), Some("the statement"), columns);
+            let at = rows.column_named(name).map_err(|error| to_py(py, error))?;
+            return Ok(Some(rows.columns[usize::from(at)].of.clone()));
+        }
+        let label = self.core.items.iter().find_map(|item| match item {
+            Item::Value { expr, label: Some(label) } if label == name => Some(expr.clone()),
+            Item::Value { expr: expr @ CoreExpr::Part(part), label: None } if *part.shown().name == *name => {
+                Some(expr.clone())
+            }
+            Item::Value { expr: expr @ CoreExpr::Column(column), label: None }
+                if with_def(column.source.model, |def| def.fields[column.field.index()].name == name) =>
+            {
+                Some(expr.clone())
+            }
+            _ => None,
+        });
+        Ok(label)
     }
 
     fn required(&self, method: &str) -> PyResult<Source> {
@@ -87,7 +154,8 @@ impl Select {
 impl Select {
     /// Adds conditions: all of them hold.
     #[pyo3(signature = (*conditions))]
-    fn r#where(&self, conditions: &Bound<'_, PyTuple>) -> PyResult<Self> {
+    pub(super) fn r#where(&self, conditions: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        self.single("where()")?;
         let mut core = CoreSelect::clone(&self.core);
         for item in conditions.iter() {
             let condition = match self.named() {
@@ -111,6 +179,7 @@ impl Select {
     ///     FieldError: The model has no such attribute.
     #[pyo3(signature = (**lookups))]
     fn filter_by(&self, py: Python<'_>, lookups: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        self.single("filter_by()")?;
         let Some(lookups) = lookups else { return Ok(self.with(|_| {})) };
         let condition = lookup_condition(&*schema(py)?, self.required("filter_by()")?, lookups)?;
         Ok(Self { core: Arc::new(CoreSelect::clone(&self.core).filter(condition)) })
@@ -123,7 +192,7 @@ impl Select {
         if columns.len() == 1 && columns.get_item(0)?.is_none() {
             return Ok(self.with(|core| core.order_by.clear()));
         }
-        let terms = order_terms(self.named(), columns, desc)?;
+        let terms = order_terms(self.named(), &self.with_names(columns)?, desc)?;
         Ok(self.with(|core| core.order_by.extend(terms)))
     }
 
@@ -139,84 +208,164 @@ impl Select {
         Ok(self.with(|core| core.offset = rows))
     }
 
-    /// Each row once.
-    fn distinct(&self) -> Self {
-        self.with(|core| core.distinct = true)
+    /// Each row once; of columns: the first row of each of their values, in the order of the statement (PostgreSQL).
+    #[pyo3(signature = (*columns))]
+    fn distinct(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        self.single("distinct()")?;
+        let on = columns_of(self.named(), columns)?;
+        Ok(self.with(|core| match on.is_empty() {
+            true => core.distinct = true,
+            false => core.distinct_on.extend(on),
+        }))
     }
 
-    /// Starts from these classes instead of those that are selected.
-    #[pyo3(signature = (*classes))]
-    fn select_from(&self, classes: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let sources =
-            classes.iter().map(|class| model_of(&class).map(Source::plain)).collect::<PyResult<Vec<_>>>()?;
-        Ok(self.with(|core| core.from.extend(sources)))
+    /// Starts from these classes, aliases, subqueries or `join(..)`s instead of those that are selected.
+    #[pyo3(signature = (*entities))]
+    pub(super) fn select_from(&self, entities: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        self.single("select_from()")?;
+        let mut core = CoreSelect::clone(&self.core);
+        for entity in entities.iter() {
+            match entity.cast::<JoinedTables>() {
+                Ok(tables) => {
+                    core.from.push(tables.get().from.clone());
+                    core.joins.extend(tables.get().joins.iter().cloned());
+                }
+                Err(_) => core.from.push(from_item(&entity)?),
+            }
+        }
+        Ok(Self::new(core))
     }
 
-    /// Joins along a relation (`join(User.posts)`), or to a class: on a condition, or on the one foreign key between
-    /// them.
-    #[pyo3(signature = (target, onclause = None, *, isouter = false))]
+    /// Joins along a relation (`join(User.posts)`), or to a class, an alias or a subquery: on a condition, along a
+    /// relation, or on the one foreign key between them.
+    #[pyo3(signature = (target, onclause = None, *, isouter = false, full = false))]
     fn join(
         &self,
         target: &Bound<'_, PyAny>,
         onclause: Option<&Bound<'_, PyAny>>,
         isouter: bool,
+        full: bool,
     ) -> PyResult<Self> {
-        let kind = if isouter { JoinKind::Left } else { JoinKind::Inner };
+        self.single("join()")?;
         let schema = schema(target.py())?;
-        let join = joined(&schema, &self.core, kind, target, onclause)?;
+        let join = joined(&schema, &sources_of(&self.core), kind_of(isouter, full), target, onclause)?;
         Ok(self.with(|core| core.joins.push(join)))
     }
 
     /// As `join`, but rows without a partner stay.
-    #[pyo3(signature = (target, onclause = None))]
-    fn outerjoin(&self, target: &Bound<'_, PyAny>, onclause: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        self.join(target, onclause, true)
+    #[pyo3(signature = (target, onclause = None, *, full = false))]
+    fn outerjoin(
+        &self,
+        target: &Bound<'_, PyAny>,
+        onclause: Option<&Bound<'_, PyAny>>,
+        full: bool,
+    ) -> PyResult<Self> {
+        self.join(target, onclause, true, full)
+    }
+
+    /// As `join`, from `left` instead of what the statement reads from otherwise.
+    #[pyo3(signature = (left, target, onclause = None, *, isouter = false, full = false))]
+    fn join_from(
+        &self,
+        left: &Bound<'_, PyAny>,
+        target: &Bound<'_, PyAny>,
+        onclause: Option<&Bound<'_, PyAny>>,
+        isouter: bool,
+        full: bool,
+    ) -> PyResult<Self> {
+        self.single("join_from()")?;
+        let left = from_item(left)?;
+        let schema = schema(target.py())?;
+        let join = joined(&schema, &Known::left(left.clone()), kind_of(isouter, full), target, onclause)?;
+        Ok(self.with(|core| {
+            if !sources_of(core).contains(&left) || core.from.is_empty() {
+                core.from.push(left);
+            }
+            core.joins.push(join);
+        }))
+    }
+
+    /// As `join_from`, but rows without a partner stay.
+    #[pyo3(signature = (left, target, onclause = None, *, full = false))]
+    fn outerjoin_from(
+        &self,
+        left: &Bound<'_, PyAny>,
+        target: &Bound<'_, PyAny>,
+        onclause: Option<&Bound<'_, PyAny>>,
+        full: bool,
+    ) -> PyResult<Self> {
+        self.join_from(left, target, onclause, true, full)
+    }
+
+    /// Inside another statement: says which tables are that one's; without any of them, or of None, none is. By itself a
+    /// table is that one's if the statement right around this one reads from it and another table is left here.
+    #[pyo3(signature = (*entities))]
+    pub(super) fn correlate(&self, entities: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let given = entities.iter().filter(|entity| !entity.is_none());
+        let items = given.map(|entity| from_item(&entity)).collect::<PyResult<Vec<_>>>()?;
+        Ok(self.with(|core| core.correlate.get_or_insert_default().extend(items)))
+    }
+
+    /// Adds columns or classes.
+    #[pyo3(signature = (*entities))]
+    fn add_columns(&self, entities: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        self.single("add_columns()")?;
+        let items = items_of(entities)?;
+        Ok(self.with(|core| core.items.extend(items)))
+    }
+
+    /// Selects these instead.
+    #[pyo3(signature = (*entities))]
+    fn with_only_columns(&self, entities: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        self.single("with_only_columns()")?;
+        let items = items_of(entities)?;
+        Ok(self.with(|core| core.items = items))
     }
 
     /// Groups by columns or their names.
     #[pyo3(signature = (*columns))]
     fn group_by(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let columns = columns_of(self.named(), columns)?;
+        self.single("group_by()")?;
+        let columns = columns_of(self.named(), &self.with_names(columns)?)?;
         Ok(self.with(|core| core.group_by.extend(columns)))
     }
 
     /// Adds conditions on groups.
     #[pyo3(signature = (*conditions))]
     fn having(&self, conditions: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        self.single("having()")?;
         let conditions = crate::expr::conditions_of(conditions)?;
         Ok(self.with(|core| core.having.extend(conditions)))
     }
 
-    /// Says how relations are loaded along.
+    /// Says what is loaded along, and how much of it.
     ///
     /// Raises:
-    ///     FieldError: The model has no such relation.
+    ///     FieldError: The model has no such relation or column.
     #[pyo3(signature = (*loaders))]
     fn options(&self, loaders: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let Some(root) = self.core.root() else {
-            return Err(PyTypeError::new_err("options() needs objects: select a class"));
-        };
-        let mut loads = self.core.loads.clone();
-        for loader in loaders.iter() {
-            add_loader(loader.py(), root.model, &loader, &mut loads)?;
-        }
-        Ok(self.with(|core| core.loads = loads))
+        let mut core = CoreSelect::clone(&self.core);
+        apply_options(&mut core, loaders)?;
+        Ok(Self { core: Arc::new(core) })
     }
 
-    /// Locks the rows until the transaction ends; on SQLite, which locks as a whole, nothing more happens.
-    #[pyo3(signature = (*, read = false, nowait = false, skip_locked = false, key_share = false))]
-    fn with_for_update(&self, read: bool, nowait: bool, skip_locked: bool, key_share: bool) -> Self {
-        self.with(|core| core.lock = Some(Lock { read, key_share, nowait, skip_locked }))
-    }
-
-    /// Whether there are rows, as a condition.
-    fn exists<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Condition>> {
-        condition(py, CoreExpr::exists(CoreSelect::clone(&self.core)))
-    }
-
-    /// The one value of a SELECT of one column, as an expression.
-    fn scalar_subquery<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Expr>> {
-        expression(py, CoreExpr::Scalar(self.shared()))
+    /// Locks the rows until the transaction ends, of the first class or of those that `of` names; on SQLite, which locks as
+    /// a whole, nothing more happens.
+    #[pyo3(signature = (*, read = false, nowait = false, skip_locked = false, key_share = false, of = None))]
+    fn with_for_update(
+        &self,
+        read: bool,
+        nowait: bool,
+        skip_locked: bool,
+        key_share: bool,
+        of: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        self.single("with_for_update()")?;
+        let of = of.map(locked).transpose()?.unwrap_or_default();
+        Ok(self.with(|core| {
+            core.lock = Some(Lock { read, key_share, nowait, skip_locked });
+            core.lock_of = of;
+        }))
     }
 
     /// The text and its values: a list.
@@ -246,6 +395,20 @@ impl Select {
     }
 }
 
+/// The tables of `of=`: a class, an alias, a column of one, or a list of them.
+fn locked(of: &Bound<'_, PyAny>) -> PyResult<Vec<FromItem>> {
+    if of.is_instance_of::<PyList>() || of.is_instance_of::<PyTuple>() {
+        let nested = of.try_iter()?.map(|item| locked(&item?)).collect::<PyResult<Vec<_>>>()?;
+        return Ok(nested.into_iter().flatten().collect());
+    }
+    if let Ok(expr) = of.cast::<Expr>()
+        && let CoreExpr::Column(column) = expr.get().core()?
+    {
+        return Ok(vec![column.source.into()]);
+    }
+    Ok(vec![from_item(of)?])
+}
+
 pub(super) fn no_truth(what: &str) -> PyErr {
     PyTypeError::new_err(format!(
         "a {what} has no truth value: ask whether there are rows with `await session.query(Model).exists()`, and \
@@ -257,95 +420,4 @@ fn no_rows(what: &str) -> PyErr {
     PyTypeError::new_err(format!(
         "{what} holds no rows: run it with `(await session.execute(statement)).all()`"
     ))
-}
-
-/// The join to a relation's target or to a class.
-fn joined(
-    schema: &Schema,
-    select: &CoreSelect,
-    kind: JoinKind,
-    target: &Bound<'_, PyAny>,
-    onclause: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Join> {
-    let given = match target.cast::<Attribute>() {
-        Ok(attribute) => Some(attribute.clone()),
-        Err(_) => onclause.and_then(|clause| clause.cast::<Attribute>().ok().cloned()),
-    };
-    if let Some(attribute) = given {
-        let model = attribute.get().model();
-        let relation = relation_of(schema, &attribute)?;
-        let to = schema.model(model).relation(relation).target;
-        let known = sources_of(select);
-        if known.contains(&Source::plain(to)) {
-            let name = attribute.repr()?;
-            return Err(unsupported(
-                format!("join({name}) to a table that the statement has already"),
-                "ask for related rows with any() or has()",
-            ));
-        }
-        let parent = Source::plain(model);
-        return Ok(Join { target: Source::plain(to), kind, on: On::Relation { parent, relation } });
-    }
-    let to = model_of(target)?;
-    let on = match onclause {
-        Some(clause) => condition_of(clause)?,
-        None => only_key(schema, &sources_of(select), to)?,
-    };
-    Ok(Join { target: Source::plain(to), kind, on: On::Condition(on) })
-}
-
-fn relation_of(schema: &Schema, attribute: &Bound<'_, Attribute>) -> PyResult<RelationId> {
-    let this = attribute.get();
-    let columns = schema.model(this.model()).fields().len();
-    match this.slot().checked_sub(columns) {
-        Some(relation) => Ok(RelationId(relation as u16)),
-        None => {
-            let name = attribute.repr()?;
-            Err(PyTypeError::new_err(format!("join() takes a relation or a class; {name} is a column")))
-        }
-    }
-}
-
-/// The tables that a statement has so far.
-fn sources_of(select: &CoreSelect) -> Vec<Source> {
-    let items = select.items.iter().filter_map(|item| match item {
-        Item::Entity { source, .. } => Some(*source),
-        Item::Value { expr: CoreExpr::Column(column), .. } => Some(column.source),
-        Item::Value { .. } => None,
-    });
-    select.from.iter().copied().chain(items).chain(select.joins.iter().map(|join| join.target)).collect()
-}
-
-/// The condition of the one foreign key between the tables of a statement and another.
-fn only_key(schema: &Schema, sources: &[Source], to: ModelId) -> PyResult<CoreExpr> {
-    let target = schema.model(to);
-    let mut found: Vec<CoreExpr> = Vec::new();
-    let mut add = |holder: Source, fields: &[FieldId], referred: Source, referred_fields: &[FieldId]| {
-        let pairs = fields.iter().zip(referred_fields);
-        let same =
-            pairs.map(|(own, far)| CoreExpr::column(holder, *own).eq(CoreExpr::column(referred, *far)));
-        let condition = CoreExpr::all(same);
-        if !found.contains(&condition) {
-            found.push(condition);
-        }
-    };
-    for source in sources {
-        let model = schema.model(source.model);
-        for reference in model.references.iter().filter(|reference| reference.target == to) {
-            add(*source, &reference.fields, Source::plain(to), &reference.target_fields);
-        }
-        for reference in target.references.iter().filter(|reference| reference.target == source.model) {
-            add(Source::plain(to), &reference.fields, *source, &reference.target_fields);
-        }
-    }
-    let name = with_def(to, |def| def.name.clone());
-    match found.len() {
-        1 => Ok(found.remove(0)),
-        0 => Err(PyTypeError::new_err(format!(
-            "no foreign key joins {name} to the statement: give a condition"
-        ))),
-        _ => Err(PyTypeError::new_err(format!(
-            "several foreign keys join {name} to the statement: join along a relation, or give a condition"
-        ))),
-    }
 }

@@ -9,11 +9,12 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
+use super::derived::Cte;
 use super::hybrid::hybrid_named;
 use super::lookup::{condition_on, lookup_condition};
 use super::read::item_of;
 use super::shown::shown;
-use super::{F, model_of};
+use super::{F, Select, model_of};
 use crate::attribute::Attribute;
 use crate::derived::Updates;
 use crate::errors::to_py;
@@ -149,6 +150,12 @@ impl Insert {
 
 #[pymethods]
 impl Insert {
+    /// The statement as a common table expression; its columns are those of `returning` (PostgreSQL).
+    #[pyo3(signature = (name = None))]
+    fn cte<'py>(&self, py: Python<'py>, name: Option<&str>) -> PyResult<Bound<'py, Cte>> {
+        Cte::of_write(py, self.core(), name)
+    }
+
     /// Rows: `values(title="a")`, `values({..}, {..})` or `values([..])`. All rows give the same columns.
     #[pyo3(signature = (*rows, **row))]
     fn values(&self, rows: &Bound<'_, PyTuple>, row: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
@@ -171,6 +178,24 @@ impl Insert {
             core = core.row(model, assignments(self.core.model, row)?).map_err(|error| to_py(py, error))?;
         }
         Ok(Self { core })
+    }
+
+    /// The rows of a SELECT: `insert(Archive).from_select(["id", "name"], select(User.id, User.name))`.
+    ///
+    /// Raises:
+    ///     FieldError: The class has no such column.
+    ///     ProgrammingError: The SELECT has another number of columns.
+    #[pyo3(name = "from_select")]
+    fn rows_of(&self, names: &Bound<'_, PyAny>, select: &Bound<'_, Select>) -> PyResult<Self> {
+        let py = names.py();
+        let schema = schema(py)?;
+        let model = schema.model(self.core.model);
+        if names.is_instance_of::<PyString>() {
+            return Err(PyTypeError::new_err("from_select() takes a list of columns"));
+        }
+        let fields = names.try_iter()?.map(|name| field_of(model, &name?)).collect::<PyResult<Vec<_>>>()?;
+        let core = self.core.clone().from_select(&schema, fields, select.get().shared());
+        Ok(Self { core: core.map_err(|error| to_py(py, error))? })
     }
 
     /// What is answered: columns, their names, or the class.
@@ -239,6 +264,12 @@ impl Update {
 
 #[pymethods]
 impl Update {
+    /// The statement as a common table expression; its columns are those of `returning` (PostgreSQL).
+    #[pyo3(signature = (name = None))]
+    fn cte<'py>(&self, py: Python<'py>, name: Option<&str>) -> PyResult<Bound<'py, Cte>> {
+        Cte::of_write(py, self.core(), name)
+    }
+
     /// What is set: values, expressions or `F`.
     #[pyo3(signature = (values = None, **more))]
     fn values(&self, values: Option<&Bound<'_, PyDict>>, more: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
@@ -298,6 +329,12 @@ impl Delete {
 
 #[pymethods]
 impl Delete {
+    /// The statement as a common table expression; its columns are those of `returning` (PostgreSQL).
+    #[pyo3(signature = (name = None))]
+    fn cte<'py>(&self, py: Python<'py>, name: Option<&str>) -> PyResult<Bound<'py, Cte>> {
+        Cte::of_write(py, self.core(), name)
+    }
+
     /// Adds conditions: all of them hold.
     #[pyo3(signature = (*conditions))]
     fn r#where(&self, conditions: &Bound<'_, PyTuple>) -> PyResult<Self> {

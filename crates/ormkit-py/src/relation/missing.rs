@@ -1,9 +1,10 @@
 //! Reading what is not loaded: answered where no IO is needed, refused with the way out otherwise.
 use super::end::{End, end};
 use super::list::list;
-use crate::convert::to_enum_value;
-use crate::host::{class_info, lookup};
+use crate::errors::to_py;
+use crate::host::{class_info, owner};
 use crate::instance::{self, SlotKind, State, not_loaded};
+use ormkit_core::value::Value;
 use pyo3::prelude::*;
 
 /// The value of an empty slot: a new object's list is known and empty, a reference without a key is None, an object
@@ -36,6 +37,7 @@ pub(super) fn reference<'py>(object: &Bound<'py, PyAny>, end: &End) -> PyResult<
     let py = object.py();
     let Some(fields) = &end.key else { return Ok(None) };
     let info = class_info(py, instance::table_of(object)?.model);
+    let owner = owner(instance::home(object)?);
     let mut key = Vec::with_capacity(fields.len());
     for field in fields {
         match instance::slot(object, field.index())? {
@@ -43,11 +45,22 @@ pub(super) fn reference<'py>(object: &Bound<'py, PyAny>, end: &End) -> PyResult<
             Some(value) if value.is_none() => return Ok(Some(value)),
             Some(value) => {
                 let known = &info.fields[field.index()];
-                let members = known.members.as_ref();
-                key.push(to_enum_value(&value, &known.column_type, members, &|| info.place(*field))?);
+                let Some(owner) = &owner else { continue };
+                let own = known.conversion.as_deref();
+                let kept = owner.border().bind(
+                    &value,
+                    &known.column_type,
+                    own,
+                    &|| info.place(*field),
+                    &mut |part| {
+                        key.push(Value::from(part));
+                        Ok(())
+                    },
+                );
+                kept.map_err(|error| to_py(py, error))?;
             }
         }
     }
-    let found = lookup(py, instance::home(object)?, end.target, &key);
+    let found = owner.and_then(|owner| owner.held(py, end.target, &key));
     Ok(found.map(|found| found.into_bound(py)))
 }

@@ -1,5 +1,6 @@
 //! The sink that keeps rows as the driver encodes them.
 use super::QueryResult;
+use crate::convert::Border;
 use ormkit_core::driver::{Column, KeptRows, Row, RowSink};
 use ormkit_core::error::Result;
 
@@ -23,8 +24,8 @@ impl Kept {
     }
 
     /// The result.
-    pub(crate) fn into_result(self) -> QueryResult {
-        QueryResult::new(self.names, self.rows, self.affected)
+    pub(crate) fn into_result(self, border: &Border) -> QueryResult {
+        QueryResult::new(self.names, self.rows, self.affected, border)
     }
 }
 

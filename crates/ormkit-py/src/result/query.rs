@@ -1,12 +1,13 @@
 //! `QueryResult`: rows of SQL text, decoded when they are read.
 use super::{Wanted, check, tuple};
-use crate::convert;
+use crate::convert::{self, Border, Conversion};
 use crate::errors::to_py;
 use ormkit_core::driver::KeptRows;
 use ormkit_core::error::Error;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyString, PyTuple};
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// The rows of `engine.execute`. They stay as the database sent them until they are read; reading needs no await.
 #[pyclass(frozen, module = "ormkit")]
@@ -14,15 +15,18 @@ pub(crate) struct QueryResult {
     names: Vec<String>,
     rows: KeptRows,
     affected: u64,
+    /// How the engine's values are converted.
+    conversion: Option<Arc<Conversion>>,
 }
 
 impl QueryResult {
-    pub(crate) fn new(names: Vec<String>, rows: KeptRows, affected: u64) -> Self {
-        Self { names, rows, affected }
+    pub(crate) fn new(names: Vec<String>, rows: KeptRows, affected: u64, border: &Border) -> Self {
+        Self { names, rows, affected, conversion: border.conversion.clone() }
     }
 
     fn cell<'py>(&self, py: Python<'py>, row: usize, column: usize) -> PyResult<Bound<'py, PyAny>> {
-        let cell = self.rows.cell(row, column).and_then(|cell| convert::read(py, cell, None));
+        let cell =
+            self.rows.cell(row, column).and_then(|cell| convert::read(py, cell, self.conversion.as_deref()));
         cell.map_err(|error| to_py(py, error.at(|| self.names[column].clone())))
     }
 
@@ -35,7 +39,7 @@ impl QueryResult {
     ) -> PyResult<()> {
         let (mut column, mut raised) = (0, Ok(()));
         let read = self.rows.cells(row, &mut |cell| {
-            let value = convert::read(py, cell, None)?;
+            let value = convert::read(py, cell, self.conversion.as_deref())?;
             raised = take(column, value);
             column += 1;
             if raised.is_ok() { Ok(()) } else { Err(Error::interface("stopped by an exception")) }

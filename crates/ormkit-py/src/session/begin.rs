@@ -16,7 +16,8 @@ use crate::bridge::Operation;
 enum Stage {
     Unopened,
     Outermost,
-    Savepoint,
+    /// With the number of callbacks that waited for the commit where it began.
+    Savepoint(usize),
     Ended,
 }
 
@@ -117,7 +118,7 @@ impl TransactionContext {
             if inner {
                 session.savepoint().await.map_err(raise)?;
             }
-            set(&stage, if inner { Stage::Savepoint } else { Stage::Outermost });
+            set(&stage, if inner { Stage::Savepoint(blocks.on_commit.mark()) } else { Stage::Outermost });
             *blocks.blocks() += 1;
             Python::attach(|py| Ok(Py::new(py, transaction)?.into_any()))
         })
@@ -189,6 +190,11 @@ impl Transaction {
         Ok(slf)
     }
 
+    /// As `AsyncSession.on_commit`.
+    fn on_commit(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.link.on_commit.add(callback)
+    }
+
     /// Undo the block now; its end does nothing more.
     fn rollback(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         end(py, &self.link, &self.stage, false)
@@ -213,18 +219,26 @@ fn end(
         let mut ended = Ok(());
         if keep {
             ended = match was {
-                Stage::Savepoint => session.release().await,
+                Stage::Savepoint(_) => session.release().await,
                 _ => session.commit().await,
             };
         }
         if !keep || ended.is_err() {
+            blocks.on_commit.forget_from(match was {
+                Stage::Savepoint(mark) => mark,
+                _ => 0,
+            });
             let undone = match was {
-                Stage::Savepoint => session.rollback_savepoint().await,
+                Stage::Savepoint(_) => session.rollback_savepoint().await,
                 _ => session.rollback().await,
             };
             ended = ended.and(undone);
         }
+        drop(session);
         ended.map_err(raise)?;
+        if keep && was == Stage::Outermost {
+            blocks.on_commit.run().await?;
+        }
         Ok(Python::attach(false_))
     })
 }

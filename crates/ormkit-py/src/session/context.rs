@@ -31,6 +31,7 @@ pub(super) fn close(
             return Ok(Started::Done(py.None()));
         }
         let mut session = link.lease(py)?;
+        link.on_commit.forget_from(0);
         let lost = how.and_then(|how| lost(py, &mut session, how));
         if session.in_transaction() {
             return Ok(Started::going(async move {
@@ -98,7 +99,7 @@ fn lost(py: Python<'_>, session: &mut Session<PyHost>, how: &str) -> Option<Stri
 /// A class with its key: `Book 7`, `Shelf (1, 2)`; without one where it has none yet.
 fn name(py: Python<'_>, object: &Py<PyAny>) -> String {
     let object = object.bind(py);
-    let model = PyHost.model(object.as_unbound());
+    let model = PyHost::BARE.model(object.as_unbound());
     let Ok(schema) = schema(py) else { return "object".to_owned() };
     let model = schema.model(model);
     let part = |field: &FieldId| {
@@ -168,7 +169,7 @@ impl SessionPlan {
         match &self.class {
             None => {
                 let link = SessionLink::open(self.engine.clone(), self.options.clone());
-                Py::new(py, AsyncSession { link })
+                Py::new(py, AsyncSession::of(link))
             }
             Some(class) => {
                 let made = class.bind(py).call((), Some(self.arguments.bind(py)))?;
@@ -331,7 +332,16 @@ impl SessionContext {
             let mut core = Python::attach(|py| session.get().link.lease(py))?;
             let committed = if keep { core.commit().await } else { Ok(()) };
             let closed = core.close().await;
-            committed.and(closed).map_err(raise)?;
+            drop(core);
+            committed.and(closed).map_err(|error| {
+                session.get().link.on_commit.forget_from(0);
+                raise(error)
+            })?;
+            let waiting = &session.get().link.on_commit;
+            match keep {
+                true => waiting.run().await?,
+                false => waiting.forget_from(0),
+            }
             Ok(nothing())
         })
     }

@@ -8,6 +8,7 @@ use ormkit_core::value::Value;
 use pyo3::prelude::*;
 
 use super::{SessionLink, nothing, on_session, raise};
+use crate::convert::Border;
 use crate::host::{Owner, PyHost};
 
 impl Owner for SessionLink {
@@ -18,6 +19,10 @@ impl Owner for SessionLink {
     fn held(self: Arc<Self>, py: Python<'_>, model: ModelId, key: &[Value]) -> Option<Py<PyAny>> {
         let key: Key = key.iter().cloned().collect();
         self.lease(py).ok()?.held(model, &key).ok()?
+    }
+
+    fn border(&self) -> &Arc<Border> {
+        self.engine.border()
     }
 
     fn write_now(self: Arc<Self>, py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>> {

@@ -1,22 +1,22 @@
 //! Reading through a session: by key, by statement, by fluent query.
 
 use ormkit_core::error::{Error, ErrorKind};
-use ormkit_core::host::Host;
 use ormkit_core::load::Item;
 use ormkit_core::model::{FieldId, ModelId};
+use ormkit_core::query::Lock;
 use ormkit_core::session::{Key, Rows};
-use pyo3::exceptions::PyTypeError;
+use ormkit_core::value::Value;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::PyTuple;
 use smallvec::{SmallVec, smallvec};
 
-use super::sync::mapped;
+use super::refresh::lock_of;
 use super::{AsyncSession, nothing, on_session, raise};
 use crate::bridge::Operation;
-use crate::convert;
-use crate::host::PyHost;
-use crate::model::schema;
-use crate::query::{Delete, Insert, Query, Select, Update, loads_of, model_of};
+use crate::convert::Border;
+use crate::host::{PyHost, class_info};
+use crate::model::{any_conversion, schema};
+use crate::query::{Delete, Insert, Query, Select, Update, loads_of, model_of, relations_of};
 use crate::result::ExecuteResult;
 
 #[pymethods]
@@ -27,67 +27,58 @@ impl AsyncSession {
     ///     model: A mapped class.
     ///     key: The key's value; a tuple for a key of several columns, in the order of their declaration.
     ///     options: Loader options, such as `selectinload(User.posts)`.
+    ///     with_for_update: True, or a dict of `nowait`, `read`, `key_share`, `skip_locked`: the row is locked until the
+    ///         transaction ends, which is opened where none is, and read as with `populate_existing`. SQLite locks the
+    ///         database for writing instead.
+    ///     populate_existing: The row is read also where the session holds the object, and its columns are overwritten.
+    ///         Pending changes are written first, unless `autoflush` is off: then they are lost.
+    ///
+    /// An object that was expired is read. Whatever reads flushes first, where the session does that.
     ///
     /// Raises:
     ///     DataError: The key's value does not fit its column.
-    #[pyo3(signature = (model, key, /, *, options = None))]
+    #[pyo3(signature = (model, key, /, *, options = None, with_for_update = None, populate_existing = false))]
     fn get(
         &self,
         py: Python<'_>,
         model: &Bound<'_, PyAny>,
         key: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
+        with_for_update: Option<&Bound<'_, PyAny>>,
+        populate_existing: bool,
     ) -> PyResult<Py<Operation>> {
-        self.fetch_by_key(py, model, key, options, false)
+        let asked = Asked { options, lock: lock_of(with_for_update)?, populate_existing, required: false };
+        self.fetch_by_key(py, model, key, &asked)
     }
 
     /// As `get`, but a missing row raises `NoResultFound`.
-    #[pyo3(signature = (model, key, /, *, options = None))]
+    #[pyo3(signature = (model, key, /, *, options = None, with_for_update = None, populate_existing = false))]
     fn get_one(
         &self,
         py: Python<'_>,
         model: &Bound<'_, PyAny>,
         key: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
+        with_for_update: Option<&Bound<'_, PyAny>>,
+        populate_existing: bool,
     ) -> PyResult<Py<Operation>> {
-        self.fetch_by_key(py, model, key, options, true)
+        let asked = Asked { options, lock: lock_of(with_for_update)?, populate_existing, required: true };
+        self.fetch_by_key(py, model, key, &asked)
     }
 
     /// As `get_one`.
-    #[pyo3(signature = (model, key, /, *, options = None))]
+    #[pyo3(signature = (model, key, /, *, options = None, with_for_update = None, populate_existing = false))]
     fn get_or_raise(
         &self,
         py: Python<'_>,
         model: &Bound<'_, PyAny>,
         key: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
+        with_for_update: Option<&Bound<'_, PyAny>>,
+        populate_existing: bool,
     ) -> PyResult<Py<Operation>> {
-        self.fetch_by_key(py, model, key, options, true)
-    }
-
-    /// Read an object's row again and overwrite attributes: all columns, or those named. Their unsaved changes are
-    /// dropped.
-    ///
-    /// Raises:
-    ///     InvalidRequestError: The object is not of this session, or its row is gone.
-    ///     FieldError: The model has no such attribute.
-    #[pyo3(signature = (object, attributes = None))]
-    fn refresh(
-        &self,
-        py: Python<'_>,
-        object: &Bound<'_, PyAny>,
-        attributes: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<Operation>> {
-        let object = mapped(object)?;
-        let schema = schema(py)?;
-        let model = schema.model(PyHost.model(&object));
-        let names = attributes.map(names_of).transpose()?.unwrap_or_default();
-        let fields: Vec<FieldId> =
-            names.iter().map(|name| model.field_named(name)).collect::<Result<_, _>>().map_err(raise)?;
-        on_session!(py, self.link, "AsyncSession.refresh", |session| {
-            session.refresh(&object, &fields).await.map_err(raise)?;
-            Ok(nothing())
-        })
+        let asked = Asked { options, lock: lock_of(with_for_update)?, populate_existing, required: true };
+        self.fetch_by_key(py, model, key, &asked)
     }
 
     /// Run a statement.
@@ -137,14 +128,30 @@ impl AsyncSession {
         py: Python<'_>,
         model: &Bound<'_, PyAny>,
         key: &Bound<'_, PyAny>,
-        options: Option<&Bound<'_, PyAny>>,
-        required: bool,
+        asked: &Asked<'_, '_>,
     ) -> PyResult<Py<Operation>> {
         let id = model_of(model)?;
-        let key = key_of(py, id, key)?;
-        let loads = loads_of(py, id, options)?;
+        let key = key_of(py, self.link.engine.border(), id, key)?;
+        let required = asked.required;
+        if asked.populate_existing || asked.lock.is_some() {
+            let (lock, loads) = (asked.lock, relations_of(py, id, asked.options)?);
+            return on_session!(py, self.link, "AsyncSession.get", |session| {
+                let found = session.get_again(id, &key, &loads, lock).await.map_err(raise)?;
+                match found {
+                    None if required => Err(raise(no_such(&session.schema().model(id).def.name))),
+                    None => Ok(nothing()),
+                    Some(object) => Ok(object),
+                }
+            });
+        }
+        let (fields, loads) = loads_of(py, id, asked.options)?;
         on_session!(py, self.link, "AsyncSession.get", |session| {
-            let found = session.get(id, &key, &loads).await.map_err(raise)?;
+            let found = match fields {
+                // Boxed where it is rare: what a future may await at most is what every call of it moves around.
+                Some(fields) => Box::pin(session.get_partly(id, &key, &fields, &loads)).await,
+                None => session.get(id, &key, &loads).await,
+            };
+            let found = found.map_err(raise)?;
             match found {
                 None if required => Err(raise(no_such(&session.schema().model(id).def.name))),
                 None => Ok(nothing()),
@@ -154,18 +161,13 @@ impl AsyncSession {
     }
 }
 
-/// Names of attributes, from a list of them.
-fn names_of(names: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-    let wrong = || {
-        let given = names.repr().map_or_else(|_| "something else".to_owned(), |text| text.to_string());
-        PyTypeError::new_err(format!(
-            "refresh() takes a list of attribute names, such as [\"name\"], not {given}"
-        ))
-    };
-    if names.is_instance_of::<PyString>() {
-        return Err(wrong());
-    }
-    names.try_iter().map_err(|_| wrong())?.map(|name| name?.extract().map_err(|_| wrong())).collect()
+/// What is asked of a get beside its key.
+struct Asked<'a, 'py> {
+    options: Option<&'a Bound<'py, PyAny>>,
+    lock: Option<Lock>,
+    populate_existing: bool,
+    /// A missing row raises.
+    required: bool,
 }
 
 fn no_such(model: &str) -> Error {
@@ -173,7 +175,7 @@ fn no_such(model: &str) -> Error {
 }
 
 /// The values of a key, checked against its columns.
-fn key_of(py: Python<'_>, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Key> {
+fn key_of(py: Python<'_>, border: &Border, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Key> {
     let schema = schema(py)?;
     let model = schema.model(model);
     let parts: SmallVec<[Bound<'_, PyAny>; 2]> = match key.cast::<PyTuple>() {
@@ -191,7 +193,17 @@ fn key_of(py: Python<'_>, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Ke
         return Err(raise(Error::invalid_request(text)));
     }
     let part = |(field, part): (&FieldId, &Bound<'_, PyAny>)| {
-        convert::to_value(part, &model.field(*field).column_type, &|| model.place(*field))
+        let own = match any_conversion() {
+            true => class_info(py, model.id).fields[field.index()].conversion.as_deref(),
+            false => None,
+        };
+        let mut made = Value::Null;
+        let column_type = &model.field(*field).column_type;
+        let bound = border.bind(part, column_type, own, &|| model.place(*field), &mut |value| {
+            made = Value::from(value);
+            Ok(())
+        });
+        bound.map(|()| made).map_err(raise)
     };
     model.key.iter().zip(&parts).map(part).collect()
 }

@@ -1,10 +1,15 @@
 //! What a session does without IO.
 
+use std::sync::atomic::Ordering;
+
+use ormkit_core::model::FieldId;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::{AsyncSession, raise};
+use crate::host::class_info;
 use crate::instance;
+use crate::model::schema;
 
 #[pymethods]
 impl AsyncSession {
@@ -24,10 +29,52 @@ impl AsyncSession {
         objects.iter().try_for_each(|object| session.add(object)).map_err(raise)
     }
 
-    /// Let an object go; its unsaved changes stay with it and are not written.
+    /// Let an object go, and those that relations with the expunge cascade hold; their unsaved changes stay with them and are
+    /// not written.
     fn expunge(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<()> {
         let object = mapped(object)?;
         self.link.lease(py)?.expunge(&object).map_err(raise)
+    }
+
+    /// Let all objects go: new ones are transient, stored ones detached, with their unsaved changes. The transaction goes
+    /// on; its rollback does not touch them any more.
+    fn expunge_all(&self, py: Python<'_>) -> PyResult<()> {
+        self.link.lease(py)?.let_go();
+        Ok(())
+    }
+
+    /// True where an object differs from its row, as far as the session knows, and for a new one with a value.
+    fn is_modified(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let object = mapped(object)?;
+        self.link.lease(py)?.is_modified(&object).map_err(raise)
+    }
+
+    /// The stored objects that the session holds, as a dict: `{(User, (7,)): <User id=7>}`. It shows this moment; objects
+    /// that nobody else holds and that are unchanged leave the session.
+    #[getter]
+    fn identity_map<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let held = self.link.lease(py)?.identity_map();
+        let map = PyDict::new(py);
+        for (model, _, object) in held {
+            let info = class_info(py, model);
+            let read = |field: &FieldId| instance::read(object.bind(py), field.index());
+            let schema = schema(py)?;
+            let key: Vec<_> = schema.model(model).key.iter().map(read).collect::<PyResult<_>>()?;
+            map.set_item((info.class.bind(py), PyTuple::new(py, key)?), object)?;
+        }
+        Ok(map)
+    }
+
+    /// A block in which queries do not flush first: `with session.no_autoflush:`.
+    #[getter]
+    fn no_autoflush(slf: PyRef<'_, Self>) -> NoAutoflush {
+        NoAutoflush { session: slf.into() }
+    }
+
+    /// Notes of your own, as a dict.
+    #[getter]
+    fn info<'py>(&self, py: Python<'py>) -> Bound<'py, PyDict> {
+        self.info.get_or_init(py, || PyDict::new(py).unbind()).bind(py).clone()
     }
 
     /// True between BEGIN and its end.
@@ -59,6 +106,32 @@ impl AsyncSession {
     fn __contains__(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
         let object = mapped(object)?;
         self.link.lease(py)?.contains(&object).map_err(raise)
+    }
+}
+
+/// `with session.no_autoflush:`.
+#[pyclass(frozen, name = "NoAutoflush", module = "ormkit")]
+pub(crate) struct NoAutoflush {
+    session: Py<AsyncSession>,
+}
+
+#[pymethods]
+impl NoAutoflush {
+    fn __enter__(&self, py: Python<'_>) -> PyResult<Py<AsyncSession>> {
+        self.session.get().link.opened(py)?.pauses.fetch_add(1, Ordering::Relaxed);
+        Ok(self.session.clone_ref(py))
+    }
+
+    #[pyo3(signature = (_exc_type, _exc_value, _traceback, /))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _exc_type: &Bound<'_, PyAny>,
+        _exc_value: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.session.get().link.opened(py)?.pauses.fetch_sub(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 

@@ -51,7 +51,7 @@ impl AsyncSession {
         let object = mapped(object)?;
         let values = values.map(Bound::unbind);
         on_session!(py, self.link, "AsyncSession.update", |session| {
-            let before = PyHost.snapshot(&object);
+            let before = PyHost::BARE.snapshot(&object);
             let set =
                 Python::attach(|py| set_all(object.bind(py), values.as_ref().map(|values| values.bind(py))));
             let updated = match set {
@@ -59,7 +59,7 @@ impl AsyncSession {
                 Err(error) => Err(error),
             };
             if let Err(error) = updated {
-                PyHost.revert(&object, before);
+                PyHost::BARE.revert(&object, before);
                 return Err(error);
             }
             Ok(object)

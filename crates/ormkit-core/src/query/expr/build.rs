@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::{Bound, Select, Source};
 use super::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
-    Distinct, Exists, Expr, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
+    Distinct, Exists, Expr, InList, InRows, InSelect, IsNull, IsTrue, Like, OperationKind, Pattern,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ColumnType, FieldId, RelationId, Schema};
@@ -145,6 +145,13 @@ impl Expr {
             Self::Like(node) => Self::Like(flipped(node, |node| node.negated ^= true)),
             Self::InList(node) => Self::InList(flipped(node, |node| node.negated ^= true)),
             Self::InSelect(node) => Self::InSelect(flipped(node, |node| node.negated ^= true)),
+            Self::Operation(node) if matches!(node.kind, OperationKind::Regex { .. }) => {
+                Self::Operation(flipped(node, |node| {
+                    if let OperationKind::Regex { negated, .. } = &mut node.kind {
+                        *negated ^= true;
+                    }
+                }))
+            }
             other => Self::Not(Arc::new(other)),
         }
     }
@@ -179,6 +186,9 @@ impl Expr {
             Self::Arrays(node) => node.left.may_be_null(schema) || node.right.may_be_null(schema),
             Self::Like(node) => node.expr.may_be_null(schema) || node.part.may_be_null(schema),
             Self::InList(node) => node.expr.may_be_null(schema),
+            Self::Operation(node) => {
+                node.may_be_null_itself() || node.args.iter().any(|arg| arg.may_be_null(schema))
+            }
             _ => true,
         }
     }
@@ -186,7 +196,19 @@ impl Expr {
     /// `self BETWEEN low AND high`.
     #[must_use]
     pub fn between(self, low: Self, high: Self) -> Self {
-        Self::Between(Arc::new(Between { expr: self, low, high, negated: false }))
+        Self::Between(Arc::new(Between { expr: self, low, high, symmetric: false, negated: false }))
+    }
+
+    /// The same, whichever of the two is the greater one.
+    #[must_use]
+    pub fn between_symmetric(self, one: Self, other: Self) -> Self {
+        Self::Between(Arc::new(Between {
+            expr: self,
+            low: one,
+            high: other,
+            symmetric: true,
+            negated: false,
+        }))
     }
 
     /// A part of a text, or a pattern.
@@ -227,7 +249,7 @@ impl Expr {
 
     /// `EXISTS (select)`.
     pub fn exists(select: Select) -> Self {
-        Self::Exists(Arc::new(Exists::Select(select)))
+        Self::Exists(Arc::new(Exists::Select(Arc::new(select))))
     }
 
     /// Whether a row of `parent` has a related row for which `condition` holds; `target` names that row in it.
@@ -259,20 +281,12 @@ impl Expr {
     /// A function whose name is known to be plain.
     pub(crate) fn called(name: &str, args: Vec<Self>) -> Self {
         let name = name.into();
-        Self::Call(Arc::new(Call { name, args, star: false, distinct: false, filter: None, over: None }))
+        Self::Call(Arc::new(Call::of(name, args)))
     }
 
     /// `count(*)`.
     pub fn count_star() -> Self {
-        let name = "count".into();
-        Self::Call(Arc::new(Call {
-            name,
-            args: Vec::new(),
-            star: true,
-            distinct: false,
-            filter: None,
-            over: None,
-        }))
+        Self::Call(Arc::new(Call { star: true, ..Call::of("count".into(), Vec::new()) }))
     }
 
     /// `CAST(self AS to)`.
@@ -294,6 +308,22 @@ impl Expr {
             Self::Null => true,
             Self::Value(bound) => bound.value.is_null(),
             _ => false,
+        }
+    }
+}
+
+impl Call {
+    fn of(name: Box<str>, args: Vec<Expr>) -> Self {
+        Self {
+            name,
+            args,
+            star: false,
+            distinct: false,
+            filter: None,
+            over: None,
+            frame: None,
+            order_by: Vec::new(),
+            within_group: Vec::new(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The nodes of an expression.
 
+use std::sync::Arc;
+
 use super::super::{Bound, Order, Select, Source};
 use super::Expr;
 use crate::model::{ColumnType, FieldId, RelationId};
@@ -128,6 +130,8 @@ pub struct Between {
     pub low: Expr,
     /// The greatest.
     pub high: Expr,
+    /// Either of the two may be the greater one.
+    pub symmetric: bool,
     /// `NOT BETWEEN`.
     pub negated: bool,
 }
@@ -156,7 +160,7 @@ pub struct Like {
     pub pattern: Pattern,
     /// What is looked for.
     pub part: Expr,
-    /// Upper and lower case are the same (SQLite: of ASCII letters).
+    /// Upper and lower case are the same.
     pub any_case: bool,
     /// `NOT LIKE`.
     pub negated: bool,
@@ -199,7 +203,7 @@ pub struct InSelect {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Exists {
     /// Of a SELECT.
-    Select(Select),
+    Select(Arc<Select>),
     /// Of the related rows of a row of `parent`.
     Related {
         /// Whose relation it is.
@@ -224,10 +228,22 @@ pub enum ArithmeticOp {
     Multiply,
     /// `/`
     Divide,
+    /// `/`, rounded to an integer: towards zero between integers, down otherwise.
+    DivideWhole,
     /// `%`
     Modulo,
     /// `||`
     Concat,
+    /// `&`
+    BitAnd,
+    /// `|`
+    BitOr,
+    /// `#` on PostgreSQL.
+    BitXor,
+    /// `<<`
+    ShiftLeft,
+    /// `>>`
+    ShiftRight,
 }
 
 impl ArithmeticOp {
@@ -237,9 +253,14 @@ impl ArithmeticOp {
             Self::Add => " + ",
             Self::Subtract => " - ",
             Self::Multiply => " * ",
-            Self::Divide => " / ",
+            Self::Divide | Self::DivideWhole => " / ",
             Self::Modulo => " % ",
             Self::Concat => " || ",
+            Self::BitAnd => " & ",
+            Self::BitOr => " | ",
+            Self::BitXor => " # ",
+            Self::ShiftLeft => " << ",
+            Self::ShiftRight => " >> ",
         }
     }
 }
@@ -270,6 +291,43 @@ pub struct Call {
     pub filter: Option<Expr>,
     /// `OVER (PARTITION BY … ORDER BY …)`.
     pub over: Option<(Vec<Expr>, Vec<Order>)>,
+    /// Of a window: which of its rows count.
+    pub frame: Option<Frame>,
+    /// `f(a ORDER BY …)`: the order in which an aggregate sees its values.
+    pub order_by: Vec<Order>,
+    /// `WITHIN GROUP (ORDER BY …)`.
+    pub within_group: Vec<Order>,
+}
+
+/// Which rows of a window count: `ROWS BETWEEN 2 PRECEDING AND CURRENT ROW`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Frame {
+    /// What is counted.
+    pub unit: FrameUnit,
+    /// From where.
+    pub start: FrameEnd,
+    /// To where, included.
+    pub end: FrameEnd,
+}
+
+/// What the ends of a frame count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FrameUnit {
+    /// Rows.
+    Rows,
+    /// The difference of what the window is sorted by.
+    Range,
+    /// Groups of rows that the window's order does not tell apart.
+    Groups,
+}
+
+/// An end of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FrameEnd {
+    /// The window's end on this side.
+    Unbounded,
+    /// So far from the current row: negative before it, 0 the row itself.
+    At(i64),
 }
 
 /// `CAST(a AS type)`.

@@ -3,7 +3,7 @@
 use super::super::{Item, Select, Shape};
 use super::{Arithmetic, ArithmeticOp, Call, Expr};
 use crate::model::Schema;
-use crate::value::SqlType;
+use crate::value::{Element, SqlType};
 
 impl Expr {
     /// Its type, as far as it is known without asking the database.
@@ -12,6 +12,7 @@ impl Expr {
             Self::Column(column) => {
                 schema.model(column.source.model).field(column.field).column_type.sql_type()
             }
+            Self::Part(part) => part.shown().of.sql_type(schema),
             Self::Excluded(model, field) => schema.model(*model).field(*field).column_type.sql_type(),
             Self::Value(bound) => bound.sql_type,
             Self::Bool(_)
@@ -32,6 +33,7 @@ impl Expr {
             Self::Arithmetic(node) => node.sql_type(schema),
             Self::Negative(inner) => inner.sql_type(schema),
             Self::Call(node) => node.sql_type(schema),
+            Self::Operation(node) => node.sql_type(schema),
             Self::Cast(node) => node.to.sql_type(),
             Self::Case(node) => node
                 .whens
@@ -48,6 +50,7 @@ impl Expr {
     pub fn shape(&self, schema: &Schema) -> Shape {
         let field = match self {
             Self::Column(column) => Some((column.source.model, column.field)),
+            Self::Part(part) => return part.shown().of.shape(schema),
             Self::Call(node) if node.keeps_its_argument() => match &node.args[..] {
                 [Self::Column(column)] => Some((column.source.model, column.field)),
                 _ => None,
@@ -60,8 +63,9 @@ impl Expr {
 
 impl Select {
     fn first_type(&self, schema: &Schema) -> SqlType {
-        match self.items.first() {
-            Some(Item::Value { expr, .. }) => expr.sql_type(schema),
+        match (self.items.first(), &self.set) {
+            (Some(Item::Value { expr, .. }), _) => expr.sql_type(schema),
+            (None, Some(set)) => set.parts[0].first_type(schema),
             _ => SqlType::Unknown,
         }
     }
@@ -74,6 +78,13 @@ impl Arithmetic {
             return S::Text;
         }
         let (left, right) = (self.left.sql_type(schema), self.right.sql_type(schema));
+        let is_int = |sql_type| matches!(sql_type, S::SmallInt | S::Integer | S::BigInt);
+        if self.op == ArithmeticOp::Divide && is_int(left) && is_int(right) {
+            return S::Double;
+        }
+        if let Some(sql_type) = self.of_times(left, right) {
+            return sql_type;
+        }
         let rank = |sql_type| match sql_type {
             S::SmallInt => 1,
             S::Integer => 2,
@@ -91,6 +102,25 @@ impl Arithmetic {
     }
 }
 
+impl Arithmetic {
+    /// Of days, times and spans.
+    fn of_times(&self, left: SqlType, right: SqlType) -> Option<SqlType> {
+        use SqlType as S;
+        let whole = |sql_type| matches!(sql_type, S::SmallInt | S::Integer);
+        Some(match (left, self.op, right) {
+            (S::Timestamp | S::TimestampTz, ArithmeticOp::Add | ArithmeticOp::Subtract, S::Interval) => left,
+            (S::Interval, ArithmeticOp::Add, S::Timestamp | S::TimestampTz) => right,
+            (S::Timestamp, ArithmeticOp::Subtract, S::Timestamp)
+            | (S::TimestampTz, ArithmeticOp::Subtract, S::TimestampTz) => S::Interval,
+            (S::Interval, ArithmeticOp::Add | ArithmeticOp::Subtract, S::Interval) => S::Interval,
+            (S::Date, ArithmeticOp::Subtract, S::Date) => S::Integer,
+            (S::Date, ArithmeticOp::Add | ArithmeticOp::Subtract, days) if whole(days) => S::Date,
+            (S::Date, ArithmeticOp::Add | ArithmeticOp::Subtract, S::Interval) => S::Timestamp,
+            _ => return None,
+        })
+    }
+}
+
 impl Call {
     /// True for aggregates that answer one of the values they saw.
     fn keeps_its_argument(&self) -> bool {
@@ -99,9 +129,17 @@ impl Call {
 
     fn sql_type(&self, schema: &Schema) -> SqlType {
         use SqlType as S;
+        let known = |args: &[Expr]| {
+            args.iter()
+                .map(|arg| arg.sql_type(schema))
+                .find(|known| *known != S::Unknown)
+                .unwrap_or(S::Unknown)
+        };
         let first = || self.args.first().map_or(S::Unknown, |arg| arg.sql_type(schema));
         match self.name.to_ascii_lowercase().as_str() {
-            "count" | "row_number" | "rank" | "dense_rank" | "ntile" => S::BigInt,
+            "count" | "row_number" | "rank" | "dense_rank" => S::BigInt,
+            "ntile" | "length" | "char_length" | "octet_length" | "ascii" | "strpos" => S::Integer,
+            "percent_rank" | "cume_dist" => S::Double,
             "sum" => match first() {
                 S::SmallInt | S::Integer => S::BigInt,
                 S::BigInt | S::Numeric => S::Numeric,
@@ -112,14 +150,22 @@ impl Call {
                 S::Real => S::Double,
                 other => other,
             },
-            "min" | "max" | "coalesce" | "nullif" | "abs" | "lag" | "lead" | "first_value" | "last_value" => {
+            "coalesce" | "nullif" => known(&self.args),
+            "min" | "max" | "abs" | "lag" | "lead" | "first_value" | "last_value" | "nth_value" | "mode" => {
                 first()
             }
-            "lower" | "upper" | "trim" | "ltrim" | "rtrim" | "replace" | "substr" | "substring"
-            | "concat" => S::Text,
-            "length" | "char_length" => S::Integer,
+            "lower" | "upper" | "initcap" | "trim" | "ltrim" | "rtrim" | "replace" | "substr"
+            | "substring" | "concat" | "concat_ws" | "left" | "right" | "lpad" | "rpad" | "reverse"
+            | "md5" | "string_agg" | "group_concat" | "to_char" => S::Text,
+            "bool_and" | "bool_or" | "every" => S::Bool,
+            "array_agg" => Element::of(first()).map_or(S::Unknown, S::Array),
+            "json_agg" | "json_object_agg" => S::Json,
+            "jsonb_agg" | "jsonb_object_agg" | "to_jsonb" | "jsonb_build_object" | "jsonb_build_array" => {
+                S::Jsonb
+            }
             "now" | "current_timestamp" => S::TimestampTz,
             "current_date" => S::Date,
+            "gen_random_uuid" => S::Uuid,
             _ => S::Unknown,
         }
     }

@@ -1,8 +1,8 @@
 //! A lookup with its values, at the end of its way.
 
-use super::super::{CompareOp, Expr, Pattern, Source};
+use super::super::{ArraysOp, CompareOp, Expr, JsonRead, Pattern, Source};
 use super::{Lookup, Operator, Subject};
-use crate::model::{ColumnType, FieldId, Model, RelationId, RelationKind, Schema};
+use crate::model::{ColumnType, Model, RelationId, RelationKind, Schema};
 use crate::value::{SqlType, Value};
 
 /// The condition on a row of `source`, whose model is the lookup's.
@@ -18,34 +18,64 @@ pub(super) fn at_end(
     if let Some(denied) = operator.denied() {
         return at_end(schema, lookup, denied, values, source, alias).not_true(schema);
     }
-    match lookup.subject {
-        Subject::Field(field) => on_field(model, source, field, operator, values),
-        Subject::Relation(relation) => on_relation(schema, model, source, relation, operator, values, alias),
+    match &lookup.subject {
+        Subject::Relation(relation) => on_relation(schema, model, source, *relation, operator, values, alias),
+        subject => match subject.value(source) {
+            Some(value) => on_value(schema, model, subject, value, operator, values),
+            None => Expr::Bool(false),
+        },
     }
 }
 
-fn on_field(model: &Model, source: Source, field: FieldId, operator: Operator, values: &[Expr]) -> Expr {
+fn on_value(
+    schema: &Schema,
+    model: &Model,
+    subject: &Subject,
+    value: Expr,
+    operator: Operator,
+    values: &[Expr],
+) -> Expr {
     use Operator as O;
-    let column = Expr::column(source, field);
+    let sql_type = value.sql_type(schema);
     let first = || values.first().cloned().unwrap_or(Expr::Null);
-    let compare = |op| Expr::compare(column.clone(), op, first());
+    let second = || values.get(1).cloned().unwrap_or(Expr::Null);
+    let is_json = matches!(sql_type, SqlType::Json | SqlType::Jsonb);
+    let is_array = matches!(sql_type, SqlType::Array(_));
+    // JSON values of one kind have an order; others are not compared.
+    let in_order = || match subject {
+        Subject::Path(..) => of_kind(schema, value.clone(), &first()),
+        _ => value.clone(),
+    };
+    let compare = |op| Expr::compare(in_order(), op, first());
     let text = |pattern, any_case| {
         // NULL is no part of anything; as a whole it is NULL.
         if is_null(&first()) {
-            return column.clone().is_null();
+            return value.clone().is_null();
         }
-        as_text(model, field, column.clone()).like(pattern, first(), any_case)
+        as_text(model, subject, value.clone()).like(pattern, first(), any_case)
     };
+    let regex = |any_case| as_text(model, subject, value.clone()).regex(first(), any_case);
     match operator {
-        O::Exact | O::Ne => compare(CompareOp::Eq),
+        O::Exact | O::Ne => Expr::compare(value, CompareOp::Eq, first()),
         O::Gt => compare(CompareOp::Gt),
         O::Gte => compare(CompareOp::Ge),
         O::Lt => compare(CompareOp::Lt),
         O::Lte => compare(CompareOp::Le),
-        O::In | O::NotIn => among(column, values, model.field(field).column_type.sql_type()),
-        O::IsNull => null_if(column, is_true(&first())),
-        O::IsNotNull => null_if(column, !is_true(&first())),
-        O::Between => column.clone().between(first(), values.get(1).cloned().unwrap_or(Expr::Null)),
+        O::In | O::NotIn => among(value, values, sql_type),
+        O::IsNull => null_if(value, is_true(&first())),
+        O::IsNotNull => null_if(value, !is_true(&first())),
+        O::Between => in_order().between(first(), second()),
+        O::Contains if is_json => value.json_contains(first()),
+        O::Contains if is_array => value.arrays(ArraysOp::Contains, first()),
+        O::JsonContains => value.json_contains(first()),
+        O::ContainedBy if is_array => first().arrays(ArraysOp::Contains, value),
+        O::ContainedBy => first().json_contains(value),
+        O::Overlap => value.arrays(ArraysOp::Overlaps, first()),
+        O::HasKey => value.json_has(first()),
+        O::HasKeys => value.json_has_keys(constants(values), true),
+        O::HasAnyKeys => value.json_has_keys(constants(values), false),
+        O::Regex => regex(false),
+        O::IRegex => regex(true),
         O::IExact => text(Pattern::Exact, true),
         O::Like => text(Pattern::Like, false),
         O::ILike => text(Pattern::Like, true),
@@ -56,6 +86,23 @@ fn on_field(model: &Model, source: Source, field: FieldId, operator: Operator, v
         O::EndsWith => text(Pattern::EndsWith, false),
         O::IEndsWith => text(Pattern::EndsWith, true),
     }
+}
+
+/// What lies at the end of a JSON path, where it is of the kind of `other`.
+fn of_kind(schema: &Schema, value: Expr, other: &Expr) -> Expr {
+    let read = match other.sql_type(schema) {
+        SqlType::Text => JsonRead::String,
+        _ => JsonRead::Numeric,
+    };
+    value.json([], read)
+}
+
+fn constants(values: &[Expr]) -> Vec<Value> {
+    let constant = |value: &Expr| match value {
+        Expr::Value(bound) => Some(bound.value.clone()),
+        _ => None,
+    };
+    values.iter().filter_map(constant).collect()
 }
 
 /// A relation takes an object by the values of its join fields; nothing and NULL mean "none".
@@ -124,11 +171,13 @@ fn among(column: Expr, values: &[Expr], element: SqlType) -> Expr {
     }
 }
 
-/// The column's text: other types are converted, as the text of a number is what a person looks through.
-fn as_text(model: &Model, field: FieldId, column: Expr) -> Expr {
-    match model.field(field).column_type {
-        ColumnType::Text | ColumnType::VarChar(_) => column,
-        _ => column.cast(ColumnType::Text),
+/// The value's text: other types are converted, as the text of a number is what a person looks through.
+fn as_text(model: &Model, subject: &Subject, value: Expr) -> Expr {
+    let column_type = subject.field().map(|field| &model.field(field).column_type);
+    match column_type {
+        Some(ColumnType::Json) => value.json([], JsonRead::Text),
+        Some(ColumnType::Text | ColumnType::VarChar(_)) => value,
+        _ => value.cast(ColumnType::Text),
     }
 }
 

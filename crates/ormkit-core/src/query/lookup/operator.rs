@@ -43,11 +43,27 @@ pub enum Operator {
     EndsWith,
     /// The same, whatever the case.
     IEndsWith,
+    /// A part of it matches a regular expression.
+    Regex,
+    /// The same, whatever the case.
+    IRegex,
+    /// A JSON object has a key.
+    HasKey,
+    /// A JSON object has all keys of a list.
+    HasKeys,
+    /// A JSON object has a key of a list.
+    HasAnyKeys,
+    /// A JSON value holds another one.
+    JsonContains,
+    /// A JSON value or an array is held by another one.
+    ContainedBy,
+    /// An array has an element in common with another.
+    Overlap,
 }
 
 use Operator as O;
 
-const WORDS: [(&str, Operator); 21] = [
+const WORDS: [(&str, Operator); 29] = [
     ("exact", O::Exact),
     ("iexact", O::IExact),
     ("ne", O::Ne),
@@ -69,6 +85,14 @@ const WORDS: [(&str, Operator); 21] = [
     ("istartswith", O::IStartsWith),
     ("endswith", O::EndsWith),
     ("iendswith", O::IEndsWith),
+    ("regex", O::Regex),
+    ("iregex", O::IRegex),
+    ("has_key", O::HasKey),
+    ("has_keys", O::HasKeys),
+    ("has_any_keys", O::HasAnyKeys),
+    ("json_contains", O::JsonContains),
+    ("contained_by", O::ContainedBy),
+    ("overlap", O::Overlap),
 ];
 
 impl Operator {
@@ -106,7 +130,24 @@ impl Operator {
                 | O::IStartsWith
                 | O::EndsWith
                 | O::IEndsWith
+                | O::Regex
+                | O::IRegex
         )
+    }
+
+    /// True for those that ask for keys of a JSON object.
+    pub(super) fn is_of_keys(self) -> bool {
+        matches!(self, O::HasKey | O::HasKeys | O::HasAnyKeys)
+    }
+
+    /// True for those that put values in order.
+    pub(super) fn is_of_order(self) -> bool {
+        matches!(self, O::Gt | O::Gte | O::Lt | O::Lte | O::Between)
+    }
+
+    /// True for those that fit every type: comparisons, lists, NULL.
+    pub(super) fn is_general(self) -> bool {
+        self.is_of_order() || matches!(self, O::Exact | O::Ne | O::In | O::NotIn | O::IsNull | O::IsNotNull)
     }
 
     /// For those that deny: what they deny. Across relations they deny that any related row has it.

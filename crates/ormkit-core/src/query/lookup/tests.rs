@@ -37,6 +37,9 @@ fn schema() -> Arc<Schema> {
         name(),
         Field::new("team_id", ColumnType::Integer).references("teams", "id"),
         Field::new("boss_id", ColumnType::Integer).references("users", "id"),
+        Field::new("since", ColumnType::TimestampTz),
+        Field::new("meta", ColumnType::Json),
+        Field::new("tags", ColumnType::Array(ColumnType::Text.into())),
     ];
     let relations =
         vec![relation("team", "Team", false, "team_id"), relation("boss", "User", false, "boss_id")];
@@ -147,4 +150,55 @@ fn key_of_a_relation_is_the_own_column() {
 fn texts_of_other_types_are_looked_through_as_text() {
     assert_eq!(one(USER, "id__contains", text("7")), "CAST(id AS TEXT) LIKE $1");
     assert_eq!(one(USER, "name__iexact", text("a")), "name ILIKE $1");
+}
+
+#[test]
+fn words_behind_a_field_are_parts_of_it() {
+    assert_eq!(
+        one(USER, "since__year__gte", int(2024)),
+        "CAST(EXTRACT(YEAR FROM since AT TIME ZONE 'UTC') AS INTEGER) >= $1"
+    );
+    assert_eq!(one(USER, "name__len", int(3)), "length(name) = $1");
+    assert_eq!(one(USER, "tags__overlap", text("x")), "tags && $1");
+    assert_eq!(one(USER, "name__iregex", text("x")), "name ~* $1");
+    assert_eq!(
+        one(TEAM, "members__since__date__isnull", Expr::Bool(true)),
+        "EXISTS (SELECT 1 FROM users WHERE users.team_id = teams.id AND \
+         CAST(users.since AT TIME ZONE 'UTC' AS DATE) IS NULL)"
+    );
+}
+
+#[test]
+fn words_behind_a_json_field_are_steps_unless_the_last_is_a_lookup() {
+    let json = |value: &str| Expr::value(Value::Json(value.into()), SqlType::Jsonb);
+    assert_eq!(one(USER, "meta__a__0__b", json("1")), "meta -> $1 -> $2 -> $3 = $4");
+    assert_eq!(
+        one(USER, "meta__a__gte", Expr::value(3, SqlType::Numeric)),
+        "CASE WHEN jsonb_typeof(meta -> $1) = 'number' THEN CAST(meta -> $2 AS NUMERIC) END >= $3"
+    );
+    assert_eq!(one(USER, "meta__a__ne", json("1")), "meta -> $1 IS DISTINCT FROM $2");
+    assert_eq!(one(USER, "meta__a__isnull", Expr::Bool(true)), "meta -> $1 IS NULL");
+    assert_eq!(one(USER, "meta__year", json("1")), "meta -> $1 = $2");
+    assert_eq!(one(USER, "meta__a__contains", json("[1]")), "(meta -> $1) @> $2");
+    assert_eq!(one(USER, "meta__has_key", text("a")), "meta ? $1");
+}
+
+#[test]
+fn words_that_do_not_fit_are_found_before_any_sql() {
+    let schema = schema();
+    let error = |name| resolve(&schema, USER, name).unwrap_err().to_string();
+    assert_eq!(error("since__yaer"), "User.since has no lookup `yaer`: did you mean `year`?");
+    assert!(error("name__year").starts_with("`year` on User.name is not supported"));
+    assert!(error("id__has_key").starts_with("`has_key` on User.id is not supported"));
+    assert!(error("since__year__contains").contains("not supported"));
+    assert!(error("id__exact__year").starts_with("User.id__exact has no lookup `year`"));
+    assert!(error("meta____a").contains("has no lookup"));
+}
+
+#[test]
+fn names_of_values_are_those_of_lookups_without_an_operator() {
+    let schema = schema();
+    let value = |name| resolve_value(&schema, Source::plain(USER), name);
+    assert!(value("meta__a__0").is_ok() && value("since__year").is_ok() && value("tags__len").is_ok());
+    assert!(value("team__name").is_err() && value("meta__a__gt").is_err() && value("name__exact").is_err());
 }

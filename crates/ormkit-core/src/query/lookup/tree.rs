@@ -36,7 +36,7 @@ fn at(
         let lookup = &condition.lookup;
         match lookup.path.get(depth) {
             None => {
-                let alias = alias_of(schema, source, lookup.subject, passed);
+                let alias = alias_of(schema, source, &lookup.subject, passed);
                 parts.push(at_end(schema, lookup, lookup.operator, &condition.values, source, alias));
             }
             Some(relation) => {
@@ -107,10 +107,10 @@ fn own_key(
     Some(at_end(schema, &own, own.operator, &condition.values, source, 0))
 }
 
-fn alias_of(schema: &Schema, source: Source, subject: Subject, passed: &[ModelId]) -> u32 {
+fn alias_of(schema: &Schema, source: Source, subject: &Subject, passed: &[ModelId]) -> u32 {
     match subject {
-        Subject::Field(_) => 0,
-        Subject::Relation(relation) => number(schema.model(source.model).relation(relation).target, passed),
+        Subject::Relation(relation) => number(schema.model(source.model).relation(*relation).target, passed),
+        _ => 0,
     }
 }
 

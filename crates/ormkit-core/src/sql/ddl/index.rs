@@ -53,7 +53,7 @@ fn create(out: &mut SqlWriter<'_>, model: &Model, index: &Index) {
         out.push(" USING ");
         out.name(method);
     }
-    out.open_scope(&[Source::plain(model.id)]);
+    out.open_scope(&[Source::plain(model.id).into()]);
     out.push(" (");
     out.list(&index.parts, part);
     out.push(")");

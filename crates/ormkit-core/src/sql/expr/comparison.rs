@@ -13,6 +13,8 @@ pub(super) enum Comparison {
     Plain,
     /// A number: they are decimals that the database keeps as text.
     Number,
+    /// JSON in one form: equal values have equal texts.
+    Json,
     /// The places and values of an array that the database keeps as JSON text, which others space differently. Its
     /// numbers may be written differently, too.
     Array {
@@ -30,6 +32,7 @@ impl Comparison {
         let types = exprs.iter().map(|expr| expr.sql_type(out.schema()));
         types.fold(Self::Plain, |known, sql_type| match sql_type {
             SqlType::Numeric => Self::Number,
+            SqlType::Json | SqlType::Jsonb => Self::Json,
             SqlType::Array(element) => {
                 let element = element.sql_type();
                 Self::Array { numbers: matches!(element, SqlType::Numeric | SqlType::Real | SqlType::Double) }
@@ -39,11 +42,25 @@ impl Comparison {
     }
 }
 
+/// What follows JSON that is put in order: the driver's collation sorts as PostgreSQL does.
+pub(super) const JSON_ORDER: &str = " COLLATE ormkit_json";
+
+/// What follows the argument of max and min, whose order is not that of the texts that SQLite keeps: a collation of the
+/// driver's, so that the greatest and the least come back as they are stored.
+pub(super) fn order_of(out: &SqlWriter<'_>, exprs: &[&Expr]) -> &'static str {
+    match Comparison::of(out, exprs) {
+        Comparison::Number => " COLLATE ormkit_decimal",
+        Comparison::Json => JSON_ORDER,
+        _ => "",
+    }
+}
+
 /// Writes an operand of a comparison.
 pub(super) fn comparable(out: &mut SqlWriter<'_>, expr: &Expr, comparison: Comparison) {
     let (before, after) = match comparison {
         Comparison::Plain => return operand(out, expr, Level::Operand),
         Comparison::Number => ("CAST(", " AS NUMERIC)"),
+        Comparison::Json => ("ormkit_json(", ")"),
         Comparison::Array { numbers: false } => {
             ("(SELECT group_concat(fullkey || quote(atom)) FROM json_tree(", "))")
         }

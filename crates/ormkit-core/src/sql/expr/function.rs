@@ -1,8 +1,8 @@
 //! Function calls, aggregates and windows.
 
 use super::super::SqlWriter;
-use super::Render;
-use crate::query::Call;
+use super::{Render, order_of, require_order};
+use crate::query::{Call, Frame, FrameEnd, FrameUnit, Order};
 
 impl Render for Call {
     fn render(&self, out: &mut SqlWriter<'_>) {
@@ -12,7 +12,11 @@ impl Render for Call {
         if is_keyword(&self.name) {
             return out.push(&self.name);
         }
-        out.push(&self.name);
+        if self.name.contains('.') && !out.is_postgres() {
+            return out.unsupported("a function of a schema", "name the function alone");
+        }
+        let name = self.spelled(out);
+        out.push(name);
         out.push("(");
         if self.star {
             out.push("*");
@@ -21,7 +25,22 @@ impl Render for Call {
             out.push("DISTINCT ");
         }
         out.list(&self.args, |out, arg| arg.render(out));
+        if let ("min" | "max", [arg]) = (name, &self.args[..]) {
+            require_order(out, &[arg]);
+            out.push(order_of(out, &[arg]));
+        }
+        if self.name.eq_ignore_ascii_case("group_concat") && self.args.len() == 1 && out.is_postgres() {
+            out.push(", ','");
+        }
+        sorted(out, " ORDER BY ", &self.order_by);
         out.push(")");
+        if !self.within_group.is_empty() {
+            if !out.is_postgres() {
+                out.unsupported("within_group()", "sort and pick the value in Python");
+            }
+            sorted(out, " WITHIN GROUP (ORDER BY ", &self.within_group);
+            out.push(")");
+        }
         if let Some(filter) = &self.filter {
             out.push(" FILTER (WHERE ");
             filter.render(out);
@@ -33,11 +52,58 @@ impl Render for Call {
                 out.push("PARTITION BY ");
                 out.list(partition, |out, expr| expr.render(out));
             }
-            if !order.is_empty() {
-                out.push(if partition.is_empty() { "ORDER BY " } else { " ORDER BY " });
-                out.list(order, |out, term| term.render(out));
+            sorted(out, if partition.is_empty() { "ORDER BY " } else { " ORDER BY " }, order);
+            if let Some(frame) = self.frame {
+                out.push(if partition.is_empty() && order.is_empty() { "" } else { " " });
+                frame.render(out);
             }
             out.push(")");
+        }
+    }
+}
+
+impl Call {
+    /// The name that the dialect has for it.
+    fn spelled(&self, out: &SqlWriter<'_>) -> &str {
+        match (self.name.to_ascii_lowercase().as_str(), out.is_postgres()) {
+            ("group_concat", true) => "string_agg",
+            ("array_agg" | "json_agg" | "jsonb_agg", false) => "json_group_array",
+            ("json_object_agg" | "jsonb_object_agg", false) => "json_group_object",
+            ("json_build_array" | "jsonb_build_array", false) => "json_array",
+            ("json_build_object" | "jsonb_build_object", false) => "json_object",
+            ("char_length", false) => "length",
+            _ => &self.name,
+        }
+    }
+}
+
+fn sorted(out: &mut SqlWriter<'_>, before: &str, order: &[Order]) {
+    if !order.is_empty() {
+        out.push(before);
+        out.list(order, |out, term| term.render(out));
+    }
+}
+
+impl Render for Frame {
+    fn render(&self, out: &mut SqlWriter<'_>) {
+        out.push(match self.unit {
+            FrameUnit::Rows => "ROWS BETWEEN ",
+            FrameUnit::Range => "RANGE BETWEEN ",
+            FrameUnit::Groups => "GROUPS BETWEEN ",
+        });
+        frame_end(out, self.start, "UNBOUNDED PRECEDING");
+        out.push(" AND ");
+        frame_end(out, self.end, "UNBOUNDED FOLLOWING");
+    }
+}
+
+fn frame_end(out: &mut SqlWriter<'_>, end: FrameEnd, unbounded: &str) {
+    match end {
+        FrameEnd::Unbounded => out.push(unbounded),
+        FrameEnd::At(0) => out.push("CURRENT ROW"),
+        FrameEnd::At(distance) => {
+            out.number(distance.unsigned_abs());
+            out.push(if distance < 0 { " PRECEDING" } else { " FOLLOWING" });
         }
     }
 }

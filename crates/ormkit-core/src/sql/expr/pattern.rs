@@ -18,7 +18,8 @@ impl Render for Like {
 }
 
 impl Like {
-    /// The pattern is known. SQLite's LIKE does not tell cases apart; GLOB does, and has its own signs.
+    /// The pattern is known. SQLite's LIKE does not tell cases apart, with ESCAPE the driver's own, of letters of every
+    /// script; GLOB does, and has its own signs.
     fn with_pattern(&self, out: &mut SqlWriter<'_>, pattern: &str) {
         operand(out, &self.expr, Level::Operand);
         if self.negated {
@@ -89,7 +90,7 @@ impl Like {
 
     fn side(&self, out: &mut SqlWriter<'_>, expr: &Expr) {
         if self.any_case {
-            out.push("lower(");
+            out.push(if out.is_postgres() { "lower(" } else { "ormkit_lower(" });
             expr.render(out);
             out.push(")");
         } else {

@@ -9,7 +9,9 @@ impl Render for InList {
     fn render(&self, out: &mut SqlWriter<'_>) {
         let comparison = Comparison::of(out, &[&self.expr]);
         comparable(out, &self.expr, comparison);
-        if out.spreads_lists() || !fits_one_parameter(self.list.sql_type) {
+        let one_parameter =
+            fits_one_parameter(self.list.sql_type) || (out.dialect().arrays && is_array(self.list.sql_type));
+        if out.spreads_lists() || !one_parameter {
             out.push(if self.negated { " NOT IN (" } else { " IN (" });
             spread(out, &self.list, comparison);
             return out.push(")");
@@ -26,6 +28,11 @@ impl Render for InList {
     }
 }
 
+/// True for element types of which a database with arrays can bind one, without being told a name.
+fn is_array(element: SqlType) -> bool {
+    !matches!(element, SqlType::Enum | SqlType::Literal | SqlType::Array(_))
+}
+
 /// Each element as a parameter of its own.
 fn spread(out: &mut SqlWriter<'_>, list: &Bound, comparison: Comparison) {
     out.list(values_of(list), |out, value| {
@@ -37,9 +44,7 @@ impl Render for InRows {
     fn render(&self, out: &mut SqlWriter<'_>) {
         let as_arrays = out.dialect().arrays
             && !out.spreads_lists()
-            && self.columns.iter().all(|column| {
-                !matches!(column.sql_type, SqlType::Enum | SqlType::Literal | SqlType::Array(_))
-            });
+            && self.columns.iter().all(|column| is_array(column.sql_type));
         if as_arrays {
             out.push("(");
             out.list(&self.exprs, |out, expr| expr.render(out));
@@ -120,7 +125,7 @@ impl Render for Exists {
             }
             Self::Related { parent, relation, target, condition } => {
                 out.push("EXISTS (SELECT 1 FROM ");
-                out.open_scope(std::slice::from_ref(target));
+                out.open_scope(&[(*target).into()]);
                 out.source(*target);
                 out.push(" WHERE ");
                 joins(out, *parent, *relation, *target);

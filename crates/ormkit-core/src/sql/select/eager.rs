@@ -2,8 +2,10 @@
 
 use super::super::SqlWriter;
 use super::super::expr::joins;
-use crate::model::{Lazy, ModelId, RelationId, Schema};
-use crate::query::{Expr, Item, Load, Order, Select, Source, Strategy};
+use super::on;
+use crate::error::Error;
+use crate::model::{FieldId, Lazy, ModelId, Relation, RelationId, Schema};
+use crate::query::{Expr, FromItem, Item, Join, Load, On, Order, Select, Source, Strategy, fields_read};
 
 /// The joins that load relations along with the objects of a SELECT.
 #[derive(Default)]
@@ -11,10 +13,12 @@ pub(super) struct Eager {
     pub(super) joins: Vec<EagerJoin>,
     /// The order of loaded lists, behind the order of the parents.
     pub(super) order: Vec<Order>,
-    /// One of them is a list: rows are multiplied.
+    /// One of those that are written here is a list: rows are multiplied.
     pub(super) many: bool,
     /// The item whose relations are loaded.
     pub(super) root: usize,
+    /// What cannot be done.
+    pub(super) refused: Option<Error>,
 }
 
 /// One of them.
@@ -24,6 +28,11 @@ pub(super) struct EagerJoin {
     pub(super) target: Source,
     /// The join that brought the parent; None: the root.
     pub(super) parent_join: Option<usize>,
+    pub(super) fields: Vec<FieldId>,
+    inner: bool,
+    /// The statement joins the table itself.
+    contained: bool,
+    filter: Vec<Expr>,
 }
 
 /// Sources of eager loads are numbered from here, where no program's own aliases are.
@@ -33,13 +42,12 @@ impl Eager {
     /// The joins that `select` asks for, and those that relations ask for by themselves.
     pub(super) fn of(schema: &Schema, select: &Select) -> Self {
         let mut eager = Self::default();
-        let root = select.items.iter().enumerate().find_map(|(index, item)| match item {
-            Item::Entity { source, .. } => Some((index, *source)),
-            Item::Value { .. } => None,
-        });
-        if let Some((index, source)) = root {
+        let root = select.items.iter().enumerate().find(|(_, item)| item.model().is_some());
+        // Relatives of objects out of derived rows are loaded by a second statement.
+        if let Some((index, Item::Entity { source, .. })) = root {
+            let source = *source;
             eager.root = index;
-            eager.add(schema, source, None, &select.loads, &mut vec![source.model]);
+            eager.add(schema, select, source, None, &select.loads, &mut vec![source.model]);
         }
         eager
     }
@@ -47,6 +55,7 @@ impl Eager {
     fn add(
         &mut self,
         schema: &Schema,
+        select: &Select,
         parent: Source,
         parent_join: Option<usize>,
         loads: &[Load],
@@ -59,31 +68,115 @@ impl Eager {
             let by_itself = asked == Strategy::Default
                 && relation.lazy == Lazy::Joined
                 && !path.contains(&relation.target);
-            if asked != Strategy::Joined && !by_itself {
+            let contained = asked == Strategy::Contained;
+            if asked != Strategy::Joined && !contained && !by_itself {
                 continue;
             }
-            let target = Source { model: relation.target, alias: FIRST_ALIAS + self.joins.len() as u32 };
+            let target = match load.filter(|_| contained) {
+                Some(load) => match self.contained(schema, select, parent, relation, load) {
+                    Some(target) => target,
+                    None => return,
+                },
+                None => Source { model: relation.target, alias: FIRST_ALIAS + self.joins.len() as u32 },
+            };
             let index = self.joins.len();
-            self.joins.push(EagerJoin { parent, relation: relation.id, target, parent_join });
-            self.many |= relation.many;
-            self.order.extend(relation.order_by.iter().map(|(field, descending)| Order {
-                expr: Expr::column(target, *field),
-                descending: *descending,
-                nulls: None,
-            }));
+            let then = load.map_or(&[][..], |load| &load.then);
+            let join = EagerJoin {
+                parent,
+                relation: relation.id,
+                target,
+                parent_join,
+                fields: fields_read(
+                    schema.model(relation.target),
+                    load.and_then(|load| load.fields.as_deref()),
+                    then,
+                ),
+                inner: load.is_some_and(|load| load.inner)
+                    && parent_join.is_none_or(|parent| self.joins[parent].inner),
+                contained,
+                filter: self.filter(relation, load, target),
+            };
+            self.joins.push(join);
+            if !contained {
+                self.many |= relation.many;
+                self.order.extend(order_of(relation, load, target));
+            }
             path.push(relation.target);
-            self.add(schema, target, Some(index), load.map_or(&[], |load| &load.then), path);
+            self.add(schema, select, target, Some(index), then, path);
             path.pop();
         }
     }
 
+    /// The table of the statement's own that a relation is read from.
+    fn contained(
+        &mut self,
+        schema: &Schema,
+        select: &Select,
+        parent: Source,
+        relation: &Relation,
+        load: &Load,
+    ) -> Option<Source> {
+        let meant = |join: &&Join| match (load.source, &join.on) {
+            (Some(source), _) => join.target == FromItem::Table(source),
+            (None, On::Relation { parent: of, relation: by }) => *of == parent && *by == relation.id,
+            (None, On::Condition(_)) => join.target == FromItem::Table(Source::plain(relation.target)),
+        };
+        let found = select.joins.iter().find(meant).and_then(|join| match join.target {
+            FromItem::Table(target) => Some(target),
+            FromItem::Derived(_) => None,
+        });
+        if found.is_none() {
+            let place = format!("{}.{}", schema.model(parent.model).name(), relation.name);
+            self.refused = Some(Error::unsupported(
+                format!("contains_eager({place}) in a query that does not join it"),
+                format!("add .join({place}), or load it with joinedload({place})"),
+            ));
+        }
+        found
+    }
+
+    /// The conditions of a load, said of its own table.
+    fn filter(&mut self, relation: &Relation, load: Option<&Load>, target: Source) -> Vec<Expr> {
+        let Some(load) = load else { return Vec::new() };
+        let refused = match () {
+            () if load.limit.is_some() || load.offset.is_some() => "a limit for each parent",
+            () if load.depth != 1 => "recursion_depth",
+            () => {
+                let plain = Source::plain(relation.target);
+                return load.filter.iter().map(|condition| condition.renamed(plain, target)).collect();
+            }
+        };
+        self.refused = Some(Error::unsupported(
+            format!("{refused} in a load of `{}` by join", relation.name),
+            "use selectinload".to_owned(),
+        ));
+        Vec::new()
+    }
+
     /// Writes the joins.
-    pub(super) fn joined(&self, out: &mut SqlWriter<'_>) {
-        for join in &self.joins {
-            out.push(" LEFT OUTER JOIN ");
+    pub(super) fn joined(&self, out: &mut SqlWriter<'_>, select: &Select) {
+        for join in self.joins.iter().filter(|join| !join.contained) {
+            out.push(if join.inner { " JOIN " } else { " LEFT OUTER JOIN " });
             out.source(join.target);
             out.push(" ON ");
             joins(out, join.parent, join.relation, join.target);
+            on::conditions(out, &join.filter);
+            on::criteria(out, select, join.target);
         }
     }
+}
+
+/// The order of a list, said of its own table.
+fn order_of(relation: &Relation, load: Option<&Load>, target: Source) -> Vec<Order> {
+    if let Some(load) = load.filter(|load| !load.order_by.is_empty()) {
+        let plain = Source::plain(relation.target);
+        let term = |term: &Order| Order { expr: term.expr.renamed(plain, target), ..term.clone() };
+        return load.order_by.iter().map(term).collect();
+    }
+    let term = |(field, descending): &(FieldId, bool)| Order {
+        expr: Expr::column(target, *field),
+        descending: *descending,
+        nulls: None,
+    };
+    relation.order_by.iter().map(term).collect()
 }

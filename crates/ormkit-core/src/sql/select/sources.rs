@@ -1,107 +1,132 @@
-//! Which tables a SELECT reads.
+//! What a SELECT reads from.
 
 use super::super::SqlWriter;
 use super::Eager;
-use crate::query::{Exists, Expr, Item, On, Select, Source};
+use crate::query::{Child, Exists, Expr, FromItem, Item, On, Select};
 
-/// All tables of a SELECT in the order of their first mention: those it starts from, the joined ones, those that only
-/// its conditions mention unless an enclosing statement has them. Nothing while only values are collected.
-pub(super) fn all(out: &SqlWriter<'_>, select: &Select, eager: &Eager) -> Vec<Source> {
-    if !out.writes_text() {
+/// Where a SELECT stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Alone, or in an expression: tables of the statement around it are that one's.
+    Nested,
+    /// In FROM: its tables are its own.
+    From,
+}
+
+/// All that a SELECT reads from in the order of its first mention: what it starts from, what is joined, and what only
+/// its conditions mention unless an enclosing statement has it. Nothing while only values of tables are collected.
+///
+/// Inside another statement a table that is neither joined nor the only one is the outer one's, if the statement right
+/// around it has it; [`Select::correlate`] says it in its place.
+pub(super) fn all(out: &SqlWriter<'_>, select: &Select, eager: &Eager, place: Place) -> Vec<FromItem> {
+    if !out.resolves() {
         return Vec::new();
     }
-    let mut sources: Vec<Source> = select.from.clone();
-    let mut add = |source: Source| {
-        if !sources.contains(&source) {
-            sources.push(source);
+    let mut items: Vec<FromItem> = Vec::new();
+    let mut add = |item: FromItem| {
+        if !items.contains(&item) {
+            items.push(item);
         }
     };
     if select.from.is_empty() {
         for item in &select.items {
             match item {
-                Item::Entity { source, .. } => add(*source),
-                Item::Value { expr, .. } => columns_of(expr, &mut add),
+                Item::Entity { source, .. } => add((*source).into()),
+                Item::Mapped { of, .. } => add(of.clone().into()),
+                Item::Value { expr, .. } => mentioned(expr, &mut add),
             }
         }
     }
+    select.from.iter().for_each(|item| add(item.clone()));
     for join in &select.joins {
         if let On::Relation { parent, .. } = join.on
-            && !out.sees(parent)
+            && !out.sees(&parent.into())
         {
-            add(parent);
+            add(parent.into());
         }
-        add(join.target);
+        add(join.target.clone());
     }
-    let mut mentioned = |source: Source| {
-        if !out.sees(source) {
-            add(source);
+    let selected = items.len();
+    let mut own = |item: FromItem| {
+        if !items.contains(&item) {
+            items.push(item);
         }
     };
-    select
-        .filter
-        .iter()
-        .chain(&select.group_by)
-        .chain(&select.having)
-        .for_each(|expr| columns_of(expr, &mut mentioned));
-    select.order_by.iter().for_each(|term| columns_of(&term.expr, &mut mentioned));
-    sources.extend(eager.joins.iter().map(|join| join.target));
-    sources
+    let conditions = select.filter.iter().chain(&select.group_by).chain(&select.having);
+    conditions.chain(&select.distinct_on).for_each(|expr| mentioned(expr, &mut own));
+    select.order_by.iter().for_each(|term| mentioned(&term.expr, &mut own));
+    correlate(out, select, place, &mut items, selected);
+    for join in &eager.joins {
+        let target = join.target.into();
+        if !items.contains(&target) {
+            items.push(target);
+        }
+    }
+    items
 }
 
-/// Shows the source of every column of `expr` to `visit`; not those of SELECTs inside it, which have tables of their own.
-pub(super) fn columns_of(expr: &Expr, visit: &mut dyn FnMut(Source)) {
-    match expr {
-        Expr::Column(column) => visit(column.source),
-        Expr::Value(_)
-        | Expr::Excluded(..)
-        | Expr::Bool(_)
-        | Expr::Null
-        | Expr::Scalar(_)
-        | Expr::Text(_) => {}
-        Expr::Compare(node) => both(&node.left, &node.right, visit),
-        Expr::Distinct(node) => both(&node.left, &node.right, visit),
-        Expr::Arrays(node) => both(&node.left, &node.right, visit),
-        Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| columns_of(part, visit)),
-        Expr::Not(inner) | Expr::Negative(inner) => columns_of(inner, visit),
-        Expr::IsNull(node) => columns_of(&node.expr, visit),
-        Expr::IsTrue(node) => columns_of(&node.expr, visit),
-        Expr::InRows(node) => node.exprs.iter().for_each(|expr| columns_of(expr, visit)),
-        Expr::Between(node) => {
-            columns_of(&node.expr, visit);
-            both(&node.low, &node.high, visit);
+/// Leaves out what is the enclosing statement's; the first `selected` ones are more than mentioned.
+fn correlate(out: &SqlWriter<'_>, select: &Select, place: Place, items: &mut Vec<FromItem>, selected: usize) {
+    if let Some(correlated) = &select.correlate {
+        return items.retain(|item| !(correlated.contains(item) && out.sees(item)));
+    }
+    let anchored = |item: &FromItem| {
+        select.joins.iter().any(|join| {
+            join.target == *item
+                || match &join.on {
+                    On::Relation { parent, .. } => *item == *parent,
+                    On::Condition(condition) => mentions(condition, item),
+                }
+        })
+    };
+    let is_outer = |at: usize, item: &FromItem| {
+        if at >= selected {
+            out.sees(item)
+        } else {
+            place == Place::Nested && out.sees_beside(item) && !anchored(item)
         }
-        Expr::Like(node) => both(&node.expr, &node.part, visit),
-        Expr::InList(node) => columns_of(&node.expr, visit),
-        Expr::InSelect(node) => columns_of(&node.expr, visit),
+    };
+    let own: Vec<FromItem> = items
+        .iter()
+        .enumerate()
+        .filter(|(at, item)| !is_outer(*at, item))
+        .map(|(_, item)| item.clone())
+        .collect();
+    // The only table of a SELECT is its own, whatever stands around it.
+    if !own.is_empty() || selected == 0 {
+        *items = own;
+    } else {
+        items.truncate(1);
+    }
+}
+
+fn mentions(expr: &Expr, item: &FromItem) -> bool {
+    let mut found = false;
+    mentioned(expr, &mut |known| found |= known == *item);
+    found
+}
+
+/// Shows what every column of `expr` is read from to `visit`; not what SELECTs inside it read from.
+pub(in crate::sql) fn mentioned(expr: &Expr, visit: &mut dyn FnMut(FromItem)) {
+    match expr {
+        Expr::Column(column) => visit(column.source.into()),
+        Expr::Part(part) => visit(part.of.clone().into()),
         Expr::Exists(node) => {
             if let Exists::Related { parent, target, condition, .. } = &**node {
-                visit(*parent);
+                visit((*parent).into());
                 if let Some(condition) = condition {
-                    columns_of(condition, &mut |source| {
-                        if source != *target {
-                            visit(source);
+                    mentioned(condition, &mut |item| {
+                        if item != *target {
+                            visit(item);
                         }
                     });
                 }
             }
         }
-        Expr::Arithmetic(node) => both(&node.left, &node.right, visit),
-        Expr::Call(node) => {
-            node.args.iter().chain(&node.filter).for_each(|arg| columns_of(arg, visit));
-            if let Some((partition, order)) = &node.over {
-                partition.iter().for_each(|expr| columns_of(expr, visit));
-                order.iter().for_each(|term| columns_of(&term.expr, visit));
+        other => other.children(&mut |child| {
+            if let Child::Expr(expr) = child {
+                mentioned(expr, visit);
             }
-        }
-        Expr::Cast(node) => columns_of(&node.expr, visit),
-        Expr::Case(node) => {
-            node.whens.iter().for_each(|(condition, value)| both(condition, value, visit));
-            node.otherwise.iter().for_each(|expr| columns_of(expr, visit));
-        }
+        }),
     }
-}
-
-fn both(one: &Expr, other: &Expr, visit: &mut dyn FnMut(Source)) {
-    columns_of(one, visit);
-    columns_of(other, visit);
 }

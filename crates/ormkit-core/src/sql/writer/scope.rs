@@ -1,36 +1,66 @@
 //! Which names the tables of a SELECT go by.
 
 use crate::model::Schema;
-use crate::query::Source;
+use crate::query::{FromItem, Rows, Source};
 
-/// The tables of one SELECT, UPDATE or DELETE and their names in its text.
+/// What one SELECT, UPDATE or DELETE reads from, and the names in its text.
 pub(crate) struct Scope {
-    names: Vec<(Source, String)>,
+    names: Vec<(FromItem, String)>,
     /// Its own columns are written with their table: it has several, or stands inside another statement.
     qualifies: bool,
 }
 
 impl Scope {
-    /// Names for `sources` inside `outer` scopes: the table's own name for number 0, `table_1`, `table_2` … otherwise.
-    /// A table under number 0 may hide the same one of an outer scope: the two cannot be meant at once.
-    pub(crate) fn new(schema: &Schema, outer: &[Self], sources: &[Source]) -> Self {
-        let mut names: Vec<(Source, String)> = Vec::with_capacity(sources.len());
-        for source in sources {
-            let table = &schema.model(source.model).table().name;
-            let name = if source.alias == 0 && !names.iter().any(|(_, name)| name == table) {
-                table.clone()
-            } else {
-                free_name(table, outer, &names)
+    /// Names for `items` inside `outer` scopes: those that were given; else the table's own name for number 0 and
+    /// `table_1`, `table_2` … otherwise, `anon_1`, `anon_2` … for derived rows. A table under number 0 may hide the same
+    /// one of an outer scope: the two cannot be meant at once.
+    pub(crate) fn new(schema: &Schema, outer: &[Self], ctes: &[(u32, String)], items: &[FromItem]) -> Self {
+        let mut names: Vec<(FromItem, String)> = Vec::with_capacity(items.len());
+        for item in items {
+            let name = match item {
+                FromItem::Table(source) => {
+                    let table = &schema.model(source.model).table().name;
+                    match source.name() {
+                        Some(name) => name.to_string(),
+                        None if source.alias == 0 && !names.iter().any(|(_, name)| name == table) => {
+                            table.clone()
+                        }
+                        None => free_name(table, outer, ctes, &names),
+                    }
+                }
+                FromItem::Derived(derived) => match (&derived.rows, &derived.name) {
+                    (Rows::Cte(cte), _) if cte.number == derived.number() => {
+                        let known = ctes.iter().find(|(number, _)| *number == cte.number);
+                        known.map(|(_, name)| name.clone()).unwrap_or_default()
+                    }
+                    (_, Some(name)) => name.to_string(),
+                    (_, None) => free_name("anon", outer, ctes, &names),
+                },
             };
-            names.push((*source, name));
+            names.push((item.clone(), name));
         }
         let qualifies = names.len() > 1 || !outer.is_empty();
         Self { names, qualifies }
     }
 
-    /// The name of `source`, if it is one of the scope's tables.
-    pub(crate) fn name(&self, source: Source) -> Option<&str> {
+    /// The name of `item`, if it is one of the scope's.
+    pub(crate) fn name(&self, item: &FromItem) -> Option<&str> {
+        match item {
+            FromItem::Table(source) => self.table(*source),
+            FromItem::Derived(derived) => self.derived(derived.number()),
+        }
+    }
+
+    /// The name of a table, if it is one of the scope's.
+    pub(crate) fn table(&self, source: Source) -> Option<&str> {
         self.names.iter().find(|(known, _)| *known == source).map(|(_, name)| name.as_str())
+    }
+
+    /// The name of derived rows by their number, if they are some of the scope's.
+    pub(crate) fn derived(&self, number: u32) -> Option<&str> {
+        let is_it =
+            |item: &FromItem| matches!(item, FromItem::Derived(derived) if derived.number() == number);
+        self.names.iter().find(|(known, _)| is_it(known)).map(|(_, name)| name.as_str())
     }
 
     /// Number of tables.
@@ -43,14 +73,23 @@ impl Scope {
         self.qualifies
     }
 
+    /// A name that two of its tables have.
+    pub(crate) fn repeated(&self) -> Option<&str> {
+        let repeats = |(at, name): (usize, &String)| self.names[..at].iter().any(|(_, known)| known == name);
+        let mut names = self.names.iter().map(|(_, name)| name).enumerate();
+        names.find(|(at, name)| repeats((*at, name))).map(|(_, name)| name.as_str())
+    }
+
     fn takes(&self, name: &str) -> bool {
         self.names.iter().any(|(_, known)| known == name)
     }
 }
 
-fn free_name(table: &str, outer: &[Scope], names: &[(Source, String)]) -> String {
+fn free_name(table: &str, outer: &[Scope], ctes: &[(u32, String)], names: &[(FromItem, String)]) -> String {
     let taken = |name: &str| {
-        names.iter().any(|(_, known)| known == name) || outer.iter().any(|scope| scope.takes(name))
+        names.iter().any(|(_, known)| known == name)
+            || ctes.iter().any(|(_, known)| known == name)
+            || outer.iter().any(|scope| scope.takes(name))
     };
     // There are fewer taken names than numbers.
     (1_u32..).map(|number| format!("{table}_{number}")).find(|name| !taken(name)).unwrap_or_default()

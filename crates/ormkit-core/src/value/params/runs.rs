@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{Params, Slot, product, tail};
-use crate::value::{Bounds, Dimensions, SqlType, Value, ValueRef};
+use crate::value::{Bounds, Dimensions, Object, SqlType, Value, ValueRef};
 
 /// Where the parts of a value lie.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,21 @@ impl Params {
         self.slots.push(slot);
     }
 
+    /// Appends a list or tuple that is an object of the host's, too.
+    pub(in super::super) fn push_hosted(&mut self, value: &Value, object: &Object) {
+        value.push_to(self);
+        if let Some(slot) = self.slots.last().copied() {
+            self.note_object(slot, object);
+        }
+    }
+
+    fn note_object(&mut self, slot: Slot, object: &Object) {
+        if let Slot::Array(run) | Slot::Record(run) = slot {
+            self.objects.push(object.clone());
+            self.hosted.push((run, tail(self.objects.len() - 1)));
+        }
+    }
+
     pub(super) fn slot_of_owned(&mut self, value: &Value) -> Slot {
         match value {
             Value::Array(element, _) => {
@@ -74,6 +89,11 @@ impl Params {
                 });
                 let run = self.keep(SqlType::Unknown, parts, Self::slot_of);
                 Slot::Map(self.keep_run(run))
+            }
+            Value::Hosted(value, object) => {
+                let slot = self.slot_of_owned(value);
+                self.note_object(slot, object);
+                slot
             }
             scalar => self.slot_of(scalar.as_ref().unwrap_or(ValueRef::Null)),
         }
@@ -115,6 +135,12 @@ pub(in super::super) struct Bound<'a> {
 impl<'a> Bound<'a> {
     fn run(&self) -> &'a Run {
         &self.params.runs[self.run as usize]
+    }
+
+    /// The host's object that the list or tuple is, too.
+    pub(in super::super) fn object(&self) -> Option<&'a Object> {
+        let found = self.params.hosted.iter().find(|(run, _)| *run == self.run);
+        found.map(|(_, object)| &self.params.objects[*object as usize])
     }
 
     pub(in super::super) fn element(&self) -> SqlType {

@@ -13,7 +13,7 @@ use crate::error::{diagnostics, is_fatal, is_stale_description, is_stale_stateme
 use crate::protocol::backend::{Fields, Message, RowDescription, TxStatus};
 use crate::protocol::pipeline::{Copy, Event};
 use crate::row::{DataRow, Shape, spans};
-use crate::session_state::is_changed_by;
+use crate::session_state::{is_changed_by, moves_path};
 use crate::types::bind::Target;
 use crate::types::named::Misfit;
 use crate::types::named::lookup::Catalog;
@@ -125,6 +125,12 @@ impl Wire {
         }
         let own = matches!(unit.text.effect, Effect::Unknown | Effect::Script);
         self.session_changed |= own && is_changed_by(tag, &unit.text.sql);
+        let moved = own && moves_path(tag, &unit.text.sql);
+        if moved || self.path_moved && matches!(tag, "COMMIT" | "ROLLBACK") {
+            self.cache.forget_all();
+            // What is left of it after a ROLLBACK TO SAVEPOINT ends with the transaction.
+            self.path_moved = moved || tag != "COMMIT" && unit.text.effect != Effect::Rollback;
+        }
         if unit.text.effect == Effect::Commit && tag.starts_with("ROLLBACK") {
             self.flight.error.get_or_insert(Error::new(ErrorKind::CommitRolledBack));
             return;

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 
 use super::super::EngineHandle;
 use super::super::pinned::{Pinned, open_transaction};
+use crate::convert::Border;
 use crate::errors::to_py;
 use crate::session::raise;
 
@@ -78,6 +79,11 @@ impl Carrier {
         lent.note(text);
         let traced = lent.trace_copy(text);
         Self { engine, lent, pinned, traced, moved: 0 }
+    }
+
+    /// What the conversion of values has to know.
+    pub(super) fn border(&self) -> &Arc<Border> {
+        self.engine.border()
     }
 
     /// Notes how many rows were moved.

@@ -13,7 +13,7 @@ use pyo3::types::{PyBytes, PyTuple};
 use super::carrier::{Carrier, Place};
 use super::sink::{File, drain};
 use crate::bridge::{Caller, Operation, Started};
-use crate::convert;
+use crate::convert::{self, Border};
 use crate::errors::{from_py, to_py};
 use crate::session::{nothing, raise};
 
@@ -154,39 +154,44 @@ async fn give_up(carrier: &mut Carrier) -> Result<()> {
 
 /// What has come: rows, or a block. None at the end.
 async fn fetch(carrier: &mut Carrier, rows: bool) -> Result<Option<Vec<Py<PyAny>>>> {
+    let border = Arc::clone(carrier.border());
     let copy = carrier.copy()?;
     if !copy.receive().await? {
         let moved = copy.finish().await?;
         carrier.note_moved(moved);
         return Ok(None);
     }
-    let mut items = Items(Vec::new());
+    let mut items = Items { rows: Vec::new(), border };
     if rows {
         copy.take_rows(&mut items)?;
     } else {
         copy.take_bytes(&mut |bytes| {
-            items.0.push(Python::attach(|py| PyBytes::new(py, bytes).into_any().unbind()));
+            items.rows.push(Python::attach(|py| PyBytes::new(py, bytes).into_any().unbind()));
             Ok(())
         })?;
     }
-    Ok(Some(items.0))
+    Ok(Some(items.rows))
 }
 
 /// Rows as tuples.
-struct Items(Vec<Py<PyAny>>);
+struct Items {
+    rows: Vec<Py<PyAny>>,
+    border: Arc<Border>,
+}
 
 impl RowSink for Items {
     fn row(&mut self, _statement: usize, row: &Row<'_>) -> Result<()> {
         Python::attach(|py| {
-            let cells = (0..row.len()).map(|index| convert::read(py, row.cell(index)?, None));
+            let cells =
+                (0..row.len()).map(|index| convert::read(py, row.cell(index)?, self.border.conversion()));
             let cells = cells.collect::<Result<Vec<_>>>()?;
-            self.0.push(PyTuple::new(py, cells).map_err(from_py)?.into_any().unbind());
+            self.rows.push(PyTuple::new(py, cells).map_err(from_py)?.into_any().unbind());
             Ok(())
         })
     }
 
     fn restart(&mut self, _statement: usize) {
-        self.0.clear();
+        self.rows.clear();
     }
 }
 

@@ -3,13 +3,13 @@
 use ormkit_core::driver::{BulkCopy, CopyColumn};
 use ormkit_core::error::{Error, Result};
 use ormkit_core::model::ColumnType;
-use ormkit_core::sql::Dialect;
 use ormkit_core::value::{Params, SqlType};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use std::sync::Arc;
 
-use crate::convert;
+use crate::convert::{self, Border};
 use crate::engine::params;
 use crate::errors::from_py;
 
@@ -20,12 +20,13 @@ pub(super) struct Encoder {
     rows: u64,
     /// For arrays.
     scratch: Params,
+    border: Arc<Border>,
 }
 
 impl Encoder {
-    pub(super) fn new(columns: &[CopyColumn]) -> Self {
+    pub(super) fn new(columns: &[CopyColumn], border: &Arc<Border>) -> Self {
         let columns = columns.iter().map(|column| (column.name.clone(), column_type(column))).collect();
-        Self { columns, rows: 0, scratch: Params::new() }
+        Self { columns, rows: 0, scratch: Params::new(), border: Arc::clone(border) }
     }
 
     /// Appends a row.
@@ -59,7 +60,7 @@ impl Encoder {
     }
 
     fn push_tuple(&mut self, row: &Bound<'_, PyTuple>, copy: &mut dyn BulkCopy) -> Result<()> {
-        let Self { columns, rows, scratch } = self;
+        let Self { columns, rows, scratch, border } = self;
         if row.len() != columns.len() {
             let problem = format!("row {rows} has {} values for {} columns", row.len(), columns.len());
             return Err(Error::data(None, problem));
@@ -69,9 +70,9 @@ impl Encoder {
             let value = row.get_borrowed_item(index).map_err(from_py)?;
             let place = || format!("{name} (row {rows})");
             match column_type {
-                Some(column_type) => convert::bind(&value, column_type, None, &place, sink),
+                Some(column_type) => convert::bind(&value, column_type, border.conversion(), &place, sink),
                 None => {
-                    let value = params::untyped(&value, &Dialect::POSTGRES, &place).map_err(from_py)?;
+                    let value = params::untyped(&value, border, &place).map_err(from_py)?;
                     scratch.clear();
                     value.push_to(scratch);
                     sink(scratch.get(0))

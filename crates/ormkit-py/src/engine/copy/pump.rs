@@ -1,6 +1,7 @@
 //! From a source into the connection, at the pace at which the server takes it.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -27,9 +28,10 @@ pub(super) async fn pump(
     statement: &CopyStatement,
     mut source: Source,
 ) -> Result<u64> {
+    let border = Arc::clone(carrier.border());
     let copy = carrier.copy()?;
     copy.begin(statement).await?;
-    let mut encoder = Encoder::new(copy.columns());
+    let mut encoder = Encoder::new(copy.columns(), &border);
     let mut turns = Turns::begin();
     loop {
         match Python::attach(|py| source.fill(py, copy, &mut encoder)) {

@@ -70,9 +70,10 @@ pub(super) fn start<'py>(
 }
 
 async fn begin(carrier: &mut Carrier, statement: &CopyStatement) -> Result<Encoder> {
+    let border = Arc::clone(carrier.border());
     let copy = carrier.copy()?;
     copy.begin(statement).await?;
-    Ok(Encoder::new(copy.columns()))
+    Ok(Encoder::new(copy.columns(), &border))
 }
 
 fn put(desk: &Desk, work: Work) {

@@ -1,0 +1,184 @@
+//! Through a statement, to every table that it mentions.
+
+use std::sync::Arc;
+
+use super::derived::{CteBody, Rows};
+use super::{Derived, Exists, Expr, FromItem, Item, On, Select, Source, Write};
+
+/// What an expression is made of.
+pub(crate) enum Child<'a> {
+    /// An expression.
+    Expr(&'a Expr),
+    /// A SELECT.
+    Select(&'a Select),
+}
+
+impl Expr {
+    /// Shows the expressions and SELECTs right inside it, in the order in which they are written.
+    pub(crate) fn children<'a>(&'a self, visit: &mut dyn FnMut(Child<'a>)) {
+        let mut each = |exprs: &[&'a Self]| exprs.iter().for_each(|expr| visit(Child::Expr(expr)));
+        match self {
+            Self::Column(_)
+            | Self::Part(_)
+            | Self::Excluded(..)
+            | Self::Value(_)
+            | Self::Bool(_)
+            | Self::Null
+            | Self::Text(_) => {}
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| each(&[part])),
+            Self::Not(inner) | Self::Negative(inner) => each(&[inner]),
+            Self::Compare(node) => each(&[&node.left, &node.right]),
+            Self::Distinct(node) => each(&[&node.left, &node.right]),
+            Self::Arrays(node) => each(&[&node.left, &node.right]),
+            Self::Arithmetic(node) => each(&[&node.left, &node.right]),
+            Self::IsNull(node) => each(&[&node.expr]),
+            Self::IsTrue(node) => each(&[&node.expr]),
+            Self::Cast(node) => each(&[&node.expr]),
+            Self::Operation(node) => node.args.iter().for_each(|arg| each(&[arg])),
+            Self::InList(node) => each(&[&node.expr]),
+            Self::InRows(node) => node.exprs.iter().for_each(|expr| each(&[expr])),
+            Self::Like(node) => each(&[&node.expr, &node.part]),
+            Self::Between(node) => each(&[&node.expr, &node.low, &node.high]),
+            Self::Case(node) => {
+                node.whens.iter().for_each(|(condition, value)| each(&[condition, value]));
+                node.otherwise.iter().for_each(|expr| each(&[expr]));
+            }
+            Self::Call(node) => {
+                node.args.iter().for_each(|arg| each(&[arg]));
+                let ordered = node.order_by.iter().chain(&node.within_group);
+                ordered.for_each(|term| each(&[&term.expr]));
+                node.filter.iter().for_each(|arg| each(&[arg]));
+                if let Some((partition, order)) = &node.over {
+                    partition.iter().for_each(|expr| each(&[expr]));
+                    order.iter().for_each(|term| each(&[&term.expr]));
+                }
+            }
+            Self::InSelect(node) => {
+                visit(Child::Expr(&node.expr));
+                visit(Child::Select(&node.select));
+            }
+            Self::Scalar(select) => visit(Child::Select(select)),
+            Self::Exists(node) => match &**node {
+                Exists::Select(select) => visit(Child::Select(select)),
+                Exists::Related { condition, .. } => {
+                    condition.iter().for_each(|condition| visit(Child::Expr(condition)));
+                }
+            },
+        }
+    }
+}
+
+/// What a walk comes by.
+pub(crate) enum Met<'a> {
+    /// A table.
+    Source(Source),
+    /// Derived rows.
+    Derived(&'a Arc<Derived>),
+}
+
+/// A walk: `met` is shown every mention, and says whether to go into derived rows.
+pub(crate) struct Walk<'a, 'f> {
+    met: &'f mut dyn FnMut(Met<'a>) -> bool,
+}
+
+impl<'a, 'f> Walk<'a, 'f> {
+    pub(crate) fn new(met: &'f mut dyn FnMut(Met<'a>) -> bool) -> Self {
+        Self { met }
+    }
+
+    pub(crate) fn expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Column(column) => self.source(column.source),
+            Expr::Part(part) => self.derived(&part.of),
+            Expr::Exists(node) => {
+                if let Exists::Related { parent, target, .. } = &**node {
+                    self.source(*parent);
+                    self.source(*target);
+                }
+            }
+            _ => {}
+        }
+        expr.children(&mut |child| match child {
+            Child::Expr(expr) => self.expr(expr),
+            Child::Select(select) => self.select(select),
+        });
+    }
+
+    pub(crate) fn select(&mut self, select: &'a Select) {
+        self.items(&select.items);
+        if let Some(set) = &select.set {
+            set.parts.iter().for_each(|part| self.select(part));
+        }
+        select.from.iter().for_each(|item| self.item(item));
+        for join in &select.joins {
+            self.item(&join.target);
+            match &join.on {
+                On::Relation { parent, .. } => self.source(*parent),
+                On::Condition(condition) => self.expr(condition),
+            }
+        }
+        let conditions = select.filter.iter().chain(&select.group_by).chain(&select.having);
+        conditions.chain(&select.distinct_on).for_each(|expr| self.expr(expr));
+        select.order_by.iter().for_each(|term| self.expr(&term.expr));
+        select.lock_of.iter().for_each(|item| self.item(item));
+        if let Some(correlated) = &select.correlate {
+            correlated.iter().for_each(|item| self.item(item));
+        }
+    }
+
+    pub(crate) fn write(&mut self, write: &'a Write) {
+        match write {
+            Write::Insert(node) => {
+                node.rows.iter().flatten().for_each(|expr| self.expr(expr));
+                node.select.iter().for_each(|select| self.select(select));
+                if let Some(conflict) = &node.conflict {
+                    conflict.set.iter().for_each(|(_, expr)| self.expr(expr));
+                    conflict.filter.iter().for_each(|expr| self.expr(expr));
+                }
+            }
+            Write::Update(node) => {
+                node.set.iter().for_each(|(_, expr)| self.expr(expr));
+                node.filter.iter().for_each(|expr| self.expr(expr));
+            }
+            Write::Delete(node) => node.filter.iter().for_each(|expr| self.expr(expr)),
+        }
+        self.items(write.returning());
+    }
+
+    fn items(&mut self, items: &'a [Item]) {
+        for item in items {
+            match item {
+                Item::Entity { source, .. } => self.source(*source),
+                Item::Mapped { of, .. } => self.derived(of),
+                Item::Value { expr, .. } => self.expr(expr),
+            }
+        }
+    }
+
+    fn item(&mut self, item: &'a FromItem) {
+        match item {
+            FromItem::Table(source) => self.source(*source),
+            FromItem::Derived(derived) => self.derived(derived),
+        }
+    }
+
+    fn source(&mut self, source: Source) {
+        (self.met)(Met::Source(source));
+    }
+
+    fn derived(&mut self, derived: &'a Arc<Derived>) {
+        if !(self.met)(Met::Derived(derived)) {
+            return;
+        }
+        match &derived.rows {
+            Rows::Select(select) => self.select(select),
+            Rows::Cte(cte) => match &cte.body {
+                CteBody::Select(select) => self.select(select),
+                CteBody::Write(write) => self.write(write),
+            },
+            Rows::Function(call) => self.expr(call),
+            Rows::Values(rows) => rows.iter().flatten().for_each(|expr| self.expr(expr)),
+            Rows::Text(_) => {}
+        }
+    }
+}

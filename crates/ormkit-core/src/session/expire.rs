@@ -1,0 +1,134 @@
+//! Expiring: attributes are unloaded, to be read again.
+
+use std::sync::Arc;
+
+use super::Session;
+use super::stale::unload_stale;
+use super::unit::{Unit, key_of};
+use crate::error::{Error, Result};
+use crate::host::{Fill, Host, State};
+use crate::model::{FieldId, FieldSet, Model, RelationId, Schema};
+use crate::query::Select;
+
+/// Attributes of an object that an operation concerns.
+#[derive(Clone, Copy, Debug)]
+pub enum Attributes<'a> {
+    /// All columns and relations.
+    All,
+    /// These columns and relations.
+    Named(&'a [FieldId], &'a [RelationId]),
+}
+
+impl<H: Host> Session<H> {
+    /// Unloads attributes: reading them raises until a query, `get`, `refresh` or a load has filled them. Unsaved changes
+    /// of theirs are dropped; the key stays. With all attributes it passes on by the refresh-expire cascade, which lets
+    /// new objects go.
+    ///
+    /// The other side of a relation keeps what it was told: a list that a changed reference is in still writes it.
+    ///
+    /// # Errors
+    /// The object is not a stored one of this session.
+    pub fn expire(&mut self, object: &H::Object, attributes: Attributes<'_>) -> Result<()> {
+        self.check_stored(object, "expired")?;
+        self.unit.collect(&self.host);
+        let schema = Arc::clone(&self.schema);
+        if let Attributes::Named(fields, relations) = attributes {
+            return self.unit.expire_named(&self.host, &schema, object, fields, relations);
+        }
+        for other in self.follow(object, |cascade| cascade.refresh_expire)? {
+            self.expire_reached(&other)?;
+        }
+        Ok(())
+    }
+
+    /// Expires an object that a cascade has reached; a new one is let go.
+    pub(super) fn expire_reached(&mut self, object: &H::Object) -> Result<()> {
+        match self.host.state(object) {
+            _ if self.host.home(object) != self.unit.home.id() => {}
+            State::Persistent => self.unit.expire(&self.host, &self.schema, object),
+            State::Pending => self.unit.expunge(&self.host, &self.schema, object)?,
+            State::Transient | State::Deleted | State::Detached => {}
+        }
+        Ok(())
+    }
+
+    /// Expires all stored objects of the session.
+    pub fn expire_all(&mut self) {
+        self.unit.collect(&self.host);
+        for (_, _, object) in self.identity_map() {
+            self.unit.expire(&self.host, &self.schema, &object);
+        }
+    }
+
+    /// Refuses what is not a stored object of this session.
+    pub(super) fn check_stored(&self, object: &H::Object, what: &str) -> Result<()> {
+        if self.host.state(object) == State::Persistent && self.host.home(object) == self.unit.home.id() {
+            return Ok(());
+        }
+        let name = self.schema.model(self.host.model(object)).name();
+        Err(Error::invalid_request(format!("only a stored {name} of this session can be {what}")))
+    }
+
+    /// Reads what is not loaded of the columns of an object. One whose row is gone stays as it is.
+    pub(super) async fn complete(&mut self, model: &Model, object: &H::Object) -> Result<()> {
+        let select = Select::by_key(model, key_of(&self.host, model, object)?);
+        self.fetch(&select, Fill::Missing).await.map(drop)
+    }
+}
+
+impl<H: Host> Unit<H> {
+    fn expire(&mut self, host: &H, schema: &Schema, object: &H::Object) {
+        let model = schema.model(host.model(object));
+        // A changed key is put back, for it stays.
+        host.undo(object);
+        let columns = model.field_ids().filter(|field| !model.key.contains(field)).collect();
+        host.unload(object, &columns);
+        for relation in &model.relations {
+            host.unload_relation(object, relation.id);
+        }
+        let id = host.id(object);
+        self.changed.shift_remove(&id);
+        self.expired.insert(id, host.downgrade(object));
+    }
+
+    fn expire_named(
+        &mut self,
+        host: &H,
+        schema: &Schema,
+        object: &H::Object,
+        fields: &[FieldId],
+        relations: &[RelationId],
+    ) -> Result<()> {
+        let model = schema.model(host.model(object));
+        let columns: FieldSet = fields.iter().copied().filter(|field| !model.key.contains(field)).collect();
+        host.unload(object, &columns);
+        unload_stale(host, schema, model, object, fields);
+        for relation in relations {
+            host.unload_relation(object, *relation);
+        }
+        let id = host.id(object);
+        if !super::unit::is_dirty(host, model, object)? {
+            self.changed.shift_remove(&id);
+        }
+        if !columns.is_empty() {
+            self.expired.insert(id, host.downgrade(object));
+        }
+        Ok(())
+    }
+
+    /// True for an object that was expired and has columns that nobody has loaded since.
+    pub(super) fn is_expired(&mut self, host: &H, model: &Model, object: &H::Object) -> bool {
+        let id = host.id(object);
+        let known = self.expired.get(&id);
+        let lives = |weak| host.upgrade(weak).is_some_and(|living| host.id(&living) == id);
+        if known.is_none_or(|weak| !lives(weak)) {
+            return false;
+        }
+        let loaded = host.loaded(object);
+        if model.field_ids().any(|field| !model.field(field).deferred && !loaded.contains(field)) {
+            return true;
+        }
+        self.expired.remove(&id);
+        false
+    }
+}

@@ -1,0 +1,81 @@
+//! `any_(Book.tags)`, `all_(..)`: every element of an array beside a comparison.
+
+use ormkit_core::model::ColumnType;
+use ormkit_core::query::{CompareOp, Expr as CoreExpr};
+use pyo3::basic::CompareOp as PyCompare;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+
+use super::operand::{column_type_of, typed_operand};
+use super::operator::compare_op;
+use super::{Condition, Expr, condition};
+
+/// The elements of an array as one side of a comparison.
+#[pyclass(frozen, module = "ormkit", name = "_Quantifier")]
+pub(crate) struct Quantifier {
+    array: CoreExpr,
+    all: bool,
+}
+
+impl Quantifier {
+    /// `left op ANY (array)`.
+    pub(super) fn beside(&self, left: CoreExpr, op: CompareOp) -> CoreExpr {
+        left.quantified(op, self.array.clone(), self.all)
+    }
+}
+
+#[pymethods]
+impl Quantifier {
+    /// A comparison has its other side in front: `any_(Book.tags) == "a"` and `"a" == any_(Book.tags)` are
+    /// `'a' = ANY (tags)`.
+    fn __richcmp__<'py>(&self, other: &Bound<'py, PyAny>, op: PyCompare) -> PyResult<Bound<'py, Condition>> {
+        let element = match column_type_of(&self.array) {
+            Some(ColumnType::Array(element)) => (*element).clone(),
+            _ => return Err(PyTypeError::new_err("any_() and all_() take an array column")),
+        };
+        let op = match compare_op(op) {
+            CompareOp::Lt => CompareOp::Gt,
+            CompareOp::Le => CompareOp::Ge,
+            CompareOp::Gt => CompareOp::Lt,
+            CompareOp::Ge => CompareOp::Le,
+            same => same,
+        };
+        condition(other.py(), self.beside(typed_operand(other, element)?, op))
+    }
+
+    fn __bool__(&self) -> PyResult<bool> {
+        Err(PyTypeError::new_err("any_() and all_() stand beside a comparison: Book.tag == any_(Book.tags)"))
+    }
+}
+
+fn quantifier(array: &Bound<'_, Expr>, all: bool) -> PyResult<Quantifier> {
+    if !array.get().is_array()? {
+        return Err(PyTypeError::new_err("any_() and all_() take an array column"));
+    }
+    Ok(Quantifier { array: array.get().core()?.clone(), all })
+}
+
+/// Any element of an array, beside a comparison.
+#[pyfunction]
+pub(crate) fn any_(array: &Bound<'_, Expr>) -> PyResult<Quantifier> {
+    quantifier(array, false)
+}
+
+/// Every element of an array, beside a comparison.
+#[pyfunction]
+pub(crate) fn all_(array: &Bound<'_, Expr>) -> PyResult<Quantifier> {
+    quantifier(array, true)
+}
+
+#[pymethods]
+impl Expr {
+    /// Any element of the array, beside a comparison.
+    fn any_(slf: &Bound<'_, Self>) -> PyResult<Quantifier> {
+        quantifier(slf, false)
+    }
+
+    /// Every element of the array, beside a comparison.
+    fn all_(slf: &Bound<'_, Self>) -> PyResult<Quantifier> {
+        quantifier(slf, true)
+    }
+}

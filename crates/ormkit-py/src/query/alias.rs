@@ -1,0 +1,130 @@
+//! `aliased(User)`: a class once more in a statement.
+
+use ormkit_core::model::{FieldId, ModelId};
+use ormkit_core::query::{Derived, Expr as CoreExpr, FromItem, Item, Source};
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use std::sync::Arc;
+
+use super::{Subquery, model_of};
+use crate::attribute::Attribute;
+use crate::errors::to_py;
+use crate::model::{schema, with_def};
+
+/// A mapped class under another name of its table, or out of the rows of a subquery. It stands for the class in
+/// statements: its attributes are those of the class.
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct AliasedClass {
+    class: Py<PyType>,
+    model: ModelId,
+    rows: Rows,
+}
+
+enum Rows {
+    Table(Source),
+    Derived(Arc<Derived>, Vec<(FieldId, u16)>),
+}
+
+/// A mapped class once more: under a name that the statement chooses (`users_1`), under `name`, or out of a subquery
+/// whose columns are those of the class.
+///
+/// Raises:
+///     FieldError: A column of the subquery is missing that objects cannot do without.
+#[pyfunction]
+#[pyo3(signature = (element, alias = None, name = None, flat = false))]
+pub(crate) fn aliased(
+    element: &Bound<'_, PyAny>,
+    alias: Option<&Bound<'_, PyAny>>,
+    name: Option<&str>,
+    flat: bool,
+) -> PyResult<AliasedClass> {
+    // `flat` is about inheritance by joins; an alias of one table is flat as it is.
+    let _ = flat;
+    let py = element.py();
+    let model = model_of(element)?;
+    let class = element.cast::<PyType>()?.clone().unbind();
+    let rows = match (alias.filter(|alias| !alias.is_none()), name) {
+        (Some(_), Some(_)) => {
+            return Err(PyTypeError::new_err("aliased() takes a subquery or a name: name the subquery"));
+        }
+        (Some(alias), None) => {
+            let Ok(rows) = alias.cast::<Subquery>() else {
+                return Err(PyTypeError::new_err(
+                    "aliased() takes a class and a subquery: aliased(User, select(User).limit(5).subquery()); a name \
+                     is given by name=",
+                ));
+            };
+            let derived = Arc::clone(rows.get().derived());
+            let fields = derived.fields_of(schema(py)?.model(model)).map_err(|error| to_py(py, error))?;
+            Rows::Derived(derived, fields)
+        }
+        (None, Some(name)) => Rows::Table(Source::named(model, name).map_err(|error| to_py(py, error))?),
+        (None, None) => Rows::Table(Source::fresh(model)),
+    };
+    Ok(AliasedClass { class, model, rows })
+}
+
+/// What a class or an alias of one is in FROM, and its model.
+///
+/// # Errors
+/// `TypeError` for anything else.
+pub(crate) fn mapped_item(entity: &Bound<'_, PyAny>) -> PyResult<(FromItem, ModelId)> {
+    match entity.cast::<AliasedClass>() {
+        Ok(alias) => Ok((alias.get().in_from(), alias.get().model)),
+        Err(_) => model_of(entity).map(|model| (Source::plain(model).into(), model)),
+    }
+}
+
+impl AliasedClass {
+    /// What it is in FROM.
+    pub(super) fn in_from(&self) -> FromItem {
+        match &self.rows {
+            Rows::Table(source) => (*source).into(),
+            Rows::Derived(derived, _) => Arc::clone(derived).into(),
+        }
+    }
+
+    /// What it is in a result.
+    pub(super) fn item(&self) -> Item {
+        match &self.rows {
+            Rows::Table(source) => Item::Entity { source: *source, fields: None },
+            Rows::Derived(of, columns) => {
+                Item::Mapped { of: Arc::clone(of), model: self.model, columns: columns.clone() }
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl AliasedClass {
+    fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        let found = self.class.bind(py).getattr(name)?;
+        let Ok(attribute) = found.cast::<Attribute>() else { return Ok(found) };
+        let (slot, name) = (attribute.get().slot(), name.to_owned());
+        let made = match &self.rows {
+            Rows::Table(source) => Attribute::of(*source, slot, name),
+            Rows::Derived(of, columns) => {
+                let is_column = with_def(self.model, |def| slot < def.fields.len());
+                let at = columns.iter().find(|(field, _)| is_column && field.index() == slot);
+                if is_column && at.is_none() {
+                    return Err(PyAttributeError::new_err(format!(
+                        "the subquery has no column for {}: select it there",
+                        attribute.repr()?
+                    )));
+                }
+                Attribute::of_rows(at.map(|(_, at)| CoreExpr::part(of, *at)), self.model, slot, name)
+            }
+        };
+        Ok(Bound::new(py, made)?.into_any())
+    }
+
+    fn __call__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let class = self.class.bind(py).name()?;
+        Err(PyTypeError::new_err(format!("an alias makes no objects: call {class}(..) itself")))
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(format!("<aliased {}>", self.class.bind(py).name()?))
+    }
+}

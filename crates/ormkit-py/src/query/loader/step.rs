@@ -1,0 +1,278 @@
+//! One relation of a loader's path.
+
+use ormkit_core::error::{Error, Result};
+use ormkit_core::model::{FieldId, Model, ModelId, Schema};
+use ormkit_core::query::{Expr as CoreExpr, FromItem, Load, Source, Strategy};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+use std::sync::Arc;
+
+use super::Loader;
+use super::apply::Wanted;
+use super::columns::{Columns, foreign};
+use super::part::RelationPart;
+use super::prefetch::Prefetch;
+use crate::attribute::Attribute;
+use crate::errors::to_py;
+use crate::query::order_terms;
+
+/// What is said of the objects of a relation, or of the queried ones.
+#[derive(Clone, Default)]
+pub(super) struct Further {
+    pub(super) columns: Vec<Columns>,
+    /// Loaders that go on from here.
+    pub(super) branches: Vec<Arc<Py<PyAny>>>,
+}
+
+/// One relation, how it is loaded and how much of it.
+#[derive(Clone)]
+pub(super) struct Step {
+    strategy: Strategy,
+    name: String,
+    /// The model whose attribute was given; a name is any model's.
+    model: Option<ModelId>,
+    pub(super) further: Further,
+    pub(super) filter: Vec<CoreExpr>,
+    /// Terms as they were given, and whether all of them go downwards.
+    pub(super) order_by: Option<Arc<(Py<PyTuple>, bool)>>,
+    pub(super) limit: Option<u64>,
+    pub(super) offset: Option<u64>,
+    pub(super) inner: bool,
+    /// The alias that a contained relation is read from.
+    source: Option<Source>,
+    pub(super) depth: u32,
+    /// What a query of the target says of it: the model, and everything that a load can take over.
+    pub(super) query: Option<(ModelId, Load)>,
+}
+
+impl Step {
+    fn new(strategy: Strategy, name: &str, model: Option<ModelId>) -> Self {
+        Self {
+            strategy,
+            name: name.to_owned(),
+            model,
+            further: Further::default(),
+            filter: Vec::new(),
+            order_by: None,
+            limit: None,
+            offset: None,
+            inner: false,
+            source: None,
+            depth: 1,
+            query: None,
+        }
+    }
+
+    /// The relations of a path: an attribute, a part of one, a dotted name, a `Prefetch`.
+    ///
+    /// # Errors
+    /// `TypeError` for anything else.
+    pub(super) fn of_path(strategy: Strategy, path: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {
+        if let Ok(attribute) = path.cast::<Attribute>() {
+            let attribute = attribute.get();
+            let source = match (attribute.target(), strategy) {
+                (None, _) => None,
+                (Some(FromItem::Table(alias)), Strategy::Contained) => Some(*alias),
+                (Some(_), _) => {
+                    return Err(PyTypeError::new_err(
+                        "of_type() of a loader says which join of the query contains_eager() reads",
+                    ));
+                }
+            };
+            return Ok(vec![Self {
+                source,
+                ..Self::new(strategy, attribute.name(), Some(attribute.model()))
+            }]);
+        }
+        if let Ok(part) = path.cast::<RelationPart>() {
+            let part = part.get();
+            let filter = part.filter.clone();
+            return Ok(vec![Self { filter, ..Self::new(strategy, &part.name, Some(part.model)) }]);
+        }
+        if let Ok(prefetch) = path.cast::<Prefetch>() {
+            return prefetch.get().steps(strategy);
+        }
+        match path.cast::<PyString>() {
+            Ok(text) => Ok(Self::of_name(strategy, text.to_str()?)),
+            Err(_) => {
+                let found = path.get_type().name()?;
+                Err(PyTypeError::new_err(format!(
+                    "a loader takes a relation such as User.posts, or its name, not a value of type {found}"
+                )))
+            }
+        }
+    }
+
+    /// The relations of `posts.tags` or `posts__tags`.
+    pub(super) fn of_name(strategy: Strategy, path: &str) -> Vec<Self> {
+        let parts = path.split('.').flat_map(|part| part.split("__"));
+        parts.map(|name| Self::new(strategy, name, None)).collect()
+    }
+
+    /// The attribute's name, and the model that it was read from.
+    pub(super) fn named(&self) -> (&str, Option<ModelId>) {
+        (&self.name, self.model)
+    }
+
+    /// True where the step stands for all relations.
+    fn is_wildcard(&self) -> bool {
+        self.name == "*" && matches!(self.strategy, Strategy::Raise | Strategy::NoLoad)
+    }
+
+    /// Adds the loads of `steps`, of objects of `model`, to `loads`.
+    ///
+    /// # Errors
+    /// `FieldError` for a relation or column that a model does not have; `TypeError` for options that do not fit.
+    pub(super) fn add(
+        py: Python<'_>,
+        schema: &Schema,
+        model: &Model,
+        steps: &[Self],
+        loads: &mut Vec<Load>,
+    ) -> PyResult<()> {
+        let [step, rest @ ..] = steps else { return Ok(()) };
+        if step.is_wildcard() {
+            for relation in &model.relations {
+                if !loads.iter().any(|load| load.relation == relation.id) {
+                    loads.push(Load::new(relation.id, step.strategy));
+                }
+            }
+            return Ok(());
+        }
+        let raise = |error: Error| to_py(py, error);
+        if let Some(owner) = step.model {
+            check_owner(schema, owner, model, "relation", &step.name).map_err(raise)?;
+        }
+        let relation = model.relation(model.relation_named(&step.name).map_err(raise)?);
+        let target = schema.model(relation.target);
+        let mut load = step.load(py, Load::new(relation.id, step.strategy), model, target)?;
+        let known = loads.iter().find(|known| known.relation == relation.id);
+        let fields = load.fields.take().or_else(|| known.and_then(|known| known.fields.clone()));
+        let then = known.map_or_else(Vec::new, |known| known.then.clone());
+        let mut wanted = Wanted { fields, loads: then };
+        std::mem::take(&mut load.then).into_iter().for_each(|then| Load::add(&mut wanted.loads, then));
+        wanted.take(py, schema, target, &step.further)?;
+        Self::add(py, schema, target, rest, &mut wanted.loads)?;
+        (load.fields, load.then) = (wanted.fields, wanted.loads);
+        Load::add(loads, load);
+        Ok(())
+    }
+
+    fn load(&self, py: Python<'_>, mut load: Load, model: &Model, target: &Model) -> PyResult<Load> {
+        if let Some((queried, query)) = &self.query {
+            if *queried != target.id {
+                return Err(PyTypeError::new_err(format!(
+                    "Prefetch({:?}, ..) loads objects of {}: its queryset is of another class",
+                    self.name,
+                    target.name()
+                )));
+            }
+            load = Load { relation: load.relation, strategy: load.strategy, ..query.clone() };
+        }
+        if let Some(order_by) = &self.order_by {
+            let (terms, desc) = &**order_by;
+            load.order_by = order_terms(Some(Source::plain(target.id)), terms.bind(py), *desc)?;
+        }
+        if self.depth != 1 && target.id != model.id {
+            return Err(PyTypeError::new_err(format!(
+                "recursion_depth is for relations of a class to itself: {}.{} leads to {}",
+                model.name(),
+                self.name,
+                target.name()
+            )));
+        }
+        load.filter.extend(self.filter.iter().cloned());
+        load.limit = self.limit.or(load.limit);
+        load.offset = self.offset.or(load.offset);
+        load.inner = self.inner;
+        load.source = self.source;
+        load.depth = self.depth;
+        Ok(load)
+    }
+}
+
+impl Wanted {
+    /// Takes in what is said of objects of `model`.
+    ///
+    /// # Errors
+    /// As [`Step::add`].
+    pub(super) fn take(
+        &mut self,
+        py: Python<'_>,
+        schema: &Schema,
+        model: &Model,
+        further: &Further,
+    ) -> PyResult<()> {
+        for columns in &further.columns {
+            let fields: Vec<FieldId> =
+                columns.apply(schema, model, self.fields.take()).map_err(|error| to_py(py, error))?;
+            self.fields = Some(fields);
+        }
+        for branch in &further.branches {
+            self.add(py, schema, model, branch.bind(py))?;
+        }
+        Ok(())
+    }
+
+    /// Takes in one option.
+    ///
+    /// # Errors
+    /// As [`Step::add`].
+    pub(super) fn add(
+        &mut self,
+        py: Python<'_>,
+        schema: &Schema,
+        model: &Model,
+        option: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let Ok(loader) = option.cast::<Loader>() else {
+            if !is_path(option) {
+                let found = option.get_type().name()?;
+                return Err(PyTypeError::new_err(format!(
+                    "options() takes loaders such as selectinload(User.posts), not a {found}"
+                )));
+            }
+            return Step::add(
+                py,
+                schema,
+                model,
+                &Step::of_path(Strategy::SelectIn, option)?,
+                &mut self.loads,
+            );
+        };
+        let loader = loader.get();
+        if loader.criterion.is_some() {
+            return Err(PyTypeError::new_err(
+                "with_loader_criteria() speaks of a whole query: give it to the query's options()",
+            ));
+        }
+        if let Some(of) = loader.of {
+            check_owner(schema, of, model, "relation", "*").map_err(|error| to_py(py, error))?;
+        }
+        self.take(py, schema, model, &loader.own)?;
+        Step::add(py, schema, model, &loader.steps, &mut self.loads)
+    }
+}
+
+/// True for what names a relation, or several of them.
+pub(super) fn is_path(given: &Bound<'_, PyAny>) -> bool {
+    given.is_instance_of::<Attribute>()
+        || given.is_instance_of::<RelationPart>()
+        || given.is_instance_of::<PyString>()
+        || given.is_instance_of::<Prefetch>()
+}
+
+/// Refuses an attribute that was read from another class.
+pub(super) fn check_owner(
+    schema: &Schema,
+    owner: ModelId,
+    model: &Model,
+    what: &'static str,
+    name: &str,
+) -> Result<()> {
+    match schema.model(owner).table() == model.table() {
+        true => Ok(()),
+        false => Err(foreign(schema, owner, model, what, name)),
+    }
+}
