@@ -3,10 +3,12 @@
 from ormkit.base import (
     Base,
     DeclarativeBase,
+    MappedAsDataclass,
     MetaData,
     ModelMeta,
     Table,
 )
+from ormkit.derived import AssociationProxy, association_proxy, hybrid_method, hybrid_property, validates
 from ormkit.engine import (
     ClosedConnection,
     Connection,
@@ -78,13 +80,16 @@ from ormkit.fields import (
     Cidr,
     Citext,
     ColumnInfo,
+    Computed,
     Date,
     DateTime,
     Double,
     Enum,
+    FetchedValue,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Inet,
     Integer,
@@ -105,6 +110,7 @@ from ormkit.fields import (
     UniqueConstraint,
     Uuid,
     Vector,
+    declared_attr,
     mapped_column,
     uuid7,
 )

@@ -3,9 +3,17 @@
 from ormkit.base import (
     Base as Base,
     DeclarativeBase as DeclarativeBase,
+    MappedAsDataclass as MappedAsDataclass,
     MetaData as MetaData,
     ModelMeta as ModelMeta,
     Table as Table,
+)
+from ormkit.derived import (
+    AssociationProxy as AssociationProxy,
+    association_proxy as association_proxy,
+    hybrid_method as hybrid_method,
+    hybrid_property as hybrid_property,
+    validates as validates,
 )
 from ormkit.engine import (
     ClosedConnection as ClosedConnection,
@@ -78,13 +86,16 @@ from ormkit.fields import (
     Cidr as Cidr,
     Citext as Citext,
     ColumnInfo as ColumnInfo,
+    Computed as Computed,
     Date as Date,
     DateTime as DateTime,
     Double as Double,
     Enum as Enum,
+    FetchedValue as FetchedValue,
     Float as Float,
     ForeignKey as ForeignKey,
     ForeignKeyConstraint as ForeignKeyConstraint,
+    Identity as Identity,
     Index as Index,
     Inet as Inet,
     Integer as Integer,
@@ -105,6 +116,7 @@ from ormkit.fields import (
     UniqueConstraint as UniqueConstraint,
     Uuid as Uuid,
     Vector as Vector,
+    declared_attr as declared_attr,
     mapped_column as mapped_column,
     uuid7 as uuid7,
 )

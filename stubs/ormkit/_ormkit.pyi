@@ -11,13 +11,16 @@ __all__ = [
     "Cidr",
     "Citext",
     "ColumnInfo",
+    "Computed",
     "Date",
     "DateTime",
     "Double",
     "F",
+    "FetchedValue",
     "Float",
     "ForeignKey",
     "ForeignKeyConstraint",
+    "Identity",
     "Index",
     "Inet",
     "Integer",
@@ -154,6 +157,20 @@ class ColumnInfo:
         """
     def __repr__(self) -> builtins.str: ...
 
+@typing.final
+class Computed:
+    r"""
+    `GENERATED ALWAYS AS (sqltext)`: the database computes the column from others of its row; it is read back after each
+    write, and never written.
+    """
+    def __new__(cls, sqltext: typing.Any, persisted: typing.Optional[builtins.bool] = None) -> Computed:
+        r"""
+        Args:
+        sqltext: The expression, as text.
+        persisted: Kept in the row (True), or computed when it is read (False, SQLite alone); None: kept on PostgreSQL
+            and computed on SQLite.
+        """
+
 class Date(TypeEngine):
     r"""
     DATE. `infinity` says what PostgreSQL's infinite days are: "error" a `DataError`; "clamp" `date.max` and `date.min` when they
@@ -192,6 +209,14 @@ class F:
     def __floordiv__(self, other: typing.Any) -> F: ...
     def __rfloordiv__(self, other: typing.Any) -> F: ...
     def __mod__(self, other: typing.Any) -> F: ...
+
+@typing.final
+class FetchedValue:
+    r"""
+    What the database fills in by itself, by a trigger: `server_default=FetchedValue()` is read back after INSERT,
+    `server_onupdate=FetchedValue()` after UPDATE.
+    """
+    def __new__(cls) -> FetchedValue: ...
 
 class Float(TypeEngine):
     r"""
@@ -234,7 +259,7 @@ class ForeignKey:
         r"""
         The constraint's name.
         """
-    def __new__(cls, target: typing.Any, *, ondelete: typing.Optional[builtins.str] = None, onupdate: typing.Optional[builtins.str] = None, name: typing.Optional[builtins.str] = None) -> ForeignKey:
+    def __new__(cls, target: typing.Any, *, ondelete: typing.Optional[builtins.str] = None, onupdate: typing.Optional[builtins.str] = None, name: typing.Optional[builtins.str] = None, deferrable: typing.Optional[builtins.bool] = None, initially: typing.Optional[builtins.str] = None, use_alter: builtins.bool = ..., match: typing.Optional[builtins.str] = None) -> ForeignKey:
         r"""
         Refer to a column.
         
@@ -242,6 +267,10 @@ class ForeignKey:
             target: `"table.column"`, `"schema.table.column"`, or a column such as `Team.id`.
             ondelete, onupdate: CASCADE, SET NULL, SET DEFAULT, RESTRICT or NO ACTION.
             name: The constraint's name.
+            deferrable: `DEFERRABLE`: it can be checked at the end of the transaction.
+            initially: DEFERRED or IMMEDIATE: when it is checked unless the transaction says otherwise.
+            use_alter: `create_all` adds it when all tables are there (PostgreSQL).
+            match: SIMPLE or FULL.
         """
     def __repr__(self) -> builtins.str: ...
 
@@ -250,14 +279,46 @@ class ForeignKeyConstraint:
     r"""
     `ForeignKeyConstraint(["a", "b"], ["t.a", "t.b"], ondelete="CASCADE")`.
     """
-    def __new__(cls, columns: typing.Sequence[builtins.str], refcolumns: typing.Sequence[builtins.str], *, name: typing.Optional[builtins.str] = None, ondelete: typing.Optional[builtins.str] = None, onupdate: typing.Optional[builtins.str] = None) -> ForeignKeyConstraint: ...
+    def __new__(cls, columns: typing.Sequence[builtins.str], refcolumns: typing.Sequence[builtins.str], *, name: typing.Optional[builtins.str] = None, ondelete: typing.Optional[builtins.str] = None, onupdate: typing.Optional[builtins.str] = None, deferrable: typing.Optional[builtins.bool] = None, initially: typing.Optional[builtins.str] = None, use_alter: builtins.bool = ..., match: typing.Optional[builtins.str] = None) -> ForeignKeyConstraint: ...
+
+@typing.final
+class Identity:
+    r"""
+    `GENERATED … AS IDENTITY`: the database numbers the rows. On SQLite it numbers a key that is an integer alone, from
+    1 on; the options are PostgreSQL's.
+    """
+    def __new__(cls, always: builtins.bool = ..., start: typing.Optional[builtins.int] = None, increment: typing.Optional[builtins.int] = None, minvalue: typing.Optional[builtins.int] = None, maxvalue: typing.Optional[builtins.int] = None, cycle: builtins.bool = ..., cache: typing.Optional[builtins.int] = None) -> Identity:
+        r"""
+        Args:
+        always: No other number is taken: giving one is an error before anything is sent.
+        start, increment, minvalue, maxvalue: Which numbers.
+        cycle: Begin anew after the greatest.
+        cache: How many numbers a connection takes at once.
+        """
 
 @typing.final
 class Index:
     r"""
-    `Index("ix_ab", "a", "b", unique=True)`; None for the name: one is made of table and columns.
+    An index over columns and expressions; None for the name: one is made of table and columns.
+    
+    In `__table_args__` columns are given by name, by their declarations or as `text("lower(email)")`; behind the class
+    as attributes and expressions of them, `Index("ix_email", func.lower(User.email))`, which adds the index to it.
     """
-    def __new__(cls, name: typing.Optional[builtins.str], *columns: typing.Any, unique: builtins.bool = ..., **options: typing.Any) -> Index: ...
+    def __new__(cls, name: typing.Optional[builtins.str], *columns: typing.Any, unique: builtins.bool = ..., postgresql_where: typing.Optional[typing.Any] = None, sqlite_where: typing.Optional[typing.Any] = None, postgresql_using: typing.Optional[builtins.str] = None, postgresql_include: typing.Optional[typing.Sequence[typing.Any]] = None, postgresql_ops: typing.Optional[typing.Mapping[builtins.str, builtins.str]] = None, postgresql_nulls_not_distinct: builtins.bool = ...) -> Index:
+        r"""
+        Declare an index.
+        
+        Args:
+            name: Its name; None for `ix_<table>_<columns>`.
+            columns: What it sorts by: names, columns, expressions, each with `.desc()` where it is to.
+            unique: No two rows are alike in it.
+            postgresql_where: The rows that it covers, on SQLite as well unless `sqlite_where` says otherwise.
+            sqlite_where: The rows that it covers, on PostgreSQL as well unless `postgresql_where` says otherwise.
+            postgresql_using: The access method, such as `"gin"`: SQLite has B-trees only, and gets no other index.
+            postgresql_include: Columns that it carries along; SQLite's index goes without.
+            postgresql_ops: Operator classes by column; SQLite's index goes without.
+            postgresql_nulls_not_distinct: Rows with NULL in the same place are alike; not on SQLite.
+        """
 
 class Inet(TypeEngine):
     r"""

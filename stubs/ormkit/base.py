@@ -6,7 +6,7 @@ from typing import Any
 from . import _ormkit
 from ._ormkit import MetaData, Table
 
-__all__ = ["Base", "DeclarativeBase", "MetaData", "ModelMeta", "Table"]
+__all__ = ["Base", "DeclarativeBase", "MappedAsDataclass", "MetaData", "ModelMeta", "Table"]
 
 
 class ModelMeta(_ormkit.ModelType):
@@ -22,6 +22,17 @@ class ModelMeta(_ormkit.ModelType):
     def metadata(cls) -> MetaData:
         """The tables of this base; a column of that name wins on its class."""
         return _ormkit.metadata_of(cls)
+
+
+class MappedAsDataclass:
+    """Makes mapped classes dataclasses: `class Base(MappedAsDataclass, DeclarativeBase)`, or one class alone."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__()
+        inherited: dict[str, Any] = getattr(cls, "__ormkit_dataclass__", {})
+        options = {**inherited, **options}
+        _ormkit.check_dataclass_options(cls, options)
+        cls.__ormkit_dataclass__ = options
 
 
 class DeclarativeBase(_ormkit.Model, metaclass=ModelMeta):

@@ -2,11 +2,11 @@
 
 from typing import Any, ClassVar
 
-from typing_extensions import Self
+from typing_extensions import Self, dataclass_transform
 
 from ormkit.engine import Connection, ConnectionPool
-from ormkit.fields import ColumnInfo
-from ormkit.relationships import RelationshipInfo
+from ormkit.fields import ColumnInfo, mapped_column
+from ormkit.relationships import RelationshipInfo, relationship
 
 class Table:
     """A model's table."""
@@ -23,8 +23,11 @@ class Table:
     def primary_key(self) -> tuple[str, ...]: ...
 
 class MetaData:
-    """The tables of a base."""
+    """The tables of a base: `naming_convention` has templates for `ix`, `uq`, `ck`, `fk` and `pk`."""
 
+    def __init__(self, *, naming_convention: dict[str, str] | None = None, schema: str | None = None) -> None: ...
+    @property
+    def schema(self) -> str | None: ...
     @property
     def tables(self) -> dict[str, Table]: ...
     @property
@@ -41,6 +44,22 @@ class ModelMeta(type):
     __relationships__: dict[str, RelationshipInfo]
     __primary_key__: str | None
     __table__: Table
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(mapped_column, relationship))
+class MappedAsDataclass:
+    """Makes mapped classes dataclasses: `class Base(MappedAsDataclass, DeclarativeBase)`, or one class alone."""
+
+    def __init_subclass__(
+        cls,
+        *,
+        init: bool = True,
+        repr: bool = True,
+        eq: bool = True,
+        order: bool = False,
+        unsafe_hash: bool = False,
+        match_args: bool = True,
+        kw_only: bool = False,
+    ) -> None: ...
 
 class DeclarativeBase(metaclass=ModelMeta):
     """The root of an own base: `class Base(DeclarativeBase): …`."""

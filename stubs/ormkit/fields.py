@@ -3,12 +3,16 @@
 from ormkit._ormkit import (
     CheckConstraint,
     ColumnInfo,
+    Computed,
+    FetchedValue,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Mapped,
     PrimaryKeyConstraint,
     UniqueConstraint,
+    declared_attr,
     mapped_column,
 )
 from ormkit.types import *  # noqa: F403
@@ -17,12 +21,16 @@ from ormkit.types import __all__ as _types
 __all__ = [
     "CheckConstraint",
     "ColumnInfo",
+    "Computed",
+    "FetchedValue",
     "ForeignKey",
     "ForeignKeyConstraint",
+    "Identity",
     "Index",
     "Mapped",
     "PrimaryKeyConstraint",
     "UniqueConstraint",
+    "declared_attr",
     "mapped_column",
     *(name for name in _types if not name.endswith("_codec")),
 ]

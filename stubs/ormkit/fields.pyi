@@ -6,8 +6,11 @@ from typing import Any, Generic, TypeVar, overload
 from ormkit._ormkit import (
     CheckConstraint as CheckConstraint,
     ColumnInfo as ColumnInfo,
+    Computed as Computed,
+    FetchedValue as FetchedValue,
     ForeignKey as ForeignKey,
     ForeignKeyConstraint as ForeignKeyConstraint,
+    Identity as Identity,
     Index as Index,
 )
 from ormkit.base import DeclarativeBase
@@ -48,6 +51,7 @@ from ormkit.types import (
 )
 
 _T = TypeVar("_T")
+_V = TypeVar("_V")
 _E = TypeVar("_E", bound=DeclarativeBase)
 
 class Mapped(Generic[_T]):
@@ -67,8 +71,8 @@ def mapped_column(
     nullable: bool | None = None,
     unique: bool = False,
     index: bool = False,
-    default: Any = None,
-    default_factory: Callable[[], Any] | None = None,
+    default: Any = ...,
+    default_factory: Callable[[], Any] = ...,
     insert_default: Any = None,
     server_default: Any = None,
     onupdate: Any = None,
@@ -81,14 +85,41 @@ def mapped_column(
     deferred_group: str | None = None,
     sort_order: int = 0,
     info: Any = None,
-    init: Any = None,
-    repr: Any = None,
-    kw_only: Any = None,
+    init: bool = ...,
+    repr: bool = ...,
+    compare: bool = ...,
+    kw_only: bool = ...,
 ) -> Any:
     """A column. `args`: its name, its type, `ForeignKey`, constraints, in this order."""
 
 class PrimaryKeyConstraint:
-    def __init__(self, *columns: str, name: str | None = None) -> None: ...
+    """PRIMARY KEY over columns, by name or declaration."""
+
+    def __init__(self, *columns: Any, name: str | None = None) -> None: ...
 
 class UniqueConstraint:
-    def __init__(self, *columns: str, name: str | None = None) -> None: ...
+    """UNIQUE over columns, by name or declaration."""
+
+    def __init__(self, *columns: Any, name: str | None = None, postgresql_nulls_not_distinct: bool = False) -> None: ...
+
+class declared_attr(Generic[_T]):
+    """A method of a mixin that answers a column, a relation or an option for each class that is mapped with it."""
+
+    def __init__(self, function: Callable[[Any], _T], /) -> None: ...
+    @overload
+    def __get__(self: declared_attr[Mapped[_V]], instance: None, owner: Any, /) -> Attribute[_V]: ...
+    @overload
+    def __get__(self, instance: None, owner: Any, /) -> _T: ...
+    @overload
+    def __get__(self: declared_attr[Mapped[list[_E]]], instance: object, owner: Any, /) -> RelatedList[_E]: ...
+    @overload
+    def __get__(self: declared_attr[Mapped[_V]], instance: object, owner: Any, /) -> _V: ...
+    @overload
+    def __get__(self, instance: object, owner: Any, /) -> _T: ...
+    @staticmethod
+    def directive(function: Callable[[Any], _T], /) -> declared_attr[_T]:
+        """For options such as `__tablename__`."""
+
+    @staticmethod
+    def cascading(function: Callable[[Any], _T], /) -> declared_attr[_T]:
+        """Subclasses of a mapped class get their own."""

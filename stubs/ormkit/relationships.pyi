@@ -42,6 +42,12 @@ def relationship(
     post_update: bool = False,
     single_parent: bool = False,
     backref: Any = None,
+    default: Any = ...,
+    default_factory: Callable[[], Any] = ...,
+    init: bool = ...,
+    repr: bool = ...,
+    compare: bool = ...,
+    kw_only: bool = ...,
 ) -> Any:
     """A relation; its target is taken from the annotation where it is not given."""
 

@@ -139,6 +139,8 @@ pub enum ErrorKind {
         expected: u64,
         /// Rows that did.
         matched: u64,
+        /// The objects whose rows did not, as far as that is known: `User id=7`.
+        objects: Vec<String>,
     },
     /// Objects that must be written before each other.
     Cycle {
@@ -383,10 +385,17 @@ impl fmt::Display for ErrorKind {
             Self::CommitRolledBack => {
                 f.write_str("the server answered COMMIT with ROLLBACK: nothing of this transaction was kept")
             }
-            Self::StaleRow { table, action, expected, matched } => write!(
-                f,
-                "{action} on `{table}` expected {expected} row(s), matched {matched}: changed or deleted since it was loaded"
-            ),
+            Self::StaleRow { table, action, expected, matched, objects } => {
+                write!(
+                    f,
+                    "{action} on `{table}` expected {expected} row(s), matched {matched}: changed or deleted since it was \
+                     loaded"
+                )?;
+                match objects.is_empty() {
+                    true => Ok(()),
+                    false => write!(f, ": {}", objects.join(", ")),
+                }
+            }
             Self::Cycle { relations } => {
                 write!(
                     f,

@@ -124,6 +124,19 @@ pub trait Host: Send + Sync + 'static {
     /// Stores `from`'s `field` in `to`'s `into` and marks it changed; the objects may be one. `None` stores NULL.
     fn copy(&self, from: Option<(&Self::Object, FieldId)>, to: &Self::Object, into: FieldId) -> Result<()>;
 
+    /// Makes a new value for a field that is [renewed by the host](crate::model::OnUpdate::Client) and sets it, as the
+    /// program would.
+    ///
+    /// # Errors
+    /// `Unsupported`, unless the host declares such fields.
+    fn renew(&self, object: &Self::Object, field: FieldId) -> Result<()> {
+        let _ = (object, field);
+        Err(crate::error::Error::unsupported(
+            "a value that the host renews",
+            "give the column an SQL expression",
+        ))
+    }
+
     /// Fields that were set since the object was read or made. Values that are changed in place (JSON, lists) count.
     fn changed(&self, object: &Self::Object) -> Result<FieldSet>;
 

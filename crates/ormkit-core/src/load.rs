@@ -5,3 +5,4 @@ pub(crate) mod select_in;
 pub(crate) mod several;
 
 pub use hydrate::Item;
+pub(crate) use hydrate::RowKey;

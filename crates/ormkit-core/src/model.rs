@@ -5,11 +5,17 @@
 
 mod explain;
 mod field_set;
+mod generated;
+mod index;
+mod naming;
 mod registry;
 mod relation;
 mod types;
 
 pub use field_set::FieldSet;
+pub use generated::{Computed, Identity, OnUpdate, Upkeep, Version};
+pub use index::{Index, IndexPart, IndexTerm};
+pub use naming::{Naming, Templates};
 pub use registry::{Registry, Schema, Space};
 pub use relation::{Cascade, Lazy, Relation, RelationDef, RelationKind, Target};
 pub use types::{ColumnType, EnumType, NativeType};
@@ -120,8 +126,27 @@ pub struct Field {
     pub comment: Option<String>,
     /// Left out of queries unless asked for.
     pub deferred: bool,
+    /// The names of its own constraints and of its index, where they are not the usual ones.
+    pub names: FieldNames,
+    /// The database computes it.
+    pub computed: Option<Computed>,
+    /// The database numbers it, with options.
+    pub identity: Option<Identity>,
+    /// What UPDATE does with it.
+    pub on_update: OnUpdate,
+    /// It counts the versions of the row.
+    pub version: Option<Version>,
     /// Its name together with others that are asked for at once.
     pub deferred_group: Option<String>,
+}
+
+/// Names of what a field asks for itself; None: the usual ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldNames {
+    /// Of `unique`: `uq_<table>_<column>`.
+    pub unique: Option<String>,
+    /// Of `index`: `ix_<table>_<column>`.
+    pub index: Option<String>,
 }
 
 impl Field {
@@ -141,6 +166,11 @@ impl Field {
             foreign_key: None,
             comment: None,
             deferred: false,
+            names: FieldNames::default(),
+            computed: None,
+            identity: None,
+            on_update: OnUpdate::Keep,
+            version: None,
             deferred_group: None,
         }
     }
@@ -173,11 +203,6 @@ impl Field {
         self.foreign_key = Some(ForeignKey::new(table, column));
         self
     }
-
-    /// True when the database may fill the column of a new row that gives no value: it is read back.
-    pub fn filled_by_database(&self) -> bool {
-        self.autoincrement || matches!(self.default, FieldDefault::Server(_))
-    }
 }
 
 /// Where a value comes from that is not given.
@@ -189,6 +214,10 @@ pub enum FieldDefault {
     Client,
     /// The database, by this SQL expression.
     Server(ServerDefault),
+    /// INSERT, which writes this SQL expression; the value is read back.
+    Expression(ServerDefault),
+    /// The database, in a way of its own such as a trigger.
+    Fetched,
 }
 
 /// An SQL expression without parameters, as each dialect writes it; see
@@ -214,6 +243,21 @@ pub struct ForeignKey {
     pub on_update: Option<&'static str>,
     /// The constraint's name; None: `fk_<table>_<column>_<referred table>`.
     pub name: Option<String>,
+    /// When and how it is checked.
+    pub check: KeyCheck,
+}
+
+/// When and how a foreign key is checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyCheck {
+    /// `DEFERRABLE`, `NOT DEFERRABLE`; None says neither.
+    pub deferrable: Option<bool>,
+    /// `INITIALLY DEFERRED`, `INITIALLY IMMEDIATE`; None says neither.
+    pub deferred: Option<bool>,
+    /// `MATCH FULL`: several columns are NULL together or not at all.
+    pub full: bool,
+    /// Added by ALTER TABLE when all tables are there, where a constraint can be added later.
+    pub alter: bool,
 }
 
 impl ForeignKey {
@@ -225,6 +269,7 @@ impl ForeignKey {
             on_delete: None,
             on_update: None,
             name: None,
+            check: KeyCheck::default(),
         }
     }
 
@@ -250,6 +295,13 @@ pub enum Constraint {
         name: Option<String>,
         /// Column names.
         columns: Vec<String>,
+        /// Two rows with NULL in the same place are equal.
+        nulls_not_distinct: bool,
+    },
+    /// PRIMARY KEY over the fields that say so: its name.
+    PrimaryKey {
+        /// The name.
+        name: String,
     },
     /// CHECK.
     Check {
@@ -272,18 +324,9 @@ pub enum Constraint {
         on_delete: Option<&'static str>,
         /// ON UPDATE.
         on_update: Option<&'static str>,
+        /// When and how it is checked.
+        check: KeyCheck,
     },
-}
-
-/// An index.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Index {
-    /// Its name; None: `ix_<table>_<columns>`.
-    pub name: Option<String>,
-    /// Column names.
-    pub columns: Vec<String>,
-    /// UNIQUE.
-    pub unique: bool,
 }
 
 /// A resolved foreign key of a model: own fields and what they refer to.
@@ -298,7 +341,7 @@ pub struct Reference {
 }
 
 /// A model with everything resolved.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Model {
     /// Its number.
     pub id: ModelId,
@@ -314,6 +357,8 @@ pub struct Model {
     pub rank: u32,
     /// The model is on a cycle of foreign keys, its own included: its objects need an order of their own.
     pub cyclic: bool,
+    /// Fields that need care when a row is written.
+    pub upkeep: Upkeep,
 }
 
 impl Model {

@@ -127,14 +127,14 @@ impl Plans {
         self.text(shape, || sql::insert_rows(self.dialect, model, fields, many, returning))
     }
 
-    /// UPDATE of `fields` by key. Parameters: the fields, then the key as it was. With `many` each is an array of the
+    /// UPDATE of `fields` by key. Parameters: the fields, then the key and the version as they were. With `many` each is an array of the
     /// type in [`StatementText::params`].
     pub fn update(&self, model: &Model, fields: &[FieldId], many: bool) -> Arc<StatementText> {
         let shape = Shape::Update { model: model.id, fields, many };
         self.text(shape, || sql::update_by_key(self.dialect, model, fields, many))
     }
 
-    /// DELETE by key. Parameters: the key; with `many` an array per key column of the type in
+    /// DELETE by key. Parameters: the key and the version; with `many` an array per key column of the type in
     /// [`StatementText::params`].
     pub fn delete(&self, model: &Model, many: bool) -> Arc<StatementText> {
         let shape = Shape::Delete { model: model.id, many };

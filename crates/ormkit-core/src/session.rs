@@ -38,6 +38,7 @@ mod undone;
 pub(crate) mod unit;
 mod upsert;
 mod verb;
+mod written;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,17 +1,25 @@
 //! What a class body is made of: `Mapped`, `mapped_column`, `relationship`, `ForeignKey`, and the column types.
 mod column;
 mod constraints;
+mod dataclass;
+mod declared_attr;
 pub(crate) mod decorator;
 mod foreign_key;
+mod generated;
+mod index;
 pub(crate) mod native;
 mod relation;
 pub(crate) mod types;
 
-pub(crate) use column::{ClientDefault, MappedColumn, mapped_column};
+pub(crate) use column::{ClientDefault, MappedColumn, Renewal, ServerValue, mapped_column};
 pub(crate) use constraints::{
-    CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint,
+    CheckConstraint, ForeignKeyConstraint, Named, PrimaryKeyConstraint, UniqueConstraint,
 };
+pub(crate) use dataclass::DataclassOptions;
+pub(crate) use declared_attr::DeclaredAttr;
 pub(crate) use foreign_key::ForeignKey;
+pub(crate) use generated::{Computed, FetchedValue, Identity};
+pub(crate) use index::Index;
 pub(crate) use relation::{ColumnName, RelationshipDecl, RelationshipTarget, relationship};
 
 use crate::model::raise::unsupported;

@@ -11,6 +11,7 @@ pub(crate) use homes::{Owner, enter, leave, owner};
 use crate::bridge::Caller;
 use crate::convert::{self, Border, Conversion, JsonCodec};
 use crate::errors::{from_py, to_py};
+use crate::fields::ClientDefault;
 use crate::instance::{self, Original, SlotKind};
 use crate::relation::{self, RelatedItems};
 use ormkit_core::driver::Row;
@@ -387,6 +388,23 @@ impl Host for PyHost {
                 None => py.None().into_bound(py),
             };
             instance::set(to.bind(py), into.index(), &value).map_err(from_py)
+        })
+    }
+
+    fn renew(&self, object: &Py<PyAny>, field: FieldId) -> Result<()> {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let known = &class_info(py, table(object).model).fields[field.index()];
+            let value = match (&known.renewal, known.is_version) {
+                (Some(ClientDefault::Callable(callable)), true) => {
+                    let before = instance::read(object, field.index()).map_err(from_py)?;
+                    callable.bind(py).call1((before,))
+                }
+                (Some(ClientDefault::Callable(callable)), false) => callable.bind(py).call0(),
+                (Some(ClientDefault::Value(value)), _) => Ok(value.bind(py).clone()),
+                (Some(ClientDefault::None) | None, _) => return Ok(()),
+            };
+            instance::set(object, field.index(), &value.map_err(from_py)?).map_err(from_py)
         })
     }
 

@@ -220,6 +220,26 @@ pub(crate) fn read<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<Bo
     }
 }
 
+/// What a slot's validator makes of a value; the value itself where there is none.
+///
+/// # Errors
+/// What the validator raises.
+pub(crate) fn validated<'py>(
+    object: &Bound<'py, PyAny>,
+    index: usize,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = object.py();
+    let slot = slot_of(object, index)?;
+    match &slot.validator {
+        Some(validator) => {
+            let (validator, name) = (validator.bind(py).clone(), slot.name.bind(py).clone());
+            validator.call1((object, name, value))
+        }
+        None => Ok(value.clone()),
+    }
+}
+
 /// Stores a value that comes from the database: no dirty bit, no original.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ mod attribute;
 mod bridge;
 mod codec;
 mod convert;
+mod derived;
 mod engine;
 mod errors;
 mod expr;
@@ -30,6 +31,11 @@ mod _ormkit {
     #[pymodule_export]
     use convert::uuid7;
     #[pymodule_export]
+    use derived::{
+        AssociationProxy, HybridInplace, HybridMethod, HybridProperty, ProxiedAttribute, ProxyMembers,
+        Validates, Validator, association_proxy, validates,
+    };
+    #[pymodule_export]
     use engine::{
         ClosedConnection, Connection, ConnectionBlock, ConnectionContext, CopyOut, Engine, Listener,
         Notification, PoolCounters, PoolHolder, PoolStatus, RowBatches, RowStream, TraceEvent,
@@ -52,11 +58,14 @@ mod _ormkit {
     };
     #[pymodule_export]
     use fields::{
-        CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Mapped, MappedColumn, PrimaryKeyConstraint,
-        RelationshipDecl, UniqueConstraint, mapped_column, relationship,
+        CheckConstraint, Computed, DeclaredAttr, FetchedValue, ForeignKey, ForeignKeyConstraint, Identity,
+        Index, Mapped, MappedColumn, PrimaryKeyConstraint, RelationshipDecl, UniqueConstraint, mapped_column,
+        relationship,
     };
     #[pymodule_export]
-    use model::{ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, metadata_of};
+    use model::{
+        ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, check_dataclass_options, metadata_of,
+    };
     #[pymodule_export]
     use range::Range;
     #[pymodule_export]

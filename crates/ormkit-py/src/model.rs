@@ -6,8 +6,11 @@
 mod annotation;
 mod body;
 mod collect;
+mod dataclass;
 mod declaration;
 mod info;
+mod making;
+mod mapper;
 mod metadata;
 mod names;
 mod options;
@@ -17,7 +20,8 @@ mod registry;
 
 pub(crate) use crate::attribute::Attribute;
 pub(crate) use body::{ClassBody, metadata_of};
+pub(crate) use dataclass::check_dataclass_options;
 pub(crate) use info::{ColumnInfo, RelationshipInfo, Table};
 pub(crate) use metadata::MetaData;
 pub(crate) use raise::unsupported;
-pub(crate) use registry::{any_conversion, conversion, mapped_class, schema, with_def};
+pub(crate) use registry::{add_index, any_conversion, conversion, mapped_class, schema, target_of, with_def};

@@ -11,6 +11,7 @@ mod derived;
 mod existing;
 mod field;
 mod fluent;
+mod hybrid;
 mod joins;
 mod loader;
 mod lookup;

@@ -103,29 +103,33 @@ fn explain(diagnostics: &mut Diagnostics, constraints: &[Named]) {
 fn constraints(model: &Model) -> Vec<Named> {
     let table = model.table();
     let key = model.key.iter().map(|field| model.field(*field).column.clone()).collect();
-    let mut found =
-        vec![Named { state: SqlState::UNIQUE_VIOLATION, name: format!("{}_pkey", table.name), columns: key }];
+    let key_name = model.def.constraints.iter().find_map(|constraint| match constraint {
+        Constraint::PrimaryKey { name } => Some(name.clone()),
+        _ => None,
+    });
+    let name = key_name.unwrap_or_else(|| format!("{}_pkey", table.name));
+    let mut found = vec![Named { state: SqlState::UNIQUE_VIOLATION, name, columns: key }];
     for field in model.fields() {
         let columns = vec![field.column.clone()];
         if field.unique {
-            let name = names::unique(table, &columns);
+            let name = field.names.unique.clone().unwrap_or_else(|| names::unique(table, &columns));
             found.push(Named { state: SqlState::UNIQUE_VIOLATION, name, columns: columns.clone() });
         }
     }
     found.extend(foreign_keys(model));
     for constraint in &model.def.constraints {
-        match constraint {
-            Constraint::Unique { name, columns } => found.push(Named {
+        if let Constraint::Unique { name, columns, .. } = constraint {
+            found.push(Named {
                 state: SqlState::UNIQUE_VIOLATION,
                 name: name.clone().unwrap_or_else(|| names::unique(table, columns)),
                 columns: columns.clone(),
-            }),
-            Constraint::ForeignKey { .. } | Constraint::Check { .. } => {}
+            });
         }
     }
     for index in model.def.indexes.iter().filter(|index| index.unique) {
-        let name = index.name.clone().unwrap_or_else(|| names::index(table, &index.columns));
-        found.push(Named { state: SqlState::UNIQUE_VIOLATION, name, columns: index.columns.clone() });
+        let name = index.name.clone().unwrap_or_else(|| names::index(table, &index.words()));
+        let columns = index.columns().map(str::to_owned).collect();
+        found.push(Named { state: SqlState::UNIQUE_VIOLATION, name, columns });
     }
     found
 }

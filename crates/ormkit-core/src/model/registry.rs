@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{
-    Constraint, FieldId, FieldIds, Model, ModelDef, ModelId, Reference, Relation, RelationDef, RelationId,
-    RelationKind, TableName, Target,
+    Constraint, FieldId, FieldIds, Index, Model, ModelDef, ModelId, Reference, Relation, RelationDef,
+    RelationId, RelationKind, TableName, Target, Upkeep,
 };
 use crate::error::{Error, ErrorKind, Result, near_matches};
 
@@ -84,6 +84,30 @@ impl Registry {
         &self.defs[id.index()]
     }
 
+    /// Adds an index to a model, resolved or not.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownName`]: a column that the model does not have.
+    ///
+    /// # Panics
+    /// When the number is of another registry.
+    pub fn add_index(&mut self, id: ModelId, index: Index) -> Result<()> {
+        let def = &mut self.defs[id.index()];
+        let known = |name: &str| def.fields.iter().any(|field| field.column == name);
+        if let Some(column) = index_columns(&index).find(|name| !known(name)) {
+            let columns = def.fields.iter().map(|field| field.column.as_str());
+            return Err(Error::unknown_name("column", column, def.name.as_str(), columns));
+        }
+        def.indexes.push(index);
+        if let Some(model) = self.schema.models.get(id.index()) {
+            let model = Arc::new(Model { def: def.clone(), ..Model::clone(model) });
+            let mut models = self.schema.models.clone();
+            models[id.index()] = model;
+            self.schema = Arc::new(Schema { models });
+        }
+        Ok(())
+    }
+
     /// The newest model of a class's name in a name space; `module` is looked in first.
     pub fn find(&self, space: Space, name: &str, module: &str) -> Option<ModelId> {
         self.last(space, |def| def.name == name && def.module == module)
@@ -149,6 +173,7 @@ impl Registry {
                     references: parts.references,
                     rank,
                     cyclic,
+                    upkeep: Upkeep::of(&self.defs[index].fields),
                 })
             },
         );
@@ -181,21 +206,30 @@ fn check_alone(def: &ModelDef) -> Result<()> {
             ));
         }
     }
+    if let Some(field) = def.fields.iter().find(|field| field.computed.is_some() && field.primary_key) {
+        return mistake(format!("`{}` is computed and cannot be part of the key", field.name));
+    }
     let columns = || def.fields.iter().map(|field| field.column.as_str());
     let listed = def
         .constraints
         .iter()
         .flat_map(|constraint| match constraint {
             Constraint::Unique { columns, .. } | Constraint::ForeignKey { columns, .. } => columns.as_slice(),
-            Constraint::Check { .. } => &[],
+            Constraint::Check { .. } | Constraint::PrimaryKey { .. } => &[],
         })
-        .chain(def.indexes.iter().flat_map(|index| &index.columns));
+        .map(String::as_str)
+        .chain(def.indexes.iter().flat_map(index_columns));
     for column in listed {
         if !columns().any(|known| known == column) {
             return Err(Error::unknown_name("column", column, def.name.as_str(), columns()));
         }
     }
     Ok(())
+}
+
+/// The columns that an index names.
+fn index_columns(index: &Index) -> impl Iterator<Item = &str> {
+    index.columns().chain(index.include.iter().map(String::as_str))
 }
 
 /// What [`Resolver::resolve`] finds out about one model.

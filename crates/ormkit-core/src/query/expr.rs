@@ -1,6 +1,7 @@
 //! Expressions: one struct per node, built by the constructors of [`Expr`].
 
 mod build;
+mod column;
 mod nodes;
 mod operation;
 mod reads;

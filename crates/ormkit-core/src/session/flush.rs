@@ -13,25 +13,29 @@ use super::gather::{Assignment, Scope, Work, Write};
 use super::identity::{Key, KeyIndex, has_null};
 use super::journal::Action;
 use super::stale::unload_stale;
-use super::unit::{key_of, missing, stored_key_of};
-use crate::driver::{Batch, Row, RowSink, Statement};
-use crate::error::{Error, ErrorKind, Result, SqlState};
-use crate::host::{Fill, HomeId, Host, ObjectId, State};
-use crate::model::{FieldId, FieldSet, Model, ModelId};
+use super::unit::{key_of, missing, stored_key_of, values_of};
+use super::written::Written;
+use crate::driver::{Batch, Statement};
+use crate::error::{Error, Result, SqlState};
+use crate::host::{HomeId, Host, ObjectId, State};
+use crate::model::{FieldDefault, FieldId, FieldSet, Model, ModelId, OnUpdate, Version};
 use crate::plan::Plans;
-use crate::value::{Params, ValueRef};
+use crate::sql::update_returning;
+use crate::value::{Params, Value, ValueRef};
 
 /// The most rows of one statement: bounds the memory of a flight.
 const MAX_ROWS: usize = 32_768;
 
 /// Objects that one statement writes.
-struct Group<H: Host> {
-    action: Action,
-    model: Arc<Model>,
+pub(super) struct Group<H: Host> {
+    pub(super) action: Action,
+    pub(super) model: Arc<Model>,
     fields: Vec<FieldId>,
-    returning: Vec<FieldId>,
-    layout: Option<H::Layout>,
-    objects: Vec<H::Object>,
+    pub(super) returning: Vec<FieldId>,
+    pub(super) layout: Option<H::Layout>,
+    pub(super) objects: Vec<H::Object>,
+    /// Per object the version that its row has, where rows have one.
+    versions: Vec<Value>,
     /// The keys of the rows, where the objects take other ones.
     keys: Vec<Key>,
 }
@@ -91,7 +95,7 @@ impl<H: Host> Session<H> {
         }
         self.mark_sent(level, &groups);
         if !statements.is_empty() {
-            let mut sink = Written { host: &self.host, groups: &groups, next: vec![0; groups.len()] };
+            let mut sink = Written::new(&self.host, &groups)?;
             let ran = self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
             ran.map_err(|error| {
                 let error = name_parameter(error, &groups, &statements);
@@ -144,9 +148,10 @@ impl<H: Host> Session<H> {
         let mut groups = Groups::<H>::default();
         for write in level {
             let model = &write.model;
+            let version = stored_version(host, write)?;
             let fields = match write.action {
                 Action::Insert => insert_fields(host, model, &write.object)?,
-                Action::Update => host.changed(&write.object)?,
+                Action::Update => update_fields(host, model, &write.object)?,
                 Action::Delete => FieldSet::new(),
             };
             if write.action == Action::Update && fields.is_empty() {
@@ -158,6 +163,7 @@ impl<H: Host> Session<H> {
             }
             if let Some(group) = chunks.last_mut() {
                 group.objects.push(host.retain(&write.object));
+                group.versions.extend(version);
             }
         }
         let mut flat = Vec::new();
@@ -220,6 +226,9 @@ impl<H: Host> Session<H> {
                 }
             }
         }
+        if !self.plans.dialect().returns_triggered {
+            groups.iter().for_each(|group| group.forget_triggered(&self.host));
+        }
         for group in groups.iter().filter(|group| !group.keys.is_empty()) {
             self.rekey(&group.model, &group.objects, &group.keys)?;
         }
@@ -272,7 +281,14 @@ fn group_of<'a, H: Host>(
 
 /// What INSERT writes; a NOT NULL column that nobody fills is an error before anything is sent.
 pub(super) fn insert_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<FieldSet> {
-    let given = host.given(object)?;
+    let mut given = host.given(object)?;
+    refuse_generated(model, &given)?;
+    for field in &model.upkeep.client_insert {
+        if !given.contains(*field) {
+            host.renew(object, *field)?;
+            given.insert(*field);
+        }
+    }
     for field in model.field_ids() {
         let column = model.field(field);
         if !column.nullable && !column.filled_by_database() && !given.contains(field) {
@@ -280,6 +296,49 @@ pub(super) fn insert_fields<H: Host>(host: &H, model: &Model, object: &H::Object
         }
     }
     Ok(given)
+}
+
+/// What UPDATE writes.
+fn update_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<FieldSet> {
+    let mut changed = host.changed(object)?;
+    if changed.is_empty() {
+        return Ok(changed);
+    }
+    refuse_generated(model, &changed)?;
+    for field in &model.upkeep.client {
+        if !changed.contains(*field) {
+            host.renew(object, *field)?;
+            changed.insert(*field);
+        }
+    }
+    Ok(changed)
+}
+
+/// Refuses a value for what the database alone writes.
+fn refuse_generated(model: &Model, given: &FieldSet) -> Result<()> {
+    let Some(field) = model.upkeep.generated.iter().find(|field| given.contains(**field)) else {
+        return Ok(());
+    };
+    let how = match model.field(*field).computed.is_some() {
+        true => "is computed by the database: set the columns that it is made of",
+        false => "is numbered by the database alone (Identity(always=True)): leave it out",
+    };
+    Err(Error::invalid_request(format!("{} {how}", model.place(*field))))
+}
+
+/// The version that an object's row has.
+fn stored_version<H: Host>(host: &H, write: &Write<H>) -> Result<Option<Value>> {
+    let Some((field, version)) = write.model.upkeep.version.filter(|_| write.action != Action::Insert) else {
+        return Ok(None);
+    };
+    if write.action == Action::Update && host.changed(&write.object)?.contains(field) {
+        let place = write.model.place(field);
+        let who = if version == Version::Server { "database" } else { "flush" };
+        return Err(Error::invalid_request(format!(
+            "{place} is the version of its row: the {who} writes it"
+        )));
+    }
+    Ok(Some(values_of(host, &write.model, &write.object, &[field])?.remove(0)))
 }
 
 impl<H: Host> Group<H> {
@@ -291,8 +350,48 @@ impl<H: Host> Group<H> {
             returning: Vec::new(),
             layout: None,
             objects: Vec::new(),
-            keys: vec![],
+            versions: Vec::new(),
+            keys: Vec::new(),
         }
+    }
+
+    /// True when rows are answered with their keys in front, in any order.
+    pub(super) fn is_keyed(&self) -> bool {
+        self.action != Action::Insert && self.objects.len() > 1 && !self.returning.is_empty()
+    }
+
+    /// Makes unloaded what triggers fill in and RETURNING does not know.
+    fn forget_triggered(&self, host: &H) {
+        let is_triggered = |field: &FieldId| {
+            let known = self.model.field(*field);
+            match self.action {
+                Action::Insert => known.default == FieldDefault::Fetched && !self.fields.contains(field),
+                Action::Update => {
+                    known.on_update == OnUpdate::Fetched || known.version == Some(Version::Server)
+                }
+                Action::Delete => false,
+            }
+        };
+        let triggered: FieldSet = self.model.field_ids().filter(is_triggered).collect();
+        if !triggered.is_empty() {
+            self.objects.iter().for_each(|object| host.unload(object, &triggered));
+        }
+    }
+
+    /// `User id=7`: an object, for messages.
+    pub(super) fn shown(&self, host: &H, object: &H::Object) -> String {
+        let mut shown = self.model.name().to_owned();
+        if let Ok(key) = key_of(host, &self.model, object) {
+            for (field, part) in self.model.key.iter().zip(&key) {
+                let part = match part {
+                    Value::Int(number) => number.to_string(),
+                    Value::Text(text) => format!("{text:?}"),
+                    other => format!("{other:?}"),
+                };
+                shown.push_str(&format!(" {}={part}", self.model.field(*field).name));
+            }
+        }
+        shown
     }
 
     /// The fields that it writes; a DELETE violates the keys of other tables, which the models need not know.
@@ -310,9 +409,22 @@ impl<H: Host> Group<H> {
             let filled =
                 |field: &FieldId| self.model.field(*field).filled_by_database() && !fields.contains(*field);
             self.returning = self.model.field_ids().filter(filled).collect();
-            if !self.returning.is_empty() {
-                self.layout = Some(host.layout(&self.model, &self.returning, 0)?);
+        }
+        let many = self.objects.len() > 1;
+        let mut from = 0;
+        match self.action {
+            Action::Insert => {}
+            Action::Update => self.returning = update_returning(&self.model, many),
+            Action::Delete if many && self.model.upkeep.version.is_some() => {
+                self.returning = self.model.key.to_vec();
             }
+            Action::Delete => {}
+        }
+        if self.is_keyed() {
+            from = self.model.key.len();
+        }
+        if !self.returning.is_empty() {
+            self.layout = Some(host.layout(&self.model, &self.returning[from..], from)?);
         }
         Ok(())
     }
@@ -326,7 +438,7 @@ impl<H: Host> Group<H> {
     fn is_all_or_nothing(&self) -> bool {
         match self.action {
             Action::Insert => self.returning.iter().all(|field| self.model.field(*field).autoincrement),
-            Action::Update | Action::Delete => self.objects.len() == 1,
+            Action::Update | Action::Delete => self.objects.len() == 1 && self.returning.is_empty(),
         }
     }
 
@@ -339,10 +451,12 @@ impl<H: Host> Group<H> {
         };
         let key: &[FieldId] = if by_key { &self.model.key } else { &[] };
         let mut params = Params::new();
-        // Where keys change, the rows are found by their old ones, behind the values.
+        // What the rows are found by stands behind the values: where keys change, their old ones; then the version.
         let (own, old) =
             text.params.split_at(if self.keys.is_empty() { text.params.len() } else { self.fields.len() });
-        for (field, param) in self.fields.iter().chain(key).zip(own) {
+        let mut old = old.iter();
+        let mut own = own.iter();
+        for (field, param) in self.fields.iter().chain(key).zip(&mut own) {
             if !param.array {
                 self.read(host, &self.objects[0], *field, &mut |value| params.push(value))?;
                 continue;
@@ -352,8 +466,16 @@ impl<H: Host> Group<H> {
                 self.read(host, object, *field, &mut |value| array.push(value))?;
             }
         }
-        for (part, param) in old.iter().enumerate() {
+        let parts = if self.keys.is_empty() { 0 } else { self.model.key.len() };
+        for (part, param) in (0..parts).zip(&mut old) {
             let mut values = self.keys.iter().map(|key| key[part].as_ref().unwrap_or(ValueRef::Null));
+            match param.array {
+                true => params.push_array(param.element, values),
+                false => params.push(values.next().unwrap_or(ValueRef::Null)),
+            }
+        }
+        if let Some(param) = own.chain(old).next().filter(|_| !self.versions.is_empty()) {
+            let mut values = self.versions.iter().map(|version| version.as_ref().unwrap_or(ValueRef::Null));
             match param.array {
                 true => params.push_array(param.element, values),
                 false => params.push(values.next().unwrap_or(ValueRef::Null)),
@@ -382,46 +504,5 @@ impl<H: Host> Group<H> {
             Ok(())
         })
         .map_err(|error| error.at(|| model.place(field)))
-    }
-}
-
-/// Takes keys and server defaults back into the objects, and counts rows.
-struct Written<'a, H: Host> {
-    host: &'a H,
-    groups: &'a [Group<H>],
-    /// The object that the next row of a statement belongs to.
-    next: Vec<usize>,
-}
-
-impl<H: Host> RowSink for Written<'_, H> {
-    fn row(&mut self, statement: usize, row: &Row<'_>) -> Result<()> {
-        let group = &self.groups[statement];
-        let (Some(object), Some(layout)) = (group.objects.get(self.next[statement]), &group.layout) else {
-            return Err(Error::protocol("RETURNING answered more rows than were written"));
-        };
-        self.next[statement] += 1;
-        self.host.fill(object, layout, row, Fill::Unchanged)
-    }
-
-    fn restart(&mut self, statement: usize) {
-        self.next[statement] = 0;
-    }
-
-    fn done(&mut self, statement: usize, affected: u64) -> Result<()> {
-        let group = &self.groups[statement];
-        let expected = group.objects.len() as u64;
-        let action = match group.action {
-            Action::Insert if group.layout.is_some() && self.next[statement] as u64 != expected => {
-                return Err(Error::protocol("RETURNING answered fewer rows than were written"));
-            }
-            Action::Insert => return Ok(()),
-            Action::Update => "UPDATE",
-            Action::Delete => "DELETE",
-        };
-        if affected == expected {
-            return Ok(());
-        }
-        let table = group.model.table().to_string();
-        Err(Error::new(ErrorKind::StaleRow { table, action, expected, matched: affected }))
     }
 }

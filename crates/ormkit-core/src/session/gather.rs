@@ -13,7 +13,7 @@ use super::order::{Edge, depths};
 use super::unit::{Unit, model_of, stored_key_of, values_of};
 use crate::error::{Error, Result};
 use crate::host::{Host, ObjectId, State};
-use crate::model::{FieldId, FieldIds, Model, Relation, RelationId, RelationKind, Schema};
+use crate::model::{Constraint, FieldId, FieldIds, Model, Relation, RelationId, RelationKind, Schema};
 
 /// How much a flush writes.
 pub(super) enum Scope {
@@ -371,10 +371,16 @@ pub(super) fn releases(schema: &Schema, relation: &Relation) -> bool {
 /// True when the foreign key of a one-to-many relation has an ON DELETE that the database carries out.
 pub(super) fn left_to_database(schema: &Schema, relation: &Relation) -> bool {
     let target = schema.model(relation.target);
-    relation
+    let own = relation
         .remote
         .iter()
-        .any(|field| target.field(*field).foreign_key.as_ref().is_some_and(|key| key.on_delete.is_some()))
+        .any(|field| target.field(*field).foreign_key.as_ref().is_some_and(|key| key.on_delete.is_some()));
+    let is_remote =
+        |column: &String| relation.remote.iter().any(|field| target.field(*field).column == *column);
+    own || target.def.constraints.iter().any(|constraint| match constraint {
+        Constraint::ForeignKey { columns, on_delete: Some(_), .. } => columns.iter().all(is_remote),
+        _ => false,
+    })
 }
 
 /// True when the database carries a changed key over to these columns (ON UPDATE CASCADE).

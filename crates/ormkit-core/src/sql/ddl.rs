@@ -2,6 +2,7 @@
 
 mod drop;
 mod foreign_key;
+mod index;
 pub mod names;
 mod table;
 
@@ -35,7 +36,7 @@ pub enum DdlStep {
 /// SQLite takes them as they are).
 ///
 /// # Errors
-/// `Unsupported`: a column has a type that the dialect lacks.
+/// `Unsupported`: a column has a type that the dialect lacks, or a constraint an option.
 pub fn create_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect) -> Result<Vec<DdlStep>> {
     let models = in_order(schema, models);
     models.iter().try_for_each(|model| require_types(schema, model, dialect))?;
@@ -49,11 +50,12 @@ pub fn create_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect
     for model in &models {
         done.insert(model.table());
         let (now, circular): (Vec<_>, Vec<_>) = ForeignKeyDef::all(&model.def).into_iter().partition(|key| {
-            !dialect.adds_constraints || !all.contains(&key.table) || done.contains(&key.table)
+            let alone = !all.contains(&key.table) || done.contains(&key.table);
+            !dialect.adds_constraints || (alone && !key.check.alter)
         });
-        steps.push(DdlStep::Run(written(dialect, |out| table::create(out, model, &now))));
+        steps.push(DdlStep::Run(checked(schema, dialect, |out| table::create(out, model, &now))?));
         later.extend(circular.into_iter().map(|key| add_constraint(model, &key, dialect)));
-        steps.extend(table::indexes(model, dialect));
+        steps.extend(index::indexes(schema, model, dialect)?);
         steps.extend(table::comments(model, dialect));
     }
     steps.extend(later);
@@ -128,6 +130,18 @@ fn add_constraint(model: &Model, key: &ForeignKeyDef, dialect: &'static Dialect)
         key.write(out);
     });
     DdlStep::Unless { exists, then }
+}
+
+/// The text of a statement that the dialect may lack something for; its values are literals.
+fn checked(
+    schema: &Schema,
+    dialect: &'static Dialect,
+    write: impl FnOnce(&mut SqlWriter<'_>),
+) -> Result<String> {
+    let mut params = Params::new();
+    let mut out = SqlWriter::new(dialect, schema, &mut params).inline_values();
+    write(&mut out);
+    Ok(out.finish()?.text)
 }
 
 /// The text of a statement without parameters.

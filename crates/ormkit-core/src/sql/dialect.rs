@@ -68,6 +68,10 @@ pub struct Dialect {
     pub adds_constraints: bool,
     /// COMMENT ON.
     pub comments: bool,
+    /// RETURNING answers what triggers have made of a row.
+    pub returns_triggered: bool,
+    /// Indexes are of several kinds: `USING gin`.
+    pub index_methods: bool,
 }
 
 impl Dialect {
@@ -96,6 +100,8 @@ impl Dialect {
         native_enums: true,
         adds_constraints: true,
         comments: true,
+        returns_triggered: true,
+        index_methods: true,
     };
 
     /// SQLite.
@@ -116,5 +122,7 @@ impl Dialect {
         native_enums: false,
         adds_constraints: false,
         comments: false,
+        returns_triggered: false,
+        index_methods: false,
     };
 }

@@ -4,7 +4,7 @@ mod rows;
 
 use super::{Dialect, Lacking, SqlWriter};
 use crate::driver::{Effect, StatementText};
-use crate::model::{Field, FieldDefault, FieldId, Model, Schema};
+use crate::model::{Field, FieldDefault, FieldId, Model, OnUpdate, Schema};
 use crate::value::{ParamType, Params, SqlType};
 use rows::Rows;
 
@@ -16,33 +16,58 @@ pub(crate) fn insert_rows(
     many: bool,
     returning: &[FieldId],
 ) -> StatementText {
-    dml(dialect, many, (model, fields), returning, |out| {
+    dml(dialect, many, (model, fields), Answers::Inserted(returning), |out| {
         out.push("INSERT INTO ");
         out.table(model.table());
         match (fields.is_empty(), many) {
-            (true, false) => out.push(" DEFAULT VALUES"),
+            (true, false) if model.upkeep.sql_insert.is_empty() => out.push(" DEFAULT VALUES"),
             (true, true) => insert_defaults(out, model),
             (false, true) if dialect.arrays => insert_unnest(out, model, fields),
-            (false, _) => insert_values(out, model, fields, many),
+            _ => insert_values(out, model, fields, many),
         }
     })
 }
 
 fn insert_values(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId], many: bool) {
+    let made = made(model, fields);
     out.push(" (");
-    out.columns(model, fields);
+    out.columns(model, &[fields, &made].concat());
     out.push(") VALUES (");
     out.list(fields, |out, field| placeholder(out, model.field(*field), many));
+    make(out, model, &made, !fields.is_empty());
     out.push(")");
+}
+
+/// Fields that INSERT sets to an SQL expression beside `fields`.
+fn made(model: &Model, fields: &[FieldId]) -> Vec<FieldId> {
+    model.upkeep.sql_insert.iter().filter(|field| !fields.contains(field)).copied().collect()
+}
+
+/// Their expressions, with a comma in front where something stands before them.
+pub(super) fn make(out: &mut SqlWriter<'_>, model: &Model, made: &[FieldId], mut comma: bool) {
+    for field in made {
+        if comma {
+            out.push(", ");
+        }
+        comma = true;
+        let field = model.field(*field);
+        match &field.default {
+            FieldDefault::Expression(sql) => {
+                out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite })
+            }
+            _ => out.push("1"), // the first version
+        }
+    }
 }
 
 /// One array per column; RETURNING answers in the order of the rows because INSERT follows the order of its SELECT.
 fn insert_unnest(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId]) {
-    let rows = Rows::new(model, fields, 'c');
+    let (rows, made) = (Rows::new(model, fields, 'c'), made(model, fields));
     out.push(" (");
-    out.columns(model, fields);
+    out.columns(model, &[fields, &made].concat());
     out.push(") SELECT ");
     rows.columns(out);
+    make(out, model, &made, true);
     out.push(" FROM ");
     rows.unnest(out);
     out.push(" WITH ORDINALITY AS r(");
@@ -52,19 +77,36 @@ fn insert_unnest(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId]) {
 
 /// Rows of defaults only: the one parameter is an array of as many NULLs as there are rows.
 fn insert_defaults(out: &mut SqlWriter<'_>, model: &Model) {
+    let made = made(model, &[]);
     if out.dialect().arrays {
-        out.push(" SELECT FROM unnest(");
+        if !made.is_empty() {
+            out.push(" (");
+            out.columns(model, &made);
+            out.push(")");
+        }
+        out.push(" SELECT");
+        if !made.is_empty() {
+            out.push(" ");
+        }
+        make(out, model, &made, false);
+        out.push(" FROM unnest(");
         out.placeholder(ParamType::array(SqlType::Integer));
         return out.push("::int4[])");
     }
     // SQLite has no INSERT of several default rows, and none with a parameter: one column takes the NULL, or its
     // default in place of it. A numbered key takes NULL for "the next number".
-    let spare =
-        |field: &&Field| field.autoincrement || (field.nullable && field.default == FieldDefault::None);
+    let spare = |field: &&Field| {
+        let is_plain = field.default == FieldDefault::None && !field.filled_by_database();
+        field.autoincrement || (field.nullable && is_plain)
+    };
     let fields = model.fields();
     let field = fields.iter().find(spare).unwrap_or(&fields[0]);
     out.push(" (");
     out.name(&field.column);
+    made.iter().for_each(|field| {
+        out.push(", ");
+        out.name(&model.field(*field).column);
+    });
     out.push(") VALUES (");
     match &field.default {
         FieldDefault::Server(default) if !field.autoincrement => {
@@ -76,6 +118,7 @@ fn insert_defaults(out: &mut SqlWriter<'_>, model: &Model) {
         }
         _ => placeholder(out, field, true),
     }
+    make(out, model, &made, true);
     out.push(")");
 }
 
@@ -86,43 +129,91 @@ pub(crate) fn update_by_key(
     fields: &[FieldId],
     many: bool,
 ) -> StatementText {
-    dml(dialect, many, (model, fields), &[], |out| {
+    let (returning, by) = (update_returning(model, many), found_by(model));
+    dml(dialect, many, (model, fields), Answers::Changed(&returning), |out| {
         out.push("UPDATE ");
         out.table(model.table());
         out.push(" SET ");
         if many && dialect.arrays {
-            let (rows, keys) = (Rows::new(model, fields, 'c'), Rows::new(model, &model.key, 'k'));
+            let (rows, keys) = (Rows::new(model, fields, 'c'), Rows::new(model, &by, 'k'));
             rows.assignments(out);
+            renew(out, model, fields);
             out.push(" FROM unnest(");
             rows.arrays(out);
-            out.push(", ");
+            if !fields.is_empty() {
+                out.push(", ");
+            }
             keys.arrays(out);
             out.push(") AS ");
             out.push(Rows::alias(model));
             out.push("(");
             rows.names(out);
-            out.push(", ");
+            if !fields.is_empty() {
+                out.push(", ");
+            }
             keys.names(out);
             out.push(") WHERE ");
             keys.matches(out);
         } else {
             out.list(fields, |out, field| equals(out, model.field(*field), many));
+            renew(out, model, fields);
             out.push(" WHERE ");
-            out.separated(&model.key, " AND ", |out, field| equals(out, model.field(*field), many));
+            out.separated(&by, " AND ", |out, field| equals(out, model.field(*field), many));
         }
     })
 }
 
+/// What UPDATE answers: the key, where rows have to be told apart, and what it or the database has made anew.
+pub(crate) fn update_returning(model: &Model, many: bool) -> Vec<FieldId> {
+    let fetched = &model.upkeep.fetched;
+    let is_asked = !fetched.is_empty() || (many && model.upkeep.version.is_some());
+    let key = if many && is_asked { model.key.as_slice() } else { &[] };
+    [key, fetched.as_slice()].concat()
+}
+
+/// What a row is found by: its key, and its version where it has one.
+pub(crate) fn found_by(model: &Model) -> Vec<FieldId> {
+    let version = model.upkeep.version.map(|(version, _)| version);
+    model.key.iter().copied().chain(version).collect()
+}
+
+/// What UPDATE sets by itself.
+fn renew(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId]) {
+    for id in model.upkeep.sql.iter().filter(|id| !fields.contains(id)) {
+        let field = model.field(*id);
+        if !fields.is_empty() || model.upkeep.sql.first() != Some(id) {
+            out.push(", ");
+        }
+        out.name(&field.column);
+        out.push(" = ");
+        match &field.on_update {
+            OnUpdate::Sql(sql) => out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite }),
+            _ => {
+                // The next version; the rows that it is joined with have other names.
+                out.name(&model.table().name);
+                out.push(".");
+                out.name(&field.column);
+                out.push(" + 1");
+            }
+        }
+    }
+}
+
 /// DELETE by key; see [`Plans::delete`](crate::plan::Plans::delete).
 pub(crate) fn delete_by_key(dialect: &'static Dialect, model: &Model, many: bool) -> StatementText {
-    dml(dialect, many, (model, &[]), &[], |out| {
+    let by = found_by(model);
+    let returning = match many && model.upkeep.version.is_some() {
+        true => model.key.to_vec(),
+        false => Vec::new(),
+    };
+    dml(dialect, many, (model, &[]), Answers::Changed(&returning), |out| {
         out.push("DELETE FROM ");
         out.table(model.table());
-        let keys = Rows::new(model, &model.key, 'k');
+        let keys = Rows::new(model, &by, 'k');
         if !(many && dialect.arrays) {
             out.push(" WHERE ");
-            out.separated(&model.key, " AND ", |out, field| equals(out, model.field(*field), many));
-        } else if let [key] = model.key[..] {
+            out.separated(&by, " AND ", |out, field| equals(out, model.field(*field), many));
+        } else if let [key] = by[..] {
             out.push(" WHERE ");
             out.name(&model.field(key).column);
             out.push(" = ANY(");
@@ -141,27 +232,47 @@ pub(crate) fn delete_by_key(dialect: &'static Dialect, model: &Model, many: bool
     })
 }
 
+/// What a statement answers.
+enum Answers<'a> {
+    /// Fields of new rows, in the order of the rows.
+    Inserted(&'a [FieldId]),
+    /// Fields of changed rows, in any order.
+    Changed(&'a [FieldId]),
+}
+
 fn dml(
     dialect: &'static Dialect,
     many: bool,
     (model, fields): (&Model, &[FieldId]),
-    returning: &[FieldId],
+    answers: Answers<'_>,
     write: impl FnOnce(&mut SqlWriter<'_>),
 ) -> StatementText {
     let (schema, mut params) = (Schema::default(), Params::new());
     let mut out = SqlWriter::new(dialect, &schema, &mut params);
     write(&mut out);
+    let (returning, inserts) = match answers {
+        Answers::Inserted(fields) => (fields, true),
+        Answers::Changed(fields) => (fields, false),
+    };
     let mut used = fields.iter().chain(returning).chain(&model.key).copied();
     let mut columns = Vec::new();
     let mut unreturning = None;
     if !returning.is_empty() {
-        if let [field] = returning
+        if let ([field], true) = (returning, inserts)
             && model.field(*field).autoincrement
         {
             unreturning = Some(out.text().to_owned());
         }
         out.push(" RETURNING ");
-        out.columns(model, returning);
+        out.list(returning, |out, field| {
+            out.require_type(model, *field);
+            if many && dialect.arrays && !inserts {
+                // Beside the rows that it is joined with.
+                out.name(&model.table().name);
+                out.push(".");
+            }
+            out.name(&model.field(*field).column);
+        });
         columns.extend(returning.iter().map(|field| model.field(*field).column_type.sql_type()));
     }
     let (text, types) = out.into_parts();

@@ -1,10 +1,11 @@
 //! INSERT, UPDATE and DELETE of a program's own, as text.
 
 use super::SqlWriter;
+use super::dml;
 use super::expr::{Render, all_of};
 use super::select::{self, Layout, listed};
 use crate::error::{Error, ErrorKind};
-use crate::model::FieldId;
+use crate::model::{FieldId, Model, OnUpdate};
 use crate::query::{Conflict, ConflictTarget, Delete, Expr, FromItem, Insert, Item, Source, Update, Write};
 
 /// Writes the statement and says what its rows hold.
@@ -84,6 +85,9 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
     let model = out.schema().model(node.model);
     out.push("INSERT INTO ");
     out.table(model.table());
+    let made: Vec<FieldId> =
+        model.upkeep.sql_insert.iter().filter(|field| !node.columns.contains(field)).copied().collect();
+    node.columns.iter().for_each(|field| refuse_generated(out, model, *field));
     if let Some(rows) = &node.select {
         out.push(" (");
         out.columns(model, &node.columns);
@@ -95,7 +99,7 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
         select::subquery(out, rows);
         out.push(if wraps { ") WHERE TRUE" } else { "" });
         out.return_to(scopes);
-    } else if node.columns.is_empty() {
+    } else if node.columns.is_empty() && (made.is_empty() || node.rows.len() > 1) {
         if node.rows.len() > 1 {
             return out.fail(Error::new(ErrorKind::Programming(
                 "an INSERT of several rows needs at least one column".into(),
@@ -104,11 +108,14 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
         out.push(" DEFAULT VALUES");
     } else {
         out.push(" (");
-        out.columns(model, &node.columns);
+        out.columns(model, &[node.columns.as_slice(), &made].concat());
         out.push(") VALUES ");
-        out.list(&node.rows, |out, row| {
+        let defaults_only = [Vec::new()];
+        let rows = if node.rows.is_empty() { &defaults_only[..] } else { &node.rows };
+        out.list(rows, |out, row| {
             out.push("(");
             out.list(row, |out, value| value.render(out));
+            dml::make(out, model, &made, !row.is_empty());
             out.push(")");
         });
     }
@@ -155,8 +162,33 @@ fn update(out: &mut SqlWriter<'_>, node: &Update, others: &[FromItem]) {
     out.source(Source::plain(node.model));
     out.push(" SET ");
     assignments(out, node.model, &node.set);
+    renew(out, node);
     listed_items(out, " FROM ", others);
     all_of(out, " WHERE ", &node.filter);
+}
+
+/// What UPDATE sets by itself.
+fn renew(out: &mut SqlWriter<'_>, node: &Update) {
+    let model = out.schema().model(node.model);
+    for field in &model.upkeep.sql {
+        let field_is_set = node.set.iter().any(|(set, _)| set == field);
+        if let (OnUpdate::Sql(sql), false) = (&model.field(*field).on_update, field_is_set) {
+            out.push(", ");
+            out.name(&model.field(*field).column);
+            out.push(" = ");
+            out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite });
+        }
+    }
+}
+
+/// Refuses a value for what the database alone writes.
+fn refuse_generated(out: &mut SqlWriter<'_>, model: &Model, field: FieldId) {
+    if model.field(field).is_generated() {
+        out.fail(Error::new(ErrorKind::Programming(format!(
+            "{} is written by the database alone: leave it out",
+            model.place(field)
+        ))));
+    }
 }
 
 fn listed_items(out: &mut SqlWriter<'_>, word: &str, items: &[FromItem]) {
@@ -183,6 +215,7 @@ fn delete(out: &mut SqlWriter<'_>, node: &Delete, others: &[FromItem]) {
 
 fn assignments(out: &mut SqlWriter<'_>, model: crate::model::ModelId, set: &[(FieldId, Expr)]) {
     let model = out.schema().model(model);
+    set.iter().for_each(|(field, _)| refuse_generated(out, model, *field));
     out.list(set, |out, (field, value)| {
         out.name(&model.field(*field).column);
         out.push(" = ");

@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let ["ormkit._ormkit"] = names[..] else {
         return Err(format!("a class is described for another module than ormkit._ormkit: {names:?}").into());
     };
-    print!("{}", info.modules["ormkit._ormkit"].format_with_config(false));
+    // `match` is a keyword of Rust alone.
+    print!("{}", info.modules["ormkit._ormkit"].format_with_config(false).replace("r#match:", "match:"));
     Ok(())
 }

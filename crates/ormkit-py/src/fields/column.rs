@@ -1,6 +1,6 @@
 //! `mapped_column(...)`.
 use super::types::{TypeEngine, length_of, type_of};
-use super::{CheckConstraint, ForeignKey, refuse};
+use super::{CheckConstraint, Computed, DataclassOptions, FetchedValue, ForeignKey, Identity, refuse};
 use crate::expr::Expr;
 use ormkit_core::query::Expr as CoreExpr;
 use pyo3::exceptions::PyTypeError;
@@ -31,8 +31,12 @@ pub(crate) struct MappedColumn {
     pub(crate) unique: bool,
     pub(crate) index: bool,
     pub(crate) default: ClientDefault,
-    /// SQL without parameters.
-    pub(crate) server_default: Option<CoreExpr>,
+    /// What INSERT or the database gives to a row that has no value.
+    pub(crate) server_default: Option<ServerValue>,
+    /// What UPDATE does with it.
+    pub(crate) on_update: Renewal,
+    pub(crate) computed: Option<Py<Computed>>,
+    pub(crate) identity: Option<Py<Identity>>,
     pub(crate) max_length: Option<u32>,
     /// None: an integer key alone.
     pub(crate) autoincrement: Option<bool>,
@@ -40,6 +44,43 @@ pub(crate) struct MappedColumn {
     pub(crate) deferred: bool,
     pub(crate) deferred_group: Option<String>,
     pub(crate) sort_order: i64,
+    pub(crate) dataclass: DataclassOptions,
+}
+
+/// An argument that may be None on purpose.
+pub(crate) struct Given<'py>(pub(crate) Option<Bound<'py, PyAny>>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Given<'py> {
+    type Error = std::convert::Infallible;
+
+    fn extract(given: Borrowed<'a, 'py, PyAny>) -> Result<Self, Self::Error> {
+        Ok(Self(Some(given.to_owned())))
+    }
+}
+
+/// A value that does not come from the program.
+#[derive(Clone)]
+pub(crate) enum ServerValue {
+    /// DEFAULT of the column: SQL without parameters.
+    Default(CoreExpr),
+    /// INSERT writes it: SQL without parameters.
+    Insert(CoreExpr),
+    /// The database fills it by itself.
+    Fetched,
+}
+
+/// What UPDATE does with a column that was not set.
+pub(crate) enum Renewal {
+    /// Nothing.
+    Keep,
+    /// Sets it to this object.
+    Value(Py<PyAny>),
+    /// Sets it to what this returns, called without arguments.
+    Callable(Py<PyAny>),
+    /// Sets it to SQL without parameters.
+    Sql(CoreExpr),
+    /// The database changes it by itself.
+    Fetched,
 }
 
 /// The value of a new object that was not given one.
@@ -86,12 +127,16 @@ impl MappedColumn {
             index: false,
             default: ClientDefault::None,
             server_default: None,
+            on_update: Renewal::Keep,
+            computed: None,
+            identity: None,
             max_length: None,
             autoincrement: None,
             comment: None,
             deferred: false,
             deferred_group: None,
             sort_order: 0,
+            dataclass: DataclassOptions::default(),
         }
     }
 }
@@ -108,22 +153,26 @@ impl MappedColumn {
 ///     default_factory: The same, always called.
 ///     server_default: The value that the database gives: text, a number, a bool, or an SQL expression such as
 ///         `func.now()` or `text("1 + 1")`.
+///     onupdate: The value that UPDATE gives to a row whose attribute was not set: a value, a callable without
+///         arguments, or an SQL expression, which is read back.
+///     server_onupdate: `FetchedValue()`: a trigger changes it on UPDATE, and it is read back.
 ///     max_length: The same as `String(max_length)`.
 ///     autoincrement: The database numbers new rows; by default those of an integer key alone.
 ///     name: The column's name, where it is not the attribute's.
 ///     comment: A comment on the column.
 ///     deferred: Left out of queries unless asked for.
+///     init, repr, compare, kw_only: As in `dataclasses.field`, for classes with `MappedAsDataclass`.
 ///     deferred_group: The same, with a name under which `undefer_group` asks for several columns.
 ///     sort_order: Columns are sorted by it, then by their declaration.
 ///
 /// Raises:
 ///     NotSupportedError: An option that is not implemented, by name.
 #[pyfunction]
-#[pyo3(signature = (*args, primary_key = false, nullable = None, unique = false, index = false, default = None,
+#[pyo3(signature = (*args, primary_key = false, nullable = None, unique = false, index = false, default = Given(None),
     default_factory = None, insert_default = None, server_default = None, onupdate = None, server_onupdate = None,
     max_length = None, autoincrement = None, name = None, comment = None, deferred = false, deferred_group = None,
     sort_order = 0,
-    info = None, init = None, repr = None, kw_only = None))]
+    info = None, init = None, repr = None, compare = None, kw_only = None))]
 #[allow(clippy::too_many_arguments, reason = "the options of a column")]
 pub(crate) fn mapped_column(
     args: &Bound<'_, PyTuple>,
@@ -131,7 +180,7 @@ pub(crate) fn mapped_column(
     nullable: Option<bool>,
     unique: bool,
     index: bool,
-    default: Option<Bound<'_, PyAny>>,
+    default: Given<'_>,
     default_factory: Option<Bound<'_, PyAny>>,
     insert_default: Option<Bound<'_, PyAny>>,
     server_default: Option<Bound<'_, PyAny>>,
@@ -147,33 +196,38 @@ pub(crate) fn mapped_column(
     info: Option<Bound<'_, PyAny>>,
     init: Option<bool>,
     repr: Option<bool>,
+    compare: Option<bool>,
     kw_only: Option<bool>,
 ) -> PyResult<MappedColumn> {
-    let dataclass = "it belongs to MappedAsDataclass, which is not there yet";
-    for (option, given, instead) in [
-        ("onupdate", onupdate.is_some(), "set the attribute before the flush"),
-        ("server_onupdate", server_onupdate.is_some(), "use a trigger of the database"),
-        ("info", info.is_some(), "keep it beside the model"),
-        ("init", init.is_some(), dataclass),
-        ("repr", repr.is_some(), dataclass),
-        ("kw_only", kw_only.is_some(), dataclass),
-    ] {
-        refuse("mapped_column", option, given, instead)?;
-    }
+    refuse("mapped_column", "info", info.is_some(), "keep it beside the model")?;
+    let dataclass = DataclassOptions {
+        init,
+        repr,
+        compare,
+        kw_only,
+        value: default.0.clone().filter(|given| !given.is_instance_of::<Expr>()).map(Bound::unbind),
+        factory: default_factory.clone().map(Bound::unbind),
+    };
+    // None beside an insert_default is the default of a dataclass's constructor
+    let default = default.0.filter(|given| !given.is_none());
+    let (default, inserted) = client_default(default, default_factory, insert_default)?;
+    let server_default = server_default.as_ref().map(server_value).transpose()?;
     let mut column = MappedColumn {
         name,
         primary_key,
         nullable,
         unique,
         index,
-        default: client_default(default, default_factory, insert_default)?,
-        server_default: server_default.as_ref().map(sql_of).transpose()?,
+        default,
+        server_default: server_default.or(inserted.map(ServerValue::Insert)),
+        on_update: renewal(onupdate, server_onupdate)?,
         max_length: max_length.map(|length| length_of("mapped_column(max_length=..)", length)).transpose()?,
         autoincrement: autoincrement.map(|given| numbering(&given)).transpose()?.flatten(),
         comment,
         deferred: deferred || deferred_group.is_some(),
         deferred_group,
         sort_order,
+        dataclass,
         ..MappedColumn::bare()
     };
     for (at, argument) in args.iter().enumerate() {
@@ -189,32 +243,67 @@ fn take_argument(column: &mut MappedColumn, at: usize, argument: &Bound<'_, PyAn
         column.foreign_key = Some(key.clone().unbind());
     } else if let Ok(check) = argument.cast::<CheckConstraint>() {
         column.checks.push(check.clone().unbind());
+    } else if let Ok(computed) = argument.cast::<Computed>() {
+        column.computed = Some(computed.clone().unbind());
+    } else if let Ok(identity) = argument.cast::<Identity>() {
+        column.identity = Some(identity.clone().unbind());
     } else if let Some(column_type) = type_of(argument)? {
         column.column_type = Some(column_type.unbind());
     } else if !argument.is_none() {
         return Err(PyTypeError::new_err(format!(
-            "mapped_column() takes a name, a column type, a ForeignKey or a CheckConstraint, not {}",
+            "mapped_column() takes a name, a column type, ForeignKey, CheckConstraint, Computed or Identity, not {}",
             argument.repr()?
         )));
     }
     Ok(())
 }
 
+/// The default of new objects, or an SQL expression that INSERT writes.
 fn client_default(
     default: Option<Bound<'_, PyAny>>,
     factory: Option<Bound<'_, PyAny>>,
     insert: Option<Bound<'_, PyAny>>,
-) -> PyResult<ClientDefault> {
+) -> PyResult<(ClientDefault, Option<CoreExpr>)> {
     match (default, factory, insert) {
-        (None, None, None) => Ok(ClientDefault::None),
-        (Some(given), None, None) | (None, None, Some(given)) => default_of(given),
-        (None, Some(factory), None) if factory.is_callable() => Ok(ClientDefault::Callable(factory.unbind())),
+        (None, None, None) => Ok((ClientDefault::None, None)),
+        (Some(given), None, None) | (None, None, Some(given)) => match given.cast::<Expr>() {
+            Ok(expr) => Ok((ClientDefault::None, Some(expr.get().core()?.clone()))),
+            Err(_) => Ok((default_of(given)?, None)),
+        },
+        (None, Some(factory), None) if factory.is_callable() => {
+            Ok((ClientDefault::Callable(factory.unbind()), None))
+        }
         (None, Some(_), None) => {
             Err(PyTypeError::new_err("mapped_column(default_factory=..) must be callable"))
         }
         _ => Err(PyTypeError::new_err(
             "mapped_column() takes one of default, default_factory and insert_default",
         )),
+    }
+}
+
+fn server_value(given: &Bound<'_, PyAny>) -> PyResult<ServerValue> {
+    match given.is_instance_of::<FetchedValue>() {
+        true => Ok(ServerValue::Fetched),
+        false => sql_of(given).map(ServerValue::Default),
+    }
+}
+
+fn renewal(given: Option<Bound<'_, PyAny>>, server: Option<Bound<'_, PyAny>>) -> PyResult<Renewal> {
+    match (given, server) {
+        (None, None) => Ok(Renewal::Keep),
+        (Some(_), Some(_)) => {
+            Err(PyTypeError::new_err("mapped_column() takes one of onupdate and server_onupdate"))
+        }
+        (None, Some(server)) if server.is_instance_of::<FetchedValue>() => Ok(Renewal::Fetched),
+        (None, Some(_)) => Err(PyTypeError::new_err(
+            "mapped_column(server_onupdate=..) takes FetchedValue(): a trigger of the database makes the value",
+        )),
+        (Some(given), None) => match given.cast::<Expr>() {
+            Ok(expr) => Ok(Renewal::Sql(expr.get().core()?.clone())),
+            Err(_) if given.is_callable() => Ok(Renewal::Callable(given.unbind())),
+            Err(_) => Ok(Renewal::Value(given.unbind())),
+        },
     }
 }
 

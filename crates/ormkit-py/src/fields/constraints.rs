@@ -1,31 +1,42 @@
 //! What stands in `__table_args__`: constraints and indexes over several columns.
-use super::foreign_key::place;
-use crate::model::raise::{to_python, unsupported};
-use ormkit_core::model::{Constraint, ForeignKey, Index as IndexDef};
+use super::foreign_key::{key_check, place};
+use super::{ColumnName, MappedColumn};
+use crate::model::raise::to_python;
+use ormkit_core::model::{Constraint, ForeignKey};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyTuple;
 
 /// `UniqueConstraint("a", "b", name="uq_ab")`.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct UniqueConstraint {
-    columns: Vec<String>,
+    columns: Vec<ColumnName>,
     name: Option<String>,
+    nulls_not_distinct: bool,
 }
 
 #[pymethods]
 impl UniqueConstraint {
     #[new]
-    #[pyo3(signature = (*columns, name = None))]
-    fn new(columns: &Bound<'_, PyTuple>, name: Option<String>) -> PyResult<Self> {
-        Ok(Self { columns: names(columns.as_any(), "UniqueConstraint")?, name })
+    #[pyo3(signature = (*columns, name = None, postgresql_nulls_not_distinct = false))]
+    fn new(
+        columns: &Bound<'_, PyTuple>,
+        name: Option<String>,
+        postgresql_nulls_not_distinct: bool,
+    ) -> PyResult<Self> {
+        let columns = columns_of(columns.as_any(), "UniqueConstraint")?;
+        Ok(Self { columns, name, nulls_not_distinct: postgresql_nulls_not_distinct })
     }
 }
 
 impl UniqueConstraint {
-    /// As the core knows it.
-    pub(crate) fn def(&self) -> Constraint {
-        Constraint::Unique { name: self.name.clone(), columns: self.columns.clone() }
+    /// As the core knows it; `named` finds the name of a column that was given as its declaration.
+    pub(crate) fn def(&self, named: &Named<'_>) -> PyResult<Constraint> {
+        Ok(Constraint::Unique {
+            name: self.name.clone(),
+            columns: self.columns.iter().map(|column| column.named(named)).collect::<PyResult<_>>()?,
+            nulls_not_distinct: self.nulls_not_distinct,
+        })
     }
 }
 
@@ -57,8 +68,9 @@ impl CheckConstraint {
 /// `PrimaryKeyConstraint("a", "b")`.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct PrimaryKeyConstraint {
-    /// Column names.
-    pub(crate) columns: Vec<String>,
+    columns: Vec<ColumnName>,
+    /// Its name.
+    pub(crate) name: Option<String>,
 }
 
 #[pymethods]
@@ -66,10 +78,14 @@ impl PrimaryKeyConstraint {
     #[new]
     #[pyo3(signature = (*columns, name = None))]
     fn new(columns: &Bound<'_, PyTuple>, name: Option<String>) -> PyResult<Self> {
-        if name.is_some() {
-            return Err(unsupported("PrimaryKeyConstraint(name=..)", "the database names the primary key"));
-        }
-        Ok(Self { columns: names(columns.as_any(), "PrimaryKeyConstraint")? })
+        Ok(Self { columns: columns_of(columns.as_any(), "PrimaryKeyConstraint")?, name })
+    }
+}
+
+impl PrimaryKeyConstraint {
+    /// Its columns; `named` as for [`UniqueConstraint::def`].
+    pub(crate) fn columns(&self, named: &Named<'_>) -> PyResult<Vec<String>> {
+        self.columns.iter().map(|column| column.named(named)).collect()
     }
 }
 
@@ -82,13 +98,19 @@ pub(crate) struct ForeignKeyConstraint(Constraint);
 #[pymethods]
 impl ForeignKeyConstraint {
     #[new]
-    #[pyo3(signature = (columns, refcolumns, *, name = None, ondelete = None, onupdate = None))]
+    #[pyo3(signature = (columns, refcolumns, *, name = None, ondelete = None, onupdate = None, deferrable = None,
+        initially = None, use_alter = false, r#match = None))]
+    #[allow(clippy::too_many_arguments, reason = "the options of a foreign key")]
     fn new(
         columns: Vec<String>,
         refcolumns: Vec<String>,
         name: Option<String>,
         ondelete: Option<&str>,
         onupdate: Option<&str>,
+        deferrable: Option<bool>,
+        initially: Option<&str>,
+        use_alter: bool,
+        r#match: Option<&str>,
     ) -> PyResult<Self> {
         if columns.is_empty() || columns.len() != refcolumns.len() {
             return Err(PyValueError::new_err(
@@ -108,6 +130,7 @@ impl ForeignKeyConstraint {
             referred: places.into_iter().map(|(_, column)| column).collect(),
             on_delete: action(ondelete)?,
             on_update: action(onupdate)?,
+            check: key_check(deferrable, initially, r#match, use_alter)?,
         }))
     }
 }
@@ -119,41 +142,40 @@ impl ForeignKeyConstraint {
     }
 }
 
-/// `Index("ix_ab", "a", "b", unique=True)`; None for the name: one is made of table and columns.
-#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
-#[pyclass(frozen, module = "ormkit")]
-pub(crate) struct Index(IndexDef);
+/// Finds the name of a column that was given as its declaration.
+pub(crate) type Named<'a> = dyn Fn(&Bound<'_, MappedColumn>) -> PyResult<String> + 'a;
 
-#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
-#[pymethods]
-impl Index {
-    #[new]
-    #[pyo3(signature = (name, *columns, unique = false, **options))]
-    fn new(
-        name: Option<String>,
-        columns: &Bound<'_, PyTuple>,
-        unique: bool,
-        options: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Self> {
-        if let Some(option) = options.and_then(|options| options.keys().iter().next()) {
-            return Err(unsupported(format!("Index({option}=..)"), "write such an index in a migration"));
+impl ColumnName {
+    /// The name of the column.
+    pub(crate) fn named(&self, named: &Named<'_>) -> PyResult<String> {
+        match self {
+            Self::Name(name) => Ok(name.clone()),
+            Self::Declared(column) => Python::attach(|py| named(column.bind(py))),
         }
-        Ok(Self(IndexDef { name, columns: names(columns.as_any(), "Index")?, unique }))
     }
 }
 
-impl Index {
-    /// As the core knows it.
-    pub(crate) fn def(&self) -> IndexDef {
-        self.0.clone()
-    }
-}
-
-fn names(given: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<String>> {
-    let names: Vec<String> =
-        given.extract().map_err(|_| PyTypeError::new_err(format!("{what}() takes the names of columns")))?;
-    match names.is_empty() {
+/// Columns by their names, their declarations or their attributes.
+fn columns_of(given: &Bound<'_, PyAny>, what: &str) -> PyResult<Vec<ColumnName>> {
+    let columns: Vec<ColumnName> =
+        given.try_iter()?.map(|item| column_of(&item?, what)).collect::<PyResult<_>>()?;
+    match columns.is_empty() {
         true => Err(PyTypeError::new_err(format!("{what}() needs a column"))),
-        false => Ok(names),
+        false => Ok(columns),
     }
+}
+
+/// A column by its name, its declaration or its attribute.
+pub(super) fn column_of(given: &Bound<'_, PyAny>, what: &str) -> PyResult<ColumnName> {
+    if let Ok(name) = given.extract::<String>() {
+        return Ok(ColumnName::Name(name));
+    }
+    if let Ok(declared) = given.cast::<MappedColumn>() {
+        return Ok(ColumnName::Declared(declared.clone().unbind()));
+    }
+    let attribute = given.cast::<crate::model::Attribute>().ok();
+    let place = attribute.and_then(|attribute| attribute.get().column_place());
+    place
+        .map(|(_, column)| ColumnName::Name(column))
+        .ok_or_else(|| PyTypeError::new_err(format!("{what}() takes the names of columns")))
 }

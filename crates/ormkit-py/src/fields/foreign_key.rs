@@ -1,6 +1,7 @@
 //! `ForeignKey("teams.id", ondelete="CASCADE")`.
 use crate::model::raise::to_python;
-use ormkit_core::model::{self, TableName};
+use ormkit_core::error::Error;
+use ormkit_core::model::{self, KeyCheck, TableName};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -19,13 +20,23 @@ impl ForeignKey {
     ///     target: `"table.column"`, `"schema.table.column"`, or a column such as `Team.id`.
     ///     ondelete, onupdate: CASCADE, SET NULL, SET DEFAULT, RESTRICT or NO ACTION.
     ///     name: The constraint's name.
+    ///     deferrable: `DEFERRABLE`: it can be checked at the end of the transaction.
+    ///     initially: DEFERRED or IMMEDIATE: when it is checked unless the transaction says otherwise.
+    ///     use_alter: `create_all` adds it when all tables are there (PostgreSQL).
+    ///     match: SIMPLE or FULL.
     #[new]
-    #[pyo3(signature = (target, *, ondelete = None, onupdate = None, name = None))]
+    #[pyo3(signature = (target, *, ondelete = None, onupdate = None, name = None, deferrable = None, initially = None,
+        use_alter = false, r#match = None))]
+    #[allow(clippy::too_many_arguments, reason = "the options of a foreign key")]
     fn new(
         target: &Bound<'_, PyAny>,
         ondelete: Option<&str>,
         onupdate: Option<&str>,
         name: Option<String>,
+        deferrable: Option<bool>,
+        initially: Option<&str>,
+        use_alter: bool,
+        r#match: Option<&str>,
     ) -> PyResult<Self> {
         let (table, column) = target_of(target)?;
         let action = |word: Option<&str>| word.map(model::ForeignKey::action).transpose().map_err(to_python);
@@ -35,6 +46,7 @@ impl ForeignKey {
             on_delete: action(ondelete)?,
             on_update: action(onupdate)?,
             name,
+            check: key_check(deferrable, initially, r#match, use_alter)?,
         }))
     }
 
@@ -77,6 +89,29 @@ impl ForeignKey {
     fn __repr__(&self) -> String {
         format!("ForeignKey({:?})", self.target())
     }
+}
+
+/// When and how a key is checked.
+///
+/// # Errors
+/// A word that SQL does not know, with the near one; MATCH PARTIAL, which no database has.
+pub(super) fn key_check(
+    deferrable: Option<bool>,
+    initially: Option<&str>,
+    matched: Option<&str>,
+    alter: bool,
+) -> PyResult<KeyCheck> {
+    let word = |given: &str, what: &'static str, known: [&'static str; 2]| {
+        let found = known.iter().position(|word| word.eq_ignore_ascii_case(given.trim()));
+        found.ok_or_else(|| to_python(Error::unknown_name(what, given, "SQL", known)))
+    };
+    let deferred =
+        initially.map(|given| word(given, "time of checking", ["IMMEDIATE", "DEFERRED"])).transpose()?;
+    let full = matched.map(|given| word(given, "MATCH", ["SIMPLE", "FULL"])).transpose()?;
+    if deferrable == Some(false) && deferred == Some(1) {
+        return Err(PyValueError::new_err("initially=\"DEFERRED\" needs deferrable=True"));
+    }
+    Ok(KeyCheck { deferrable, deferred: deferred.map(|at| at == 1), full: full == Some(1), alter })
 }
 
 fn target_of(target: &Bound<'_, PyAny>) -> PyResult<(TableName, String)> {

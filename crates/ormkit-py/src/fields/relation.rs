@@ -1,6 +1,6 @@
 //! `relationship(...)`.
-use super::column::next_serial;
-use super::{MappedColumn, refuse};
+use super::column::{Given, next_serial};
+use super::{DataclassOptions, MappedColumn, refuse};
 use crate::model::raise::unsupported;
 use ormkit_core::error::near_matches;
 use ormkit_core::model::{Cascade, Lazy};
@@ -24,6 +24,7 @@ pub(crate) struct RelationshipDecl {
     pub(crate) passive_deletes: bool,
     pub(crate) lazy: Lazy,
     pub(crate) view_only: bool,
+    pub(crate) dataclass: DataclassOptions,
     pub(crate) post_update: bool,
 }
 
@@ -61,6 +62,7 @@ impl RelationshipDecl {
             passive_deletes: false,
             lazy: Lazy::Select,
             view_only: false,
+            dataclass: DataclassOptions::default(),
             post_update: false,
         }
     }
@@ -79,6 +81,8 @@ impl RelationshipDecl {
 ///     passive_deletes: Deleting a parent leaves its children to the database.
 ///     lazy: `"select"` and `"raise"` leave it unloaded, `"selectin"` and `"joined"` always load it.
 ///     viewonly: Never written.
+///     default, default_factory, init, repr, compare, kw_only: As in `dataclasses.field`, for classes with
+///         `MappedAsDataclass`.
 ///     post_update: The foreign key is written by an UPDATE of its own, behind the INSERTs and before the DELETEs of a flush,
 ///         so that two rows may refer to each other. Its column must allow NULL. Either side may say so.
 ///
@@ -88,7 +92,8 @@ impl RelationshipDecl {
 #[pyo3(signature = (target = None, *, secondary = None, back_populates = None, foreign_keys = None,
     remote_side = None, primaryjoin = None, secondaryjoin = None, uselist = None, order_by = None,
     cascade = "save-update, merge", passive_deletes = None, lazy = None, viewonly = false, post_update = false,
-    single_parent = false, backref = None))]
+    single_parent = false, backref = None, default = Given(None), default_factory = None, init = None, repr = None,
+    compare = None, kw_only = None))]
 #[allow(clippy::too_many_arguments, reason = "the options of a relation")]
 pub(crate) fn relationship(
     target: Option<Bound<'_, PyAny>>,
@@ -107,6 +112,12 @@ pub(crate) fn relationship(
     post_update: bool,
     single_parent: bool,
     backref: Option<Bound<'_, PyAny>>,
+    default: Given<'_>,
+    default_factory: Option<Bound<'_, PyAny>>,
+    init: Option<bool>,
+    repr: Option<bool>,
+    compare: Option<bool>,
+    kw_only: Option<bool>,
 ) -> PyResult<RelationshipDecl> {
     for (option, given, instead) in [
         ("secondary", secondary.is_some(), "map the junction table and relate both sides to it"),
@@ -129,6 +140,14 @@ pub(crate) fn relationship(
         passive_deletes: passive_deletes.is_some_and(|given| given.is_truthy().unwrap_or(true)),
         lazy: lazy.map_or(Ok(Lazy::Select), lazy_of)?,
         view_only: viewonly,
+        dataclass: DataclassOptions {
+            init,
+            repr,
+            compare,
+            kw_only,
+            value: default.0.map(Bound::unbind),
+            factory: default_factory.map(Bound::unbind),
+        },
         post_update,
         ..RelationshipDecl::bare()
     })

@@ -1,5 +1,6 @@
 //! What the host needs of a mapped class for every value, kept for good: classes are never forgotten.
 use crate::convert::Conversion;
+use crate::fields::ClientDefault;
 use crate::model::{mapped_class, with_def};
 use ormkit_core::model::{ColumnType, FieldId, ModelId};
 use pyo3::prelude::*;
@@ -26,6 +27,10 @@ pub(crate) struct FieldInfo {
     pub(crate) is_json: bool,
     /// The database fills it where no value is given.
     pub(crate) filled_by_database: bool,
+    /// What UPDATE sets it to where the program does not.
+    pub(crate) renewal: Option<ClientDefault>,
+    /// It counts the versions of the row: `renewal` is called with the one before.
+    pub(crate) is_version: bool,
     /// How values are converted, beside what the type says.
     pub(crate) conversion: Option<Arc<Conversion>>,
 }
@@ -63,6 +68,8 @@ fn learn(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
     let field = |(at, field): (usize, ormkit_core::model::Field)| FieldInfo {
         is_json: field.column_type.is_changed_in_place(),
         filled_by_database: field.filled_by_database(),
+        is_version: field.version.is_some(),
+        renewal: class.renewals.get(at).and_then(|renewal| Some(renewal.as_ref()?.clone_ref(py))),
         conversion: class.conversions.get(at).cloned().flatten(),
         column_type: field.column_type,
         name: field.name,

@@ -81,7 +81,7 @@ pub(crate) fn not_loaded(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<PyE
     let place = format!("{}.{}", table.class, table.slots[slot].text);
     let relation = matches!(table.slots[slot].kind, SlotKind::Relation { .. });
     let option = if relation { "selectinload" } else { "undefer" };
-    let shown = object.repr()?;
+    let shown = super::text::representation(object)?; // class and key: a repr of the user's may fail or tell secrets
     let cure = format!("query {shown} with .options({option}({place})), or await session.load(obj, {place})");
     Ok(to_python(Error::new(ErrorKind::NotLoaded { place, relation, cure })))
 }

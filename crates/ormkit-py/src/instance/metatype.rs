@@ -146,7 +146,7 @@ unsafe extern "C" fn traverse(
                 Initial::None => None,
                 Initial::Value(object) | Initial::Callable(object) => Some(object),
             };
-            for object in initial.into_iter().chain(&slot.expression) {
+            for object in initial.into_iter().chain(&slot.expression).chain(&slot.validator) {
                 let result = visit(object.as_ptr(), argument);
                 if result != 0 {
                     return result;
@@ -163,7 +163,7 @@ unsafe extern "C" fn clear(class: *mut ffi::PyObject) -> c_int {
         if let Some(table) = (*table_place(class.cast())).as_mut() {
             for slot in &mut table.slots {
                 let (initial, expression) = (std::mem::take(&mut slot.initial), slot.expression.take());
-                drop((initial, expression));
+                drop((initial, expression, slot.validator.take()));
             }
         }
         ffi::PyType_Type.tp_clear.map_or(0, |inherited| inherited(class))

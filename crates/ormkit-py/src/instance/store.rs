@@ -23,12 +23,39 @@ pub(super) unsafe fn store(
     // SAFETY: called for an instance of the table's class with a live value.
     unsafe {
         let slot = &table.slots[index];
+        if slot.validator.is_some() && slot.kind != (SlotKind::Relation { many: true }) {
+            return raise(store_validated(object, table, index, value));
+        }
         match slot.kind {
             SlotKind::Column { json } => store_column(object, index, slot.offset, json, value),
             SlotKind::Relation { .. } => return raise(store_relation(object, table, index, value)),
         }
         0
     }
+}
+
+/// The same for a slot with a validator; the members of a list are looked at one by one, where they come in.
+#[cold]
+unsafe fn store_validated(
+    object: *mut ffi::PyObject,
+    table: &ClassTable,
+    index: usize,
+    value: *mut ffi::PyObject,
+) -> PyResult<()> {
+    // SAFETY: called for an instance of the table's class with a live value; `slot` is read before Python runs, and the
+    // class lives as long as its instance, which our caller holds.
+    Python::attach(|py| unsafe {
+        let (kind, offset) = (table.slots[index].kind, table.slots[index].offset);
+        let bound = Bound::from_borrowed_ptr(py, object);
+        let value = super::validated(&bound, index, &Bound::from_borrowed_ptr(py, value))?;
+        match kind {
+            SlotKind::Column { json } => {
+                store_column(object, index, offset, json, value.as_ptr());
+                Ok(())
+            }
+            SlotKind::Relation { .. } => store_relation(object, table, index, value.as_ptr()),
+        }
+    })
 }
 
 pub(super) unsafe fn store_column(

@@ -60,6 +60,8 @@ pub(crate) struct Slot {
     pub(crate) initial: Initial,
     /// What the class answers for the attribute: an expression.
     pub(crate) expression: Option<Held>,
+    /// What sees a value before it is stored: called with object, name and value.
+    pub(crate) validator: Option<Held>,
     /// Python's hash of the name.
     hash: isize,
 }
@@ -101,6 +103,8 @@ pub(crate) struct SlotSpec {
     pub(crate) initial: Initial,
     /// What the class answers for the attribute.
     pub(crate) expression: Option<Held>,
+    /// What sees a value before it is stored.
+    pub(crate) validator: Option<Held>,
 }
 
 impl ClassTable {
@@ -127,6 +131,7 @@ impl ClassTable {
                 kind: spec.kind,
                 initial: spec.initial,
                 expression: spec.expression,
+                validator: spec.validator,
             });
         }
         let is_json = |slot: &Slot| slot.kind == SlotKind::Column { json: true };

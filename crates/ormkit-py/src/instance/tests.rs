@@ -18,6 +18,7 @@ fn class(py: Python<'_>) -> Bound<'_, PyType> {
         kind,
         initial: Initial::None,
         expression: None,
+        validator: None,
     });
     install(&class, ModelId(0), specs.into(), Box::new([0])).unwrap();
     class

@@ -1,5 +1,6 @@
 //! The two halves of a class statement: before and after `type.__new__`.
 use super::Attribute;
+use super::dataclass;
 use super::declaration::{last_part, model_of};
 use super::info::{ColumnInfo, RelationshipInfo, Table};
 use super::metadata::MetaData;
@@ -97,15 +98,25 @@ fn take_metadata(bases: &[Bound<'_, PyType>], body: &Bound<'_, PyDict>) -> PyRes
 /// Declares the model, gives the class its table, and shows the metadata.
 fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
     let py = class.py();
+    plan.making.get().finish(class);
     for relation in &mut plan.relations {
         if let Some(target) = &relation.target {
             relation.def.target = asked_target(target.bind(py))?;
         }
     }
     plan.def.relations = plan.relations.iter().map(|relation| relation.def.clone()).collect();
+    metadata_of(class)?.get().complete(&mut plan.def)?;
+    for (column, field) in plan.columns.iter_mut().zip(&plan.def.fields) {
+        column.field = field.clone(); // with its names and schema
+    }
     let mapped = MappedClass {
         class: class.clone().unbind(),
         conversions: plan.columns.iter().map(|column| column.conversion.clone()).collect(),
+        renewals: plan
+            .columns
+            .iter()
+            .map(|column| column.renewal.as_ref().map(|renewal| renewal.clone_ref(py)))
+            .collect(),
     };
     let id = registry::declare(py, metadata_of(class)?.get().space(), plan.def.clone(), mapped)?;
     let key: Box<[usize]> = plan
@@ -116,7 +127,8 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
         .map(|(at, _)| at)
         .collect();
     instance::install(class, id, slots(py, &plan, id)?, key)?;
-    show(&plan, class)
+    show(&plan, class)?;
+    dataclass::apply(&plan, class)
 }
 
 /// A class that was given as an object: itself, what a callable answers, or the name that it could not find yet.
@@ -156,7 +168,9 @@ fn slots(py: Python<'_>, plan: &Plan, id: ModelId) -> PyResult<Vec<SlotSpec>> {
         .enumerate()
         .map(|(at, (name, kind, initial))| {
             let expression = Bound::new(py, Attribute::new(id, at, name.clone()))?;
-            Ok(SlotSpec { name, kind, initial, expression: Some(Held::new(expression.as_any())) })
+            let validator = plan.validators.iter().rev().find(|(names, _)| names.contains(&name));
+            let validator = validator.map(|(_, function)| Held::new(function.bind(py)));
+            Ok(SlotSpec { name, kind, initial, expression: Some(Held::new(expression.as_any())), validator })
         })
         .collect()
 }

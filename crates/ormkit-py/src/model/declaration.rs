@@ -6,9 +6,14 @@ use super::plan::{Column, Plan, Relation};
 use super::raise::mapping;
 use super::registry;
 use crate::convert::Conversion;
-use crate::fields::{ClientDefault, ColumnName, MappedColumn, RelationshipDecl, RelationshipTarget};
+use crate::fields::{
+    ClientDefault, ColumnName, MappedColumn, RelationshipDecl, RelationshipTarget, Renewal, ServerValue,
+};
 use crate::instance;
-use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelId, RelationDef, Target};
+use ormkit_core::model::{
+    ColumnType, Field, FieldDefault, ModelId, OnUpdate, RelationDef, ServerDefault, Target,
+};
+use ormkit_core::query::Expr as CoreExpr;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 use std::sync::Arc;
@@ -68,18 +73,27 @@ impl<'py> Context<'_, 'py> {
         let optional = annotation.as_ref().is_none_or(|annotation| annotation.optional);
         let field = Field {
             column: options.name.clone().unwrap_or_else(|| declared.name.clone()),
-            nullable: !options.primary_key && options.nullable.unwrap_or(optional),
+            nullable: !options.primary_key
+                && options.nullable.unwrap_or(optional)
+                && options.identity.is_none(),
             primary_key: options.primary_key,
             unique: options.unique,
             index: options.index,
             autoincrement: options.autoincrement.unwrap_or(false),
             default: match (&options.server_default, default.object()) {
-                (Some(expr), _) => {
-                    let default = ormkit_core::sql::server_default(expr);
-                    FieldDefault::Server(default.map_err(|error| mapping(error.to_string()))?)
-                }
+                (Some(ServerValue::Default(expr)), _) => FieldDefault::Server(constant(expr)?),
+                (Some(ServerValue::Insert(expr)), _) => FieldDefault::Expression(constant(expr)?),
+                (Some(ServerValue::Fetched), _) => FieldDefault::Fetched,
                 (None, Some(_)) => FieldDefault::Client,
                 (None, None) => FieldDefault::None,
+            },
+            computed: options.computed.as_ref().map(|computed| computed.get().0.clone()),
+            identity: options.identity.as_ref().map(|identity| identity.get().0),
+            on_update: match &options.on_update {
+                Renewal::Keep => OnUpdate::Keep,
+                Renewal::Value(_) | Renewal::Callable(_) => OnUpdate::Client,
+                Renewal::Sql(expr) => OnUpdate::Sql(constant(expr)?),
+                Renewal::Fetched => OnUpdate::Fetched,
             },
             foreign_key: options.foreign_key.as_ref().map(|key| key.get().0.clone()),
             comment: options.comment.clone(),
@@ -90,9 +104,24 @@ impl<'py> Context<'_, 'py> {
         if field.autoincrement && !field.column_type.is_integer() {
             return Err(mapping("autoincrement=True needs an integer column"));
         }
+        check_generated(&field, default.object().is_some())?;
         let checks = options.checks.iter().map(|check| check.get().def()).collect();
         let (autoincrement, sort_order) = (options.autoincrement, options.sort_order);
-        Ok(Column { field, default, conversion, checks, autoincrement, sort_order, inherited: false })
+        let renewal = match &options.on_update {
+            Renewal::Value(value) => Some(ClientDefault::Value(value.clone_ref(py))),
+            Renewal::Callable(callable) => Some(ClientDefault::Callable(callable.clone_ref(py))),
+            _ => None,
+        };
+        Ok(Column {
+            field,
+            default,
+            renewal,
+            conversion,
+            checks,
+            autoincrement,
+            sort_order,
+            inherited: false,
+        })
     }
 
     fn type_of(
@@ -231,6 +260,29 @@ impl<'py> Context<'_, 'py> {
         };
         columns.iter().map(name).collect()
     }
+}
+
+/// SQL that depends on no row.
+fn constant(expr: &CoreExpr) -> PyResult<ServerDefault> {
+    ormkit_core::sql::server_default(expr).map_err(|error| mapping(error.to_string()))
+}
+
+/// Refuses what contradicts a column that the database writes.
+fn check_generated(field: &Field, has_default: bool) -> PyResult<()> {
+    let has_default = has_default || field.default != FieldDefault::None;
+    let is_renewed = field.on_update != OnUpdate::Keep;
+    if field.computed.is_some() && (has_default || is_renewed || field.identity.is_some()) {
+        return Err(mapping(
+            "a Computed column has no default, onupdate or Identity: the database writes it",
+        ));
+    }
+    if field.identity.is_some() && has_default {
+        return Err(mapping("an Identity column has no default: the database numbers it"));
+    }
+    if field.identity.is_some() && !field.column_type.is_integer() {
+        return Err(mapping("Identity() needs an integer column"));
+    }
+    Ok(())
 }
 
 fn py_bool(value: bool) -> &'static str {

@@ -1,10 +1,12 @@
 //! `Base.metadata`: the tables of one base.
 use super::info::Table;
-use super::raise::unsupported;
+use super::raise::{mapping, to_python};
 use super::registry;
-use ormkit_core::model::{ModelId, Space};
+use ormkit_core::error::Error;
+use ormkit_core::model::{Constraint, ModelDef, ModelId, Naming, Space, TableName, Templates};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The tables of the models under one base.
@@ -12,27 +14,30 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(crate) struct MetaData {
     space: Space,
     tables: Py<PyDict>,
+    naming: Arc<Naming>,
+    schema: Option<String>,
 }
 
 #[pymethods]
 impl MetaData {
+    /// Args:
+    ///     naming_convention: Templates of names by kind: `ix`, `uq`, `ck`, `fk`, `pk`.
+    ///     schema: The schema of tables and foreign keys that name none.
     #[new]
     #[pyo3(signature = (*, naming_convention = None, schema = None))]
     fn new(
         py: Python<'_>,
-        naming_convention: Option<Bound<'_, PyAny>>,
-        schema: Option<Bound<'_, PyAny>>,
+        naming_convention: Option<Bound<'_, PyDict>>,
+        schema: Option<String>,
     ) -> PyResult<Self> {
-        if naming_convention.is_some() {
-            return Err(unsupported("MetaData(naming_convention=..)", "name the constraints one by one"));
-        }
-        if schema.is_some() {
-            return Err(unsupported(
-                "MetaData(schema=..)",
-                "say it per class: __table_args__ = {\"schema\": ..}",
-            ));
-        }
-        Ok(Self::empty(py))
+        let naming = naming_convention.as_ref().map(naming_of).transpose()?.unwrap_or_default();
+        Ok(Self { naming: Arc::new(naming), schema, ..Self::empty(py) })
+    }
+
+    /// The schema of tables that name none.
+    #[getter]
+    fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
     }
 
     /// The newest table of each name, by name.
@@ -65,12 +70,41 @@ impl MetaData {
     pub(super) fn empty(py: Python<'_>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let space = Space(NEXT.fetch_add(1, Ordering::Relaxed));
-        Self { space, tables: PyDict::new(py).unbind() }
+        Self { space, tables: PyDict::new(py).unbind(), naming: Arc::default(), schema: None }
     }
 
     /// The models that no later declaration of the same table replaces, in the order of their declaration.
     pub(crate) fn newest(&self, py: Python<'_>) -> Vec<ModelId> {
         registry::newest(py, self.space)
+    }
+
+    /// How constraints and indexes are called.
+    pub(super) fn naming(&self) -> Arc<Naming> {
+        Arc::clone(&self.naming)
+    }
+
+    /// Gives the schema to a table and to the tables that its keys name, where they have none, and names to what has
+    /// none.
+    ///
+    /// # Errors
+    /// A CHECK without the name that the convention asks for.
+    pub(super) fn complete(&self, def: &mut ModelDef) -> PyResult<()> {
+        if let Some(schema) = &self.schema {
+            let give = |table: &mut TableName| {
+                table.schema.get_or_insert_with(|| schema.clone());
+            };
+            give(&mut def.table);
+            def.fields
+                .iter_mut()
+                .filter_map(|field| field.foreign_key.as_mut())
+                .for_each(|key| give(&mut key.table));
+            for constraint in &mut def.constraints {
+                if let Constraint::ForeignKey { table, .. } = constraint {
+                    give(table);
+                }
+            }
+        }
+        self.naming.apply(def).map_err(|error| mapping(format!("{}: {error}", def.name)))
     }
 
     /// The name space of its models.
@@ -82,4 +116,28 @@ impl MetaData {
     pub(super) fn add(&self, py: Python<'_>, table: &Bound<'_, Table>) -> PyResult<()> {
         self.tables.bind(py).set_item(table.get().fullname(), table)
     }
+}
+
+/// Reads a naming convention.
+///
+/// # Errors
+/// A kind or a token that is not known, with the near one.
+fn naming_of(given: &Bound<'_, PyDict>) -> PyResult<Naming> {
+    let mut templates = Templates::default();
+    for (kind, template) in given {
+        let (kind, template): (String, String) = (kind.extract()?, template.extract()?);
+        let place = match kind.as_str() {
+            "ix" => &mut templates.ix,
+            "uq" => &mut templates.uq,
+            "ck" => &mut templates.ck,
+            "fk" => &mut templates.fk,
+            "pk" => &mut templates.pk,
+            _ => {
+                let known = ["ix", "uq", "ck", "fk", "pk"];
+                return Err(to_python(Error::unknown_name("kind", &kind, "naming_convention", known)));
+            }
+        };
+        *place = Some(template);
+    }
+    Naming::new(templates).map_err(to_python)
 }

@@ -1,6 +1,9 @@
 //! The class's own options: `__tablename__`, `__table_args__`.
+use super::collect::{Declared, Value};
 use super::raise::{mapping, unsupported};
-use crate::fields::{CheckConstraint, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint};
+use crate::fields::{
+    CheckConstraint, ForeignKeyConstraint, Index, MappedColumn, Named, PrimaryKeyConstraint, UniqueConstraint,
+};
 use ormkit_core::model::{Constraint, Index as IndexDef};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -16,11 +19,27 @@ pub(super) struct TableArgs {
     pub(super) key: Vec<String>,
 }
 
+/// Finds the column of a declaration that stands in the class body.
+pub(super) fn column_named<'a>(
+    class: &'a str,
+    declared: &'a [Declared<'_>],
+) -> impl Fn(&Bound<'_, MappedColumn>) -> PyResult<String> + 'a {
+    move |column| {
+        let found = declared.iter().find_map(|declared| match &declared.value {
+            Value::Column(own) if own.is(column) => {
+                Some(own.get().name.clone().unwrap_or_else(|| declared.name.clone()))
+            }
+            _ => None,
+        });
+        found.ok_or_else(|| mapping(format!("{class}: __table_args__ names a column of another class")))
+    }
+}
+
 /// Reads `__table_args__`: a tuple of constraints and indexes, with a dict of options at its end, or the dict alone.
 ///
 /// # Errors
 /// Anything else, and options that are not implemented, by name.
-pub(super) fn table_args(class: &str, given: &Bound<'_, PyAny>) -> PyResult<TableArgs> {
+pub(super) fn table_args(class: &str, given: &Bound<'_, PyAny>, named: &Named<'_>) -> PyResult<TableArgs> {
     let mut args = TableArgs::default();
     if let Ok(options) = given.cast::<PyDict>() {
         take_options(class, options, &mut args)?;
@@ -32,23 +51,24 @@ pub(super) fn table_args(class: &str, given: &Bound<'_, PyAny>) -> PyResult<Tabl
     for (at, item) in items.iter().enumerate() {
         match item.cast::<PyDict>() {
             Ok(options) if at + 1 == items.len() => take_options(class, options, &mut args)?,
-            _ => take_item(class, &item, &mut args)?,
+            _ => take_item(class, &item, named, &mut args)?,
         }
     }
     Ok(args)
 }
 
-fn take_item(class: &str, item: &Bound<'_, PyAny>, args: &mut TableArgs) -> PyResult<()> {
+fn take_item(class: &str, item: &Bound<'_, PyAny>, named: &Named<'_>, args: &mut TableArgs) -> PyResult<()> {
     if let Ok(unique) = item.cast::<UniqueConstraint>() {
-        args.constraints.push(unique.get().def());
+        args.constraints.push(unique.get().def(named)?);
     } else if let Ok(check) = item.cast::<CheckConstraint>() {
         args.constraints.push(check.get().def());
     } else if let Ok(key) = item.cast::<ForeignKeyConstraint>() {
         args.constraints.push(key.get().def());
     } else if let Ok(index) = item.cast::<Index>() {
-        args.indexes.push(index.get().def());
+        args.indexes.push(index.get().def(named)?);
     } else if let Ok(key) = item.cast::<PrimaryKeyConstraint>() {
-        args.key.extend_from_slice(&key.get().columns);
+        args.key.extend(key.get().columns(named)?);
+        args.constraints.extend(key.get().name.clone().map(|name| Constraint::PrimaryKey { name }));
     } else {
         return Err(mapping(format!("{class}: __table_args__ does not take {}", item.repr()?)));
     }

@@ -1,12 +1,17 @@
 //! What a class is going to be: its own declarations, and those of its mixins and of the class that it extends.
-use super::collect::{ancestors, declarations, names_of, namespace_of};
+use super::collect::{Declared, Value, ancestors, declarations, names_of, namespace_of};
+use super::dataclass::DataclassField;
 use super::declaration::Context;
-use super::options::{TableArgs, table_args};
-use super::raise::{mapping, unsupported};
+use super::making::Making;
+use super::mapper;
+use super::options::{TableArgs, column_named, table_args};
+use super::raise::{mapping, to_python, unsupported};
 use super::registry;
 use crate::convert::Conversion;
-use crate::fields::ClientDefault;
+use crate::derived::Validator;
+use crate::fields::{ClientDefault, DataclassOptions, DeclaredAttr};
 use crate::instance::{self, Initial};
+use ormkit_core::error::Error;
 use ormkit_core::model::{Constraint, Field, FieldDefault, ModelDef, RelationDef, TableName};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -21,11 +26,19 @@ pub(super) struct Plan {
     pub(super) def: ModelDef,
     pub(super) columns: Vec<Column>,
     pub(super) relations: Vec<Relation>,
+    /// Methods that see values before they are stored, and the attributes that they are for; the class's own last.
+    pub(super) validators: Vec<(Vec<String>, Py<PyAny>)>,
+    /// Its attributes, as a dataclass has them.
+    pub(super) dataclass: Vec<DataclassField>,
+    /// Who stands in for the class until it is made.
+    pub(super) making: Py<Making>,
 }
 
 pub(super) struct Column {
     pub(super) field: Field,
     pub(super) default: ClientDefault,
+    /// What the host sets it to on UPDATE.
+    pub(super) renewal: Option<ClientDefault>,
     pub(super) conversion: Option<Arc<Conversion>>,
     pub(super) checks: Vec<Constraint>,
     /// What was said of it; None: an integer key alone is numbered.
@@ -50,34 +63,265 @@ pub(super) fn plan<'py>(
     locals: Option<Bound<'py, PyDict>>,
 ) -> PyResult<Plan> {
     let parent = mapped_parent(name, bases)?;
-    if body.contains("__mapper_args__")? {
-        return Err(unsupported(
-            format!("{name}.__mapper_args__"),
-            "give each class a table and relate them",
-        ));
-    }
     let names = names_of(body, locals)?;
+    let making = Bound::new(body.py(), Making::new(name, bases, body))?;
+    Making::expand(&making, body)?;
     let own = declarations(name, body, &names)?;
     for declared in &own {
         check_name(name, &declared.name)?;
     }
-    let mut plan =
-        Plan { def: model_def(name, bases, body, parent.as_ref())?, columns: vec![], relations: vec![] };
-    let mut seen: Vec<String> = body.keys().iter().filter_map(|key| key.extract().ok()).collect();
     let own_names: Vec<String> = own.iter().map(|declared| declared.name.clone()).collect();
-    let map = type_map(bases)?;
-    let context = Context { class: name, module: plan.def.module.clone(), map, own: &own };
-    for declared in &own {
-        context.read(declared, &mut plan)?;
-        seen.push(declared.name.clone());
+    let mut gathered = Gathered::new(&making, body, own)?;
+    for ancestor in ancestors(bases)? {
+        gathered.take_cascading(&ancestor)?;
     }
     for ancestor in ancestors(bases)? {
-        inherit(&context, &ancestor, &mut seen, &mut plan)?;
+        gathered.take(&ancestor)?;
     }
+    let Gathered { declared, columns, relations, .. } = gathered;
+    let mut plan = Plan {
+        def: model_def(name, body, parent.as_ref(), &making, &declared)?,
+        columns: vec![],
+        relations: vec![],
+        making: making.clone().unbind(),
+        validators: vec![],
+        dataclass: vec![],
+    };
+    let map = type_map(bases)?;
+    let context = Context { class: name, module: plan.def.module.clone(), map, own: &declared };
+    for declared in &declared {
+        context.read(declared, &mut plan)?;
+        let is_own = own_names.contains(&declared.name);
+        plan.dataclass.push(dataclass_field(body.py(), declared, is_own, &plan));
+    }
+    inherit_dataclass(body.py(), parent.as_ref(), &mut plan)?;
+    plan.columns.extend(columns);
+    plan.relations.extend(relations);
     plan.columns.sort_by_key(|column| (!column.inherited, column.sort_order));
-    complete(&mut plan, body, bases)?;
+    mapper::apply(&mut plan, &making, &declared)?;
+    complete(&mut plan, &making, &declared)?;
+    plan.validators = validators(&plan, body, bases)?;
     name_slots(body, &own_names, &plan, parent.as_ref())?;
     Ok(plan)
+}
+
+/// What is found in the body and in the classes that it extends.
+struct Gathered<'a, 'py> {
+    making: &'a Bound<'py, Making>,
+    body: &'a Bound<'py, PyDict>,
+    declared: Vec<Declared<'py>>,
+    /// Of the mapped class that is extended.
+    columns: Vec<Column>,
+    relations: Vec<Relation>,
+    /// Names that somebody before has taken.
+    seen: Vec<String>,
+}
+
+impl<'a, 'py> Gathered<'a, 'py> {
+    fn new(
+        making: &'a Bound<'py, Making>,
+        body: &'a Bound<'py, PyDict>,
+        own: Vec<Declared<'py>>,
+    ) -> PyResult<Self> {
+        let mut seen: Vec<String> = body.keys().iter().filter_map(|key| key.extract().ok()).collect();
+        seen.extend(own.iter().map(|declared| declared.name.clone()));
+        Ok(Self { making, body, declared: own, columns: vec![], relations: vec![], seen })
+    }
+
+    /// Takes what an unmapped ancestor declares for each class anew, also below a mapped one.
+    fn take_cascading(&mut self, ancestor: &Bound<'py, PyType>) -> PyResult<()> {
+        let namespace = namespace_of(ancestor)?;
+        for (key, value) in namespace.copy()? {
+            if value.cast::<DeclaredAttr>().is_ok_and(|attr| attr.get().cascading) {
+                continue;
+            }
+            if key.extract::<&str>()? != "__module__" {
+                namespace.del_item(key)?;
+            }
+        }
+        match namespace.len() > 1 {
+            true => self.take_declared(ancestor, &namespace),
+            false => Ok(()),
+        }
+    }
+
+    /// Takes over what an ancestor declares and nobody before it has redefined.
+    fn take(&mut self, ancestor: &Bound<'py, PyType>) -> PyResult<()> {
+        let py = ancestor.py();
+        let namespace = namespace_of(ancestor)?;
+        if instance::class_table(ancestor).is_ok() {
+            self.inherit_mapped(py, ancestor)?;
+        } else if !ancestor.is(instance::model(py))
+            && ancestor.getattr("__module__")?.extract::<String>()? != "builtins"
+        {
+            self.take_declared(ancestor, &namespace)?;
+        }
+        self.seen.extend(namespace.keys().iter().filter_map(|key| key.extract::<String>().ok()));
+        Ok(())
+    }
+
+    fn take_declared(
+        &mut self,
+        ancestor: &Bound<'py, PyType>,
+        namespace: &Bound<'py, PyDict>,
+    ) -> PyResult<()> {
+        for (key, value) in namespace.copy()? {
+            // what nobody asks for is not called
+            if value.is_instance_of::<DeclaredAttr>() && self.has(key.extract()?) {
+                namespace.del_item(key)?;
+            }
+        }
+        let answered: Vec<String> = namespace
+            .iter()
+            .filter(|(_, value)| value.is_instance_of::<DeclaredAttr>())
+            .map(|(key, _)| key.extract())
+            .collect::<PyResult<_>>()?;
+        Making::expand(self.making, namespace)?;
+        let names = names_of(namespace, None)?;
+        for declared in declarations(ancestor.name()?.to_str()?, namespace, &names)? {
+            if !self.has(&declared.name) {
+                self.seen.push(declared.name.clone());
+                self.declared.push(declared);
+            }
+        }
+        for name in answered {
+            let is_option = name.starts_with("__") && name.ends_with("__");
+            if !is_option && !self.has(&name) {
+                // a property or the like: the class's own
+                self.body.set_item(&name, namespace.get_item(&name)?)?;
+                self.seen.push(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.seen.iter().any(|seen| seen == name)
+    }
+
+    fn inherit_mapped(&mut self, py: Python<'_>, ancestor: &Bound<'_, PyType>) -> PyResult<()> {
+        let table = instance::class_table(ancestor)?;
+        let class = registry::mapped_class(py, table.model);
+        let (fields, relations) =
+            registry::with_def(table.model, |def| (def.fields.clone(), def.relations.clone()));
+        let sides = table.slots.iter().zip(&class.conversions).zip(&class.renewals);
+        for (field, ((slot, conversion), renewal)) in fields.into_iter().zip(sides) {
+            if self.has(&field.name) {
+                continue;
+            }
+            let default = match &slot.initial {
+                Initial::None => ClientDefault::None,
+                Initial::Value(value) => ClientDefault::Value(value.bind(py).unbind()),
+                Initial::Callable(callable) => ClientDefault::Callable(callable.bind(py).unbind()),
+            };
+            let conversion = conversion.clone();
+            self.seen.push(field.name.clone());
+            let autoincrement = Some(field.autoincrement);
+            self.columns.push(Column {
+                field,
+                default,
+                renewal: renewal.as_ref().map(|renewal| renewal.clone_ref(py)),
+                conversion,
+                checks: Vec::new(),
+                autoincrement,
+                sort_order: 0,
+                inherited: true,
+            });
+        }
+        for def in relations {
+            if !self.has(&def.name) {
+                self.seen.push(def.name.clone());
+                self.relations.push(Relation { def, target: None, cascade: String::new() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An attribute as a dataclass has it; the last column is its own, where it is one.
+fn dataclass_field(py: Python<'_>, declared: &Declared<'_>, own: bool, plan: &Plan) -> DataclassField {
+    let (options, is_column) = match &declared.value {
+        Value::Column(column) => (column.get().dataclass.clone_ref(py), true),
+        Value::Relation(relation) => (relation.get().dataclass.clone_ref(py), false),
+        Value::Bare(plain) => {
+            let value = plain.as_ref().map(|plain| plain.clone().unbind());
+            let is_column = plan.columns.last().is_some_and(|column| column.field.name == declared.name);
+            (DataclassOptions { value, ..DataclassOptions::default() }, is_column)
+        }
+    };
+    let column = plan.columns.last().filter(|_| is_column);
+    let has_insert_default = column.is_some_and(|column| {
+        column.field.filled_by_database() || column.field.default != FieldDefault::None
+    });
+    let is_generated = column.is_some_and(|column| column.field.is_generated());
+    DataclassField { name: declared.name.clone(), options, has_insert_default, is_column, is_generated, own }
+}
+
+/// Those of the mapped class that is extended.
+fn inherit_dataclass(py: Python<'_>, parent: Option<&Bound<'_, PyType>>, plan: &mut Plan) -> PyResult<()> {
+    let Some(fields) = parent.map(|parent| parent.getattr_opt("__dataclass_fields__")).transpose()?.flatten()
+    else {
+        return Ok(());
+    };
+    let missing = py.import("dataclasses")?.getattr("MISSING")?;
+    for (at, (name, field)) in fields.cast_into::<PyDict>()?.into_iter().enumerate() {
+        let name: String = name.extract()?;
+        if plan.dataclass.iter().any(|known| known.name == name) {
+            continue;
+        }
+        let given = |option: &str| -> PyResult<Option<Py<PyAny>>> {
+            Ok(Some(field.getattr(option)?).filter(|given| !given.is(&missing)).map(Bound::unbind))
+        };
+        let options = DataclassOptions {
+            init: Some(field.getattr("init")?.extract()?),
+            repr: Some(field.getattr("repr")?.extract()?),
+            compare: Some(field.getattr("compare")?.extract()?),
+            kw_only: field.getattr("kw_only")?.extract().ok(),
+            value: given("default")?,
+            factory: given("default_factory")?,
+        };
+        let inherited = DataclassField {
+            name,
+            options,
+            has_insert_default: true,
+            is_column: true,
+            is_generated: false,
+            own: false,
+        };
+        plan.dataclass.insert(at, inherited);
+    }
+    Ok(())
+}
+
+/// The validators of a class and its ancestors, its own last.
+///
+/// # Errors
+/// One for an attribute that the class does not have, with the near one.
+fn validators(
+    plan: &Plan,
+    body: &Bound<'_, PyDict>,
+    bases: &[Bound<'_, PyType>],
+) -> PyResult<Vec<(Vec<String>, Py<PyAny>)>> {
+    let mut spaces = vec![body.clone()];
+    for ancestor in ancestors(bases)? {
+        spaces.push(namespace_of(&ancestor)?);
+    }
+    let mut found = Vec::new();
+    for (_, value) in spaces.into_iter().rev().flat_map(|space| space.into_iter().collect::<Vec<_>>()) {
+        let Ok(validator) = value.cast::<Validator>() else { continue };
+        let validator = validator.get();
+        let columns = plan.columns.iter().map(|column| &column.field.name);
+        let known: Vec<&str> = columns
+            .chain(plan.relations.iter().map(|relation| &relation.def.name))
+            .map(String::as_str)
+            .collect();
+        if let Some(name) = validator.names.iter().find(|name| !known.contains(&name.as_str())) {
+            let error = Error::unknown_name("attribute", name, plan.def.name.as_str(), known);
+            return Err(to_python(error));
+        }
+        found.push((validator.names.clone(), validator.function.clone_ref(value.py())));
+    }
+    Ok(found)
 }
 
 /// The mapped class that this one extends.
@@ -116,15 +360,16 @@ fn check_name(class: &str, name: &str) -> PyResult<()> {
 /// The definition without fields and relations.
 fn model_def(
     name: &str,
-    bases: &[Bound<'_, PyType>],
     body: &Bound<'_, PyDict>,
     parent: Option<&Bound<'_, PyType>>,
+    making: &Bound<'_, Making>,
+    own: &[Declared<'_>],
 ) -> PyResult<ModelDef> {
-    let args = match option(body, bases, "__table_args__")? {
-        Some(given) => table_args(name, &given)?,
+    let args = match Making::find(making, "__table_args__")? {
+        Some(given) => table_args(name, &given, &column_named(name, own))?,
         None => TableArgs::default(),
     };
-    let said = match option(body, bases, "__tablename__")? {
+    let said = match Making::find(making, "__tablename__")? {
         Some(given) => {
             Some(given.cast::<PyString>().map_err(|_| table_name_kind(name))?.to_str()?.to_owned())
         }
@@ -167,25 +412,6 @@ fn table_name_kind(name: &str) -> PyErr {
     mapping(format!("{name}: __tablename__ must be a string"))
 }
 
-/// An option of the class, its own or of an unmapped base.
-fn option<'py>(
-    body: &Bound<'py, PyDict>,
-    bases: &[Bound<'py, PyType>],
-    name: &str,
-) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if let Some(own) = body.get_item(name)? {
-        return Ok(Some(own));
-    }
-    for class in ancestors(bases)? {
-        if instance::class_table(&class).is_err()
-            && let Some(inherited) = namespace_of(&class)?.get_item(name)?
-        {
-            return Ok(Some(inherited));
-        }
-    }
-    Ok(None)
-}
-
 /// The base's `type_annotation_map`.
 fn type_map<'py>(bases: &[Bound<'py, PyType>]) -> PyResult<Option<Bound<'py, PyDict>>> {
     for base in bases {
@@ -196,77 +422,11 @@ fn type_map<'py>(bases: &[Bound<'py, PyType>]) -> PyResult<Option<Bound<'py, PyD
     Ok(None)
 }
 
-/// Takes over what an ancestor declares and nobody before it has redefined.
-fn inherit<'py>(
-    context: &Context<'_, 'py>,
-    ancestor: &Bound<'py, PyType>,
-    seen: &mut Vec<String>,
-    plan: &mut Plan,
-) -> PyResult<()> {
-    let py = ancestor.py();
-    let namespace = namespace_of(ancestor)?;
-    if instance::class_table(ancestor).is_ok() {
-        inherit_mapped(py, ancestor, seen, plan)?;
-    } else if !ancestor.is(instance::model(py))
-        && ancestor.getattr("__module__")?.extract::<String>()? != "builtins"
-    {
-        let names = names_of(&namespace, None)?;
-        for declared in declarations(ancestor.name()?.to_str()?, &namespace, &names)? {
-            if !seen.contains(&declared.name) {
-                context.read(&declared, plan)?;
-                seen.push(declared.name);
-            }
-        }
-    }
-    seen.extend(namespace.keys().iter().filter_map(|key| key.extract::<String>().ok()));
-    Ok(())
-}
-
-fn inherit_mapped(
-    py: Python<'_>,
-    ancestor: &Bound<'_, PyType>,
-    seen: &mut Vec<String>,
-    plan: &mut Plan,
-) -> PyResult<()> {
-    let table = instance::class_table(ancestor)?;
-    let class = registry::mapped_class(py, table.model);
-    let (fields, relations) =
-        registry::with_def(table.model, |def| (def.fields.clone(), def.relations.clone()));
-    for (field, (slot, conversion)) in fields.into_iter().zip(table.slots.iter().zip(&class.conversions)) {
-        if seen.contains(&field.name) {
-            continue;
-        }
-        let default = match &slot.initial {
-            Initial::None => ClientDefault::None,
-            Initial::Value(value) => ClientDefault::Value(value.bind(py).unbind()),
-            Initial::Callable(callable) => ClientDefault::Callable(callable.bind(py).unbind()),
-        };
-        let conversion = conversion.clone();
-        seen.push(field.name.clone());
-        let autoincrement = Some(field.autoincrement);
-        plan.columns.push(Column {
-            field,
-            default,
-            conversion,
-            checks: Vec::new(),
-            autoincrement,
-            sort_order: 0,
-            inherited: true,
-        });
-    }
-    for def in relations {
-        if !seen.contains(&def.name) {
-            seen.push(def.name.clone());
-            plan.relations.push(Relation { def, target: None, cascade: String::new() });
-        }
-    }
-    Ok(())
-}
-
 /// Key columns named by a constraint, and the numbering of an integer key that stands alone.
-fn complete(plan: &mut Plan, body: &Bound<'_, PyDict>, bases: &[Bound<'_, PyType>]) -> PyResult<()> {
-    if let Some(given) = option(body, bases, "__table_args__")? {
-        for column in table_args(&plan.def.name, &given)?.key {
+fn complete(plan: &mut Plan, making: &Bound<'_, Making>, own: &[Declared<'_>]) -> PyResult<()> {
+    if let Some(given) = Making::find(making, "__table_args__")? {
+        let class = plan.def.name.clone();
+        for column in table_args(&class, &given, &column_named(&class, own))?.key {
             let known = plan.columns.iter().map(|known| known.field.column.as_str());
             let near = ormkit_core::error::near_matches(&column, known);
             match plan.columns.iter_mut().find(|known| known.field.column == column) {
@@ -291,6 +451,7 @@ fn complete(plan: &mut Plan, body: &Bound<'_, PyDict>, bases: &[Bound<'_, PyType
         && column.field.column_type.is_integer()
         && column.field.foreign_key.is_none()
         && column.field.default == FieldDefault::None
+        && !column.field.is_generated()
         && column.autoincrement.is_none()
     {
         column.field.autoincrement = true;

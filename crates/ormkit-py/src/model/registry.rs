@@ -1,7 +1,11 @@
 //! All models of the process and the classes that stand for them.
+use super::body::metadata_of;
 use super::raise::to_python;
+use crate::attribute::Attribute;
 use crate::convert::Conversion;
-use ormkit_core::model::{FieldId, ModelDef, ModelId, Registry, Schema, Space};
+use crate::fields::ClientDefault;
+use ormkit_core::model::{FieldId, Index, ModelDef, ModelId, Registry, Schema, Space};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -12,6 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct MappedClass {
     /// The class.
     pub(crate) class: Py<PyType>,
+    /// Column by column: what UPDATE sets it to where the program does not.
+    pub(crate) renewals: Box<[Option<ClientDefault>]>,
     /// Column by column: how values are converted, beside what the type says.
     pub(crate) conversions: Box<[Option<Arc<Conversion>>]>,
 }
@@ -55,6 +61,17 @@ pub(super) fn declare(py: Python<'_>, space: Space, def: ModelDef, class: Mapped
     result.map_err(to_python)
 }
 
+/// Adds an index to a model.
+///
+/// # Errors
+/// A column that it does not have.
+pub(crate) fn add_index(py: Python<'_>, model: ModelId, mut index: Index) -> PyResult<()> {
+    let naming = metadata_of(mapped_class(py, model).class.bind(py))?.get().naming();
+    naming.name_index(&with_def(model, |def| def.table.clone()), &mut index);
+    let added = declared(py).registry.add_index(model, index);
+    added.map_err(to_python)
+}
+
 /// All models, resolved.
 ///
 /// # Errors
@@ -70,6 +87,24 @@ pub(crate) fn schema(py: Python<'_>) -> PyResult<Arc<Schema>> {
 /// When the number was never declared.
 pub(crate) fn mapped_class(py: Python<'_>, model: ModelId) -> Arc<MappedClass> {
     Arc::clone(&declared(py).classes[model.index()])
+}
+
+/// The class at the other end of a relation.
+///
+/// # Errors
+/// `TypeError` for a column; every mistake in the references between models.
+pub(crate) fn target_of<'py>(attribute: &Bound<'py, Attribute>) -> PyResult<Bound<'py, PyType>> {
+    let py = attribute.py();
+    let this = attribute.get();
+    let schema = schema(py)?;
+    let model = schema.model(this.model());
+    let relation = this.slot().checked_sub(model.fields().len()).and_then(|at| model.relations.get(at));
+    match relation {
+        Some(relation) => Ok(mapped_class(py, relation.target).class.bind(py).clone()),
+        None => {
+            Err(PyTypeError::new_err(format!("{} is a column: a relation is needed here", attribute.repr()?)))
+        }
+    }
 }
 
 /// How a column's values are converted, beside what the type says.

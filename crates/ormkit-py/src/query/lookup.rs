@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use std::sync::Arc;
 
+use super::hybrid::hybrid_condition;
 use super::names::Names;
 use super::{F, Query, Select};
 use crate::errors::to_py;
@@ -62,6 +63,10 @@ pub(super) fn lookups_in(names: &Names<'_>, lookups: &Bound<'_, PyDict>) -> PyRe
                 continue;
             }
             None => {}
+        }
+        if let Some(condition) = hybrid_condition(names.schema, names.source, name, &value)? {
+            said.rows.push(condition);
+            continue;
         }
         let mut condition = one(names, name, &value)?;
         match names.within {

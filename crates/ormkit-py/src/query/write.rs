@@ -10,14 +10,16 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::derived::Cte;
+use super::hybrid::hybrid_named;
 use super::lookup::{condition_on, lookup_condition};
 use super::read::item_of;
 use super::shown::shown;
 use super::{F, Select, model_of};
 use crate::attribute::Attribute;
+use crate::derived::Updates;
 use crate::errors::to_py;
 use crate::expr::assigned;
-use crate::model::schema;
+use crate::model::{mapped_class, schema};
 
 /// INSERT; every method returns a new one.
 #[pyclass(frozen, module = "ormkit")]
@@ -76,7 +78,7 @@ fn assignments(model: ModelId, values: &Bound<'_, PyDict>) -> PyResult<Vec<(Fiel
     let source = Source::plain(model);
     let model = schema.model(model);
     let mut set = Vec::with_capacity(values.len());
-    for (name, value) in values {
+    for (name, value) in hybrids_resolved(source.model, values)? {
         let field = field_of(model, &name)?;
         let value = match value.cast::<F>() {
             Ok(f) => f.get().resolve(&schema, source, py)?,
@@ -85,6 +87,25 @@ fn assignments(model: ModelId, values: &Bound<'_, PyDict>) -> PyResult<Vec<(Fiel
         set.push((field, value));
     }
     Ok(set)
+}
+
+/// The assignments with hybrids replaced by the columns that they say.
+fn hybrids_resolved<'py>(model: ModelId, values: &Bound<'py, PyDict>) -> PyResult<Updates<'py>> {
+    let py = values.py();
+    let mapped = mapped_class(py, model);
+    let class = mapped.class.bind(py);
+    let mut resolved = Vec::with_capacity(values.len());
+    for (name, value) in values {
+        let hybrid = match name.extract::<String>() {
+            Ok(text) => hybrid_named(class, &text)?,
+            Err(_) => None,
+        };
+        match hybrid.map(|hybrid| hybrid.get().updates(class, &value)).transpose()?.flatten() {
+            Some(pairs) => resolved.extend(pairs),
+            None => resolved.push((name, value)),
+        }
+    }
+    Ok(resolved)
 }
 
 fn conditions_on(model: ModelId, given: &Bound<'_, PyTuple>) -> PyResult<Vec<CoreExpr>> {

@@ -29,6 +29,9 @@ pub(crate) fn assign<'py>(
     if old.as_ref().is_some_and(|old| old.is(value)) {
         return Ok(value.clone());
     }
+    if let (Some(back), false) = (&end.back, value.is_none()) {
+        instance::validated(value, back.slot(value)?, object)?;
+    }
     if let (Some(back), Some(old)) = (&end.back, old.filter(|old| !old.is_none())) {
         leave(&old, back.slot(&old)?, object)?;
     }

@@ -135,7 +135,7 @@ fn splice<'py>(
         return Ok(Vec::new());
     };
     let side = side.get();
-    members.iter().try_for_each(|member| side.end.check(member))?;
+    let members = validated(side, list, members)?;
     let gone: Vec<_> = (from..to).map(|at| list.get_item(at)).collect::<PyResult<_>>()?;
     side.touch(list)?;
     list.set_slice(from, to, PyList::new(py, &members)?.as_any())?;
@@ -150,6 +150,28 @@ fn splice<'py>(
         link(owner, side.end, member)?;
     }
     Ok(gone.into_iter().chain(members).collect())
+}
+
+/// The members as the validators of both sides let them in; what is in the list already was looked at before.
+fn validated<'py>(
+    side: &Side,
+    list: &Bound<'py, PyList>,
+    members: Vec<Bound<'py, PyAny>>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let owner = side.owner.bind(list.py());
+    let one = |member: Bound<'py, PyAny>| {
+        side.end.check(&member)?;
+        if index_of(list, &member).is_some() {
+            return Ok(member);
+        }
+        let member = instance::validated(owner, side.slot, &member)?;
+        side.end.check(&member)?;
+        if let Some(back) = side.end.back.as_ref().filter(|back| !back.many) {
+            instance::validated(&member, back.slot(&member)?, owner)?;
+        }
+        Ok(member)
+    };
+    members.into_iter().map(one).collect()
 }
 
 fn change<'py>(list: &Bound<'py, PyList>, members: Vec<Bound<'py, PyAny>>) -> Change {

@@ -2,7 +2,7 @@
 
 use super::super::SqlWriter;
 use super::names;
-use crate::model::{Constraint, ModelDef, TableName};
+use crate::model::{Constraint, KeyCheck, ModelDef, TableName};
 
 /// A foreign key with everything said.
 pub(super) struct ForeignKeyDef {
@@ -12,6 +12,7 @@ pub(super) struct ForeignKeyDef {
     referred: Vec<String>,
     on_delete: Option<&'static str>,
     on_update: Option<&'static str>,
+    pub(super) check: KeyCheck,
 }
 
 impl ForeignKeyDef {
@@ -30,17 +31,21 @@ impl ForeignKeyDef {
                 referred: vec![key.column.clone()],
                 on_delete: key.on_delete,
                 on_update: key.on_update,
+                check: key.check,
             })
         });
         let of_table = def.constraints.iter().filter_map(|constraint| match constraint {
-            Constraint::ForeignKey { name, columns, table, referred, on_delete, on_update } => Some(Self {
-                name: name.clone().unwrap_or_else(|| names::foreign_key(&def.table, columns, table)),
-                columns: columns.clone(),
-                table: table.clone(),
-                referred: referred.clone(),
-                on_delete: *on_delete,
-                on_update: *on_update,
-            }),
+            Constraint::ForeignKey { name, columns, table, referred, on_delete, on_update, check } => {
+                Some(Self {
+                    name: name.clone().unwrap_or_else(|| names::foreign_key(&def.table, columns, table)),
+                    columns: columns.clone(),
+                    table: table.clone(),
+                    referred: referred.clone(),
+                    on_delete: *on_delete,
+                    on_update: *on_update,
+                    check: *check,
+                })
+            }
             _ => None,
         });
         of_fields.chain(of_table).collect()
@@ -57,11 +62,31 @@ impl ForeignKeyDef {
         out.push(" (");
         out.list(&self.referred, |out, column| out.name(column));
         out.push(")");
+        if self.check.full && self.columns.len() > 1 {
+            match out.is_postgres() {
+                true => out.push(" MATCH FULL"),
+                // SQLite reads the words and does not act on them.
+                false => out.unsupported(
+                    "MATCH FULL of several columns",
+                    "write a CHECK that they are NULL together",
+                ),
+            }
+        }
         for (clause, action) in [(" ON DELETE ", self.on_delete), (" ON UPDATE ", self.on_update)] {
             if let Some(action) = action {
                 out.push(clause);
                 out.push(action);
             }
+        }
+        match self.check.deferrable {
+            Some(true) => out.push(" DEFERRABLE"),
+            Some(false) => out.push(" NOT DEFERRABLE"),
+            None => {}
+        }
+        match self.check.deferred {
+            Some(true) => out.push(" INITIALLY DEFERRED"),
+            Some(false) => out.push(" INITIALLY IMMEDIATE"),
+            None => {}
         }
     }
 }

@@ -38,7 +38,11 @@ fn name<S: AsRef<str>>(
     let mut parts = vec![prefix, &table.name];
     parts.extend(columns.iter().map(AsRef::as_ref));
     parts.extend(referred.map(|table| table.name.as_str()));
-    let whole = parts.join("_");
+    fitted(parts.join("_"))
+}
+
+/// A name as it is, or its beginning with a hash of the whole.
+pub(crate) fn fitted(whole: String) -> String {
     if whole.len() <= LONGEST {
         return whole;
     }

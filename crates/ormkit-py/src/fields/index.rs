@@ -1,0 +1,170 @@
+//! `Index("ix_ab", "a", desc("b"), postgresql_where=..)`.
+use super::constraints::{Named, column_of};
+use super::{ColumnName, MappedColumn};
+use crate::expr::Expr;
+use crate::model::{Attribute, add_index};
+use ormkit_core::model::{Index as IndexDef, IndexPart, IndexTerm, ModelId};
+use ormkit_core::query::Expr as CoreExpr;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+use std::collections::BTreeMap;
+
+/// An index over columns and expressions; None for the name: one is made of table and columns.
+///
+/// In `__table_args__` columns are given by name, by their declarations or as `text("lower(email)")`; behind the class
+/// as attributes and expressions of them, `Index("ix_email", func.lower(User.email))`, which adds the index to it.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct Index {
+    parts: Vec<(Part, IndexPart)>,
+    include: Vec<ColumnName>,
+    /// All but the columns.
+    def: IndexDef,
+}
+
+/// What a part of an index was given as.
+enum Part {
+    /// A column, named when the class is known.
+    Column(ColumnName),
+    /// Said by the [`IndexPart`].
+    Said,
+}
+
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+#[pymethods]
+impl Index {
+    /// Declare an index.
+    ///
+    /// Args:
+    ///     name: Its name; None for `ix_<table>_<columns>`.
+    ///     columns: What it sorts by: names, columns, expressions, each with `.desc()` where it is to.
+    ///     unique: No two rows are alike in it.
+    ///     postgresql_where: The rows that it covers, on SQLite as well unless `sqlite_where` says otherwise.
+    ///     sqlite_where: The rows that it covers, on PostgreSQL as well unless `postgresql_where` says otherwise.
+    ///     postgresql_using: The access method, such as `"gin"`: SQLite has B-trees only, and gets no other index.
+    ///     postgresql_include: Columns that it carries along; SQLite's index goes without.
+    ///     postgresql_ops: Operator classes by column; SQLite's index goes without.
+    ///     postgresql_nulls_not_distinct: Rows with NULL in the same place are alike; not on SQLite.
+    #[new]
+    #[pyo3(signature = (name, *columns, unique = false, postgresql_where = None, sqlite_where = None,
+        postgresql_using = None, postgresql_include = None, postgresql_ops = None,
+        postgresql_nulls_not_distinct = false))]
+    #[allow(clippy::too_many_arguments, reason = "the options of an index")]
+    fn new(
+        name: Option<String>,
+        columns: &Bound<'_, PyTuple>,
+        unique: bool,
+        postgresql_where: Option<Bound<'_, PyAny>>,
+        sqlite_where: Option<Bound<'_, PyAny>>,
+        postgresql_using: Option<String>,
+        postgresql_include: Option<Vec<Bound<'_, PyAny>>>,
+        postgresql_ops: Option<BTreeMap<String, String>>,
+        postgresql_nulls_not_distinct: bool,
+    ) -> PyResult<Self> {
+        if columns.is_empty() {
+            return Err(PyTypeError::new_err("Index() needs a column"));
+        }
+        let mut parts = columns.iter().map(|column| part_of(&column)).collect::<PyResult<Vec<_>>>()?;
+        if let Some(classes) = postgresql_ops {
+            give_classes(classes, columns, &mut parts)?;
+        }
+        let include = postgresql_include.unwrap_or_default();
+        let on_postgres = postgresql_where.as_ref().map(condition_of).transpose()?;
+        let on_sqlite = sqlite_where.as_ref().map(condition_of).transpose()?;
+        let index = Self {
+            parts,
+            include: include.iter().map(|column| column_of(column, "Index")).collect::<PyResult<_>>()?,
+            def: IndexDef {
+                postgres_where: on_postgres.clone().or_else(|| on_sqlite.clone()),
+                sqlite_where: on_sqlite.or(on_postgres),
+                method: postgresql_using,
+                nulls_not_distinct: postgresql_nulls_not_distinct,
+                ..IndexDef::on(name, Vec::<String>::new(), unique)
+            },
+        };
+        if let Some(model) = columns.iter().find_map(|column| model_of(&column)) {
+            let unnamed = |_: &Bound<'_, MappedColumn>| {
+                Err(PyTypeError::new_err("Index() takes attributes of one class, such as User.email"))
+            };
+            add_index(columns.py(), model, index.def(&unnamed)?)?;
+        }
+        Ok(index)
+    }
+}
+
+impl Index {
+    /// As the core knows it; `named` as for [`UniqueConstraint::def`](super::UniqueConstraint::def).
+    pub(crate) fn def(&self, named: &Named<'_>) -> PyResult<IndexDef> {
+        let part = |(given, part): &(Part, IndexPart)| {
+            Ok(match given {
+                Part::Column(column) => {
+                    IndexPart { term: IndexTerm::Column(column.named(named)?), ..part.clone() }
+                }
+                Part::Said => part.clone(),
+            })
+        };
+        Ok(IndexDef {
+            parts: self.parts.iter().map(part).collect::<PyResult<_>>()?,
+            include: self.include.iter().map(|column| column.named(named)).collect::<PyResult<_>>()?,
+            ..self.def.clone()
+        })
+    }
+}
+
+/// The model whose index it is, where it is given by attributes.
+fn model_of(column: &Bound<'_, PyAny>) -> Option<ModelId> {
+    let expr = column.cast::<Expr>().ok()?;
+    expr.get().core().ok()?.first_column().map(|column| column.source.model)
+}
+
+fn part_of(given: &Bound<'_, PyAny>) -> PyResult<(Part, IndexPart)> {
+    let bare = IndexPart::new(IndexTerm::Column(String::new()));
+    if given.is_instance_of::<PyString>() || given.is_instance_of::<MappedColumn>() {
+        return Ok((Part::Column(column_of(given, "Index")?), bare));
+    }
+    let Ok(expr) = given.cast::<Expr>() else {
+        return Err(PyTypeError::new_err(format!(
+            "Index() takes columns, their names and expressions, not {}",
+            given.repr()?
+        )));
+    };
+    let order = expr.get().as_order()?;
+    let (descending, nulls) = (order.descending, order.nulls);
+    match given.cast::<Attribute>() {
+        Ok(_) => Ok((Part::Column(column_of(given, "Index")?), IndexPart { descending, nulls, ..bare })),
+        Err(_) => {
+            Ok((Part::Said, IndexPart { descending, nulls, ..IndexPart::new(IndexTerm::Expr(order.expr)) }))
+        }
+    }
+}
+
+fn condition_of(given: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    match given.cast::<Expr>() {
+        Ok(expr) => expr.get().core().cloned(),
+        Err(_) => Err(PyTypeError::new_err(
+            "Index(postgresql_where=..) takes a condition or text(\"deleted_at IS NULL\")",
+        )),
+    }
+}
+
+fn give_classes(
+    classes: BTreeMap<String, String>,
+    columns: &Bound<'_, PyTuple>,
+    parts: &mut [(Part, IndexPart)],
+) -> PyResult<()> {
+    for (column, class) in classes {
+        let is_it = |given: &Bound<'_, PyAny>| match (given.extract::<String>(), given.cast::<Attribute>()) {
+            (Ok(name), _) => name == column,
+            (_, Ok(attribute)) => attribute.get().column_place().is_some_and(|(_, name)| name == column),
+            _ => false,
+        };
+        let at = columns.iter().position(|given| is_it(&given)).ok_or_else(|| {
+            PyTypeError::new_err(format!(
+                "Index(postgresql_ops=..) names {column:?}, which is no column of it"
+            ))
+        })?;
+        parts[at].1.class = Some(class);
+    }
+    Ok(())
+}

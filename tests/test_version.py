@@ -1,0 +1,152 @@
+"""Version columns: a row that somebody else has changed is not overwritten."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from ormkit import (
+    AsyncSession,
+    DeclarativeBase,
+    FieldError,
+    InvalidRequestError,
+    Mapped,
+    NotSupportedError,
+    StaleDataError,
+    mapped_column,
+)
+
+
+@pytest.fixture
+def base() -> Any:
+    class Own(DeclarativeBase):
+        pass
+
+    return Own
+
+
+@pytest.fixture
+def doc(base) -> Any:
+    class Doc(base):
+        __tablename__ = "docs"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        text: Mapped[str]
+        version: Mapped[int] = mapped_column()
+        __mapper_args__ = {"version_id_col": version}
+
+    return Doc
+
+
+async def test_versions_are_counted(doc, engine):
+    await doc.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        one = await session.insert(doc(text="a"))
+        assert one.version == 1
+        await session.update(one, text="b")
+        assert one.version == 2
+        many = await session.insert_all([doc(text=str(at)) for at in range(4)])
+        assert [each.version for each in many] == [1] * 4
+        many[0].text = "first"
+        await session.flush()
+        for each in many:
+            each.text = "x"
+        await session.flush()
+        assert [each.version for each in many] == [3, 2, 2, 2]
+        await session.commit()
+        await session.remove_all(many)
+        assert await session.query(doc).count() == 1
+
+
+async def test_a_row_that_was_changed_meanwhile_is_not_overwritten(doc, engine):
+    await doc.metadata.create_all(engine)
+    async with AsyncSession(engine) as ours, AsyncSession(engine) as theirs:
+        mine = await ours.insert(doc(text="a"))
+        other = await theirs.get(doc, mine.id)
+        await theirs.update(other, text="theirs")
+        mine.text = "mine"
+        with pytest.raises(StaleDataError, match=rf"Doc id={mine.id}"):
+            await ours.flush()
+        await ours.rollback()
+        assert (mine.text, mine.version) == ("a", 1)
+        await ours.refresh(mine)
+        assert (mine.text, mine.version) == ("theirs", 2)
+        await theirs.update(other, text="again")
+        with pytest.raises(StaleDataError, match="DELETE"):
+            await ours.remove(mine)
+
+
+async def test_the_stale_ones_among_many_are_named(doc, engine):
+    await doc.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        many = await session.insert_all([doc(text=str(at)) for at in range(5)])
+        stale = many[2].id
+        await engine.execute(f"UPDATE docs SET version = 9 WHERE id = {stale}")
+        for each in many:
+            each.text = "x"
+        with pytest.raises(StaleDataError) as caught:
+            await session.flush()
+        assert f"Doc id={stale}" in str(caught.value)
+        assert str(caught.value).count("Doc id=") == 1
+        await session.rollback()
+        assert [each.version for each in many] == [1] * 5
+        with pytest.raises(StaleDataError, match=f"Doc id={stale}"):
+            await session.remove_all(many)
+
+
+async def test_a_generator_of_versions(base, engine):
+    before = []
+
+    def next_version(old: Any) -> str:
+        before.append(old)
+        return uuid.uuid4().hex
+
+    class Doc(base):
+        __tablename__ = "docs"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        text: Mapped[str]
+        tag: Mapped[str] = mapped_column("version_tag")
+        __mapper_args__ = {"version_id_col": tag, "version_id_generator": next_version}
+
+    await base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session, AsyncSession(engine) as other:
+        doc = await session.insert(Doc(text="a"))
+        first = doc.tag
+        theirs = await other.get(Doc, doc.id)
+        await session.update(doc, text="b")
+        assert before == [None, first]
+        assert doc.tag not in (None, first)
+        with pytest.raises(StaleDataError):
+            await other.update(theirs, text="c")
+        assert theirs.tag == first
+
+
+async def test_the_version_is_not_for_the_program(doc, engine):
+    await doc.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        one = await session.insert(doc(text="a"))
+        with pytest.raises(InvalidRequestError, match=r"Doc\.version is the version"):
+            await session.update(one, version=7)
+
+
+def test_wrong_options_are_refused(base):
+    def declare(args: dict[str, Any]) -> None:
+        class Doc(base):
+            id: Mapped[int] = mapped_column(primary_key=True)
+            text: Mapped[str]
+            version: Mapped[int]
+            __mapper_args__ = args
+
+    with pytest.raises(FieldError, match="version_id_col"):
+        declare({"version_id_cool": "version"})
+    with pytest.raises(FieldError, match="version"):
+        declare({"version_id_col": "versio"})
+    with pytest.raises(InvalidRequestError, match="integer column"):
+        declare({"version_id_col": "text"})
+    with pytest.raises(InvalidRequestError, match="plain column"):
+        declare({"version_id_col": "id"})
+    with pytest.raises(InvalidRequestError, match="needs a version_id_col"):
+        declare({"version_id_generator": False})
+    with pytest.raises(NotSupportedError, match="polymorphic_on"):
+        declare({"polymorphic_on": "text"})
