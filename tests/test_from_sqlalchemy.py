@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 import ormkit
 from ormkit import AsyncSession
 
-NAMES = "select func union union_all intersect except_ exists literal values column Integer String true text lateral"
+NAMES = "select func union union_all intersect except_ exists literal values column Integer String true text lateral or_ desc"
 
 
 class Base(sqlalchemy.orm.DeclarativeBase):
@@ -189,6 +189,19 @@ def join_on_true(q):
     return q.select(q.Author.name, q.Node.name).join(q.Node, q.true())
 
 
+def any_of_alternatives(q):
+    return q.select(q.Author.name).where(q.Author.books.any(q.or_(q.Book.title == "Alone", q.Book.pages == 20)))
+
+
+def none_of_alternatives(q):
+    return q.select(q.Book.title).where(~q.Book.author.has((q.Author.born == 1950) | (q.Author.name == "Cid")))
+
+
+def set_in_order_of_the_second_of_equal_columns(q):
+    titles = q.select(q.Book.pages.label("one"), q.Book.pages.label("other"))
+    return q.union_all(titles, q.select(-q.Book.pages, q.Book.pages + 100)).order_by(q.desc("other")).limit(2)
+
+
 STATEMENTS: list[Callable[[Any], Any]] = [
     alias_in_a_self_join,
     two_aliases,
@@ -215,6 +228,9 @@ STATEMENTS: list[Callable[[Any], Any]] = [
     select_from_a_join,
     join_from_and_full,
     join_on_true,
+    any_of_alternatives,
+    none_of_alternatives,
+    set_in_order_of_the_second_of_equal_columns,
 ]
 
 # What SQLAlchemy writes for these is not what SQLite takes.

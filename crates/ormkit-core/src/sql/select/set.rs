@@ -75,7 +75,12 @@ fn order(out: &mut SqlWriter<'_>, term: &Order, columns: &[DerivedColumn], named
     term.direction(out);
 }
 
+/// The column that a term names by its number, or is; columns of one expression are told apart by number alone.
 fn place_of(expr: &Expr, columns: &[DerivedColumn]) -> Option<usize> {
+    if let Expr::Text(text) = expr {
+        let number = text.parse::<usize>().ok().filter(|number| (1..=columns.len()).contains(number));
+        return number.map(|number| number - 1);
+    }
     let field = |expr: &Expr| match expr {
         Expr::Column(column) => Some((column.source.model, column.field)),
         _ => None,
