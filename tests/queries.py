@@ -31,6 +31,7 @@ class Statement:
         self.world, self.q, self.made = world, q, made
         self.random = random.Random(seed)
         self.sources: list[Source] = []
+        self.passed: list[Model] = []  # by `any` and `has`
         self.depth = 0
         self.ordered = False
         self.names = iter(range(1000))
@@ -103,8 +104,6 @@ class Statement:
                     *any_kind,
                     lambda d: self.value("text", d) + self.value("text", d),
                     lambda d: self.value("text", d) + self.constant("text"),
-                    lambda d: q.func.lower(self.value("text", d)),
-                    lambda d: q.func.upper(self.value("text", d)),
                     lambda d: q.func.substr(self.value("text", d), self.random.randint(1, 3), 2),
                     lambda d: q.func.replace(self.value("text", d), "a", "zz"),
                     lambda d: q.func.trim(self.value("text", d)),
@@ -279,11 +278,14 @@ class Statement:
         source, relation = self.random.choice(found)
         attribute = getattr(source.entity, relation.name)
         target = self.world.models[relation.target]
-        kept, self.sources = self.sources, [Source(getattr(self.made, target.name), target)]
+        if target in self.passed:  # SQLAlchemy takes the two for one
+            return self.value("int", 0).is_not(None)
         self.depth += 1
+        passed, self.passed = self.passed, [*self.passed, source.model, target]
+        kept, self.sources = self.sources, [Source(getattr(self.made, target.name), target, self.depth)]
         conditions = [self.condition(1)] if self.chance(0.7) and target is not source.model else []
         self.depth -= 1
-        self.sources = kept
+        self.sources, self.passed = kept, passed
         word = attribute.has if relation.kind == "one" else attribute.any
         return ~word(*conditions) if self.chance(0.3) else word(*conditions)
 
@@ -450,7 +452,8 @@ class Statement:
         if self.chance(0.4):
             self.ordered = True
             rows = statement.subquery()
-            return statement.order_by(*[f"c{number}" for number in range(len(kinds))]).limit(40)
+            columns = list(rows.c)
+            return q.select(*columns).order_by(*[column.asc().nulls_last() for column in columns]).limit(9)
         return statement
 
     def derived(self) -> Any:
@@ -527,7 +530,9 @@ class Inner:
     def __enter__(self) -> Source:
         source = Source(self.statement.alias(self.model), self.model, self.statement.depth + 1)
         self.kept = self.statement.sources
-        self.statement.sources = [source, *self.kept]
+        # SQLAlchemy correlates with the statement around alone.
+        around = [other for other in self.kept if other.depth == self.statement.depth]
+        self.statement.sources = [source, *around]
         self.statement.depth += 1
         return source
 

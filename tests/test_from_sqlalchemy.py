@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 import ormkit
 from ormkit import AsyncSession
 
-NAMES = "select func union union_all intersect except_ exists literal values column Integer String true text lateral or_ desc"
+NAMES = "select func union union_all intersect except_ exists literal values column Integer String true text lateral or_ desc case"
 
 
 class Base(sqlalchemy.orm.DeclarativeBase):
@@ -202,6 +202,15 @@ def set_in_order_of_the_second_of_equal_columns(q):
     return q.union_all(titles, q.select(-q.Book.pages, q.Book.pages + 100)).order_by(q.desc("other")).limit(2)
 
 
+def order_by_a_constant_condition(q):
+    return q.select(q.Book.title).order_by(q.Book.id.not_in([]), q.Book.id.in_([]).desc(), q.Book.title).limit(2)
+
+
+def sum_of_texts_that_are_cases(q):
+    kind, size = q.case((q.Book.pages > 15, "thick")), q.case((q.Book.title == "A", q.Book.title))
+    return q.select(kind + size, size + kind, q.func.coalesce(kind, "") + q.func.coalesce(size, ""))
+
+
 STATEMENTS: list[Callable[[Any], Any]] = [
     alias_in_a_self_join,
     two_aliases,
@@ -231,6 +240,8 @@ STATEMENTS: list[Callable[[Any], Any]] = [
     any_of_alternatives,
     none_of_alternatives,
     set_in_order_of_the_second_of_equal_columns,
+    order_by_a_constant_condition,
+    sum_of_texts_that_are_cases,
 ]
 
 # What SQLAlchemy writes for these is not what SQLite takes.

@@ -29,7 +29,13 @@ pub(super) fn set(
         }
         let names = names.filter(|_| at == 0);
         if set.parts.len() == 1 || is_simple(part) {
-            derived::part(out, part, names);
+            // SQLite compares rows as the first SELECT says, and with DISTINCT it does.
+            match at == 0 && !out.is_postgres() && set.op != SetOp::UnionAll && !part.distinct {
+                true if has_decimals(out, part) => {
+                    derived::part(out, &Select { distinct: true, ..Select::clone(part) }, names);
+                }
+                _ => derived::part(out, part, names),
+            }
             continue;
         }
         out.push(if out.is_postgres() { "(" } else { "SELECT * FROM (" });
@@ -42,6 +48,12 @@ pub(super) fn set(
     }
     limit(out, select);
     shown(out, select, columns, layout);
+}
+
+fn has_decimals(out: &SqlWriter<'_>, part: &Select) -> bool {
+    let decimal =
+        |item: &Item| matches!(item, Item::Value { expr, .. } if expr.sql_type(out.schema()) == SqlType::Numeric);
+    part.items.iter().any(decimal)
 }
 
 /// True for what an operator may stand beside without parentheses.
