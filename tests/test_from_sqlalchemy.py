@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 import ormkit
 from ormkit import AsyncSession
 
-NAMES = "select func union union_all intersect except_ exists literal values column Integer String true text lateral"
+NAMES = "select func union union_all intersect except_ exists literal values column Integer String true text lateral or_ desc case"
 
 
 class Base(sqlalchemy.orm.DeclarativeBase):
@@ -189,6 +189,28 @@ def join_on_true(q):
     return q.select(q.Author.name, q.Node.name).join(q.Node, q.true())
 
 
+def any_of_alternatives(q):
+    return q.select(q.Author.name).where(q.Author.books.any(q.or_(q.Book.title == "Alone", q.Book.pages == 20)))
+
+
+def none_of_alternatives(q):
+    return q.select(q.Book.title).where(~q.Book.author.has((q.Author.born == 1950) | (q.Author.name == "Cid")))
+
+
+def set_in_order_of_the_second_of_equal_columns(q):
+    titles = q.select(q.Book.pages.label("one"), q.Book.pages.label("other"))
+    return q.union_all(titles, q.select(-q.Book.pages, q.Book.pages + 100)).order_by(q.desc("other")).limit(2)
+
+
+def order_by_a_constant_condition(q):
+    return q.select(q.Book.title).order_by(q.Book.id.not_in([]), q.Book.id.in_([]).desc(), q.Book.title).limit(2)
+
+
+def sum_of_texts_that_are_cases(q):
+    kind, size = q.case((q.Book.pages > 15, "thick")), q.case((q.Book.title == "A", q.Book.title))
+    return q.select(kind + size, size + kind, q.func.coalesce(kind, "") + q.func.coalesce(size, ""))
+
+
 STATEMENTS: list[Callable[[Any], Any]] = [
     alias_in_a_self_join,
     two_aliases,
@@ -215,6 +237,11 @@ STATEMENTS: list[Callable[[Any], Any]] = [
     select_from_a_join,
     join_from_and_full,
     join_on_true,
+    any_of_alternatives,
+    none_of_alternatives,
+    set_in_order_of_the_second_of_equal_columns,
+    order_by_a_constant_condition,
+    sum_of_texts_that_are_cases,
 ]
 
 # What SQLAlchemy writes for these is not what SQLite takes.

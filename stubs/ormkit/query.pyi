@@ -377,11 +377,18 @@ def or_(*conditions: Expr[bool]) -> Condition:
 def not_(condition: Expr[bool], /) -> Condition:
     """The opposite."""
 
+@overload
 def asc(item: Expr[_T], /) -> Expr[_T]:
-    """Upwards."""
+    """Upwards; of a name: the name."""
 
+@overload
+def asc(item: str, /) -> str: ...
+@overload
 def desc(item: Expr[_T], /) -> Expr[_T]:
-    """Downwards."""
+    """Downwards; of a name: the name with a `-` in front."""
+
+@overload
+def desc(item: str, /) -> str: ...
 
 def nulls_first(item: Expr[_T], /) -> Expr[_T]:
     """NULLs before all values."""

@@ -206,9 +206,42 @@ impl Render for Order {
                 comparable(out, &self.expr, Comparison::Json);
                 out.push(JSON_ORDER);
             }
-            _ => self.expr.render(out),
+            _ => term(out, &self.expr),
         }
         self.direction(out);
+    }
+}
+
+/// Writes what is sorted or grouped by: PostgreSQL refuses a constant there, which the empty list of an IN is.
+pub(super) fn term(out: &mut SqlWriter<'_>, expr: &Expr) {
+    expr.render(out);
+    if matches!(expr, Expr::Bool(_) | Expr::Null) {
+        out.push(" IS TRUE");
+    }
+}
+
+/// Writes what rows are grouped by.
+pub(super) fn grouped(out: &mut SqlWriter<'_>, expr: &Expr) {
+    if is_decimal_text(out, expr) {
+        decimal_text(out, expr);
+        return out.push(alike(out, expr));
+    }
+    term(out, expr);
+}
+
+/// What makes decimals of one number equal where the database keeps them as texts.
+pub(super) fn alike(out: &SqlWriter<'_>, expr: &Expr) -> &'static str {
+    if is_decimal_text(out, expr) { " COLLATE ormkit_decimal" } else { "" }
+}
+
+/// Writes an expression; a decimal that the database has computed as another type as the text that it keeps of it.
+pub(super) fn decimal_text(out: &mut SqlWriter<'_>, expr: &Expr) {
+    if is_decimal_text(out, expr) && !matches!(expr, Expr::Column(_) | Expr::Part(_) | Expr::Value(_)) {
+        out.push("CAST(");
+        expr.render(out);
+        out.push(" AS TEXT)");
+    } else {
+        operand(out, expr, Level::Or);
     }
 }
 

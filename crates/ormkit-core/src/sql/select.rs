@@ -10,7 +10,7 @@ mod sources;
 mod with;
 
 use super::SqlWriter;
-use super::expr::{Level, Render, all_of, is_decimal_text, joins, operand};
+use super::expr::{Level, Render, all_of, alike, decimal_text, grouped, joins, operand};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model};
 use crate::plan::{Joined, Output};
@@ -229,7 +229,7 @@ fn opening(out: &mut SqlWriter<'_>, select: &Select) {
 fn named_items(out: &mut SqlWriter<'_>, select: &Select, columns: &[DerivedColumn]) {
     opening(out, select);
     out.list(columns, |out, column| {
-        as_value(out, &column.of);
+        as_value(out, &column.of, select.distinct);
         let is_named = sql_name(out, &column.of).is_some_and(|name| *name == *column.column);
         if !is_named {
             out.push(" AS ");
@@ -249,7 +249,7 @@ fn sql_name<'a>(out: &SqlWriter<'a>, expr: &'a Expr) -> Option<&'a str> {
 
 fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut Layout) {
     opening(out, select);
-    listed(out, &select.items, &select.loads, layout);
+    listed(out, &select.items, &select.loads, select.distinct, layout);
     for join in &eager.joins {
         out.push(", ");
         let entity_at = layout.outputs.len();
@@ -265,8 +265,15 @@ fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut L
     }
 }
 
-/// Writes the items behind SELECT or RETURNING; `loads` are those of the first object.
-pub(super) fn listed(out: &mut SqlWriter<'_>, items: &[Item], loads: &[Load], layout: &mut Layout) {
+/// Writes the items behind SELECT or RETURNING; `loads` are those of the first object. `once`: rows are told apart by
+/// them.
+pub(super) fn listed(
+    out: &mut SqlWriter<'_>,
+    items: &[Item],
+    loads: &[Load],
+    once: bool,
+    layout: &mut Layout,
+) {
     let schema = out.schema();
     let mut loads = Some(loads);
     for (index, item) in items.iter().enumerate() {
@@ -286,7 +293,7 @@ pub(super) fn listed(out: &mut SqlWriter<'_>, items: &[Item], loads: &[Load], la
                 layout.types.extend(fields.iter().map(|field| model.field(*field).column_type.sql_type()));
                 layout.outputs.push(Output::Entity { model: model.id, fields, from });
             }
-            Item::Value { expr, label } => value(out, expr, label.as_deref(), layout),
+            Item::Value { expr, label } => value(out, expr, label.as_deref(), once, layout),
         }
     }
     layout.visible = layout.outputs.len();
@@ -300,9 +307,9 @@ fn entity(out: &mut SqlWriter<'_>, source: Source, fields: Vec<FieldId>, layout:
     layout.outputs.push(Output::Entity { model: source.model, fields, from });
 }
 
-fn value(out: &mut SqlWriter<'_>, expr: &Expr, label: Option<&str>, layout: &mut Layout) {
+fn value(out: &mut SqlWriter<'_>, expr: &Expr, label: Option<&str>, once: bool, layout: &mut Layout) {
     let shape = expr.shape(out.schema());
-    as_value(out, expr);
+    as_value(out, expr, once);
     if let Some(label) = label {
         out.push(" AS ");
         out.name(label);
@@ -315,14 +322,11 @@ fn value(out: &mut SqlWriter<'_>, expr: &Expr, label: Option<&str>, layout: &mut
 }
 
 /// Writes a value as the database keeps one. A decimal that SQLite has computed is a float; as text it is what PostgreSQL
-/// answers.
-fn as_value(out: &mut SqlWriter<'_>, expr: &Expr) {
-    if is_decimal_text(out, expr) && !matches!(expr, Expr::Column(_) | Expr::Part(_) | Expr::Value(_)) {
-        out.push("CAST(");
-        expr.render(out);
-        out.push(" AS TEXT)");
-    } else {
-        operand(out, expr, Level::Or);
+/// answers. `once`: rows are told apart by it.
+fn as_value(out: &mut SqlWriter<'_>, expr: &Expr, once: bool) {
+    decimal_text(out, expr);
+    if once {
+        out.push(alike(out, expr));
     }
 }
 
@@ -394,7 +398,7 @@ fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], ea
 fn group(out: &mut SqlWriter<'_>, select: &Select) {
     if !select.group_by.is_empty() {
         out.push(" GROUP BY ");
-        out.list(&select.group_by, |out, expr| expr.render(out));
+        out.list(&select.group_by, grouped);
     }
     all_of(out, " HAVING ", &select.having);
 }

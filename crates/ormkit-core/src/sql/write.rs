@@ -227,7 +227,7 @@ fn returning(out: &mut SqlWriter<'_>, items: &[Item]) -> Layout {
     let mut layout = Layout::default();
     if !items.is_empty() {
         out.push(" RETURNING ");
-        listed(out, items, &[], &mut layout);
+        listed(out, items, &[], false, &mut layout);
     }
     layout
 }

@@ -6,7 +6,7 @@ use ormkit_core::query::{Expr as CoreExpr, TimePart};
 use ormkit_core::sql::placeholder;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::operand::{free_operand, kindred_operand, operand, typed_operand};
 use super::{Condition, Expr, condition, expression};
@@ -53,16 +53,22 @@ pub(crate) fn not_<'py>(item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Conditi
     condition(item.py(), condition_of(item)?.negate())
 }
 
-/// For ORDER BY: upwards.
+/// For ORDER BY: upwards; of a name: the name.
 #[pyfunction]
-pub(crate) fn asc<'py>(item: &Bound<'py, Expr>) -> PyResult<Bound<'py, PyAny>> {
-    item.call_method0("asc")
+pub(crate) fn asc<'py>(item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if item.is_instance_of::<PyString>() {
+        return Ok(item.clone());
+    }
+    item.cast::<Expr>()?.call_method0("asc")
 }
 
-/// For ORDER BY: downwards.
+/// For ORDER BY: downwards; of a name: the name with a `-` in front.
 #[pyfunction]
-pub(crate) fn desc<'py>(item: &Bound<'py, Expr>) -> PyResult<Bound<'py, PyAny>> {
-    item.call_method0("desc")
+pub(crate) fn desc<'py>(item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if let Ok(name) = item.cast::<PyString>() {
+        return Ok(PyString::new(item.py(), &format!("-{}", name.to_str()?)).into_any());
+    }
+    item.cast::<Expr>()?.call_method0("desc")
 }
 
 /// For ORDER BY: NULLs before all values.

@@ -1,7 +1,7 @@
 //! The operators and methods of expressions.
 
 use ormkit_core::model::ColumnType;
-use ormkit_core::query::{ArithmeticOp, ArraysOp, CompareOp, Expr as CoreExpr, JsonRead, Nulls, Pattern};
+use ormkit_core::query::{ArithmeticOp, ArraysOp, CompareOp, Expr as CoreExpr, Item, JsonRead, Nulls, Pattern};
 use ormkit_core::value::{SqlType, Value};
 use pyo3::basic::CompareOp as PyCompare;
 use pyo3::exceptions::PyTypeError;
@@ -382,10 +382,17 @@ pub(super) fn compare_op(op: PyCompare) -> CompareOp {
 
 /// `+` of texts puts them one behind the other.
 fn sum_of(left: &CoreExpr, right: &CoreExpr) -> ArithmeticOp {
-    let is_text = |expr: &CoreExpr| match expr {
+    if is_text(left) || is_text(right) { ArithmeticOp::Concat } else { ArithmeticOp::Add }
+}
+
+fn is_text(expr: &CoreExpr) -> bool {
+    match expr {
         CoreExpr::Value(bound) => bound.sql_type == SqlType::Text,
         CoreExpr::Arithmetic(node) => node.op == ArithmeticOp::Concat,
+        CoreExpr::Part(part) => is_text(&part.shown().of),
+        CoreExpr::Case(node) => node.whens.iter().map(|(_, value)| value).chain(&node.otherwise).any(is_text),
+        CoreExpr::Scalar(select) => matches!(select.items.first(), Some(Item::Value { expr, .. }) if is_text(expr)),
+        CoreExpr::Call(node) => node.is_text() || (node.keeps_type() && node.args.iter().any(is_text)),
         other => matches!(column_type_of(other), Some(ColumnType::Text | ColumnType::VarChar(_))),
-    };
-    if is_text(left) || is_text(right) { ArithmeticOp::Concat } else { ArithmeticOp::Add }
+    }
 }

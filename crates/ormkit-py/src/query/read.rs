@@ -126,7 +126,7 @@ impl Select {
             let columns = self.core.columns(&*schema(py)?).map_err(|error| to_py(py, error))?;
             let rows = Derived::new(Rows::Values(Vec::new()), Some("the statement"), columns);
             let at = rows.column_named(name).map_err(|error| to_py(py, error))?;
-            return Ok(Some(rows.columns[usize::from(at)].of.clone()));
+            return Ok(Some(CoreExpr::Text(Arc::from((at + 1).to_string()))));
         }
         let label = self.core.items.iter().find_map(|item| match item {
             Item::Value { expr, label: Some(label) } if label == name => Some(expr.clone()),

@@ -127,6 +127,25 @@ impl Call {
         matches!(self.name.to_ascii_lowercase().as_str(), "min" | "max")
     }
 
+    /// True for what answers one of its arguments.
+    pub fn keeps_type(&self) -> bool {
+        matches!(
+            self.name.to_ascii_lowercase().as_str(),
+            "coalesce" | "nullif" | "min" | "max" | "abs" | "lag" | "lead" | "first_value" | "last_value"
+                | "nth_value" | "mode"
+        )
+    }
+
+    /// True for functions whose value is a text.
+    pub fn is_text(&self) -> bool {
+        matches!(
+            self.name.to_ascii_lowercase().as_str(),
+            "lower" | "upper" | "initcap" | "trim" | "ltrim" | "rtrim" | "replace" | "substr" | "substring"
+                | "concat" | "concat_ws" | "left" | "right" | "lpad" | "rpad" | "reverse" | "md5"
+                | "string_agg" | "group_concat" | "to_char"
+        )
+    }
+
     fn sql_type(&self, schema: &Schema) -> SqlType {
         use SqlType as S;
         let known = |args: &[Expr]| {
@@ -151,12 +170,8 @@ impl Call {
                 other => other,
             },
             "coalesce" | "nullif" => known(&self.args),
-            "min" | "max" | "abs" | "lag" | "lead" | "first_value" | "last_value" | "nth_value" | "mode" => {
-                first()
-            }
-            "lower" | "upper" | "initcap" | "trim" | "ltrim" | "rtrim" | "replace" | "substr"
-            | "substring" | "concat" | "concat_ws" | "left" | "right" | "lpad" | "rpad" | "reverse"
-            | "md5" | "string_agg" | "group_concat" | "to_char" => S::Text,
+            _ if self.keeps_type() => first(),
+            _ if self.is_text() => S::Text,
             "bool_and" | "bool_or" | "every" => S::Bool,
             "array_agg" => Element::of(first()).map_or(S::Unknown, S::Array),
             "json_agg" | "json_object_agg" => S::Json,

@@ -1,7 +1,7 @@
 //! Function calls, aggregates and windows.
 
 use super::super::SqlWriter;
-use super::{Render, order_of, require_order};
+use super::{Render, grouped, order_of, require_order};
 use crate::query::{Call, Frame, FrameEnd, FrameUnit, Order};
 
 impl Render for Call {
@@ -24,7 +24,8 @@ impl Render for Call {
         if self.distinct {
             out.push("DISTINCT ");
         }
-        out.list(&self.args, |out, arg| arg.render(out));
+        let told_apart = self.distinct || self.name.eq_ignore_ascii_case("nullif");
+        out.list(&self.args, |out, arg| if told_apart { grouped(out, arg) } else { arg.render(out) });
         if let ("min" | "max", [arg]) = (name, &self.args[..]) {
             require_order(out, &[arg]);
             out.push(order_of(out, &[arg]));
@@ -50,7 +51,7 @@ impl Render for Call {
             out.push(" OVER (");
             if !partition.is_empty() {
                 out.push("PARTITION BY ");
-                out.list(partition, |out, expr| expr.render(out));
+                out.list(partition, grouped);
             }
             sorted(out, if partition.is_empty() { "ORDER BY " } else { " ORDER BY " }, order);
             if let Some(frame) = self.frame {

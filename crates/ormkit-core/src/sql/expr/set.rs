@@ -1,7 +1,7 @@
 //! IN and EXISTS.
 
 use super::super::{SqlWriter, select};
-use super::{Comparison, Level, Render, all_of, comparable, operand};
+use super::{Comparison, Level, Render, comparable, operand};
 use crate::query::{Bound, Exists, Expr, InList, InRows, InSelect, Source, fits_one_parameter};
 use crate::value::{SqlType, Value};
 
@@ -130,7 +130,8 @@ impl Render for Exists {
                 out.push(" WHERE ");
                 joins(out, *parent, *relation, *target);
                 if let Some(condition) = condition {
-                    all_of(out, " AND ", std::slice::from_ref(condition));
+                    out.push(" AND ");
+                    operand(out, condition, Level::And);
                 }
                 out.close_scope();
                 out.push(")");

@@ -29,7 +29,13 @@ pub(super) fn set(
         }
         let names = names.filter(|_| at == 0);
         if set.parts.len() == 1 || is_simple(part) {
-            derived::part(out, part, names);
+            // SQLite compares rows as the first SELECT says, and with DISTINCT it does.
+            match at == 0 && !out.is_postgres() && set.op != SetOp::UnionAll && !part.distinct {
+                true if has_decimals(out, part) => {
+                    derived::part(out, &Select { distinct: true, ..Select::clone(part) }, names);
+                }
+                _ => derived::part(out, part, names),
+            }
             continue;
         }
         out.push(if out.is_postgres() { "(" } else { "SELECT * FROM (" });
@@ -42,6 +48,12 @@ pub(super) fn set(
     }
     limit(out, select);
     shown(out, select, columns, layout);
+}
+
+fn has_decimals(out: &SqlWriter<'_>, part: &Select) -> bool {
+    let decimal =
+        |item: &Item| matches!(item, Item::Value { expr, .. } if expr.sql_type(out.schema()) == SqlType::Numeric);
+    part.items.iter().any(decimal)
 }
 
 /// True for what an operator may stand beside without parentheses.
@@ -75,7 +87,12 @@ fn order(out: &mut SqlWriter<'_>, term: &Order, columns: &[DerivedColumn], named
     term.direction(out);
 }
 
+/// The column that a term names by its number, or is; columns of one expression are told apart by number alone.
 fn place_of(expr: &Expr, columns: &[DerivedColumn]) -> Option<usize> {
+    if let Expr::Text(text) = expr {
+        let number = text.parse::<usize>().ok().filter(|number| (1..=columns.len()).contains(number));
+        return number.map(|number| number - 1);
+    }
     let field = |expr: &Expr| match expr {
         Expr::Column(column) => Some((column.source.model, column.field)),
         _ => None,
