@@ -222,6 +222,33 @@ async def measure_copy(url: str) -> dict[str, list[float]]:
     return times
 
 
+async def measure_plan() -> dict[str, float]:
+    """What a query of a known shape costs with other values each time: it is built, its plan is found, and SQLite, which has
+    nothing to find in an empty table, runs it. No SQL is built."""
+    async with ormkit.create_engine("sqlite::memory:") as engine, ormkit.AsyncSession(engine) as session:
+        await ormkit.Base.metadata.create_all(engine)
+        known = ormkit.select(Item).where(Item.bucket == 1)
+
+        async def built(number: int) -> None:
+            ormkit.select(Item).where(Item.bucket == number)
+
+        ways: dict[str, Callable[[int], Awaitable[object]]] = {
+            "built": built,
+            "the same object run again": lambda _number: session.execute(known),
+            "built and run": lambda number: session.execute(ormkit.select(Item).where(Item.bucket == number)),
+            "built by lookups and run": lambda number: session.query(Item).filter(bucket=number).all(),
+        }
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for round_ in range(ROUNDS + 1):
+            for name, way in ways.items():
+                start = time.process_time()
+                for number in range(GETS):
+                    await way(number)
+                if round_:
+                    times[name].append((time.process_time() - start) / GETS)
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
 def show(title: str, times: dict[str, list[float]], unit: str, scale: float) -> None:
     medians = {name: statistics.median(found) for name, found in times.items()}
     raw = next(median for name, median in medians.items() if name.startswith("asyncpg"))
@@ -238,11 +265,14 @@ def main() -> None:
             os.sched_setaffinity(0, {client_cpu})
         url = cluster.url_of("floor")
         gets, many = asyncio.run(measure(url)), asyncio.run(measure_many(url))
-        copied = asyncio.run(measure_copy(url))
+        copied, plans = asyncio.run(measure_copy(url)), asyncio.run(measure_plan())
     print(f"{machine()}; medians of {ROUNDS} rounds: of {GETS} gets, of one executemany, of one COPY\n")
     show("get by key", gets, "µs", 1e6)
     show("executemany, 5,000 rows", many, "ms", 1e3)
     show("COPY out, 100,000 rows as CSV", copied, "ms", 1e3)
+    print("| a query of a known shape, on an empty SQLite in memory | CPU |\n|---|---:|")
+    for name, cpu in plans.items():
+        print(f"| {name} | {cpu * 1e6:.2f} µs |")
 
 
 if __name__ == "__main__":

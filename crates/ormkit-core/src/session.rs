@@ -11,6 +11,7 @@
 //! Dropping a future is safe at any point. Outside a transaction the session is as it was; inside one it is broken until
 //! [`Session::rollback`], and a retry writes each object once.
 
+mod alone;
 mod cascade;
 mod delete;
 mod departure;
@@ -27,12 +28,15 @@ mod order;
 mod read;
 mod refresh;
 mod rekey;
+mod set_verb;
 mod shared;
 mod stale;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod undone;
 pub(crate) mod unit;
+mod upsert;
 mod verb;
 mod written;
 
@@ -44,7 +48,10 @@ pub use self::home::Home;
 pub use self::identity::{Key, KeyCells};
 pub use self::link::{Link, Pieces};
 pub use self::read::Rows;
+pub use self::set_verb::Written;
 pub use self::shared::{Lease, Shared};
+pub use self::stream::Stream;
+pub use self::upsert::Upsert;
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -104,7 +111,7 @@ impl<H: Host> Session<H> {
     }
 
     /// How its database spells SQL.
-    pub(crate) fn dialect(&self) -> &'static crate::sql::Dialect {
+    pub fn dialect(&self) -> &'static crate::sql::Dialect {
         self.plans.dialect()
     }
 
@@ -374,6 +381,7 @@ impl<H: Host> Session<H> {
         }
         // Memory first: it needs no server, and a dropped future finds the session rolled back.
         self.unit.undo_from(&self.host, &self.schema, 0)?;
+        self.unit.forget_written(&self.host, &self.schema, true);
         self.unit.journal.keep();
         Ok(())
     }
@@ -402,6 +410,7 @@ impl<H: Host> Session<H> {
     pub async fn rollback_savepoint(&mut self) -> Result<()> {
         let start = self.unit.journal.unmark();
         self.unit.undo_from(&self.host, &self.schema, start)?;
+        self.unit.forget_written(&self.host, &self.schema, false);
         self.link.rollback_savepoint().await
     }
 

@@ -37,7 +37,11 @@ impl PyHost {
         Self(Some(Arc::clone(border)))
     }
 
-    fn border(&self) -> Result<&Arc<Border>> {
+    /// How values cross to the engine's database and back.
+    ///
+    /// # Errors
+    /// `Interface` without an engine.
+    pub(crate) fn border(&self) -> Result<&Arc<Border>> {
         self.0
             .as_ref()
             .ok_or_else(|| Error::interface("values are converted for an engine, and there is none"))

@@ -75,18 +75,18 @@ mod _ormkit {
 
     #[pymodule_export]
     use query::{
-        AliasedClass, ColumnSpec, Columns, Cte, Delete, Exists, F, Insert, JoinedTables, Loader, Prefetch, Q,
-        Query, RelationPart, Select, Subquery, Update, Values, aliased, column, contains_eager, defaultload,
-        defer, delete, except_, except_all, exists, immediateload, insert, intersect, intersect_all, join,
-        joinedload, lateral, lazyload, load_from, load_only, noload, outerjoin, raiseload, select,
-        selectinload, subqueryload, undefer, undefer_group, union, union_all, update, values,
-        with_loader_criteria,
+        Aggregate, AliasedClass, Avg, ColumnSpec, Columns, Count, Cte, Delete, Exists, F, Insert,
+        JoinedTables, Loader, Max, Min, Prefetch, Q, Query, RelationPart, RowQuery, Select, Subquery, Sum,
+        Update, Values, aliased, column, contains_eager, defaultload, defer, delete, except_, except_all,
+        exists, immediateload, insert, intersect, intersect_all, join, joinedload, lateral, lazyload,
+        load_from, load_only, noload, outerjoin, raiseload, select, selectinload, subqueryload, undefer,
+        undefer_group, union, union_all, update, values, with_loader_criteria,
     };
 
     #[pymodule_export]
     use session::{
-        AsyncSession, SessionContext, SessionMaker, Transaction, TransactionContext, create_session,
-        session_context,
+        AsyncSession, SessionContext, SessionMaker, Stream, StreamPartitions, Transaction,
+        TransactionContext, create_session, session_context,
     };
 
     #[pymodule_export]

@@ -3,7 +3,10 @@
 //! All of them are immutable: each method answers a new one that shares what did not change. They hold statements of
 //! the core; a session runs them.
 
+mod aggregate;
 mod alias;
+mod answer;
+mod computed;
 mod derived;
 mod existing;
 mod field;
@@ -12,6 +15,7 @@ mod hybrid;
 mod joins;
 mod loader;
 mod lookup;
+mod names;
 mod read;
 mod rows;
 mod set;
@@ -19,7 +23,10 @@ mod shown;
 mod table_valued;
 mod write;
 
+pub(crate) use aggregate::{Aggregate, Avg, Count, Max, Min, Sum};
 pub(crate) use alias::{AliasedClass, aliased, mapped_item};
+pub(crate) use answer::Answers;
+pub(crate) use computed::RowQuery;
 pub(crate) use derived::{Columns, Cte, Subquery};
 pub(crate) use existing::{Exists, exists};
 pub(crate) use field::F;
@@ -34,7 +41,7 @@ pub(crate) use lookup::{Q, lookup_condition};
 pub(crate) use read::{Select, select};
 pub(crate) use set::{except_, except_all, intersect, intersect_all, union, union_all};
 pub(crate) use table_valued::{ColumnSpec, Values, column, lateral, values};
-pub(crate) use write::{Delete, Insert, Update, delete, insert, update};
+pub(crate) use write::{Delete, Insert, Update, delete, field_of, insert, update, update_of};
 
 use ormkit_core::model::ModelId;
 use ormkit_core::query::{Expr as CoreExpr, Order, Source};

@@ -2,6 +2,7 @@
 
 mod begin;
 mod context;
+mod execute;
 mod load;
 mod on_commit;
 mod owner;
@@ -9,7 +10,9 @@ mod query;
 mod read;
 mod refresh;
 mod retry;
+mod stream;
 mod sync;
+mod upsert;
 mod verbs;
 
 use std::sync::atomic::AtomicU32;
@@ -30,6 +33,9 @@ use crate::model::schema;
 
 pub(crate) use begin::{Transaction, TransactionContext};
 pub(crate) use context::{SessionContext, SessionMaker, create_session, session_context};
+
+pub(crate) use read::value_of;
+pub(crate) use stream::{Stream, StreamPartitions};
 
 type CoreLease = Lease<Session<PyHost>, Caller>;
 

@@ -37,6 +37,18 @@ pub(crate) struct EntityLayout<H: Host> {
     key: SmallVec<[usize; 2]>,
 }
 
+impl<H: Host> EntityLayout<H> {
+    /// Where its cells go.
+    pub(crate) fn layout(&self) -> &H::Layout {
+        &self.layout
+    }
+
+    /// Cell numbers of its key.
+    pub(crate) fn key_cells(&self) -> &[usize] {
+        &self.key
+    }
+}
+
 /// An eager load by join, with what attaching needs to know of the relation.
 struct Join {
     parent: usize,
@@ -55,6 +67,11 @@ pub(crate) struct Layouts<H: Host> {
 }
 
 impl<H: Host> Layouts<H> {
+    /// The layout of an output that is an object.
+    pub(crate) fn entity(&self, output: usize) -> Option<&EntityLayout<H>> {
+        self.entities.get(output)?.as_ref()
+    }
+
     /// True when a join repeats the rows that were asked for.
     pub(crate) fn multiplies(&self) -> bool {
         self.joins.iter().any(|join| join.many)
@@ -151,7 +168,7 @@ pub(crate) struct Child<H: Host> {
 
 impl<H: Host> Hydrator<'_, H> {
     /// The object of an entity's cells: the session's own, or a new one.
-    fn place(&mut self, layout: &EntityLayout<H>, row: &Row<'_>) -> Result<Option<H::Object>> {
+    pub(crate) fn place(&mut self, layout: &EntityLayout<H>, row: &Row<'_>) -> Result<Option<H::Object>> {
         let key = RowKey { row, cells: &layout.key };
         if has_null(&key)? {
             return Ok(None);

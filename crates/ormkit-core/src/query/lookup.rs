@@ -4,12 +4,16 @@
 //! what kind of value it takes ([`Lookup::expects`]); with its values it is a [`Condition`], and the conditions of one
 //! call together are an expression ([`conditions`]).
 
+mod computed;
 mod condition;
 mod operator;
+mod path;
 mod subject;
 mod tree;
 
+pub use computed::{Takes, computed, computed_operator};
 pub use operator::Operator;
+pub use path::{Path, correlated};
 pub use subject::Subject;
 pub use tree::{Condition, conditions};
 

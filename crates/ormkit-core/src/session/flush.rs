@@ -51,10 +51,7 @@ impl<H: Host> Session<H> {
     /// # Errors
     /// `InvalidRequest` in a read-only transaction or session, before anything is sent.
     pub(super) async fn write(&mut self, scope: &mut Scope) -> Result<()> {
-        if self.link.is_read_only() {
-            let what = if self.link.in_transaction() { "transaction" } else { "session" };
-            return Err(Error::invalid_request(format!("this {what} is read-only: it writes nothing")));
-        }
+        self.may_write()?;
         loop {
             let marked = self.unit.deleted.len();
             self.unit.mark_orphans(&self.host, &self.schema, scope)?;
@@ -283,7 +280,7 @@ fn group_of<'a, H: Host>(
 }
 
 /// What INSERT writes; a NOT NULL column that nobody fills is an error before anything is sent.
-fn insert_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<FieldSet> {
+pub(super) fn insert_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<FieldSet> {
     let mut given = host.given(object)?;
     refuse_generated(model, &given)?;
     for field in &model.upkeep.client_insert {

@@ -216,9 +216,14 @@ impl<H: Host> Identity<H> {
         Ok(())
     }
 
-    /// The living objects of a model, in no particular order.
-    pub(crate) fn of_model(&self, host: &H, model: ModelId) -> Vec<H::Object> {
-        let entries = self.table.iter().filter(|entry| entry.model == model);
+    /// True when an object of a model is alive.
+    pub(crate) fn holds(&self, host: &H, model: ModelId) -> bool {
+        self.table.iter().any(|entry| entry.model == model && host.upgrade(&entry.weak).is_some())
+    }
+
+    /// The living objects of the models that `wanted` names.
+    pub(crate) fn living(&self, host: &H, wanted: impl Fn(ModelId) -> bool) -> Vec<H::Object> {
+        let entries = self.table.iter().filter(|entry| wanted(entry.model));
         entries.filter_map(|entry| host.upgrade(&entry.weak)).collect()
     }
 

@@ -47,11 +47,14 @@ pub(super) struct Journal<H: Host> {
     newest: FxHashMap<ObjectId, usize>,
     /// Length of `done` at the start of each open savepoint.
     marks: Vec<usize>,
+    /// Models whose tables statements of the program's own have written, None where that is not known, and how many
+    /// savepoints were open.
+    wrote: Vec<(Option<ModelId>, usize)>,
 }
 
 impl<H: Host> Journal<H> {
     pub(super) fn new() -> Self {
-        Self { done: Vec::new(), newest: FxHashMap::default(), marks: Vec::new() }
+        Self { done: Vec::new(), newest: FxHashMap::default(), marks: Vec::new(), wrote: Vec::new() }
     }
 
     /// Notes an object before it is written. An update behind an entry of the same savepoint adds nothing.
@@ -102,6 +105,24 @@ impl<H: Host> Journal<H> {
     /// Ends a savepoint and keeps what was done in it.
     pub(super) fn release(&mut self) {
         self.marks.pop();
+        let depth = self.marks.len();
+        for (_, at) in &mut self.wrote {
+            *at = (*at).min(depth);
+        }
+    }
+
+    /// Notes that a statement of the program's own writes a model's table, or any.
+    pub(super) fn wrote(&mut self, model: Option<ModelId>) {
+        let entry = (model, self.marks.len());
+        if !self.wrote.contains(&entry) {
+            self.wrote.push(entry);
+        }
+    }
+
+    /// Models that were so written in savepoints that are not open any more, or at all; they are forgotten.
+    pub(super) fn take_written(&mut self, all: bool) -> Vec<Option<ModelId>> {
+        let open = self.marks.len();
+        self.wrote.extract_if(.., |(_, depth)| all || *depth > open).map(|(model, _)| model).collect()
     }
 
     /// The length now: where [`undo_from`](Self::undo_from) can go back to.
@@ -134,6 +155,7 @@ impl<H: Host> Journal<H> {
     /// The transaction is kept: there is nothing to undo any more.
     pub(super) fn keep(&mut self) {
         self.newest.clear();
+        self.wrote.clear();
         self.marks.clear();
         self.done.clear();
     }

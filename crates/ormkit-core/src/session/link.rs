@@ -106,6 +106,11 @@ impl Link {
         }
     }
 
+    /// Another link to the same database.
+    pub fn apart(&self) -> Self {
+        Self::new(self.pool.clone())
+    }
+
     /// How its database spells SQL.
     pub fn dialect(&self) -> &'static Dialect {
         self.pool.dialect()

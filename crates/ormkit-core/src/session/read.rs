@@ -130,6 +130,7 @@ impl<H: Host> Session<H> {
     /// Outside a transaction nothing happened; inside one it is broken until a rollback.
     pub async fn select(&mut self, select: &Select) -> Result<Rows<H>> {
         self.autoflush(|schema| query_of(schema, select)).await?;
+        self.open_for_select(select)?;
         let rows = self.fetch(select, Fill::Missing).await?;
         self.load_along(&rows, &select.loads, &select.criteria).await?;
         Ok(rows)
@@ -221,8 +222,13 @@ impl<H: Host> Session<H> {
         if wanted { self.begin() } else { Ok(()) }
     }
 
+    /// Locks last as long as their transaction: a read that locks opens one.
+    pub(super) fn open_for_select(&mut self, select: &Select) -> Result<()> {
+        if select.lock.is_some() && !self.link.in_transaction() { self.begin() } else { self.open_for_read() }
+    }
+
     /// The layouts of a plan: made at its first run and kept with it.
-    fn layouts(&self, plan: &Plan) -> Result<Arc<Layouts<H>>> {
+    pub(super) fn layouts(&self, plan: &Plan) -> Result<Arc<Layouts<H>>> {
         if let Some(layouts) = plan.layouts.get().and_then(|made| made.downcast_ref::<Arc<Layouts<H>>>()) {
             return Ok(Arc::clone(layouts));
         }

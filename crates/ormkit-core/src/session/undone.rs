@@ -5,7 +5,7 @@ use super::identity::{Key, has_null};
 use super::unit::{Unit, model_of, values_of};
 use crate::error::Result;
 use crate::host::{Host, State};
-use crate::model::{ModelId, RelationId, RelationKind, Schema};
+use crate::model::{FieldSet, ModelId, RelationId, RelationKind, Schema};
 
 /// An object that is being undone, and a parent whose list may show it.
 pub(super) struct Membership<H: Host> {
@@ -20,6 +20,30 @@ pub(super) struct Membership<H: Host> {
 }
 
 impl<H: Host> Unit<H> {
+    /// Unloads objects of tables that statements of the program's own have written in what was rolled back: nobody knows which
+    /// of their values were read in between. With `all` the whole transaction was.
+    pub(super) fn forget_written(&mut self, host: &H, schema: &Schema, all: bool) {
+        let written = self.journal.take_written(all);
+        if written.is_empty() {
+            return;
+        }
+        let any = written.contains(&None);
+        for object in self.identity.living(host, |model| any || written.contains(&Some(model))) {
+            let model = model_of(host, schema, &object);
+            let mut fields = FieldSet::new();
+            model
+                .field_ids()
+                .filter(|field| !model.key.contains(field))
+                .for_each(|field| fields.insert(field));
+            host.unload(&object, &fields);
+            for relation in &model.relations {
+                if !host.relation_changed(&object, relation.id) {
+                    host.unload_relation(&object, relation.id);
+                }
+            }
+        }
+    }
+
     /// Which lists objects are in that were written since `start`, by their foreign keys.
     pub(super) fn memberships(&self, host: &H, schema: &Schema, start: usize) -> Vec<Membership<H>> {
         let mut found = Vec::new();

@@ -9,7 +9,7 @@ use crate::error::{ErrorKind, Result};
 use crate::host::{HomeId, Host, ObjectId, State};
 
 /// What waited for a flush before a verb began.
-struct Before<H: Host> {
+pub(super) struct Before<H: Host> {
     new: Objects<H>,
     changed: Objects<H>,
     deleted: Objects<H>,
@@ -77,7 +77,7 @@ impl<H: Host> Session<H> {
         if own { self.link.commit().await.map_err(|error| self.schema.explain(error)) } else { Ok(()) }
     }
 
-    fn before(&mut self) -> Result<Before<H>> {
+    pub(super) fn before(&mut self) -> Result<Before<H>> {
         self.link.check()?;
         self.unit.collect(&self.host);
         let copy = |objects: &Objects<H>| -> Objects<H> {
@@ -92,7 +92,7 @@ impl<H: Host> Session<H> {
     }
 
     /// Memory as it was before the verb.
-    fn restore(&mut self, before: Before<H>) -> Result<()> {
+    pub(super) fn restore(&mut self, before: Before<H>) -> Result<()> {
         let reverted = self.unit.journal.revert_from(before.journal, &self.host, &mut self.unit.identity)?;
         let was_new: FxHashSet<ObjectId> = before.new.keys().copied().collect();
         let now_new = std::mem::take(&mut self.unit.new).into_values().chain(reverted);

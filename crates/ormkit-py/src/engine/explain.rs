@@ -99,9 +99,16 @@ impl Connection {
     }
 }
 
+/// The statement that asks for the plan of another.
+///
 /// # Errors
 /// `Unsupported` where a plan cannot be had with times.
-fn explain(text: &StatementText, params: Params, analyze: bool, dialect: &Dialect) -> Result<Statement> {
+pub(crate) fn explain(
+    text: &StatementText,
+    params: Params,
+    analyze: bool,
+    dialect: &Dialect,
+) -> Result<Statement> {
     let words = match (dialect.name, analyze) {
         // In parentheses: without them a text that begins with ANALYZE would be run.
         (DialectName::Postgres, false) => "EXPLAIN (ANALYZE FALSE) ",
@@ -116,14 +123,15 @@ fn explain(text: &StatementText, params: Params, analyze: bool, dialect: &Dialec
 
 /// The lines of a plan.
 #[derive(Default)]
-struct Plan {
+pub(crate) struct Plan {
     lines: Vec<String>,
     /// How deep the steps of SQLite's plan lie.
     depths: FxHashMap<i64, usize>,
 }
 
 impl Plan {
-    fn into_text(self) -> String {
+    /// The plan as one text, a line for each step.
+    pub(crate) fn into_text(self) -> String {
         self.lines.join("\n")
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn sql<'a>(text: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
 ///
 /// # Errors
 /// A name without a value, a value of a type that no column has, another kind of container.
-pub(super) fn bind(
+pub(crate) fn bind(
     sql: &str,
     values: Option<&Bound<'_, PyAny>>,
     border: &Border,

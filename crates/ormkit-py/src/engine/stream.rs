@@ -210,7 +210,7 @@ impl Drop for Rows {
 }
 
 /// True for SQL that does not write on SQLite. A wrong "no" only asks for the writer.
-fn only_reads(sql: &str) -> bool {
+pub(crate) fn only_reads(sql: &str) -> bool {
     let is_one_of = |word: &str, words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
     match scan::first_words(sql).next() {
         Some(first) if is_one_of(first, &["SELECT", "VALUES", "EXPLAIN"]) => true,

@@ -1,15 +1,16 @@
 //! `F("year") + 1`: a column of the row itself, by name.
 
 use ormkit_core::model::Schema;
-use ormkit_core::query::lookup::resolve_field;
 use ormkit_core::query::{ArithmeticOp, Expr as CoreExpr, Source};
+use ormkit_core::value::SqlType;
 use pyo3::prelude::*;
 use std::sync::Arc;
 
-use crate::errors::to_py;
+use super::names::Names;
 use crate::expr::operand;
 
-/// A column of the row that a lookup or an update is about, by its attribute's name; arithmetic makes more of it.
+/// A column of the row that a lookup or an update is about, by its attribute's name; across relations to one object it is
+/// `F("author__name")`. Arithmetic makes more of it.
 #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct F {
@@ -28,7 +29,20 @@ impl F {
     /// # Errors
     /// `FieldError` for an unknown name.
     pub(super) fn resolve(&self, schema: &Schema, source: Source, py: Python<'_>) -> PyResult<CoreExpr> {
-        self.node.resolve(schema, source, py)
+        self.resolve_in(&Names::of(schema, source), py)
+    }
+
+    /// The expression among the names of a query.
+    ///
+    /// # Errors
+    /// `FieldError` for an unknown name; `Unsupported` for one that means several rows.
+    pub(super) fn resolve_in(&self, names: &Names<'_>, py: Python<'_>) -> PyResult<CoreExpr> {
+        self.node.resolve(names, py)
+    }
+
+    /// The first name in it.
+    pub(super) fn first_name(&self) -> Option<&str> {
+        self.node.first_name()
     }
 
     fn with(&self, op: ArithmeticOp, other: &Bound<'_, PyAny>) -> Self {
@@ -41,20 +55,34 @@ impl F {
 }
 
 impl Node {
-    fn resolve(&self, schema: &Schema, source: Source, py: Python<'_>) -> PyResult<CoreExpr> {
+    fn resolve(&self, names: &Names<'_>, py: Python<'_>) -> PyResult<CoreExpr> {
         match self {
-            Self::Name(name) => {
-                let field =
-                    resolve_field(schema.model(source.model), name).map_err(|error| to_py(py, error))?;
-                Ok(CoreExpr::column(source, field))
-            }
+            Self::Name(name) => names.value(py, name),
             Self::Value(value) => operand(value.bind(py), None),
             Self::Arithmetic(op, left, right) => {
-                let (left, right) = (left.resolve(schema, source, py)?, right.resolve(schema, source, py)?);
-                Ok(left.arithmetic(*op, right))
+                let (left, right) = (left.resolve(names, py)?, right.resolve(names, py)?);
+                let op = match op {
+                    // texts are joined, as `+` of two columns does it
+                    ArithmeticOp::Add => addition(names.schema, &left, &right),
+                    other => *other,
+                };
+                Ok(left.arithmetic(op, right))
             }
         }
     }
+
+    fn first_name(&self) -> Option<&str> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Value(_) => None,
+            Self::Arithmetic(_, left, right) => left.first_name().or_else(|| right.first_name()),
+        }
+    }
+}
+
+fn addition(schema: &Schema, left: &CoreExpr, right: &CoreExpr) -> ArithmeticOp {
+    let is_text = |expr: &CoreExpr| expr.sql_type(schema) == SqlType::Text;
+    if is_text(left) || is_text(right) { ArithmeticOp::Concat } else { ArithmeticOp::Add }
 }
 
 fn node_of(value: &Bound<'_, PyAny>) -> Arc<Node> {
@@ -98,6 +126,18 @@ impl F {
 
     fn __truediv__(&self, other: &Bound<'_, PyAny>) -> Self {
         self.with(ArithmeticOp::Divide, other)
+    }
+
+    fn __rtruediv__(&self, other: &Bound<'_, PyAny>) -> Self {
+        self.behind(ArithmeticOp::Divide, other)
+    }
+
+    fn __floordiv__(&self, other: &Bound<'_, PyAny>) -> Self {
+        self.with(ArithmeticOp::DivideWhole, other)
+    }
+
+    fn __rfloordiv__(&self, other: &Bound<'_, PyAny>) -> Self {
+        self.behind(ArithmeticOp::DivideWhole, other)
     }
 
     fn __mod__(&self, other: &Bound<'_, PyAny>) -> Self {

@@ -1,41 +1,89 @@
 //! `session.query(User)`: the builder. What runs it is the session's.
 
-use ormkit_core::model::ModelId;
-use ormkit_core::query::{Expr as CoreExpr, Item, Lock, Select as CoreSelect, Source, Strategy};
+use ormkit_core::model::{FieldId, ModelId, RelationId, Schema};
+use ormkit_core::query::lookup::{Path, resolve_value};
+use ormkit_core::query::{Expr as CoreExpr, Item, Lock, On, Order, Select as CoreSelect, Source, Strategy};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PySlice, PyTuple};
+use pyo3::types::{PyDict, PyList, PySlice, PyString, PyTuple, PyType};
 use std::sync::Arc;
 
+use super::aggregate::Joining;
+use super::answer::{Answer, Answers};
+use super::computed::RowQuery;
 use super::loader::{Loader, apply_options};
-use super::lookup::{condition_on, lookup_condition};
+use super::lookup::{Said, condition_in, lookups_in};
+use super::names::{Annotation, Names};
 use super::read::no_truth;
 use super::shown::shown;
-use super::{columns_of, model_of, order_terms, row_number};
-use crate::model::schema;
+use super::{F, Q, columns_of, expression_of, model_of, row_number};
+use crate::errors::to_py;
+use crate::model::{mapped_class, schema, unsupported};
 
 /// Objects of a model, to be narrowed down: every method returns a new query.
-#[pyclass(frozen, module = "ormkit")]
+#[pyclass(frozen, subclass, module = "ormkit")]
 pub(crate) struct Query {
     core: Arc<CoreSelect>,
     model: ModelId,
     /// The session that runs it; None: it is only built.
     session: Option<Py<PyAny>>,
+    annotations: Arc<[Annotation]>,
+    answer: Answer,
+    /// What `group_by()` said.
+    group_by: Vec<CoreExpr>,
+    /// Aggregates are of groups of rows: `values("a")`.
+    groups: bool,
 }
 
 impl Query {
+    fn of_model(model: ModelId, session: Option<Py<PyAny>>) -> Self {
+        Self {
+            core: Arc::new(CoreSelect::entity(model)),
+            model,
+            session,
+            annotations: Arc::new([]),
+            answer: Answer::Objects,
+            group_by: Vec::new(),
+            groups: false,
+        }
+    }
+
     /// All objects of a mapped class, to be read by `session`.
     ///
     /// # Errors
     /// `TypeError` for anything else than a mapped class.
     pub(crate) fn of_session(session: Py<PyAny>, model: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let model = model_of(model)?;
-        Ok(Self { core: Arc::new(CoreSelect::entity(model)), model, session: Some(session) })
+        Ok(Self::of_model(model_of(model)?, Some(session)))
     }
 
     /// The statement of the core.
     pub(crate) fn core(&self) -> &Arc<CoreSelect> {
         &self.core
+    }
+
+    /// The model of its objects.
+    pub(crate) fn model(&self) -> ModelId {
+        self.model
+    }
+
+    /// What its rows are made into.
+    pub(crate) fn answers(&self) -> Answers {
+        Answers::new(self.answer, &self.annotations)
+    }
+
+    /// True where it answers objects.
+    pub(crate) fn is_objects(&self) -> bool {
+        self.answer == Answer::Objects
+    }
+
+    /// The statement without the values that are computed beside objects: their number is the same.
+    pub(crate) fn uncomputed(&self) -> Arc<CoreSelect> {
+        if !self.is_objects() || self.annotations.is_empty() {
+            return Arc::clone(&self.core);
+        }
+        let mut core = CoreSelect::clone(&self.core);
+        core.items.truncate(1);
+        Arc::new(core)
     }
 
     /// The session that runs it.
@@ -48,65 +96,255 @@ impl Query {
             .ok_or_else(|| PyTypeError::new_err("this query has no session: begin with session.query(Model)"))
     }
 
-    /// The keys of its objects, as a list for `in`: the first key field, in a model with several.
-    pub(super) fn keys(&self) -> Arc<CoreSelect> {
-        let source = Source::plain(self.model);
-        let key = Python::attach(|py| {
-            schema(py).ok().and_then(|schema| schema.model(self.model).key.first().copied())
-        });
-        let items = key.map(|key| Item::Value { expr: CoreExpr::column(source, key), label: None });
-        Arc::new(CoreSelect {
-            items: items.into_iter().collect(),
-            loads: Vec::new(),
-            ..CoreSelect::clone(&self.core)
-        })
+    /// Its rows as a list for `in`: keys of objects, the first key field in a model with several; or its one column.
+    pub(super) fn as_list(&self, py: Python<'_>) -> PyResult<Arc<CoreSelect>> {
+        let mut core = CoreSelect::clone(&self.core);
+        core.loads.clear();
+        if !self.is_objects() {
+            if core.items.len() != 1 {
+                return Err(PyTypeError::new_err("a query in place of a list shows one column"));
+            }
+            return Ok(Arc::new(core));
+        }
+        let schema = schema(py)?;
+        let key = schema.model(self.model).key.first().copied();
+        let items = key.map(|key| Item::Value { expr: CoreExpr::column(self.source(), key), label: None });
+        core.items = items.into_iter().collect();
+        Ok(Arc::new(core))
     }
 
-    fn with(&self, py: Python<'_>, change: impl FnOnce(&mut CoreSelect)) -> Self {
-        let mut core = CoreSelect::clone(&self.core);
-        change(&mut core);
+    /// The mapped class.
+    pub(super) fn class<'py>(&self, py: Python<'py>) -> Bound<'py, PyType> {
+        mapped_class(py, self.model).class.bind(py).clone()
+    }
+
+    /// Values that it computes.
+    pub(super) fn annotations(&self) -> &[Annotation] {
+        &self.annotations
+    }
+
+    /// True where aggregates are of groups of rows.
+    pub(super) fn groups(&self) -> bool {
+        self.groups || !self.group_by.is_empty()
+    }
+
+    /// What `group_by()` said.
+    pub(super) fn grouped_by(&self) -> &[CoreExpr] {
+        &self.group_by
+    }
+
+    /// The lists among its joined tables.
+    pub(super) fn joined(&self, schema: &Schema) -> Vec<Joining> {
+        joined_lists(schema, self.source(), &self.core)
+    }
+
+    /// The same query with another statement and other computed values.
+    pub(super) fn made<'py>(
+        &self,
+        py: Python<'py>,
+        core: CoreSelect,
+        annotations: Vec<Annotation>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let query = self.copy(py, core);
+        bound(py, Self { annotations: annotations.into(), ..query })
+    }
+
+    /// The same query with rows instead of objects.
+    pub(super) fn made_rows<'py>(
+        &self,
+        py: Python<'py>,
+        core: CoreSelect,
+        answer: Answer,
+        groups: bool,
+    ) -> PyResult<Bound<'py, Self>> {
+        let query = self.copy(py, core);
+        bound(py, Self { answer, groups, ..query })
+    }
+
+    fn copy(&self, py: Python<'_>, core: CoreSelect) -> Self {
         Self {
             core: Arc::new(core),
             model: self.model,
             session: self.session.as_ref().map(|session| session.clone_ref(py)),
+            annotations: Arc::clone(&self.annotations),
+            answer: self.answer,
+            group_by: self.group_by.clone(),
+            groups: self.groups,
         }
     }
 
-    fn source(&self) -> Source {
+    fn with<'py>(&self, py: Python<'py>, change: impl FnOnce(&mut CoreSelect)) -> PyResult<Bound<'py, Self>> {
+        let mut core = CoreSelect::clone(&self.core);
+        change(&mut core);
+        bound(py, self.copy(py, core))
+    }
+
+    pub(super) fn source(&self) -> Source {
         Source::plain(self.model)
     }
 
-    /// All that one call of `filter` says.
-    fn said(&self, given: &Bound<'_, PyTuple>, lookups: Option<&Bound<'_, PyDict>>) -> PyResult<CoreExpr> {
-        let schema = schema(given.py())?;
-        let mut parts = Vec::new();
-        for item in given.iter() {
-            parts.push(condition_on(&schema, self.source(), &item)?);
-        }
-        if let Some(lookups) = lookups {
-            parts.push(lookup_condition(&schema, self.source(), lookups)?);
-        }
-        Ok(CoreExpr::all(parts))
+    fn names<'a>(&'a self, schema: &'a Schema) -> Names<'a> {
+        Names { annotations: &self.annotations, ..Names::of(schema, self.source()) }
     }
 
-    fn narrowed(&self, py: Python<'_>, condition: CoreExpr) -> PyResult<Self> {
+    /// All that one call of `filter` says.
+    fn said(&self, given: &Bound<'_, PyTuple>, lookups: Option<&Bound<'_, PyDict>>) -> PyResult<Said> {
+        let py = given.py();
+        let schema = schema(py)?;
+        let names = self.names(&schema);
+        let mut said = match lookups {
+            Some(lookups) => lookups_in(&names, lookups)?,
+            None => Said::default(),
+        };
+        for item in given.iter() {
+            let of_group = item.cast::<Q>().is_ok_and(|q| q.get().is_of_group(&names, py));
+            let condition = condition_in(&names, &item)?;
+            if of_group { said.groups.push(condition) } else { said.rows.push(condition) }
+        }
+        Ok(said)
+    }
+
+    fn narrowed<'py>(
+        &self,
+        py: Python<'py>,
+        rows: CoreExpr,
+        groups: Option<CoreExpr>,
+    ) -> PyResult<Bound<'py, Self>> {
         if self.core.limit.is_some() || self.core.offset.is_some() {
             return Err(PyTypeError::new_err("filter before limit(), offset() and slices: they come last"));
         }
-        let core = CoreSelect::clone(&self.core).filter(condition);
-        Ok(Self {
-            core: Arc::new(core),
-            model: self.model,
-            session: self.session.as_ref().map(|session| session.clone_ref(py)),
-        })
+        let mut core = CoreSelect::clone(&self.core).filter(rows);
+        core.having.extend(groups);
+        bound(py, self.copy(py, core))
     }
 
-    fn loading(&self, relations: &Bound<'_, PyTuple>, strategy: Strategy) -> PyResult<Self> {
+    fn loading<'py>(
+        &self,
+        relations: &Bound<'py, PyTuple>,
+        strategy: Strategy,
+    ) -> PyResult<Bound<'py, Self>> {
         let py = relations.py();
         let loader = |relation| Bound::new(py, Loader::along(strategy, &relation)?);
         let loaders = relations.iter().map(loader).collect::<PyResult<Vec<_>>>()?;
         self.options(&PyTuple::new(py, loaders)?)
     }
+
+    /// Terms of ORDER BY; names may cross relations, which are joined to `core`, or be those of computed values.
+    fn order_terms(
+        &self,
+        terms: &Bound<'_, PyTuple>,
+        desc: bool,
+        core: &mut CoreSelect,
+    ) -> PyResult<Vec<Order>> {
+        let py = terms.py();
+        let schema = schema(py)?;
+        let mut orders = Vec::with_capacity(terms.len());
+        for term in terms.iter() {
+            let order = match (term.cast::<PyString>(), term.cast::<F>()) {
+                (Ok(name), _) => {
+                    let name = name.to_str()?;
+                    let (bare, down) = name.strip_prefix('-').map_or((name, false), |bare| (bare, true));
+                    let expr = self.named(py, &schema, bare, core)?;
+                    if down { Order::desc(expr) } else { Order::asc(expr) }
+                }
+                (_, Ok(field)) => Order::asc(field.get().resolve_in(&self.names(&schema), py)?),
+                _ => expression_of(&term)?.get().as_order()?,
+            };
+            orders.push(if desc && !order.descending { order.reversed() } else { order });
+        }
+        Ok(orders)
+    }
+
+    /// The value of a name, its tables joined to `core`.
+    fn named(
+        &self,
+        py: Python<'_>,
+        schema: &Schema,
+        name: &str,
+        core: &mut CoreSelect,
+    ) -> PyResult<CoreExpr> {
+        if let Some(annotation) = self.annotations.iter().find(|known| known.name == name) {
+            let is_it = |item: &Item| matches!(item, Item::Value { label: Some(label), .. } if label == name);
+            let place = core.items.iter().position(is_it);
+            return Ok(match (&annotation.expr, place) {
+                // In a grouped query it is written once: its values are other parameters each time.
+                (expr, Some(at))
+                    if self.groups() && !annotation.of_group && !matches!(expr, CoreExpr::Column(_)) =>
+                {
+                    CoreExpr::Text(Arc::from((at + 1).to_string()))
+                }
+                (expr, _) => expr.clone(),
+            });
+        }
+        let path = match Path::resolve_value(schema, self.model, name) {
+            Ok(path) => path,
+            // A part of a time, or what lies in a JSON column.
+            Err(_) => {
+                return resolve_value(schema, self.source(), name).map_err(|error| to_py(py, error));
+            }
+        };
+        if path.is_many(schema, self.model) && self.is_objects() {
+            return Err(unsupported(
+                format!("`{name}` as an order"),
+                "it means several rows: annotate an aggregate and sort by that",
+            ));
+        }
+        let end = core.join_path(schema, self.source(), &path.relations);
+        match path.field {
+            Some(field) => Ok(CoreExpr::column(end, field)),
+            None => Err(unsupported(format!("`{name}` as a value"), "it is a relation: name a column of it")),
+        }
+    }
+
+    /// The fields of own columns.
+    fn fields_of(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Vec<FieldId>> {
+        let columns = columns_of(Some(self.source()), columns)?;
+        let field = |column: CoreExpr| match column {
+            CoreExpr::Column(column) if column.source == self.source() => Ok(column.field),
+            _ => Err(PyTypeError::new_err("only() and defer() take columns of the model itself")),
+        };
+        columns.into_iter().map(field).collect()
+    }
+
+    fn reading<'py>(&self, py: Python<'py>, wanted: Vec<FieldId>) -> PyResult<Bound<'py, Self>> {
+        if !self.is_objects() {
+            return Err(PyTypeError::new_err(
+                "only() and defer() are for objects: values() names its columns",
+            ));
+        }
+        self.with(py, |core| {
+            if let Some(Item::Entity { fields, .. }) = core.items.first_mut() {
+                *fields = Some(wanted);
+            }
+        })
+    }
+}
+
+/// A query as a Python object: of rows where it shows rows.
+fn bound(py: Python<'_>, query: Query) -> PyResult<Bound<'_, Query>> {
+    if query.is_objects() {
+        return Bound::new(py, query);
+    }
+    Ok(Bound::new(py, PyClassInitializer::from(query).add_subclass(RowQuery))?.into_super())
+}
+
+/// The lists among the joined tables of a SELECT, by the way to them.
+fn joined_lists(schema: &Schema, root: Source, core: &CoreSelect) -> Vec<Joining> {
+    let mut ways: Vec<(Source, Vec<RelationId>)> = vec![(root, Vec::new())];
+    let mut lists = Vec::new();
+    for join in &core.joins {
+        let On::Relation { parent, relation } = &join.on else { continue };
+        let Some(mut way) = ways.iter().find(|(source, _)| source == parent).map(|(_, way)| way.clone())
+        else {
+            continue;
+        };
+        way.push(*relation);
+        if schema.model(parent.model).relation(*relation).many {
+            lists.push(Joining { many: Some(way.clone()), counts_repeated: false });
+        }
+        ways.extend(join.target.table().map(|target| (target, way)));
+    }
+    lists
 }
 
 #[pymethods]
@@ -114,8 +352,7 @@ impl Query {
     /// A query that is only built: its text can be seen, and another statement can hold it.
     #[new]
     fn new(model: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let model = model_of(model)?;
-        Ok(Self { core: Arc::new(CoreSelect::entity(model)), model, session: None })
+        Ok(Self::of_model(model_of(model)?, None))
     }
 
     /// Adds conditions, `Q` objects and lookups: all of them hold. Lookups of one call that cross the same relation meet
@@ -124,76 +361,135 @@ impl Query {
     /// Raises:
     ///     FieldError: The model has no such attribute, or the attribute no such lookup.
     #[pyo3(signature = (*conditions, **lookups))]
-    fn filter(&self, conditions: &Bound<'_, PyTuple>, lookups: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        self.narrowed(conditions.py(), self.said(conditions, lookups)?)
+    fn filter<'py>(
+        &self,
+        conditions: &Bound<'py, PyTuple>,
+        lookups: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let Said { rows, groups } = self.said(conditions, lookups)?;
+        let groups = (!groups.is_empty()).then(|| CoreExpr::all(groups));
+        self.narrowed(conditions.py(), CoreExpr::all(rows), groups)
     }
 
     /// Leaves out the objects for which all that is said is true; where it is NULL they stay.
     #[pyo3(signature = (*conditions, **lookups))]
-    fn exclude(
+    fn exclude<'py>(
         &self,
-        conditions: &Bound<'_, PyTuple>,
+        conditions: &Bound<'py, PyTuple>,
         lookups: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Self> {
+    ) -> PyResult<Bound<'py, Self>> {
         let py = conditions.py();
-        let said = self.said(conditions, lookups)?;
-        self.narrowed(py, said.not_true(&*schema(py)?))
+        let Said { rows, groups } = self.said(conditions, lookups)?;
+        let schema = schema(py)?;
+        if groups.is_empty() {
+            return self.narrowed(py, CoreExpr::all(rows).not_true(&schema), None);
+        }
+        // Both together are denied, so that both are asked of the groups.
+        let said = CoreExpr::all(rows.into_iter().chain(groups)).not_true(&schema);
+        self.narrowed(py, CoreExpr::Bool(true), Some(said))
     }
 
     /// `filter` by lookups alone.
     #[pyo3(signature = (**lookups))]
-    fn filter_by(&self, py: Python<'_>, lookups: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+    fn filter_by<'py>(
+        &self,
+        py: Python<'py>,
+        lookups: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Bound<'py, Self>> {
         self.filter(&PyTuple::empty(py), lookups)
     }
 
-    /// Sorts by columns or their names; a leading `-` or `.desc()` sorts downwards. `order_by()` takes the order away.
+    /// Sorts by columns, or by the names of columns (across relations too) and of computed values; a leading `-` or `.desc()`
+    /// sorts downwards. `order_by()` takes the order away.
     #[pyo3(signature = (*columns, desc = false))]
-    fn order_by(&self, columns: &Bound<'_, PyTuple>, desc: bool) -> PyResult<Self> {
-        let terms = order_terms(Some(self.source()), columns, desc)?;
-        Ok(self.with(columns.py(), |core| match terms.is_empty() {
+    fn order_by<'py>(&self, columns: &Bound<'py, PyTuple>, desc: bool) -> PyResult<Bound<'py, Self>> {
+        let mut core = CoreSelect::clone(&self.core);
+        let terms = self.order_terms(columns, desc, &mut core)?;
+        match terms.is_empty() {
             true => core.order_by.clear(),
             false => core.order_by.extend(terms),
-        }))
+        }
+        bound(columns.py(), self.copy(columns.py(), core))
     }
 
     /// The order the other way round.
-    fn reverse(&self, py: Python<'_>) -> Self {
+    fn reverse<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
         self.with(py, |core| core.order_by = core.order_by.drain(..).map(|term| term.reversed()).collect())
     }
 
     /// At most so many objects; None: all.
-    fn limit(&self, count: &Bound<'_, PyAny>) -> PyResult<Self> {
+    fn limit<'py>(&self, count: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let rows = row_number(count, "limit")?;
-        Ok(self.with(count.py(), |core| core.limit = rows))
+        self.with(count.py(), |core| core.limit = rows)
     }
 
     /// Leaves out so many objects; None: none.
-    fn offset(&self, count: &Bound<'_, PyAny>) -> PyResult<Self> {
+    fn offset<'py>(&self, count: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let rows = row_number(count, "offset")?;
-        Ok(self.with(count.py(), |core| core.offset = rows))
+        self.with(count.py(), |core| core.offset = rows)
     }
 
     /// Each object once.
-    fn distinct(&self, py: Python<'_>) -> Self {
+    fn distinct<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
         self.with(py, |core| core.distinct = true)
     }
 
-    /// Groups by columns or their names.
+    /// Reads these columns only, and the key; the others are not loaded.
+    ///
+    /// Raises:
+    ///     FieldError: The model has no such column.
     #[pyo3(signature = (*columns))]
-    fn group_by(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let columns_given = columns_of(Some(self.source()), columns)?;
-        Ok(self.with(columns.py(), |core| core.group_by.extend(columns_given)))
+    fn only<'py>(&self, columns: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
+        self.reading(columns.py(), self.fields_of(columns)?)
     }
 
-    /// Adds conditions on groups.
-    #[pyo3(signature = (*conditions))]
-    fn having(&self, conditions: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let given = crate::expr::conditions_of(conditions)?;
-        Ok(self.with(conditions.py(), |core| core.having.extend(given)))
+    /// Leaves these columns out: they are not loaded.
+    ///
+    /// Raises:
+    ///     FieldError: The model has no such column.
+    #[pyo3(signature = (*columns))]
+    fn defer<'py>(&self, columns: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
+        let py = columns.py();
+        let left_out = self.fields_of(columns)?;
+        let schema = schema(py)?;
+        let model = schema.model(self.model);
+        let read: Vec<FieldId> = match self.core.items.first() {
+            Some(Item::Entity { fields: Some(fields), .. }) => fields.clone(),
+            _ => model.field_ids().filter(|field| !model.field(*field).deferred).collect(),
+        };
+        self.reading(py, read.into_iter().filter(|field| !left_out.contains(field)).collect())
+    }
+
+    /// Groups by columns or their names: what `values()` and aggregates then show is one row for each group.
+    #[pyo3(signature = (*columns))]
+    fn group_by<'py>(&self, columns: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
+        let py = columns.py();
+        let schema = schema(py)?;
+        let mut core = CoreSelect::clone(&self.core);
+        let mut group_by = self.group_by.clone();
+        for column in columns.iter() {
+            group_by.push(match column.cast::<PyString>() {
+                Ok(name) => self.named(py, &schema, name.to_str()?, &mut core)?,
+                Err(_) => expression_of(&column)?.get().core()?.clone(),
+            });
+        }
+        core.group_by.clone_from(&group_by);
+        bound(py, Self { group_by, ..self.copy(py, core) })
+    }
+
+    /// Adds conditions on groups, also by the names of aggregates: `having(n__gt=3)`.
+    #[pyo3(signature = (*conditions, **lookups))]
+    fn having<'py>(
+        &self,
+        conditions: &Bound<'py, PyTuple>,
+        lookups: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let Said { rows, groups } = self.said(conditions, lookups)?;
+        self.with(conditions.py(), |core| core.having.extend(rows.into_iter().filter(is_said).chain(groups)))
     }
 
     /// Nothing at all.
-    fn none(&self, py: Python<'_>) -> Self {
+    fn none<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
         self.with(py, |core| core.filter.push(CoreExpr::Bool(false)))
     }
 
@@ -202,34 +498,34 @@ impl Query {
     /// Raises:
     ///     FieldError: The model has no such relation or column.
     #[pyo3(signature = (*loaders))]
-    fn options(&self, loaders: &Bound<'_, PyTuple>) -> PyResult<Self> {
+    fn options<'py>(&self, loaders: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
         let mut core = CoreSelect::clone(&self.core);
         apply_options(&mut core, loaders)?;
-        Ok(self.with(loaders.py(), |known| *known = core))
+        self.with(loaders.py(), |known| *known = core)
     }
 
     /// Loads relations in the same statement, by joins.
     #[pyo3(signature = (*relations))]
-    fn select_related(&self, relations: &Bound<'_, PyTuple>) -> PyResult<Self> {
+    fn select_related<'py>(&self, relations: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
         self.loading(relations, Strategy::Joined)
     }
 
     /// Loads relations by one more statement each: relations, their (dotted) names, or a `Prefetch`.
     #[pyo3(signature = (*relations))]
-    fn prefetch_related(&self, relations: &Bound<'_, PyTuple>) -> PyResult<Self> {
+    fn prefetch_related<'py>(&self, relations: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
         self.loading(relations, Strategy::SelectIn)
     }
 
     /// Locks the rows until the transaction ends.
     #[pyo3(signature = (*, read = false, nowait = false, skip_locked = false, key_share = false))]
-    fn with_for_update(
+    fn with_for_update<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         read: bool,
         nowait: bool,
         skip_locked: bool,
         key_share: bool,
-    ) -> Self {
+    ) -> PyResult<Bound<'py, Self>> {
         self.with(py, |core| core.lock = Some(Lock { read, key_share, nowait, skip_locked }))
     }
 
@@ -244,7 +540,7 @@ impl Query {
     }
 
     /// A part of the objects: `query[10:20]`.
-    fn __getitem__(&self, part: &Bound<'_, PyAny>) -> PyResult<Self> {
+    fn __getitem__<'py>(&self, part: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let py = part.py();
         let Ok(slice) = part.cast::<PySlice>() else {
             return Err(PyTypeError::new_err(
@@ -257,7 +553,7 @@ impl Query {
         }
         let start = row_number(&slice.getattr("start")?, "slice")?.unwrap_or(0);
         let stop = row_number(&slice.getattr("stop")?, "slice")?;
-        Ok(self.with(py, |core| {
+        self.with(py, |core| {
             // A slice of a slice counts within it.
             let rest = core.limit.map(|limit| limit.saturating_sub(start));
             let wanted = stop.map(|stop| stop.saturating_sub(start));
@@ -267,7 +563,7 @@ impl Query {
             };
             let offset = core.offset.unwrap_or(0) + start;
             core.offset = (offset > 0).then_some(offset);
-        }))
+        })
     }
 
     fn __bool__(&self) -> PyResult<bool> {
@@ -283,4 +579,9 @@ impl Query {
             "a query waits for the database: use `async for`, or `for x in await query.all()`",
         ))
     }
+}
+
+/// False for "no condition at all".
+fn is_said(condition: &CoreExpr) -> bool {
+    *condition != CoreExpr::Bool(true)
 }

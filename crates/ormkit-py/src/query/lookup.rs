@@ -1,7 +1,7 @@
 //! Lookups by keyword, and `Q`.
 
-use ormkit_core::model::{ColumnType, Schema};
-use ormkit_core::query::lookup::{Condition, Expects, Lookup, conditions, resolve};
+use ormkit_core::model::{ColumnType, RelationId, Schema};
+use ormkit_core::query::lookup::{Condition, Expects, Lookup, Subject, conditions, resolve};
 use ormkit_core::query::{Expr as CoreExpr, Source};
 use ormkit_core::value::SqlType;
 use pyo3::exceptions::PyTypeError;
@@ -10,9 +10,11 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use std::sync::Arc;
 
 use super::hybrid::hybrid_condition;
+use super::names::Names;
 use super::{F, Query, Select};
 use crate::errors::to_py;
 use crate::expr::{Expr, condition_of, json_operand, object_key, operand, ordered_json, typed_operand};
+use crate::model::unsupported;
 
 /// All lookups of one call on a row of `source`.
 ///
@@ -23,44 +25,101 @@ pub(crate) fn lookup_condition(
     source: Source,
     lookups: &Bound<'_, PyDict>,
 ) -> PyResult<CoreExpr> {
-    let mut list = Vec::with_capacity(lookups.len());
-    let mut derived = Vec::new();
-    for (name, value) in lookups {
-        let name = name.cast::<PyString>()?.to_str()?;
-        match hybrid_condition(schema, source, name, &value)? {
-            Some(condition) => derived.push(condition),
-            None => list.push(one(schema, source, name, &value)?),
-        }
-    }
-    let listed = conditions(schema, source, &list);
-    match derived.is_empty() {
-        true => Ok(listed),
-        false => Ok(derived.into_iter().fold(listed, CoreExpr::and)),
+    Ok(lookups_in(&Names::of(schema, source), lookups)?.all())
+}
+
+/// The conditions of a call.
+#[derive(Default)]
+pub(super) struct Said {
+    /// On rows.
+    pub(super) rows: Vec<CoreExpr>,
+    /// On groups of rows.
+    pub(super) groups: Vec<CoreExpr>,
+}
+
+impl Said {
+    fn all(self) -> CoreExpr {
+        CoreExpr::all(self.rows.into_iter().chain(self.groups))
     }
 }
 
-fn one(schema: &Schema, source: Source, name: &str, value: &Bound<'_, PyAny>) -> PyResult<Condition> {
-    let lookup = resolve(schema, source.model, name).map_err(|error| to_py(value.py(), error))?;
-    let values = values_of(schema, source, &lookup, name, value)?;
+/// The same among the names of a query.
+///
+/// # Errors
+/// As [`lookup_condition`].
+pub(super) fn lookups_in(names: &Names<'_>, lookups: &Bound<'_, PyDict>) -> PyResult<Said> {
+    let mut list = Vec::with_capacity(lookups.len());
+    let mut inner = Vec::new();
+    let mut said = Said::default();
+    for (name, value) in lookups {
+        let name = name.cast::<PyString>()?.to_str()?;
+        match names.on_annotation(name, &value)? {
+            Some((condition, true)) => {
+                said.groups.push(condition);
+                continue;
+            }
+            Some((condition, false)) => {
+                said.rows.push(condition);
+                continue;
+            }
+            None => {}
+        }
+        if let Some(condition) = hybrid_condition(names.schema, names.source, name, &value)? {
+            said.rows.push(condition);
+            continue;
+        }
+        let mut condition = one(names, name, &value)?;
+        match names.within {
+            Some((way, _)) if condition.lookup.path.starts_with(way) => {
+                condition.lookup.path.drain(..way.len());
+                inner.push(condition);
+            }
+            Some((way, _)) if ends_at(&condition.lookup, way) => {
+                return Err(unsupported(
+                    format!("the lookup `{name}` in the filter of an aggregate"),
+                    "name a column of the related object as well",
+                ));
+            }
+            _ => list.push(condition),
+        }
+    }
+    said.rows.push(conditions(names.schema, names.source, &list));
+    if let Some((_, end)) = names.within {
+        said.rows.push(conditions(names.schema, end, &inner));
+    }
+    Ok(said)
+}
+
+/// True for a lookup of the relation itself that is the last of a way.
+fn ends_at(lookup: &Lookup, way: &[RelationId]) -> bool {
+    match (&lookup.subject, way.split_last()) {
+        (Subject::Relation(relation), Some((last, before))) => relation == last && lookup.path == before,
+        _ => false,
+    }
+}
+
+fn one(names: &Names<'_>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<Condition> {
+    let lookup = resolve(names.schema, names.source.model, name).map_err(|error| to_py(value.py(), error))?;
+    let values = values_of(names, &lookup, name, value)?;
     Ok(Condition { lookup, values })
 }
 
 fn values_of(
-    schema: &Schema,
-    source: Source,
+    names: &Names<'_>,
     lookup: &Lookup,
     name: &str,
     value: &Bound<'_, PyAny>,
 ) -> PyResult<Vec<CoreExpr>> {
+    let schema = names.schema;
     let beside = |model, field| CoreExpr::column(Source::plain(model), field);
     let converted = |value: &Bound<'_, PyAny>, beside: &CoreExpr| match value.cast::<F>() {
-        Ok(field) => field.get().resolve(schema, source, value.py()),
+        Ok(field) => field.get().resolve_in(names, value.py()),
         Err(_) => operand(value, Some(beside)),
     };
     match lookup.expects() {
         Expects::Value(model, field) => Ok(vec![converted(value, &beside(model, field))?]),
         Expects::List(model, field) => {
-            if let Some(select) = selected(value) {
+            if let Some(select) = selected(value)? {
                 return Ok(vec![CoreExpr::Scalar(select)]);
             }
             let beside = beside(model, field);
@@ -71,26 +130,24 @@ fn values_of(
             pair(name, value)?.iter().map(|value| converted(value, &beside)).collect()
         }
         Expects::Part(model, field) => match &schema.model(model).field(field).column_type {
-            ColumnType::Json => Ok(vec![json(schema, source, value)?]),
+            ColumnType::Json => Ok(vec![json(names, value)?]),
             ColumnType::Array(_) => Ok(vec![converted(value, &beside(model, field))?]),
             _ => Ok(vec![text(name, value)?]),
         },
-        Expects::Typed(sql_type) => Ok(vec![typed(schema, source, sql_type, value)?]),
+        Expects::Typed(sql_type) => Ok(vec![typed(names, sql_type, value)?]),
         Expects::TypedList(sql_type) => {
-            if let Some(select) = selected(value) {
+            if let Some(select) = selected(value)? {
                 return Ok(vec![CoreExpr::Scalar(select)]);
             }
-            listed(name, value)?.iter().map(|value| typed(schema, source, sql_type, value)).collect()
+            listed(name, value)?.iter().map(|value| typed(names, sql_type, value)).collect()
         }
         Expects::TypedPair(sql_type) => {
-            pair(name, value)?.iter().map(|value| typed(schema, source, sql_type, value)).collect()
+            pair(name, value)?.iter().map(|value| typed(names, sql_type, value)).collect()
         }
-        Expects::Json => Ok(vec![json(schema, source, value)?]),
-        Expects::JsonList => listed(name, value)?.iter().map(|value| json(schema, source, value)).collect(),
-        Expects::Ordered => Ok(vec![ordered(schema, source, value)?]),
-        Expects::OrderedPair => {
-            pair(name, value)?.iter().map(|value| ordered(schema, source, value)).collect()
-        }
+        Expects::Json => Ok(vec![json(names, value)?]),
+        Expects::JsonList => listed(name, value)?.iter().map(|value| json(names, value)).collect(),
+        Expects::Ordered => Ok(vec![ordered(names, value)?]),
+        Expects::OrderedPair => pair(name, value)?.iter().map(|value| ordered(names, value)).collect(),
         Expects::Text => Ok(vec![text(name, value)?]),
         Expects::Texts => listed(name, value)?
             .iter()
@@ -115,9 +172,9 @@ fn values_of(
 }
 
 /// A value of a type, or a column of the row.
-fn typed(schema: &Schema, source: Source, sql_type: SqlType, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+fn typed(names: &Names<'_>, sql_type: SqlType, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
     match value.cast::<F>() {
-        Ok(field) => field.get().resolve(schema, source, value.py()),
+        Ok(field) => field.get().resolve_in(names, value.py()),
         Err(_) => typed_operand(
             value,
             match sql_type {
@@ -131,17 +188,17 @@ fn typed(schema: &Schema, source: Source, sql_type: SqlType, value: &Bound<'_, P
 }
 
 /// A JSON value, or a column of the row.
-fn json(schema: &Schema, source: Source, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+fn json(names: &Names<'_>, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
     match value.cast::<F>() {
-        Ok(field) => field.get().resolve(schema, source, value.py()),
+        Ok(field) => field.get().resolve_in(names, value.py()),
         Err(_) => json_operand(value),
     }
 }
 
 /// What JSON values of its kind are compared with, or a column of the row.
-fn ordered(schema: &Schema, source: Source, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+fn ordered(names: &Names<'_>, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
     match value.cast::<F>() {
-        Ok(field) => field.get().resolve(schema, source, value.py()),
+        Ok(field) => field.get().resolve_in(names, value.py()),
         Err(_) if value.is_instance_of::<Expr>() => operand(value, None),
         Err(_) => ordered_json(value),
     }
@@ -164,21 +221,21 @@ fn pair<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, P
 }
 
 /// The SELECT of a query or statement given in place of a list.
-fn selected(value: &Bound<'_, PyAny>) -> Option<Arc<ormkit_core::query::Select>> {
+pub(super) fn selected(value: &Bound<'_, PyAny>) -> PyResult<Option<Arc<ormkit_core::query::Select>>> {
     if let Ok(select) = value.cast::<Select>() {
-        return Some(select.get().shared());
+        return Ok(Some(select.get().shared()));
     }
-    value.cast::<Query>().ok().map(|query| query.get().keys())
+    value.cast::<Query>().ok().map(|query| query.get().as_list(value.py())).transpose()
 }
 
-fn listed<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+pub(super) fn listed<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     if value.is_instance_of::<PyString>() {
         return Err(unfit(name, "a list of values", value));
     }
     value.try_iter().map_err(|_| unfit(name, "a list of values", value))?.collect()
 }
 
-fn unfit(name: &str, expected: &str, value: &Bound<'_, PyAny>) -> PyErr {
+pub(super) fn unfit(name: &str, expected: &str, value: &Bound<'_, PyAny>) -> PyErr {
     let found = value.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string());
     PyTypeError::new_err(format!("{name} takes {expected}, not a value of type {found}"))
 }
@@ -199,39 +256,72 @@ enum Node {
 }
 
 impl Q {
-    /// The condition on a row of `source`.
+    /// The condition among the names of a query.
     ///
     /// # Errors
     /// As [`lookup_condition`].
-    pub(super) fn resolve(&self, schema: &Schema, source: Source, py: Python<'_>) -> PyResult<CoreExpr> {
-        self.node.resolve(schema, source, py)
+    pub(super) fn resolve(&self, names: &Names<'_>, py: Python<'_>) -> PyResult<CoreExpr> {
+        self.node.resolve(names, py)
+    }
+
+    /// True when it says something of a group of rows.
+    pub(super) fn is_of_group(&self, names: &Names<'_>, py: Python<'_>) -> bool {
+        self.node.is_of_group(names, py)
     }
 }
 
 impl Node {
-    fn resolve(&self, schema: &Schema, source: Source, py: Python<'_>) -> PyResult<CoreExpr> {
+    fn is_of_group(&self, names: &Names<'_>, py: Python<'_>) -> bool {
+        match self {
+            Self::Leaf(given, lookups) => {
+                let named = lookups.as_ref().is_some_and(|lookups| {
+                    lookups.bind(py).keys().iter().any(|name| {
+                        name.extract::<String>().is_ok_and(|name| {
+                            let head = name.split("__").next().unwrap_or_default();
+                            names.annotation(head).is_some_and(|annotation| annotation.of_group)
+                        })
+                    })
+                });
+                let inner = |item: &Py<PyAny>| {
+                    item.bind(py).cast::<Q>().is_ok_and(|q| q.get().is_of_group(names, py))
+                };
+                named || given.iter().any(inner)
+            }
+            Self::All(one, other) | Self::Any(one, other) => {
+                one.is_of_group(names, py) || other.is_of_group(names, py)
+            }
+            Self::Not(inner) => inner.is_of_group(names, py),
+        }
+    }
+
+    fn resolve(&self, names: &Names<'_>, py: Python<'_>) -> PyResult<CoreExpr> {
         Ok(match self {
             Self::Leaf(given, lookups) => {
                 let mut parts = Vec::new();
                 for item in given {
-                    parts.push(condition_on(schema, source, item.bind(py))?);
+                    parts.push(condition_in(names, item.bind(py))?);
                 }
                 if let Some(lookups) = lookups {
-                    parts.push(lookup_condition(schema, source, lookups.bind(py))?);
+                    parts.push(lookups_in(names, lookups.bind(py))?.all());
                 }
                 CoreExpr::all(parts)
             }
-            Self::All(one, other) => one.resolve(schema, source, py)?.and(other.resolve(schema, source, py)?),
-            Self::Any(one, other) => one.resolve(schema, source, py)?.or(other.resolve(schema, source, py)?),
-            Self::Not(inner) => inner.resolve(schema, source, py)?.not_true(schema),
+            Self::All(one, other) => one.resolve(names, py)?.and(other.resolve(names, py)?),
+            Self::Any(one, other) => one.resolve(names, py)?.or(other.resolve(names, py)?),
+            Self::Not(inner) => inner.resolve(names, py)?.not_true(names.schema),
         })
     }
 }
 
 /// A condition, or a `Q` on a row of `source`.
 pub(super) fn condition_on(schema: &Schema, source: Source, item: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    condition_in(&Names::of(schema, source), item)
+}
+
+/// The same among the names of a query.
+pub(super) fn condition_in(names: &Names<'_>, item: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
     match item.cast::<Q>() {
-        Ok(q) => q.get().resolve(schema, source, item.py()),
+        Ok(q) => q.get().resolve(names, item.py()),
         Err(_) => condition_of(item),
     }
 }

@@ -58,7 +58,10 @@ pub(crate) fn delete(model: &Bound<'_, PyAny>) -> PyResult<Delete> {
 }
 
 /// The field that an attribute or its name means.
-fn field_of(model: &Model, column: &Bound<'_, PyAny>) -> PyResult<FieldId> {
+///
+/// # Errors
+/// `FieldError` for a name that the model does not have.
+pub(crate) fn field_of(model: &Model, column: &Bound<'_, PyAny>) -> PyResult<FieldId> {
     let name = match column.cast::<Attribute>() {
         Ok(attribute) => attribute.get().name().to_owned(),
         Err(_) => {
@@ -123,10 +126,42 @@ fn returned(model: ModelId, columns: &Bound<'_, PyTuple>) -> PyResult<Vec<Item>>
     columns.iter().map(item).collect()
 }
 
+/// UPDATE of the rows of `model` that `rows` says.
+///
+/// # Errors
+/// `FieldError` for unknown names; `DataError` for values that do not fit.
+pub(crate) fn update_of(model: ModelId, values: &Bound<'_, PyDict>, rows: Vec<CoreExpr>) -> PyResult<Write> {
+    if values.is_empty() {
+        return Err(PyTypeError::new_err("an update sets at least one attribute"));
+    }
+    let mut core = CoreUpdate::new(model, assignments(model, values)?);
+    core.filter = rows;
+    Ok(Write::Update(core))
+}
+
 impl Insert {
     /// The statement of the core.
     pub(crate) fn core(&self) -> Write {
         Write::Insert(self.core.clone())
+    }
+
+    /// The same with more rows.
+    ///
+    /// # Errors
+    /// A row is no dict, or gives other columns than the others.
+    pub(crate) fn with_rows(&self, rows: &[Bound<'_, PyAny>]) -> PyResult<Write> {
+        let mut core = self.core.clone();
+        for item in rows {
+            let py = item.py();
+            let schema = schema(py)?;
+            let row = item
+                .cast::<PyDict>()
+                .map_err(|_| PyTypeError::new_err("rows are dicts: keywords, dicts, or a list of dicts"))?;
+            core = core
+                .row(schema.model(self.core.model), assignments(self.core.model, row)?)
+                .map_err(|error| to_py(py, error))?;
+        }
+        Ok(Write::Insert(core))
     }
 
     fn target(
@@ -159,7 +194,6 @@ impl Insert {
     /// Rows: `values(title="a")`, `values({..}, {..})` or `values([..])`. All rows give the same columns.
     #[pyo3(signature = (*rows, **row))]
     fn values(&self, rows: &Bound<'_, PyTuple>, row: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let py = rows.py();
         let mut given: Vec<Bound<'_, PyAny>> = Vec::new();
         for item in rows.iter() {
             match item.cast::<PyDict>() {
@@ -168,16 +202,10 @@ impl Insert {
             }
         }
         given.extend(row.map(|row| row.clone().into_any()));
-        let schema = schema(py)?;
-        let model = schema.model(self.core.model);
-        let mut core = self.core.clone();
-        for item in given {
-            let row = item
-                .cast::<PyDict>()
-                .map_err(|_| PyTypeError::new_err("values() takes keywords, dicts, or a list of dicts"))?;
-            core = core.row(model, assignments(self.core.model, row)?).map_err(|error| to_py(py, error))?;
+        match self.with_rows(&given)? {
+            Write::Insert(core) => Ok(Self { core }),
+            Write::Update(_) | Write::Delete(_) => Ok(Self { core: self.core.clone() }),
         }
-        Ok(Self { core })
     }
 
     /// The rows of a SELECT: `insert(Archive).from_select(["id", "name"], select(User.id, User.name))`.

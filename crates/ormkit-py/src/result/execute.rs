@@ -1,5 +1,5 @@
 //! `ExecuteResult`: the rows of `session.execute`.
-use super::{ScalarResult, Wanted, check, not_a_list, row};
+use super::{QueryResult, ScalarResult, Wanted, check, not_a_list, row};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyTuple, PyType};
@@ -11,22 +11,39 @@ pub(crate) struct ExecuteResult {
     class: Py<PyType>,
     /// Row after row.
     values: Vec<Py<PyAny>>,
+    /// Rows that were written.
+    written: Option<u64>,
+    /// The key of the one row that was inserted.
+    key: Option<Vec<Py<PyAny>>>,
 }
 
 impl ExecuteResult {
-    /// A result of rows of `width` values each.
+    /// A result of rows with a value for each name.
     ///
     /// # Errors
     /// What Python raises when the class of the rows cannot be made.
-    pub(crate) fn new(
-        py: Python<'_>,
-        names: Vec<String>,
-        width: usize,
-        values: Vec<Py<PyAny>>,
-    ) -> PyResult<Self> {
-        debug_assert_eq!(names.len(), width, "a name for each column");
+    pub(crate) fn new(py: Python<'_>, names: Vec<String>, values: Vec<Py<PyAny>>) -> PyResult<Self> {
         let class = row::class(py, &names)?.unbind();
-        Ok(Self { names, class, values })
+        Ok(Self { names, class, values, written: None, key: None })
+    }
+
+    /// The rows of SQL text.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); a value that Python cannot hold.
+    pub(crate) fn of_query(py: Python<'_>, names: Vec<String>, result: &QueryResult) -> PyResult<Self> {
+        let mut values = Vec::new();
+        for row in result.tuples(py)?.iter() {
+            values.extend(row.cast::<PyTuple>()?.iter().map(Bound::unbind));
+        }
+        let is_query = !names.is_empty();
+        let this = Self::new(py, names, values)?;
+        Ok(if is_query { this } else { Self { written: Some(result.affected()), ..this } })
+    }
+
+    /// Of a statement that has written rows; `key`: of the one that was inserted.
+    pub(crate) fn written(self, rows: u64, key: Option<Vec<Py<PyAny>>>) -> Self {
+        Self { written: Some(rows), key, ..self }
     }
 
     fn width(&self) -> usize {
@@ -65,7 +82,7 @@ impl ExecuteResult {
 #[pymethods]
 impl ExecuteResult {
     /// All rows.
-    fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    pub(crate) fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.rows(py, 0, self.len())
     }
 
@@ -101,7 +118,7 @@ impl ExecuteResult {
     }
 
     /// The first column of the first row, or None.
-    fn scalar(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+    pub(crate) fn scalar(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.values.first().map(|value| value.clone_ref(py))
     }
 
@@ -161,7 +178,14 @@ impl ExecuteResult {
     /// Rows that were returned, or written where none are returned.
     #[getter]
     fn rowcount(&self) -> u64 {
-        self.len() as u64
+        self.written.unwrap_or(self.len() as u64)
+    }
+
+    /// The primary key of the one row that `insert(..)` made, as a tuple; None for other statements, for several rows, and where
+    /// ON CONFLICT left the row alone.
+    #[getter]
+    fn inserted_primary_key<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        self.key.as_ref().map(|key| PyTuple::new(py, key)).transpose()
     }
 
     /// The names of the columns: a class's name for its objects.

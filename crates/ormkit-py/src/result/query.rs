@@ -24,6 +24,11 @@ impl QueryResult {
         Self { names, rows, affected, conversion: border.conversion.clone() }
     }
 
+    /// Rows that were written.
+    pub(crate) fn affected(&self) -> u64 {
+        self.affected
+    }
+
     fn cell<'py>(&self, py: Python<'py>, row: usize, column: usize) -> PyResult<Bound<'py, PyAny>> {
         let cell =
             self.rows.cell(row, column).and_then(|cell| convert::read(py, cell, self.conversion.as_deref()));
@@ -129,7 +134,7 @@ impl QueryResult {
     }
 
     /// All rows as tuples.
-    fn tuples<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    pub(crate) fn tuples<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let rows = (0..self.rows.len()).map(|row| self.tuple(py, row));
         PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
     }

@@ -3,31 +3,99 @@
 use std::sync::Arc;
 
 use ormkit_core::error::{Error, ErrorKind};
-use ormkit_core::query::Select;
+use ormkit_core::query::lookup::resolve_field;
+use ormkit_core::query::{Delete, Expr, Order, Select, Write};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-use super::{AsyncSession, SessionLink, nothing, on_session, raise};
+use super::{AsyncSession, SessionLink, nothing, on_session, raise, value_of};
 use crate::bridge::Operation;
-use crate::query::Query;
+use crate::engine::{Plan, explain};
+use crate::model::schema;
+use crate::query::{Aggregate, Query, update_of};
 
 #[pymethods]
 impl Query {
     /// All objects, as a list.
     fn all(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        let select = self.core().clone();
+        let (select, answers) = (self.core().clone(), self.answers());
         on_session!(py, self.link(py)?, "Query.all", |session| {
-            let objects = session.select(&select).await.map_err(raise)?.into_objects();
+            let objects = answers.of(session.select(&select).await.map_err(raise)?)?;
             Python::attach(|py| Ok(PyList::new(py, objects)?.into_any().unbind()))
         })
     }
 
     /// The first object, or None.
     fn first(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        let select = at_most(self.core(), 1);
+        let (select, answers) = (at_most(self.core(), 1), self.answers());
         on_session!(py, self.link(py)?, "Query.first", |session| {
-            let first = session.select(&select).await.map_err(raise)?.into_objects().into_iter().next();
-            Ok(first.unwrap_or_else(nothing))
+            let rows = answers.of(session.select(&select).await.map_err(raise)?)?;
+            Ok(rows.into_iter().next().unwrap_or_else(nothing))
+        })
+    }
+
+    /// The last object in the order of the query, or None; without an order, that of the key. Of a slice all objects are
+    /// read.
+    fn last(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let (mut select, answers) = (Select::clone(self.core()), self.answers());
+        let sliced = select.limit.is_some() || select.offset.is_some();
+        if !sliced {
+            if select.order_by.is_empty() {
+                if !self.is_objects() {
+                    return Err(PyTypeError::new_err("last() of rows needs an order: order_by(..) first"));
+                }
+                let schema = schema(py)?;
+                let key = schema.model(self.model()).key.iter();
+                select.order_by = key.map(|key| Expr::column(self.model(), *key).into()).collect();
+            }
+            select.order_by = select.order_by.into_iter().map(Order::reversed).collect();
+            select.limit = Some(1);
+        }
+        on_session!(py, self.link(py)?, "Query.last", |session| {
+            let mut rows = answers.of(session.select(&select).await.map_err(raise)?)?;
+            Ok(if sliced { rows.pop() } else { rows.into_iter().next() }.unwrap_or_else(nothing))
+        })
+    }
+
+    /// Objects by their values of a column, `{value: object}`: those of a list, or all of the query.
+    ///
+    /// Args:
+    ///     values: The values; None: every object.
+    ///     field_name: The column, the key by default. Where it is not unique, the last object of a value stays.
+    #[pyo3(signature = (values = None, *, field_name = "pk"))]
+    fn in_bulk(
+        slf: &Bound<'_, Self>,
+        values: Option<&Bound<'_, PyAny>>,
+        field_name: &str,
+    ) -> PyResult<Py<Operation>> {
+        let py = slf.py();
+        if !slf.get().is_objects() {
+            return Err(PyTypeError::new_err("in_bulk() is for objects"));
+        }
+        let schema = schema(py)?;
+        let model = schema.model(slf.get().model());
+        let field = resolve_field(model, field_name).map_err(raise)?;
+        let name = model.field(field).name.clone();
+        let narrowed = match values {
+            Some(values) => {
+                let lookups = PyDict::new(py);
+                lookups.set_item(format!("{name}__in"), values.try_iter()?.collect::<PyResult<Vec<_>>>()?)?;
+                slf.call_method("filter", (), Some(&lookups))?.cast_into::<Self>()?
+            }
+            None => slf.clone(),
+        };
+        let this = narrowed.get();
+        let (select, answers) = (this.core().clone(), this.answers());
+        on_session!(py, this.link(py)?, "Query.in_bulk", |session| {
+            let objects = answers.of(session.select(&select).await.map_err(raise)?)?;
+            Python::attach(|py| {
+                let found = PyDict::new(py);
+                for object in objects {
+                    found.set_item(object.bind(py).getattr(name.as_str())?, object)?;
+                }
+                Ok(found.into_any().unbind())
+            })
         })
     }
 
@@ -37,7 +105,7 @@ impl Query {
     ///     NoResultFound: There is none.
     ///     MultipleResultsFound: There are more.
     fn one(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        self.only(py, true)
+        self.single(py, true)
     }
 
     /// The only object, or None.
@@ -45,7 +113,7 @@ impl Query {
     /// Raises:
     ///     MultipleResultsFound: There are more.
     fn one_or_none(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        self.only(py, false)
+        self.single(py, false)
     }
 
     /// `filter(..)` and `one()`.
@@ -58,7 +126,7 @@ impl Query {
         conditions: &Bound<'_, PyTuple>,
         lookups: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<Operation>> {
-        slf.call_method("filter", conditions.clone(), lookups)?.cast::<Self>()?.get().only(slf.py(), true)
+        slf.call_method("filter", conditions.clone(), lookups)?.cast::<Self>()?.get().single(slf.py(), true)
     }
 
     /// `filter(..)` and `one_or_none()`.
@@ -68,12 +136,12 @@ impl Query {
         conditions: &Bound<'_, PyTuple>,
         lookups: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<Operation>> {
-        slf.call_method("filter", conditions.clone(), lookups)?.cast::<Self>()?.get().only(slf.py(), false)
+        slf.call_method("filter", conditions.clone(), lookups)?.cast::<Self>()?.get().single(slf.py(), false)
     }
 
     /// Number of rows, with respect to filters, limit and offset.
     fn count(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        let select = self.core().clone();
+        let select = self.uncomputed();
         on_session!(py, self.link(py)?, "Query.count", |session| {
             let count = session.count(&select).await.map_err(raise)?;
             Python::attach(|py| Ok(count.into_pyobject(py)?.into_any().unbind()))
@@ -82,10 +150,109 @@ impl Query {
 
     /// True when there is a row.
     fn exists(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        let select = self.core().clone();
+        let select = self.uncomputed();
         on_session!(py, self.link(py)?, "Query.exists", |session| {
             let exists = session.exists(&select).await.map_err(raise)?;
             Python::attach(|py| Ok(exists.into_pyobject(py)?.to_owned().into_any().unbind()))
+        })
+    }
+
+    /// The sum of a column over all rows that the query means; None of nothing.
+    fn sum(&self, column: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
+        self.one_value("sum", column)
+    }
+
+    /// The average of a column; None of nothing.
+    fn avg(&self, column: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
+        self.one_value("avg", column)
+    }
+
+    /// The least value of a column; None of nothing.
+    fn min(&self, column: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
+        self.one_value("min", column)
+    }
+
+    /// The greatest value of a column; None of nothing.
+    fn max(&self, column: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
+        self.one_value("max", column)
+    }
+
+    /// Several aggregates over all rows that the query means, as a dict: `aggregate(n=Count("*"), total=Sum("pages"))`. Without
+    /// a name an aggregate is called `pages__sum`.
+    ///
+    /// Raises:
+    ///     FieldError: The model has no such attribute.
+    ///     NotSupportedError: Aggregates over several lists at once, which would multiply each other's rows.
+    #[pyo3(signature = (*aggregates, **named))]
+    fn aggregate(
+        &self,
+        aggregates: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<Operation>> {
+        let py = aggregates.py();
+        let mut list = Vec::new();
+        for aggregate in aggregates.iter() {
+            let aggregate = aggregate_of(aggregate)?;
+            list.push((aggregate.get().default_name()?, aggregate));
+        }
+        for (name, aggregate) in named.into_iter().flatten() {
+            list.push((name.extract()?, aggregate_of(aggregate)?));
+        }
+        let select = self.aggregating(py, list)?;
+        on_session!(py, self.link(py)?, "Query.aggregate", |session| {
+            let rows = session.select(&select).await.map_err(raise)?;
+            let dict = crate::query::Answers::dicts().of(rows)?;
+            Ok(dict.into_iter().next().unwrap_or_else(nothing))
+        })
+    }
+
+    /// Set attributes of all rows that the query means, at once: inside the open transaction, else by itself. Held objects take
+    /// the new values. Values may be expressions and `F`.
+    ///
+    /// Returns:
+    ///     int: The number of rows.
+    ///
+    /// Raises:
+    ///     FieldError: The model has no such attribute.
+    ///     NotSupportedError: Of the primary key, or of what SQL cannot say: limited rows where the key has several columns.
+    #[pyo3(signature = (**values))]
+    fn update(&self, py: Python<'_>, values: Option<&Bound<'_, PyDict>>) -> PyResult<Py<Operation>> {
+        let values = values.ok_or_else(|| PyTypeError::new_err("update() sets at least one attribute"))?;
+        let write = update_of(self.model(), values, self.rows_to_write(py, "update")?)?;
+        self.write(py, write)
+    }
+
+    /// Delete all rows that the query means, at once: inside the open transaction, else by itself. Held objects of these rows
+    /// leave the session. Cascades are the database's (`ON DELETE`).
+    ///
+    /// Returns:
+    ///     int: The number of rows.
+    ///
+    /// Raises:
+    ///     IntegrityError: Other rows refer to them.
+    fn delete(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let mut delete = Delete::new(self.model());
+        delete.filter = self.rows_to_write(py, "delete")?;
+        self.write(py, Write::Delete(delete))
+    }
+
+    /// How the database would run the query: PostgreSQL's EXPLAIN, SQLite's EXPLAIN QUERY PLAN, as text.
+    ///
+    /// Args:
+    ///     analyze: Run it, too, for times and numbers of rows; PostgreSQL only.
+    ///
+    /// Raises:
+    ///     NotSupportedError: `analyze` on SQLite.
+    #[pyo3(signature = (*, analyze = false))]
+    fn explain(&self, py: Python<'_>, analyze: bool) -> PyResult<Py<Operation>> {
+        let select = self.core().clone();
+        on_session!(py, self.link(py)?, "Query.explain", |session| {
+            let statement = session.statement(&select).map_err(raise)?;
+            let dialect = session.dialect();
+            let statement = explain(&statement.text, statement.params, analyze, dialect).map_err(raise)?;
+            let mut plan = Plan::default();
+            session.run_alone(&statement, &mut plan).await.map_err(raise)?;
+            Ok(plan.into_text())
         })
     }
 
@@ -94,16 +261,50 @@ impl Query {
     }
 }
 
+fn aggregate_of(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, Aggregate>> {
+    value.cast_into::<Aggregate>().map_err(|_| {
+        PyTypeError::new_err("aggregate() takes Count(..), Sum(..), Avg(..), Min(..) and Max(..)")
+    })
+}
+
 impl Query {
-    fn link(&self, py: Python<'_>) -> PyResult<Arc<SessionLink>> {
+    fn one_value(&self, function: &'static str, column: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
+        let py = column.py();
+        let aggregate = Bound::new(py, Aggregate::named(function, column)?)?;
+        let select = self.aggregating(py, vec![(function.to_owned(), aggregate)])?;
+        on_session!(py, self.link(py)?, "Query.aggregate", |session| {
+            let rows = session.select(&select).await.map_err(raise)?;
+            Python::attach(|py| {
+                Ok(rows.items.into_iter().next().map_or_else(nothing, |item| value_of(py, item)))
+            })
+        })
+    }
+
+    fn rows_to_write(&self, py: Python<'_>, verb: &str) -> PyResult<Vec<Expr>> {
+        if !self.is_objects() || !self.core().group_by.is_empty() {
+            return Err(PyTypeError::new_err(format!(
+                "{verb}() is for the rows of a model: session.query(Model).filter(..).{verb}(..)"
+            )));
+        }
+        self.core().as_filter(schema(py)?.model(self.model())).map_err(raise)
+    }
+
+    fn write(&self, py: Python<'_>, write: Write) -> PyResult<Py<Operation>> {
+        on_session!(py, self.link(py)?, "Query.update", |session| {
+            let written = session.write_at_once(&write).await.map_err(raise)?;
+            Python::attach(|py| Ok(written.affected.into_pyobject(py)?.into_any().unbind()))
+        })
+    }
+
+    pub(super) fn link(&self, py: Python<'_>) -> PyResult<Arc<SessionLink>> {
         Ok(Arc::clone(&self.session()?.bind(py).cast::<AsyncSession>()?.get().link))
     }
 
-    fn only(&self, py: Python<'_>, required: bool) -> PyResult<Py<Operation>> {
+    fn single(&self, py: Python<'_>, required: bool) -> PyResult<Py<Operation>> {
         // A limit of the caller's own stays: two rows are enough to see that one is not alone.
-        let select = at_most(self.core(), 2);
+        let (select, answers) = (at_most(self.core(), 2), self.answers());
         on_session!(py, self.link(py)?, "Query.one", |session| {
-            let mut objects = session.select(&select).await.map_err(raise)?.into_objects();
+            let mut objects = answers.of(session.select(&select).await.map_err(raise)?)?;
             match (objects.len(), required) {
                 (0, true) => Err(raise(Error::new(ErrorKind::NoResult("one() found no row".to_owned())))),
                 (0, false) => Ok(nothing()),

@@ -4,7 +4,7 @@ use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::load::Item;
 use ormkit_core::model::{FieldId, ModelId};
 use ormkit_core::query::Lock;
-use ormkit_core::session::{Key, Rows};
+use ormkit_core::session::Key;
 use ormkit_core::value::Value;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -16,8 +16,7 @@ use crate::bridge::Operation;
 use crate::convert::Border;
 use crate::host::{PyHost, class_info};
 use crate::model::{any_conversion, schema};
-use crate::query::{Delete, Insert, Query, Select, Update, loads_of, model_of, relations_of};
-use crate::result::ExecuteResult;
+use crate::query::{Query, loads_of, model_of, relations_of};
 
 #[pymethods]
 impl AsyncSession {
@@ -79,40 +78,6 @@ impl AsyncSession {
     ) -> PyResult<Py<Operation>> {
         let asked = Asked { options, lock: lock_of(with_for_update)?, populate_existing, required: true };
         self.fetch_by_key(py, model, key, &asked)
-    }
-
-    /// Run a statement.
-    ///
-    /// Args:
-    ///     statement: `select(..)`.
-    ///
-    /// Returns the rows, read and complete: iterate without await.
-    fn execute(&self, py: Python<'_>, statement: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
-        let select = statement_of(statement)?;
-        on_session!(py, self.link, "AsyncSession.execute", |session| {
-            let rows = session.select(&select).await.map_err(raise)?;
-            Python::attach(|py| Ok(Py::new(py, result_of(py, rows)?)?.into_any()))
-        })
-    }
-
-    /// Run a statement and answer the first column of its rows: `execute(..)` and `.scalars()`.
-    fn scalars(&self, py: Python<'_>, statement: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
-        let select = statement_of(statement)?;
-        on_session!(py, self.link, "AsyncSession.scalars", |session| {
-            let rows = session.select(&select).await.map_err(raise)?;
-            Python::attach(|py| Ok(Py::new(py, result_of(py, rows)?.scalars(py))?.into_any()))
-        })
-    }
-
-    /// The first column of the first row, or None.
-    fn scalar(&self, py: Python<'_>, statement: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
-        let select = statement_of(statement)?;
-        on_session!(py, self.link, "AsyncSession.scalar", |session| {
-            let rows = session.select(&select).await.map_err(raise)?;
-            Python::attach(|py| {
-                Ok(rows.items.into_iter().next().map_or_else(|| py.None(), |item| value_of(py, item)))
-            })
-        })
     }
 
     /// A fluent query of a model.
@@ -208,30 +173,6 @@ fn key_of(py: Python<'_>, border: &Border, model: ModelId, key: &Bound<'_, PyAny
     model.key.iter().zip(&parts).map(part).collect()
 }
 
-/// The core's statement behind a Python one.
-fn statement_of(statement: &Bound<'_, PyAny>) -> PyResult<ormkit_core::query::Select> {
-    match statement.cast::<Select>() {
-        Ok(select) => Ok(select.get().core().clone()),
-        Err(_) if is_write(statement) => Err(raise(Error::unsupported(
-            "insert(), update() and delete() through execute()",
-            "write objects: session.insert, session.update, session.remove, or the unit of work",
-        ))),
-        Err(_) => {
-            let found = statement.get_type().name()?;
-            let text = format!(
-                "execute() takes a statement such as select(..), not {found}; for SQL text use engine.execute()"
-            );
-            Err(raise(Error::new(ErrorKind::Programming(text))))
-        }
-    }
-}
-
-fn is_write(statement: &Bound<'_, PyAny>) -> bool {
-    statement.is_instance_of::<Insert>()
-        || statement.is_instance_of::<Update>()
-        || statement.is_instance_of::<Delete>()
-}
-
 /// One item as Python sees it.
 pub(crate) fn value_of(py: Python<'_>, item: Item<PyHost>) -> Py<PyAny> {
     match item {
@@ -239,11 +180,4 @@ pub(crate) fn value_of(py: Python<'_>, item: Item<PyHost>) -> Py<PyAny> {
         Item::Object(None) => py.None(),
         Item::Value(value) => value,
     }
-}
-
-fn result_of(py: Python<'_>, rows: Rows<PyHost>) -> PyResult<ExecuteResult> {
-    let names = rows.names(&*schema(py)?);
-    let width = rows.width();
-    let values = rows.items.into_iter().map(|item| value_of(py, item)).collect();
-    ExecuteResult::new(py, names, width, values)
 }

@@ -99,7 +99,7 @@ impl AsyncSession {
 }
 
 /// Sets attributes as the program would: unknown names raise with a near match.
-fn set_all(object: &Bound<'_, PyAny>, values: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+pub(super) fn set_all(object: &Bound<'_, PyAny>, values: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
     for (name, value) in values.into_iter().flatten() {
         object.setattr(name.cast::<pyo3::types::PyString>()?, value)?;
     }

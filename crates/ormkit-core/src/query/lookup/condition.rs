@@ -155,7 +155,7 @@ fn on_relation(
 }
 
 /// One of the values: as one list where all are constants.
-fn among(column: Expr, values: &[Expr], element: SqlType) -> Expr {
+pub(super) fn among(column: Expr, values: &[Expr], element: SqlType) -> Expr {
     let constants: Option<Vec<Value>> = values
         .iter()
         .map(|value| match value {
@@ -185,7 +185,7 @@ fn null_if(column: Expr, null: bool) -> Expr {
     if null { column.is_null() } else { column.is_not_null() }
 }
 
-fn is_true(value: &Expr) -> bool {
+pub(super) fn is_true(value: &Expr) -> bool {
     match value {
         Expr::Value(bound) => bound.value == Value::Bool(true),
         Expr::Bool(value) => *value,

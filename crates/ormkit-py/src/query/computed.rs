@@ -1,0 +1,252 @@
+//! `annotate`, `values`, `values_list`, `aggregate`: what a fluent query computes and shows.
+
+use ormkit_core::query::lookup::{Path, resolve_value};
+use ormkit_core::query::{Expr as CoreExpr, Item, Select as CoreSelect};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+use std::sync::Arc;
+
+use super::aggregate::{Aggregate, Joining, check_joining};
+use super::answer::Answer;
+use super::names::{Annotation, Names};
+use super::read::item_of;
+use super::{F, Query};
+use crate::errors::to_py;
+use crate::expr::Expr;
+use crate::model::{schema, unsupported};
+
+/// `values()` and `values_list()`: rows instead of objects, to be awaited or narrowed down further.
+#[pyclass(frozen, extends = Query, module = "ormkit")]
+pub(crate) struct RowQuery;
+
+#[pymethods]
+impl Query {
+    /// Computes values beside the columns: aggregates over related objects (`Count("posts")`), `F` expressions, or
+    /// expressions. On objects they are plain attributes that no flush writes. Behind `values(..)` aggregates are of the groups
+    /// that its columns make.
+    ///
+    /// Raises:
+    ///     FieldError: A name is unknown, or is that of an attribute of the model.
+    ///     NotSupportedError: Aggregates of one group would multiply each other's rows.
+    #[pyo3(signature = (**values))]
+    fn annotate<'py>(
+        slf: &Bound<'py, Self>,
+        values: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let Some(values) = values else { return Ok(slf.clone()) };
+        slf.get().computing(slf.py(), values)
+    }
+
+    /// Rows as dicts of these columns, all of them where none is named; names may cross relations (`"author__name"`), and
+    /// aggregates make groups of the columns.
+    #[pyo3(signature = (*columns, **computed))]
+    fn values<'py>(
+        slf: &Bound<'py, Self>,
+        columns: &Bound<'py, PyTuple>,
+        computed: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let query = slf.get().showing(slf.py(), columns, Answer::Dicts)?;
+        match computed {
+            Some(computed) => query.get().computing(slf.py(), computed),
+            None => Ok(query),
+        }
+    }
+
+    /// Rows as tuples of these columns; with `flat` single values of one column.
+    #[pyo3(signature = (*columns, flat = false))]
+    fn values_list<'py>(
+        slf: &Bound<'py, Self>,
+        columns: &Bound<'py, PyTuple>,
+        flat: bool,
+    ) -> PyResult<Bound<'py, Self>> {
+        if flat && columns.len() != 1 {
+            return Err(PyTypeError::new_err("values_list(.., flat=True) takes one column"));
+        }
+        let answer = if flat { Answer::Flat } else { Answer::Tuples };
+        slf.get().showing(slf.py(), columns, answer)
+    }
+}
+
+impl Query {
+    /// The same query with more computed values.
+    fn computing<'py>(&self, py: Python<'py>, values: &Bound<'py, PyDict>) -> PyResult<Bound<'py, Self>> {
+        let schema = schema(py)?;
+        let model = schema.model(self.model());
+        let mut core = CoreSelect::clone(self.core());
+        let mut annotations = self.annotations().to_vec();
+        let mut joinings = self.joined(&schema);
+        // `values("a")` groups; `values()` and objects are single rows.
+        let groups = self.groups();
+        for (name, value) in values {
+            let name: String = name.extract()?;
+            if self.is_objects()
+                && (model.find_field(&name).is_some()
+                    || model.find_relation(&name).is_some()
+                    || self.class(py).hasattr(name.as_str())?)
+            {
+                let text = format!("annotate({name}=..): {} has an attribute of that name", model.name());
+                return Err(PyValueError::new_err(text));
+            }
+            if name.starts_with('_') || annotations.iter().any(|known| known.name == name) {
+                let text = format!("annotate({name}=..): the name is taken, or not a public one");
+                return Err(PyValueError::new_err(text));
+            }
+            let names = Names { annotations: &annotations, ..Names::of(&schema, self.source()) };
+            let (expr, of_group) = match value.cast::<Aggregate>() {
+                Ok(aggregate) if groups => {
+                    let (expr, joining) = aggregate.get().of_group(py, &names, &mut core)?;
+                    joinings.push(joining);
+                    (expr, true)
+                }
+                Ok(aggregate) => (aggregate.get().of_each(py, &names)?, false),
+                Err(_) => (computed_value(py, &names, &value)?, false),
+            };
+            core.items.push(Item::Value { expr: expr.clone(), label: Some(name.clone()) });
+            annotations.push(Annotation { name, expr, of_group });
+        }
+        check_joining(&joinings)?;
+        regroup(&mut core, &annotations, self.grouped_by());
+        self.made(py, core, annotations)
+    }
+
+    /// The same query with rows instead of objects.
+    fn showing<'py>(
+        &self,
+        py: Python<'py>,
+        columns: &Bound<'py, PyTuple>,
+        answer: Answer,
+    ) -> PyResult<Bound<'py, Self>> {
+        let schema = schema(py)?;
+        let model = schema.model(self.model());
+        let mut core = CoreSelect::clone(self.core());
+        let names = Names { annotations: self.annotations(), ..Names::of(&schema, self.source()) };
+        let mut items = Vec::new();
+        let mut joinings = self.joined(&schema);
+        for column in columns.iter() {
+            let Ok(name) = column.cast::<PyString>() else {
+                items.push(value_item(py, &names, &column)?);
+                continue;
+            };
+            let name = name.to_str()?;
+            if let Some(annotation) = names.annotation(name) {
+                items.push(Item::Value { expr: annotation.expr.clone(), label: Some(name.to_owned()) });
+                continue;
+            }
+            let path = match Path::resolve_value(&schema, model.id, name) {
+                Ok(path) => path,
+                // A part of a time, or what lies in a JSON column.
+                Err(_) => {
+                    let expr =
+                        resolve_value(&schema, self.source(), name).map_err(|error| to_py(py, error))?;
+                    items.push(Item::Value { expr, label: Some(name.to_owned()) });
+                    continue;
+                }
+            };
+            let end = core.join_path(&schema, self.source(), &path.relations);
+            joinings.push(Joining {
+                many: path.last_many(&schema, model.id).map(|length| path.relations[..length].to_vec()),
+                counts_repeated: false,
+            });
+            if let Some(field) = path.field {
+                let own = path.relations.is_empty() && schema.model(path.model).field(field).name == name;
+                let label = (!own).then(|| name.to_owned());
+                items.push(Item::Value { expr: CoreExpr::column(end, field), label });
+            }
+        }
+        check_joining(&joinings)?;
+        if columns.is_empty() {
+            let own = model.field_ids().filter(|field| !model.field(*field).deferred);
+            items.extend(
+                own.map(|field| Item::Value { expr: CoreExpr::column(self.source(), field), label: None }),
+            );
+            items.extend(self.annotations().iter().map(|annotation| Item::Value {
+                expr: annotation.expr.clone(),
+                label: Some(annotation.name.clone()),
+            }));
+        }
+        core.items = items;
+        core.loads.clear();
+        self.made_rows(py, core, answer, !columns.is_empty())
+    }
+
+    /// The SELECT of aggregates over the query's rows, and their names.
+    pub(crate) fn aggregating(
+        &self,
+        py: Python<'_>,
+        aggregates: Vec<(String, Bound<'_, Aggregate>)>,
+    ) -> PyResult<CoreSelect> {
+        let schema = schema(py)?;
+        let model = schema.model(self.model());
+        let rows = self.core();
+        if !self.is_objects() && (rows.distinct || !rows.group_by.is_empty()) {
+            return Err(unsupported(
+                "aggregates over the rows of values()",
+                "aggregate the objects: session.query(Model).filter(..).aggregate(..)",
+            ));
+        }
+        let mut core = CoreSelect::default().select_from(self.source());
+        core.filter = rows.as_filter(model).map_err(|error| to_py(py, error))?;
+        let names = Names { annotations: self.annotations(), ..Names::of(&schema, self.source()) };
+        let mut joinings = Vec::new();
+        for (name, aggregate) in aggregates {
+            let (expr, joining) = aggregate.get().of_group(py, &names, &mut core)?;
+            joinings.push(joining);
+            core.items.push(Item::Value { expr, label: Some(name) });
+        }
+        check_joining(&joinings)?;
+        Ok(core)
+    }
+}
+
+/// A value that is no aggregate: an expression, or `F`.
+fn computed_value(py: Python<'_>, names: &Names<'_>, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    if let Ok(field) = value.cast::<F>() {
+        return field.get().resolve_in(names, py);
+    }
+    match value.cast::<Expr>() {
+        Ok(expr) => expr.get().core().cloned(),
+        Err(_) => {
+            let found = value.get_type().name()?;
+            Err(PyTypeError::new_err(format!(
+                "a computed value is an aggregate, F(..) or an expression, not a value of type {found}: literal(..) makes \
+                 one of it"
+            )))
+        }
+    }
+}
+
+fn value_item(py: Python<'_>, names: &Names<'_>, column: &Bound<'_, PyAny>) -> PyResult<Item> {
+    match column.cast::<F>() {
+        Ok(field) => Ok(Item::Value { expr: field.get().resolve_in(names, py)?, label: None }),
+        Err(_) => match item_of(column)? {
+            item @ Item::Value { .. } => Ok(item),
+            Item::Entity { .. } | Item::Mapped { .. } => {
+                Err(PyTypeError::new_err("values() takes columns, not classes"))
+            }
+        },
+    }
+}
+
+/// GROUP BY of the columns beside aggregates: by their place where an expression may hold values, which are other parameters
+/// each time that it is written.
+fn regroup(core: &mut CoreSelect, annotations: &[Annotation], own: &[CoreExpr]) {
+    let is_of_group = |label: &Option<String>| {
+        annotations.iter().any(|known| known.of_group && Some(&known.name) == label.as_ref())
+    };
+    if !annotations.iter().any(|known| known.of_group) {
+        return;
+    }
+    let columns = core.items.iter().enumerate().filter_map(|(at, item)| match item {
+        Item::Value { label, .. } if is_of_group(label) => None,
+        Item::Value { expr: expr @ CoreExpr::Column(_), .. } => Some(expr.clone()),
+        _ => Some(CoreExpr::Text(Arc::from((at + 1).to_string()))),
+    });
+    let mut group_by = own.to_vec();
+    for column in columns {
+        if !group_by.contains(&column) {
+            group_by.push(column);
+        }
+    }
+    core.group_by = group_by;
+}

@@ -1,0 +1,113 @@
+//! What a name means in a query: a column, a way across relations, or something that the query computes.
+
+use ormkit_core::model::{RelationId, Schema};
+use ormkit_core::query::lookup::{Path, Takes, computed, computed_operator};
+use ormkit_core::query::{Expr as CoreExpr, Source};
+use ormkit_core::value::SqlType;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::F;
+use super::lookup::{listed, selected, unfit};
+use crate::errors::to_py;
+use crate::expr::operand;
+
+/// A value that a query computes beside its columns: `annotate(n=Count("books"))`.
+#[derive(Clone)]
+pub(crate) struct Annotation {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it is.
+    pub(crate) expr: CoreExpr,
+    /// It is of a group of rows: conditions on it are those of HAVING.
+    pub(crate) of_group: bool,
+}
+
+/// Where the names of lookups, `F` and aggregates are looked up.
+#[derive(Clone, Copy)]
+pub(crate) struct Names<'a> {
+    pub(super) schema: &'a Schema,
+    /// The row that they are about.
+    pub(super) source: Source,
+    pub(super) annotations: &'a [Annotation],
+    /// Names that begin with this way are about the row at its end.
+    pub(super) within: Option<(&'a [RelationId], Source)>,
+}
+
+impl<'a> Names<'a> {
+    /// Of a row alone.
+    pub(super) fn of(schema: &'a Schema, source: Source) -> Self {
+        Self { schema, source, annotations: &[], within: None }
+    }
+
+    /// The computed value of a name.
+    pub(super) fn annotation(&self, name: &str) -> Option<&'a Annotation> {
+        self.annotations.iter().find(|annotation| annotation.name == name)
+    }
+
+    /// The value of a name, without joins.
+    ///
+    /// # Errors
+    /// `FieldError` for an unknown name; `Unsupported` for one that means several rows.
+    pub(super) fn value(&self, py: Python<'_>, name: &str) -> PyResult<CoreExpr> {
+        if let Some(annotation) = self.annotation(name) {
+            return Ok(annotation.expr.clone());
+        }
+        let mut path =
+            Path::resolve_value(self.schema, self.source.model, name).map_err(|error| to_py(py, error))?;
+        let mut source = self.source;
+        if let Some((way, end)) = self.within
+            && path.relations.starts_with(way)
+        {
+            path.relations.drain(..way.len());
+            source = end;
+        }
+        path.value(self.schema, source, name).map_err(|error| to_py(py, error))
+    }
+
+    /// The condition of a lookup on a computed value, and whether it is of a group; None for other names.
+    pub(super) fn on_annotation(
+        &self,
+        name: &str,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<(CoreExpr, bool)>> {
+        let (head, rest) = match name.split_once("__") {
+            Some((head, rest)) => (head, Some(rest)),
+            None => (name, None),
+        };
+        let Some(annotation) = self.annotation(head) else { return Ok(None) };
+        let py = value.py();
+        let (operator, takes) = computed_operator(head, rest).map_err(|error| to_py(py, error))?;
+        let one = |value: &Bound<'_, PyAny>| match value.cast::<F>() {
+            Ok(field) => field.get().resolve_in(self, py),
+            Err(_) => operand(value, Some(&annotation.expr)),
+        };
+        let values = match takes {
+            Takes::Value => vec![one(value)?],
+            Takes::List => match selected(value)? {
+                Some(select) => vec![CoreExpr::Scalar(select)],
+                None => listed(name, value)?.iter().map(one).collect::<PyResult<_>>()?,
+            },
+            Takes::Pair => {
+                let pair = listed(name, value)?;
+                if pair.len() != 2 {
+                    let text = format!("{name} takes two values, {} were given", pair.len());
+                    return Err(PyTypeError::new_err(text));
+                }
+                pair.iter().map(one).collect::<PyResult<_>>()?
+            }
+            Takes::Text => match value.cast::<PyString>() {
+                Ok(text) => vec![CoreExpr::value(text.to_str()?, SqlType::Text)],
+                Err(_) => return Err(unfit(name, "a text", value)),
+            },
+            Takes::Bool => match value.extract::<bool>() {
+                Ok(constant) => vec![CoreExpr::Bool(constant)],
+                Err(_) => return Err(unfit(name, "True or False", value)),
+            },
+        };
+        let condition =
+            computed(self.schema, &annotation.expr, operator, &values).map_err(|error| to_py(py, error))?;
+        Ok(Some((condition, annotation.of_group)))
+    }
+}

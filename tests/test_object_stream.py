@@ -1,0 +1,169 @@
+"""Objects and rows that are read in pieces, on both databases."""
+
+import asyncio
+import gc
+
+import pytest
+from library import Author, Base, Book
+
+from ormkit import (
+    AsyncSession,
+    InvalidRequestError,
+    NotSupportedError,
+    PendingRollbackError,
+    joinedload,
+    select,
+    selectinload,
+)
+
+COUNT = 50
+
+
+@pytest.fixture
+async def session(engine):
+    await Base.metadata.create_all(engine)
+    async with AsyncSession(engine) as filling:
+        authors = [Author(name=f"{i:03}", born=i, books=[Book(title=f"of {i}")]) for i in range(COUNT)]
+        await filling.insert_all(authors)
+    del authors, filling
+    async with AsyncSession(engine) as session:
+        yield session
+        await session.rollback()
+
+
+async def settled(engine):
+    """Waits until connections that were given up are back."""
+    for _ in range(200):
+        status = engine.status()
+        if status.in_use == 0 and status.draining == 0:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(engine.status())
+
+
+@pytest.mark.parametrize("size", [1, 7, 25, 50, 1000])
+async def test_objects_come_once_and_in_order(session, engine, size):
+    query = session.query(Author).order_by("id")
+    names = [author.name async for author in query.stream(batch_size=size)]
+    assert names == [f"{i:03}" for i in range(COUNT)]
+    assert [author.born async for author in query.iterator(size)] == list(range(COUNT))
+    await settled(engine)
+    assert not session.in_transaction()
+
+
+async def test_queries_rows_and_scalars_stream(session, engine):
+    assert len([author async for author in session.query(Author)]) == COUNT
+    statement = select(Author.id, Author.name).order_by(Author.id).limit(3)
+    assert [(row.id, row.name) async for row in session.stream(statement)] == [(1, "000"), (2, "001"), (3, "002")]
+    authors = [author async for author in session.stream_scalars(select(Author).order_by(Author.id).limit(3))]
+    assert authors[0] is await session.get(Author, 1)
+    values = session.query(Author).values_list("name", flat=True).order_by("-name")[:2]
+    assert [name async for name in values.stream(1)] == ["049", "048"]
+    parts = session.query(Author).order_by("id").stream(8).partitions(20)
+    assert [len(part) async for part in parts] == [20, 20, 10]
+    stream = await session.stream_scalars(select(Author.id).order_by(Author.id)).yield_per(5)
+    assert [number async for number in stream] == list(range(1, COUNT + 1))
+    with pytest.raises(InvalidRequestError, match="yield_per"):
+        stream.yield_per(5)
+    with pytest.raises(ValueError, match="batch_size"):
+        session.query(Author).stream(0)
+    assert [author async for author in session.query(Author).none().stream()] == []
+    await settled(engine)
+
+
+async def test_relations_are_loaded_for_each_piece_on_the_streams_connection(session, engine):
+    events = []
+    engine.add_tracer(events.append)
+    query = session.query(Author).options(selectinload(Author.books)).order_by("id")
+    titles = [author.books[0].title async for author in query.stream(batch_size=20)]
+    engine.remove_tracer(events.append)
+    assert titles == [f"of {i}" for i in range(COUNT)]
+    loads = [event for event in events if event.event == "ended" and "FROM books" in (event.sql or "")]
+    assert len(loads) == 3
+    assert sum(event.event == "acquired" for event in events) == 1
+    with pytest.raises(NotSupportedError, match="selectinload"):
+        async for _ in session.query(Author).options(joinedload(Author.books)).stream():
+            pass
+    await settled(engine)
+
+
+async def test_memory_is_that_of_one_piece(session):
+    alive = 0
+    async for author in session.query(Author).stream(batch_size=5):
+        del author
+        gc.collect()
+        alive = max(alive, sum(isinstance(each, Author) for each in gc.get_objects()))
+    assert alive <= 6
+
+
+async def test_stream_is_over_on_break_on_leaving_and_when_nobody_holds_it(session, engine):
+    async for _ in session.query(Author).stream(batch_size=2):
+        break
+    await settled(engine)
+    async with session.query(Author).stream(batch_size=2) as stream:
+        await stream.__anext__()
+        assert engine.status().in_use == 1
+    await settled(engine)
+    assert [author async for author in stream] == []
+    stream = session.query(Author).stream(batch_size=2)
+    await stream.__anext__()
+    await stream.close()
+    assert engine.status().in_use == 0
+
+
+async def test_session_works_between_pieces_and_objects_are_its_own(session, engine):
+    first = await session.get(Author, 1)
+    first.born = -1
+    async for author in session.query(Author).order_by("id").stream(batch_size=10):
+        if author.id == 1:
+            assert author is first
+            assert author.born == -1
+        if author.id % 25 == 0:
+            author.name += "!"
+    await session.commit()
+    assert [author.name async for author in session.query(Author).filter(name__endswith="!").order_by("id")] == [
+        "024!",
+        "049!",
+    ]
+
+
+async def test_stream_in_a_transaction_belongs_to_it(session, engine):
+    async with session.begin():
+        session.add(Author(name="new"))
+        stream = session.query(Author).order_by("-id").stream(batch_size=2)
+        assert (await stream.__anext__()).name == "new"
+        assert engine.status().in_use == 1
+        del stream
+        assert await session.query(Author).count() == COUNT + 1
+        late = session.query(Author).stream(batch_size=2)
+        await late.__anext__()
+        await late.__anext__()
+    with pytest.raises(InvalidRequestError, match="transaction of the result has ended"):
+        await late.__anext__()
+    await settled(engine)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+async def test_cancelled_read_gives_the_connection_back(session, engine, inside):
+    if not engine.is_postgres():
+        pytest.skip("SQLite answers at once")
+    lock = AsyncSession(engine)
+    await lock.query(Author).filter(id=3).with_for_update().all()
+    assert lock.in_transaction()
+    if inside:
+        session.add(Author(name="new"))
+        await session.flush()
+    query = session.query(Author)
+    stream = (query.filter(id=3).with_for_update() if inside else query).stream()
+    read = asyncio.ensure_future(stream.__anext__())
+    await asyncio.sleep(0.05 if inside else 0)
+    read.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await read
+    if inside:
+        with pytest.raises(PendingRollbackError):
+            await session.get(Author, 5)
+        await session.rollback()
+    assert (await session.get(Author, 5)).name == "004"
+    await lock.rollback()
+    await settled(engine)
