@@ -1,4 +1,16 @@
-//! Making and dropping the tables of models in a database.
+//! Tables as the database has them, and making and dropping those of models.
+
+mod catalog;
+mod introspect;
+mod line;
+pub mod token;
+
+pub use catalog::{
+    Catalog, Check, Column, Computed, Enum, Exclusion, ForeignKey, Index, IndexPart, IndexTerm, Numbering,
+    NumberingKind, PrimaryKey, Table, Timing, Unique, View,
+};
+pub use introspect::introspect;
+pub use line::Line;
 
 use std::sync::Arc;
 
