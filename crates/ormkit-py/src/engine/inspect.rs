@@ -15,7 +15,6 @@ use crate::bridge::Operation;
 use crate::session::raise;
 
 /// A column of a table, as the database has it.
-#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(frozen, get_all, eq, name = "RustColumnInfo", module = "ormkit")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct FoundColumn {
@@ -40,14 +39,12 @@ pub(crate) struct FoundColumn {
 }
 
 /// An index of a table that is not part of a constraint.
-#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(frozen, eq, name = "RustIndexInfo", module = "ormkit")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct FoundIndex {
     index: schema::Index,
 }
 
-#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl FoundIndex {
     /// Its name.
@@ -96,7 +93,6 @@ impl FoundIndex {
 }
 
 /// A constraint of a table.
-#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(frozen, get_all, eq, name = "RustConstraintInfo", module = "ormkit")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct FoundConstraint {
@@ -123,7 +119,6 @@ pub(crate) struct FoundConstraint {
 }
 
 /// A table.
-#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
 #[pyclass(frozen, get_all, eq, name = "RustTableInfo", module = "ormkit")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct FoundTable {
