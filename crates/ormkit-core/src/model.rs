@@ -317,6 +317,19 @@ pub struct Model {
 }
 
 impl Model {
+    /// The same model, declared a little differently: no field or key is another.
+    pub(crate) fn with_def(&self, def: ModelDef) -> Self {
+        Self {
+            id: self.id,
+            def,
+            key: self.key.clone(),
+            relations: self.relations.clone(),
+            references: self.references.clone(),
+            rank: self.rank,
+            cyclic: self.cyclic,
+        }
+    }
+
     /// The class's name.
     pub fn name(&self) -> &str {
         &self.def.name

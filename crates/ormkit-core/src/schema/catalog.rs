@@ -26,6 +26,11 @@ impl Catalog {
     pub fn table(&self, name: &TableName) -> Option<&Table> {
         self.tables.iter().find(|table| table.name == *name)
     }
+
+    /// The same, to be changed.
+    pub(super) fn table_mut(&mut self, name: &TableName) -> Option<&mut Table> {
+        self.tables.iter_mut().find(|table| table.name == *name)
+    }
 }
 
 /// An enum type.
@@ -85,6 +90,11 @@ impl Table {
     /// The column of a name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn column_mut(&mut self, name: &str) -> Option<&mut Column> {
+        self.columns.iter_mut().find(|column| column.name == name)
     }
 
     /// True for (a part of) the primary key.
@@ -240,6 +250,17 @@ pub enum Timing {
     Deferrable,
     /// `DEFERRABLE INITIALLY DEFERRED`: at the end of the transaction, unless it says otherwise.
     Deferred,
+}
+
+impl Timing {
+    /// As SQL says it, with a space before it.
+    pub(super) fn sql(self) -> &'static str {
+        match self {
+            Self::Immediate => "",
+            Self::Deferrable => " DEFERRABLE",
+            Self::Deferred => " DEFERRABLE INITIALLY DEFERRED",
+        }
+    }
 }
 
 /// EXCLUDE.

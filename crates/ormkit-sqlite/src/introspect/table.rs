@@ -52,7 +52,7 @@ fn require_key(table: &mut Table) {
     let Some(key) = table.primary_key.clone() else { return };
     let without_rowid = table.without_rowid;
     for name in &key.columns {
-        let alone = key.columns.len() == 1 && key.written.is_none();
+        let alone = key.columns.len() == 1 && key.written.as_deref() != Some("DESC");
         for column in table.columns.iter_mut().filter(|column| column.name == *name) {
             if without_rowid || (alone && column.data_type.eq_ignore_ascii_case("INTEGER")) {
                 column.nullable = false;
@@ -111,7 +111,7 @@ fn column_option(
     let columns = vec![column.name.clone()];
     if item.take("PRIMARY KEY") {
         // Without its own row number the order of a key of one column means nothing; with it, it takes the number away.
-        let written = item.take("DESC").then(|| format!("{} DESC", Dialect::SQLITE.quoted(&column.name)));
+        let written = item.take("DESC").then(|| "DESC".to_owned());
         item.take("ASC");
         let mut key = PrimaryKey { written, ..primary_key(name, columns) };
         key.on_conflict = on_conflict(item)?;
