@@ -206,16 +206,22 @@ fn alter_column(out: &mut SqlWriter<'_>, table: &TableName, column: &str, change
     }
 }
 
+/// Sets the sequence to the highest number there is, where it would not begin behind it anyway. An empty table leaves it as
+/// it is: asking a sequence takes a number.
 fn renumber(out: &mut SqlWriter<'_>, table: &TableName, column: &str) {
     let quoted = written(out.dialect(), |out| out.table(table));
-    out.push("SELECT setval(pg_get_serial_sequence(");
-    out.literal(&quoted);
-    out.push(", ");
-    out.literal(column);
-    out.push("), coalesce(max(");
-    out.name(column);
-    out.push("), 0) + 1, FALSE) FROM ");
-    out.table(table);
+    let sequence = written(out.dialect(), |out| {
+        out.push("pg_get_serial_sequence(");
+        out.literal(&quoted);
+        out.push(", ");
+        out.literal(column);
+        out.push(")");
+    });
+    let highest = format!("max({})", out.dialect().quoted(column));
+    out.push(&format!(
+        "SELECT setval({sequence}, {highest}) FROM {quoted} \
+         HAVING CASE WHEN {highest} IS NULL THEN FALSE ELSE {highest} >= nextval({sequence}) END"
+    ));
 }
 
 /// CREATE TABLE with all of its constraints.
