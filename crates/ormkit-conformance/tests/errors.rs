@@ -131,8 +131,11 @@ async fn read_only_transaction_refuses_every_write(database: Database) -> Result
 
 async fn read_only_transaction_sees_one_state(database: Database) -> Result<()> {
     let count = Select::entity(AUTHOR);
-    let mode =
-        TransactionMode { isolation: Some(Isolation::RepeatableRead), read_only: true, deferrable: false };
+    let mode = TransactionMode {
+        isolation: Some(Isolation::RepeatableRead),
+        read_only: true,
+        ..TransactionMode::default()
+    };
     let (mut reader, mut writer) = (database.session(), database.session());
     reader.begin_as(mode)?;
     assert_eq!(reader.count(&count).await?, 0);

@@ -1,11 +1,13 @@
 //! What core asks of a database driver.
 
 mod copy;
+mod introspect;
 mod kept;
 mod notice;
 mod statement;
 
 pub use copy::{BulkCopy, Cell, CopyColumn, CopyStatement, CopyWay};
+pub use introspect::{Introspect, Scope};
 pub use kept::{Decoder, KeptRows};
 pub use notice::{NoNotices, NoticeLevel, NoticeSink};
 pub use statement::{Effect, Piece, Statement, StatementText};
@@ -22,6 +24,11 @@ pub trait Driver: Send + Sync + 'static {
 
     /// How this database spells SQL.
     fn dialect(&self) -> &'static Dialect;
+
+    /// What reads the schema of this database; None where nobody can.
+    fn introspector(&self) -> Option<&'static dyn Introspect> {
+        None
+    }
 }
 
 /// Statements for one flight.

@@ -362,6 +362,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// The same model, declared a little differently: no field or key is another.
+    pub(crate) fn with_def(&self, def: ModelDef) -> Self {
+        Self { def, ..self.clone() }
+    }
+
     /// The class's name.
     pub fn name(&self) -> &str {
         &self.def.name

@@ -37,7 +37,7 @@ pub use reason::Reason;
 pub use status::{Holder, Status};
 pub use trace::{Acquired, Connected, Ended, Outcome, Started, Timing, TracedCopy, Tracer};
 
-use crate::driver::Driver;
+use crate::driver::{Driver, Introspect};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Runtime, within};
 use crate::sql::Dialect;
@@ -124,6 +124,16 @@ impl Pool {
     /// How this database spells SQL.
     pub fn dialect(&self) -> &'static Dialect {
         self.shared.driver.dialect()
+    }
+
+    /// What reads the schema of this database.
+    ///
+    /// # Errors
+    /// `Unsupported`: its driver cannot.
+    pub fn introspector(&self) -> Result<&'static dyn Introspect> {
+        self.shared.driver.introspector().ok_or_else(|| {
+            Error::unsupported("reading the schema through this driver", "ask the database's catalog by SQL")
+        })
     }
 
     /// The runtime that the pool belongs to.

@@ -1,4 +1,27 @@
-//! Making and dropping the tables of models in a database.
+//! Tables as the database has them, and making and dropping those of models.
+
+mod apply;
+mod catalog;
+mod diff;
+mod introspect;
+mod line;
+mod migrate;
+mod operation;
+mod rebuild;
+pub mod token;
+mod wanted;
+mod write;
+
+pub use catalog::{
+    Catalog, Check, Column, Computed, Enum, Exclusion, ForeignKey, Index, IndexPart, IndexTerm, Numbering,
+    NumberingKind, PrimaryKey, Table, Timing, Unique, View,
+};
+pub use diff::{Renames, diff};
+pub use introspect::introspect;
+pub use line::Line;
+pub use migrate::migrate;
+pub use operation::{Change, Operation, Part};
+pub use wanted::wanted;
 
 use std::sync::Arc;
 

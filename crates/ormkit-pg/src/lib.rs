@@ -24,6 +24,7 @@ mod copy;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod introspect;
 mod listen;
 mod narrow;
 mod notice;
@@ -36,7 +37,7 @@ mod types;
 
 use std::sync::Arc;
 
-use ormkit_core::driver::{Connection, Driver, NoNotices, NoticeSink};
+use ormkit_core::driver::{Connection, Driver, Introspect, NoNotices, NoticeSink};
 use ormkit_core::error::Result;
 use ormkit_core::runtime::{BoxFuture, Runtime};
 use ormkit_core::sql::Dialect;
@@ -105,6 +106,10 @@ impl Driver for PgDriver {
 
     fn dialect(&self) -> &'static Dialect {
         &Dialect::POSTGRES
+    }
+
+    fn introspector(&self) -> Option<&'static dyn Introspect> {
+        Some(&introspect::PgCatalog)
     }
 }
 

@@ -37,9 +37,10 @@ mod _ormkit {
     };
     #[pymodule_export]
     use engine::{
-        ClosedConnection, Connection, ConnectionBlock, ConnectionContext, CopyOut, Engine, Listener,
-        Notification, PoolCounters, PoolHolder, PoolStatus, RowBatches, RowStream, TraceEvent,
-        create_async_engine, create_engine, create_pool, quote_identifier, quote_literal,
+        ClosedConnection, Connection, ConnectionBlock, ConnectionContext, CopyOut, Engine, FoundColumn,
+        FoundConstraint, FoundIndex, FoundTable, Listener, Notification, PoolCounters, PoolHolder,
+        PoolStatus, RowBatches, RowStream, TraceEvent, create_async_engine, create_engine, create_pool,
+        quote_identifier, quote_literal,
     };
     #[pymodule_export]
     use expr::{

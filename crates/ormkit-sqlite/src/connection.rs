@@ -168,6 +168,9 @@ impl SqliteConnection {
                 self.writer = Some(self.engine.writer().await?);
                 pace.restart();
             }
+            if let (Effect::BeginRebuild, Some(grant)) = (step.statement.text.effect, &mut self.writer) {
+                grant.begin_rebuild()?;
+            }
             self.check_reads_only(step.statement)?;
             match self.run_inline(step, place, sink)? {
                 Inline::Done => {

@@ -132,6 +132,16 @@ impl Handle {
         Ok(())
     }
 
+    /// Switches the checking of foreign keys, and whether renaming a table leaves what refers to it alone. Inside of a
+    /// transaction the first has no effect.
+    pub(crate) fn rebuilding(&self, rebuilds: bool) -> Result<()> {
+        let switch = |config, on| self.connection().set_db_config(config, on);
+        switch(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, !rebuilds)
+            .and_then(|_| switch(DbConfig::SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, rebuilds))
+            .map(drop)
+            .map_err(error::opening)
+    }
+
     /// True when `sql` only reads and answers rows. Text that cannot be prepared counts as a read: running it reports
     /// why.
     pub(crate) fn reads_only(&self, sql: &str) -> bool {

@@ -25,6 +25,7 @@ mod error;
 mod function;
 mod handle;
 mod inline;
+mod introspect;
 mod pace;
 mod row;
 mod seat;
@@ -34,7 +35,7 @@ mod writer;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ormkit_core::driver::{Connection, Driver};
+use ormkit_core::driver::{Connection, Driver, Introspect};
 use ormkit_core::error::Result;
 use ormkit_core::runtime::{BoxFuture, Runtime};
 use ormkit_core::sql::Dialect;
@@ -77,6 +78,10 @@ impl Driver for SqliteDriver {
 
     fn dialect(&self) -> &'static Dialect {
         const { &Dialect::SQLITE }
+    }
+
+    fn introspector(&self) -> Option<&'static dyn Introspect> {
+        Some(&introspect::SqliteCatalog)
     }
 }
 

@@ -10,6 +10,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use ormkit_core::error::Result;
+
 use crate::handle::Handle;
 use crate::locked;
 
@@ -52,7 +54,7 @@ impl WriterLock {
     }
 
     fn grant(self: &Arc<Self>, handle: Content) -> Grant {
-        Grant { lock: Arc::clone(self), handle, bounded: true }
+        Grant { lock: Arc::clone(self), handle, bounded: true, rebuilds: false }
     }
 
     fn release(&self, content: Content) {
@@ -125,6 +127,8 @@ pub(crate) struct Grant {
     handle: Content,
     /// True while the open transaction has done little: undoing it is then quick too.
     pub(crate) bounded: bool,
+    /// Foreign keys are not checked: brought back before the writer goes to the next.
+    rebuilds: bool,
 }
 
 impl Grant {
@@ -149,23 +153,40 @@ impl Grant {
     }
 }
 
+impl Grant {
+    /// Prepares for a transaction that rebuilds tables.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn begin_rebuild(&mut self) -> Result<()> {
+        self.rebuilds = true;
+        self.handle().rebuilding(true)
+    }
+
+    /// The handle as others expect it; None when it cannot be made so.
+    fn settled(&self, handle: Content) -> Content {
+        handle.filter(|handle| !self.rebuilds || handle.rebuilding(false).is_ok())
+    }
+}
+
 impl Drop for Grant {
     fn drop(&mut self) {
         let Some(mut handle) = self.handle.take() else {
             return self.lock.release(None);
         };
         if !handle.is_ours() || !handle.in_transaction() {
-            return self.lock.release(Some(handle));
+            return self.lock.release(self.settled(Some(handle)));
         }
         if !self.bounded
             && let Ok(worker) = handle.worker()
         {
             // Undoing much takes long; this may be the polling thread. The second grant is dropped over there.
-            let grant = Grant { lock: Arc::clone(&self.lock), handle: Some(handle), bounded: true };
+            let (lock, rebuilds) = (Arc::clone(&self.lock), self.rebuilds);
+            let grant = Grant { lock, handle: Some(handle), bounded: true, rebuilds };
             return worker.submit(move || drop(grant));
         }
         // A handle that cannot leave its transaction is closed; the next one to come opens another.
         let undone = handle.rollback().is_ok() && !handle.in_transaction();
-        self.lock.release(undone.then_some(handle));
+        self.lock.release(self.settled(undone.then_some(handle)));
     }
 }

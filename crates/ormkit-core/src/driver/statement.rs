@@ -25,6 +25,10 @@ pub enum Effect {
         /// True when it takes no writes: a driver MUST refuse them.
         read_only: bool,
     },
+    /// Begins a transaction that rebuilds tables, on a database that cannot alter them: until its end foreign keys are
+    /// neither checked nor acted on, and renaming a table leaves what refers to it alone. A driver MUST bring both back
+    /// with the end of the transaction, however it ends.
+    BeginRebuild,
     /// Commits: a driver MUST raise [`ErrorKind::CommitRolledBack`](crate::error::ErrorKind) when the server answers
     /// with ROLLBACK.
     Commit,

@@ -31,7 +31,9 @@ use std::sync::{Arc, LazyLock};
 
 pub use self::pieces::Pieces;
 use self::savepoints::Savepoints;
-use crate::driver::{Batch, Connection, Effect, Health, NoRows, RowSink, Statement, StatementText};
+use crate::driver::{
+    Batch, Connection, Effect, Health, Introspect, NoRows, RowSink, Statement, StatementText,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pool::{Lent, Pool};
 use crate::sql::{Dialect, TransactionMode};
@@ -114,6 +116,14 @@ impl Link {
     /// How its database spells SQL.
     pub fn dialect(&self) -> &'static Dialect {
         self.pool.dialect()
+    }
+
+    /// What reads the schema of its database.
+    ///
+    /// # Errors
+    /// As [`Pool::introspector`].
+    pub fn introspector(&self) -> Result<&'static dyn Introspect> {
+        self.pool.introspector()
     }
 
     /// Borrows a connection and keeps it until the link is dropped: settings, temporary tables and locks of one

@@ -15,7 +15,7 @@ use super::{Dialect, SqlWriter};
 use crate::error::Result;
 use crate::model::{ColumnType, EnumType, FieldId, Model, ModelId, Schema, TableName};
 use crate::value::Params;
-use foreign_key::ForeignKeyDef;
+pub(crate) use foreign_key::ForeignKeyDef;
 
 /// A step of a script: steps run in order and may all be run again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +62,33 @@ pub fn create_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect
     Ok(steps)
 }
 
+/// The steps that create the tables of `models`, all of one schema, under their names alone: without the schema, and without
+/// foreign keys.
+///
+/// # Errors
+/// As [`create_all`].
+pub(crate) fn rehearsal(
+    schema: &Schema,
+    models: &[&Model],
+    dialect: &'static Dialect,
+) -> Result<Vec<DdlStep>> {
+    let alone = |model: &&Model| {
+        let mut def = model.def.clone();
+        def.table.schema = None;
+        Arc::new(model.with_def(def))
+    };
+    let models: Vec<Arc<Model>> = models.iter().map(alone).collect();
+    models.iter().try_for_each(|model| require_types(schema, model, dialect))?;
+    let borrowed: Vec<&Arc<Model>> = models.iter().collect();
+    let mut steps: Vec<DdlStep> = enums(&borrowed).iter().map(|kind| create_enum(kind, dialect)).collect();
+    for model in &models {
+        steps.push(DdlStep::Run(written(dialect, |out| table::create(out, model, &[]))));
+        steps.extend(index::indexes(schema, model, dialect)?);
+        steps.extend(table::comments(model, dialect));
+    }
+    Ok(steps)
+}
+
 /// Refuses a model with a column of a type that the dialect lacks.
 fn require_types(schema: &Schema, model: &Model, dialect: &'static Dialect) -> Result<()> {
     let mut params = Params::new();
@@ -73,7 +100,7 @@ fn require_types(schema: &Schema, model: &Model, dialect: &'static Dialect) -> R
 }
 
 /// The models, each table once, those referred to first.
-fn in_order<'a>(schema: &'a Schema, models: &[ModelId]) -> Vec<&'a Arc<Model>> {
+pub(crate) fn in_order<'a>(schema: &'a Schema, models: &[ModelId]) -> Vec<&'a Arc<Model>> {
     let mut seen = HashSet::new();
     let mut ordered: Vec<&Arc<Model>> =
         models.iter().map(|id| schema.model(*id)).filter(|model| seen.insert(model.table())).collect();
@@ -145,7 +172,7 @@ fn checked(
 }
 
 /// The text of a statement without parameters.
-fn written(dialect: &'static Dialect, write: impl FnOnce(&mut SqlWriter<'_>)) -> String {
+pub(crate) fn written(dialect: &'static Dialect, write: impl FnOnce(&mut SqlWriter<'_>)) -> String {
     let (schema, mut params) = (Schema::default(), Params::new());
     let mut out = SqlWriter::new(dialect, &schema, &mut params);
     write(&mut out);

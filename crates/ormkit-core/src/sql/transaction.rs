@@ -65,6 +65,8 @@ pub struct TransactionMode {
     pub read_only: bool,
     /// A serializable transaction that only reads waits until no conflict can make it fail.
     pub deferrable: bool,
+    /// It rebuilds tables: see [`Effect::BeginRebuild`]. PostgreSQL alters them, and begins a plain transaction.
+    pub rebuilds: bool,
 }
 
 impl TransactionMode {
@@ -74,6 +76,9 @@ impl TransactionMode {
     /// `InvalidRequest`: `deferrable` means something for serializable transactions that only read, and for no other.
     pub fn checked(self) -> Result<Self> {
         let waits = self.read_only && self.isolation == Some(Isolation::Serializable);
+        if self.rebuilds && self.read_only {
+            return Err(Error::invalid_request("a transaction that rebuilds tables writes"));
+        }
         if self.deferrable && !waits {
             return Err(Error::invalid_request(
                 "deferrable=True is for transactions with isolation=\"serializable\" and read_only=True",
@@ -96,7 +101,11 @@ impl TransactionMode {
             sql.push_str(if self.read_only { " READ ONLY" } else { "" });
             sql.push_str(if self.deferrable { " DEFERRABLE" } else { "" });
         }
-        Statement::command(sql, Effect::Begin { read_only: self.read_only })
+        let effect = match (dialect.name, self.rebuilds) {
+            (DialectName::Sqlite, true) => Effect::BeginRebuild,
+            _ => Effect::Begin { read_only: self.read_only },
+        };
+        Statement::command(sql, effect)
     }
 }
 
@@ -111,8 +120,12 @@ mod tests {
     #[test]
     fn modes_are_written_in_the_words_of_the_dialect() {
         let plain = TransactionMode::default();
-        let all =
-            TransactionMode { isolation: Some(Isolation::Serializable), read_only: true, deferrable: true };
+        let all = TransactionMode {
+            isolation: Some(Isolation::Serializable),
+            read_only: true,
+            deferrable: true,
+            ..plain
+        };
         let level = TransactionMode { isolation: Some(Isolation::RepeatableRead), ..plain };
         assert_eq!(begin(plain, &Dialect::POSTGRES), "BEGIN");
         assert_eq!(begin(level, &Dialect::POSTGRES), "BEGIN ISOLATION LEVEL REPEATABLE READ");

@@ -222,7 +222,9 @@ impl Asked<'_> {
 /// `InvalidRequestError`: there is no such level, or the words contradict one another.
 pub(super) fn mode(isolation: Option<&str>, read_only: bool, deferrable: bool) -> PyResult<TransactionMode> {
     let isolation = isolation.map(Isolation::parse).transpose().map_err(raise)?;
-    TransactionMode { isolation, read_only, deferrable }.checked().map_err(raise)
+    TransactionMode { isolation, read_only, deferrable, ..TransactionMode::default() }
+        .checked()
+        .map_err(raise)
 }
 
 #[pymethods]

@@ -23,7 +23,11 @@ impl SqliteConnection {
             _ if !self.read_only => false,
             Effect::Read | Effect::Unknown => self.seat().is_some_and(|seat| seat.writes(&text.sql)),
             Effect::Write { .. } | Effect::Script => true,
-            Effect::Begin { .. } | Effect::Commit | Effect::Rollback | Effect::Savepoint => false,
+            Effect::Begin { .. }
+            | Effect::BeginRebuild
+            | Effect::Commit
+            | Effect::Rollback
+            | Effect::Savepoint => false,
         };
         if writes { Err(error::in_read_only_transaction().in_statement(&text.sql)) } else { Ok(()) }
     }
@@ -70,14 +74,14 @@ impl SqliteConnection {
             return match text.effect {
                 Effect::Read => !self.engine.slow.contains(text.fingerprint()),
                 Effect::Begin { .. } | Effect::Commit | Effect::Rollback | Effect::Savepoint => true,
-                Effect::Write { .. } | Effect::Unknown | Effect::Script => false,
+                Effect::BeginRebuild | Effect::Write { .. } | Effect::Unknown | Effect::Script => false,
             };
         }
         let Some(grant) = &self.writer else { return false };
         match text.effect {
             Effect::Read => !self.engine.slow.contains(text.fingerprint()),
             Effect::Write { bounded } => bounded && (self.open || grant.handle().quick_commit),
-            Effect::Begin { .. } => true,
+            Effect::Begin { .. } | Effect::BeginRebuild => true,
             Effect::Commit => grant.bounded && grant.handle().quick_commit,
             Effect::Rollback | Effect::Savepoint => grant.bounded,
             Effect::Unknown | Effect::Script => false,

@@ -5,19 +5,19 @@ use super::names;
 use crate::model::{Constraint, KeyCheck, ModelDef, TableName};
 
 /// A foreign key with everything said.
-pub(super) struct ForeignKeyDef {
-    pub(super) name: String,
-    pub(super) columns: Vec<String>,
-    pub(super) table: TableName,
-    referred: Vec<String>,
-    on_delete: Option<&'static str>,
-    on_update: Option<&'static str>,
-    pub(super) check: KeyCheck,
+pub(crate) struct ForeignKeyDef {
+    pub(crate) name: String,
+    pub(crate) columns: Vec<String>,
+    pub(crate) table: TableName,
+    pub(crate) referred: Vec<String>,
+    pub(crate) on_delete: Option<&'static str>,
+    pub(crate) on_update: Option<&'static str>,
+    pub(crate) check: KeyCheck,
 }
 
 impl ForeignKeyDef {
     /// All foreign keys of a model: those of its fields, then those over several columns.
-    pub(super) fn all(def: &ModelDef) -> Vec<Self> {
+    pub(crate) fn all(def: &ModelDef) -> Vec<Self> {
         let of_fields = def.fields.iter().filter_map(|field| {
             let key = field.foreign_key.as_ref()?;
             let columns = vec![field.column.clone()];

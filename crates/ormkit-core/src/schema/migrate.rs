@@ -1,0 +1,105 @@
+//! Carrying operations out.
+
+use super::rebuild::{Rebuild, rebuild};
+use super::{Catalog, Operation};
+use crate::driver::{Batch, NoRows, Statement, StatementText};
+use crate::error::{Error, Result};
+use crate::model::TableName;
+use crate::session::Link;
+use crate::sql::{Dialect, TransactionMode};
+use crate::value::Params;
+
+/// Does `operations`, of which `found` is the beginning: all of them or none, in one transaction. New labels of an enum are
+/// added before it and stay, since PostgreSQL lets nobody use them before they are committed. On SQLite what ALTER TABLE cannot
+/// do is done by rebuilding the table.
+///
+/// # Errors
+/// An open transaction. What the database says: nothing is kept then. `Operational` on SQLite where rows are left that refer to
+/// nothing.
+///
+/// # Cancelling
+/// The transaction is rolled back.
+pub async fn migrate(link: &mut Link, found: &Catalog, operations: &[Operation]) -> Result<()> {
+    if link.in_transaction() {
+        return Err(Error::invalid_request(
+            "a migration runs in a transaction of its own: end this one first",
+        ));
+    }
+    let dialect = link.dialect();
+    let is_label = |operation: &&Operation| matches!(operation, Operation::AddEnumValue { .. });
+    for label in operations.iter().filter(is_label) {
+        run(link, label.sql(dialect)?).await?;
+    }
+    let steps = plan(found, operations, dialect)?;
+    link.begin_as(TransactionMode { rebuilds: true, ..TransactionMode::default() })?;
+    let done = carry_out(link, steps, dialect).await;
+    match done {
+        Ok(()) => link.commit().await,
+        Err(error) => {
+            link.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+async fn carry_out(link: &mut Link, steps: Vec<Step>, dialect: &'static Dialect) -> Result<()> {
+    let checks = steps.iter().any(|step| matches!(step, Step::Rebuild(_)));
+    for step in steps {
+        match step {
+            Step::Run(sql) => run(link, sql).await?,
+            Step::Rebuild(table) => rebuild(link, &table, dialect).await?,
+        }
+    }
+    if checks { super::rebuild::check_foreign_keys(link).await } else { Ok(()) }
+}
+
+/// Runs a statement without parameters; its rows are dropped.
+pub(super) async fn run(link: &mut Link, sql: String) -> Result<()> {
+    let statements = [Statement::new(StatementText::raw(sql).into(), Params::new())];
+    link.run(Batch { before: &[], statements: &statements }, &mut NoRows).await
+}
+
+/// What is run.
+enum Step {
+    Run(String),
+    Rebuild(Box<Rebuild>),
+}
+
+/// Statements as they come; rebuilds at the end, one for all changes of a table.
+fn plan(found: &Catalog, operations: &[Operation], dialect: &'static Dialect) -> Result<Vec<Step>> {
+    let mut now = found.clone();
+    let mut steps = Vec::new();
+    let mut rebuilds: Vec<Rebuild> = Vec::new();
+    let labels_are_done = |operation: &&Operation| !matches!(operation, Operation::AddEnumValue { .. });
+    for operation in operations.iter().filter(labels_are_done) {
+        if let Operation::DropTable(table) = operation {
+            rebuilds.retain(|rebuild| rebuild.from.name != table.name);
+        }
+        let waiting =
+            operation.table().and_then(|name| rebuilds.iter_mut().find(|known| known.from.name == *name));
+        if waiting.is_none() && (dialect.adds_constraints || operation.is_plain_on_sqlite()) {
+            steps.push(Step::Run(operation.sql(dialect)?));
+        } else if let Some(table) = operation.table() {
+            match waiting {
+                Some(rebuild) => rebuild.follow(operation),
+                None => {
+                    let mut rebuild = Rebuild::of(known(&now, table)?);
+                    rebuild.follow(operation);
+                    rebuilds.push(rebuild);
+                }
+            }
+        }
+        now.apply(operation, dialect);
+    }
+    for mut rebuild in rebuilds {
+        rebuild.to = known(&now, &rebuild.from.name)?.clone();
+        steps.push(Step::Rebuild(Box::new(rebuild)));
+    }
+    Ok(steps)
+}
+
+fn known<'a>(catalog: &'a Catalog, name: &TableName) -> Result<&'a super::Table> {
+    catalog
+        .table(name)
+        .ok_or_else(|| Error::invalid_request(format!("there is no table `{name}` to be changed")))
+}

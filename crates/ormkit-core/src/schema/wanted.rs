@@ -1,0 +1,113 @@
+//! The schema that models want, in the database's own words.
+//!
+//! It is what [`create_all`](super::create_all) would make. SQLite keeps the words of its statements, so there it is read from
+//! them. PostgreSQL prints types and expressions in words of its own, which only the server knows: there the tables are made
+//! as temporary ones in a transaction that is rolled back, and read back. Foreign keys, which hold no expression, are taken
+//! from the models.
+
+use std::collections::BTreeSet;
+
+use super::introspect::introspect;
+use super::{Catalog, ForeignKey, Timing};
+use crate::driver::{Batch, NoRows, Scope, Statement, StatementText};
+use crate::error::{Error, Result};
+use crate::model::{KeyCheck, Model, ModelId, Schema, TableName};
+use crate::session::Link;
+use crate::sql::ddl::{self, DdlStep, ForeignKeyDef};
+use crate::value::Params;
+
+/// The schema of `models`, as [`introspect`](super::introspect) would find it after `create_all`.
+///
+/// On PostgreSQL it needs a transaction of its own and the right to make temporary tables.
+///
+/// # Errors
+/// What `create_all` refuses, and what the database says to it: an unknown type, an expression that it cannot read. An open
+/// transaction.
+///
+/// # Cancelling
+/// The transaction is rolled back.
+pub async fn wanted(link: &mut Link, schema: &Schema, models: &[ModelId]) -> Result<Catalog> {
+    let steps = ddl::create_all(schema, models, link.dialect())?;
+    let script: Vec<String> = steps.into_iter().map(statement).collect();
+    if let Some(catalog) = link.introspector()?.foresee(&script)? {
+        return Ok(catalog);
+    }
+    if link.in_transaction() {
+        return Err(Error::invalid_request(
+            "what models want is tried out in a transaction of its own: end this one",
+        ));
+    }
+    let mut wanted = Catalog::default();
+    let tables = ddl::in_order(schema, models);
+    let schemas: BTreeSet<&Option<String>> = tables.iter().map(|model| &model.table().schema).collect();
+    for namespace in schemas {
+        let members: Vec<&Model> =
+            tables.iter().map(|model| &***model).filter(|model| model.table().schema == *namespace).collect();
+        let rehearsed = rehearse(link, schema, &members).await;
+        link.rollback().await;
+        let rehearsed = rehearsed?;
+        wanted.schemas.extend(namespace.clone());
+        // Types have no schema: each is made for every one that uses it.
+        let known: Vec<TableName> = wanted.enums.iter().map(|kind| kind.name.clone()).collect();
+        wanted.enums.extend(rehearsed.enums.into_iter().filter(|kind| !known.contains(&kind.name)));
+        for mut table in rehearsed.tables {
+            table.name.schema.clone_from(namespace);
+            table.foreign_keys = members
+                .iter()
+                .filter(|model| model.table().name == table.name.name)
+                .flat_map(|model| foreign_keys(model))
+                .collect();
+            wanted.tables.push(table);
+        }
+    }
+    Ok(wanted)
+}
+
+fn statement(step: DdlStep) -> String {
+    match step {
+        DdlStep::Run(sql) | DdlStep::Unless { then: sql, .. } => sql,
+    }
+}
+
+/// Makes the tables of one schema as temporary ones, and reads them.
+async fn rehearse(link: &mut Link, schema: &Schema, models: &[&Model]) -> Result<Catalog> {
+    let mut script = vec![
+        // Temporary ones first, also where tables are made; the rest is found as before.
+        "SELECT set_config('search_path', 'pg_temp, ' || current_setting('search_path'), TRUE)".to_owned(),
+    ];
+    script.extend(ddl::rehearsal(schema, models, link.dialect())?.into_iter().map(statement));
+    link.begin()?;
+    for sql in script {
+        let statements = [Statement::new(StatementText::raw(sql).into(), Params::new())];
+        link.run(Batch { before: &[], statements: &statements }, &mut NoRows).await?;
+    }
+    introspect(link, &Scope::Temporary).await
+}
+
+fn foreign_keys(model: &Model) -> Vec<ForeignKey> {
+    ForeignKeyDef::all(&model.def).iter().map(foreign_key).collect()
+}
+
+fn foreign_key(def: &ForeignKeyDef) -> ForeignKey {
+    let action =
+        |action: Option<&'static str>| action.filter(|words| *words != "NO ACTION").map(str::to_owned);
+    ForeignKey {
+        name: Some(def.name.clone()),
+        columns: def.columns.clone(),
+        table: def.table.clone(),
+        referred: def.referred.clone(),
+        on_delete: action(def.on_delete),
+        on_update: action(def.on_update),
+        // PostgreSQL forgets it where there is one column, which is NULL or not.
+        match_full: def.check.full && def.columns.len() > 1,
+        timing: timing(def.check),
+    }
+}
+
+fn timing(check: KeyCheck) -> Timing {
+    match (check.deferrable, check.deferred) {
+        (Some(false), _) | (None, None | Some(false)) => Timing::Immediate,
+        (_, Some(true)) => Timing::Deferred,
+        (Some(true), _) => Timing::Deferrable,
+    }
+}
