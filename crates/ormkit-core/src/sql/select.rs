@@ -10,7 +10,7 @@ mod sources;
 mod with;
 
 use super::SqlWriter;
-use super::expr::{Level, Render, all_of, alike, decimal_text, grouped, joins, operand};
+use super::expr::{Level, Render, alike, all_of, decimal_text, grouped, joins, operand};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model};
 use crate::plan::{Joined, Output};

@@ -1,7 +1,9 @@
 //! The operators and methods of expressions.
 
 use ormkit_core::model::ColumnType;
-use ormkit_core::query::{ArithmeticOp, ArraysOp, CompareOp, Expr as CoreExpr, Item, JsonRead, Nulls, Pattern};
+use ormkit_core::query::{
+    ArithmeticOp, ArraysOp, CompareOp, Expr as CoreExpr, Item, JsonRead, Nulls, Pattern,
+};
 use ormkit_core::value::{SqlType, Value};
 use pyo3::basic::CompareOp as PyCompare;
 use pyo3::exceptions::PyTypeError;
@@ -391,7 +393,9 @@ fn is_text(expr: &CoreExpr) -> bool {
         CoreExpr::Arithmetic(node) => node.op == ArithmeticOp::Concat,
         CoreExpr::Part(part) => is_text(&part.shown().of),
         CoreExpr::Case(node) => node.whens.iter().map(|(_, value)| value).chain(&node.otherwise).any(is_text),
-        CoreExpr::Scalar(select) => matches!(select.items.first(), Some(Item::Value { expr, .. }) if is_text(expr)),
+        CoreExpr::Scalar(select) => {
+            matches!(select.items.first(), Some(Item::Value { expr, .. }) if is_text(expr))
+        }
         CoreExpr::Call(node) => node.is_text() || (node.keeps_type() && node.args.iter().any(is_text)),
         other => matches!(column_type_of(other), Some(ColumnType::Text | ColumnType::VarChar(_))),
     }

@@ -131,8 +131,17 @@ impl Call {
     pub fn keeps_type(&self) -> bool {
         matches!(
             self.name.to_ascii_lowercase().as_str(),
-            "coalesce" | "nullif" | "min" | "max" | "abs" | "lag" | "lead" | "first_value" | "last_value"
-                | "nth_value" | "mode"
+            "coalesce"
+                | "nullif"
+                | "min"
+                | "max"
+                | "abs"
+                | "lag"
+                | "lead"
+                | "first_value"
+                | "last_value"
+                | "nth_value"
+                | "mode"
         )
     }
 
@@ -140,9 +149,26 @@ impl Call {
     pub fn is_text(&self) -> bool {
         matches!(
             self.name.to_ascii_lowercase().as_str(),
-            "lower" | "upper" | "initcap" | "trim" | "ltrim" | "rtrim" | "replace" | "substr" | "substring"
-                | "concat" | "concat_ws" | "left" | "right" | "lpad" | "rpad" | "reverse" | "md5"
-                | "string_agg" | "group_concat" | "to_char"
+            "lower"
+                | "upper"
+                | "initcap"
+                | "trim"
+                | "ltrim"
+                | "rtrim"
+                | "replace"
+                | "substr"
+                | "substring"
+                | "concat"
+                | "concat_ws"
+                | "left"
+                | "right"
+                | "lpad"
+                | "rpad"
+                | "reverse"
+                | "md5"
+                | "string_agg"
+                | "group_concat"
+                | "to_char"
         )
     }
 

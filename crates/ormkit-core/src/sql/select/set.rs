@@ -51,8 +51,7 @@ pub(super) fn set(
 }
 
 fn has_decimals(out: &SqlWriter<'_>, part: &Select) -> bool {
-    let decimal =
-        |item: &Item| matches!(item, Item::Value { expr, .. } if expr.sql_type(out.schema()) == SqlType::Numeric);
+    let decimal = |item: &Item| matches!(item, Item::Value { expr, .. } if expr.sql_type(out.schema()) == SqlType::Numeric);
     part.items.iter().any(decimal)
 }
 
