@@ -51,6 +51,8 @@ def classes(module: Any, orm: Any, base: Any) -> SimpleNamespace:
         table = name.lower() + "s"
         key = {} if name in ("Code", "Link") else {"id": column(module.Integer, primary_key=True)}
         text = {"name": column(module.String, nullable=False)}
+        if module is sqlalchemy and key:  # it deletes once more what has a key that was used before
+            body["__table_args__"] = {"sqlite_autoincrement": True}
         body = {"__tablename__": table, "__module__": f"{__name__}.{module.__name__}", **key, **text, **body}
         setattr(made, name, type(base)(name, (base,), body))
 
@@ -145,8 +147,9 @@ class Program:
 
     def __init__(self, engine: Any, other: Any, seed: int) -> None:
         self.random = random.Random(seed)
-        self.ours, self.theirs = AsyncSession(engine, autoflush=False), sqlalchemy.orm.Session(
-            other, autoflush=False, expire_on_commit=False
+        self.ours, self.theirs = (
+            AsyncSession(engine, autoflush=False),
+            sqlalchemy.orm.Session(other, autoflush=False, expire_on_commit=False),
         )
         self.known: list[Both] = []
         self.numbers = iter(range(100_000))
@@ -219,16 +222,17 @@ class Program:
         if kind == "Node" and self.is_above(child.their, parent.their):
             return
         if self.random.random() < 0.5:
-            return self.append(parent, many, child)
+            self.append(parent, many, child)
+            return
         self.log.append(f"{child.name}.{one} = {parent.name}")
         setattr(child.our, one, parent.our)
         setattr(child.their, one, parent.their)
 
     def step_take_out(self) -> None:
-        above, many, kind, one = self.random.choice(LISTS)
+        _, many, kind, one = self.random.choice(LISTS)
         child = self.pick(kind)
         above_it = None if child is None else getattr(child.their, one)
-        if child is None or above_it is None or not (child.stored or child.added and many not in ORPHANS):
+        if child is None or above_it is None or not (child.stored or (child.added and many not in ORPHANS)):
             return
         parent = next((other for other in self.known if other.their is above_it), None)
         if parent is None:  # SQLAlchemy goes on to refer to a deleted one
@@ -291,7 +295,8 @@ class Program:
         if (ours is None) != (theirs is None):
             raise Differ(f"ours: {ours!r}, theirs: {theirs!r}") from ours or theirs
         if ours is not None:
-            return await self.rollback()
+            await self.rollback()
+            return
         await self.compare()
         self.forget()
 
@@ -342,7 +347,16 @@ class Program:
     @property
     def in_memory(self) -> list[Any]:
         new, child, move = [self.step_new] * 3, [self.step_child] * 5, [self.step_move] * 4
-        return [*new, *child, *move, self.step_take_out, self.step_take_out, self.step_rename, self.step_link, self.step_key]
+        return [
+            *new,
+            *child,
+            *move,
+            self.step_take_out,
+            self.step_take_out,
+            self.step_rename,
+            self.step_link,
+            self.step_key,
+        ]
 
     async def run(self) -> None:
         ends = [self.step_flush, self.step_delete, self.step_commit, self.step_rollback, self.step_savepoint]

@@ -88,6 +88,7 @@ class World:
             self.relate(model)
         for model in self.models:
             self.fill(model)
+
     def relate(self, model: Model) -> None:
         model.junction = model.at > 0 and self.random.random() < 0.25
         for number in range(2 if model.junction else self.random.randint(0 if model.at == 0 else 1, 2)):

@@ -352,6 +352,15 @@ impl Q {
         Ok(Self { node: Arc::new(Node::Any(node_of(other)?, Arc::clone(&self.node))) })
     }
 
+    /// Exactly one of the two.
+    fn __xor__(&self, other: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (one, other) = (Arc::clone(&self.node), node_of(other)?);
+        let alone = |this: &Arc<Node>, that: &Arc<Node>| {
+            Arc::new(Node::All(Arc::clone(this), Arc::new(Node::Not(Arc::clone(that)))))
+        };
+        Ok(Self { node: Arc::new(Node::Any(alone(&one, &other), alone(&other, &one))) })
+    }
+
     fn __invert__(&self) -> Self {
         Self { node: Arc::new(Node::Not(Arc::clone(&self.node))) }
     }

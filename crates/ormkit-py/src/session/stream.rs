@@ -208,6 +208,28 @@ impl Stream {
         Operation::start(py, "Stream.__anext__", async move { rows.next_row().await })
     }
 
+    /// The same stream of the first column alone: of a statement's objects instead of rows that hold one.
+    ///
+    /// Raises:
+    ///     InvalidRequestError: Rows were read from it before.
+    fn scalars(&self) -> PyResult<Self> {
+        if !matches!(self.rows.answers, Shown::Rows) {
+            return Ok(Self { rows: Arc::clone(&self.rows) });
+        }
+        let mut stage = locked(&self.rows.stage);
+        if !matches!(*stage, Stage::Unread(_)) {
+            return Err(raise(Error::invalid_request("say scalars() before rows are read from the stream")));
+        }
+        let rows = Rows {
+            link: Arc::clone(&self.rows.link),
+            answers: Shown::Scalars,
+            batch_size: Mutex::new(*locked(&self.rows.batch_size)),
+            stage: Mutex::new(std::mem::replace(&mut *stage, Stage::Ended)),
+            waiting: Mutex::default(),
+        };
+        Ok(Self { rows: Arc::new(rows) })
+    }
+
     /// The rows in lists of `size`; the last may be shorter.
     ///
     /// Raises:
