@@ -26,6 +26,7 @@ from ormkit import (
     selectinload,
     session_context,
 )
+from ormkit.testing import assert_queries
 
 
 @pytest.fixture
@@ -750,3 +751,60 @@ async def test_value_that_only_the_driver_refuses_is_named_by_its_attribute(db, 
         await session.rollback()
     with pytest.raises(DataError, match="^parameter 1: "):
         await db.execute("SELECT $1::numeric" if db.is_postgres() else "SELECT ?", [value])
+
+
+async def test_update_all_writes_the_changes_of_its_objects_alone(db):
+    async with AsyncSession(db) as session:
+        authors = await session.insert_all([Author(name=name) for name in ("a", "b", "c", "d")])
+        for number, author in enumerate(authors):
+            author.born = 1900 + number
+        session.add(Author(name="waits"))
+        with assert_queries(1):
+            assert await session.update_all(iter(authors[2::-1])) == authors[2::-1]
+        with assert_queries(0):
+            assert await session.update_all([]) == []
+            assert await session.update_all(authors[:1]) == authors[:1]
+        assert await rows(db, "SELECT name, born FROM authors ORDER BY id") == [
+            ("a", 1900),
+            ("b", 1901),
+            ("c", 1902),
+            ("d", None),
+        ]
+        assert [author.name for author in session.new] == ["waits"] and list(session.dirty) == authors[3:]
+        with pytest.raises(InvalidRequestError):
+            await session.update_all([Author(name="never stored")])
+        await session.rollback()
+
+
+async def test_failed_update_all_leaves_objects_and_rows(db):
+    async with AsyncSession(db) as session:
+        shelves = await session.insert_all([Shelf(row=1, place=n, label="x") for n in (1, 2)])
+        shelves[0].label = "new"
+        shelves[1].place = 1
+        with pytest.raises(UniqueViolation):
+            await session.update_all(shelves)
+        assert (shelves[0].label, shelves[1].place, set(session.dirty)) == ("new", 1, set(shelves))
+        assert sorted(await rows(db, "SELECT place, label FROM shelves")) == [(1, "x"), (2, "x")]
+        shelves[1].place = 2
+        await session.update_all(shelves)
+        assert sorted(await rows(db, "SELECT place, label FROM shelves")) == [(1, "new"), (2, "x")]
+
+
+async def test_transaction_is_a_block_that_is_given_the_session(db):
+    async with AsyncSession(db) as session:
+        async with session.transaction() as same:
+            assert same is session
+            session.add(Author(name="kept"))
+            with pytest.raises(ZeroDivisionError):
+                async with session.transaction():
+                    session.add(Author(name="undone"))
+                    await session.flush()
+                    raise ZeroDivisionError
+        assert await rows(db, "SELECT name FROM authors") == [("kept",)]
+        with pytest.raises(ZeroDivisionError):
+            async with session.transaction(isolation="serializable"):
+                await session.insert(Author(name="undone"))
+                raise ZeroDivisionError
+        assert await rows(db, "SELECT name FROM authors") == [("kept",)]
+        with pytest.raises(InvalidRequestError):
+            session.transaction(isolation="sometimes")

@@ -30,6 +30,8 @@ pub(crate) struct TransactionContext {
     nested: bool,
     /// What was asked of the transaction; None: the session's mode.
     mode: Option<TransactionMode>,
+    /// The block is given the session, not the transaction.
+    shows_session: bool,
     stage: Arc<Mutex<Stage>>,
 }
 
@@ -64,17 +66,20 @@ impl AsyncSession {
         read_only: Option<bool>,
         deferrable: bool,
     ) -> PyResult<TransactionContext> {
-        let own = slf.link.options.mode;
-        let asked = isolation.is_some() || read_only.is_some() || deferrable;
-        let mode = match asked {
-            true => {
-                let said = mode(isolation, read_only.unwrap_or(own.read_only), false)?;
-                let isolation = said.isolation.or(own.isolation);
-                Some(TransactionMode { isolation, deferrable, ..said }.checked().map_err(raise)?)
-            }
-            false => None,
-        };
+        let mode = slf.asked_mode(isolation, read_only, deferrable)?;
         Ok(TransactionContext::new(slf, false, mode))
+    }
+
+    /// The same as `begin()`, for a block that is given the session: `async with session.transaction() as session`.
+    #[pyo3(signature = (*, isolation = None, read_only = None, deferrable = false))]
+    fn transaction(
+        slf: PyRef<'_, Self>,
+        isolation: Option<&str>,
+        read_only: Option<bool>,
+        deferrable: bool,
+    ) -> PyResult<TransactionContext> {
+        let mode = slf.asked_mode(isolation, read_only, deferrable)?;
+        Ok(TransactionContext { shows_session: true, ..TransactionContext::new(slf, false, mode) })
     }
 
     /// Open a savepoint for a block; without a transaction one is opened around it.
@@ -83,14 +88,34 @@ impl AsyncSession {
     }
 }
 
+impl AsyncSession {
+    /// What is asked of a transaction; None: nothing, the session's mode.
+    fn asked_mode(
+        &self,
+        isolation: Option<&str>,
+        read_only: Option<bool>,
+        deferrable: bool,
+    ) -> PyResult<Option<TransactionMode>> {
+        let own = self.link.options.mode;
+        if isolation.is_none() && read_only.is_none() && !deferrable {
+            return Ok(None);
+        }
+        let said = mode(isolation, read_only.unwrap_or(own.read_only), false)?;
+        let isolation = said.isolation.or(own.isolation);
+        TransactionMode { isolation, deferrable, ..said }.checked().map(Some).map_err(raise)
+    }
+}
+
 impl TransactionContext {
     fn new(session: PyRef<'_, AsyncSession>, nested: bool, mode: Option<TransactionMode>) -> Self {
         let link = Arc::clone(&session.link);
-        Self { session: session.into(), link, nested, mode, stage: Arc::new(Mutex::new(Stage::Unopened)) }
+        let stage = Arc::new(Mutex::new(Stage::Unopened));
+        Self { session: session.into(), link, nested, mode, shows_session: false, stage }
     }
 
     fn open(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        let (nested, mode, stage) = (self.nested, self.mode, Arc::clone(&self.stage));
+        let (nested, mode, shows_session) = (self.nested, self.mode, self.shows_session);
+        let stage = Arc::clone(&self.stage);
         let transaction = Transaction {
             session: self.session.clone_ref(py),
             link: Arc::clone(&self.link),
@@ -120,7 +145,10 @@ impl TransactionContext {
             }
             set(&stage, if inner { Stage::Savepoint(blocks.on_commit.mark()) } else { Stage::Outermost });
             *blocks.blocks() += 1;
-            Python::attach(|py| Ok(Py::new(py, transaction)?.into_any()))
+            match shows_session {
+                true => Ok(transaction.session.into_any()),
+                false => Python::attach(|py| Ok(Py::new(py, transaction)?.into_any())),
+            }
         })
     }
 

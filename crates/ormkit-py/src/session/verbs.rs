@@ -66,6 +66,20 @@ impl AsyncSession {
         })
     }
 
+    /// Write all unsaved changes of objects, with one statement per table and set of attributes. Answers them as a list in
+    /// the same order.
+    ///
+    /// Raises:
+    ///     InvalidRequestError: One was never stored, or was deleted.
+    ///     IntegrityError, DataError: The objects are as they were before the call, with their unsaved changes.
+    fn update_all(&self, py: Python<'_>, objects: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
+        let objects = mapped_all(objects)?;
+        on_session!(py, self.link, "AsyncSession.update_all", |session| {
+            session.update(&objects).await.map_err(raise)?;
+            Python::attach(|py| Ok(PyList::new(py, &objects)?.into_any().unbind()))
+        })
+    }
+
     /// Delete the row of an object, and of what its cascades reach.
     fn remove(&self, py: Python<'_>, object: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
         let object = mapped(object)?;
