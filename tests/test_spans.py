@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 PROGRAM = """
 import asyncio, json, sys
@@ -62,7 +64,12 @@ asyncio.run(main(sys.argv[1]))
 
 
 def test_each_statement_is_a_span_of_who_began_it(url):
-    output = subprocess.run([sys.executable, "-c", PROGRAM, url], check=True, capture_output=True, text=True).stdout
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-c", PROGRAM, url]
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert ended.returncode == 0, ended.stderr
+    output = ended.stdout
     spans = json.loads(output)
     ours = [span for span in spans if span["scope"] == "ormkit"]
     assert {span["kind"] for span in ours} == {"CLIENT"}
