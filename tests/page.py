@@ -1,6 +1,6 @@
 """Runs the Python blocks of a page of docs/ from top to bottom, as one program: `python tests/page.py PAGE URL`.
 
-The blocks share their names and may await. They start with `engine`, on an empty database, and `session`, on that engine.
+The blocks share their names and may await. They start with `url`, of an empty database, `engine`, on it, and `session`, on that engine.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ async def run(page: Path, url: str) -> None:
     # Models look their targets up in the module that declares them.
     module = sys.modules["page"] = ModuleType("page")
     async with create_engine(url) as engine, AsyncSession(engine) as session:
-        module.__dict__.update(engine=engine, session=session)
+        module.__dict__.update(url=url, engine=engine, session=session)
         for block in blocks(page):
             if inspect.iscoroutine(waiting := eval(block, module.__dict__)):
                 await waiting
