@@ -16,6 +16,12 @@ _T0 = TypeVar("_T0")
 _T1 = TypeVar("_T1")
 _T2 = TypeVar("_T2")
 _T3 = TypeVar("_T3")
+_T4 = TypeVar("_T4")
+_T5 = TypeVar("_T5")
+_T6 = TypeVar("_T6")
+_T7 = TypeVar("_T7")
+_T8 = TypeVar("_T8")
+_T9 = TypeVar("_T9")
 _E = TypeVar("_E", bound=DeclarativeBase)
 _Ts = TypeVarTuple("_Ts")
 
@@ -301,6 +307,75 @@ def select(a: _Entity[_T0], b: _Entity[_T1], c: _Entity[_T2], /) -> Select[_T0, 
 @overload
 def select(a: _Entity[_T0], b: _Entity[_T1], c: _Entity[_T2], d: _Entity[_T3], /) -> Select[_T0, _T1, _T2, _T3]: ...
 @overload
+def select(
+    a: _Entity[_T0],
+    b: _Entity[_T1],
+    c: _Entity[_T2],
+    d: _Entity[_T3],
+    e: _Entity[_T4],
+    /,
+) -> Select[_T0, _T1, _T2, _T3, _T4]: ...
+@overload
+def select(
+    a: _Entity[_T0],
+    b: _Entity[_T1],
+    c: _Entity[_T2],
+    d: _Entity[_T3],
+    e: _Entity[_T4],
+    f: _Entity[_T5],
+    /,
+) -> Select[_T0, _T1, _T2, _T3, _T4, _T5]: ...
+@overload
+def select(
+    a: _Entity[_T0],
+    b: _Entity[_T1],
+    c: _Entity[_T2],
+    d: _Entity[_T3],
+    e: _Entity[_T4],
+    f: _Entity[_T5],
+    g: _Entity[_T6],
+    /,
+) -> Select[_T0, _T1, _T2, _T3, _T4, _T5, _T6]: ...
+@overload
+def select(
+    a: _Entity[_T0],
+    b: _Entity[_T1],
+    c: _Entity[_T2],
+    d: _Entity[_T3],
+    e: _Entity[_T4],
+    f: _Entity[_T5],
+    g: _Entity[_T6],
+    h: _Entity[_T7],
+    /,
+) -> Select[_T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7]: ...
+@overload
+def select(
+    a: _Entity[_T0],
+    b: _Entity[_T1],
+    c: _Entity[_T2],
+    d: _Entity[_T3],
+    e: _Entity[_T4],
+    f: _Entity[_T5],
+    g: _Entity[_T6],
+    h: _Entity[_T7],
+    i: _Entity[_T8],
+    /,
+) -> Select[_T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7, _T8]: ...
+@overload
+def select(
+    a: _Entity[_T0],
+    b: _Entity[_T1],
+    c: _Entity[_T2],
+    d: _Entity[_T3],
+    e: _Entity[_T4],
+    f: _Entity[_T5],
+    g: _Entity[_T6],
+    h: _Entity[_T7],
+    i: _Entity[_T8],
+    j: _Entity[_T9],
+    /,
+) -> Select[_T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7, _T8, _T9]: ...
+@overload
 def select(*entities: Any) -> Select[Unpack[tuple[Any, ...]]]: ...
 
 class _Function:
@@ -563,6 +638,14 @@ class RowQuery(Generic[_T]):
     @overload
     def values_list(self, column: _Named, /, *, flat: Literal[True]) -> RowQuery[Any]: ...
     @overload
+    def values_list(self, a: Attribute[_T0], /) -> RowQuery[tuple[_T0]]: ...
+    @overload
+    def values_list(self, a: Attribute[_T0], b: Attribute[_T1], /) -> RowQuery[tuple[_T0, _T1]]: ...
+    @overload
+    def values_list(
+        self, a: Attribute[_T0], b: Attribute[_T1], c: Attribute[_T2], /
+    ) -> RowQuery[tuple[_T0, _T1, _T2]]: ...
+    @overload
     def values_list(self, *columns: _Named) -> RowQuery[tuple[Any, ...]]: ...
     def to_sql(self, dialect: _Dialect = "postgresql") -> tuple[str, list[Any]]: ...
     async def all(self) -> list[_T]: ...
@@ -602,6 +685,8 @@ class Query(Generic[_E]):
     def values_list(self, column: Attribute[_T0], /, *, flat: Literal[True]) -> RowQuery[_T0]: ...
     @overload
     def values_list(self, column: _Named, /, *, flat: Literal[True]) -> RowQuery[Any]: ...
+    @overload
+    def values_list(self, a: Attribute[_T0], /) -> RowQuery[tuple[_T0]]: ...
     @overload
     def values_list(self, a: Attribute[_T0], b: Attribute[_T1], /) -> RowQuery[tuple[_T0, _T1]]: ...
     @overload
