@@ -808,3 +808,15 @@ async def test_transaction_is_a_block_that_is_given_the_session(db):
         assert await rows(db, "SELECT name FROM authors") == [("kept",)]
         with pytest.raises(InvalidRequestError):
             session.transaction(isolation="sometimes")
+
+
+async def test_mark_without_a_change_opens_no_transaction(db):
+    async with AsyncSession(db) as session:
+        ann = await session.insert(Author(name="Ann", books=[]))
+        await session.insert(Book(title="Dune", author=ann))
+        await session.query(Author).all()
+        assert not session.in_transaction()
+        # A verb that follows is kept at once, as ever.
+        await session.insert(Author(name="Bea"))
+        assert await rows(db, "SELECT name FROM authors ORDER BY id") == [("Ann",), ("Bea",)]
+        assert ann not in session.dirty

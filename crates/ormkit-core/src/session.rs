@@ -297,7 +297,7 @@ impl<H: Host> Session<H> {
         Ok(())
     }
 
-    /// Writes new, changed and deleted objects, and opens a transaction where none is open.
+    /// Writes new, changed and deleted objects, and opens a transaction where none is open and something is written.
     ///
     /// # Errors
     /// Whatever the database or a value says; the transaction has failed then, and waits for a rollback.
@@ -311,12 +311,19 @@ impl<H: Host> Session<H> {
             self.unit.fade(&self.host);
             return Ok(());
         }
-        if !self.link.in_transaction() {
+        let opened = !self.link.in_transaction();
+        if opened {
             self.begin()?;
         }
         let written = Box::pin(self.write(&mut Scope::All)).await;
         match &written {
-            Ok(()) => self.unit.fade(&self.host),
+            Ok(()) => {
+                self.unit.fade(&self.host);
+                // A mark without a change: what a verb wrote from the other side of a relation.
+                if opened && self.link.withdraw() {
+                    self.unit.keep();
+                }
+            }
             Err(error) => self.link.fail(error),
         }
         written

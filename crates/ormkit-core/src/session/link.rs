@@ -348,6 +348,15 @@ impl Link {
         }
     }
 
+    /// Takes back a [`begin`](Self::begin) that nothing has followed; true when there was one.
+    pub(crate) fn withdraw(&mut self) -> bool {
+        let unsent = matches!(self.state, State::Open(Seat::Unsent));
+        if unsent {
+            self.end();
+        }
+        unsent
+    }
+
     /// Rolls back. Without a transaction nothing is sent. There is no failure: where ROLLBACK cannot be sent, draining
     /// or closing the connection rolls back.
     pub async fn rollback(&mut self) {
