@@ -63,12 +63,12 @@ def codec():
 
 
 MOMENT = datetime(2024, 2, 29, 1, 2, 3, 4, tzinfo=timezone.utc)
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "types.md"
 
 
 def examples():
-    """What the README shows of codecs."""
-    section = README.read_text().split("## Types that have no form of their own\n")[1].split("\n## ")[0]
+    """What the guide shows of codecs."""
+    section = PAGE.read_text().split("## Codecs: PostgreSQL's types in SQL of your own\n")[1].split("\n## ")[0]
     return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
 
 
@@ -269,7 +269,7 @@ async def test_built_in_types_can_have_codecs(engine, codec):
 
 @pytest.fixture
 def recipe(codec):
-    """Registers what an example of the README registers."""
+    """Registers what an example of the guide registers."""
 
     def register(at):
         for name, options in shown(examples()[at]):
