@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{
-    Constraint, FieldId, FieldIds, Index, Model, ModelDef, ModelId, Reference, Relation, RelationDef,
+    Constraint, Field, FieldId, FieldIds, Index, Model, ModelDef, ModelId, Reference, Relation, RelationDef,
     RelationId, RelationKind, TableName, Target, Upkeep,
 };
 use crate::error::{Error, ErrorKind, Result, near_matches};
@@ -403,12 +403,16 @@ impl Resolver<'_> {
         }
         if !relation.foreign_keys.is_empty() {
             candidates.retain(|(kind, reference)| {
-                let holder = self.registry.def(if *kind == RelationKind::ManyToOne { id } else { target });
-                let names = |field: &FieldId| {
-                    let field = &holder.fields[field.index()];
-                    relation.foreign_keys.iter().any(|name| *name == field.name || *name == field.column)
+                let (holder, other) = match kind {
+                    RelationKind::ManyToOne => (id, target),
+                    _ => (target, id),
                 };
-                reference.fields.iter().all(names)
+                let (holder, other) = (self.registry.def(holder), self.registry.def(other));
+                let named = &relation.foreign_keys;
+                reference
+                    .fields
+                    .iter()
+                    .all(|field| names(named, &holder.fields[field.index()], holder, other))
             });
         } else if relation.many.is_none()
             && candidates.iter().any(|(kind, _)| *kind == RelationKind::ManyToOne)
@@ -447,10 +451,7 @@ impl Resolver<'_> {
     ) {
         let names = |of: ModelId, fields: &FieldIds| {
             let def = self.registry.def(of);
-            fields.iter().all(|field| {
-                let field = &def.fields[field.index()];
-                relation.remote_side.iter().any(|name| *name == field.name || *name == field.column)
-            })
+            fields.iter().all(|field| names(&relation.remote_side, &def.fields[field.index()], def, def))
         };
         candidates.retain(|(kind, reference)| match (kind, relation.remote_side.is_empty()) {
             (RelationKind::ManyToOne, false) => names(reference.target, &reference.target_fields),
@@ -555,6 +556,15 @@ fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
         Some(near) => format!(": did you mean `{near}`?"),
         None => String::new(),
     }
+}
+
+/// True when a list of `column` or `Model.column` names a field of `holder`, and not a namesake at the `other` end.
+fn names(list: &[String], field: &Field, holder: &ModelDef, other: &ModelDef) -> bool {
+    list.iter().any(|name| {
+        let (class, name) = name.rsplit_once('.').unwrap_or(("", name));
+        let is_of_other = class == other.name && class != holder.name;
+        !is_of_other && (name == field.name || name == field.column)
+    })
 }
 
 #[cfg(test)]

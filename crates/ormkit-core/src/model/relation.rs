@@ -11,7 +11,8 @@ pub struct RelationDef {
     pub target: Target,
     /// True: a list; false: one object; None: a list unless this model holds the foreign key.
     pub many: Option<bool>,
-    /// Names of the columns that hold the key, own or the target's, where there is a choice.
+    /// Names of the columns that hold the key, own or the target's, where there is a choice: `author_id`, or
+    /// `Post.author_id` where both ends have a column of that name.
     pub foreign_keys: Vec<String>,
     /// The relation of the target that shows the other direction.
     pub back_populates: Option<String>,

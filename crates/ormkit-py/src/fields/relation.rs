@@ -2,6 +2,7 @@
 use super::column::{Given, next_serial};
 use super::{DataclassOptions, MappedColumn, refuse};
 use crate::model::raise::unsupported;
+use crate::model::with_def;
 use ormkit_core::error::near_matches;
 use ormkit_core::model::{Cascade, Lazy};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -240,7 +241,9 @@ fn columns(given: Option<Bound<'_, PyAny>>, option: &str) -> PyResult<Vec<Column
         return Ok(vec![ColumnName::Declared(declared.clone().unbind())]);
     }
     if let Ok(attribute) = given.cast::<crate::model::Attribute>() {
-        return Ok(vec![ColumnName::Name(attribute.get().name().to_owned())]);
+        let attribute = attribute.get();
+        let class = with_def(attribute.model(), |def| def.name.clone());
+        return Ok(vec![ColumnName::Name(format!("{class}.{}", attribute.name()))]);
     }
     match given.cast::<PyString>() {
         Ok(text) => Ok(column_names(text.to_str()?)),
@@ -263,8 +266,9 @@ fn column_names(text: &str) -> Vec<ColumnName> {
                 (Some(name), _) | (None, Some(name)) => (name, "-"),
                 (None, None) => (name.strip_suffix(".asc()").unwrap_or(name), ""),
             };
-            let name = name.rsplit('.').next().unwrap_or(name);
-            ColumnName::Name(format!("{down}{name}"))
+            // Of `models.Post.id` what names the column: its class, and itself.
+            let class = name.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at + 1);
+            ColumnName::Name(format!("{down}{}", &name[class..]))
         })
         .collect()
 }

@@ -245,7 +245,8 @@ impl<'py> Context<'_, 'py> {
         Ok(if same { Target::Name(name) } else { Target::Model(id) })
     }
 
-    /// Names of columns; those that were given as declarations are found in the class body.
+    /// Names of columns, with that of the class where it is known; those that were given as declarations are found in the
+    /// class body.
     fn column_names(&self, py: Python<'py>, columns: &[ColumnName]) -> PyResult<Vec<String>> {
         let name = |column: &ColumnName| match column {
             ColumnName::Name(name) => Ok(name.clone()),
@@ -254,7 +255,7 @@ impl<'py> Context<'_, 'py> {
                     |value: &Value<'py>| matches!(value, Value::Column(column) if column.is(given.bind(py)));
                 let found = self.own.iter().find(|declared| is_it(&declared.value));
                 found
-                    .map(|declared| declared.name.clone())
+                    .map(|declared| format!("{}.{}", self.class, declared.name))
                     .ok_or_else(|| mapping("a relation names a column that is not of this class body"))
             }
         };

@@ -86,6 +86,30 @@ fn several_foreign_keys_are_listed() {
 }
 
 #[test]
+fn a_foreign_key_is_chosen_by_the_class_that_holds_it() {
+    let mut registry = Registry::new();
+    let key = |table| Field::new("other_id", ColumnType::Integer).references(table, "id");
+    let related = |chosen: &str| {
+        let mut favourite = to("favourite", "Dog");
+        favourite.many = Some(false);
+        favourite.foreign_keys = vec![chosen.into()];
+        favourite
+    };
+    registry
+        .declare(model("Owner", "owners", vec![id(), key("dogs")], vec![related("Owner.other_id")]))
+        .unwrap();
+    registry.declare(model("Dog", "dogs", vec![id(), key("owners")], vec![])).unwrap();
+    let schema = registry.freeze().unwrap();
+    assert_eq!(schema.model(ModelId(0)).relations[0].kind, RelationKind::ManyToOne);
+
+    registry
+        .declare(model("Owner", "owners", vec![id(), key("dogs")], vec![related("Dog.other_id")]))
+        .unwrap();
+    let schema = registry.freeze().unwrap();
+    assert_eq!(schema.model(ModelId(2)).relations[0].kind, RelationKind::OneToMany);
+}
+
+#[test]
 fn missing_key_is_refused_at_once() {
     let error =
         Registry::new().declare(model("User", "users", vec![Field::new("id", ColumnType::Integer)], vec![]));
