@@ -28,7 +28,7 @@ pub(crate) use relation::{object_key, related_condition};
 pub(crate) use row::{RowValue, tuple_};
 
 use ormkit_core::model::ModelId;
-use ormkit_core::query::{Expr as CoreExpr, Nulls, Order, Source};
+use ormkit_core::query::{Expr as CoreExpr, Nulls, OperationKind, Order, Source};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -78,6 +78,17 @@ impl Expr {
     pub(crate) fn raw_text(&self) -> Option<String> {
         match &self.kind {
             Kind::Sql(CoreExpr::Text(sql)) => Some(sql.to_string()),
+            _ => None,
+        }
+    }
+
+    /// A `text()`, with the values of its placeholders; None for anything else.
+    pub(crate) fn written(&self) -> Option<&CoreExpr> {
+        match &self.kind {
+            Kind::Sql(sql @ CoreExpr::Text(_)) => Some(sql),
+            Kind::Sql(sql @ CoreExpr::Operation(of)) if matches!(of.kind, OperationKind::Template(_)) => {
+                Some(sql)
+            }
             _ => None,
         }
     }

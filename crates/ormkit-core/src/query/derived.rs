@@ -50,8 +50,8 @@ pub enum Rows {
     Function(Expr),
     /// A list of rows, each with one value per column.
     Values(Vec<Vec<Expr>>),
-    /// SQL text of the program's own, a SELECT.
-    Text(Arc<str>),
+    /// SQL text of the program's own, a SELECT: [`Expr::Text`], or a template that binds values.
+    Text(Expr),
 }
 
 /// A common table expression: written once, in front of the statement, however often it is read.

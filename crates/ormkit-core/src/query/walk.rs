@@ -176,9 +176,8 @@ impl<'a, 'f> Walk<'a, 'f> {
                 CteBody::Select(select) => self.select(select),
                 CteBody::Write(write) => self.write(write),
             },
-            Rows::Function(call) => self.expr(call),
+            Rows::Function(rows) | Rows::Text(rows) => self.expr(rows),
             Rows::Values(rows) => rows.iter().flatten().for_each(|expr| self.expr(expr)),
-            Rows::Text(_) => {}
         }
     }
 }

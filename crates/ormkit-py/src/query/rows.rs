@@ -112,7 +112,7 @@ impl Select {
             core.items = vec![Item::Entity { source, fields: None }];
             return Ok(Self::new(core));
         }
-        let text = statement.cast::<Expr>().ok().and_then(|expr| expr.get().raw_text());
+        let text = statement.cast::<Expr>().ok().and_then(|expr| expr.get().written().cloned());
         let Some(text) = text else {
             return Err(PyTypeError::new_err(
                 "from_statement() takes a select, a union of selects, or text(..)",
@@ -126,7 +126,7 @@ impl Select {
             of: CoreExpr::column(source, field),
         };
         let columns = model.field_ids().filter(|field| !model.field(*field).deferred).map(column).collect();
-        let rows = Derived::new(Rows::Text(text.into()), Some(&model.table().name), columns);
+        let rows = Derived::new(Rows::Text(text), Some(&model.table().name), columns);
         let fields = rows.fields_of(model).map_err(|error| to_py(py, error))?;
         core.items = vec![Item::Mapped { of: Arc::new(rows), model: model.id, columns: fields }];
         Ok(Self::new(core))

@@ -1,12 +1,13 @@
 //! Functions and lists of rows in FROM, and LATERAL.
 
 use ormkit_core::model::ColumnType;
-use ormkit_core::query::{Derived, DerivedColumn, Expr as CoreExpr, Rows};
+use ormkit_core::query::{Derived, DerivedColumn, Expr as CoreExpr, Rows, Select as CoreSelect};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::{Select, Subquery};
+use crate::attribute::Attribute;
 use crate::expr::{Expr, assigned_as, expression};
 use crate::fields::types::TypeEngine;
 
@@ -39,17 +40,26 @@ fn spec(name: &str, of: CoreExpr) -> DerivedColumn {
     DerivedColumn { name: name.into(), column: name.into(), of }
 }
 
-/// Columns by name, or by name and type.
-fn specs(given: &Bound<'_, PyTuple>) -> PyResult<Vec<DerivedColumn>> {
+/// Columns by name, by name and type, or as those of a model.
+pub(super) fn specs(given: &Bound<'_, PyTuple>) -> PyResult<Vec<DerivedColumn>> {
     let one = |item: Bound<'_, PyAny>| {
         if let Ok(known) = item.cast::<ColumnSpec>() {
             let known = known.get();
             let of = known.column_type.clone().map_or(CoreExpr::Null, |to| CoreExpr::Null.cast(to));
             return Ok(spec(&known.name, of));
         }
+        if let Ok(attribute) = item.cast::<Attribute>()
+            && let Some((_, column)) = attribute.get().column_place()
+        {
+            let name = attribute.get().name().into();
+            let of = attribute.as_super().get().core()?.clone();
+            return Ok(DerivedColumn { name, column: column.into(), of });
+        }
         match item.cast::<PyString>() {
             Ok(name) => Ok(spec(name.to_str()?, CoreExpr::Null)),
-            Err(_) => Err(PyTypeError::new_err("columns are named by texts, or column(\"name\", Type)")),
+            Err(_) => Err(PyTypeError::new_err(
+                "columns are named by texts, column(\"name\", Type), or those of a model",
+            )),
         }
     };
     given.iter().map(one).collect()
@@ -65,6 +75,33 @@ impl Expr {
             return Err(PyTypeError::new_err("table_valued() takes the names of the columns"));
         }
         self.rows("table_valued", name, columns)
+    }
+
+    /// Of a `text()`: what its columns are, by name, so that their values are read as those types are; a SELECT of them:
+    /// `text("SELECT id, born FROM users").columns(User.id, born=Date)`.
+    ///
+    /// Args:
+    ///     columns: Columns of models, or `column("name", Type)`.
+    ///     types: Types by the name of the column.
+    ///
+    /// Raises:
+    ///     TypeError: It is no text, or nothing is named.
+    #[pyo3(signature = (*columns, **types))]
+    fn columns(&self, columns: &Bound<'_, PyTuple>, types: Option<&Bound<'_, PyDict>>) -> PyResult<Select> {
+        let Some(text) = self.written() else {
+            return Err(PyTypeError::new_err("columns() is for text(\"SELECT ..\")"));
+        };
+        let mut columns = specs(columns)?;
+        for (name, of) in types.into_iter().flatten() {
+            columns.push(spec(name.extract()?, CoreExpr::Null.cast(column_type(&of)?)));
+        }
+        if columns.is_empty() {
+            return Err(PyTypeError::new_err(
+                "columns() takes columns, or types by name: columns(born=Date)",
+            ));
+        }
+        let rows = Subquery::new(Derived::new(Rows::Text(text.clone()), None, columns));
+        Ok(Select::new(CoreSelect { items: rows.items().collect(), ..CoreSelect::default() }))
     }
 
     /// Of a function that answers one column: its rows in FROM; the column is `.column`.

@@ -58,7 +58,7 @@ fn rows(out: &mut SqlWriter<'_>, derived: &Derived, item: &FromItem) {
         }
         Rows::Text(sql) => {
             out.push("(");
-            out.push(sql);
+            sql.render(out);
             out.push(")");
         }
     }
