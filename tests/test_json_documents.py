@@ -9,11 +9,11 @@ from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any, Optional, TypedDict
 
+import pydantic
 import pytest
+import typing_extensions
 
 from ormkit import JSON, JSONB, AsyncSession, DataError, DeclarativeBase, Mapped, mapped_column, select, update
-
-pydantic = pytest.importorskip("pydantic")
 
 WHEN = datetime(2024, 5, 6, 7, 8, 9, tzinfo=timezone.utc)
 
@@ -56,6 +56,13 @@ class Address(TypedDict, total=False):
     sizes: list[Size]
 
 
+class Marked(typing_extensions.TypedDict):
+    """`typing` has these marks from CPython 3.11 on."""
+
+    width: typing_extensions.Required[int]
+    since: typing_extensions.NotRequired[datetime]
+
+
 class Profile(pydantic.BaseModel):
     name: str
     age: int = pydantic.Field(ge=0, default=0)
@@ -74,6 +81,7 @@ class Page(Base):
     settings: Mapped[Settings | None] = mapped_column(JSON)
     bare: Mapped[Size | None]
     address: Mapped[Address | None] = mapped_column(JSONB)
+    marked: Mapped[Marked | None]
     profile: Mapped[Profile | None]
     profiles: Mapped[list[Profile] | None]
     by_name: Mapped[dict[str, Size] | None]
@@ -139,6 +147,14 @@ async def test_documents_come_back_as_their_class(db):
     assert found.profiles == page.profiles
     assert found.by_name == {"k": Size(9)}
     assert found.tree == page.tree
+
+
+async def test_keys_of_a_typed_dict_may_be_marked(db):
+    async with AsyncSession(db) as session:
+        await session.insert_all([Page(marked={"width": 1}), Page(marked={"width": 2, "since": WHEN})])
+        session.expunge_all()
+        pages = (await session.scalars(select(Page).order_by(Page.id))).all()
+        assert [page.marked for page in pages] == [{"width": 1}, {"width": 2, "since": WHEN}]
 
 
 async def test_changes_in_place_are_written(db):
@@ -269,6 +285,7 @@ async def test_a_stored_document_of_another_shape_is_refused(db, column, text, s
         ({"bare": {"width": 1}}, r"Page\.bare: the value is no Size: expected Size, got a value of type dict"),
         ({"bare": Size("x")}, r"Page\.bare: the value is no Size: at \.width: expected int"),
         ({"profile": "x"}, r"Page\.profile: .*expected Profile"),
+        ({"marked": {"since": WHEN}}, r"Page\.marked: .*width"),
         ({"address": {"town": "x"}}, r"Page\.address: .*no field for"),
     ],
 )

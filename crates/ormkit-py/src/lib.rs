@@ -6,6 +6,7 @@ mod bridge;
 mod codec;
 mod convert;
 mod derived;
+mod elsewhere;
 mod engine;
 mod errors;
 mod expr;

@@ -173,6 +173,11 @@ impl Expr {
         condition(value.py(), self.is_same(value)?.negate())
     }
 
+    /// The same as `is_not`.
+    fn isnot<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
+        self.is_not(value)
+    }
+
     /// Null-safe inequality.
     fn is_distinct_from<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
         self.is_not(value)
@@ -248,6 +253,16 @@ impl Expr {
     /// For ORDER BY: NULLs before all values.
     fn nulls_first<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
         self.directed(py, |direction| direction.nulls = Some(Nulls::First))
+    }
+
+    /// The same as `nulls_first`.
+    fn nullsfirst<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
+        self.nulls_first(py)
+    }
+
+    /// The same as `nulls_last`.
+    fn nullslast<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
+        self.nulls_last(py)
     }
 
     /// For ORDER BY: NULLs after all values.

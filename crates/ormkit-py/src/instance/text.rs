@@ -1,6 +1,7 @@
 //! What the storage says: messages are built here, only when they are needed.
 use super::table::{ClassTable, SlotKind};
 use super::{slot, table_of};
+use crate::elsewhere::{self, Words};
 use ormkit_core::error::near_matches;
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
@@ -23,10 +24,18 @@ pub(super) fn representation<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<
 
 /// `AttributeError` for a name that the class does not have.
 pub(super) fn unknown_attribute(table: &ClassTable, name: &Bound<'_, PyAny>) -> PyErr {
-    PyAttributeError::new_err(format!("{} has no attribute `{name}`{}", table.class, meant(table, name)))
+    no_attribute(table, name, elsewhere::INSTANCE)
 }
 
-/// Adds a near match to the raised error, where it is the class's own for a name that it does not have.
+fn no_attribute(table: &ClassTable, name: &Bound<'_, PyAny>, words: Words) -> PyErr {
+    let hint = match elsewhere::instead(words, &name.to_string(), &table.class) {
+        Some(instead) => format!(": write {instead}"),
+        None => meant(table, name),
+    };
+    PyAttributeError::new_err(format!("{} has no attribute `{name}`{hint}", table.class))
+}
+
+/// Says what is meant in place of the raised error, where it is the class's own for a name that it does not have.
 pub(super) fn suggest(table: &ClassTable, name: &Bound<'_, PyAny>) {
     let py = name.py();
     let Some(error) = PyErr::take(py) else { return };
@@ -35,11 +44,7 @@ pub(super) fn suggest(table: &ClassTable, name: &Bound<'_, PyAny>) {
     if is_probe || !error.is_instance_of::<PyAttributeError>(py) || !own() {
         return error.restore(py);
     }
-    match meant(table, name) {
-        near if near.is_empty() => error,
-        _ => unknown_attribute(table, name),
-    }
-    .restore(py);
+    no_attribute(table, name, elsewhere::CLASS).restore(py);
 }
 
 /// `TypeError` for a keyword that the class does not have.

@@ -166,6 +166,21 @@ struct Reader {
     seen: Vec<Py<PyAny>>,
 }
 
+/// True for `Annotated` and for what a key of a `TypedDict` is marked with; before CPython 3.11 that is of
+/// `typing_extensions` only.
+fn is_qualifier(origin: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let modules = origin.py().import("sys")?.getattr("modules")?;
+    for module in ["typing", "typing_extensions"] {
+        let Ok(module) = modules.get_item(module) else { continue };
+        for name in ["Annotated", "Required", "NotRequired", "ReadOnly"] {
+            if module.getattr_opt(name)?.is_some_and(|known| origin.is(&known)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 impl Reader {
     fn shape(&mut self, annotation: &Bound<'_, PyAny>, place: &str) -> PyResult<Shape> {
         let py = annotation.py();
@@ -178,8 +193,7 @@ impl Reader {
         }
         let origin = typing.call_method1("get_origin", (annotation,))?;
         let arguments = arguments(annotation)?;
-        let is_named = |name: &str| -> PyResult<bool> { Ok(origin.is(typing.getattr(name)?)) };
-        if is_named("Required")? || is_named("NotRequired")? || is_named("Annotated")? {
+        if is_qualifier(&origin)? {
             return self.shape(&arguments.get_item(0)?, place);
         }
         if origin.is(typing.getattr("Union")?) || origin.is(py.import("types")?.getattr("UnionType")?) {

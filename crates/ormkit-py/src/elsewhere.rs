@@ -1,0 +1,196 @@
+//! Words of SQLAlchemy, Django and of drivers that have another form here: the `AttributeError` says what to type instead.
+
+use ormkit_core::error::near_matches;
+use pyo3::exceptions::PyAttributeError;
+use pyo3::prelude::*;
+
+use crate::engine::{Connection, Engine};
+use crate::query::{Delete, Insert, Query, Select, Update};
+use crate::result::{ExecuteResult, QueryResult, ScalarResult};
+
+/// A word, and what says the same here.
+pub(crate) type Words = &'static [(&'static str, &'static str)];
+
+/// Of mapped classes.
+pub(crate) const CLASS: Words = &[
+    ("objects", "session.query({class})"),
+    ("query", "session.query({class})"),
+    ("select", "select({class})"),
+    ("filter", "session.query({class}).filter(..)"),
+    ("get", "await session.get({class}, key)"),
+    ("create", "await session.insert({class}(..))"),
+    ("get_or_create", "await session.get_or_create({class}, ..)"),
+    ("update_or_create", "await session.update_or_create({class}, ..)"),
+    ("bulk_create", "await session.insert_all([..])"),
+];
+
+/// Of their instances.
+pub(crate) const INSTANCE: Words = &[
+    ("save", "await session.insert(it) when it is new, await session.update(it) otherwise"),
+    ("asave", "await session.insert(it) when it is new, await session.update(it) otherwise"),
+    ("delete", "await session.remove(it), or session.delete(it) for the next flush"),
+    ("adelete", "await session.remove(it), or session.delete(it) for the next flush"),
+    ("refresh_from_db", "await session.refresh(it)"),
+    ("arefresh_from_db", "await session.refresh(it)"),
+    ("fetch_related", "await session.load(it, {class}.relation)"),
+    ("as_dict", "it.to_dict()"),
+    ("dict", "it.to_dict()"),
+    ("model_dump", "it.to_dict()"),
+    ("_asdict", "it.to_dict()"),
+    ("_meta", "{class}.__columns__, __relationships__ and __table__"),
+];
+
+const QUERY: Words = &[
+    ("where", "filter(..)"),
+    ("create", "await session.insert(Model(..))"),
+    ("bulk_create", "await session.insert_all([..])"),
+    ("bulk_update", "await session.bulk_update(Model, values, ..)"),
+    ("get_or_create", "await session.get_or_create(Model, ..)"),
+    ("update_or_create", "await session.update_or_create(Model, ..)"),
+    ("latest", "await query.order_by(\"-field\").first()"),
+    ("earliest", "await query.order_by(\"field\").first()"),
+    ("union", "select(Model).union(..), given to session.scalars"),
+    ("intersection", "select(Model).intersect(..), given to session.scalars"),
+    ("difference", "select(Model).except_(..), given to session.scalars"),
+    ("dates", "select(extract(\"year\", Model.field)).distinct()"),
+    ("datetimes", "select(extract(\"year\", Model.field)).distinct()"),
+    ("alias", "annotate(..)"),
+    ("contains", "await query.filter(pk=it.id).exists()"),
+    ("extra", "annotate(..), or a select with text(..)"),
+    ("raw", "session.scalars(select(Model).from_statement(text(..)))"),
+    ("using", "a session of the other engine"),
+    ("as_manager", "functions that take the session"),
+    ("select_for_update", "with_for_update()"),
+    ("scalars", "await query.all()"),
+    ("execute", "await query.all()"),
+    ("one_or_404", "await query.one_or_none()"),
+    ("paginate", "limit(..) and offset(..)"),
+    ("with_entities", "values(..) or values_list(..)"),
+    ("add_columns", "values(..) or annotate(..)"),
+    ("join", "filter(relation__field=..), or select(Model).join(..)"),
+    ("union_all", "select(Model).union_all(..), given to session.scalars"),
+    ("yield_per", "stream(batch_size=..)"),
+    ("scalar", "await query.values_list(\"field\", flat=True).first()"),
+];
+
+const STATEMENT: Words = &[
+    ("filter_related", "where(Model.relation.any(..))"),
+    ("exclude", "where(~(..))"),
+    ("all", "(await session.scalars(statement)).all()"),
+    ("first", "(await session.scalars(statement)).first()"),
+    ("one", "(await session.scalars(statement)).one()"),
+    ("scalar", "await session.scalar(statement)"),
+    ("scalars", "await session.scalars(statement)"),
+    ("execute", "await session.execute(statement)"),
+    ("count", "select(func.count()).select_from(Model)"),
+    ("annotate", "add_columns(..)"),
+    ("values_list", "select(Model.field, ..)"),
+    ("prefetch_related", "options(selectinload(Model.relation))"),
+    ("select_related", "options(joinedload(Model.relation))"),
+    ("compile", "statement.to_sql(\"postgresql\"), its text and its values"),
+    ("params", "bindparams(..) of a text(..)"),
+];
+
+const RESULT: Words = &[
+    ("fetchall", "all()"),
+    ("fetchone", "first(), or iterate"),
+    ("fetchmany", "partitions(size)"),
+    ("to_list", "all()"),
+    ("dicts", "mappings()"),
+    ("lastrowid", "inserted_primary_key, or RETURNING"),
+    ("columns", "keys()"),
+    ("close", "nothing: all rows are here"),
+];
+
+const VALUES: Words = &[
+    ("fetchall", "all()"),
+    ("fetchone", "first(), or iterate"),
+    ("to_list", "all()"),
+    ("close", "nothing: all values are here"),
+];
+
+const ANSWER: Words = &[
+    ("fetchall", "all()"),
+    ("fetchone", "first(), or iterate"),
+    ("fetch", "all()"),
+    ("fetchrow", "first()"),
+    ("fetchval", "scalar()"),
+    ("keys", "columns"),
+    ("mappings", "all(), which answers dicts"),
+    ("dicts", "all()"),
+    ("lastrowid", "RETURNING in the statement"),
+    ("close", "nothing: all rows are here"),
+];
+
+const DRIVER: Words = &[
+    ("fetch", "(await {it}.execute(sql, params)).all()"),
+    ("fetch_all", "(await {it}.execute(sql, params)).all()"),
+    ("fetchall", "(await {it}.execute(sql, params)).all()"),
+    ("fetchrow", "(await {it}.execute(sql, params)).first()"),
+    ("fetch_one", "(await {it}.execute(sql, params)).first()"),
+    ("fetchone", "(await {it}.execute(sql, params)).first()"),
+    ("fetchval", "(await {it}.execute(sql, params)).scalar()"),
+    ("fetch_val", "(await {it}.execute(sql, params)).scalar()"),
+    ("executemany", "await {it}.execute_many(sql, rows)"),
+    ("cursor", "await {it}.execute(sql, params), or {it}.stream(..)"),
+    ("acquire", "async with engine.connect() as connection"),
+    ("connection", "async with engine.connect() as connection"),
+    ("raw_connection", "async with engine.connect() as connection"),
+    ("exec_driver_sql", "await {it}.execute(sql, params)"),
+    ("sync_engine", "the engine itself: nothing in it blocks"),
+    ("copy_records_to_table", "await {it}.copy_from(table, rows)"),
+];
+
+/// What says the same as a word of `words`, for a class.
+pub(crate) fn instead(words: Words, name: &str, class: &str) -> Option<String> {
+    let (_, instead) = words.iter().find(|(word, _)| *word == name)?;
+    Some(instead.replace("{class}", class))
+}
+
+/// The error for a name that an object of ours does not have.
+fn no_attribute(object: &Bound<'_, PyAny>, name: &str, words: Words) -> PyErr {
+    let class = object.get_type();
+    let text = || -> PyResult<String> {
+        let class_name = class.name()?.to_string();
+        let known: Vec<String> = class.dir()?.extract()?;
+        let known: Vec<&str> =
+            known.iter().map(String::as_str).filter(|name| !name.starts_with('_')).collect();
+        let it = if class_name == "Connection" { "connection" } else { "engine" };
+        let hint = match instead(words, name, &class_name) {
+            Some(instead) => format!(": write {}", instead.replace("{it}", it)),
+            // Django's async names: `afirst`.
+            None => match name.strip_prefix('a').filter(|bare| known.contains(bare)) {
+                Some(bare) => format!(": write {bare}, which is awaited"),
+                None => near_matches(name, known)
+                    .first()
+                    .map_or_else(String::new, |near| format!(": did you mean `{near}`?")),
+            },
+        };
+        Ok(format!("'{class_name}' object has no attribute '{name}'{hint}"))
+    };
+    text().map_or_else(|error| error, PyAttributeError::new_err)
+}
+
+macro_rules! answers {
+    ($($class:ty: $words:ident),+) => {
+        $(#[pymethods]
+        impl $class {
+            fn __getattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<Py<PyAny>> {
+                Err(no_attribute(slf.as_any(), name, $words))
+            }
+        })+
+    };
+}
+
+answers!(
+    Query: QUERY,
+    Select: STATEMENT,
+    Insert: STATEMENT,
+    Update: STATEMENT,
+    Delete: STATEMENT,
+    ExecuteResult: RESULT,
+    ScalarResult: VALUES,
+    QueryResult: ANSWER,
+    Engine: DRIVER,
+    Connection: DRIVER
+);
