@@ -1,6 +1,7 @@
 """What there is in a database, as records: the same words on both, on engines and on connections."""
 
 import pytest
+from counting import sent
 
 from ormkit import FieldError, NotSupportedError
 
@@ -82,3 +83,25 @@ async def test_schemas_are_postgresqls(shop):
     assert await shop.get_tables(schema=name) == ["members", "teams"]
     assert "pg_class" in await shop.get_tables(schema="pg_catalog")
     assert await shop.get_tables(schema="nowhere") == []
+
+
+async def test_five_hundred_tables_take_as_many_statements_as_one(engine):
+    async def read():
+        return await engine.get_tables(), await engine.get_table_info("t0")
+
+    await engine.execute("CREATE TABLE t0 (id INTEGER PRIMARY KEY, up INTEGER REFERENCES t0 (id))")
+    with sent(engine) as few:
+        names, info = await read()
+    assert names == ["t0"]
+    await engine.execute_script(
+        "".join(
+            f"CREATE TABLE t{at} (id INTEGER PRIMARY KEY, up INTEGER REFERENCES t{at - 1} (id), n TEXT UNIQUE);"
+            f"CREATE INDEX ix_{at} ON t{at} (up, n);"
+            for at in range(1, 500)
+        )
+    )
+    with sent(engine) as many:
+        names, again = await read()
+    assert len(names) == 500
+    assert many.statements == few.statements
+    assert [column.name for column in again.columns] == [column.name for column in info.columns]

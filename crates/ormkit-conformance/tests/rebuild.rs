@@ -1,6 +1,6 @@
 //! A table of SQLite that is rebuilt loses nothing.
 
-use ormkit_conformance::{Database, on_sqlite};
+use ormkit_conformance::{Database, on_sqlite, polled};
 use ormkit_core::driver::Scope;
 use ormkit_core::error::Result;
 use ormkit_core::model::TableName;
@@ -166,5 +166,48 @@ fn foreign_keys_are_checked_again_after_a_migration_that_failed() {
         assert!(migrate(&mut Link::new(database.pool.clone()), &catalog, &[step]).await.is_err());
         assert!(database.rows("INSERT INTO books (title, author_id) VALUES ('x', 77)").await.is_err());
         Ok(())
+    });
+}
+
+/// More polls than the migration takes.
+const MOST: usize = 400;
+
+#[test]
+fn a_rebuild_can_be_dropped_anywhere_and_is_all_or_nothing() {
+    on_sqlite(async |database| {
+        let before = made(
+            &database,
+            &[
+                "CREATE TABLE items (id INTEGER PRIMARY KEY, code TEXT, n TEXT)",
+                "CREATE TABLE notes (item_id INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE)",
+                "CREATE INDEX ix ON items (code)",
+                "CREATE VIEW codes AS SELECT code FROM items",
+                "INSERT INTO items SELECT id, 'c' || id, id
+                    FROM (WITH RECURSIVE x (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM x LIMIT 200) SELECT id FROM x)",
+                "INSERT INTO notes SELECT id FROM items",
+            ],
+        )
+        .await?;
+        for polls in 0..MOST {
+            let mut link = Link::new(database.pool.clone());
+            let done = polled(polls, migrate(&mut link, &before, &[retyped("n")])).await;
+            link.rollback().await;
+            let after = introspect(&mut Link::new(database.pool.clone()), &Scope::Default).await?;
+            if done.is_none() {
+                assert_eq!(after, before, "{polls} polls");
+            }
+            assert_eq!(database.number("SELECT sum(n) FROM items").await?, 20_100);
+            assert_eq!(database.number("SELECT count(*) FROM notes").await?, 200, "ON DELETE CASCADE slept");
+            assert!(
+                database.rows("INSERT INTO notes VALUES (999)").await.is_err(),
+                "foreign keys are on again"
+            );
+            if let Some(done) = done {
+                done?;
+                assert_ne!(after, before);
+                return Ok(());
+            }
+        }
+        panic!("the rebuild never came to an end");
     });
 }
