@@ -12,6 +12,8 @@ __all__ = [
     "Citext",
     "ColumnInfo",
     "Computed",
+    "DATEMULTIRANGE",
+    "DATERANGE",
     "Date",
     "DateTime",
     "Double",
@@ -20,6 +22,11 @@ __all__ = [
     "Float",
     "ForeignKey",
     "ForeignKeyConstraint",
+    "Hstore",
+    "INT4MULTIRANGE",
+    "INT4RANGE",
+    "INT8MULTIRANGE",
+    "INT8RANGE",
     "Identity",
     "Index",
     "Inet",
@@ -29,10 +36,16 @@ __all__ = [
     "LargeBinary",
     "MacAddr",
     "MacAddr8",
+    "NUMMULTIRANGE",
+    "NUMRANGE",
     "Numeric",
     "RelationshipInfo",
     "SmallInteger",
     "String",
+    "TSMULTIRANGE",
+    "TSRANGE",
+    "TSTZMULTIRANGE",
+    "TSTZRANGE",
     "Text",
     "Time",
     "Tsvector",
@@ -171,6 +184,18 @@ class Computed:
             and computed on SQLite.
         """
 
+class DATEMULTIRANGE(TypeEngine):
+    r"""
+    DATEMULTIRANGE, as a tuple of `Range[date]`. PostgreSQL 14 and later.
+    """
+    def __new__(cls) -> DATEMULTIRANGE: ...
+
+class DATERANGE(TypeEngine):
+    r"""
+    DATERANGE, as `Range[date]`. PostgreSQL only.
+    """
+    def __new__(cls) -> DATERANGE: ...
+
 class Date(TypeEngine):
     r"""
     DATE. `infinity` says what PostgreSQL's infinite days are: "error" a `DataError`; "clamp" `date.max` and `date.min` when they
@@ -281,6 +306,36 @@ class ForeignKeyConstraint:
     """
     def __new__(cls, columns: typing.Sequence[builtins.str], refcolumns: typing.Sequence[builtins.str], *, name: typing.Optional[builtins.str] = None, ondelete: typing.Optional[builtins.str] = None, onupdate: typing.Optional[builtins.str] = None, deferrable: typing.Optional[builtins.bool] = None, initially: typing.Optional[builtins.str] = None, use_alter: builtins.bool = ..., match: typing.Optional[builtins.str] = None) -> ForeignKeyConstraint: ...
 
+class Hstore(TypeEngine):
+    r"""
+    HSTORE, as a dict of str to str or None. PostgreSQL only, after `CREATE EXTENSION hstore`.
+    """
+    def __new__(cls) -> Hstore: ...
+
+class INT4MULTIRANGE(TypeEngine):
+    r"""
+    INT4MULTIRANGE, as a tuple of `Range[int]`. PostgreSQL 14 and later.
+    """
+    def __new__(cls) -> INT4MULTIRANGE: ...
+
+class INT4RANGE(TypeEngine):
+    r"""
+    INT4RANGE, as `Range[int]`. PostgreSQL only.
+    """
+    def __new__(cls) -> INT4RANGE: ...
+
+class INT8MULTIRANGE(TypeEngine):
+    r"""
+    INT8MULTIRANGE, as a tuple of `Range[int]`. PostgreSQL 14 and later.
+    """
+    def __new__(cls) -> INT8MULTIRANGE: ...
+
+class INT8RANGE(TypeEngine):
+    r"""
+    INT8RANGE, as `Range[int]`. PostgreSQL only.
+    """
+    def __new__(cls) -> INT8RANGE: ...
+
 @typing.final
 class Identity:
     r"""
@@ -363,6 +418,18 @@ class MacAddr8(TypeEngine):
     """
     def __new__(cls) -> MacAddr8: ...
 
+class NUMMULTIRANGE(TypeEngine):
+    r"""
+    NUMMULTIRANGE, as a tuple of `Range[Decimal]`. PostgreSQL 14 and later.
+    """
+    def __new__(cls) -> NUMMULTIRANGE: ...
+
+class NUMRANGE(TypeEngine):
+    r"""
+    NUMRANGE, as `Range[Decimal]`. PostgreSQL only.
+    """
+    def __new__(cls) -> NUMRANGE: ...
+
 class Numeric(TypeEngine):
     r"""
     NUMERIC(precision, scale), exact; of any size without them.
@@ -422,6 +489,30 @@ class String(TypeEngine):
     VARCHAR(length), length in characters; TEXT without one.
     """
     def __new__(cls, length: typing.Optional[builtins.int] = None) -> String: ...
+
+class TSMULTIRANGE(TypeEngine):
+    r"""
+    TSMULTIRANGE, as a tuple of `Range[datetime]` without time zones. PostgreSQL 14 and later.
+    """
+    def __new__(cls) -> TSMULTIRANGE: ...
+
+class TSRANGE(TypeEngine):
+    r"""
+    TSRANGE, as `Range[datetime]` without time zones. PostgreSQL only.
+    """
+    def __new__(cls) -> TSRANGE: ...
+
+class TSTZMULTIRANGE(TypeEngine):
+    r"""
+    TSTZMULTIRANGE, as a tuple of `Range[datetime]` with time zones. PostgreSQL 14 and later.
+    """
+    def __new__(cls) -> TSTZMULTIRANGE: ...
+
+class TSTZRANGE(TypeEngine):
+    r"""
+    TSTZRANGE, as `Range[datetime]` with time zones. PostgreSQL only.
+    """
+    def __new__(cls) -> TSTZRANGE: ...
 
 class Text(TypeEngine):
     r"""

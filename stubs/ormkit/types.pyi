@@ -6,7 +6,19 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal, overload
 
 from ormkit._ormkit import (
+    DATEMULTIRANGE as DATEMULTIRANGE,
+    DATERANGE as DATERANGE,
+    INT4MULTIRANGE as INT4MULTIRANGE,
+    INT4RANGE as INT4RANGE,
+    INT8MULTIRANGE as INT8MULTIRANGE,
+    INT8RANGE as INT8RANGE,
     JSON as JSON,
+    NUMMULTIRANGE as NUMMULTIRANGE,
+    NUMRANGE as NUMRANGE,
+    TSMULTIRANGE as TSMULTIRANGE,
+    TSRANGE as TSRANGE,
+    TSTZMULTIRANGE as TSTZMULTIRANGE,
+    TSTZRANGE as TSTZRANGE,
     BigInteger as BigInteger,
     Bit as Bit,
     Boolean as Boolean,
@@ -16,6 +28,7 @@ from ormkit._ormkit import (
     DateTime as DateTime,
     Double as Double,
     Float as Float,
+    Hstore as Hstore,
     Inet as Inet,
     Integer as Integer,
     Interval as Interval,

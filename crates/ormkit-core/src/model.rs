@@ -18,7 +18,7 @@ pub use index::{Index, IndexPart, IndexTerm};
 pub use naming::{Naming, Templates};
 pub use registry::{Registry, Schema, Space};
 pub use relation::{Cascade, Lazy, Relation, RelationDef, RelationKind, Target};
-pub use types::{ColumnType, EnumType, NativeType};
+pub use types::{ColumnType, EnumType, NativeType, RangeType};
 
 use smallvec::SmallVec;
 

@@ -180,6 +180,11 @@ pub enum SqlType {
 }
 
 impl SqlType {
+    /// True where a database with arrays takes many values of the type as one parameter, without being told a name.
+    pub fn has_array_parameter(self) -> bool {
+        !matches!(self, Self::Enum | Self::Literal | Self::Array(_) | Self::Unknown)
+    }
+
     /// The least and greatest value of an integer type.
     pub fn int_range(self) -> Option<(i64, i64)> {
         match self {

@@ -9,6 +9,7 @@ mod json;
 mod nested;
 mod net;
 mod number;
+mod range;
 mod temporal;
 mod text;
 mod user;
@@ -78,6 +79,9 @@ pub(crate) fn bind(
         ColumnType::TimestampTz => sink(temporal::timestamp(value, true, place)?),
         ColumnType::Interval => sink(temporal::interval(value, place)?),
         ColumnType::Uuid => sink(uuid::bytes(value, place)?),
+        ColumnType::Range(of) => range::one(value, *of, place, sink),
+        ColumnType::MultiRange(of) => range::several(value, *of, place, sink),
+        ColumnType::Hstore => range::map(value, place, sink),
         ColumnType::Json => sink(ValueRef::Json(&json::text(value, conversion::json(conversion), place)?)),
     }
 }
@@ -136,6 +140,9 @@ pub(crate) fn read<'py>(
             Some(value) => read(py, value, conversion),
             None => Err(unreadable("an element of an array holds an array")),
         },
+        ValueRef::Array(array) if conversion.is_some_and(|conversion| conversion.is_multirange) => {
+            nested::read_tuple(py, array)
+        }
         ValueRef::Array(array) => nested::read_array(py, array, conversion),
         ValueRef::Record(record) => nested::read_record(py, record, conversion),
         ValueRef::Range(range) => nested::read_range(py, range, conversion),

@@ -23,6 +23,7 @@ pub(crate) use logic::{
     literal, literal_column, not_, null, nulls_first, nulls_last, or_, text, true_,
 };
 pub(crate) use operand::{assigned, assigned_as, json_operand, operand, typed_operand};
+pub(crate) use operator::member;
 pub(crate) use quantifier::{Quantifier, all_, any_};
 pub(crate) use relation::{object_key, related_condition};
 pub(crate) use row::{RowValue, tuple_};

@@ -8,6 +8,7 @@ mod foreign_key;
 mod generated;
 mod index;
 pub(crate) mod native;
+pub(crate) mod range;
 mod relation;
 pub(crate) mod types;
 

@@ -54,6 +54,11 @@ mod _ormkit {
     #[pymodule_export]
     use fields::native::{Array, Bit, Cidr, Citext, Inet, MacAddr, MacAddr8, Tsvector, Vector};
     #[pymodule_export]
+    use fields::range::{
+        DateMultiRange, DateRange, Hstore, Int4MultiRange, Int4Range, Int8MultiRange, Int8Range,
+        NumMultiRange, NumRange, TsMultiRange, TsRange, TsTzMultiRange, TsTzRange,
+    };
+    #[pymodule_export]
     use fields::types::{
         BigInteger, Boolean, Date, DateTime, Double, EnumColumn, Float, Integer, Interval, Json, LargeBinary,
         Numeric, SmallInteger, StringType, Text, Time, TypeEngine, Uuid,

@@ -51,6 +51,67 @@ pub enum ColumnType {
     Native(NativeType),
     /// A native enum; SQLite TEXT with a CHECK.
     Enum(Arc<EnumType>),
+    /// INT4RANGE and its like; not on SQLite.
+    Range(RangeType),
+    /// INT4MULTIRANGE and its like; not on SQLite.
+    MultiRange(RangeType),
+    /// HSTORE of the extension of that name; not on SQLite.
+    Hstore,
+}
+
+/// What a range of PostgreSQL is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RangeType {
+    /// INTEGER.
+    Int4,
+    /// BIGINT.
+    Int8,
+    /// NUMERIC.
+    Num,
+    /// TIMESTAMP without time zone.
+    Ts,
+    /// TIMESTAMP WITH TIME ZONE.
+    TsTz,
+    /// DATE.
+    Date,
+}
+
+impl RangeType {
+    /// The name of the range type.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int4 => "int4range",
+            Self::Int8 => "int8range",
+            Self::Num => "numrange",
+            Self::Ts => "tsrange",
+            Self::TsTz => "tstzrange",
+            Self::Date => "daterange",
+        }
+    }
+
+    /// The name of the type of several of them.
+    pub fn multirange_name(self) -> &'static str {
+        match self {
+            Self::Int4 => "int4multirange",
+            Self::Int8 => "int8multirange",
+            Self::Num => "nummultirange",
+            Self::Ts => "tsmultirange",
+            Self::TsTz => "tstzmultirange",
+            Self::Date => "datemultirange",
+        }
+    }
+
+    /// The type of its bounds.
+    pub fn bound(self) -> ColumnType {
+        match self {
+            Self::Int4 => ColumnType::Integer,
+            Self::Int8 => ColumnType::BigInt,
+            Self::Num => ColumnType::Numeric(None),
+            Self::Ts => ColumnType::Timestamp,
+            Self::TsTz => ColumnType::TimestampTz,
+            Self::Date => ColumnType::Date,
+        }
+    }
 }
 
 /// A type of PostgreSQL that values travel to and from in text form.
@@ -119,19 +180,27 @@ impl ColumnType {
             Self::Json => SqlType::Jsonb,
             Self::Enum(_) => SqlType::Enum,
             Self::Native(_) => SqlType::Literal,
+            // The server says what it is; the catalog, how it is written.
+            Self::Range(_) | Self::MultiRange(_) | Self::Hstore => SqlType::Unknown,
             Self::Array(element) => Element::of(element.sql_type()).map_or(SqlType::Unknown, SqlType::Array),
         }
     }
 
-    /// True for types whose values can be changed in place: JSON and arrays.
+    /// True for types whose values can be changed in place: JSON, arrays and maps.
     pub fn is_changed_in_place(&self) -> bool {
-        matches!(self, Self::Json | Self::Array(_))
+        matches!(self, Self::Json | Self::Array(_) | Self::Hstore)
+    }
+
+    /// True for arrays and ranges, whose values contain and overlap each other.
+    pub fn has_members(&self) -> bool {
+        matches!(self, Self::Array(_) | Self::Range(_) | Self::MultiRange(_))
     }
 
     /// True for types that only PostgreSQL has, also of an array's elements.
     pub fn is_native(&self) -> bool {
         match self {
             Self::TimeTz | Self::Inet | Self::Cidr | Self::Native(_) => true,
+            Self::Range(_) | Self::MultiRange(_) | Self::Hstore => true,
             Self::Array(element) => element.is_native(),
             _ => false,
         }

@@ -3,7 +3,7 @@
 use crate::model::{FieldId, Model, Relation, Schema};
 use crate::query::{Criterion, Expr, Item, Load, Order, Select, Source, fits_one_parameter};
 use crate::sql::Dialect;
-use crate::value::{SqlType, Value};
+use crate::value::Value;
 
 /// The SELECT of the rows at the other end of a relation whose join fields are among `keys`.
 ///
@@ -93,8 +93,7 @@ fn pad(list: &mut Vec<Value>) {
 pub fn keys_at_once(dialect: &Dialect, model: &Model, fields: &[FieldId]) -> usize {
     let bound_as_one = |field: &FieldId| {
         let element = model.field(*field).column_type.sql_type();
-        let as_array =
-            dialect.arrays && !matches!(element, SqlType::Enum | SqlType::Literal | SqlType::Array(_));
+        let as_array = dialect.arrays && element.has_array_parameter();
         as_array || (fields.len() == 1 && fits_one_parameter(element))
     };
     if fields.iter().all(bound_as_one) {

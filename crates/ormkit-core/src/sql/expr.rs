@@ -326,6 +326,9 @@ impl SqlWriter<'_> {
             }
             C::Array(_) => self.push("TEXT"),
             C::Native(native) => self.native_type(*native),
+            C::Range(range) => self.push(&range.name().to_uppercase()),
+            C::MultiRange(range) => self.push(&range.multirange_name().to_uppercase()),
+            C::Hstore => self.push("HSTORE"),
             C::TimeTz => self.push("TIME WITH TIME ZONE"),
             C::Inet => self.push("INET"),
             C::Cidr => self.push("CIDR"),

@@ -124,8 +124,11 @@ fn broken() -> Error {
 pub(crate) fn encode_array(array: ArrayRef<'_>, element: Codec, oid: u32, out: &mut Vec<u8>) -> Result<()> {
     let dimensions = array.dimensions();
     encode_elements(&dimensions, array.iter(), oid, out, |value, out| match (element, value) {
-        // A row of a column of arrays: it travels as text, for arrays of arrays have one length.
-        (Codec::Text, ValueRef::Array(_)) => literal::write(value, out),
+        // A row of a column of arrays, ranges or maps: it travels as text, for arrays of arrays have one length, and the
+        // types of the others no number that is known.
+        (Codec::Text, ValueRef::Array(_) | ValueRef::Range(_) | ValueRef::Map(_)) => {
+            literal::write(value, out)
+        }
         (element, value) => encode(element, value, out),
     })
 }

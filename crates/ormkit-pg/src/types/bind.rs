@@ -100,7 +100,9 @@ fn bind_inferred(codec: Codec, value: ValueRef<'_>, out: &mut Vec<u8>) -> Result
         (Codec::Json | Codec::Jsonb, ValueRef::Array(_) | ValueRef::Record(_)) => {
             length_prefixed(out, value, |value, out| encode_json(codec, value, out))?;
         }
-        (_, ValueRef::Array(_)) => return Err(unfit(codec.sql_type().name(), &value)),
+        (_, ValueRef::Array(_) | ValueRef::Range(_) | ValueRef::Map(_)) => {
+            return Err(unfit(codec.sql_type().name(), &value));
+        }
         _ if is_natural(codec, &value) => {
             length_prefixed(out, value, |value, out| encode(codec, value, out))?;
         }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use ormkit_core::error::Result;
-use ormkit_core::value::{ArrayRef, Timestamp, ValueRef};
+use ormkit_core::value::{ArrayRef, MapRef, RangeRef, Timestamp, ValueRef};
 
 /// Appends the text that the server's input functions read. NULL has none and appends nothing.
 pub(crate) fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
@@ -32,9 +32,14 @@ pub(crate) fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
         ValueRef::Encoded(value) => {
             return value.decode().as_ref().map_or(Ok(()), |value| write(value, out));
         }
+        ValueRef::Array(array) if matches!(array.iter().next(), Some(ValueRef::Range(_))) => {
+            return write_multirange(array, out);
+        }
         ValueRef::Array(array) => return write_array(array, out),
         ValueRef::Object(object) => return Err(object.refused()),
-        ValueRef::Record(_) | ValueRef::Range(_) | ValueRef::Map(_) | ValueRef::Custom(_) => {
+        ValueRef::Range(range) => return write_range(range, out),
+        ValueRef::Map(map) => return write_map(map, out),
+        ValueRef::Record(_) | ValueRef::Custom(_) => {
             return Err(super::bind::unfit("a value without parts", &value));
         }
     };
@@ -44,6 +49,59 @@ pub(crate) fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
 fn hex(prefix: &[u8], bytes: &[u8], out: &mut Vec<u8>) -> std::io::Result<()> {
     out.write_all(prefix)?;
     bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+}
+
+/// `["a","b")`; a bound that is not there is nothing at all.
+fn write_range(range: RangeRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let (bounds, [lower, upper]) = (range.bounds(), range.ends());
+    if bounds.empty {
+        out.extend_from_slice(b"empty");
+        return Ok(());
+    }
+    out.push(if bounds.lower { b'[' } else { b'(' });
+    write_part(lower, out)?;
+    out.push(b',');
+    write_part(upper, out)?;
+    out.push(if bounds.upper { b']' } else { b')' });
+    Ok(())
+}
+
+fn write_part(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+    if !value.is_null() {
+        let mut part = Vec::new();
+        write(value, &mut part)?;
+        write_quoted(&part, out);
+    }
+    Ok(())
+}
+
+/// `"a"=>"b","c"=>NULL`
+fn write_map(map: MapRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+    for (index, (key, value)) in map.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_part(ValueRef::Text(key), out)?;
+        out.extend_from_slice(b"=>");
+        match value {
+            Some(value) => write_part(ValueRef::Text(value), out)?,
+            None => out.extend_from_slice(b"NULL"),
+        }
+    }
+    Ok(())
+}
+
+/// `{["1","2"),["5","6")}`: a list of ranges is a multirange, whose parts stand without quotes.
+fn write_multirange(ranges: ArrayRef<'_>, out: &mut Vec<u8>) -> Result<()> {
+    out.push(b'{');
+    for (index, range) in ranges.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write(range, out)?;
+    }
+    out.push(b'}');
+    Ok(())
 }
 
 /// `{"a","b",NULL}`, nested where there are more dimensions: every element quoted, so that none is taken for a brace or
@@ -84,7 +142,7 @@ pub(crate) fn write_quoted(element: &[u8], out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use ormkit_core::value::{Dimensions, Interval, Params, SqlType};
+    use ormkit_core::value::{Bounds, Dimensions, Interval, Params, SqlType, Value};
 
     use super::*;
 
@@ -112,6 +170,23 @@ mod tests {
         assert_eq!(text(params.get(0)), r#"{"a\"b\\",NULL,"NULL","{,}"}"#);
         params.push_array(SqlType::Enum, []);
         assert_eq!(text(params.get(1)), "{}");
+    }
+
+    #[test]
+    fn ranges_and_maps_are_quoted() {
+        let bounds = Bounds { empty: false, lower: true, upper: false };
+        let range = |lower, upper| Value::Range(Box::new([lower, upper]), bounds);
+        let mut params = Params::new();
+        range(Value::Int(1), Value::Null).push_to(&mut params);
+        Value::Range(Box::new([Value::Null, Value::Null]), Bounds::EMPTY).push_to(&mut params);
+        Value::Array(
+            SqlType::Unknown,
+            vec![range(Value::Int(1), Value::Int(2)), range(Value::Int(5), Value::Null)],
+        )
+        .push_to(&mut params);
+        Value::Map(vec![("a\"".into(), Some("NULL".into())), ("\\".into(), None)]).push_to(&mut params);
+        let texts = [0, 1, 2, 3].map(|at| text(params.get(at)));
+        assert_eq!(texts, [r#"["1",)"#, "empty", r#"{["1","2"),["5",)}"#, r#""a\""=>"NULL","\\"=>NULL"#]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub(crate) struct Conversion {
     pub(crate) json: Option<Arc<JsonCodec>>,
     /// What is made of times and spans that Python cannot hold.
     pub(crate) beyond: Beyond,
+    /// Several ranges are a tuple: a value that nobody changes in place.
+    pub(crate) is_multirange: bool,
     /// What a class of the user's makes of the values.
     pub(crate) user: Option<Arc<User>>,
 }

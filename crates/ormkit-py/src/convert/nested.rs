@@ -21,6 +21,12 @@ pub(super) fn read_array<'py>(
     array.nested(&mut |item| super::read(py, item, conversion), &mut list)
 }
 
+/// The ranges of a multirange.
+pub(super) fn read_tuple<'py>(py: Python<'py>, array: ArrayRef<'_>) -> Result<Bound<'py, PyAny>> {
+    let items = array.iter().map(|item| super::read(py, item, None)).collect::<Result<Vec<_>>>()?;
+    PyTuple::new(py, items).map(Bound::into_any).map_err(from_py)
+}
+
 /// A row with the names of the fields, or a tuple where they have none.
 pub(super) fn read_record<'py>(
     py: Python<'py>,

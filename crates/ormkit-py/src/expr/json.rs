@@ -9,14 +9,20 @@ use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyTuple};
 
 use super::operand::{column_type_of, typed_operand};
 use super::{Condition, Expr, condition, expression};
+use crate::errors::to_py;
 
 #[pymethods]
 impl Expr {
-    /// What lies in a JSON value: by the key of an object, by the place in a list (from its end where negative), or by a
+    /// Of HSTORE: the text of a key, NULL where there is none. What lies in a JSON value: by the key of an object, by the place in a list (from its end where negative), or by a
     /// tuple of them. NULL where there is nothing; JSON's null is a value. As in PostgreSQL a scalar is a list of itself:
     /// its places 0 and -1 are the scalar.
     fn __getitem__<'py>(&self, step: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let this = self.core()?.clone();
+        if self.is_hstore()? {
+            let key = typed_operand(step, ColumnType::Text)?;
+            let found = this.operator("->", key, false).map_err(|error| to_py(step.py(), error))?;
+            return expression(step.py(), found.cast(ColumnType::Text));
+        }
         if !matches!(column_type_of(&this), Some(ColumnType::Json)) {
             return Err(PyTypeError::new_err(
                 "only JSON columns and what lies in them have parts: Book.meta[\"key\"]",
@@ -60,20 +66,20 @@ impl Expr {
         expression(py, self.core()?.clone())
     }
 
-    /// A JSON object has a key, a list has a text, or it is that text.
+    /// A JSON object or HSTORE has a key, a JSON list has a text, or it is that text.
     fn has_key<'py>(&self, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
-        let this = self.json_core("has_key()")?;
+        let this = self.keyed_core("has_key()")?;
         condition(key.py(), this.json_has(typed_operand(key, ColumnType::Text)?))
     }
 
     /// It has any of the keys.
     fn has_any<'py>(&self, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
-        condition(keys.py(), self.json_core("has_any()")?.json_has_keys(key_list(keys)?, false))
+        condition(keys.py(), self.keyed_core("has_any()")?.json_has_keys(key_list(keys)?, false))
     }
 
     /// It has all of the keys.
     fn has_all<'py>(&self, keys: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
-        condition(keys.py(), self.json_core("has_all()")?.json_has_keys(key_list(keys)?, true))
+        condition(keys.py(), self.keyed_core("has_all()")?.json_has_keys(key_list(keys)?, true))
     }
 }
 
@@ -83,6 +89,13 @@ impl Expr {
             return Ok(self.core()?.clone());
         }
         Err(PyTypeError::new_err(format!("{method} is for JSON columns and what lies in them")))
+    }
+
+    fn keyed_core(&self, method: &str) -> PyResult<CoreExpr> {
+        match self.is_hstore()? {
+            true => self.core().cloned(),
+            false => self.json_core(method),
+        }
     }
 
     fn read_as<'py>(&self, py: Python<'py>, method: &str, read: JsonRead) -> PyResult<Bound<'py, Self>> {

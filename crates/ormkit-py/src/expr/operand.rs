@@ -13,6 +13,7 @@ use super::Expr;
 use super::late::column_value;
 use crate::model::{conversion, with_def};
 use crate::query::Select;
+use crate::range::Range;
 
 /// What is known of the type of an expression.
 #[derive(Clone)]
@@ -70,6 +71,8 @@ pub(crate) fn kindred_operand(value: &Bound<'_, PyAny>, beside: &CoreExpr) -> Py
     }
     let own = match typing_of(beside) {
         Some(Typing { column_type: ColumnType::Array(_), .. }) if value.is_instance_of::<PyList>() => None,
+        Some(Typing { column_type: ColumnType::Range(_), .. }) if value.is_instance_of::<Range>() => None,
+        Some(Typing { column_type: ColumnType::Hstore, .. }) if value.is_instance_of::<PyDict>() => None,
         Some(typing) => {
             let own = own_type(value)?;
             if kind_of(&own) == kind_of(&typing.column_type) { None } else { Some(own) }
@@ -113,6 +116,9 @@ fn kind_of(column_type: &ColumnType) -> u8 {
         C::Interval => 7,
         C::Json => 8,
         C::Array(_) => 9,
+        C::Range(_) => 10,
+        C::MultiRange(_) => 11,
+        C::Hstore => 12,
     }
 }
 
@@ -197,8 +203,13 @@ fn typing_of(expr: &CoreExpr) -> Option<Typing> {
                 node.args.first().and_then(typing_of)
             }
             "coalesce" | "nullif" => node.args.iter().find_map(typing_of),
-            "lower" | "upper" | "trim" | "ltrim" | "rtrim" | "replace" | "substr" | "substring"
-            | "concat" => plain(ColumnType::Text),
+            "lower" | "upper" => match node.args.first().and_then(column_type_of) {
+                Some(ColumnType::Range(of) | ColumnType::MultiRange(of)) => plain(of.bound()),
+                _ => plain(ColumnType::Text),
+            },
+            "trim" | "ltrim" | "rtrim" | "replace" | "substr" | "substring" | "concat" => {
+                plain(ColumnType::Text)
+            }
             "now" | "current_timestamp" => plain(ColumnType::TimestampTz),
             "current_date" => plain(ColumnType::Date),
             _ => None,

@@ -1,6 +1,6 @@
 //! The operators and methods of expressions.
 
-use ormkit_core::model::ColumnType;
+use ormkit_core::model::{ColumnType, RangeType};
 use ormkit_core::query::{
     ArithmeticOp, ArraysOp, CompareOp, Expr as CoreExpr, Item, JsonRead, Nulls, Pattern,
 };
@@ -8,12 +8,14 @@ use ormkit_core::value::{SqlType, Value};
 use pyo3::basic::CompareOp as PyCompare;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
-use super::operand::{column_type_of, element_list, free_operand, json_operand, operand};
+use super::operand::{column_type_of, element_list, free_operand, json_operand, operand, typed_operand};
 use super::quantifier::Quantifier;
 use super::texts::literally;
 use super::{Condition, Direction, Expr, comparison, condition, expression, ordered_json, relation};
 use crate::query::{Select, Subquery};
+use crate::range::Range;
 
 #[pymethods]
 impl Expr {
@@ -203,39 +205,44 @@ impl Expr {
     }
 
     /// Contains a text, literally; of a list relation: contains an object; of an array: contains every element of a list;
-    /// of JSON: contains another value, as PostgreSQL's `@>` says.
+    /// of a range: contains a value or another range; of JSON: contains another value, as PostgreSQL's `@>` says.
     #[pyo3(signature = (part, *, autoescape = true))]
     fn contains<'py>(&self, part: &Bound<'py, PyAny>, autoescape: bool) -> PyResult<Bound<'py, Condition>> {
         if self.relation().is_some() {
             return condition(part.py(), relation::equals(self, part)?);
         }
-        if self.is_array()? {
+        if self.has_members()? {
             return self.compared(ArraysOp::Contains, part);
         }
         if self.is_json()? {
             return condition(part.py(), self.core()?.clone().json_contains(json_operand(part)?));
         }
+        if self.is_hstore()? {
+            let py = part.py();
+            let part = typed_operand(part, ColumnType::Hstore)?;
+            return condition(py, self.core()?.clone().json_contains(part));
+        }
         literally(autoescape)?;
         self.matching(Pattern::Contains, part, false)
     }
 
-    /// Of an array: every element is one of a list; of JSON: another value contains it.
+    /// Of an array: every element is one of a list; of a range: another contains it; of JSON: another value contains it.
     fn contained_by<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
         let this = self.core()?.clone();
         if self.is_json()? {
             return condition(other.py(), json_operand(other)?.json_contains(this));
         }
-        if !self.is_array()? {
-            return Err(PyTypeError::new_err("contained_by() is for array and JSON columns"));
+        if !self.has_members()? {
+            return Err(PyTypeError::new_err("contained_by() is for array, range and JSON columns"));
         }
         let other_side = operand(other, Some(&this))?;
         condition(other.py(), other_side.arrays(ArraysOp::Contains, this))
     }
 
-    /// Of an array: has an element in common with a list.
+    /// Of an array: has an element in common with a list; of a range: has something in common with another.
     fn overlap<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
-        if !self.is_array()? {
-            return Err(PyTypeError::new_err("overlap() is for array columns"));
+        if !self.has_members()? {
+            return Err(PyTypeError::new_err("overlap() is for array and range columns"));
         }
         self.compared(ArraysOp::Overlaps, other)
     }
@@ -287,19 +294,32 @@ impl Expr {
         Ok(self.relation().is_none() && matches!(column_type_of(self.core()?), Some(ColumnType::Array(_))))
     }
 
+    /// True for an array or ranges.
+    pub(crate) fn has_members(&self) -> PyResult<bool> {
+        Ok(self.relation().is_none() && column_type_of(self.core()?).is_some_and(|of| of.has_members()))
+    }
+
     /// True for JSON: a column of it, or what lies in one.
     pub(crate) fn is_json(&self) -> PyResult<bool> {
         Ok(self.relation().is_none() && matches!(column_type_of(self.core()?), Some(ColumnType::Json)))
     }
 
-    /// What the array has in common with a list or another array.
+    /// True for HSTORE.
+    pub(crate) fn is_hstore(&self) -> PyResult<bool> {
+        Ok(self.relation().is_none() && column_type_of(self.core()?) == Some(ColumnType::Hstore))
+    }
+
+    /// What an array has in common with a list or another array, a range with a value or another range.
     pub(crate) fn compared<'py>(
         &self,
         op: ArraysOp,
         other: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, Condition>> {
         let this = self.core()?.clone();
-        let other_side = operand(other, Some(&this))?;
+        let other_side = match column_type_of(&this) {
+            Some(ColumnType::Range(of) | ColumnType::MultiRange(of)) => member(other, of, &this)?,
+            _ => operand(other, Some(&this))?,
+        };
         condition(other.py(), this.arrays(op, other_side))
     }
 
@@ -369,6 +389,27 @@ impl Expr {
             py,
             Self { kind: self.kind.clone(), label: self.label.clone(), order: Some(direction), truth: None },
         )
+    }
+}
+
+/// What a range may contain: another range, or several; a value.
+pub(crate) fn member(value: &Bound<'_, PyAny>, of: RangeType, beside: &CoreExpr) -> PyResult<CoreExpr> {
+    let given = if value.is_instance_of::<Range>() {
+        Some(ColumnType::Range(of))
+    } else if value.is_instance_of::<PyTuple>() {
+        Some(ColumnType::MultiRange(of))
+    } else {
+        None
+    };
+    if let Some(given) = given {
+        let is_like = column_type_of(beside).is_some_and(|beside| beside == given);
+        let operand = typed_operand(value, given.clone())?;
+        // The server takes a parameter without a type for another value of the left side's.
+        return Ok(if is_like { operand } else { operand.cast(given) });
+    }
+    match value.is_instance_of::<Expr>() || value.is_none() {
+        true => operand(value, Some(beside)),
+        false => typed_operand(value, of.bound()),
     }
 }
 

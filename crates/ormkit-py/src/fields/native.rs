@@ -43,6 +43,13 @@ pub(crate) fn array_of(item: ColumnType) -> PyResult<ColumnType> {
             "an array holds arrays as further dimensions of its own: ARRAY(Integer) for lists of lists",
         )),
         ColumnType::Json => Err(PyTypeError::new_err("an array of JSON is a JSON list: use JSON")),
+        ColumnType::Range(of) => Err(PyTypeError::new_err(format!(
+            "several ranges are a multirange: use {}",
+            of.multirange_name().to_uppercase()
+        ))),
+        ColumnType::MultiRange(_) | ColumnType::Hstore => {
+            Err(PyTypeError::new_err("ARRAY() takes no multirange and no HSTORE"))
+        }
         item => Ok(ColumnType::Array(Arc::new(item))),
     }
 }

@@ -3,9 +3,11 @@ use super::names::{Forward, Names};
 use super::raise::mapping;
 use crate::convert::{Conversion, Document, User};
 use crate::fields::native::array_of;
+use crate::fields::range::multirange;
 use crate::fields::types::{TypeEngine, enum_type, is_enum, type_of};
 use crate::fields::{Mapped, MappedColumn};
-use ormkit_core::model::ColumnType;
+use crate::range::Range;
+use ormkit_core::model::{ColumnType, RangeType};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use std::sync::Arc;
@@ -242,6 +244,17 @@ fn generic_type(
     if origin.is(py.get_type::<PyDict>()) {
         return Ok((ColumnType::Json, None));
     }
+    if origin.is(py.get_type::<Range>()) {
+        return Ok((ColumnType::Range(range_type(class)?), None));
+    }
+    if origin.is(py.get_type::<PyTuple>()) {
+        let items = typing.call_method1("get_args", (class,))?;
+        let item = items.get_item(0)?;
+        let is_open = items.len()? == 2 && items.get_item(1)?.is(py.Ellipsis());
+        if is_open && origin_of(&item)?.is(py.get_type::<Range>()) {
+            return Ok(multirange(range_type(&item)?));
+        }
+    }
     if !origin.is(py.get_type::<pyo3::types::PyList>()) {
         return Err(no_column(class)?);
     }
@@ -259,6 +272,25 @@ fn generic_type(
         (ColumnType::Json, _) => Ok((ColumnType::Json, None)),
         (item, conversion) => Ok((array_of(item)?, conversion)),
     }
+}
+
+/// What a `Range[..]` is of.
+fn range_type(range: &Bound<'_, PyAny>) -> PyResult<RangeType> {
+    let bound = range.py().import("typing")?.call_method1("get_args", (range,))?.get_item(0)?;
+    Ok(match column_type(&bound, None)? {
+        (ColumnType::Integer, _) => RangeType::Int4,
+        (ColumnType::BigInt, _) => RangeType::Int8,
+        (ColumnType::Numeric(_), _) => RangeType::Num,
+        (ColumnType::Date, _) => RangeType::Date,
+        (ColumnType::Timestamp, _) => RangeType::Ts,
+        (ColumnType::TimestampTz, _) => RangeType::TsTz,
+        _ => {
+            return Err(mapping(format!(
+                "no column holds `{}`: ranges are of int, Decimal, date and datetime",
+                range.str()?
+            )));
+        }
+    })
 }
 
 fn no_column(class: &Bound<'_, PyAny>) -> PyResult<PyErr> {

@@ -3,6 +3,7 @@ use super::raise::mapping;
 use crate::fields::{ClientDefault, ForeignKey};
 use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelDef, TableName};
 use ormkit_core::sql::{Dialect, type_name};
+use ormkit_core::value::SqlType;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -136,6 +137,9 @@ fn postgresql_type(field: &Field) -> String {
         (ColumnType::VarChar(length), _) => format!("VARCHAR({length})"),
         (ColumnType::Numeric(Some((precision, scale))), _) => format!("NUMERIC({precision}, {scale})"),
         (ColumnType::Enum(labels), _) => labels.name.clone(),
+        (column_type, _) if column_type.sql_type() == SqlType::Unknown => {
+            type_name(column_type, &Dialect::POSTGRES)
+        }
         (ColumnType::Array(_) | ColumnType::Native(_), _) => {
             type_name(&field.column_type, &Dialect::POSTGRES)
         }

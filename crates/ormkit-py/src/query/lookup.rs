@@ -13,7 +13,9 @@ use super::hybrid::hybrid_condition;
 use super::names::Names;
 use super::{F, Query, Select};
 use crate::errors::to_py;
-use crate::expr::{Expr, condition_of, json_operand, object_key, operand, ordered_json, typed_operand};
+use crate::expr::{
+    Expr, condition_of, json_operand, member, object_key, operand, ordered_json, typed_operand,
+};
 use crate::model::unsupported;
 
 /// All lookups of one call on a row of `source`.
@@ -132,6 +134,9 @@ fn values_of(
         Expects::Part(model, field) => match &schema.model(model).field(field).column_type {
             ColumnType::Json => Ok(vec![json(names, value)?]),
             ColumnType::Array(_) => Ok(vec![converted(value, &beside(model, field))?]),
+            ColumnType::Range(of) | ColumnType::MultiRange(of) => {
+                Ok(vec![member(value, *of, &beside(model, field))?])
+            }
             _ => Ok(vec![text(name, value)?]),
         },
         Expects::Typed(sql_type) => Ok(vec![typed(names, sql_type, value)?]),

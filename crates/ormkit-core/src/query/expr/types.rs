@@ -2,7 +2,7 @@
 
 use super::super::{Item, Select, Shape};
 use super::{Arithmetic, ArithmeticOp, Call, Expr};
-use crate::model::Schema;
+use crate::model::{ColumnType, Schema};
 use crate::value::{Element, SqlType};
 
 impl Expr {
@@ -196,6 +196,16 @@ impl Call {
                 other => other,
             },
             "coalesce" | "nullif" => known(&self.args),
+            "lower" | "upper" => match self.args.first() {
+                // The bounds of a range.
+                Some(Expr::Column(column)) => {
+                    match &schema.model(column.source.model).field(column.field).column_type {
+                        ColumnType::Range(of) | ColumnType::MultiRange(of) => of.bound().sql_type(),
+                        _ => S::Text,
+                    }
+                }
+                _ => S::Text,
+            },
             _ if self.keeps_type() => first(),
             _ if self.is_text() => S::Text,
             "bool_and" | "bool_or" | "every" => S::Bool,

@@ -40,7 +40,10 @@ fn on_value(
     let first = || values.first().cloned().unwrap_or(Expr::Null);
     let second = || values.get(1).cloned().unwrap_or(Expr::Null);
     let is_json = matches!(sql_type, SqlType::Json | SqlType::Jsonb);
-    let is_array = matches!(sql_type, SqlType::Array(_));
+    let has_members = match subject {
+        Subject::Field(field) => model.field(*field).column_type.has_members(),
+        _ => matches!(sql_type, SqlType::Array(_)),
+    };
     // JSON values of one kind have an order; others are not compared.
     let in_order = || match subject {
         Subject::Path(..) => of_kind(schema, value.clone(), &first()),
@@ -66,9 +69,9 @@ fn on_value(
         O::IsNotNull => null_if(value, !is_true(&first())),
         O::Between => in_order().between(first(), second()),
         O::Contains if is_json => value.json_contains(first()),
-        O::Contains if is_array => value.arrays(ArraysOp::Contains, first()),
+        O::Contains if has_members => value.arrays(ArraysOp::Contains, first()),
         O::JsonContains => value.json_contains(first()),
-        O::ContainedBy if is_array => first().arrays(ArraysOp::Contains, value),
+        O::ContainedBy if has_members => first().arrays(ArraysOp::Contains, value),
         O::ContainedBy => first().json_contains(value),
         O::Overlap => value.arrays(ArraysOp::Overlaps, first()),
         O::HasKey => value.json_has(first()),

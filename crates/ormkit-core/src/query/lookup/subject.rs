@@ -146,18 +146,20 @@ impl Subject {
             }
             _ => {}
         }
-        let is_array = matches!(column_type, ColumnType::Array(_)) && matches!(self, Self::Field(_));
+        let has_members = column_type.has_members() && matches!(self, Self::Field(_));
         let is_json = matches!(column_type, ColumnType::Json) && !matches!(self, Self::Length(..));
         match operator {
-            Operator::Contains if is_array => Ok(()),
-            _ if operator.is_of_text() && is_array => {
-                refused(format!("`{name}` of an array"), "use contains, contained_by or overlap with a list")
+            Operator::Contains if has_members => Ok(()),
+            _ if operator.is_of_text() && has_members => {
+                refused(format!("`{name}` of an array or range"), "use contains, contained_by or overlap")
             }
             _ if operator.is_of_keys() && !is_json => refused(format!("`{name}`"), "it is for JSON columns"),
             Operator::JsonContains if !is_json => refused(format!("`{name}`"), "it is for JSON columns"),
-            Operator::Overlap if !is_array => refused(format!("`{name}`"), "it is for array columns"),
-            Operator::ContainedBy if !(is_array || is_json) => {
-                refused(format!("`{name}`"), "it is for JSON and array columns")
+            Operator::Overlap if !has_members => {
+                refused(format!("`{name}`"), "it is for array and range columns")
+            }
+            Operator::ContainedBy if !(has_members || is_json) => {
+                refused(format!("`{name}`"), "it is for JSON, array and range columns")
             }
             _ => Ok(()),
         }

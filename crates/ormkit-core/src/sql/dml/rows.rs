@@ -112,7 +112,11 @@ fn element(column_type: &ColumnType) -> SqlType {
 
 /// True for values that travel as text and are cast to the column's type.
 fn is_cast(column_type: &ColumnType) -> bool {
-    matches!(column_type, ColumnType::Enum(_) | ColumnType::Native(_) | ColumnType::Array(_))
+    use ColumnType as C;
+    matches!(
+        column_type,
+        C::Enum(_) | C::Native(_) | C::Array(_) | C::Range(_) | C::MultiRange(_) | C::Hstore
+    )
 }
 
 /// `::mood`, `::int4[]`: the type of values that travel as text, without a size, which a cast would cut them to.
@@ -121,22 +125,33 @@ fn cast(out: &mut SqlWriter<'_>, column_type: &ColumnType) {
         ColumnType::Array(element) => (&**element, "[]"),
         column_type => (column_type, ""),
     };
-    match scalar {
-        ColumnType::Enum(enumeration) => {
+    if let ColumnType::Enum(enumeration) = scalar {
+        out.push("::");
+        out.name(&enumeration.name);
+        return out.push(brackets);
+    }
+    match (type_of_text(scalar), brackets) {
+        (Some(name), _) => {
             out.push("::");
-            out.name(&enumeration.name);
+            out.push(name);
             out.push(brackets);
         }
-        ColumnType::Native(native) => {
-            out.push("::");
-            out.push(native.name());
-            out.push(brackets);
-        }
-        scalar if brackets == "[]" => {
+        (None, "[]") => {
             out.push("::");
             out.push(array_type(scalar));
         }
-        _ => {}
+        (None, _) => {}
+    }
+}
+
+/// What values that travel as text are cast to, where its name is PostgreSQL's.
+fn type_of_text(column_type: &ColumnType) -> Option<&'static str> {
+    match column_type {
+        ColumnType::Native(native) => Some(native.name()),
+        ColumnType::Range(range) => Some(range.name()),
+        ColumnType::MultiRange(range) => Some(range.multirange_name()),
+        ColumnType::Hstore => Some("hstore"),
+        _ => None,
     }
 }
 
@@ -149,6 +164,7 @@ fn array_type(column_type: &ColumnType) -> &'static str {
         ColumnType::Double => "float8[]",
         ColumnType::Text | ColumnType::VarChar(_) => "text[]",
         ColumnType::Enum(_) | ColumnType::Native(_) | ColumnType::Array(_) => "text[]",
+        ColumnType::Range(_) | ColumnType::MultiRange(_) | ColumnType::Hstore => "text[]",
         ColumnType::Bytes => "bytea[]",
         ColumnType::Numeric(_) => "numeric[]",
         ColumnType::Date => "date[]",

@@ -3,14 +3,14 @@
 use super::super::{SqlWriter, select};
 use super::{Comparison, Level, Render, comparable, operand};
 use crate::query::{Bound, Exists, Expr, InList, InRows, InSelect, Source, fits_one_parameter};
-use crate::value::{SqlType, Value};
+use crate::value::Value;
 
 impl Render for InList {
     fn render(&self, out: &mut SqlWriter<'_>) {
         let comparison = Comparison::of(out, &[&self.expr]);
         comparable(out, &self.expr, comparison);
-        let one_parameter =
-            fits_one_parameter(self.list.sql_type) || (out.dialect().arrays && is_array(self.list.sql_type));
+        let one_parameter = fits_one_parameter(self.list.sql_type)
+            || (out.dialect().arrays && self.list.sql_type.has_array_parameter());
         if out.spreads_lists() || !one_parameter {
             out.push(if self.negated { " NOT IN (" } else { " IN (" });
             spread(out, &self.list, comparison);
@@ -28,11 +28,6 @@ impl Render for InList {
     }
 }
 
-/// True for element types of which a database with arrays can bind one, without being told a name.
-fn is_array(element: SqlType) -> bool {
-    !matches!(element, SqlType::Enum | SqlType::Literal | SqlType::Array(_))
-}
-
 /// Each element as a parameter of its own.
 fn spread(out: &mut SqlWriter<'_>, list: &Bound, comparison: Comparison) {
     out.list(values_of(list), |out, value| {
@@ -44,7 +39,7 @@ impl Render for InRows {
     fn render(&self, out: &mut SqlWriter<'_>) {
         let as_arrays = out.dialect().arrays
             && !out.spreads_lists()
-            && self.columns.iter().all(|column| is_array(column.sql_type));
+            && self.columns.iter().all(|column| column.sql_type.has_array_parameter());
         if as_arrays {
             out.push("(");
             out.list(&self.exprs, |out, expr| expr.render(out));
