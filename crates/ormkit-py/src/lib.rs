@@ -2,6 +2,7 @@
 use pyo3::prelude::*;
 
 mod attribute;
+mod autogen;
 mod bridge;
 mod codec;
 mod convert;
@@ -27,6 +28,8 @@ mod _ormkit {
 
     #[pymodule_export]
     use attribute::Attribute;
+    #[pymodule_export]
+    use autogen::{AutogenContext, SchemaStep, generate_migration};
     #[pymodule_export]
     use codec::{register_codec, unregister_codec};
     #[pymodule_export]
