@@ -293,7 +293,7 @@ async def test_schemas_and_exclusions(postgres_url, tmp_path):
         next_id: Mapped[int | None] = mapped_column(ForeignKey("shop.items.id"))
 
     async with create_engine(postgres_url) as engine:
-        await engine.execute("CREATE SCHEMA shop")
+        await engine.execute_script("DROP SCHEMA IF EXISTS shop CASCADE; CREATE SCHEMA shop")
         await engine.execute("CREATE TABLE shop.other (id INTEGER)")
         await engine.execute("CREATE TABLE mine (id INTEGER)")
         options = {"exclude": ["mine", "shop.other"]}
@@ -308,6 +308,7 @@ async def test_schemas_and_exclusions(postgres_url, tmp_path):
         assert all(step.loses_data for step in steps)
         alembic(tmp_path, postgres_url, "downgrade", "base")
         assert await engine.get_tables(schema="shop") == ["other"]
+        await engine.execute("DROP SCHEMA shop CASCADE")
 
 
 async def test_renames_keep_rows(engine, url, tmp_path):

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 mod attribute;
 mod autogen;
 mod bridge;
+mod cli;
 mod codec;
 mod convert;
 mod derived;
@@ -30,6 +31,8 @@ mod _ormkit {
     use attribute::Attribute;
     #[pymodule_export]
     use autogen::{AutogenContext, SchemaStep, generate_migration};
+    #[pymodule_export]
+    use cli::{CommandLine, parse_command_line};
     #[pymodule_export]
     use codec::{register_codec, unregister_codec};
     #[pymodule_export]

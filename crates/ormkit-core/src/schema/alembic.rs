@@ -7,7 +7,6 @@
 mod batch;
 mod file;
 mod parts;
-mod python;
 mod steps;
 mod types;
 

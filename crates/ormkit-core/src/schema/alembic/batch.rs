@@ -7,10 +7,10 @@
 use super::parts::{
     check, column, final_name, is_plain_key, is_plain_unique, key_options, referred, unique_options,
 };
-use super::python::{Call, indented, list, sql, string};
 use super::steps;
 use crate::error::{Error, Result};
 use crate::model::TableName;
+use crate::schema::python::{Call, indented, list, sql, string};
 use crate::schema::{Catalog, Change, Index, NumberingKind, Operation, Part, Table};
 use crate::sql::Dialect;
 

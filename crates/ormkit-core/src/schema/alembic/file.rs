@@ -1,8 +1,8 @@
 //! The file of a revision, and its name.
 
 use super::RevisionBody;
-use super::python::{indented, list, string};
 use crate::error::{Error, Result};
+use crate::schema::python::{indented, list, string};
 
 /// A revision's head: what stands above its functions.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,8 @@
 //! Columns, constraints and indexes in SQLAlchemy's words. None where it has none for an option: then SQL is run as it is.
 
-use super::python::{Call, list, sa_text, sql, string};
 use super::types::{is_numbered_by_itself, written};
 use crate::model::TableName;
+use crate::schema::python::{Call, list, sa_text, sql, string};
 use crate::schema::write::write_index_part;
 use crate::schema::{
     Catalog, Check, Column, ForeignKey, Index, IndexPart, IndexTerm, NumberingKind, PrimaryKey, Table,

@@ -4,10 +4,10 @@ use super::parts::{
     check, column, default_text, final_name, foreign_key, index, is_plain_key, is_plain_unique, is_speakable,
     key_options, primary_key, referred, unique, unique_options,
 };
-use super::python::{Call, indented, list, sql, string};
 use super::types;
 use crate::error::{Error, Result};
 use crate::model::TableName;
+use crate::schema::python::{Call, indented, list, sql, string};
 use crate::schema::{Catalog, Change, Operation, Part, Table, Timing};
 use crate::sql::{Dialect, DialectName};
 

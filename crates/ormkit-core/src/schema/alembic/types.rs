@@ -1,6 +1,6 @@
 //! The types of columns in SQLAlchemy's words.
 
-use super::python::{Call, string};
+use crate::schema::python::{Call, string};
 use crate::schema::{Enum, Table};
 use crate::sql::{Dialect, DialectName};
 

@@ -68,6 +68,16 @@ pub(super) fn indented(code: &str) -> String {
 /// A string, as `repr` has it.
 pub(super) fn string(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    within(text, quote)
+}
+
+/// A string in the quotes that formatters like.
+pub(super) fn quoted(text: &str) -> String {
+    let quote = if text.contains('"') && !text.contains('\'') { '\'' } else { '"' };
+    within(text, quote)
+}
+
+fn within(text: &str, quote: char) -> String {
     let mut written = String::from(quote);
     for char in text.chars() {
         match char {
@@ -101,9 +111,13 @@ pub(super) fn list<S: AsRef<str>>(texts: &[S]) -> String {
     format!("[{}]", all.join(", "))
 }
 
-/// SQL in a string that becomes a `text()`, where `:name` is a parameter unless a backslash stands before it. None where no
-/// backslash helps: `:a:`.
+/// SQL in a string that becomes a `text()` of SQLAlchemy; None where no backslash helps: `:a:`.
 pub(super) fn sql(sql: &str) -> Option<String> {
+    Some(string(&escaped(sql)?))
+}
+
+/// SQL for a `text()` of SQLAlchemy, where `:name` is a parameter unless a backslash stands before it.
+fn escaped(sql: &str) -> Option<String> {
     let is_word = |char: char| char.is_alphanumeric() || char == '_';
     let mut escaped = String::with_capacity(sql.len());
     let mut before = ' ';
@@ -126,7 +140,7 @@ pub(super) fn sql(sql: &str) -> Option<String> {
         escaped.push(char);
         before = char;
     }
-    Some(string(&escaped))
+    Some(escaped)
 }
 
 /// `sa.text('…')`
