@@ -1,12 +1,16 @@
 //! Tables as the database has them, and making and dropping those of models.
 
+pub mod alembic;
 mod apply;
 mod catalog;
+mod compare;
 mod diff;
 mod introspect;
 mod line;
 mod migrate;
+pub mod models;
 mod operation;
+mod python;
 mod rebuild;
 pub mod token;
 mod wanted;
@@ -16,6 +20,7 @@ pub use catalog::{
     Catalog, Check, Column, Computed, Enum, Exclusion, ForeignKey, Index, IndexPart, IndexTerm, Numbering,
     NumberingKind, PrimaryKey, Table, Timing, Unique, View,
 };
+pub use compare::{Compare, Comparison};
 pub use diff::{Renames, diff};
 pub use introspect::introspect;
 pub use line::Line;

@@ -2,7 +2,9 @@
 use pyo3::prelude::*;
 
 mod attribute;
+mod autogen;
 mod bridge;
+mod cli;
 mod codec;
 mod convert;
 mod derived;
@@ -27,6 +29,10 @@ mod _ormkit {
 
     #[pymodule_export]
     use attribute::Attribute;
+    #[pymodule_export]
+    use autogen::{AutogenContext, SchemaStep, generate_migration};
+    #[pymodule_export]
+    use cli::{CommandLine, parse_command_line};
     #[pymodule_export]
     use codec::{register_codec, unregister_codec};
     #[pymodule_export]

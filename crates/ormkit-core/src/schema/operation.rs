@@ -139,6 +139,20 @@ pub enum Change {
     },
 }
 
+impl Part {
+    /// What it is, in SQL's words.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Column(_) => "a column",
+            Self::PrimaryKey(_) => "a PRIMARY KEY",
+            Self::Unique(_) => "a UNIQUE",
+            Self::Check(_) => "a CHECK",
+            Self::ForeignKey(_) => "a FOREIGN KEY",
+            Self::Index(_) => "an index",
+        }
+    }
+}
+
 impl Operation {
     /// The steps back; None where there are none: a label cannot be taken away from an enum. What a dropped column or table
     /// held does not come back.
@@ -170,6 +184,48 @@ impl Operation {
             Self::Renumber { .. } => return Some(Vec::new()),
             Self::Comment { table, from, to } => Self::Comment { table, from: to, to: from },
         }])
+    }
+
+    /// The name of Alembic's function for it: `create_table`, `alter_column`; `execute` where there is none.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CreateEnum(_)
+            | Self::DropEnum(_)
+            | Self::AddEnumValue { .. }
+            | Self::RenameEnum { .. }
+            | Self::Renumber { .. } => "execute",
+            Self::CreateTable(_) => "create_table",
+            Self::DropTable(_) => "drop_table",
+            Self::RenameTable { .. } => "rename_table",
+            Self::RenameColumn { .. } | Self::Alter { .. } => "alter_column",
+            Self::Add { part, .. } => match part {
+                Part::Column(_) => "add_column",
+                Part::PrimaryKey(_) => "create_primary_key",
+                Part::Unique(_) => "create_unique_constraint",
+                Part::Check(_) => "create_check_constraint",
+                Part::ForeignKey(_) => "create_foreign_key",
+                Part::Index(_) => "create_index",
+            },
+            Self::Drop { part, .. } => match part {
+                Part::Column(_) => "drop_column",
+                Part::Index(_) => "drop_index",
+                _ => "drop_constraint",
+            },
+            Self::Comment { to: Some(_), .. } => "create_table_comment",
+            Self::Comment { to: None, .. } => "drop_table_comment",
+        }
+    }
+
+    /// The column that it is about.
+    pub fn column(&self) -> Option<&str> {
+        match self {
+            Self::RenameColumn { from: column, .. }
+            | Self::Alter { column, .. }
+            | Self::Renumber { column, .. }
+            | Self::Add { part: Part::Column(Column { name: column, .. }), .. }
+            | Self::Drop { part: Part::Column(Column { name: column, .. }), .. } => Some(column),
+            _ => None,
+        }
     }
 
     /// The table that it is about.

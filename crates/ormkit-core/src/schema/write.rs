@@ -2,8 +2,8 @@
 
 use super::token::bare;
 use super::{
-    Change, Check, Column, Enum, ForeignKey, Index, IndexTerm, NumberingKind, Operation, Part, PrimaryKey,
-    Table, Unique,
+    Change, Check, Column, Enum, ForeignKey, Index, IndexPart, IndexTerm, NumberingKind, Operation, Part,
+    PrimaryKey, Table, Unique,
 };
 use crate::error::{Error, Result};
 use crate::model::TableName;
@@ -54,7 +54,8 @@ impl Operation {
             Self::AddEnumValue { name, label, before } => {
                 out.push("ALTER TYPE ");
                 out.table(name);
-                out.push(" ADD VALUE ");
+                // It stays where the rest of a migration fails, or is undone.
+                out.push(" ADD VALUE IF NOT EXISTS ");
                 out.literal(label);
                 if let Some(before) = before {
                     out.push(" BEFORE ");
@@ -432,26 +433,7 @@ pub(super) fn create_index(out: &mut SqlWriter<'_>, table: &TableName, index: &I
         out.name(method);
     }
     out.push(" (");
-    out.list(&index.parts, |out, part| {
-        match &part.term {
-            IndexTerm::Column(name) => out.name(name),
-            IndexTerm::Expression(text) => {
-                out.push("(");
-                out.push(bare(text, out.dialect()));
-                out.push(")");
-            }
-        }
-        write_collation(out, part.collation.as_deref());
-        if let Some(class) = &part.class {
-            out.push(" ");
-            out.name(class);
-        }
-        out.push(if part.descending { " DESC" } else { "" });
-        // PostgreSQL puts NULLs first where the order descends.
-        if out.is_postgres() && part.nulls_first != part.descending {
-            out.push(if part.nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
-        }
-    });
+    out.list(&index.parts, write_index_part);
     out.push(")");
     include(out, &index.include);
     out.push(if index.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" });
@@ -463,5 +445,27 @@ pub(super) fn create_index(out: &mut SqlWriter<'_>, table: &TableName, index: &I
     if let Some(predicate) = &index.predicate {
         out.push(" WHERE ");
         out.push(predicate);
+    }
+}
+
+/// A part of an index.
+pub(super) fn write_index_part(out: &mut SqlWriter<'_>, part: &IndexPart) {
+    match &part.term {
+        IndexTerm::Column(name) => out.name(name),
+        IndexTerm::Expression(text) => {
+            out.push("(");
+            out.push(bare(text, out.dialect()));
+            out.push(")");
+        }
+    }
+    write_collation(out, part.collation.as_deref());
+    if let Some(class) = &part.class {
+        out.push(" ");
+        out.name(class);
+    }
+    out.push(if part.descending { " DESC" } else { "" });
+    // PostgreSQL puts NULLs first where the order descends.
+    if out.is_postgres() && part.nulls_first != part.descending {
+        out.push(if part.nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
     }
 }

@@ -1,0 +1,272 @@
+//! `ormkit.migrations.autogen`: what leads from the database to the models, and the revision file that does it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ormkit_core::model::{ModelId, TableName};
+use ormkit_core::schema::alembic::{RevisionBody, RevisionFile};
+use ormkit_core::schema::{Catalog, Compare, Operation as Step, Renames};
+use ormkit_core::session::Link;
+use ormkit_core::sql::Dialect;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::bridge::Operation;
+use crate::engine::{Engine, EngineHandle};
+use crate::model::schema;
+use crate::query::model_of;
+use crate::session::raise;
+
+/// A step from the database to the models, as `AutogenContext.diff` finds it.
+#[pyclass(frozen, module = "ormkit.migrations")]
+pub(crate) struct SchemaStep {
+    step: Step,
+}
+
+#[pymethods]
+impl SchemaStep {
+    /// The name of Alembic's function for it: `"create_table"`, `"alter_column"`; `"execute"` where there is none.
+    #[getter]
+    fn operation_type(&self) -> &'static str {
+        self.step.kind()
+    }
+
+    /// The table's name, with its schema where that is not the default one; None for an enum.
+    #[getter]
+    fn table_name(&self) -> Option<String> {
+        self.step.table().map(TableName::to_string)
+    }
+
+    /// The column's name, of a step that is about a column.
+    #[getter]
+    fn column_name(&self) -> Option<&str> {
+        self.step.column()
+    }
+
+    /// Rows or values are lost.
+    #[getter]
+    fn loses_data(&self) -> bool {
+        self.step.loses_data()
+    }
+
+    /// The statement, without a semicolon.
+    ///
+    /// Args:
+    ///     dialect: `"postgresql"` or `"sqlite"`.
+    ///
+    /// Raises:
+    ///     NotSupportedError: On SQLite only a rebuild of the table does it, which is several statements.
+    #[pyo3(signature = (dialect = "postgresql"))]
+    fn to_sql(&self, dialect: &str) -> PyResult<String> {
+        self.step.sql(dialect_of(dialect)?).map_err(raise)
+    }
+
+    fn __repr__(&self) -> String {
+        let table = self.step.table().map_or_else(String::new, |table| format!(" {table}"));
+        let column = self.step.column().map_or_else(String::new, |column| format!(".{column}"));
+        format!("<SchemaStep {}{table}{column}>", self.step.kind())
+    }
+}
+
+fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
+    match name {
+        "postgresql" => Ok(&Dialect::POSTGRES),
+        "sqlite" => Ok(&Dialect::SQLITE),
+        other => {
+            Err(PyValueError::new_err(format!("dialect {other:?}: expected \"postgresql\" or \"sqlite\"")))
+        }
+    }
+}
+
+/// Compares models with a database, and writes the revision that makes them the same.
+///
+/// Args:
+///     pool: An engine.
+///     models: The classes, exactly: a table that none of them maps is to be dropped.
+///     exclude: Tables that are let be, `"table"` or `"schema.table"`.
+///     version_table: The table of the migrations, which is let be too.
+///     rename_tables: Names of tables so far, with their new ones.
+///     rename_columns: `"table.column"`, the table under its new name and the column's name so far, with the new one.
+#[pyclass(frozen, module = "ormkit.migrations.autogen")]
+pub(crate) struct AutogenContext {
+    engine: EngineHandle,
+    models: Vec<ModelId>,
+    compare: Compare,
+    /// What the last `diff` found in the database.
+    found: Arc<Mutex<Option<Catalog>>>,
+}
+
+#[pymethods]
+impl AutogenContext {
+    #[new]
+    #[pyo3(signature = (pool, models, *, exclude = Vec::new(), version_table = "alembic_version".to_owned(),
+        rename_tables = None, rename_columns = None))]
+    fn new(
+        pool: &Bound<'_, Engine>,
+        models: &Bound<'_, PyAny>,
+        mut exclude: Vec<String>,
+        version_table: String,
+        rename_tables: Option<Bound<'_, PyDict>>,
+        rename_columns: Option<Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
+        exclude.push(version_table);
+        let renames = Renames {
+            tables: pairs(rename_tables)?.into_iter().map(|(from, to)| (table_name(&from), to)).collect(),
+            columns: pairs(rename_columns)?
+                .into_iter()
+                .map(|(from, to)| column_name(&from).map(|(table, from)| (table, from, to)))
+                .collect::<PyResult<_>>()?,
+        };
+        let models: Vec<ModelId> =
+            models.try_iter()?.map(|class| model_of(&class?)).collect::<PyResult<_>>()?;
+        Ok(Self {
+            engine: pool.get().handle(),
+            models,
+            compare: Compare { renames, exclude },
+            found: Arc::default(),
+        })
+    }
+
+    /// The steps from the database to the models, in the order in which they can be done: an empty list where both are the
+    /// same. Nothing is changed; on PostgreSQL the models' tables are made as temporary ones, and rolled back.
+    ///
+    /// Raises:
+    ///     NotSupportedError: The database lacks a type or an option of a model.
+    fn diff(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let compared = self.compared(py)?;
+        Operation::start(py, "AutogenContext.diff", async move {
+            Ok(compared.await?.into_iter().map(|step| SchemaStep { step }).collect::<Vec<_>>())
+        })
+    }
+
+    /// The text of a revision file that does `operations`, and undoes them: a plain file of Alembic.
+    ///
+    /// Args:
+    ///     message: What it does, in words.
+    ///     operations: Steps of `diff()`.
+    ///     down_revision: The revision before it; a tuple of them merges.
+    ///     revision: Its id; None: a new one.
+    ///
+    /// Raises:
+    ///     NotSupportedError: Alembic cannot do a step on SQLite.
+    #[pyo3(signature = (message, operations, down_revision = None, *, revision = None))]
+    fn render_migration(
+        &self,
+        py: Python<'_>,
+        message: &str,
+        operations: Vec<Bound<'_, SchemaStep>>,
+        down_revision: Option<&Bound<'_, PyAny>>,
+        revision: Option<String>,
+    ) -> PyResult<String> {
+        let steps: Vec<Step> = operations.iter().map(|step| step.get().step.clone()).collect();
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
+        let before = match down_revision {
+            Some(one) => one.extract::<String>().map(|one| vec![one]).or_else(|_| one.extract())?,
+            None => Vec::new(),
+        };
+        render(py, self.engine.dialect(), &found, &steps, message, &before, revision)
+    }
+}
+
+impl AutogenContext {
+    /// The steps; what was found is kept.
+    fn compared(&self, py: Python<'_>) -> PyResult<impl Future<Output = PyResult<Vec<Step>>> + use<>> {
+        let (engine, found, compare) = (self.engine.clone(), Arc::clone(&self.found), self.compare.clone());
+        let (models, schema) = (self.models.clone(), schema(py)?);
+        Ok(async move {
+            let mut link = Link::new(Python::attach(|py| engine.pool(py))?);
+            let compared = compare.run(&mut link, &schema, &models).await;
+            let compared = compared.map_err(|error| engine.explained(error))?;
+            *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(compared.found);
+            Ok(compared.operations)
+        })
+    }
+}
+
+/// The text of the revision file that leads from a database to models.
+///
+/// Args:
+///     pool: An engine.
+///     models: The classes, exactly: a table that none of them maps is to be dropped.
+///     message: What it does, in words.
+///     down_revision: The revision before it; a tuple of them merges.
+///
+/// Raises:
+///     NotSupportedError: The database lacks a type or an option of a model; Alembic cannot do a step on SQLite.
+#[pyfunction]
+#[pyo3(signature = (pool, models, message, down_revision = None))]
+pub(crate) fn generate_migration(
+    py: Python<'_>,
+    pool: &Bound<'_, Engine>,
+    models: &Bound<'_, PyAny>,
+    message: String,
+    down_revision: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Py<Operation>> {
+    let before = match down_revision {
+        Some(one) => one.extract::<String>().map(|one| vec![one]).or_else(|_| one.extract())?,
+        None => Vec::new(),
+    };
+    let version_table = "alembic_version".to_owned();
+    let context = AutogenContext::new(pool, models, Vec::new(), version_table, None, None)?;
+    let compared = context.compared(py)?;
+    Operation::start(py, "generate_migration", async move {
+        let steps = compared.await?;
+        let found = context.found.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
+        Python::attach(|py| render(py, context.engine.dialect(), &found, &steps, &message, &before, None))
+    })
+}
+
+fn render(
+    py: Python<'_>,
+    dialect: &'static Dialect,
+    found: &Catalog,
+    steps: &[Step],
+    message: &str,
+    before: &[String],
+    revision: Option<String>,
+) -> PyResult<String> {
+    let body = RevisionBody::new(found, steps, dialect).map_err(raise)?;
+    let revision = match revision {
+        Some(revision) => revision,
+        None => new_revision(py)?,
+    };
+    let file = RevisionFile {
+        revision: &revision,
+        down_revisions: before,
+        branch_labels: &[],
+        depends_on: &[],
+        message,
+        created: &now(py)?,
+    };
+    Ok(file.render(&body))
+}
+
+/// An id as Alembic makes them: twelve hexadecimal digits.
+fn new_revision(py: Python<'_>) -> PyResult<String> {
+    let uuid: String = py.import("uuid")?.call_method0("uuid4")?.getattr("hex")?.extract()?;
+    Ok(uuid[uuid.len() - 12..].to_owned())
+}
+
+fn now(py: Python<'_>) -> PyResult<String> {
+    let now = py.import("datetime")?.getattr("datetime")?.call_method0("now")?;
+    now.str()?.extract()
+}
+
+fn pairs(given: Option<Bound<'_, PyDict>>) -> PyResult<Vec<(String, String)>> {
+    let Some(given) = given else { return Ok(Vec::new()) };
+    given.iter().map(|(from, to)| Ok((from.extract()?, to.extract()?))).collect()
+}
+
+fn table_name(text: &str) -> TableName {
+    match text.split_once('.') {
+        Some((schema, name)) => TableName { schema: Some(schema.to_owned()), name: name.to_owned() },
+        None => TableName { schema: None, name: text.to_owned() },
+    }
+}
+
+fn column_name(text: &str) -> PyResult<(TableName, String)> {
+    let (table, column) = text
+        .rsplit_once('.')
+        .ok_or_else(|| PyValueError::new_err(format!("rename_columns: {text:?} is no \"table.column\"")))?;
+    Ok((table_name(table), column.to_owned()))
+}

@@ -1,0 +1,118 @@
+//! The command line: `ormkit` and `python -m ormkit`.
+//!
+//! Clap reads the arguments; a command is one operation, which the thin `ormkit.cli` awaits on a loop of its own, with the
+//! engine open where the command needs one.
+
+mod arguments;
+mod inspect;
+mod models;
+mod ping;
+mod sql;
+mod terminal;
+
+use pyo3::prelude::*;
+
+use self::arguments::Command;
+use self::terminal::Terminal;
+use crate::bridge::Operation;
+use crate::engine::{Engine, EngineHandle};
+
+/// Done.
+const DONE: i32 = 0;
+/// Something failed.
+const FAILED: i32 = 1;
+/// The command line makes no sense.
+const USAGE: i32 = 2;
+
+/// A command with its arguments.
+#[pyclass(frozen, module = "ormkit.cli")]
+pub(crate) struct CommandLine {
+    command: Command,
+    /// The database; None where the command needs none.
+    #[pyo3(get)]
+    url: Option<String>,
+    /// Errors come with their traceback.
+    #[pyo3(get)]
+    debug: bool,
+    json: bool,
+}
+
+#[pymethods]
+impl CommandLine {
+    /// Do it; the result is the exit code.
+    ///
+    /// Args:
+    ///     engine: On `url`; None where that is None.
+    fn run(&self, py: Python<'_>, engine: Option<Bound<'_, Engine>>) -> PyResult<Py<Operation>> {
+        let engine = engine.map(|engine| engine.get().handle());
+        let context = Context { engine, terminal: Terminal::of(py)?, json: self.json };
+        let command = self.command.clone();
+        Operation::start(py, "ormkit", async move {
+            match command {
+                Command::Inspect(command) => inspect::run(&context, &command).await,
+                Command::Sql(command) => sql::run(&context, &command).await,
+                Command::Ping => ping::run(&context).await,
+            }
+        })
+    }
+
+    /// Say what went wrong, in one line or a few; the result is the exit code.
+    #[staticmethod]
+    fn fail(py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<i32> {
+        let terminal = Terminal::of(py)?;
+        let text = error.str()?.to_string();
+        let kind = error.get_type().name()?.to_string();
+        // Our own sentences say what they are about; those of others need their class beside them.
+        let is_ours = error.is_instance(&py.import("ormkit.exc")?.getattr("OrmkitError")?)?;
+        let text = if is_ours { text } else { format!("{kind}: {text}") };
+        terminal.error(py, &text)?;
+        if let Ok(hint) = error.getattr("hint").and_then(|hint| hint.extract::<String>()) {
+            terminal.say(py, &format!("hint: {hint}\n"))?;
+        }
+        Ok(FAILED)
+    }
+}
+
+/// What every command has.
+struct Context {
+    engine: Option<EngineHandle>,
+    terminal: Terminal,
+    json: bool,
+}
+
+impl Context {
+    /// The engine, which [`arguments`] made sure of.
+    fn engine(&self) -> PyResult<&EngineHandle> {
+        let missing = || pyo3::exceptions::PyValueError::new_err("this command needs an engine");
+        self.engine.as_ref().ok_or_else(missing)
+    }
+}
+
+/// Reads the arguments: a command, or the exit code where help was asked for or they make no sense.
+#[pyfunction]
+pub(crate) fn parse_command_line(py: Python<'_>, argv: Vec<String>) -> PyResult<Py<PyAny>> {
+    let terminal = Terminal::of(py)?;
+    let matches =
+        match arguments::parser().try_get_matches_from(std::iter::once("ormkit".to_owned()).chain(argv)) {
+            Ok(matches) => matches,
+            Err(error) if !error.use_stderr() => {
+                terminal.print(py, &error.render().to_string())?;
+                return Ok(DONE.into_pyobject(py)?.into_any().unbind());
+            }
+            Err(error) => {
+                terminal.say(py, &error.render().to_string())?;
+                return Ok(USAGE.into_pyobject(py)?.into_any().unbind());
+            }
+        };
+    match arguments::command(&matches) {
+        Ok(command) => {
+            let (url, debug, json) = (command.1, matches.get_flag("debug"), matches.get_flag("json"));
+            Ok(Py::new(py, CommandLine { command: command.0, url, debug, json })?.into_any())
+        }
+        Err(usage) => {
+            terminal.error(py, &usage)?;
+            terminal.say(py, "Type `ormkit --help` for the commands.\n")?;
+            Ok(USAGE.into_pyobject(py)?.into_any().unbind())
+        }
+    }
+}

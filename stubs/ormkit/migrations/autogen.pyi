@@ -1,0 +1,65 @@
+"""What leads from a database to models, and the revision file that does it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, final
+
+from ormkit.base import DeclarativeBase
+from ormkit.engine import ConnectionPool
+
+@final
+class SchemaStep:
+    """A step from the database to the models."""
+
+    @property
+    def operation_type(self) -> str:
+        """The name of Alembic's function for it: `"create_table"`, `"alter_column"`; `"execute"` where there is none."""
+
+    @property
+    def table_name(self) -> str | None:
+        """The table's name, with its schema where that is not the default one; None for an enum."""
+
+    @property
+    def column_name(self) -> str | None:
+        """The column's name, of a step that is about a column."""
+
+    @property
+    def loses_data(self) -> bool:
+        """Rows or values are lost."""
+
+    def to_sql(self, dialect: Literal["postgresql", "sqlite"] = "postgresql") -> str:
+        """The statement, without a semicolon; what needs a rebuild on SQLite is a `NotSupportedError`."""
+
+@final
+class AutogenContext:
+    """Compares models with a database, and writes the revision that makes them the same."""
+
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        models: Iterable[type[DeclarativeBase]],
+        *,
+        exclude: Sequence[str] = (),
+        version_table: str = "alembic_version",
+        rename_tables: Mapping[str, str] | None = None,
+        rename_columns: Mapping[str, str] | None = None,
+    ) -> None: ...
+    async def diff(self) -> list[SchemaStep]:
+        """The steps from the database to the models; empty where both are the same. Nothing is changed."""
+
+    def render_migration(
+        self,
+        message: str,
+        operations: Sequence[SchemaStep],
+        down_revision: str | Sequence[str] | None = None,
+        *,
+        revision: str | None = None,
+    ) -> str:
+        """The text of a revision file that does `operations`, and undoes them: a plain file of Alembic."""
+
+async def generate_migration(
+    pool: ConnectionPool,
+    models: Iterable[type[DeclarativeBase]],
+    message: str,
+    down_revision: str | Sequence[str] | None = None,
+) -> str:
+    """The text of the revision file that leads from a database to models."""
