@@ -122,7 +122,7 @@ fn on_relation(
             RelationKind::ManyToOne => {
                 Expr::all(relation.local.iter().map(|field| Expr::column(source, *field).is_not_null()))
             }
-            RelationKind::OneToMany => {
+            RelationKind::OneToMany | RelationKind::ManyToMany => {
                 Expr::related(source, relation.id, Source { model: relation.target, alias }, None)
             }
         };
@@ -131,7 +131,7 @@ fn on_relation(
     let target = Source { model: relation.target, alias };
     let (at, fields) = match relation.kind {
         RelationKind::ManyToOne => (source, &relation.local),
-        RelationKind::OneToMany => (target, &schema.model(relation.target).key),
+        RelationKind::OneToMany | RelationKind::ManyToMany => (target, &schema.model(relation.target).key),
     };
     let is_object = match operator {
         O::IsNull | O::IsNotNull => {
@@ -150,7 +150,9 @@ fn on_relation(
     match relation.kind {
         RelationKind::ManyToOne => is_object,
         // A list holds an object when a related row has its key.
-        RelationKind::OneToMany => Expr::related(source, relation.id, target, Some(is_object)),
+        RelationKind::OneToMany | RelationKind::ManyToMany => {
+            Expr::related(source, relation.id, target, Some(is_object))
+        }
     }
 }
 
