@@ -506,7 +506,6 @@ def test_mistake_in_a_class_body_is_named(body, text):
     [
         ("x = mapped_column(Text, info={})", "mapped_column(info=..)"),
         ("x = mapped_column(Text, init=False)", "mapped_column(init=..)"),
-        ("x = relationship('X', secondary='t')", "relationship(secondary=..)"),
         ("x = relationship('X', backref='t')", "relationship(backref=..)"),
         ("x = relationship('X', lazy='dynamic')", 'relationship(lazy="dynamic")'),
         ("__table_args__ = {'mysql_engine': 'x'}", "mysql_engine"),

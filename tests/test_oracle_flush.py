@@ -27,6 +27,8 @@ LISTS = [
     ("Node", "children", "Node", "parent"),
     ("Code", "uses", "Use", "code"),
 ]
+# The same through a junction: the class, its list, the class of the members and their list.
+LINKED = [("Owner", "labels", "Label", "owners"), ("Node", "labels", "Label", "nodes")]
 ORPHANS = {"items", "parts"}
 TABLES = {
     "owners": "SELECT name, NULL FROM owners",
@@ -39,7 +41,14 @@ TABLES = {
     "tags": "SELECT name, NULL FROM tags",
     "links": "SELECT links.name, owners.name || '/' || tags.name FROM links JOIN owners ON owners.id = links.owner_id"
     " JOIN tags ON tags.id = links.tag_id",
+    "labels": "SELECT name, NULL FROM labels",
+    "marks": "SELECT owners.name, labels.name FROM marks JOIN owners ON owners.id = marks.owner_id"
+    " JOIN labels ON labels.id = marks.label_id",
+    "stamps": "SELECT nodes.name, labels.name FROM stamps JOIN nodes ON nodes.id = stamps.node_id"
+    " JOIN labels ON labels.id = stamps.label_id",
 }
+JUNCTIONS = ("Mark", "Stamp")
+BOTH_WAYS = LINKED + [(kind, back, above, many) for above, many, kind, back in LINKED]
 
 
 def classes(module: Any, orm: Any, base: Any) -> SimpleNamespace:
@@ -49,8 +58,8 @@ def classes(module: Any, orm: Any, base: Any) -> SimpleNamespace:
 
     def model(name: str, **body: Any) -> None:
         table = name.lower() + "s"
-        key = {} if name in ("Code", "Link") else {"id": column(module.Integer, primary_key=True)}
-        text = {"name": column(module.String, nullable=False)}
+        key = {} if name in ("Code", "Link", *JUNCTIONS) else {"id": column(module.Integer, primary_key=True)}
+        text = {} if name in JUNCTIONS else {"name": column(module.String, nullable=False)}
         if module is sqlalchemy and key:  # it deletes once more what has a key that was used before
             body["__table_args__"] = {"sqlite_autoincrement": True}
         body = {"__tablename__": table, "__module__": f"{__name__}.{module.__name__}", **key, **text, **body}
@@ -65,6 +74,7 @@ def classes(module: Any, orm: Any, base: Any) -> SimpleNamespace:
         items=relation("Item", back_populates="owner", cascade=whole, uselist=True),
         notes=relation("Note", back_populates="owner", uselist=True),
         links=relation("Link", back_populates="owner", cascade=whole, uselist=True),
+        labels=relation("Label", secondary="marks", back_populates="owners", uselist=True),
     )
     model(
         "Item",
@@ -87,6 +97,23 @@ def classes(module: Any, orm: Any, base: Any) -> SimpleNamespace:
         parent_id=reference("nodes.id", nullable=True),
         parent=relation("Node", back_populates="children", remote_side="Node.id", uselist=False),
         children=relation("Node", back_populates="parent", cascade="all", uselist=True),
+        labels=relation("Label", secondary="stamps", back_populates="nodes", uselist=True),
+    )
+    model(
+        "Label",
+        owners=relation("Owner", secondary="marks", back_populates="labels", uselist=True),
+        nodes=relation("Node", secondary="stamps", back_populates="labels", uselist=True),
+    )
+    model(
+        "Mark",
+        owner_id=reference("owners.id", primary_key=True),
+        label_id=reference("labels.id", primary_key=True),
+    )
+    column_of = {"ondelete": "CASCADE"}
+    model(
+        "Stamp",
+        node_id=column(module.Integer, module.ForeignKey("nodes.id", **column_of), primary_key=True),
+        label_id=column(module.Integer, module.ForeignKey("labels.id", **column_of), primary_key=True),
     )
     model(
         "Code",
@@ -178,7 +205,7 @@ class Program:
     # Steps.
 
     def step_new(self) -> None:
-        kind = self.random.choice(["Owner", "Owner", "Note", "Node", "Code", "Use", "Tag"])
+        kind = self.random.choice(["Owner", "Owner", "Note", "Node", "Code", "Use", "Tag", "Label"])
         values = {"key": f"k{next(self.numbers)}"} if kind == "Code" else {}
         self.add(self.make(kind, **values))
 
@@ -204,6 +231,18 @@ class Program:
         if owner is None or tag is None or any(link.tag is tag.their for link in owner.their.links):
             return
         self.add(self.make("Link", owner=owner, tag=tag))
+
+    def step_tie(self) -> None:
+        above, many, kind, back = self.random.choice(LINKED)
+        one, other = self.pick(above), self.pick(kind)
+        if one is None or other is None:
+            return
+        if self.random.random() < 0.5:
+            one, many, other = other, back, one
+        verb = "remove" if other.their in getattr(one.their, many) else "append"
+        self.log.append(f"{one.name}.{many}.{verb}({other.name})")
+        getattr(getattr(one.our, many), verb)(other.our)
+        getattr(getattr(one.their, many), verb)(other.their)
 
     def is_above(self, one: Any, other: Any) -> bool:
         while other is not None:
@@ -307,6 +346,14 @@ class Program:
             if (one.our in self.ours and one.our not in self.ours.new) is not one.stored:
                 raise Differ(f"{one.name} has a row in {'theirs' if one.stored else 'ours'} alone")
         self.known = [one for one in self.known if one.stored]
+        # SQLAlchemy leaves deleted objects in the lists that they were in.
+        lists = [(one, many) for one in self.known for kind, many, _, _ in BOTH_WAYS if one.kind == kind]
+        for one, many in lists:
+            self.theirs.expire(one.their, [many])
+        for one, many in lists:
+            ours, theirs = (sorted(x.name for x in getattr(side, many)) for side in (one.our, one.their))
+            if ours != theirs:
+                raise Differ(f"{one.name}.{many}\nours:   {ours}\ntheirs: {theirs}")
 
     async def step_commit(self) -> None:
         await self.step_flush()
@@ -355,6 +402,9 @@ class Program:
             self.step_take_out,
             self.step_rename,
             self.step_link,
+            self.step_tie,
+            self.step_tie,
+            self.step_tie,
             self.step_key,
         ]
 
@@ -391,7 +441,19 @@ async def test_rows_are_those_that_sqlalchemy_writes(engine):
     await OurBase.metadata.create_all(engine)
     unknown = 0
     for seed in seeds(engine.is_postgres()):
-        for table in ["links", "tags", "uses", "codes", "parts", "items", "notes", "owners"]:
+        for table in [
+            "marks",
+            "stamps",
+            "labels",
+            "links",
+            "tags",
+            "uses",
+            "codes",
+            "parts",
+            "items",
+            "notes",
+            "owners",
+        ]:
             await engine.execute(f"DELETE FROM {table}")
         await engine.execute("UPDATE nodes SET parent_id = NULL")
         await engine.execute("DELETE FROM nodes")

@@ -452,19 +452,9 @@ class RelationshipInfo:
         The name of the class at the other end.
         """
     @property
-    def secondary(self) -> typing.Optional[builtins.str]:
-        r"""
-        The junction's table; None without one.
-        """
-    @property
     def uselist(self) -> builtins.bool:
         r"""
         Many objects are at the other end, in a list.
-        """
-    @property
-    def is_many_to_many(self) -> builtins.bool:
-        r"""
-        Through a junction.
         """
     @property
     def back_populates(self) -> typing.Optional[builtins.str]:
@@ -475,6 +465,16 @@ class RelationshipInfo:
     def cascade(self) -> builtins.str:
         r"""
         The cascade, as declared.
+        """
+    @property
+    def secondary(self) -> typing.Optional[builtins.str]:
+        r"""
+        The junction's table; None without one.
+        """
+    @property
+    def is_many_to_many(self) -> builtins.bool:
+        r"""
+        Through a junction.
         """
     def __repr__(self) -> builtins.str: ...
 

@@ -18,7 +18,7 @@ use ormkit_core::value::{Params, Value};
 use ormkit_pg::PgDriver;
 use ormkit_sqlite::{Config, SqliteDriver};
 
-use crate::{AUTHOR, BOOK, SAMPLE, library};
+use crate::{AUTHOR, BOOK, MENTORSHIP, SAMPLE, TAG, TAGGING, library};
 
 /// The library's tables, empty, and a pool of three connections.
 pub struct Database {
@@ -32,15 +32,23 @@ pub struct Database {
 impl Database {
     async fn create(pool: Pool) -> Result<Self> {
         let schema = library();
-        create_all(&pool, &schema, &[AUTHOR, BOOK, SAMPLE]).await?;
+        create_all(&pool, &schema, &[AUTHOR, BOOK, SAMPLE, TAG, MENTORSHIP, TAGGING]).await?;
         let plans = Arc::new(Plans::new(pool.dialect()));
         Ok(Self { pool, schema, plans })
     }
 
     /// A new session.
     pub fn session(&self) -> Session<Records> {
-        let records = Records::new(Arc::clone(&self.schema));
-        let (schema, plans) = (Arc::clone(&self.schema), Arc::clone(&self.plans));
+        self.session_with(&self.schema, Arc::clone(&self.plans))
+    }
+
+    /// A new session for other models of the same tables.
+    pub fn session_of(&self, schema: &Arc<Schema>) -> Session<Records> {
+        self.session_with(schema, Arc::new(Plans::new(self.pool.dialect())))
+    }
+
+    fn session_with(&self, schema: &Arc<Schema>, plans: Arc<Plans>) -> Session<Records> {
+        let (records, schema) = (Records::new(Arc::clone(schema)), Arc::clone(schema));
         let session = Session::new(records, self.pool.clone(), schema, plans, SessionOptions::default());
         session.host().know(session.home());
         session
@@ -54,6 +62,11 @@ impl Database {
     /// A new book.
     pub fn book(&self, title: &str) -> Record {
         self.record(BOOK, "title", title)
+    }
+
+    /// A new tag.
+    pub fn tag(&self, word: &str) -> Record {
+        self.record(TAG, "word", word)
     }
 
     fn record(&self, model: ModelId, attribute: &str, value: &str) -> Record {

@@ -78,7 +78,7 @@ mod library;
 
 pub use database::{Database, on_postgres, on_sqlite};
 pub use interrupt::polled;
-pub use library::{AUTHOR, BOOK, SAMPLE, library};
+pub use library::{AUTHOR, BOOK, MENTORSHIP, SAMPLE, TAG, TAGGING, library};
 
 /// Makes a test for SQLite and one for PostgreSQL of each named function, `async fn(Database) -> Result<()>`.
 #[macro_export]

@@ -1,21 +1,29 @@
-//! The models that the suite works with: authors and their books, and one with columns of every type.
+//! The models that the suite works with: authors, their books and mentors, the tags of books, and one with columns of every
+//! type.
 
 use std::sync::Arc;
 
 use ormkit_core::model::{
     Cascade, ColumnType, Constraint, EnumType, Field, ModelDef, ModelId, Registry, RelationDef, Schema,
-    TableName, Target,
+    Secondary, TableName, Target,
 };
 
-/// `Author`: `id`, `name` (unique), `born`; `books`.
+/// `Author`: `id`, `name` (unique), `born`; `books`, `mentors`, `pupils`.
 pub const AUTHOR: ModelId = ModelId(0);
-/// `Book`: `id`, `title`, `year` (over 0), `author_id`; `author`.
+/// `Book`: `id`, `title`, `year` (over 0), `author_id`; `author`, `tags`.
 pub const BOOK: ModelId = ModelId(1);
 
 /// `Sample`: `id`, and a column of every type.
 pub const SAMPLE: ModelId = ModelId(2);
 
-/// Authors, books and samples. Deleting an author deletes the books.
+/// `Tag`: `id`, `word`; `books`, sorted by title.
+pub const TAG: ModelId = ModelId(3);
+/// `Mentorship`: `mentor_id` and `pupil_id`, the key; the junction of `Author.mentors` and `Author.pupils`.
+pub const MENTORSHIP: ModelId = ModelId(4);
+/// `taggings`, the junction of `Book.tags` and `Tag.books`, which is not declared.
+pub const TAGGING: ModelId = ModelId(5);
+
+/// All models. Deleting an author deletes the books.
 ///
 /// # Panics
 /// When the registry refuses them: they are constants.
@@ -24,6 +32,8 @@ pub fn library() -> Arc<Schema> {
     registry.declare(author()).expect("the models are constants");
     registry.declare(book()).expect("the models are constants");
     registry.declare(sample()).expect("the models are constants");
+    registry.declare(tag()).expect("the models are constants");
+    registry.declare(mentorship()).expect("the models are constants");
     registry.freeze().expect("the models are constants")
 }
 
@@ -33,7 +43,12 @@ fn author() -> ModelDef {
     let mut books = relation("books", "Book", "author", true);
     books.cascade = Cascade { delete: true, ..Cascade::default() };
     books.order_by = vec!["title".into()];
-    model("Author", "authors", vec![id(), name, Field::new("born", ColumnType::Date)], vec![books])
+    let fields = vec![id(), name, Field::new("born", ColumnType::Date)];
+    let mut mentors = linked("mentors", "Author", "pupils", "mentorships");
+    mentors.near_keys = vec!["pupil_id".into()];
+    let mut pupils = linked("pupils", "Author", "mentors", "mentorships");
+    pupils.near_keys = vec!["mentor_id".into()];
+    model("Author", "authors", fields, vec![books, mentors, pupils])
 }
 
 fn book() -> ModelDef {
@@ -46,8 +61,24 @@ fn book() -> ModelDef {
     let year = Constraint::Check { name: Some("ck_books_year".into()), condition: "year > 0".into() };
     ModelDef {
         constraints: vec![year],
-        ..model("Book", "books", fields, vec![relation("author", "Author", "books", false)])
+        ..model(
+            "Book",
+            "books",
+            fields,
+            vec![relation("author", "Author", "books", false), linked("tags", "Tag", "books", "taggings")],
+        )
     }
+}
+
+fn tag() -> ModelDef {
+    let mut books = linked("books", "Book", "tags", "taggings");
+    books.order_by = vec!["title".into()];
+    model("Tag", "tags", vec![id(), Field::new("word", ColumnType::Text).required()], vec![books])
+}
+
+fn mentorship() -> ModelDef {
+    let end = |name| Field::new(name, ColumnType::Integer).key().references("authors", "id");
+    model("Mentorship", "mentorships", vec![end("mentor_id"), end("pupil_id")], vec![])
 }
 
 fn sample() -> ModelDef {
@@ -87,6 +118,12 @@ fn relation(name: &str, target: &str, back: &str, many: bool) -> RelationDef {
         back_populates: Some(back.into()),
         ..RelationDef::new(name, Target::Name(target.into()))
     }
+}
+
+/// A list through a junction.
+fn linked(name: &str, target: &str, back: &str, junction: &str) -> RelationDef {
+    let table = TableName { schema: None, name: junction.into() };
+    RelationDef { secondary: Some(Secondary::Table(table)), ..relation(name, target, back, true) }
 }
 
 fn model(name: &str, table: &str, fields: Vec<Field>, relations: Vec<RelationDef>) -> ModelDef {

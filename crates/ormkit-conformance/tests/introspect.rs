@@ -35,7 +35,7 @@ fn table<'a>(catalog: &'a Catalog, name: &str) -> &'a Table {
 async fn models_tables_are_found(database: Database) -> Result<()> {
     let catalog = catalog(&database).await?;
     let names: Vec<&str> = catalog.tables.iter().map(|table| &*table.name.name).collect();
-    assert_eq!(names, ["authors", "books", "samples"]);
+    assert_eq!(names, ["authors", "books", "mentorships", "samples", "taggings", "tags"]);
     let books = table(&catalog, "books");
     assert_eq!(books.primary_key.as_ref().unwrap().columns, ["id"]);
     assert_eq!(books.foreign_keys[0].table.name, "authors");
@@ -47,7 +47,7 @@ async fn views_are_told_from_tables(database: Database) -> Result<()> {
     let catalog = made(&database, &["CREATE VIEW titles AS SELECT title FROM books"]).await?;
     assert_eq!(catalog.views[0].name.name, "titles");
     assert!(catalog.views[0].definition.contains("SELECT"));
-    assert_eq!(catalog.tables.len(), 3);
+    assert_eq!(catalog.tables.len(), 6);
     Ok(())
 }
 
@@ -58,7 +58,7 @@ async fn reading_sees_the_open_transaction(database: Database) -> Result<()> {
     let inside = introspect(&mut link, &Scope::Default).await?;
     assert!(link.in_transaction());
     link.rollback().await;
-    assert_eq!((inside.tables.len(), catalog(&database).await?.tables.len()), (4, 3));
+    assert_eq!((inside.tables.len(), catalog(&database).await?.tables.len()), (7, 6));
     Ok(())
 }
 
@@ -169,7 +169,10 @@ fn postgres_leaves_out_other_schemas_partitions_and_temporary_tables_unless_aske
             catalog.tables.iter().map(|table| table.name.to_string()).collect()
         };
         let near = introspect(&mut link, &Scope::Default).await?;
-        assert_eq!(names(&near), ["authors", "books", "near", "parts", "samples"]);
+        assert_eq!(
+            names(&near),
+            ["authors", "books", "mentorships", "near", "parts", "samples", "taggings", "tags"]
+        );
         assert_eq!(table(&near, "near").foreign_keys[0].table.schema.as_deref(), Some(&*other));
         let both = introspect(&mut link, &Scope::Schemas(vec![other.clone()])).await?;
         assert_eq!(both.schemas, std::slice::from_ref(&other));
@@ -195,7 +198,7 @@ fn sqlite_leaves_out_what_is_its_own() {
         )
         .await?;
         let names: Vec<&str> = catalog.tables.iter().map(|table| &*table.name.name).collect();
-        assert_eq!(names, ["authors", "books", "counted", "samples"]);
+        assert_eq!(names, ["authors", "books", "counted", "mentorships", "samples", "taggings", "tags"]);
         let counted = table(&catalog, "counted");
         assert_eq!((counted.indexes.len(), counted.uniques.len()), (1, 1));
         assert!(introspect(&mut Link::new(database.pool.clone()), &Scope::Schemas(vec![])).await.is_err());

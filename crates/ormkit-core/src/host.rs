@@ -200,6 +200,9 @@ pub trait Host: Send + Sync + 'static {
     /// Takes objects that are gone out of a loaded relation, as if it had been loaded without them.
     fn detach(&self, object: &Self::Object, relation: RelationId, gone: &dyn Fn(ObjectId) -> bool);
 
+    /// Takes a member into a loaded list as if it had been loaded with it: it is written. Other changes stay what they are.
+    fn admit(&self, object: &Self::Object, relation: RelationId, member: &Self::Object) -> Result<()>;
+
     /// Takes a member into a loaded relation as the program would: it is a change to be written. One that is there stays
     /// as it is.
     fn join(&self, object: &Self::Object, relation: RelationId, member: &Self::Object) -> Result<()>;
@@ -215,6 +218,14 @@ pub trait Host: Send + Sync + 'static {
 
     /// Shows the loaded objects of a relation to `visit`: none when it is unloaded or marked `noload`.
     fn related(
+        &self,
+        object: &Self::Object,
+        relation: RelationId,
+        visit: &mut dyn FnMut(&Self::Object) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Shows the objects that came into a relation since it was loaded or written.
+    fn added(
         &self,
         object: &Self::Object,
         relation: RelationId,

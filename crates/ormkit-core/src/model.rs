@@ -17,7 +17,7 @@ pub use generated::{Computed, Identity, OnUpdate, Upkeep, Version};
 pub use index::{Index, IndexPart, IndexTerm};
 pub use naming::{Naming, Templates};
 pub use registry::{Registry, Schema, Space};
-pub use relation::{Cascade, Lazy, Relation, RelationDef, RelationKind, Target};
+pub use relation::{Cascade, Junction, Lazy, Relation, RelationDef, RelationKind, Secondary, Target};
 pub use types::{ColumnType, EnumType, NativeType, RangeType};
 
 use smallvec::SmallVec;

@@ -10,6 +10,7 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cache::{Cache, Shape};
+pub(crate) use select_in::Place;
 pub use select_in::{keys_at_once, select_fields, select_in};
 
 use crate::driver::{Effect, Statement, StatementText};
@@ -30,6 +31,8 @@ pub struct Plan {
     pub visible: usize,
     /// Loads by join.
     pub joined: Vec<Joined>,
+    /// The cells that say whom a row was loaded for; empty where its object does.
+    pub parents: Vec<usize>,
     /// Its values are not found without working out what it reads from.
     reads_derived: bool,
     /// Where a session keeps its host's layouts of the outputs.
@@ -139,6 +142,13 @@ impl Plans {
     pub fn delete(&self, model: &Model, many: bool) -> Arc<StatementText> {
         let shape = Shape::Delete { model: model.id, many };
         self.text(shape, || sql::delete_by_key(self.dialect, model, many))
+    }
+
+    /// DELETE of the rows with values in `fields`. Parameters: the fields; with `many` an array per field of the type in
+    /// [`StatementText::params`], one element for each of several such values.
+    pub(crate) fn delete_by(&self, model: &Model, fields: &[FieldId], many: bool) -> Arc<StatementText> {
+        let shape = Shape::DeleteBy { model: model.id, fields, many };
+        self.text(shape, || sql::delete_by(self.dialect, model, fields, &[], many))
     }
 
     /// The plan of a SELECT; its values are appended to `params`.
@@ -263,6 +273,7 @@ impl Plan {
             outputs: layout.outputs,
             visible: layout.visible,
             joined: layout.joined,
+            parents: layout.parents,
             layouts: OnceLock::new(),
         }
     }

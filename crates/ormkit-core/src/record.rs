@@ -269,6 +269,14 @@ fn value_of(_shape: &Shape, cell: ValueRef<'_>) -> Value {
     cell.into()
 }
 
+/// The members that a changed relation gained.
+fn gained(related: &Related) -> Vec<Record> {
+    if !related.changed {
+        return Vec::new();
+    }
+    related.members.iter().filter(|member| !related.original.contains(member)).cloned().collect()
+}
+
 /// The members that a changed relation lost.
 fn lost(related: &Related) -> Vec<Record> {
     if !related.changed {

@@ -21,11 +21,12 @@ mod gather;
 mod home;
 pub(crate) mod identity;
 mod journal;
+mod junction;
 mod link;
 mod load;
 mod merge;
 mod order;
-mod read;
+pub(crate) mod read;
 mod refresh;
 mod rekey;
 mod set_verb;
@@ -57,6 +58,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use self::gather::{Scope, related};
+use self::journal::Mark;
 use self::unit::Unit;
 use crate::error::{Error, Result};
 use crate::host::{Host, ObjectId, State};
@@ -387,7 +389,7 @@ impl<H: Host> Session<H> {
             self.unit.clear(&self.host);
         }
         // Memory first: it needs no server, and a dropped future finds the session rolled back.
-        self.unit.undo_from(&self.host, &self.schema, 0)?;
+        self.unit.undo_from(&self.host, &self.schema, Mark::default())?;
         self.unit.forget_written(&self.host, &self.schema, true);
         self.unit.journal.keep();
         Ok(())

@@ -21,7 +21,7 @@ pub(crate) use declared_attr::DeclaredAttr;
 pub(crate) use foreign_key::ForeignKey;
 pub(crate) use generated::{Computed, FetchedValue, Identity};
 pub(crate) use index::Index;
-pub(crate) use relation::{ColumnName, RelationshipDecl, RelationshipTarget, relationship};
+pub(crate) use relation::{ColumnName, RelationshipDecl, RelationshipTarget, SecondaryTable, relationship};
 
 use crate::model::raise::unsupported;
 use pyo3::prelude::*;

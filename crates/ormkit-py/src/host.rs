@@ -584,6 +584,16 @@ impl Host for PyHost {
         });
     }
 
+    fn admit(&self, object: &Py<PyAny>, relation: RelationId, member: &Py<PyAny>) -> Result<()> {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            match mapped(instance::slot(object, slot_of(object, relation))) {
+                Some(list) => relation::admit(&list, member.bind(py)).map_err(from_py),
+                None => Ok(()),
+            }
+        })
+    }
+
     fn join(&self, object: &Py<PyAny>, relation: RelationId, member: &Py<PyAny>) -> Result<()> {
         Python::attach(|py| {
             let object = object.bind(py);
@@ -625,6 +635,20 @@ impl Host for PyHost {
             relation::members(mapped(instance::slot(object, slot_of(object, relation))))
         });
         members.iter().try_for_each(visit)
+    }
+
+    fn added(
+        &self,
+        object: &Py<PyAny>,
+        relation: RelationId,
+        visit: &mut dyn FnMut(&Py<PyAny>) -> Result<()>,
+    ) -> Result<()> {
+        let added = Python::attach(|py| {
+            let object = object.bind(py);
+            let value = mapped(instance::slot(object, slot_of(object, relation)));
+            value.as_ref().map(relation::added).unwrap_or_default()
+        });
+        added.iter().try_for_each(visit)
     }
 
     fn removed(

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::host::{Fill, HomeId, Host, ObjectId, State};
 use crate::model::{Model, ModelId, Relation, RelationId, Schema};
 use crate::plan::{Joined, Output, Plan};
-use crate::session::identity::{Identity, KeyCells, has_null};
+use crate::session::identity::{Identity, Key, KeyCells, KeyIndex, has_null, own};
 use crate::value::ValueRef;
 
 /// What a visible column of a result holds.
@@ -157,6 +157,33 @@ pub(crate) struct Hydrator<'a, H: Host> {
     pub(crate) pairs: FxHashSet<(usize, ObjectId, ObjectId)>,
     /// The objects of the row at hand, per output.
     pub(crate) current: Vec<Option<H::Object>>,
+    /// Row after row whom it was loaded for, where the plan tells.
+    pub(crate) parents: Parents,
+}
+
+/// Whom rows were loaded for.
+#[derive(Default)]
+pub(crate) struct Parents {
+    /// Row after row.
+    pub(crate) keys: Vec<Key>,
+    /// The same, each once, where rows may be repeated.
+    index: KeyIndex,
+}
+
+impl Parents {
+    /// A number for the parent of a row.
+    fn number(&mut self, row: &RowKey<'_, '_>) -> Result<u32> {
+        if let Some(known) = self.index.find(row)? {
+            return Ok(known);
+        }
+        let number = self.keys.len() as u32;
+        self.index.insert(own(row)?, number)?;
+        Ok(number)
+    }
+
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
 }
 
 /// A member of a joined list: index of the join, the parent, and the child where there is one.
@@ -206,12 +233,24 @@ impl<H: Host> Hydrator<'_, H> {
     }
 
     /// True when an eager join repeats a row that was seen.
-    fn is_repeated(&mut self) -> bool {
-        let Some(seen) = &mut self.seen else { return false };
+    fn is_repeated(&mut self, row: &Row<'_>) -> Result<bool> {
+        let Some(seen) = &mut self.seen else { return Ok(false) };
         let visible = &self.current[..self.plan.visible];
         let ids =
             visible.iter().map(|object| object.as_ref().map_or(ObjectId(0), |object| self.host.id(object)));
-        !seen.insert(ids.collect())
+        let mut ids: SmallVec<[ObjectId; 2]> = ids.collect();
+        if !self.plan.parents.is_empty() {
+            let parent = self.parents.number(&RowKey { row, cells: &self.plan.parents })?;
+            ids.push(ObjectId(parent as usize));
+        }
+        Ok(!seen.insert(ids))
+    }
+
+    fn note_parent(&mut self, row: &Row<'_>) -> Result<()> {
+        if !self.plan.parents.is_empty() {
+            self.parents.keys.push(own(&RowKey { row, cells: &self.plan.parents })?);
+        }
+        Ok(())
     }
 
     /// Hands joined lists to their parents.
@@ -235,7 +274,7 @@ impl<H: Host> RowSink for Hydrator<'_, H> {
         if let [Some(layout)] = layouts.entities.as_slice() {
             let object = self.place(layout, row)?;
             self.items.push(Item::Object(object));
-            return Ok(());
+            return self.note_parent(row);
         }
         self.current.clear();
         for layout in &layouts.entities {
@@ -246,9 +285,10 @@ impl<H: Host> RowSink for Hydrator<'_, H> {
             self.current.push(object);
         }
         self.join()?;
-        if self.is_repeated() {
+        if self.is_repeated(row)? {
             return Ok(());
         }
+        self.note_parent(row)?;
         for (output, object) in self.plan.outputs[..self.plan.visible].iter().zip(&self.current) {
             let item = match output {
                 Output::Entity { .. } => Item::Object(object.as_ref().map(|object| self.host.retain(object))),
@@ -263,6 +303,7 @@ impl<H: Host> RowSink for Hydrator<'_, H> {
         self.items.clear();
         self.children.clear();
         self.pairs.clear();
+        self.parents.clear();
         if let Some(seen) = &mut self.seen {
             seen.clear();
         }

@@ -8,10 +8,11 @@ use crate::error::Result;
 use crate::host::{Host, ObjectId, State};
 use crate::load::hydrate::{attach_many, attach_one, back_of};
 use crate::model::{FieldId, FieldSet, Lazy, Model, Relation, RelationId, RelationKind};
-use crate::plan::{keys_at_once, select_fields, select_in};
+use crate::plan::{Place, keys_at_once, select_fields, select_in};
 use crate::query::{Criterion, Load, Select, Strategy, strategy_of};
 use crate::session::Session;
 use crate::session::identity::{Key, KeyIndex, has_null};
+use crate::session::read::Fetched;
 use crate::session::unit::{key_of, values_of};
 
 /// Objects of one model, and what is to be loaded of them.
@@ -42,7 +43,7 @@ impl<O> std::ops::Deref for Parents<'_, O> {
 type Passed = FxHashSet<(ObjectId, RelationId)>;
 
 /// Objects at the far ends of relations that were read before their parents were known.
-pub(crate) type Ahead<H> = FxHashMap<RelationId, Vec<<H as Host>::Object>>;
+pub(crate) type Ahead<H> = FxHashMap<RelationId, Fetched<H>>;
 
 /// One relation of a level.
 struct Step<H: Host> {
@@ -53,7 +54,7 @@ struct Step<H: Host> {
     waiting: Vec<usize>,
     places: Places,
     /// The objects at the far end, as far as they are known.
-    found: Vec<H::Object>,
+    found: Fetched<H>,
     /// How many statements are its own.
     statements: usize,
     /// What is loaded may be a part of the relation.
@@ -134,7 +135,8 @@ impl<H: Host> Session<H> {
         let mut next = Vec::new();
         for mut step in steps {
             for rows in answers.by_ref().take(step.statements) {
-                step.found.extend(rows);
+                step.found.objects.extend(rows.objects);
+                step.found.parents.extend(rows.parents);
             }
             self.attach(&level[step.task], &step)?;
             self.complete_children(&level[step.task], &step).await?;
@@ -168,11 +170,12 @@ impl<H: Host> Session<H> {
         for key in step.places.index.keys() {
             // Objects that the session holds need no statement when they are asked for by their primary key.
             match if by_key { self.held(relation.target, key)? } else { None } {
-                Some(object) => step.found.push(object),
+                Some(object) => step.found.objects.push(object),
                 None => keys.push(key),
             }
         }
-        for chunk in keys.chunks(keys_at_once(self.dialect(), target, &relation.remote)) {
+        let place = Place::of(self.schema(), relation);
+        for chunk in keys.chunks(keys_at_once(self.dialect(), place.model, place.fields)) {
             selects.push(select_in(
                 self.schema(),
                 relation,
@@ -194,10 +197,16 @@ impl<H: Host> Session<H> {
         if !step.waiting.is_empty() {
             let schema = Arc::clone(self.schema());
             let (target, back) = (schema.model(relation.target), back_of(&schema, relation));
-            let mut members: Vec<(u32, &H::Object)> = Vec::with_capacity(step.found.len());
-            for object in &step.found {
-                let key = values_of(self.host(), target, object, &relation.remote)?;
-                if let Some(place) = step.places.index.find(&key)? {
+            let mut members: Vec<(u32, &H::Object)> = Vec::with_capacity(step.found.objects.len());
+            for (at, object) in step.found.objects.iter().enumerate() {
+                let place = match relation.junction {
+                    Some(_) => step.found.parents.get(at).map(|key| step.places.index.find(key)),
+                    None => {
+                        let key = values_of(self.host(), target, object, &relation.remote)?;
+                        Some(step.places.index.find(&key))
+                    }
+                };
+                if let Some(place) = place.transpose()?.flatten() {
                     members.push((place, object));
                 }
             }
@@ -303,6 +312,9 @@ impl<H: Host> Session<H> {
     /// Lists show what the program has made of them: children whose own reference was changed and is not written yet are
     /// in the list of the parent that they refer to, whatever their rows say. A partial list takes none in.
     fn carry_over(&mut self, parents: &[H::Object], relation: &Relation, partial: bool) -> Result<()> {
+        if relation.junction.is_some() {
+            return self.carry_links_over(parents, relation, partial);
+        }
         let Some(back) = relation.back.filter(|_| relation.kind == RelationKind::OneToMany) else {
             return Ok(());
         };
@@ -368,7 +380,7 @@ impl<H: Host> Step<H> {
             load: load.clone(),
             waiting: Vec::new(),
             places: Places::with_capacity(0),
-            found: Vec::new(),
+            found: Fetched::default(),
             statements: 0,
             partial,
         }

@@ -9,17 +9,21 @@ use crate::driver::{Row, RowSink};
 use crate::error::Result;
 use crate::host::Host;
 use crate::plan::Plan;
+use crate::session::identity::Key;
 
 /// A planned statement's answer goes by these.
 pub(crate) type Planned<H> = (Arc<Plan>, Arc<Layouts<H>>);
+
+/// The items of a statement, and row after row whom they were loaded for, where the statement tells.
+pub(crate) type Answer<H> = (Vec<Item<H>>, Vec<Key>);
 
 /// Turns the rows of one statement after the other into items.
 pub(crate) struct Several<'a, H: Host> {
     /// Of the statement at hand.
     pub(crate) hydrator: Hydrator<'a, H>,
     pub(crate) planned: &'a [Planned<H>],
-    /// The items of the statements before it.
-    pub(crate) answers: Vec<Vec<Item<H>>>,
+    /// Of the statements before it.
+    pub(crate) answers: Vec<Answer<H>>,
 }
 
 impl<H: Host> Several<'_, H> {
@@ -27,7 +31,8 @@ impl<H: Host> Several<'_, H> {
     fn advance(&mut self, statement: usize) -> Result<()> {
         while self.answers.len() < statement {
             self.hydrator.finish()?;
-            self.answers.push(std::mem::take(&mut self.hydrator.items));
+            let parents = std::mem::take(&mut self.hydrator.parents).keys;
+            self.answers.push((std::mem::take(&mut self.hydrator.items), parents));
             if let Some((plan, layouts)) = self.planned.get(self.answers.len()) {
                 self.hydrator.plan = plan;
                 self.hydrator.layouts = layouts;
@@ -38,8 +43,8 @@ impl<H: Host> Several<'_, H> {
         Ok(())
     }
 
-    /// The items of every statement.
-    pub(crate) fn finish(mut self) -> Result<Vec<Vec<Item<H>>>> {
+    /// The answers of every statement.
+    pub(crate) fn finish(mut self) -> Result<Vec<Answer<H>>> {
         self.advance(self.planned.len())?;
         Ok(self.answers)
     }

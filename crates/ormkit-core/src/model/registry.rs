@@ -1,14 +1,15 @@
 //! From declarations to a schema: every cross-reference is checked once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{
-    Constraint, Field, FieldId, FieldIds, Index, Model, ModelDef, ModelId, Reference, Relation, RelationDef,
-    RelationId, RelationKind, TableName, Target, Upkeep,
+    Constraint, Field, FieldId, FieldIds, Index, Model, ModelDef, ModelId, Naming, Reference, Relation,
+    RelationDef, RelationId, RelationKind, TableName, Target, Upkeep,
 };
 use crate::error::{Error, ErrorKind, Result, near_matches};
 
+mod junction;
 mod rank;
 
 /// All declared models of one program.
@@ -22,6 +23,10 @@ pub struct Registry {
     spaces: Vec<Space>,
     /// What the last successful freeze answered: complete when it is as long as `defs`.
     schema: Arc<Schema>,
+    /// Junctions that nobody declares.
+    plain: HashSet<ModelId>,
+    /// How constraints of those are called.
+    namings: HashMap<Space, Arc<Naming>>,
 }
 
 /// Whose names a model can see: those of the models under the same base. Tables of two bases may share a name.
@@ -74,6 +79,21 @@ impl Registry {
         self.defs.push(def);
         self.spaces.push(space);
         Ok(id)
+    }
+
+    /// Says how the constraints of junctions are called that nobody declares.
+    pub fn name_junctions(&mut self, space: Space, naming: Arc<Naming>) {
+        self.namings.insert(space, naming);
+    }
+
+    /// Number of models that are declared so far, plain junctions among them.
+    pub fn len(&self) -> usize {
+        self.defs.len()
+    }
+
+    /// True without any model.
+    pub fn is_empty(&self) -> bool {
+        self.defs.is_empty()
     }
 
     /// What was declared under `id`.
@@ -133,6 +153,19 @@ impl Registry {
         (0..self.defs.len()).rev().find(of_space).map(|at| ModelId(at as u32))
     }
 
+    /// The model that a relation of `id` leads to.
+    fn target(&self, id: ModelId, relation: &RelationDef) -> Result<ModelId, String> {
+        let def = self.def(id);
+        match &relation.target {
+            Target::Model(target) => Ok(*target),
+            Target::Name(name) if *name == def.name => Ok(id),
+            Target::Name(name) => self.find(self.space(id), name, &def.module).ok_or_else(|| {
+                let near = hint(name, self.defs.iter().map(|def| def.name.as_str()));
+                format!("the target `{name}` is not a mapped class{near}")
+            }),
+        }
+    }
+
     fn space(&self, id: ModelId) -> Space {
         self.spaces[id.index()]
     }
@@ -147,6 +180,7 @@ impl Registry {
         if resolved == self.defs.len() {
             return Ok(Arc::clone(&self.schema));
         }
+        self.declare_junctions(resolved)?;
         let resolver = Resolver { registry: self };
         let mut mistakes = Vec::new();
         let mut parts: Vec<Parts> = self.schema.models.iter().map(|model| Parts::of(model)).collect();
@@ -333,22 +367,18 @@ impl Resolver<'_> {
     }
 
     fn relation(&self, id: ModelId, number: RelationId, relation: &RelationDef) -> Result<Relation, String> {
+        if let Some(secondary) = &relation.secondary {
+            return self.many_to_many(id, number, relation, secondary);
+        }
         let def = self.registry.def(id);
-        let target = match &relation.target {
-            Target::Model(target) => *target,
-            Target::Name(name) if *name == def.name => id,
-            Target::Name(name) => {
-                self.registry.find(self.registry.space(id), name, &def.module).ok_or_else(|| {
-                    let near = hint(name, self.registry.defs.iter().map(|def| def.name.as_str()));
-                    format!("the target `{name}` is not a mapped class{near}")
-                })?
-            }
-        };
+        let target = self.registry.target(id, relation)?;
         let (kind, reference) = self.join(id, target, relation)?;
         let far = |fields: &FieldIds, of: ModelId| self.same_columns(fields, reference.target, of);
         let (local, remote) = match kind {
             RelationKind::ManyToOne => (reference.fields.clone(), far(&reference.target_fields, target)?),
-            RelationKind::OneToMany => (far(&reference.target_fields, id)?, reference.fields.clone()),
+            RelationKind::OneToMany | RelationKind::ManyToMany => {
+                (far(&reference.target_fields, id)?, reference.fields.clone())
+            }
         };
         let many = relation.many.unwrap_or(kind == RelationKind::OneToMany);
         if many && kind == RelationKind::ManyToOne {
@@ -366,6 +396,7 @@ impl Resolver<'_> {
             many,
             local,
             remote,
+            junction: None,
             back: None,
             order_by: self.order(target, &relation.order_by)?,
             cascade: relation.cascade,
@@ -431,17 +462,6 @@ impl Resolver<'_> {
         one == other || self.registry.def(one).table == self.registry.def(other).table
     }
 
-    /// The fields of `to` that have the columns of `from`'s: two declarations of one table may order them differently.
-    fn same_columns(&self, fields: &FieldIds, from: ModelId, to: ModelId) -> Result<FieldIds, String> {
-        let (from, to) = (self.registry.def(from), self.registry.def(to));
-        let same = |field: &FieldId| {
-            let column = &from.fields[field.index()].column;
-            field_of_column(to, column)
-                .ok_or_else(|| format!("{} does not have the column `{column}` any more", to.name))
-        };
-        fields.iter().map(same).collect()
-    }
-
     /// A model's reference to itself reads both ways: `remote_side` or the list tells which is meant.
     fn choose_side(
         &self,
@@ -455,9 +475,9 @@ impl Resolver<'_> {
         };
         candidates.retain(|(kind, reference)| match (kind, relation.remote_side.is_empty()) {
             (RelationKind::ManyToOne, false) => names(reference.target, &reference.target_fields),
-            (RelationKind::OneToMany, false) => names(target, &reference.fields),
+            (_, false) => names(target, &reference.fields),
             (RelationKind::ManyToOne, true) => relation.many == Some(false),
-            (RelationKind::OneToMany, true) => relation.many != Some(false),
+            (_, true) => relation.many != Some(false),
         });
     }
 
@@ -513,14 +533,14 @@ impl Resolver<'_> {
                 let place = || format!("{}.{}", def.name, relation.name);
                 match found {
                     Some(other)
-                        if self.is(other.target, ModelId(index as u32)) && other.kind != relation.kind =>
+                        if self.is(other.target, ModelId(index as u32)) && are_opposite(relation, other) =>
                     {
                         let back = other.id;
                         parts[index].relations[at].back = Some(back);
                     }
                     _ if self.is_replaced(index) => {}
                     Some(_) => mistakes.push(format!(
-                        "{}: back_populates=\"{back}\" is not the other direction of the same foreign key",
+                        "{}: back_populates=\"{back}\" is not the other direction of the same foreign key or junction",
                         place()
                     )),
                     None => {
@@ -539,6 +559,15 @@ impl Resolver<'_> {
 
     fn is_replaced(&self, index: usize) -> bool {
         self.registry.is_replaced(ModelId(index as u32))
+    }
+}
+
+/// True for the two directions of a foreign key, or of a junction.
+fn are_opposite(one: &Relation, other: &Relation) -> bool {
+    match (&one.junction, &other.junction) {
+        (Some(one), Some(other)) => one.is_reverse_of(other),
+        (None, None) => one.kind != other.kind,
+        _ => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Relations between models.
 
-use super::{FieldId, FieldIds, ModelId, RelationId};
+use super::{FieldId, FieldIds, ModelId, RelationId, TableName};
 
 /// A relation as a binding declares it.
 #[derive(Clone, Debug)]
@@ -31,6 +31,12 @@ pub struct RelationDef {
     /// The foreign key is written by an UPDATE of its own, behind the INSERTs and before the DELETEs of a flush: rows may
     /// refer to each other.
     pub post_update: bool,
+    /// The table that links both ends of a many-to-many relation; None: one of them holds the foreign key.
+    pub secondary: Option<Secondary>,
+    /// Names of the junction's columns that refer to this model, where there is a choice.
+    pub near_keys: Vec<String>,
+    /// Names of the junction's columns that refer to the target, where there is a choice.
+    pub far_keys: Vec<String>,
 }
 
 impl RelationDef {
@@ -49,8 +55,21 @@ impl RelationDef {
             passive_deletes: false,
             view_only: false,
             post_update: false,
+            secondary: None,
+            near_keys: Vec::new(),
+            far_keys: Vec::new(),
         }
     }
+}
+
+/// The junction of a many-to-many relation: the table whose rows link two objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Secondary {
+    /// A table. One that nobody declares is made: a column `<class>_id` for each end, in snake case (`<class>_<column>`
+    /// for keys of several columns), together the key, both ON DELETE CASCADE.
+    Table(TableName),
+    /// A model.
+    Model(ModelId),
 }
 
 /// How the other end is named.
@@ -113,6 +132,31 @@ pub enum RelationKind {
     ManyToOne,
     /// The target does: a list, or one object where the relation says so.
     OneToMany,
+    /// Rows of a [junction](Relation::junction) do: a list.
+    ManyToMany,
+}
+
+/// The table whose rows link the two ends of a many-to-many relation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Junction {
+    /// Its model.
+    pub model: ModelId,
+    /// Its fields that refer to [`Relation::local`], in the same order.
+    pub near: FieldIds,
+    /// Its fields that refer to [`Relation::remote`], in the same order.
+    pub far: FieldIds,
+}
+
+impl Junction {
+    /// All fields of a link: those of this side, then those of the other one.
+    pub fn fields(&self) -> Vec<FieldId> {
+        self.near.iter().chain(&self.far).copied().collect()
+    }
+
+    /// True when `other` is the same junction, seen from the other end.
+    pub fn is_reverse_of(&self, other: &Self) -> bool {
+        self.model == other.model && self.near == other.far && self.far == other.near
+    }
 }
 
 /// A resolved relation.
@@ -128,10 +172,12 @@ pub struct Relation {
     pub kind: RelationKind,
     /// The attribute is a list.
     pub many: bool,
-    /// Own fields of the join: the foreign key (many-to-one), or what it refers to (one-to-many).
+    /// Own fields of the join: the foreign key (many-to-one), or what a foreign key refers to.
     pub local: FieldIds,
-    /// The target's fields of the join, in the same order.
+    /// The target's fields of the join, in the same order; of a many-to-many relation what the junction refers to.
     pub remote: FieldIds,
+    /// What links the two ends of a many-to-many relation; None for the other kinds.
+    pub junction: Option<Junction>,
     /// The target's relation that shows the other direction.
     pub back: Option<RelationId>,
     /// The order of a list: field of the target, true for descending.

@@ -16,6 +16,7 @@ pub(super) enum Shape<'a> {
     Insert { model: ModelId, fields: &'a [FieldId], many: bool, returning: &'a [FieldId] },
     Update { model: ModelId, fields: &'a [FieldId], many: bool },
     Delete { model: ModelId, many: bool },
+    DeleteBy { model: ModelId, fields: &'a [FieldId], many: bool },
     Key(ModelId),
     Select(&'a Select),
     Count(&'a Select),
@@ -28,6 +29,7 @@ enum Kept {
     Insert { model: ModelId, fields: Vec<FieldId>, many: bool, returning: Vec<FieldId> },
     Update { model: ModelId, fields: Vec<FieldId>, many: bool },
     Delete { model: ModelId, many: bool },
+    DeleteBy { model: ModelId, fields: Vec<FieldId>, many: bool },
     Key(ModelId),
     Select(Select),
     Count(Select),
@@ -105,7 +107,11 @@ impl<'a> Shape<'a> {
         match self {
             Self::Select(select) | Self::Count(select) | Self::Exists(select) => walk.select(select),
             Self::Write(write) => walk.write(write),
-            Self::Insert { .. } | Self::Update { .. } | Self::Delete { .. } | Self::Key(_) => {}
+            Self::Insert { .. }
+            | Self::Update { .. }
+            | Self::Delete { .. }
+            | Self::DeleteBy { .. }
+            | Self::Key(_) => {}
         }
     }
 }
@@ -118,6 +124,7 @@ impl Shape<'_> {
             }
             Self::Update { model, fields, many } => Kept::Update { model, fields: fields.to_vec(), many },
             Self::Delete { model, many } => Kept::Delete { model, many },
+            Self::DeleteBy { model, fields, many } => Kept::DeleteBy { model, fields: fields.to_vec(), many },
             Self::Key(model) => Kept::Key(model),
             Self::Select(select) => Kept::Select(select.clone()),
             Self::Count(select) => Kept::Count(select.clone()),
@@ -135,6 +142,7 @@ impl Kept {
             }
             Self::Update { model, fields, many } => Shape::Update { model: *model, fields, many: *many },
             Self::Delete { model, many } => Shape::Delete { model: *model, many: *many },
+            Self::DeleteBy { model, fields, many } => Shape::DeleteBy { model: *model, fields, many: *many },
             Self::Key(model) => Shape::Key(*model),
             Self::Select(select) => Shape::Select(select),
             Self::Count(select) => Shape::Count(select),

@@ -1,15 +1,15 @@
 //! The second statement of a select-in load.
 
 use crate::model::{FieldId, Model, Relation, Schema};
-use crate::query::{Criterion, Expr, Item, Load, Order, Select, Source, fits_one_parameter};
+use crate::query::{Criterion, Expr, Item, JoinKind, Load, Order, Select, Source, fits_one_parameter};
 use crate::sql::Dialect;
 use crate::value::Value;
 
-/// The SELECT of the rows at the other end of a relation whose join fields are among `keys`.
+/// The SELECT of the rows at the other end of a relation whose join fields, or those of the junction, are among `keys`.
 ///
 /// `keys` holds one list per column of [`Relation::local`](crate::model::Relation::local), all of one length: at most
 /// [`keys_at_once`] keys, none of them NULL, better without repetition. Lists come in the load's order, or in the
-/// relation's. The rows carry the join fields themselves, so that each finds its parents.
+/// relation's. The rows carry the join fields, so that each finds its parents.
 pub fn select_in(
     schema: &Schema,
     relation: &Relation,
@@ -19,8 +19,16 @@ pub fn select_in(
 ) -> Select {
     let target = schema.model(relation.target);
     let column = |field: &FieldId| Expr::column(target.id, *field);
-    let mut select = Select::entity(target.id).filter(keys_among(target, &relation.remote, keys));
-    let fields = load.fields.as_ref().map(|fields| fields.iter().chain(&relation.remote).copied().collect());
+    let place = Place::of(schema, relation);
+    let mut select = Select::entity(target.id);
+    let own = if relation.junction.is_some() { &[][..] } else { place.fields };
+    if let Some(junction) = &relation.junction {
+        let links = Expr::matching(place.source, &junction.far, Source::plain(target.id), &relation.remote);
+        select = select.select_from(target.id).join_on(JoinKind::Inner, place.source, links);
+        select.parents = place.columns();
+    }
+    select = select.filter(keys_among(place.model, place.source, place.fields, keys));
+    let fields = load.fields.as_ref().map(|fields| fields.iter().chain(own).copied().collect());
     select.items = vec![Item::Entity { source: Source::plain(target.id), fields }];
     for condition in &load.filter {
         select = select.filter(condition.clone());
@@ -41,23 +49,58 @@ pub fn select_in(
     };
     if load.limit.is_some() || load.offset.is_some() {
         (select.limit, select.offset) = (load.limit, load.offset);
-        select.limit_per = relation.remote.to_vec();
+        select.limit_per = place.columns();
     }
     select.loads = load.then.clone();
     select.criteria = criteria.to_vec();
     select
 }
 
+/// Where the rows of a relation have the keys of their parents.
+pub(crate) struct Place<'a> {
+    /// The target's, or that of the junction.
+    pub(crate) model: &'a Model,
+    /// Its table in the statement.
+    pub(crate) source: Source,
+    /// The fields that refer to [`Relation::local`].
+    pub(crate) fields: &'a [FieldId],
+}
+
+/// The number of the junction: its own number is a program's to speak of.
+const LINK_ALIAS: u32 = 1;
+
+impl<'a> Place<'a> {
+    pub(crate) fn of(schema: &'a Schema, relation: &'a Relation) -> Self {
+        match &relation.junction {
+            None => Self {
+                model: schema.model(relation.target),
+                source: Source::plain(relation.target),
+                fields: &relation.remote,
+            },
+            Some(junction) => Self {
+                model: schema.model(junction.model),
+                source: Source { model: junction.model, alias: LINK_ALIAS },
+                fields: &junction.near,
+            },
+        }
+    }
+
+    fn columns(&self) -> Vec<(Source, FieldId)> {
+        self.fields.iter().map(|field| (self.source, *field)).collect()
+    }
+}
+
 /// The SELECT of `fields` of the objects with these primary keys: one list per column of the key.
 pub fn select_fields(model: &Model, fields: Vec<FieldId>, keys: Vec<Vec<Value>>) -> Select {
-    let mut select = Select::entity(model.id).filter(keys_among(model, &model.key, keys));
+    let source = Source::plain(model.id);
+    let mut select = Select::entity(model.id).filter(keys_among(model, source, &model.key, keys));
     select.items = vec![Item::Entity { source: Source::plain(model.id), fields: Some(fields) }];
     select
 }
 
 /// `fields` are among `keys`: one list per field.
-fn keys_among(model: &Model, fields: &[FieldId], keys: Vec<Vec<Value>>) -> Expr {
-    let column = |field: &FieldId| Expr::column(model.id, *field);
+fn keys_among(model: &Model, source: Source, fields: &[FieldId], keys: Vec<Vec<Value>>) -> Expr {
+    let column = |field: &FieldId| Expr::column(source, *field);
     let element = |field: &FieldId| model.field(*field).column_type.sql_type();
     let mut lists = keys.into_iter();
     match (fields, lists.len()) {

@@ -79,7 +79,7 @@ impl Expects {
         let relation = schema.model(model).relation(relation);
         match relation.kind {
             RelationKind::ManyToOne => relation.remote.clone(),
-            RelationKind::OneToMany => schema.model(relation.target).key.clone(),
+            RelationKind::OneToMany | RelationKind::ManyToMany => schema.model(relation.target).key.clone(),
         }
     }
 }

@@ -123,8 +123,10 @@ pub struct Select {
     /// Conditions on the rows that are joined or loaded along; on those that are selected they are a
     /// [`filter`](Self::filter).
     pub criteria: Vec<Criterion>,
-    /// LIMIT and OFFSET are of each group of rows that are equal in these fields of the first object; empty: of all rows.
-    pub limit_per: Vec<FieldId>,
+    /// LIMIT and OFFSET are of each group of rows that are equal in these columns; empty: of all rows.
+    pub limit_per: Vec<(Source, FieldId)>,
+    /// Columns that rows carry beside their items: whom a row is loaded for, where its object does not tell.
+    pub parents: Vec<(Source, FieldId)>,
 }
 
 impl Select {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::{Body, Record, Shared, given_of, lost, value_of};
+use super::{Body, Record, Shared, gained, given_of, lost, value_of};
 use crate::driver::Row;
 use crate::error::{Error, Result};
 use crate::host::{Fill, HomeId, Host, ObjectId, State};
@@ -262,6 +262,18 @@ impl Host for Records {
         drop(dropped);
     }
 
+    fn admit(&self, object: &Record, relation: RelationId, member: &Record) -> Result<()> {
+        let mut body = object.body();
+        let related = &mut body.relations[relation.index()];
+        if related.changed && !related.original.contains(member) {
+            related.original.push(member.clone());
+        }
+        if !related.members.contains(member) {
+            related.members.push(member.clone());
+        }
+        Ok(())
+    }
+
     fn join(&self, object: &Record, relation: RelationId, member: &Record) -> Result<()> {
         let many = object.model().relation(relation).many;
         object.edit(relation, |members| {
@@ -294,6 +306,16 @@ impl Host for Records {
     ) -> Result<()> {
         let members = object.body().relations[relation.index()].members.clone();
         members.iter().try_for_each(visit)
+    }
+
+    fn added(
+        &self,
+        object: &Record,
+        relation: RelationId,
+        visit: &mut dyn FnMut(&Record) -> Result<()>,
+    ) -> Result<()> {
+        let added = gained(&object.body().relations[relation.index()]);
+        added.iter().try_for_each(visit)
     }
 
     fn removed(

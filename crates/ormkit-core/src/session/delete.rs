@@ -40,7 +40,9 @@ impl<H: Host> Session<H> {
                 if !cascades && !releases(&schema, relation) {
                     continue;
                 }
-                let passive = relation.passive_deletes || left_to_database(&schema, relation);
+                // Of a list through a junction ON DELETE concerns links alone.
+                let by_database = relation.junction.is_none() && left_to_database(&schema, relation);
+                let passive = relation.passive_deletes || by_database;
                 if !passive {
                     self.load_children(model, &parent, relation).await?;
                 }
@@ -98,7 +100,7 @@ impl<H: Host> Session<H> {
             .chain(&removed(&self.host, parent, relation)?)
             .map(|child| self.host.id(child))
             .collect();
-        for child in self.fetch_all(&[select]).await?.into_iter().flatten() {
+        for child in self.fetch_all(&[select]).await?.into_iter().flat_map(|fetched| fetched.objects) {
             if !known.contains(&self.host.id(&child)) {
                 self.host.join(parent, relation.id, &child)?;
             }

@@ -23,7 +23,7 @@ impl<H: Host> Session<H> {
         for owner_model in schema.models() {
             let lists = owner_model.relations.iter();
             for relation in lists
-                .filter(|relation| relation.kind == RelationKind::OneToMany && relation.target == model.id)
+                .filter(|relation| relation.kind != RelationKind::ManyToOne && relation.target == model.id)
             {
                 let mut members = Members::<H>::default();
                 for object in gone {
@@ -54,6 +54,20 @@ impl<H: Host> Session<H> {
             Some(back) => related(&self.host, object, model.relation(back))?,
             None => Vec::new(),
         };
+        if relation.junction.is_some() {
+            // Only a loaded list tells who has it, and it tells all of them that are stored.
+            let is_whole =
+                |back| self.host.is_attached(object, back) && !self.unit.partial.contains(&(model.id, back));
+            if !relation.back.is_some_and(is_whole) {
+                let is_owner = |owner: &H::Object| {
+                    self.host.model(owner) == owner_model.id && self.host.is_attached(owner, relation.id)
+                };
+                let held = self.unit.identity.living(&self.host, |wanted| wanted == owner_model.id);
+                let new = self.unit.new.values().map(|owner| self.host.retain(owner));
+                owners.extend(held.into_iter().chain(new).filter(is_owner));
+            }
+            return Ok(owners);
+        }
         // A key that is not loaded, or names another column than the primary key, leads nowhere.
         if relation.local == owner_model.key
             && let Ok(key) = values_of(&self.host, model, object, &relation.remote)

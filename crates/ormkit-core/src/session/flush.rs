@@ -24,7 +24,7 @@ use crate::sql::update_returning;
 use crate::value::{Params, Value, ValueRef};
 
 /// The most rows of one statement: bounds the memory of a flight.
-const MAX_ROWS: usize = 32_768;
+pub(super) const MAX_ROWS: usize = 32_768;
 
 /// Objects that one statement writes.
 pub(super) struct Group<H: Host> {
@@ -62,7 +62,10 @@ impl<H: Host> Session<H> {
             }
         }
         let work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
-        let flights = work.levels.len() + work.deletes.len() + usize::from(!work.late_level.is_empty());
+        let flights = work.levels.len()
+            + work.deletes.len()
+            + usize::from(!work.late_level.is_empty())
+            + usize::from(!work.seams.is_empty());
         if flights > 1 && !self.link.in_transaction() {
             self.begin()?;
         }
@@ -71,6 +74,9 @@ impl<H: Host> Session<H> {
         }
         if !work.late_level.is_empty() {
             self.write_level(&work.late, &work.late_level).await?;
+        }
+        if !work.seams.is_empty() {
+            self.write_links(work.seams).await?;
         }
         for level in &work.deletes {
             self.write_level(&work.assignments, level).await?;

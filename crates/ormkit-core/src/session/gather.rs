@@ -9,6 +9,7 @@ use super::cascade::Adopted;
 use super::flush::Assignments;
 use super::identity::has_null;
 use super::journal::Action;
+use super::junction::Seams;
 use super::order::{Edge, depths};
 use super::unit::{Unit, model_of, stored_key_of, values_of};
 use crate::error::{Error, Result};
@@ -81,6 +82,8 @@ pub(super) struct Work<H: Host> {
     pub(super) late: Assignments<H>,
     pub(super) late_level: Vec<Write<H>>,
     pub(super) deletes: Vec<Vec<Write<H>>>,
+    /// Behind all that is saved, before what is deleted.
+    pub(super) seams: Seams<H>,
 }
 
 impl<H: Host> Work<H> {
@@ -104,10 +107,11 @@ impl<H: Host> Work<H> {
             writes.into_iter().partition(|write| write.action == Action::Delete);
         let levels = by_depth(saves, |writes| save_edges(host, writes, &assignments))?;
         late.extend(parting(host, schema, &deletes));
+        let seams = Seams::gather(host, schema, gather.unit, gather.scope, &deletes)?;
         let mut deletes = by_depth(deletes, |writes| delete_edges(host, schema, writes))?;
         deletes.reverse();
         let mut work =
-            Self { levels, assignments, late: FxHashMap::default(), late_level: Vec::new(), deletes };
+            Self { levels, assignments, late: FxHashMap::default(), late_level: Vec::new(), deletes, seams };
         for assignment in late {
             let id = host.id(&assignment.child);
             if !work.late.contains_key(&id) {
@@ -183,6 +187,8 @@ impl<H: Host> Gather<'_, H> {
                 match relation.kind {
                     RelationKind::ManyToOne => self.assign_parent(&model, &object, relation)?,
                     RelationKind::OneToMany => self.assign_children(&model, &object, relation)?,
+                    // Links are written by themselves.
+                    RelationKind::ManyToMany => {}
                 }
             }
         }

@@ -253,6 +253,7 @@ impl<H: Host> Identity<H> {
 }
 
 /// Places by key: which parent a child's row belongs to.
+#[derive(Default)]
 pub(crate) struct KeyIndex {
     table: HashTable<(u64, Key, u32)>,
 }

@@ -3,6 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::identity::{Identity, Key};
+use super::junction::{Link, Seam};
 use crate::error::Result;
 use crate::host::{HomeId, Host, ObjectId, State};
 use crate::model::ModelId;
@@ -37,6 +38,13 @@ struct Done<H: Host> {
     rekeyed: Option<Key>,
 }
 
+/// A time in the life of a journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    objects: usize,
+    links: usize,
+}
+
 /// Objects that were written since the transaction began, oldest first.
 ///
 /// They live here and not in the flush, because a dropped future takes its locals along. Undoing runs backwards, so that
@@ -45,8 +53,10 @@ pub(super) struct Journal<H: Host> {
     done: Vec<Done<H>>,
     /// The newest entry of an object.
     newest: FxHashMap<ObjectId, usize>,
-    /// Length of `done` at the start of each open savepoint.
-    marks: Vec<usize>,
+    /// Rows of junctions that came or went, oldest first.
+    links: Vec<(Seam, Link<H>)>,
+    /// The starts of the open savepoints.
+    marks: Vec<Mark>,
     /// Models whose tables statements of the program's own have written, None where that is not known, and how many
     /// savepoints were open.
     wrote: Vec<(Option<ModelId>, usize)>,
@@ -54,7 +64,13 @@ pub(super) struct Journal<H: Host> {
 
 impl<H: Host> Journal<H> {
     pub(super) fn new() -> Self {
-        Self { done: Vec::new(), newest: FxHashMap::default(), marks: Vec::new(), wrote: Vec::new() }
+        Self {
+            done: Vec::new(),
+            newest: FxHashMap::default(),
+            links: Vec::new(),
+            marks: Vec::new(),
+            wrote: Vec::new(),
+        }
     }
 
     /// Notes an object before it is written. An update behind an entry of the same savepoint adds nothing.
@@ -66,7 +82,7 @@ impl<H: Host> Journal<H> {
         known: Option<(ModelId, Key)>,
     ) {
         let id = host.id(object);
-        let mark = self.marks.last().copied().unwrap_or(0);
+        let mark = self.marks.last().map_or(0, |mark| mark.objects);
         if action == Action::Update && self.newest.get(&id).is_some_and(|at| *at >= mark) {
             return;
         }
@@ -78,6 +94,16 @@ impl<H: Host> Journal<H> {
             known,
             rekeyed: None,
         });
+    }
+
+    /// Notes a link that was written.
+    pub(super) fn linked(&mut self, seam: Seam, link: Link<H>) {
+        self.links.push((seam, link));
+    }
+
+    /// Takes out the links that were written since `start`, oldest first.
+    pub(super) fn take_links(&mut self, start: Mark) -> Vec<(Seam, Link<H>)> {
+        self.links.split_off(start.links)
     }
 
     /// Notes the key of an inserted row.
@@ -99,7 +125,7 @@ impl<H: Host> Journal<H> {
 
     /// Begins a savepoint.
     pub(super) fn mark(&mut self) {
-        self.marks.push(self.done.len());
+        self.marks.push(self.now());
     }
 
     /// Ends a savepoint and keeps what was done in it.
@@ -125,14 +151,14 @@ impl<H: Host> Journal<H> {
         self.wrote.extract_if(.., |(_, depth)| all || *depth > open).map(|(model, _)| model).collect()
     }
 
-    /// The length now: where [`undo_from`](Self::undo_from) can go back to.
-    pub(super) fn len(&self) -> usize {
-        self.done.len()
+    /// Now: where [`undo_from`](Self::undo_from) can go back to.
+    pub(super) fn now(&self) -> Mark {
+        Mark { objects: self.done.len(), links: self.links.len() }
     }
 
     /// The start of the innermost savepoint, which ends.
-    pub(super) fn unmark(&mut self) -> usize {
-        self.marks.pop().unwrap_or(0)
+    pub(super) fn unmark(&mut self) -> Mark {
+        self.marks.pop().unwrap_or_default()
     }
 
     /// True when something was written.
@@ -142,19 +168,26 @@ impl<H: Host> Journal<H> {
 
     /// The objects that were written, each once.
     pub(super) fn objects(&self, host: &H) -> Vec<H::Object> {
-        self.objects_from(host, 0)
+        self.objects_from(host, Mark::default())
     }
 
-    /// The same, since the journal had a length.
-    pub(super) fn objects_from(&self, host: &H, start: usize) -> Vec<H::Object> {
+    /// The same, since a time.
+    pub(super) fn objects_from(&self, host: &H, start: Mark) -> Vec<H::Object> {
         let mut seen = FxHashSet::default();
-        let objects = self.done[start..].iter().map(|done| &done.object);
+        let objects = self.done[start.objects..].iter().map(|done| &done.object);
         objects.filter(|object| seen.insert(host.id(object))).map(|object| host.retain(object)).collect()
+    }
+
+    /// The objects that were deleted since `start`.
+    pub(super) fn deleted_from(&self, host: &H, start: Mark) -> Vec<H::Object> {
+        let deleted = self.done[start.objects..].iter().filter(|done| done.action == Action::Delete);
+        deleted.map(|done| host.retain(&done.object)).collect()
     }
 
     /// The transaction is kept: there is nothing to undo any more.
     pub(super) fn keep(&mut self) {
         self.newest.clear();
+        self.links.clear();
         self.wrote.clear();
         self.marks.clear();
         self.done.clear();
@@ -172,13 +205,13 @@ impl<H: Host> Journal<H> {
     /// changed ones what they last were. Answers the added ones.
     pub(super) fn undo_from(
         &mut self,
-        start: usize,
+        start: Mark,
         host: &H,
         identity: &mut Identity<H>,
         home: HomeId,
     ) -> Result<Vec<ObjectId>> {
-        let undone = self.done.split_off(start);
-        self.newest.retain(|_, at| *at < start);
+        let undone = self.done.split_off(start.objects);
+        self.newest.retain(|_, at| *at < start.objects);
         let mut added = Vec::new();
         for done in undone.into_iter().rev() {
             let Done { action, object, before, known, rekeyed } = done;
@@ -213,12 +246,13 @@ impl<H: Host> Journal<H> {
     /// inserted.
     pub(super) fn revert_from(
         &mut self,
-        start: usize,
+        start: Mark,
         host: &H,
         identity: &mut Identity<H>,
     ) -> Result<Vec<H::Object>> {
-        let undone = self.done.split_off(start);
-        self.newest.retain(|_, at| *at < start);
+        self.links.truncate(start.links);
+        let undone = self.done.split_off(start.objects);
+        self.newest.retain(|_, at| *at < start.objects);
         let mut inserted = Vec::new();
         for done in undone.into_iter().rev() {
             let Done { action, object, before, known, rekeyed } = done;

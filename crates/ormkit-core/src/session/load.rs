@@ -108,7 +108,7 @@ impl<H: Host> Session<H> {
             }
         }
         let mut answers = self.fetch_all(&selects).await?.into_iter();
-        let Some(object) = answers.next().and_then(|found| found.into_iter().next()) else {
+        let Some(object) = answers.next().and_then(|found| found.objects.into_iter().next()) else {
             return Ok(None);
         };
         let ahead = ahead.into_iter().zip(answers).collect();

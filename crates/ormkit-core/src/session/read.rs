@@ -5,12 +5,12 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use super::Session;
-use super::identity::{has_null, own};
+use super::identity::{Key, has_null, own};
 use super::unit::{Unit, key_of};
 use crate::driver::{Batch, Effect, Statement};
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host};
-use crate::load::hydrate::{Hydrator, Item, Layouts, layouts};
+use crate::load::hydrate::{Hydrator, Item, Layouts, Parents, layouts};
 use crate::load::select_in::Ahead;
 use crate::load::several::Several;
 use crate::model::{Model, ModelId, Schema};
@@ -46,6 +46,20 @@ impl<H: Host> Rows<H> {
     pub fn into_objects(self) -> Vec<H::Object> {
         let width = self.width().max(1);
         self.items.into_iter().step_by(width).filter_map(Item::into_object).collect()
+    }
+}
+
+/// What one of several queries answered.
+pub(crate) struct Fetched<H: Host> {
+    /// Objects, row after row.
+    pub(crate) objects: Vec<H::Object>,
+    /// For each the key of the parent that it was loaded for; empty where the objects have it themselves.
+    pub(crate) parents: Vec<Key>,
+}
+
+impl<H: Host> Default for Fetched<H> {
+    fn default() -> Self {
+        Self { objects: Vec::new(), parents: Vec::new() }
     }
 }
 
@@ -176,7 +190,7 @@ impl<H: Host> Session<H> {
     }
 
     /// Runs queries of objects in one flight and answers those of each one's first column.
-    pub(crate) async fn fetch_all(&mut self, selects: &[Select]) -> Result<Vec<Vec<H::Object>>> {
+    pub(crate) async fn fetch_all(&mut self, selects: &[Select]) -> Result<Vec<Fetched<H>>> {
         if selects.is_empty() {
             return Ok(Vec::new());
         }
@@ -195,7 +209,11 @@ impl<H: Host> Session<H> {
         let mut sink = Several { hydrator, planned: &planned, answers: Vec::with_capacity(selects.len()) };
         self.link.run(Batch { before: &[], statements: &statements }, &mut sink).await?;
         let answers = sink.finish()?.into_iter().zip(planned);
-        Ok(answers.map(|(items, (plan, _))| Rows { items, plan }.into_objects()).collect())
+        let fetched = answers.map(|((items, parents), (plan, _))| Fetched {
+            objects: Rows { items, plan }.into_objects(),
+            parents,
+        });
+        Ok(fetched.collect())
     }
 
     /// Runs a planned statement and turns its rows into items.
@@ -302,6 +320,7 @@ fn hydrator<'a, H: Host>(
         seen: layouts.multiplies().then(FxHashSet::default),
         pairs: FxHashSet::default(),
         current: Vec::new(),
+        parents: Parents::default(),
     }
 }
 

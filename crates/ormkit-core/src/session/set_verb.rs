@@ -76,7 +76,7 @@ impl<H: Host> Session<H> {
         if begun {
             self.begin()?;
         }
-        let start = self.unit.journal.len();
+        let start = self.unit.journal.now();
         self.unit.journal.wrote(Some(model.id));
         let statement_sent = plan.with(params);
         let mut step = Step::new(&self.host, &mut self.unit, &plan, &layouts, &statement, model, asked);
@@ -207,6 +207,7 @@ impl<'a, H: Host> Step<'a, H> {
             seen: None,
             pairs: Default::default(),
             current: Vec::new(),
+            parents: Default::default(),
         };
         let (action, is_single_insert) = match statement {
             Write::Insert(insert) => {

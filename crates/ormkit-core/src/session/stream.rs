@@ -14,7 +14,7 @@ use super::{Rows, Session};
 use crate::driver::Statement;
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host};
-use crate::load::hydrate::Hydrator;
+use crate::load::hydrate::{Hydrator, Parents};
 use crate::plan::Plan;
 use crate::query::{Criterion, Load, Select};
 use crate::sql::{DialectName, TransactionMode};
@@ -130,6 +130,7 @@ impl<H: Host> Session<H> {
             seen: None,
             pairs: FxHashSet::default(),
             current: Vec::new(),
+            parents: Parents::default(),
         };
         self.link.read_piece(&mut stream.pieces, &mut hydrator).await?;
         hydrator.finish()?;

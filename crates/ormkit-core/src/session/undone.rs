@@ -2,10 +2,11 @@
 
 use super::gather::related;
 use super::identity::{Key, has_null};
+use super::journal::Mark;
 use super::unit::{Unit, model_of, values_of};
 use crate::error::Result;
 use crate::host::{Host, State};
-use crate::model::{FieldSet, ModelId, RelationId, RelationKind, Schema};
+use crate::model::{FieldSet, ModelId, Relation, RelationId, RelationKind, Schema};
 
 /// An object that is being undone, and a parent whose list may show it.
 pub(super) struct Membership<H: Host> {
@@ -28,24 +29,33 @@ impl<H: Host> Unit<H> {
             return;
         }
         let any = written.contains(&None);
-        for object in self.identity.living(host, |model| any || written.contains(&Some(model))) {
+        let is_linked = |relation: &Relation| {
+            relation.junction.as_ref().is_some_and(|junction| written.contains(&Some(junction.model)))
+        };
+        let is_written = |model: ModelId| any || written.contains(&Some(model));
+        let has_lists = |model: ModelId| schema.model(model).relations.iter().any(is_linked);
+        for object in self.identity.living(host, |model| is_written(model) || has_lists(model)) {
             let model = model_of(host, schema, &object);
+            let is_concerned = |relation: &&Relation| is_written(model.id) || is_linked(relation);
+            for relation in model.relations.iter().filter(is_concerned) {
+                if !host.relation_changed(&object, relation.id) {
+                    host.unload_relation(&object, relation.id);
+                }
+            }
+            if !is_written(model.id) {
+                continue;
+            }
             let mut fields = FieldSet::new();
             model
                 .field_ids()
                 .filter(|field| !model.key.contains(field))
                 .for_each(|field| fields.insert(field));
             host.unload(&object, &fields);
-            for relation in &model.relations {
-                if !host.relation_changed(&object, relation.id) {
-                    host.unload_relation(&object, relation.id);
-                }
-            }
         }
     }
 
     /// Which lists objects are in that were written since `start`, by their foreign keys.
-    pub(super) fn memberships(&self, host: &H, schema: &Schema, start: usize) -> Vec<Membership<H>> {
+    pub(super) fn memberships(&self, host: &H, schema: &Schema, start: Mark) -> Vec<Membership<H>> {
         let mut found = Vec::new();
         for object in self.journal.objects_from(host, start) {
             let model = model_of(host, schema, &object);

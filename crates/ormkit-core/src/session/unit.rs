@@ -7,7 +7,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::home::Home;
 use super::identity::{Identity, Key};
-use super::journal::Journal;
+use super::journal::{Journal, Mark};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, ObjectId, State};
 use crate::model::{FieldId, Model, ModelId, RelationId, Schema};
@@ -228,9 +228,10 @@ impl<H: Host> Unit<H> {
     }
 
     /// Undoes in memory what the journal holds from `start` on, and every change that was not written.
-    pub(super) fn undo_from(&mut self, host: &H, schema: &Schema, start: usize) -> Result<()> {
+    pub(super) fn undo_from(&mut self, host: &H, schema: &Schema, start: Mark) -> Result<()> {
         self.collect(host);
         let memberships = self.memberships(host, schema, start);
+        let (links, deleted) = (self.journal.take_links(start), self.journal.deleted_from(host, start));
         for (id, object) in std::mem::take(&mut self.new) {
             host.settle(&object, State::Transient, crate::host::HomeId::NONE);
             self.undone.insert(id);
@@ -241,7 +242,9 @@ impl<H: Host> Unit<H> {
         self.deleted.clear();
         let undone = self.journal.undo_from(start, host, &mut self.identity, self.home.id())?;
         self.undone.extend(undone);
-        self.put_right(host, schema, memberships)
+        self.put_right(host, schema, memberships)?;
+        self.relink(host, schema, links)?;
+        self.readmit(host, schema, &deleted)
     }
 
     /// The transaction is kept: what it deleted stays deleted.
@@ -329,8 +332,18 @@ pub(crate) fn key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Re
 
 /// The primary key that an object's row has, whatever the program has set since.
 pub(super) fn stored_key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<Key> {
+    stored_fields_of(host, model, object, &model.key)
+}
+
+/// The values that some fields of an object's row have, whatever the program has set since.
+pub(super) fn stored_fields_of<H: Host>(
+    host: &H,
+    model: &Model,
+    object: &H::Object,
+    fields: &[FieldId],
+) -> Result<Key> {
     let mut key = Key::new();
-    for field in &model.key {
+    for field in fields {
         host.read_stored(object, *field, &mut |value| {
             key.push(Value::from(value));
             Ok(())

@@ -4,6 +4,7 @@ use rustc_hash::FxHashSet;
 
 use super::Session;
 use super::gather::Scope;
+use super::journal::Mark;
 use super::unit::Objects;
 use crate::error::{ErrorKind, Result};
 use crate::host::{HomeId, Host, ObjectId, State};
@@ -13,7 +14,7 @@ pub(super) struct Before<H: Host> {
     new: Objects<H>,
     changed: Objects<H>,
     deleted: Objects<H>,
-    journal: usize,
+    journal: Mark,
 }
 
 impl<H: Host> Session<H> {
@@ -87,7 +88,7 @@ impl<H: Host> Session<H> {
             new: copy(&self.unit.new),
             changed: copy(&self.unit.changed),
             deleted: copy(&self.unit.deleted),
-            journal: self.unit.journal.len(),
+            journal: self.unit.journal.now(),
         })
     }
 

@@ -206,13 +206,24 @@ pub(crate) fn delete_by_key(dialect: &'static Dialect, model: &Model, many: bool
         true => model.key.to_vec(),
         false => Vec::new(),
     };
-    dml(dialect, many, (model, &[]), Answers::Changed(&returning), |out| {
+    delete_by(dialect, model, &by, &returning, many)
+}
+
+/// DELETE by the values of some fields; see [`Plans::delete_by`](crate::plan::Plans::delete_by).
+pub(crate) fn delete_by(
+    dialect: &'static Dialect,
+    model: &Model,
+    by: &[FieldId],
+    returning: &[FieldId],
+    many: bool,
+) -> StatementText {
+    dml(dialect, many, (model, &[]), Answers::Changed(returning), |out| {
         out.push("DELETE FROM ");
         out.table(model.table());
-        let keys = Rows::new(model, &by, 'k');
+        let keys = Rows::new(model, by, 'k');
         if !(many && dialect.arrays) {
             out.push(" WHERE ");
-            out.separated(&by, " AND ", |out, field| equals(out, model.field(*field), many));
+            out.separated(by, " AND ", |out, field| equals(out, model.field(*field), many));
         } else if let [key] = by[..] {
             out.push(" WHERE ");
             out.name(&model.field(key).column);

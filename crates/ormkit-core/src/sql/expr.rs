@@ -1,5 +1,6 @@
 //! Expressions as text.
 
+mod along;
 mod arrays;
 mod comparison;
 mod function;
@@ -10,7 +11,7 @@ mod pattern;
 mod set;
 mod temporal;
 
-pub(crate) use set::joins;
+pub(crate) use along::{INNER, join_along};
 
 use super::{Dialect, SqlWriter};
 use crate::model::{ColumnType, NativeType, Schema};

@@ -10,7 +10,7 @@ mod sources;
 mod with;
 
 use super::SqlWriter;
-use super::expr::{Level, Render, alike, all_of, decimal_text, grouped, joins, operand};
+use super::expr::{INNER, Level, Render, alike, all_of, decimal_text, grouped, join_along, operand};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model};
 use crate::plan::{Joined, Output};
@@ -33,6 +33,8 @@ pub(crate) struct Layout {
     pub(crate) joined: Vec<Joined>,
     pub(crate) visible: usize,
     pub(crate) types: Vec<SqlType>,
+    /// The cells of [`Select::parents`].
+    pub(crate) parents: Vec<usize>,
 }
 
 /// The column that counts rows where the statement around them needs their numbers.
@@ -106,7 +108,7 @@ pub(crate) fn exists(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
 
 fn single(name: &str, sql_type: SqlType) -> Layout {
     let output = Output::Value { name: name.to_owned(), shape: Shape::of(sql_type), at: 0 };
-    Layout { outputs: vec![output], joined: Vec::new(), visible: 1, types: vec![sql_type] }
+    Layout { outputs: vec![output], visible: 1, types: vec![sql_type], ..Layout::default() }
 }
 
 /// True when the number of rows is that of the joined tables.
@@ -260,6 +262,15 @@ fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut L
         };
         layout.joined.push(Joined { parent, relation: join.relation, entity: entity_at });
     }
+    for (at, parent) in select.parents.iter().enumerate() {
+        out.push(", ");
+        match select.limit_per.is_empty() {
+            true => out.column(parent.0, parent.1),
+            false => per::carried(out, select, at),
+        }
+        layout.parents.push(layout.types.len());
+        layout.types.push(out.schema().model(parent.0.model).field(parent.1).column_type.sql_type());
+    }
     if select.items.is_empty() {
         out.push("1");
     }
@@ -364,28 +375,33 @@ fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], ea
         out.separated(&tables, separator, |out, item| derived::from_item(out, item));
     }
     for join in &select.joins {
-        out.push(match join.kind {
-            JoinKind::Inner => " JOIN ",
+        let words = match join.kind {
+            JoinKind::Inner => INNER,
             JoinKind::Left => " LEFT OUTER JOIN ",
             JoinKind::Full => " FULL OUTER JOIN ",
-        });
+        };
         if join.kind == JoinKind::Full && tables.len() > 1 {
             out.fail(Error::new(ErrorKind::Programming(
                 "a FULL join stands beside other tables: join those, too, or put the join into a subquery"
                     .into(),
             )));
         }
-        derived::from_item(out, &join.target);
-        out.push(" ON ");
         match (&join.on, &join.target) {
             (On::Relation { parent, relation }, FromItem::Table(target)) => {
-                joins(out, *parent, *relation, *target);
+                join_along(out, words, *parent, *relation, *target);
             }
             (On::Relation { .. }, FromItem::Derived(_)) => out.fail(Error::new(ErrorKind::Programming(
                 "derived rows are joined on a condition, not along a relation".into(),
             ))),
-            (On::Condition(condition), _) if select.criteria.is_empty() => condition.render(out),
-            (On::Condition(condition), _) => operand(out, condition, Level::Not),
+            (On::Condition(condition), item) => {
+                out.push(words);
+                derived::from_item(out, item);
+                out.push(" ON ");
+                match select.criteria.is_empty() {
+                    true => condition.render(out),
+                    false => operand(out, condition, Level::Not),
+                }
+            }
         }
         if let FromItem::Table(target) = join.target {
             on::criteria(out, select, target);

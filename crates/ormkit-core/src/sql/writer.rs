@@ -375,6 +375,12 @@ impl<'a> SqlWriter<'a> {
         self.scopes.push(scope);
     }
 
+    /// A name for a junction that a join of the innermost scope goes through.
+    pub(crate) fn name_link(&mut self, table: &str) -> String {
+        let Some((scope, outer)) = self.scopes.split_last_mut() else { return table.to_owned() };
+        scope.name_link(table, outer, &self.ctes)
+    }
+
     /// Closes the scope opened last.
     pub(crate) fn close_scope(&mut self) {
         if self.resolves {
@@ -427,13 +433,8 @@ impl<'a> SqlWriter<'a> {
         self.ctes = names;
     }
 
-    /// Appends a table of the innermost scope as FROM names it, with its alias where it has one.
-    pub(crate) fn source(&mut self, source: Source) {
-        if !self.writes_text {
-            return;
-        }
-        let schema = self.schema;
-        let table = schema.model(source.model).table();
+    /// Appends the name of a table that the statement reads from.
+    pub(crate) fn base_table(&mut self, table: &TableName) {
         if table.schema.is_none() && self.ctes.iter().any(|(_, name)| *name == table.name) {
             self.fail(Error::new(ErrorKind::Programming(format!(
                 "a CTE and a table of the statement are both called `{}`: give the CTE another name",
@@ -441,6 +442,16 @@ impl<'a> SqlWriter<'a> {
             ))));
         }
         self.table(table);
+    }
+
+    /// Appends a table of the innermost scope as FROM names it, with its alias where it has one.
+    pub(crate) fn source(&mut self, source: Source) {
+        if !self.writes_text {
+            return;
+        }
+        let schema = self.schema;
+        let table = schema.model(source.model).table();
+        self.base_table(table);
         let alias = self.scopes.last().and_then(|scope| scope.table(source)).unwrap_or(&table.name);
         if alias != table.name {
             self.text.push_str(" AS ");

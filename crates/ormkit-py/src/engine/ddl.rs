@@ -28,7 +28,8 @@ impl MetaData {
 
 impl MetaData {
     fn apply(&self, py: Python<'_>, on: &Bound<'_, PyAny>, create: bool) -> PyResult<Py<Operation>> {
-        let (models, all) = (self.newest(py), model::schema(py)?);
+        let all = model::schema(py)?;
+        let models = self.newest(py);
         let name = if create { "MetaData.create_all" } else { "MetaData.drop_all" };
         if let Ok(connection) = on.cast::<Connection>() {
             let link = Arc::clone(connection.get().link());

@@ -1,6 +1,7 @@
 //! `relationship(...)`.
 use super::column::{Given, next_serial};
 use super::{DataclassOptions, MappedColumn, refuse};
+use crate::model::Table;
 use crate::model::raise::unsupported;
 use crate::model::with_def;
 use ormkit_core::error::near_matches;
@@ -27,6 +28,16 @@ pub(crate) struct RelationshipDecl {
     pub(crate) view_only: bool,
     pub(crate) dataclass: DataclassOptions,
     pub(crate) post_update: bool,
+    /// What links both ends of a many-to-many relation.
+    pub(crate) secondary: Option<SecondaryTable>,
+}
+
+/// The junction of a many-to-many relation.
+pub(crate) enum SecondaryTable {
+    /// A table's name.
+    Name(String),
+    /// A table or a mapped class, or a callable that answers one.
+    Object(Py<PyAny>),
 }
 
 /// Who stands at the other end.
@@ -65,6 +76,7 @@ impl RelationshipDecl {
             view_only: false,
             dataclass: DataclassOptions::default(),
             post_update: false,
+            secondary: None,
         }
     }
 }
@@ -73,6 +85,8 @@ impl RelationshipDecl {
 ///
 /// Args:
 ///     target: The class at the other end, its name, or a callable that answers it; by default as annotated.
+///     secondary: The table that links both ends of a many-to-many relation: a table, its name or a mapped class. A name
+///         that nobody declares is a plain junction, made by `create_all`.
 ///     back_populates: The target's relation that shows the other direction; kept in step.
 ///     foreign_keys: The columns that hold the key, where there is a choice.
 ///     remote_side: For a model that refers to itself: the columns at the far end.
@@ -121,7 +135,6 @@ pub(crate) fn relationship(
     kw_only: Option<bool>,
 ) -> PyResult<RelationshipDecl> {
     for (option, given, instead) in [
-        ("secondary", secondary.is_some(), "map the junction table and relate both sides to it"),
         ("primaryjoin", primaryjoin.is_some(), "name the columns with foreign_keys="),
         ("secondaryjoin", secondaryjoin.is_some(), "map the junction table and relate both sides to it"),
         ("single_parent", single_parent, "give the cascade \"delete-orphan\" to the list's side"),
@@ -150,6 +163,7 @@ pub(crate) fn relationship(
             factory: default_factory.map(Bound::unbind),
         },
         post_update,
+        secondary: secondary.map(secondary_of).transpose()?,
         ..RelationshipDecl::bare()
     })
 }
@@ -161,6 +175,19 @@ fn target_of(given: Bound<'_, PyAny>) -> PyResult<RelationshipTarget> {
     match given.is_callable() {
         true => Ok(RelationshipTarget::Object(given.unbind())),
         false => Err(PyTypeError::new_err("relationship() takes a mapped class or its name")),
+    }
+}
+
+fn secondary_of(given: Bound<'_, PyAny>) -> PyResult<SecondaryTable> {
+    if let Ok(name) = given.cast::<PyString>() {
+        return Ok(SecondaryTable::Name(name.to_str()?.to_owned()));
+    }
+    match given.is_callable() || given.is_instance_of::<Table>() {
+        true => Ok(SecondaryTable::Object(given.unbind())),
+        false => Err(PyTypeError::new_err(format!(
+            "relationship(secondary=..) takes a table, its name or a mapped class, not {}",
+            given.repr()?
+        ))),
     }
 }
 

@@ -1,14 +1,14 @@
 //! The two halves of a class statement: before and after `type.__new__`.
 use super::Attribute;
 use super::dataclass;
-use super::declaration::{last_part, model_of};
+use super::declaration::{last_part, model_of, table_named};
 use super::info::{ColumnInfo, RelationshipInfo, Table};
 use super::metadata::MetaData;
 use super::plan::{Plan, plan};
 use super::registry::{self, MappedClass};
 use crate::fields::ClientDefault;
 use crate::instance::{self, Held, Initial, SlotKind, SlotSpec};
-use ormkit_core::model::{ModelId, Target};
+use ormkit_core::model::{ModelId, Secondary, Target};
 use pyo3::exceptions::{PyNameError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -103,6 +103,9 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
         if let Some(target) = &relation.target {
             relation.def.target = asked_target(target.bind(py))?;
         }
+        if let Some(secondary) = &relation.secondary {
+            relation.def.secondary = Some(asked_secondary(secondary.bind(py))?);
+        }
     }
     plan.def.relations = plan.relations.iter().map(|relation| relation.def.clone()).collect();
     metadata_of(class)?.get().complete(&mut plan.def)?;
@@ -118,7 +121,7 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
             .map(|column| column.renewal.as_ref().map(|renewal| renewal.clone_ref(py)))
             .collect(),
     };
-    let id = registry::declare(py, metadata_of(class)?.get().space(), plan.def.clone(), mapped)?;
+    let id = registry::declare(py, metadata_of(class)?.get(), plan.def.clone(), mapped)?;
     let key: Box<[usize]> = plan
         .columns
         .iter()
@@ -127,8 +130,29 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
         .map(|(at, _)| at)
         .collect();
     instance::install(class, id, slots(py, &plan, id)?, key)?;
-    show(&plan, class)?;
+    show(&plan, id, class)?;
     dataclass::apply(&plan, class)
+}
+
+/// A junction that was given as an object: itself, what a callable answers, or the name that it could not find yet.
+fn asked_secondary(secondary: &Bound<'_, PyAny>) -> PyResult<Secondary> {
+    let py = secondary.py();
+    let is_itself = secondary.is_instance_of::<PyType>() || secondary.is_instance_of::<Table>();
+    let answered = match is_itself {
+        true => secondary.clone(),
+        false => match secondary.call0() {
+            Ok(answered) => answered,
+            Err(error) if error.is_instance_of::<PyNameError>(py) => error.value(py).getattr("name")?,
+            Err(error) => return Err(error),
+        },
+    };
+    if let Ok(name) = answered.cast::<PyString>() {
+        return Ok(Secondary::Table(table_named(name.to_str()?)));
+    }
+    if let Ok(table) = answered.cast::<Table>() {
+        return Ok(Secondary::Model(table.get().model()));
+    }
+    Ok(Secondary::Model(model_of(answered.cast::<PyType>()?)?))
 }
 
 /// A class that was given as an object: itself, what a callable answers, or the name that it could not find yet.
@@ -176,7 +200,7 @@ fn slots(py: Python<'_>, plan: &Plan, id: ModelId) -> PyResult<Vec<SlotSpec>> {
 }
 
 /// `__columns__`, `__relationships__`, `__primary_key__`, `__table__`, and the table in the base's metadata.
-fn show(plan: &Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
+fn show(plan: &Plan, id: ModelId, class: &Bound<'_, PyType>) -> PyResult<()> {
     let py = class.py();
     let columns = PyDict::new(py);
     for column in &plan.columns {
@@ -191,15 +215,15 @@ fn show(plan: &Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
                 Target::Name(name) => name.clone(),
                 Target::Model(id) => registry::with_def(*id, |def| def.name.clone()),
             },
-            secondary: None,
+            junction: relation.def.secondary.clone(),
+            model: id,
             uselist: relation.def.many.unwrap_or(true),
-            is_many_to_many: false,
             back_populates: relation.def.back_populates.clone(),
             cascade: relation.cascade.clone(),
         };
         relations.set_item(&relation.def.name, Bound::new(py, info)?)?;
     }
-    let table = Bound::new(py, Table::new(&plan.def, &columns)?)?;
+    let table = Bound::new(py, Table::new(id, &plan.def, &columns)?)?;
     let key = plan.columns.iter().find(|column| column.field.primary_key).map(|column| &column.field.name);
     class.setattr("__columns__", columns)?;
     class.setattr("__relationships__", relations)?;

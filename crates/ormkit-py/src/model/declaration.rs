@@ -7,11 +7,13 @@ use super::raise::mapping;
 use super::registry;
 use crate::convert::Conversion;
 use crate::fields::{
-    ClientDefault, ColumnName, MappedColumn, RelationshipDecl, RelationshipTarget, Renewal, ServerValue,
+    ClientDefault, ColumnName, MappedColumn, RelationshipDecl, RelationshipTarget, Renewal, SecondaryTable,
+    ServerValue,
 };
 use crate::instance;
 use ormkit_core::model::{
-    ColumnType, Field, FieldDefault, ModelId, OnUpdate, RelationDef, ServerDefault, Target,
+    ColumnType, Field, FieldDefault, ModelId, OnUpdate, RelationDef, Secondary, ServerDefault, TableName,
+    Target,
 };
 use ormkit_core::query::Expr as CoreExpr;
 use pyo3::prelude::*;
@@ -192,8 +194,18 @@ impl<'py> Context<'_, 'py> {
             }
             (annotated, said) => annotated.or(said),
         };
+        let mut late = None;
+        let secondary = match &options.secondary {
+            None => None,
+            Some(SecondaryTable::Name(name)) => Some(Secondary::Table(table_named(name))),
+            Some(SecondaryTable::Object(object)) => {
+                late = Some(object.clone_ref(py));
+                None // known when the class is made
+            }
+        };
         let def = RelationDef {
-            many,
+            many: if options.secondary.is_some() { many.or(Some(true)) } else { many },
+            secondary,
             foreign_keys: self.column_names(py, &options.foreign_keys)?,
             back_populates: options.back_populates.clone(),
             order_by: self.column_names(py, &options.order_by)?,
@@ -205,7 +217,7 @@ impl<'py> Context<'_, 'py> {
             view_only: options.view_only,
             ..RelationDef::new(declared.name.clone(), target)
         };
-        Ok(Relation { def, target: asked, cascade: options.cascade_text.clone() })
+        Ok(Relation { def, target: asked, secondary: late, cascade: options.cascade_text.clone() })
     }
 
     /// The target that the annotation names, and whether it is a list.
@@ -288,6 +300,15 @@ fn check_generated(field: &Field, has_default: bool) -> PyResult<()> {
 
 fn py_bool(value: bool) -> &'static str {
     if value { "True" } else { "False" }
+}
+
+/// `"app.links"` names a table of the schema `app`.
+pub(super) fn table_named(name: &str) -> TableName {
+    let (schema, name) = match name.rsplit_once('.') {
+        Some((schema, name)) => (Some(schema.to_owned()), name),
+        None => (None, name),
+    };
+    TableName { schema, name: name.to_owned() }
 }
 
 /// `"models.Post"` names `Post`.

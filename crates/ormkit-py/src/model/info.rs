@@ -1,7 +1,8 @@
 //! What tools read of a model: `__columns__`, `__relationships__`, `__table__`.
 use super::raise::mapping;
+use super::registry::{find_secondary, with_def};
 use crate::fields::{ClientDefault, ForeignKey};
-use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelDef, TableName};
+use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelDef, ModelId, Secondary, TableName};
 use ormkit_core::sql::{Dialect, type_name};
 use ormkit_core::value::SqlType;
 use pyo3::prelude::*;
@@ -159,27 +160,51 @@ fn sqlite_type(column_type: &ColumnType) -> &'static str {
 
 /// A relation of a model.
 #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
-#[pyclass(frozen, get_all, module = "ormkit")]
+#[pyclass(frozen, module = "ormkit")]
 pub(crate) struct RelationshipInfo {
     /// The attribute's name.
+    #[pyo3(get)]
     pub(crate) key: String,
     /// The name of the class at the other end.
+    #[pyo3(get)]
     pub(crate) target: String,
-    /// The junction's table; None without one.
-    pub(crate) secondary: Option<String>,
+    /// What links both ends; None without a junction.
+    pub(crate) junction: Option<Secondary>,
+    /// The class that has the relation.
+    pub(crate) model: ModelId,
     /// Many objects are at the other end, in a list.
+    #[pyo3(get)]
     pub(crate) uselist: bool,
-    /// Through a junction.
-    pub(crate) is_many_to_many: bool,
     /// The target's relation that shows the other direction.
+    #[pyo3(get)]
     pub(crate) back_populates: Option<String>,
     /// The cascade, as declared.
+    #[pyo3(get)]
     pub(crate) cascade: String,
 }
 
 #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl RelationshipInfo {
+    /// The junction's table; None without one.
+    #[getter]
+    fn secondary(&self, py: Python<'_>) -> Option<String> {
+        let named = |model| with_def(model, |def| def.table.to_string());
+        match self.junction.as_ref()? {
+            Secondary::Model(model) => Some(named(*model)),
+            // A class that was named before it was there is known by its table.
+            Secondary::Table(table) => {
+                Some(find_secondary(py, self.model, table).map_or_else(|| table.to_string(), named))
+            }
+        }
+    }
+
+    /// Through a junction.
+    #[getter]
+    fn is_many_to_many(&self) -> bool {
+        self.junction.is_some()
+    }
+
     fn __repr__(&self) -> String {
         format!("RelationshipInfo({} -> {}{})", self.key, self.target, if self.uselist { "[]" } else { "" })
     }
@@ -188,22 +213,39 @@ impl RelationshipInfo {
 /// A model's table.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct Table {
+    model: ModelId,
     name: TableName,
     columns: Py<PyTuple>,
     key: Vec<String>,
 }
 
 impl Table {
-    pub(super) fn new(def: &ModelDef, columns: &Bound<'_, PyDict>) -> PyResult<Self> {
+    pub(super) fn new(model: ModelId, def: &ModelDef, columns: &Bound<'_, PyDict>) -> PyResult<Self> {
         let key = def.fields.iter().filter(|field| field.primary_key).map(|field| field.column.clone());
         if def.table.name.is_empty() {
             return Err(mapping(format!("{}: __tablename__ is empty", def.name)));
         }
         Ok(Self {
+            model,
             name: def.table.clone(),
             columns: columns.values().to_tuple().unbind(),
             key: key.collect(),
         })
+    }
+
+    /// A junction that nobody declares.
+    pub(super) fn plain<'py>(py: Python<'py>, model: ModelId, def: &ModelDef) -> PyResult<Bound<'py, Self>> {
+        let columns = PyDict::new(py);
+        for field in &def.fields {
+            let info = ColumnInfo::new(field.clone(), ClientDefault::None);
+            columns.set_item(&field.name, Bound::new(py, info)?)?;
+        }
+        Bound::new(py, Self::new(model, def, &columns)?)
+    }
+
+    /// The model of its class.
+    pub(super) fn model(&self) -> ModelId {
+        self.model
     }
 }
 

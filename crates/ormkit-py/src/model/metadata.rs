@@ -3,7 +3,7 @@ use super::info::Table;
 use super::raise::{mapping, to_python};
 use super::registry;
 use ormkit_core::error::Error;
-use ormkit_core::model::{Constraint, ModelDef, ModelId, Naming, Space, TableName, Templates};
+use ormkit_core::model::{Constraint, ModelDef, ModelId, Naming, Secondary, Space, TableName, Templates};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use std::sync::Arc;
@@ -43,7 +43,18 @@ impl MetaData {
     /// The newest table of each name, by name.
     #[getter]
     fn tables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.tables.bind(py).copy()
+        let tables = self.tables.bind(py).copy()?;
+        // Junctions that nobody declares are known when their ends are.
+        if let Ok(schema) = registry::schema(py) {
+            for id in registry::plain_junctions(py, self.space) {
+                let def = &schema.model(id).def;
+                let name = def.table.to_string();
+                if !tables.contains(&name)? {
+                    tables.set_item(name, Table::plain(py, id, def)?)?;
+                }
+            }
+        }
+        Ok(tables)
     }
 
     /// The tables, those that others refer to first.
@@ -52,7 +63,7 @@ impl MetaData {
         let schema = registry::schema(py)?;
         let mut newest = self.newest(py);
         newest.sort_by_key(|id| schema.model(*id).rank);
-        let tables = self.tables.bind(py);
+        let tables = self.tables(py)?;
         let sorted = PyList::empty(py);
         for id in newest {
             sorted.append(tables.get_item(schema.model(id).table().to_string())?)?;
@@ -94,6 +105,11 @@ impl MetaData {
                 table.schema.get_or_insert_with(|| schema.clone());
             };
             give(&mut def.table);
+            for relation in &mut def.relations {
+                if let Some(Secondary::Table(table)) = &mut relation.secondary {
+                    give(table);
+                }
+            }
             def.fields
                 .iter_mut()
                 .filter_map(|field| field.foreign_key.as_mut())

@@ -52,6 +52,8 @@ pub(super) struct Relation {
     pub(super) def: RelationDef,
     /// A target that is only asked for when the class is made.
     pub(super) target: Option<Py<PyAny>>,
+    /// A junction that is only asked for then.
+    pub(super) secondary: Option<Py<PyAny>>,
     pub(super) cascade: String,
 }
 
@@ -231,7 +233,7 @@ impl<'a, 'py> Gathered<'a, 'py> {
         for def in relations {
             if !self.has(&def.name) {
                 self.seen.push(def.name.clone());
-                self.relations.push(Relation { def, target: None, cascade: String::new() });
+                self.relations.push(Relation { def, target: None, secondary: None, cascade: String::new() });
             }
         }
         Ok(())

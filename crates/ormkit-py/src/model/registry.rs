@@ -1,10 +1,11 @@
 //! All models of the process and the classes that stand for them.
 use super::body::metadata_of;
+use super::metadata::MetaData;
 use super::raise::to_python;
 use crate::attribute::Attribute;
 use crate::convert::Conversion;
 use crate::fields::ClientDefault;
-use ormkit_core::model::{FieldId, Index, ModelDef, ModelId, Registry, Schema, Space};
+use ormkit_core::model::{FieldId, Index, ModelDef, ModelId, Registry, Schema, Space, TableName};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -25,7 +26,8 @@ pub(crate) struct MappedClass {
 #[derive(Default)]
 struct Declared {
     registry: Registry,
-    classes: Vec<Arc<MappedClass>>,
+    /// By the numbers of their models; None: a table without a class.
+    classes: Vec<Option<Arc<MappedClass>>>,
 }
 
 /// True once a column was declared whose values are converted by more than its type.
@@ -40,7 +42,7 @@ static DECLARED: PyOnceLock<Mutex<Declared>> = PyOnceLock::new();
 
 /// The registry; nothing that may run Python code happens while it is locked.
 fn declared(py: Python<'_>) -> MutexGuard<'_, Declared> {
-    // A panic while locked cannot leave half a declaration: both lists grow by one push each.
+    // A panic while locked cannot leave half a declaration: the list of classes is filled up by the next one.
     DECLARED.get_or_init(py, Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -48,14 +50,22 @@ fn declared(py: Python<'_>) -> MutexGuard<'_, Declared> {
 ///
 /// # Errors
 /// What the registry finds wrong with the declaration alone.
-pub(super) fn declare(py: Python<'_>, space: Space, def: ModelDef, class: MappedClass) -> PyResult<ModelId> {
+pub(super) fn declare(
+    py: Python<'_>,
+    metadata: &MetaData,
+    def: ModelDef,
+    class: MappedClass,
+) -> PyResult<ModelId> {
+    let (space, naming) = (metadata.space(), metadata.naming());
     if class.conversions.iter().any(Option::is_some) {
         ANY_CONVERSION.store(true, Ordering::Relaxed);
     }
     let mut declared = declared(py);
+    declared.registry.name_junctions(space, naming);
     let result = declared.registry.declare_in(space, def);
-    if result.is_ok() {
-        declared.classes.push(Arc::new(class));
+    if let Ok(id) = &result {
+        declared.classes.resize(id.index(), None);
+        declared.classes.push(Some(Arc::new(class)));
     }
     drop(declared);
     result.map_err(to_python)
@@ -84,9 +94,14 @@ pub(crate) fn schema(py: Python<'_>) -> PyResult<Arc<Schema>> {
 /// A model's Python side.
 ///
 /// # Panics
-/// When the number was never declared.
+/// When the number was never declared, or is that of a table without a class.
 pub(crate) fn mapped_class(py: Python<'_>, model: ModelId) -> Arc<MappedClass> {
-    Arc::clone(&declared(py).classes[model.index()])
+    find_class(py, model).expect("objects and relations are of mapped classes")
+}
+
+/// A model's Python side; None for a table without a class.
+pub(crate) fn find_class(py: Python<'_>, model: ModelId) -> Option<Arc<MappedClass>> {
+    declared(py).classes.get(model.index()).cloned().flatten()
 }
 
 /// The class at the other end of a relation.
@@ -109,7 +124,7 @@ pub(crate) fn target_of<'py>(attribute: &Bound<'py, Attribute>) -> PyResult<Boun
 
 /// How a column's values are converted, beside what the type says.
 pub(crate) fn conversion(py: Python<'_>, model: ModelId, field: FieldId) -> Option<Arc<Conversion>> {
-    let class = mapped_class(py, model);
+    let class = find_class(py, model)?;
     class.conversions.get(field.index()).cloned().flatten()
 }
 
@@ -121,6 +136,18 @@ pub(super) fn find(py: Python<'_>, space: Space, name: &str, module: &str) -> Op
 /// Looks at what was declared. `look` MUST run no Python code, raising exceptions included: the registry is locked.
 pub(crate) fn with_def<R>(model: ModelId, look: impl FnOnce(&ModelDef) -> R) -> R {
     Python::attach(|py| look(declared(py).registry.def(model)))
+}
+
+/// The table, or the class of that name, that a relation of `model` goes through.
+pub(super) fn find_secondary(py: Python<'_>, model: ModelId, table: &TableName) -> Option<ModelId> {
+    declared(py).registry.secondary(model, table)
+}
+
+/// The newest junctions of a base that nobody declares, as far as they are made.
+pub(super) fn plain_junctions(py: Python<'_>, space: Space) -> Vec<ModelId> {
+    let declared = declared(py);
+    let newest = declared.registry.newest(space);
+    newest.into_iter().filter(|id| declared.registry.is_plain_junction(*id)).collect()
 }
 
 /// The models of a base that no later declaration of the same table replaces.

@@ -163,6 +163,13 @@ fn along(
         FromItem::Table(_) => On::Relation { parent, relation },
         FromItem::Derived(_) => {
             let relation = schema.model(parent.model).relation(relation);
+            if relation.junction.is_some() {
+                let name = attribute.repr()?;
+                return Err(unsupported(
+                    format!("a subquery joined along {name}, which goes through a junction"),
+                    "join the junction and the subquery on conditions",
+                ));
+            }
             let mut pairs = Vec::with_capacity(relation.local.len());
             for (local, remote) in relation.local.iter().zip(&relation.remote) {
                 let far = column_in(&target, relation.target, *remote).ok_or_else(|| {

@@ -126,7 +126,8 @@ pub(crate) fn join(object: &Bound<'_, PyAny>, slot: usize, member: &Bound<'_, Py
     };
     let list = value.cast::<PyList>()?;
     // A new object can be in no list of another; one that was loaded may be, though its reference was not read.
-    let is_new = instance::state(member)? == State::Transient;
+    let is_linked = side_of(&value).is_some_and(|side| side.get().end.is_linked);
+    let is_new = !is_linked && instance::state(member)? == State::Transient;
     if side_of(&value).is_none() || (!is_new && index_of(list, member).is_some()) {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 //! it is awaited.
 use super::side::Side;
 use crate::errors::to_py;
+use crate::instance::State;
 use crate::{host, instance};
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::host::HomeId;
@@ -19,7 +20,13 @@ pub(crate) struct Change {
 impl Change {
     pub(super) fn new(side: Option<&Side>, members: Vec<Bound<'_, PyAny>>, py: Python<'_>) -> Self {
         let owner = side.map(|side| side.owner.clone_ref(py));
-        let objects = owner.into_iter().chain(members.into_iter().map(Bound::unbind)).collect();
+        // What a junction links is written with the owner: members have no part in it, but new ones have to be there.
+        let has_part = |member: &Bound<'_, PyAny>| {
+            let is_new = || !matches!(instance::state(member), Ok(State::Persistent));
+            side.is_none_or(|side| !side.end.is_linked) || is_new()
+        };
+        let members = members.into_iter().filter(has_part);
+        let objects = owner.into_iter().chain(members.map(Bound::unbind)).collect();
         Self { objects, place: side.map(|side| side.end.place.as_str()) }
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct End {
     pub(super) key: Option<FieldIds>,
     /// The target's relation that shows the other direction.
     pub(super) back: Option<Back>,
+    /// Its objects are linked through a junction: each may be in several lists, in each once.
+    pub(super) is_linked: bool,
 }
 
 /// The other direction.
@@ -104,6 +106,7 @@ fn learn(py: Python<'_>, table: &ClassTable, slot: usize) -> PyResult<&'static E
         target: relation.target,
         key: holds_key.then(|| relation.local.clone()),
         back,
+        is_linked: relation.junction.is_some(),
     }));
     let mut ends = ENDS.write().unwrap_or_else(PoisonError::into_inner);
     Ok(ends.entry((table.model, slot)).or_insert(end))

@@ -135,7 +135,10 @@ fn splice<'py>(
         return Ok(Vec::new());
     };
     let side = side.get();
-    let members = validated(side, list, members)?;
+    let mut members = validated(side, list, members)?;
+    if side.end.is_linked {
+        members = each_once(list, from..to, members)?;
+    }
     let gone: Vec<_> = (from..to).map(|at| list.get_item(at)).collect::<PyResult<_>>()?;
     side.touch(list)?;
     list.set_slice(from, to, PyList::new(py, &members)?.as_any())?;
@@ -150,6 +153,22 @@ fn splice<'py>(
         link(owner, side.end, member)?;
     }
     Ok(gone.into_iter().chain(members).collect())
+}
+
+/// The members that the rest of a list does not hold yet, each once.
+fn each_once<'py>(
+    list: &Bound<'py, PyList>,
+    replaced: std::ops::Range<usize>,
+    mut members: Vec<Bound<'py, PyAny>>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    // Who adds one has looked for it already.
+    if members.is_empty() || (members.len() == 1 && replaced.is_empty()) {
+        return Ok(members);
+    }
+    let stay = list.iter().enumerate().filter(|(at, _)| !replaced.contains(at));
+    let mut seen: HashSet<usize> = stay.map(|(_, member)| member.as_ptr() as usize).collect();
+    members.retain(|member| seen.insert(member.as_ptr() as usize));
+    Ok(members)
 }
 
 /// The members as the validators of both sides let them in; what is in the list already was looked at before.
@@ -187,10 +206,27 @@ fn collect<'py>(members: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>>
 fn is_member(list: &Bound<'_, PyList>, object: &Bound<'_, PyAny>) -> PyResult<bool> {
     let Some(side) = side_of(list) else { return Ok(false) };
     let side = side.get();
+    if side.end.is_linked {
+        return is_linked(list, side, object);
+    }
     let Some(back) = side.end.back.as_ref().filter(|back| !back.many) else { return Ok(false) };
     side.end.check(object)?;
     let refers = instance::slot(object, back.slot(object)?)?.is_some_and(|owner| owner.is(&side.owner));
     Ok(refers && index_of(list, object).is_some())
+}
+
+/// The same of a list through a junction: of the two lists that tell, the shorter one is searched.
+fn is_linked(list: &Bound<'_, PyList>, side: &Side, object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    side.end.check(object)?;
+    if let Some(back) = &side.end.back
+        && let Some(other) = instance::slot(object, back.slot(object)?)?
+        && let Ok(other) = other.cast::<PyList>()
+        && other.len() < list.len()
+        && index_of(other, side.owner.bind(list.py())).is_none()
+    {
+        return Ok(false);
+    }
+    Ok(index_of(list, object).is_some())
 }
 
 /// Add an object at the end. One that is in the list already stays where it is.

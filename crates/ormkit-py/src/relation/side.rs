@@ -127,6 +127,29 @@ pub(crate) fn removed(value: &Bound<'_, PyAny>) -> Option<Vec<Py<PyAny>>> {
     Some(lost.map(|member| member.clone_ref(py)).collect())
 }
 
+/// The members that came into a list; none for anything else.
+pub(crate) fn added(value: &Bound<'_, PyAny>) -> Vec<Py<PyAny>> {
+    let (Ok(list), Some(side)) = (value.cast::<PyList>(), side_of(value)) else { return Vec::new() };
+    let original = side.get().original();
+    let Some(original) = original.as_ref() else { return Vec::new() };
+    let held: HashSet<usize> = original.iter().map(|member| member.as_ptr() as usize).collect();
+    let new = list.iter().filter(|member| !held.contains(&(member.as_ptr() as usize)));
+    new.map(Bound::unbind).collect()
+}
+
+/// Takes a member in as if the list had been loaded with it.
+pub(crate) fn admit(value: &Bound<'_, PyAny>, member: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (Ok(list), Some(side)) = (value.cast::<PyList>(), side_of(value)) else { return Ok(()) };
+    if let Some(original) = side.get().original().as_mut()
+        && !original.iter().any(|known| known.is(member))
+    {
+        original.push(member.clone().unbind());
+    }
+    let is_there = list.iter().any(|known| known.is(member));
+    // As the list type does it: without a mark and without the other side.
+    if is_there { Ok(()) } else { list.append(member) }
+}
+
 /// Takes members out that are gone, as if the list had never held them. False for anything but a list.
 pub(crate) fn detach(value: &Bound<'_, PyAny>, gone: &dyn Fn(&Bound<'_, PyAny>) -> bool) -> bool {
     let Ok(list) = value.cast::<PyList>() else { return false };

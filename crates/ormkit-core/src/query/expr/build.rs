@@ -252,6 +252,12 @@ impl Expr {
         Self::Exists(Arc::new(Exists::Select(Arc::new(select))))
     }
 
+    /// The fields of one table are equal to those of another, one by one.
+    pub fn matching(one: Source, fields: &[FieldId], other: Source, others: &[FieldId]) -> Self {
+        let pairs = fields.iter().zip(others);
+        Self::all(pairs.map(|(field, with)| Self::column(one, *field).eq(Self::column(other, *with))))
+    }
+
     /// Whether a row of `parent` has a related row for which `condition` holds; `target` names that row in it.
     pub fn related(parent: Source, relation: RelationId, target: Source, condition: Option<Self>) -> Self {
         Self::Exists(Arc::new(Exists::Related { parent, relation, target, condition }))

@@ -125,7 +125,7 @@ fn on_relation(
             RelationKind::ManyToOne => {
                 Expr::all(relation.local.iter().map(|field| Expr::column(source, *field).is_not_null()))
             }
-            RelationKind::OneToMany => {
+            RelationKind::OneToMany | RelationKind::ManyToMany => {
                 Expr::related(source, relation.id, Source { model: relation.target, alias }, None)
             }
         };
@@ -134,7 +134,7 @@ fn on_relation(
     let target = Source { model: relation.target, alias };
     let (at, fields) = match relation.kind {
         RelationKind::ManyToOne => (source, &relation.local),
-        RelationKind::OneToMany => (target, &schema.model(relation.target).key),
+        RelationKind::OneToMany | RelationKind::ManyToMany => (target, &schema.model(relation.target).key),
     };
     let is_object = match operator {
         O::IsNull | O::IsNotNull => {
@@ -153,7 +153,9 @@ fn on_relation(
     match relation.kind {
         RelationKind::ManyToOne => is_object,
         // A list holds an object when a related row has its key.
-        RelationKind::OneToMany => Expr::related(source, relation.id, target, Some(is_object)),
+        RelationKind::OneToMany | RelationKind::ManyToMany => {
+            Expr::related(source, relation.id, target, Some(is_object))
+        }
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Path {
 /// Numbers of tables on the way to a value begin here: above those of lookups, and below those of named and fresh aliases.
 const FIRST_ALIAS: u32 = 1 << 15;
 
+/// The number of the junction that such a way begins with.
+const LINK_ALIAS: u32 = FIRST_ALIAS - 1;
+
 impl Path {
     /// Resolves a name for objects of `model`. What a foreign key says itself (`author__id`) crosses no relation.
     ///
@@ -57,7 +60,7 @@ impl Path {
             let [field] = relation.local[..] else {
                 return Err(no_value(name, "its key has several columns: name one of them"));
             };
-            if relation.kind == RelationKind::OneToMany {
+            if relation.kind != RelationKind::ManyToOne {
                 return Err(schema.model(path.model).unknown("attribute", &relation.name));
             }
             path.field = Some(field);
@@ -136,10 +139,16 @@ pub fn correlated(schema: &Schema, source: Source, relations: &[RelationId]) -> 
         let target = Source { model: relation.target, alias: FIRST_ALIAS + depth as u32 };
         if depth == 0 {
             select.from.push(FromItem::Table(target));
-            let pairs = relation.local.iter().zip(&relation.remote);
-            select.filter.extend(
-                pairs.map(|(local, remote)| Expr::column(target, *remote).eq(Expr::column(at, *local))),
-            );
+            let (near, keys) = match &relation.junction {
+                None => (target, &relation.remote),
+                Some(junction) => {
+                    let link = Source { model: junction.model, alias: LINK_ALIAS };
+                    let links = Expr::matching(link, &junction.far, target, &relation.remote);
+                    select = select.join_on(JoinKind::Inner, link, links);
+                    (link, &junction.near)
+                }
+            };
+            select = select.filter(Expr::matching(near, keys, at, &relation.local));
         } else {
             select = select.join(JoinKind::Inner, at, *id, target);
         }

@@ -1,8 +1,9 @@
 //! IN and EXISTS.
 
 use super::super::{SqlWriter, select};
+use super::along::from_along;
 use super::{Comparison, Level, Render, comparable, operand};
-use crate::query::{Bound, Exists, Expr, InList, InRows, InSelect, Source, fits_one_parameter};
+use crate::query::{Bound, Exists, Expr, InList, InRows, InSelect, fits_one_parameter};
 use crate::value::Value;
 
 impl Render for InList {
@@ -121,9 +122,7 @@ impl Render for Exists {
             Self::Related { parent, relation, target, condition } => {
                 out.push("EXISTS (SELECT 1 FROM ");
                 out.open_scope(&[(*target).into()]);
-                out.source(*target);
-                out.push(" WHERE ");
-                joins(out, *parent, *relation, *target);
+                from_along(out, *parent, *relation, *target);
                 if let Some(condition) = condition {
                     out.push(" AND ");
                     operand(out, condition, Level::And);
@@ -132,27 +131,5 @@ impl Render for Exists {
                 out.push(")");
             }
         }
-    }
-}
-
-/// `posts.author_id = users.id`: the keys of a relation.
-pub(crate) fn joins(
-    out: &mut SqlWriter<'_>,
-    parent: Source,
-    relation: crate::model::RelationId,
-    target: Source,
-) {
-    if !out.writes_text() {
-        return;
-    }
-    let schema = out.schema();
-    let relation = schema.model(parent.model).relation(relation);
-    for (index, (local, remote)) in relation.local.iter().zip(&relation.remote).enumerate() {
-        if index > 0 {
-            out.push(" AND ");
-        }
-        out.column(target, *remote);
-        out.push(" = ");
-        out.column(parent, *local);
     }
 }

@@ -1,7 +1,7 @@
 //! Loads by outer join.
 
 use super::super::SqlWriter;
-use super::super::expr::joins;
+use super::super::expr::{INNER, join_along};
 use super::on;
 use crate::error::Error;
 use crate::model::{FieldId, Lazy, ModelId, Relation, RelationId, Schema};
@@ -156,10 +156,8 @@ impl Eager {
     /// Writes the joins.
     pub(super) fn joined(&self, out: &mut SqlWriter<'_>, select: &Select) {
         for join in self.joins.iter().filter(|join| !join.contained) {
-            out.push(if join.inner { " JOIN " } else { " LEFT OUTER JOIN " });
-            out.source(join.target);
-            out.push(" ON ");
-            joins(out, join.parent, join.relation, join.target);
+            let words = if join.inner { INNER } else { " LEFT OUTER JOIN " };
+            join_along(out, words, join.parent, join.relation, join.target);
             on::conditions(out, &join.filter);
             on::criteria(out, select, join.target);
         }

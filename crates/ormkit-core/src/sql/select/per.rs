@@ -30,8 +30,14 @@ pub(super) fn limited(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, l
     out.open_scope(&inner_sources);
     out.push("SELECT ");
     out.list(&fields, |out, field| out.column(source, *field));
+    for (at, (parent, field)) in select.parents.iter().enumerate() {
+        out.push(", ");
+        out.column(*parent, *field);
+        out.push(" AS ");
+        out.name(&carried_name(at));
+    }
     out.push(", row_number() OVER (PARTITION BY ");
-    out.list(&select.limit_per, |out, field| out.column(source, *field));
+    out.list(&select.limit_per, |out, (source, field)| out.column(*source, *field));
     out.push(" ORDER BY ");
     let by_key = model.key.iter().map(|field| Order::asc(column(field)));
     let terms: Vec<Order> = select.order_by.iter().cloned().chain(by_key).collect();
@@ -62,6 +68,19 @@ pub(super) fn limited(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, l
         term.render(out);
     }
     out.close_scope();
+}
+
+/// Writes one of the columns beside the items, as the subquery calls it.
+pub(super) fn carried(out: &mut SqlWriter<'_>, select: &Select, at: usize) {
+    if let Some(source) = select.root() {
+        out.item_name(&source.into());
+        out.push(".");
+    }
+    out.name(&carried_name(at));
+}
+
+fn carried_name(at: usize) -> String {
+    format!("ormkit_parent_{at}")
 }
 
 fn row_number(out: &mut SqlWriter<'_>, source: crate::query::Source) {

@@ -6,6 +6,8 @@ use crate::query::{FromItem, Rows, Source};
 /// What one SELECT, UPDATE or DELETE reads from, and the names in its text.
 pub(crate) struct Scope {
     names: Vec<(FromItem, String)>,
+    /// Junctions of the joins that are written in it.
+    links: Vec<String>,
     /// Its own columns are written with their table: it has several, or stands inside another statement.
     qualifies: bool,
 }
@@ -25,7 +27,7 @@ impl Scope {
                         None if source.alias == 0 && !names.iter().any(|(_, name)| name == table) => {
                             table.clone()
                         }
-                        None => free_name(table, outer, ctes, &names),
+                        None => free_name(table, outer, ctes, |name| has(&names, name)),
                     }
                 }
                 FromItem::Derived(derived) => match (&derived.rows, &derived.name) {
@@ -34,13 +36,13 @@ impl Scope {
                         known.map(|(_, name)| name.clone()).unwrap_or_default()
                     }
                     (_, Some(name)) => name.to_string(),
-                    (_, None) => free_name("anon", outer, ctes, &names),
+                    (_, None) => free_name("anon", outer, ctes, |name| has(&names, name)),
                 },
             };
             names.push((item.clone(), name));
         }
         let qualifies = names.len() > 1 || !outer.is_empty();
-        Self { names, qualifies }
+        Self { names, links: Vec::new(), qualifies }
     }
 
     /// The name of `item`, if it is one of the scope's.
@@ -80,14 +82,25 @@ impl Scope {
         names.find(|(at, name)| repeats((*at, name))).map(|(_, name)| name.as_str())
     }
 
+    /// A name for one more junction, which nothing else of the statement has so far.
+    pub(super) fn name_link(&mut self, table: &str, outer: &[Self], ctes: &[(u32, String)]) -> String {
+        let name = free_name(table, outer, ctes, |name| self.takes(name));
+        self.links.push(name.clone());
+        name
+    }
+
     fn takes(&self, name: &str) -> bool {
-        self.names.iter().any(|(_, known)| known == name)
+        self.names.iter().map(|(_, known)| known).chain(&self.links).any(|known| known == name)
     }
 }
 
-fn free_name(table: &str, outer: &[Scope], ctes: &[(u32, String)], names: &[(FromItem, String)]) -> String {
+fn has(names: &[(FromItem, String)], name: &str) -> bool {
+    names.iter().any(|(_, known)| known == name)
+}
+
+fn free_name(table: &str, outer: &[Scope], ctes: &[(u32, String)], own: impl Fn(&str) -> bool) -> String {
     let taken = |name: &str| {
-        names.iter().any(|(_, known)| known == name)
+        own(name)
             || ctes.iter().any(|(_, known)| known == name)
             || outer.iter().any(|scope| scope.takes(name))
     };

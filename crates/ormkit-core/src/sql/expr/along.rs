@@ -1,0 +1,116 @@
+//! Tables along a relation: what joins them, and the junction between them where there is one.
+
+use super::super::SqlWriter;
+use crate::model::{FieldId, Junction, Model, RelationId};
+use crate::query::Source;
+
+/// Joins `target` along a relation of `parent`; `words` are one of SQL's joins. More conditions may follow.
+///
+/// An outer join takes junction and target as one: a link without a target that fits is no partner.
+pub(crate) fn join_along(
+    out: &mut SqlWriter<'_>,
+    words: &str,
+    parent: Source,
+    relation: RelationId,
+    target: Source,
+) {
+    if !out.writes_text() {
+        return;
+    }
+    let schema = out.schema();
+    let relation = schema.model(parent.model).relation(relation);
+    out.push(words);
+    let Some(junction) = &relation.junction else {
+        out.source(target);
+        out.push(" ON ");
+        return equal(out, target, &relation.remote, parent, &relation.local);
+    };
+    let link = Link::new(out, junction);
+    if words == INNER {
+        link.table(out);
+        out.push(" ON ");
+        link.equals(out, &junction.near, parent, &relation.local);
+        out.push(INNER);
+        out.source(target);
+        out.push(" ON ");
+        return link.equals(out, &junction.far, target, &relation.remote);
+    }
+    out.push("(");
+    link.table(out);
+    out.push(INNER);
+    out.source(target);
+    out.push(" ON ");
+    link.equals(out, &junction.far, target, &relation.remote);
+    out.push(") ON ");
+    link.equals(out, &junction.near, parent, &relation.local);
+}
+
+/// Begins a subquery's FROM with the rows of `target` that belong to the row of `parent` around it: `roles JOIN … WHERE …`.
+pub(super) fn from_along(out: &mut SqlWriter<'_>, parent: Source, relation: RelationId, target: Source) {
+    if !out.writes_text() {
+        return;
+    }
+    let schema = out.schema();
+    let relation = schema.model(parent.model).relation(relation);
+    out.source(target);
+    let Some(junction) = &relation.junction else {
+        out.push(" WHERE ");
+        return equal(out, target, &relation.remote, parent, &relation.local);
+    };
+    let link = Link::new(out, junction);
+    out.push(INNER);
+    link.table(out);
+    out.push(" ON ");
+    link.equals(out, &junction.far, target, &relation.remote);
+    out.push(" WHERE ");
+    link.equals(out, &junction.near, parent, &relation.local);
+}
+
+/// SQL's inner join.
+pub(crate) const INNER: &str = " JOIN ";
+
+/// `posts.author_id = users.id`
+fn equal(out: &mut SqlWriter<'_>, one: Source, fields: &[FieldId], other: Source, others: &[FieldId]) {
+    for (index, (field, with)) in fields.iter().zip(others).enumerate() {
+        if index > 0 {
+            out.push(" AND ");
+        }
+        out.column(one, *field);
+        out.push(" = ");
+        out.column(other, *with);
+    }
+}
+
+/// A junction in one join: nothing but the join knows its name.
+struct Link<'a> {
+    model: &'a Model,
+    name: String,
+}
+
+impl<'a> Link<'a> {
+    fn new(out: &mut SqlWriter<'a>, junction: &Junction) -> Self {
+        let model = out.schema().model(junction.model);
+        let name = out.name_link(&model.table().name);
+        Self { model, name }
+    }
+
+    fn table(&self, out: &mut SqlWriter<'_>) {
+        out.base_table(self.model.table());
+        out.push(" AS ");
+        out.name(&self.name);
+    }
+
+    /// `user_roles_1.user_id = users.id`
+    fn equals(&self, out: &mut SqlWriter<'_>, fields: &[FieldId], other: Source, others: &[FieldId]) {
+        for (index, (field, with)) in fields.iter().zip(others).enumerate() {
+            if index > 0 {
+                out.push(" AND ");
+            }
+            out.name(&self.name);
+            out.push(".");
+            out.name(&self.model.field(*field).column);
+            out.push(" = ");
+            out.column(other, *with);
+        }
+    }
+}
