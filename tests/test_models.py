@@ -563,3 +563,16 @@ def test_an_attribute_is_found_by_a_name_made_at_run_time(base):
         name: Mapped[str]
 
     assert getattr(Thing, "".join(["na", "me"])) is Thing.name
+
+
+def test_a_mapped_class_may_have_metadata_of_its_own():
+    apart = MetaData()
+
+    class Apart(Base):
+        __tablename__ = "apart_from_others"
+        metadata = apart
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    assert list(apart.tables) == ["apart_from_others"]
+    assert Apart.metadata is apart
+    assert "apart_from_others" not in Base.metadata.tables

@@ -39,11 +39,9 @@ impl ClassBody {
     ) -> PyResult<Self> {
         let body = namespace.copy()?;
         let bases = bases.iter().map(|base| Ok(base.cast_into::<PyType>()?)).collect::<PyResult<Vec<_>>>()?;
+        take_metadata(&bases, &body)?;
         let plan = match is_abstract(&bases, &body)? {
-            true => {
-                take_metadata(&bases, &body)?;
-                None
-            }
+            true => None,
             false => Some(plan(name, &bases, &body, locals)?),
         };
         Ok(Self { namespace: body.unbind(), plan: Mutex::new(plan) })
@@ -59,7 +57,7 @@ impl ClassBody {
     }
 }
 
-/// The metadata of a class: its base's.
+/// The metadata of a class: its own, or its base's.
 #[pyfunction]
 pub(crate) fn metadata_of<'py>(class: &Bound<'py, PyType>) -> PyResult<Bound<'py, MetaData>> {
     let own = class.getattr_opt("__ormkit_metadata__")?;
@@ -82,7 +80,7 @@ fn is_root_parent(class: &Bound<'_, PyType>) -> bool {
     class.bases().iter().any(|base| base.is(&model))
 }
 
-/// A base's own metadata, or new metadata where it is derived from `DeclarativeBase`.
+/// A class's own metadata, or new metadata where it is derived from `DeclarativeBase`.
 fn take_metadata(bases: &[Bound<'_, PyType>], body: &Bound<'_, PyDict>) -> PyResult<()> {
     let py = body.py();
     let given = body.get_item("metadata")?.filter(|given| given.is_instance_of::<MetaData>());
