@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ormkit import create_engine
 from ormkit.cli import main
 
 MODELS = """\
@@ -88,9 +90,58 @@ def test_models_are_a_module_a_base_or_metadata(project, capsys):
     assert "there are no models in" in capsys.readouterr().err
 
 
+def test_lint_says_what_is_unsafe_why_and_what_to_do(tmp_path, capsys):
+    script = tmp_path / "step.sql"
+    script.write_text("SET lock_timeout = '2s';\n\nCREATE INDEX ix\n  ON users (email);\n")
+    assert main(["lint", str(script), "--dialect", "postgresql"]) == 3
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{script}:3: index-blocks-writes: CREATE INDEX ix ON users (email)\n    why: writes to")
+    assert "instead: CREATE INDEX CONCURRENTLY" in printed
+    assert main(["lint", str(script), "--dialect", "postgresql", "--json"]) == 3
+    (finding,) = json.loads(capsys.readouterr().out)
+    assert (finding["code"], finding["line"]) == ("index-blocks-writes", 3)
+    assert set(finding) == {"code", "file", "line", "statement", "why", "instead"}
+    assert main(["lint", str(script), "--dialect", "sqlite"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["lint", str(tmp_path / "none.sql"), "--dialect", "sqlite"]) == 1
+    assert "none.sql: No such file" in capsys.readouterr().err
+
+
+def test_lint_looks_at_what_leads_to_the_models(url, project, capsys):
+    def run(script: str) -> None:
+        async def go() -> None:
+            async with create_engine(url) as engine:
+                await engine.execute_script(script)
+
+        asyncio.run(go())
+
+    run("CREATE TABLE members (id INTEGER PRIMARY KEY, old TEXT)")
+    assert main(["lint", "--models", project, "--url", url, "--json"]) == 3
+    codes = {finding["code"] for finding in json.loads(capsys.readouterr().out)}
+    if url.startswith("sqlite"):
+        assert codes == {"table-rebuilt", "column-dropped"}
+    else:
+        assert {"column-dropped", "not-null-without-default", "no-lock-timeout"} <= codes
+    script = "DROP TABLE members"
+    run(script)
+    assert main(["lint", "--models", project, "--url", url]) == 0
+
+
+def test_lint_knows_what_models_map(project, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    script = tmp_path / "step.sql"
+    script.write_text("ALTER TABLE teams DROP COLUMN name; ALTER TABLE teams DROP COLUMN other")
+    assert main(["lint", str(script), "--models", project, "--dialect", "sqlite"]) == 3
+    printed = capsys.readouterr().out
+    assert "mapped-column-dropped: ALTER TABLE teams DROP COLUMN name" in printed
+    assert "column-dropped: ALTER TABLE teams DROP COLUMN other" in printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
+        (["lint"], "lint what?"),
+        (["lint", "x.sql"], "which SQL?"),
         ([], "Usage: ormkit"),
         (["nonsense"], "unrecognized subcommand 'nonsense'"),
         (["insepct"], "inspect"),

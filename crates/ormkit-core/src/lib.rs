@@ -3,6 +3,7 @@
 pub mod driver;
 pub mod error;
 pub mod host;
+pub mod lint;
 pub mod load;
 pub mod model;
 pub mod plan;

@@ -12,6 +12,7 @@ pub mod models;
 mod operation;
 mod python;
 mod rebuild;
+mod retype;
 pub mod token;
 mod wanted;
 mod write;
@@ -26,6 +27,7 @@ pub use introspect::introspect;
 pub use line::Line;
 pub use migrate::migrate;
 pub use operation::{Change, Operation, Part};
+pub use retype::keeps_stored_form;
 pub use wanted::wanted;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod inspect;
+mod lint;
 mod models;
 mod ping;
 mod sql;
@@ -23,6 +24,8 @@ const DONE: i32 = 0;
 const FAILED: i32 = 1;
 /// The command line makes no sense.
 const USAGE: i32 = 2;
+/// A check found something.
+const FOUND: i32 = 3;
 
 /// A command with its arguments.
 #[pyclass(frozen, module = "ormkit.cli")]
@@ -51,6 +54,7 @@ impl CommandLine {
             match command {
                 Command::Inspect(command) => inspect::run(&context, &command).await,
                 Command::Sql(command) => sql::run(&context, &command).await,
+                Command::Lint(command) => lint::run(&context, &command).await,
                 Command::Ping => ping::run(&context).await,
             }
         })

@@ -1,5 +1,6 @@
 //! The statements of operations.
 
+use super::retype::keeps_stored_form;
 use super::token::bare;
 use super::{
     Change, Check, Column, Enum, ForeignKey, Index, IndexPart, IndexTerm, NumberingKind, Operation, Part,
@@ -173,10 +174,14 @@ fn alter_column(out: &mut SqlWriter<'_>, table: &TableName, column: &str, change
     out.push("ALTER COLUMN ");
     out.name(column);
     match change {
-        Change::Type { to: (data_type, collation), .. } => {
+        Change::Type { from, to: (data_type, collation) } => {
             out.push(" TYPE ");
             out.push(data_type);
             write_collation(out, collation.as_deref());
+            // A cast that is said writes every row.
+            if keeps_stored_form(&from.0, data_type) {
+                return;
+            }
             out.push(" USING ");
             out.name(column);
             // An enum has casts to and from text only.

@@ -26,6 +26,48 @@ pub fn first_words(script: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The statements of a script, without their semicolons, each with the line that its text begins on, from 1 on. What stands
+/// before a statement is part of it: its comments. With `triggers` a CREATE TRIGGER goes on to its `END`, as SQLite has it.
+pub fn statements(script: &str, triggers: bool) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let (mut begin, mut at) = (0, 0);
+    let mut words: Vec<&str> = Vec::new();
+    let mut last = "";
+    while let Some(char) = script[at..].chars().next() {
+        let length = match opaque(&script[at..]) {
+            0 => char.len_utf8(),
+            length => length,
+        };
+        let piece = &script[at..at + length];
+        if char.is_ascii_alphabetic() {
+            words.extend((words.len() < 3).then_some(piece));
+            last = piece;
+        }
+        let is_trigger = || {
+            triggers
+                && words.first().is_some_and(|word| word.eq_ignore_ascii_case("CREATE"))
+                && words.iter().any(|word| word.eq_ignore_ascii_case("TRIGGER"))
+        };
+        if char == ';' && (!is_trigger() || last.eq_ignore_ascii_case("END")) {
+            found.extend((!words.is_empty()).then_some((begin, at)));
+            begin = at + 1;
+            words.clear();
+        }
+        at += length;
+    }
+    found.extend((!words.is_empty()).then_some((begin, script.len())));
+    let mut line = 1;
+    let mut counted = 0;
+    found
+        .into_iter()
+        .map(|(begin, end)| {
+            line += script[counted..begin].matches('\n').count();
+            counted = begin;
+            (line, &script[begin..end])
+        })
+        .collect()
+}
+
 /// Length of what stands at the start of `rest` and holds neither placeholder nor semicolon; 0 where one may be. A word
 /// is one piece.
 pub(super) fn opaque(rest: &str) -> usize {
@@ -117,10 +159,20 @@ mod tests {
         assert!(words(" ; -- only\n").is_empty());
     }
 
+    #[test]
+    fn statements_come_with_their_lines() {
+        let script = "-- one\nselect ';';\n\n;update t\nset a = 1; -- end\n";
+        assert_eq!(statements(script, false), [(1, "-- one\nselect ';'"), (4, "update t\nset a = 1")]);
+        let trigger = "CREATE TRIGGER x AFTER INSERT ON t BEGIN DELETE FROM u; END; select 1";
+        assert_eq!(statements(trigger, true).len(), 2);
+        assert_eq!(statements(trigger, false).len(), 3);
+    }
+
     proptest::proptest! {
         #[test]
         fn any_text_is_scanned_to_its_end(text in "[a-zE'\"$;:/*\\\\ \n-]{0,60}|\\PC{0,20}") {
             let _ = first_words(&text).count();
+            let _ = (statements(&text, true), statements(&text, false));
             let mut rest = text.as_str();
             while !rest.is_empty() {
                 let length = opaque(rest);

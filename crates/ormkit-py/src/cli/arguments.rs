@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 pub(super) enum Command {
     Inspect(Inspect),
     Sql(Sql),
+    Lint(Lint),
     Ping,
 }
 
@@ -27,6 +28,18 @@ pub(super) struct Sql {
     /// `"postgresql"` or `"sqlite"`.
     pub(super) dialect: String,
     pub(super) drop: bool,
+}
+
+/// `ormkit lint`
+#[derive(Clone)]
+pub(super) struct Lint {
+    /// None: the steps from the database to the models.
+    pub(super) files: Vec<PathBuf>,
+    pub(super) models: Vec<String>,
+    pub(super) dialect: Option<String>,
+    /// The major version of PostgreSQL.
+    pub(super) version: Option<u32>,
+    pub(super) transaction: bool,
 }
 
 const ENVIRONMENT: &str = "\
@@ -76,14 +89,32 @@ pub(super) fn parser() -> Parser {
             Parser::new("sql")
                 .about("Print the SQL that makes the tables of models")
                 .arg(models().required(true))
-                .arg(
-                    Arg::new("dialect")
-                        .long("dialect")
-                        .value_name("NAME")
-                        .value_parser(["postgresql", "sqlite"])
-                        .help("The database's language; without it that of --url"),
-                )
+                .arg(dialect())
                 .arg(flag("drop", "The SQL that drops them instead")),
+        )
+        .subcommand(
+            Parser::new("lint")
+                .about("Find unsafe steps, in SQL scripts or in what leads from a database to models")
+                .after_help(
+                    "A comment `ormkit: allow CODE` lets a statement pass. With findings the exit code is 3.",
+                )
+                .arg(
+                    Arg::new("files")
+                        .value_name("FILE")
+                        .action(ArgAction::Append)
+                        .value_parser(value_parser!(PathBuf))
+                        .help("SQL scripts, - for the standard input; without any, --url and --models are compared"),
+                )
+                .arg(models().help("The models: dropping a column that they map is a finding of its own"))
+                .arg(dialect())
+                .arg(
+                    Arg::new("postgres")
+                        .long("postgres")
+                        .value_name("VERSION")
+                        .value_parser(value_parser!(u32))
+                        .help("The major version of the server that will run the scripts [default: 15]"),
+                )
+                .arg(flag("transaction", "The scripts run in one transaction, as by psql -1")),
         )
         .subcommand(
             Parser::new("ping")
@@ -101,6 +132,14 @@ fn many(name: &'static str, value: &'static str, help: &'static str) -> Arg {
 
 fn models() -> Arg {
     many("models", "MODULE", "Where the models are: app.models, or app.models:Base; may be repeated")
+}
+
+fn dialect() -> Arg {
+    Arg::new("dialect")
+        .long("dialect")
+        .value_name("NAME")
+        .value_parser(["postgresql", "sqlite"])
+        .help("The database's language; without it that of --url")
 }
 
 fn texts(matches: &ArgMatches, name: &str) -> Vec<String> {
@@ -129,18 +168,41 @@ pub(super) fn command(matches: &ArgMatches) -> Result<(Command, Option<String>),
             (Command::Inspect(inspect), Some(needed()?))
         }
         Some(("sql", matches)) => {
-            let said = matches.get_one::<String>("dialect").cloned();
-            let dialect = match (said, given.clone().or_else(environment)) {
-                (Some(dialect), _) => dialect,
-                (None, Some(url)) if url.starts_with("sqlite") => "sqlite".to_owned(),
-                (None, Some(_)) => "postgresql".to_owned(),
-                (None, None) => return Err("which SQL? Give --dialect or --url".to_owned()),
-            };
+            let said = matches.get_one("dialect").cloned();
+            let dialect = language(said, given.clone().or_else(environment))?;
             let sql = Sql { models: texts(matches, "models"), dialect, drop: matches.get_flag("drop") };
             (Command::Sql(sql), None)
+        }
+        Some(("lint", matches)) => {
+            let files: Vec<PathBuf> = matches.get_many("files").into_iter().flatten().cloned().collect();
+            let lint = Lint {
+                models: texts(matches, "models"),
+                dialect: matches.get_one("dialect").cloned(),
+                version: matches.get_one("postgres").copied(),
+                transaction: matches.get_flag("transaction"),
+                files,
+            };
+            match (lint.files.is_empty(), lint.models.is_empty()) {
+                (true, true) => return Err("lint what? Give SQL scripts, or --models and --url".to_owned()),
+                (true, false) => (Command::Lint(lint), Some(needed()?)),
+                (false, _) => {
+                    let dialect = language(lint.dialect.clone(), given.clone().or_else(environment))?;
+                    (Command::Lint(Lint { dialect: Some(dialect), ..lint }), None)
+                }
+            }
         }
         Some(("ping", _)) => (Command::Ping, Some(needed()?)),
         // Clap asks for one of those above.
         _ => return Err("which command?".to_owned()),
     })
+}
+
+/// The database's language: the one said, or that of a URL.
+fn language(said: Option<String>, url: Option<String>) -> Result<String, String> {
+    match (said, url) {
+        (Some(dialect), _) => Ok(dialect),
+        (None, Some(url)) if url.starts_with("sqlite") => Ok("sqlite".to_owned()),
+        (None, Some(_)) => Ok("postgresql".to_owned()),
+        (None, None) => Err("which SQL? Give --dialect or --url".to_owned()),
+    }
 }

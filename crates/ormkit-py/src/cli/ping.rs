@@ -63,7 +63,7 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 /// The only cell of an answer, a text.
-async fn ask(link: &mut Link, sql: &str) -> Result<String> {
+pub(super) async fn ask(link: &mut Link, sql: &str) -> Result<String> {
     let text = StatementText::new(sql.to_owned(), Vec::new(), Some(vec![SqlType::Text]), Effect::Read);
     let statements = [Statement::new(Arc::new(text), Params::new())];
     let mut cell = Cell(KeptRows::new());

@@ -8,7 +8,7 @@ use super::types;
 use crate::error::{Error, Result};
 use crate::model::TableName;
 use crate::schema::python::{Call, indented, list, sql, string};
-use crate::schema::{Catalog, Change, Operation, Part, Table, Timing};
+use crate::schema::{Catalog, Change, Operation, Part, Table, Timing, keeps_stored_form};
 use crate::sql::{Dialect, DialectName};
 
 /// A statement for each step, or a few.
@@ -172,16 +172,16 @@ pub(super) fn changed(
     Some(match change {
         Change::Type { from, to } => {
             let call = match type_(from) {
-                Some(from) => call.keyword("existing_type", from),
+                Some(existing) => call.keyword("existing_type", existing),
                 None => call,
             };
             let call = call.keyword("type_", type_(to)?);
             match dialect.name {
-                DialectName::Postgres => {
+                DialectName::Postgres if !keeps_stored_form(&from.0, &to.0) => {
                     let cast = format!("{}::text::{}", dialect.quoted(column), to.0);
                     call.keyword("postgresql_using", string(&cast))
                 }
-                DialectName::Sqlite => call,
+                _ => call,
             }
         }
         Change::Nullable(allowed) => call.keyword("nullable", if *allowed { "True" } else { "False" }),
