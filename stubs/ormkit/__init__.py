@@ -131,6 +131,7 @@ from ormkit.fields import (
     mapped_column,
     uuid7,
 )
+from ormkit.mixins import SoftDeleteMixin, TimestampMixin
 from ormkit.query import (
     CTE,
     Aggregate,

@@ -137,6 +137,7 @@ from ormkit.fields import (
     mapped_column as mapped_column,
     uuid7 as uuid7,
 )
+from ormkit.mixins import SoftDeleteMixin as SoftDeleteMixin, TimestampMixin as TimestampMixin
 from ormkit.query import (
     CTE as CTE,
     Aggregate as Aggregate,

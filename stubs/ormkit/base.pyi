@@ -43,6 +43,7 @@ class ModelMeta(type):
     __columns__: dict[str, ColumnInfo]
     __relationships__: dict[str, RelationshipInfo]
     __primary_key__: str | None
+    __soft_delete__: str | None
     __table__: Table
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(mapped_column, relationship))

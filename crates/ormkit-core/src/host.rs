@@ -9,7 +9,7 @@ use crate::driver::Row;
 use crate::error::Result;
 use crate::model::{FieldId, FieldSet, Model, ModelId, RelationId};
 use crate::query::Shape;
-use crate::value::ValueRef;
+use crate::value::{Value, ValueRef};
 
 /// An object's address: stable while the object is held, and different for two objects held at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -131,6 +131,18 @@ pub trait Host: Send + Sync + 'static {
     /// `Unsupported`, unless the host declares such fields.
     fn renew(&self, object: &Self::Object, field: FieldId) -> Result<()> {
         let _ = (object, field);
+        Err(crate::error::Error::unsupported(
+            "a value that the host renews",
+            "give the column an SQL expression",
+        ))
+    }
+
+    /// Makes a new value for such a field of rows that are written without their objects: one value for all of them.
+    ///
+    /// # Errors
+    /// `Unsupported`, unless the host declares such fields.
+    fn renewed(&self, model: &Model, field: FieldId) -> Result<Value> {
+        let _ = (model, field);
         Err(crate::error::Error::unsupported(
             "a value that the host renews",
             "give the column an SQL expression",

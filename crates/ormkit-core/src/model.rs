@@ -138,6 +138,8 @@ pub struct Field {
     pub version: Option<Version>,
     /// Its name together with others that are asked for at once.
     pub deferred_group: Option<String>,
+    /// A row in which it is not NULL counts as deleted: statements leave it out. One field of a model at most.
+    pub tombstone: bool,
 }
 
 /// Names of what a field asks for itself; None: the usual ones.
@@ -172,6 +174,7 @@ impl Field {
             on_update: OnUpdate::Keep,
             version: None,
             deferred_group: None,
+            tombstone: false,
         }
     }
 
@@ -357,6 +360,8 @@ pub struct Model {
     pub rank: u32,
     /// The model is on a cycle of foreign keys, its own included: its objects need an order of their own.
     pub cyclic: bool,
+    /// The field that says of a row that it counts as deleted.
+    pub tombstone: Option<FieldId>,
     /// Fields that need care when a row is written.
     pub upkeep: Upkeep,
 }

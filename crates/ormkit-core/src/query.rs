@@ -23,9 +23,9 @@ pub use expr::{
     JsonRead, JsonStep, Like, Operation, OperationKind, Pattern, TimePart,
 };
 pub use load::{Criterion, Load, Strategy};
-pub(crate) use load::{fields_read, strategy_of};
+pub(crate) use load::{Reach, fields_read, strategy_of};
 pub use order::{Nulls, Order};
-pub use select::{Item, Join, JoinKind, Lock, On, Select};
+pub use select::{Deleted, Item, Join, JoinKind, Lock, On, Select};
 pub use set::{SetOp, SetOperation};
 pub use source::{FromItem, Source};
 pub(crate) use walk::{Child, Met, Walk};

@@ -9,6 +9,7 @@ pub mod placeholder;
 pub mod quote;
 pub mod scan;
 pub(crate) mod select;
+mod tombstone;
 mod transaction;
 mod words;
 pub(crate) mod write;

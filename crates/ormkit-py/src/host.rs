@@ -20,7 +20,7 @@ use ormkit_core::host::{Fill, HomeId, Host, ObjectId, State};
 use ormkit_core::model::{FieldId, FieldSet, Model, ModelId, RelationId};
 use ormkit_core::query::Shape;
 use ormkit_core::sql::DialectName;
-use ormkit_core::value::{ValueRef, json_array};
+use ormkit_core::value::{Value, ValueRef, json_array};
 use pyo3::prelude::*;
 use std::sync::Arc;
 
@@ -405,6 +405,25 @@ impl Host for PyHost {
                 (Some(ClientDefault::None) | None, _) => return Ok(()),
             };
             instance::set(object, field.index(), &value.map_err(from_py)?).map_err(from_py)
+        })
+    }
+
+    fn renewed(&self, model: &Model, field: FieldId) -> Result<Value> {
+        Python::attach(|py| {
+            let info = class_info(py, model.id);
+            let known = &info.fields[field.index()];
+            let value = match &known.renewal {
+                Some(ClientDefault::Callable(callable)) => callable.bind(py).call0().map_err(from_py)?,
+                Some(ClientDefault::Value(value)) => value.bind(py).clone(),
+                Some(ClientDefault::None) | None => return Ok(Value::Null),
+            };
+            let (own, mut made) = (known.conversion.as_deref(), Value::Null);
+            let place = || info.place(field);
+            self.border()?.bind(&value, &known.column_type, own, &place, &mut |value| {
+                made = Value::from(value);
+                Ok(())
+            })?;
+            Ok(made)
         })
     }
 

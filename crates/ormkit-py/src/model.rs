@@ -17,6 +17,7 @@ mod options;
 mod plan;
 pub(crate) mod raise;
 mod registry;
+mod soft_delete;
 
 pub(crate) use crate::attribute::Attribute;
 pub(crate) use body::{ClassBody, metadata_of};

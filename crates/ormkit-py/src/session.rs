@@ -10,6 +10,7 @@ mod query;
 mod read;
 mod refresh;
 mod retry;
+mod soft_delete;
 mod stream;
 mod sync;
 mod upsert;

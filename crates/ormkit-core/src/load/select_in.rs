@@ -9,9 +9,10 @@ use crate::host::{Host, ObjectId, State};
 use crate::load::hydrate::{attach_many, attach_one, back_of};
 use crate::model::{FieldId, FieldSet, Lazy, Model, Relation, RelationId, RelationKind};
 use crate::plan::{Place, keys_at_once, select_fields, select_in};
-use crate::query::{Criterion, Load, Select, Strategy, strategy_of};
+use crate::query::{Load, Reach, Select, Strategy, strategy_of};
 use crate::session::Session;
 use crate::session::identity::{Key, KeyIndex, has_null};
+use crate::session::mark::Mark;
 use crate::session::read::Fetched;
 use crate::session::unit::{key_of, values_of};
 
@@ -59,6 +60,8 @@ struct Step<H: Host> {
     statements: usize,
     /// What is loaded may be a part of the relation.
     partial: bool,
+    /// So it may, but all that lacks counts as deleted.
+    lacks_deleted: bool,
 }
 
 impl<H: Host> Session<H> {
@@ -69,16 +72,16 @@ impl<H: Host> Session<H> {
         parents: &[H::Object],
         loads: &[Load],
     ) -> Result<()> {
-        self.load_levels(model, parents, loads, &[], Ahead::<H>::default()).await
+        self.load_levels(model, parents, loads, Reach::default(), Ahead::<H>::default()).await
     }
 
-    /// The same, where the far ends of some relations were read ahead. `criteria` hold for all rows that are loaded.
+    /// The same, where the far ends of some relations were read ahead.
     pub(crate) async fn load_levels(
         &mut self,
         model: &Model,
         parents: &[H::Object],
         loads: &[Load],
-        criteria: &[Criterion],
+        reach: Reach<'_>,
         mut ahead: Ahead<H>,
     ) -> Result<()> {
         let loads = loads_of(model, loads);
@@ -89,7 +92,7 @@ impl<H: Host> Session<H> {
         let mut level = vec![Task { model, parents: Parents::Given(parents), loads }];
         let mut passed = Passed::default();
         while !level.is_empty() {
-            level = self.load_level(&level, criteria, &mut passed, std::mem::take(&mut ahead)).await?;
+            level = self.load_level(&level, reach, &mut passed, std::mem::take(&mut ahead)).await?;
         }
         Ok(())
     }
@@ -98,7 +101,7 @@ impl<H: Host> Session<H> {
     async fn load_level(
         &mut self,
         level: &[Task<'_, H>],
-        criteria: &[Criterion],
+        reach: Reach<'_>,
         passed: &mut Passed,
         mut ahead: Ahead<H>,
     ) -> Result<Vec<Task<'static, H>>> {
@@ -109,12 +112,12 @@ impl<H: Host> Session<H> {
                     // A join fills what its statement reads; parents that the session held already are not among it.
                     Strategy::SelectIn | Strategy::Joined => {
                         let known = ahead.remove(&load.relation);
-                        let mut step = self.step(index, task, load, criteria, &mut selects);
+                        let mut step = self.step(index, task, load, reach, &mut selects);
                         let links = &task.model.relation(load.relation).local;
                         // Rare, and not asked of every parent before.
                         if step.is_err() && self.lacks_any(&task.parents, links) {
                             self.read_missing(&task.model, &task.parents, links).await?;
-                            step = self.step(index, task, load, criteria, &mut selects);
+                            step = self.step(index, task, load, reach, &mut selects);
                         }
                         let mut step = step?;
                         if let Some(known) = known {
@@ -151,38 +154,42 @@ impl<H: Host> Session<H> {
         index: usize,
         task: &Task<'_, H>,
         load: &Load,
-        criteria: &[Criterion],
+        reach: Reach<'_>,
         selects: &mut Vec<Select>,
     ) -> Result<Step<H>> {
         let (host, relation) = (self.host(), task.model.relation(load.relation));
         let waits = |place: &usize| !host.is_attached(&task.parents[*place], relation.id);
         let waiting: Vec<usize> = (0..task.parents.len()).filter(waits).collect();
-        let narrowed = criteria.iter().any(|criterion| criterion.model == relation.target);
+        let narrowed = reach.criteria.iter().any(|criterion| criterion.model == relation.target);
         let partial = narrowed || load.is_partial();
         let places = Places::with_capacity(waiting.len());
-        let mut step = Step { places, waiting, ..Step::settled(index, load, partial) };
+        let target = self.schema().model(relation.target);
+        let lacks_deleted = reach.leaves_out(target);
+        let mut step = Step { places, waiting, lacks_deleted, ..Step::settled(index, load, partial) };
         for place in &step.waiting {
             step.places.add(values_of(host, &task.model, &task.parents[*place], &relation.local)?)?;
         }
-        let target = self.schema().model(relation.target);
         let by_key = relation.kind == RelationKind::ManyToOne && target.key == relation.remote && !partial;
         let mut keys: Vec<&Key> = Vec::new();
         for key in step.places.index.keys() {
             // Objects that the session holds need no statement when they are asked for by their primary key.
-            match if by_key { self.held(relation.target, key)? } else { None } {
-                Some(object) => step.found.objects.push(object),
-                None => keys.push(key),
+            let held = if by_key { self.held(relation.target, key)? } else { None };
+            let Some(object) = held else {
+                keys.push(key);
+                continue;
+            };
+            match lacks_deleted.then(|| self.mark_of(target, &object)).transpose()? {
+                None | Some(Mark::Living) => step.found.objects.push(object),
+                Some(Mark::Deleted) => {}
+                Some(Mark::Unknown) => keys.push(key),
             }
         }
         let place = Place::of(self.schema(), relation);
         for chunk in keys.chunks(keys_at_once(self.dialect(), place.model, place.fields)) {
-            selects.push(select_in(
-                self.schema(),
-                relation,
-                columns(relation.local.len(), chunk),
-                load,
-                criteria,
-            ));
+            let lists = columns(relation.local.len(), chunk);
+            let mut select = select_in(self.schema(), relation, lists, load, reach.criteria);
+            select.deleted = reach.deleted();
+            selects.push(select);
             step.statements += 1;
         }
         Ok(step)
@@ -191,7 +198,7 @@ impl<H: Host> Session<H> {
     /// Gives the parents what was found.
     fn attach(&mut self, task: &Task<'_, H>, step: &Step<H>) -> Result<()> {
         let relation = task.model.relation(step.load.relation);
-        if step.partial && relation.many {
+        if (step.partial || step.lacks_deleted) && relation.many {
             self.note_partial(task.model.id, relation.id);
         }
         if !step.waiting.is_empty() {
@@ -383,6 +390,7 @@ impl<H: Host> Step<H> {
             found: Fetched::default(),
             statements: 0,
             partial,
+            lacks_deleted: false,
         }
     }
 }

@@ -207,6 +207,7 @@ impl Registry {
                     references: parts.references,
                     rank,
                     cyclic,
+                    tombstone: tombstone_of(&self.defs[index]),
                     upkeep: Upkeep::of(&self.defs[index].fields),
                 })
             },
@@ -221,6 +222,10 @@ impl Registry {
         let def = self.def(id);
         self.find(self.space(id), &def.name, &def.module) != Some(id)
     }
+}
+
+fn tombstone_of(def: &ModelDef) -> Option<FieldId> {
+    def.fields.iter().position(|field| field.tombstone).map(|at| FieldId(at as u16))
 }
 
 /// What can be seen of a declaration alone.

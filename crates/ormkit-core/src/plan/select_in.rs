@@ -1,7 +1,9 @@
 //! The second statement of a select-in load.
 
 use crate::model::{FieldId, Model, Relation, Schema};
-use crate::query::{Criterion, Expr, Item, JoinKind, Load, Order, Select, Source, fits_one_parameter};
+use crate::query::{
+    Criterion, Deleted, Expr, Item, JoinKind, Load, Order, Select, Source, fits_one_parameter,
+};
 use crate::sql::Dialect;
 use crate::value::Value;
 
@@ -90,11 +92,12 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The SELECT of `fields` of the objects with these primary keys: one list per column of the key.
+/// The SELECT of `fields` of the objects with these primary keys, deleted ones included: one list per column of the key.
 pub fn select_fields(model: &Model, fields: Vec<FieldId>, keys: Vec<Vec<Value>>) -> Select {
     let source = Source::plain(model.id);
     let mut select = Select::entity(model.id).filter(keys_among(model, source, &model.key, keys));
     select.items = vec![Item::Entity { source: Source::plain(model.id), fields: Some(fields) }];
+    select.deleted = Deleted::Included;
     select
 }
 

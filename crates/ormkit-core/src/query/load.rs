@@ -1,6 +1,6 @@
 //! What to load along with the objects of a query.
 
-use super::{Expr, Order, Source};
+use super::{Deleted, Expr, Order, Source};
 use crate::model::{FieldId, Lazy, Model, ModelId, Relation, RelationId};
 
 /// How a relation is loaded.
@@ -115,6 +115,32 @@ pub struct Criterion {
     pub model: ModelId,
     /// The condition; the model's table goes by its own name.
     pub condition: Expr,
+}
+
+/// Which rows are loaded along.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reach<'a> {
+    /// What holds for all of them.
+    pub(crate) criteria: &'a [Criterion],
+    /// Rows that count as deleted are among them.
+    pub(crate) deleted: bool,
+}
+
+impl<'a> Reach<'a> {
+    /// What a statement says of them.
+    pub(crate) fn of(criteria: &'a [Criterion], deleted: Deleted) -> Self {
+        Self { criteria, deleted: deleted == Deleted::Included }
+    }
+
+    /// What a statement says that loads them.
+    pub(crate) fn deleted(self) -> Deleted {
+        if self.deleted { Deleted::Included } else { Deleted::LeftOut }
+    }
+
+    /// True where a list of `target` may lack rows that count as deleted.
+    pub(crate) fn leaves_out(self, target: &Model) -> bool {
+        target.tombstone.is_some() && !self.deleted
+    }
 }
 
 /// How a relation is loaded: as a load says, or as it says itself.

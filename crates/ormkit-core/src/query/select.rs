@@ -125,8 +125,24 @@ pub struct Select {
     pub criteria: Vec<Criterion>,
     /// LIMIT and OFFSET are of each group of rows that are equal in these columns; empty: of all rows.
     pub limit_per: Vec<(Source, FieldId)>,
+    /// What is done with rows that count as deleted.
+    pub deleted: Deleted,
     /// Columns that rows carry beside their items: whom a row is loaded for, where its object does not tell.
     pub parents: Vec<(Source, FieldId)>,
+}
+
+/// What a statement does with rows that count as deleted: those whose [tombstone](crate::model::Field::tombstone) is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Deleted {
+    /// They are not there: in its tables, its joins, in lookups across relations, and in what is loaded along.
+    #[default]
+    LeftOut,
+    /// They are rows like others in all of these.
+    Included,
+    /// Of the first table only they are there; of the others none.
+    Only,
+    /// As the statement around it says.
+    AsAround,
 }
 
 impl Select {

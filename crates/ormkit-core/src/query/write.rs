@@ -4,7 +4,7 @@ mod conflict;
 
 pub use conflict::{Conflict, ConflictTarget};
 
-use super::{Expr, Item, Select, Source};
+use super::{Deleted, Expr, Item, Select, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FieldId, Model, ModelId, Schema};
 use std::sync::Arc;
@@ -27,6 +27,15 @@ impl Write {
             Self::Insert(insert) => insert.model,
             Self::Update(update) => update.model,
             Self::Delete(delete) => delete.model,
+        }
+    }
+
+    /// What it does with rows that count as deleted. What an INSERT meets is a row like any other.
+    pub fn deleted(&self) -> Deleted {
+        match self {
+            Self::Insert(_) => Deleted::LeftOut,
+            Self::Update(update) => update.deleted,
+            Self::Delete(delete) => delete.deleted,
         }
     }
 
@@ -142,6 +151,8 @@ pub struct Update {
     pub set: Vec<(FieldId, Expr)>,
     /// Conditions that all hold; none: every row.
     pub filter: Vec<Expr>,
+    /// Which rows are left out as deleted, of all its tables.
+    pub deleted: Deleted,
     /// RETURNING.
     pub returning: Vec<Item>,
 }
@@ -149,7 +160,7 @@ pub struct Update {
 impl Update {
     /// Of every row.
     pub fn new(model: ModelId, set: Vec<(FieldId, Expr)>) -> Self {
-        Self { model, set, filter: Vec::new(), returning: Vec::new() }
+        Self { model, set, filter: Vec::new(), deleted: Deleted::LeftOut, returning: Vec::new() }
     }
 }
 
@@ -160,6 +171,8 @@ pub struct Delete {
     pub model: ModelId,
     /// Conditions that all hold; none: every row.
     pub filter: Vec<Expr>,
+    /// Which rows are left out as deleted, of all its tables.
+    pub deleted: Deleted,
     /// RETURNING.
     pub returning: Vec<Item>,
 }
@@ -167,13 +180,13 @@ pub struct Delete {
 impl Delete {
     /// Of every row.
     pub fn new(model: ModelId) -> Self {
-        Self { model, filter: Vec::new(), returning: Vec::new() }
+        Self { model, filter: Vec::new(), deleted: Deleted::LeftOut, returning: Vec::new() }
     }
 }
 
 impl Select {
     /// The conditions of an UPDATE or DELETE of just the rows of `model` that this SELECT reads: its own, or "the key is
-    /// among those selected" when it joins, limits or groups.
+    /// among those selected" when it joins, limits or groups. The statement takes over [`Select::deleted`] beside them.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] when that is needed and the key has several columns.

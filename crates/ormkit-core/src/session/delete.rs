@@ -9,9 +9,10 @@ use super::gather::{Scope, left_to_database, releases, removed};
 use super::unit::{key_of, stored_key_of, values_of};
 use crate::error::{Error, Result};
 use crate::host::{Host, State};
+use crate::load::select_in::Ahead;
 use crate::model::{Model, Relation};
 use crate::plan::select_in;
-use crate::query::{Load, Strategy};
+use crate::query::{Load, Reach, Strategy};
 
 impl<H: Host> Session<H> {
     /// Loads the children of parents that are to be deleted, and marks those for deletion that the cascade reaches.
@@ -83,17 +84,20 @@ impl<H: Host> Session<H> {
     ) -> Result<()> {
         let parents = std::slice::from_ref(parent);
         let load = Load::new(relation.id, Strategy::SelectIn);
+        // Rows refer to their parent whether they count as deleted or not.
+        let reach = Reach { criteria: &[], deleted: true };
         let attached = self.host.is_attached(parent, relation.id);
         if !attached || !self.unit.partial.contains(&(model.id, relation.id)) {
-            return self.load_relations(model, parents, &[load]).await;
+            return self.load_levels(model, parents, &[load], reach, Ahead::<H>::default()).await;
         }
         if !self.host.relation_changed(parent, relation.id) {
             self.host.unload_relation(parent, relation.id);
-            return self.load_relations(model, parents, &[load]).await;
+            return self.load_levels(model, parents, &[load], reach, Ahead::<H>::default()).await;
         }
         let key = values_of(&self.host, model, parent, &relation.local)?;
         let lists = key.into_iter().map(|part| vec![part]).collect();
-        let select = select_in(&self.schema, relation, lists, &load, &[]);
+        let mut select = select_in(&self.schema, relation, lists, &load, &[]);
+        select.deleted = reach.deleted();
         let known: FxHashSet<_> = self
             .attached(parents, relation)?
             .iter()

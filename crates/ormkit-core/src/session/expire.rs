@@ -8,7 +8,7 @@ use super::unit::{Unit, key_of};
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host, State};
 use crate::model::{FieldId, FieldSet, Model, RelationId, Schema};
-use crate::query::Select;
+use crate::query::{Deleted, Select};
 
 /// Attributes of an object that an operation concerns.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,8 @@ impl<H: Host> Session<H> {
 
     /// Reads what is not loaded of the columns of an object. One whose row is gone stays as it is.
     pub(super) async fn complete(&mut self, model: &Model, object: &H::Object) -> Result<()> {
-        let select = Select::by_key(model, key_of(&self.host, model, object)?);
+        let mut select = Select::by_key(model, key_of(&self.host, model, object)?);
+        select.deleted = Deleted::Included;
         self.fetch(&select, Fill::Missing).await.map(drop)
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::Session;
 use super::identity::{Key, KeyCells, has_null, own};
 use crate::error::{Error, Result};
-use crate::host::{Host, State};
-use crate::load::select_in::loads_of;
+use crate::host::{Fill, Host, State};
+use crate::load::select_in::{Ahead, loads_of};
 use crate::model::{FieldId, Model, ModelId, RelationId};
 use crate::plan::select_in;
-use crate::query::{Item as Selected, Load, Select, Source, Strategy, strategy_of};
+use crate::query::{Deleted, Item as Selected, Load, Reach, Select, Source, Strategy, strategy_of};
 
 impl<H: Host> Session<H> {
     /// Loads columns and relations of stored objects of one class: of all of them by one statement for each relation, the
@@ -86,6 +86,51 @@ impl<H: Host> Session<H> {
         self.get_along(model, own(key)?, Some(fields.to_vec()), loads).await
     }
 
+    /// The object of a key, also one that counts as deleted, with `fields` of its own or all but deferred ones; what `loads`
+    /// say may count as deleted, too.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn get_with_deleted(
+        &mut self,
+        model: ModelId,
+        key: &(impl KeyCells + Sync + ?Sized),
+        fields: Option<&[FieldId]>,
+        loads: &[Load],
+    ) -> Result<Option<H::Object>> {
+        self.link.check()?;
+        let schema = Arc::clone(&self.schema);
+        let model = schema.model(model);
+        let mut found = self.held(model.id, key)?;
+        if key.len() != model.key.len() {
+            return self.get(model.id, key, &[]).await; // says so
+        }
+        if has_null(key)? {
+            return Ok(None); // a key with NULL names no row
+        }
+        if found.as_ref().is_some_and(|held| self.unit.deleted.contains_key(&self.host.id(held))) {
+            return Ok(None);
+        }
+        found = found.filter(|held| !self.unit.is_expired(&self.host, model, held));
+        if let (Some(held), Some(fields)) = (&found, fields) {
+            self.read_missing(model, std::slice::from_ref(held), fields).await?;
+        }
+        if found.is_none() {
+            self.autoflush(|_| format!("get({})", model.name())).await?;
+            let mut select = Select::by_key(model, own(key)?);
+            select.deleted = Deleted::Included;
+            let fields = fields.map(<[FieldId]>::to_vec);
+            select.items = vec![Selected::Entity { source: Source::plain(model.id), fields }];
+            found = self.fetch(&select, Fill::Missing).await?.into_objects().pop();
+        }
+        if let Some(object) = &found {
+            let reach = Reach::of(&[], Deleted::Included);
+            let parents = std::slice::from_ref(object);
+            self.load_levels(model, parents, loads, reach, Ahead::<H>::default()).await?;
+        }
+        Ok(found)
+    }
+
     /// The object of a key that the session does not hold, and what `loads` say of it. Lists whose members refer to the key
     /// are asked for together with the object: one flight for both.
     pub(super) async fn get_along(
@@ -112,7 +157,8 @@ impl<H: Host> Session<H> {
             return Ok(None);
         };
         let ahead = ahead.into_iter().zip(answers).collect();
-        self.load_levels(model, std::slice::from_ref(&object), loads, &[], ahead).await?;
+        let parents = std::slice::from_ref(&object);
+        self.load_levels(model, parents, loads, Reach::default(), ahead).await?;
         Ok(Some(object))
     }
 

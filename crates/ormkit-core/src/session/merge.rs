@@ -123,7 +123,10 @@ impl<H: Host> Session<H> {
                 model.name()
             )));
         }
-        self.get(model.id, key, loads).await
+        match model.tombstone {
+            None => self.get(model.id, key, loads).await,
+            Some(_) => self.get_with_deleted(model.id, key, None, loads).await,
+        }
     }
 
     fn take_over_columns(&self, model: &Model, given: &H::Object, target: &H::Object) -> Result<()> {

@@ -6,6 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::Session;
 use super::identity::{Key, has_null, own};
+use super::mark::Mark;
 use super::unit::{Unit, key_of};
 use crate::driver::{Batch, Effect, Statement};
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::load::select_in::Ahead;
 use crate::load::several::Several;
 use crate::model::{Model, ModelId, Schema};
 use crate::plan::{Output, Plan};
-use crate::query::{Criterion, Item as Selected, Load, Select};
+use crate::query::{Item as Selected, Load, Reach, Select};
 use crate::session::identity::KeyCells;
 use crate::value::Params;
 
@@ -64,7 +65,8 @@ impl<H: Host> Default for Fetched<H> {
 }
 
 impl<H: Host> Session<H> {
-    /// The object of a primary key: the session's own without any IO when it holds it, else by a query.
+    /// The object of a primary key: the session's own without any IO when it holds it, else by a query. None for one that
+    /// counts as deleted: [`get_with_deleted`](Self::get_with_deleted) answers it.
     ///
     /// # Errors
     /// The key has another number of parts than the model's, or the query fails.
@@ -110,11 +112,12 @@ impl<H: Host> Session<H> {
         };
         let items = self.run(&plan, &statement, Fill::Missing).await?;
         let rows = Rows { items, plan };
-        self.load_along(&rows, loads, &[]).await?;
+        self.load_along(&rows, loads, Reach::default()).await?;
         Ok(rows.items.into_iter().next().and_then(Item::into_object))
     }
 
-    /// What [`get`](Self::get) answers of an object that the session holds: only an expired one needs its row.
+    /// What [`get`](Self::get) answers of an object that the session holds: only one that is expired, or does not say
+    /// whether it counts as deleted, needs its row.
     async fn answer_held(
         &mut self,
         model: &Model,
@@ -124,7 +127,11 @@ impl<H: Host> Session<H> {
         if self.unit.deleted.contains_key(&self.host.id(&object)) {
             return Ok(None);
         }
-        if self.unit.is_expired(&self.host, model, &object) {
+        let mark = self.mark_of(model, &object)?;
+        if mark == Mark::Deleted {
+            return Ok(None);
+        }
+        if mark == Mark::Unknown || self.unit.is_expired(&self.host, model, &object) {
             self.autoflush(|_| format!("get({})", model.name())).await?;
             let select = Select::by_key(model, key_of(&self.host, model, &object)?);
             if self.fetch(&select, Fill::Missing).await?.items.is_empty() {
@@ -146,7 +153,7 @@ impl<H: Host> Session<H> {
         self.autoflush(|schema| query_of(schema, select)).await?;
         self.open_for_select(select)?;
         let rows = self.fetch(select, Fill::Missing).await?;
-        self.load_along(&rows, &select.loads, &select.criteria).await?;
+        self.load_along(&rows, &select.loads, Reach::of(&select.criteria, select.deleted)).await?;
         Ok(rows)
     }
 
@@ -268,13 +275,14 @@ impl<H: Host> Session<H> {
         &mut self,
         rows: &Rows<H>,
         loads: &[Load],
-        criteria: &[Criterion],
+        reach: Reach<'_>,
     ) -> Result<()> {
         let Some((column, model)) = first_entity(&rows.plan) else { return Ok(()) };
         let schema = Arc::clone(&self.schema);
-        if !criteria.is_empty() {
-            for joined in &rows.plan.joined {
-                if let Output::Entity { model, .. } = rows.plan.outputs[joined.parent] {
+        for joined in &rows.plan.joined {
+            if let Output::Entity { model, .. } = rows.plan.outputs[joined.parent] {
+                let target = schema.model(model).relation(joined.relation).target;
+                if !reach.criteria.is_empty() || reach.leaves_out(schema.model(target)) {
                     self.unit.partial.insert((model, joined.relation));
                 }
             }
@@ -295,7 +303,7 @@ impl<H: Host> Session<H> {
         if parents.is_empty() {
             Ok(())
         } else {
-            Box::pin(self.load_levels(model, &parents, loads, criteria, Ahead::<H>::default())).await
+            Box::pin(self.load_levels(model, &parents, loads, reach, Ahead::<H>::default())).await
         }
     }
 }

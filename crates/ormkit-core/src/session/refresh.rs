@@ -11,8 +11,9 @@ use super::unit::key_of;
 use super::{Attributes, Session};
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host, State};
+use crate::load::select_in::Ahead;
 use crate::model::{FieldId, Model, ModelId, RelationId};
-use crate::query::{Item as Selected, Load, Lock, Select, Strategy};
+use crate::query::{Deleted, Item as Selected, Load, Lock, Reach, Select, Strategy};
 
 /// Relations that were loaded, with the objects that had them.
 type Loaded<H> = IndexMap<(ModelId, RelationId), Vec<<H as Host>::Object>, FxBuildHasher>;
@@ -60,7 +61,7 @@ impl<H: Host> Session<H> {
     }
 
     /// The object of a key as its row is now, also where the session holds it: its columns are overwritten. Pending changes
-    /// are written first where the session does that. With a lock it opens a transaction where none is open.
+    /// are written first where the session does that. `deleted` says whether it may count as deleted. With a lock it opens a transaction where none is open.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -70,6 +71,7 @@ impl<H: Host> Session<H> {
         key: &(impl KeyCells + Sync + ?Sized),
         loads: &[Load],
         lock: Option<Lock>,
+        deleted: Deleted,
     ) -> Result<Option<H::Object>> {
         let schema = Arc::clone(&self.schema);
         let model = schema.model(model);
@@ -84,13 +86,15 @@ impl<H: Host> Session<H> {
         }
         self.open_for_lock(lock)?;
         let mut select = Select::by_key(model, own(key)?);
-        select.lock = lock;
+        (select.lock, select.deleted) = (lock, deleted);
         let Some(object) = self.fetch(&select, Fill::All).await?.into_objects().pop() else {
             return Ok(None);
         };
         let all: Vec<FieldId> = model.field_ids().collect();
         unload_stale(&self.host, &schema, model, &object, &all);
-        self.load_relations(model, std::slice::from_ref(&object), loads).await?;
+        let reach = Reach::of(&[], deleted);
+        let parents = std::slice::from_ref(&object);
+        self.load_levels(model, parents, loads, reach, Ahead::<H>::default()).await?;
         Ok(Some(object))
     }
 
@@ -104,14 +108,14 @@ impl<H: Host> Session<H> {
         let schema = Arc::clone(&self.schema);
         self.open_for_lock(lock)?;
         let mut select = Select::by_key(model, key_of(&self.host, model, object)?);
-        select.lock = lock;
+        (select.lock, select.deleted) = (lock, Deleted::Included);
         if let (false, [Selected::Entity { fields: read, .. }]) =
             (fields.is_empty(), select.items.as_mut_slice())
         {
             *read = Some(fields.to_vec());
         }
         let rows = self.fetch(&select, Fill::All).await?;
-        self.load_along(&rows, &select.loads, &select.criteria).await?;
+        self.load_along(&rows, &select.loads, Reach::default()).await?;
         if rows.into_objects().is_empty() {
             return Err(Error::invalid_request(format!("the row of this {} is gone", model.name())));
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Session;
 use super::journal::Action;
+use super::renewal::changed_by;
 use super::stale::unload_stale;
 use super::unit::Unit;
 use crate::driver::{Batch, Row, RowSink};
@@ -34,7 +35,7 @@ pub struct Written<H: Host> {
 
 impl<H: Host> Session<H> {
     /// Writes at once: inside the open transaction, or in one of its own, committed before it returns. Flushes first where
-    /// the session does.
+    /// the session does. An UPDATE renews and counts versions as a flush does.
     ///
     /// # Errors
     /// Those of the flush and of the database; `Unsupported` for an UPDATE of the key. Held objects are as before the call.
@@ -65,6 +66,9 @@ impl<H: Host> Session<H> {
         let model = schema.model(statement.model());
         let asked = statement.returning().len();
         let mut statement = statement.clone();
+        if let Write::Update(update) = &mut statement {
+            self.renew_rows(model, update)?;
+        }
         let returned = self.kept_in_step(model, &statement)?;
         statement.returning_mut().extend(returned);
         let mut params = Params::new();
@@ -123,7 +127,8 @@ impl<H: Host> Session<H> {
         let holds = self.unit.identity.holds(&self.host, model.id);
         Ok(match statement {
             Write::Insert(insert) if holds && !set.is_empty() || insert.rows.len() == 1 => Some(item(set)),
-            Write::Update(_) | Write::Delete(_) if holds => Some(item(set)),
+            Write::Update(update) if holds => Some(item(changed_by(model, update))),
+            Write::Delete(_) if holds => Some(item(set)),
             _ => None,
         })
     }

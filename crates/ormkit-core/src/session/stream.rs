@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::host::{Fill, Host};
 use crate::load::hydrate::{Hydrator, Parents};
 use crate::plan::Plan;
-use crate::query::{Criterion, Load, Select};
+use crate::query::{Criterion, Deleted, Load, Reach, Select};
 use crate::sql::{DialectName, TransactionMode};
 
 /// A query that is read in pieces. Dropped before its end, a connection of its own goes back to the pool; inside of a
@@ -25,6 +25,7 @@ pub struct Stream {
     plan: Arc<Plan>,
     loads: Vec<Load>,
     criteria: Vec<Criterion>,
+    deleted: Deleted,
     pieces: Pieces,
     /// The link of a stream outside of any transaction.
     own: Option<Link>,
@@ -67,7 +68,8 @@ impl<H: Host> Session<H> {
             link
         };
         let pieces = link.pieces(statement, rows)?;
-        Ok(Stream { plan, loads: select.loads.clone(), criteria: select.criteria.clone(), pieces, own })
+        let (loads, criteria) = (select.loads.clone(), select.criteria.clone());
+        Ok(Stream { plan, loads, criteria, deleted: select.deleted, pieces, own })
     }
 
     /// The next rows; None behind the last.
@@ -135,7 +137,7 @@ impl<H: Host> Session<H> {
         self.link.read_piece(&mut stream.pieces, &mut hydrator).await?;
         hydrator.finish()?;
         let rows = Rows { items: hydrator.items, plan };
-        self.load_along(&rows, &stream.loads, &stream.criteria).await?;
+        self.load_along(&rows, &stream.loads, Reach::of(&stream.criteria, stream.deleted)).await?;
         Ok(rows)
     }
 }

@@ -13,7 +13,9 @@ use crate::host::{Fill, Host, State};
 use crate::load::hydrate::{EntityLayout, Layouts, RowKey};
 use crate::model::{FieldId, Model, RelationKind, Schema};
 use crate::plan::Plan;
-use crate::query::{Conflict, ConflictTarget, Expr, Insert, Item as Selected, Select, Source, Write};
+use crate::query::{
+    Conflict, ConflictTarget, Deleted, Expr, Insert, Item as Selected, Select, Source, Write,
+};
 use crate::session::identity::own;
 use crate::value::{Params, Value};
 
@@ -31,6 +33,9 @@ pub struct Upsert {
 impl<H: Host> Session<H> {
     /// Inserts objects, or writes them into the rows that exist already. Answers the session's object for each row: the
     /// given one, unless the session held another.
+    ///
+    /// A row that counts as deleted is a row that exists: it is written, and counts as deleted unless the column that says
+    /// so is among what is written.
     ///
     /// It joins the open transaction; without one it runs in one of its own, committed before it returns.
     ///
@@ -193,6 +198,7 @@ fn insert_of<H: Host>(
 /// The SELECT of the row that is in an object's way.
 fn existing<H: Host>(host: &H, model: &Model, object: &H::Object, how: &Upsert) -> Result<Select> {
     let mut select = Select::entity(model.id).limit(1);
+    select.deleted = Deleted::Included;
     for field in &how.target {
         let value = read(host, model, object, *field)?;
         let sql_type = model.field(*field).column_type.sql_type();

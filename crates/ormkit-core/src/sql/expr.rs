@@ -11,7 +11,7 @@ mod pattern;
 mod set;
 mod temporal;
 
-pub(crate) use along::{INNER, join_along};
+pub(crate) use along::{FULL, INNER, join_along};
 
 use super::{Dialect, SqlWriter};
 use crate::model::{ColumnType, NativeType, Schema};

@@ -9,8 +9,8 @@ mod set;
 mod sources;
 mod with;
 
-use super::SqlWriter;
-use super::expr::{INNER, Level, Render, alike, all_of, decimal_text, grouped, join_along, operand};
+use super::expr::{FULL, INNER, Level, Render, alike, all_of, decimal_text, grouped, join_along, operand};
+use super::{SqlWriter, tombstone};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model};
 use crate::plan::{Joined, Output};
@@ -43,6 +43,7 @@ const ROW_NUMBER: &str = "ormkit_row";
 /// Writes a whole SELECT with its eager loads and says what its rows hold.
 pub(crate) fn select(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
     with(out, |walk| walk.select(select));
+    let around = out.enter(select.deleted);
     let mut eager = Eager::of(out.schema(), select);
     let mut layout = Layout::default();
     if let Some(error) = eager.refused.take() {
@@ -55,6 +56,7 @@ pub(crate) fn select(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
     } else {
         body(out, select, &eager, &mut layout, Place::Nested, None);
     }
+    out.enter(around);
     layout
 }
 
@@ -71,6 +73,7 @@ pub(super) fn apart(out: &mut SqlWriter<'_>, select: &Select, columns: Option<&[
 /// Writes `SELECT count(*)` over the rows of `select`.
 pub(crate) fn count(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
     with(out, |walk| walk.select(select));
+    let around = out.enter(select.deleted);
     if is_counted_as_it_is(select) {
         let sources = sources::all(out, select, &Eager::default(), Place::Nested);
         out.open_scope(&sources);
@@ -83,6 +86,7 @@ pub(crate) fn count(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
         subquery(out, &inner);
         out.push(") AS counted");
     }
+    out.enter(around);
     single("count", SqlType::BigInt)
 }
 
@@ -95,6 +99,7 @@ pub(crate) fn exists(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
         out.push(")");
         return single("exists", SqlType::Bool);
     }
+    let around = out.enter(select.deleted);
     let sources = sources::all(out, select, &Eager::default(), Place::Nested);
     out.open_scope(&sources);
     out.push("SELECT 1");
@@ -102,6 +107,7 @@ pub(crate) fn exists(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
     group(out, select);
     limit(out, select);
     out.close_scope();
+    out.enter(around);
     out.push(")");
     single("exists", SqlType::Bool)
 }
@@ -138,6 +144,7 @@ fn body(
     if let Some(set) = &select.set {
         return set::set(out, select, set, layout, names);
     }
+    let around = out.enter(select.deleted);
     let sources = sources::all(out, select, eager, place);
     out.open_scope(&sources);
     match names {
@@ -151,6 +158,7 @@ fn body(
     limit(out, select);
     lock(out, select);
     out.close_scope();
+    out.enter(around);
 }
 
 /// A to-many join multiplies rows, so that LIMIT has to be said of the parents alone, in a subquery under their own name.
@@ -367,18 +375,25 @@ fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], ea
     };
     let tables: Vec<&FromItem> = sources.iter().filter(|item| !is_joined(item)).collect();
     links::require_all(out, select, &tables);
+    let is_full = select.joins.iter().any(|join| join.kind == JoinKind::Full);
     if !tables.is_empty() {
         out.push(" FROM ");
         // A JOIN sees all that stands before it, which a comma hides from it on PostgreSQL.
         let is_list = (select.joins.is_empty() && eager.joins.is_empty()) || !out.is_postgres();
         let separator = if is_list { ", " } else { " CROSS JOIN " };
-        out.separated(&tables, separator, |out, item| derived::from_item(out, item));
+        let mut first = true;
+        out.separated(&tables, separator, |out, item| match item {
+            FromItem::Table(table) if is_full => {
+                tombstone::living_rows(out, *table, std::mem::take(&mut first));
+            }
+            item => derived::from_item(out, item),
+        });
     }
     for join in &select.joins {
         let words = match join.kind {
             JoinKind::Inner => INNER,
             JoinKind::Left => " LEFT OUTER JOIN ",
-            JoinKind::Full => " FULL OUTER JOIN ",
+            JoinKind::Full => FULL,
         };
         if join.kind == JoinKind::Full && tables.len() > 1 {
             out.fail(Error::new(ErrorKind::Programming(
@@ -395,20 +410,33 @@ fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], ea
             ))),
             (On::Condition(condition), item) => {
                 out.push(words);
-                derived::from_item(out, item);
+                let marks = match item {
+                    FromItem::Table(table) if words == FULL => {
+                        tombstone::living_rows(out, *table, false);
+                        false
+                    }
+                    item => {
+                        derived::from_item(out, item);
+                        item.table().is_some_and(|table| tombstone::of(out, table).is_some())
+                    }
+                };
                 out.push(" ON ");
-                match select.criteria.is_empty() {
+                match select.criteria.is_empty() && !marks {
                     true => condition.render(out),
                     false => operand(out, condition, Level::Not),
                 }
             }
         }
         if let FromItem::Table(target) = join.target {
+            if join.kind != JoinKind::Full {
+                tombstone::and_living(out, target);
+            }
             on::criteria(out, select, target);
         }
     }
     eager.joined(out, select);
-    all_of(out, " WHERE ", &select.filter);
+    let tables: Vec<Source> = tables.into_iter().filter_map(FromItem::table).collect();
+    tombstone::where_living(out, &select.filter, &tables, is_full);
 }
 
 fn group(out: &mut SqlWriter<'_>, select: &Select) {

@@ -1,6 +1,7 @@
 //! Golden texts of SELECT.
 
 mod derived;
+mod tombstone;
 
 use std::sync::Arc;
 
@@ -19,17 +20,22 @@ const WRITER: RelationId = RelationId(0);
 
 /// `authors(id, name)` with `books`, `books(id, title, year, author_id, price)` with `author`.
 fn schema() -> Arc<Schema> {
+    schema_with(&[])
+}
+
+/// The same with more columns in both tables.
+fn schema_with(more: &[Field]) -> Arc<Schema> {
     let mut registry = Registry::new();
     let id = || Field::new("id", ColumnType::Integer).key().numbered();
     let mut books = RelationDef::new("books", Target::Name("Book".into()));
     books.many = Some(true);
     books.order_by = vec!["-year".into()];
     let author = RelationDef::new("author", Target::Name("Author".into()));
-    let def = |name: &str, table: &str, fields, relations| ModelDef {
+    let def = |name: &str, table: &str, fields: Vec<Field>, relations| ModelDef {
         name: name.into(),
         module: "app".into(),
         table: TableName { schema: None, name: table.into() },
-        fields,
+        fields: [fields, more.to_vec()].concat(),
         relations,
         constraints: Vec::new(),
         indexes: Vec::new(),

@@ -1,11 +1,10 @@
 //! INSERT, UPDATE and DELETE of a program's own, as text.
 
-use super::SqlWriter;
-use super::dml;
 use super::expr::{Render, all_of};
 use super::select::{self, Layout, listed};
+use super::{SqlWriter, dml, tombstone};
 use crate::error::{Error, ErrorKind};
-use crate::model::{FieldId, Model, OnUpdate};
+use crate::model::{FieldId, Model, ModelId, OnUpdate};
 use crate::query::{Conflict, ConflictTarget, Delete, Expr, FromItem, Insert, Item, Source, Update, Write};
 
 /// Writes the statement and says what its rows hold.
@@ -14,8 +13,23 @@ pub(crate) fn write(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
     inner(out, statement)
 }
 
+/// Writes the statement as a common table expression. Nobody is asked for the values that the host renews.
+pub(super) fn within(out: &mut SqlWriter<'_>, statement: &Write) {
+    if let Write::Update(update) = statement {
+        let model = out.schema().model(update.model);
+        let is_left = |field: &&FieldId| update.set.iter().all(|(set, _)| set != *field);
+        if let Some(field) = model.upkeep.client.iter().find(is_left) {
+            out.fail(Error::unsupported(
+                format!("an UPDATE inside of another statement that leaves out {}", model.place(*field)),
+                "set it as well: its onupdate is the program's",
+            ));
+        }
+    }
+    inner(out, statement);
+}
+
 /// Writes the statement behind the common table expressions that it reads from.
-pub(super) fn inner(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
+fn inner(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
     let target = FromItem::from(statement.model());
     let others = others(out, statement, &target);
     let returns_others = !out.is_postgres() && !others.is_empty();
@@ -25,6 +39,7 @@ pub(super) fn inner(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
     if !apart {
         items.extend(others.iter().cloned());
     }
+    let around = out.enter(statement.deleted());
     out.open_scope(&items);
     if !others.is_empty() {
         let filter = match statement {
@@ -44,6 +59,7 @@ pub(super) fn inner(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
     }
     let layout = returning(out, statement.returning());
     out.close_scope();
+    out.enter(around);
     layout
 }
 
@@ -164,7 +180,14 @@ fn update(out: &mut SqlWriter<'_>, node: &Update, others: &[FromItem]) {
     assignments(out, node.model, &node.set);
     renew(out, node);
     listed_items(out, " FROM ", others);
-    all_of(out, " WHERE ", &node.filter);
+    rows_of(out, node.model, &node.filter, others);
+}
+
+/// WHERE: which rows are written.
+fn rows_of(out: &mut SqlWriter<'_>, model: ModelId, filter: &[Expr], others: &[FromItem]) {
+    let target = std::iter::once(Source::plain(model));
+    let tables: Vec<Source> = target.chain(others.iter().filter_map(FromItem::table)).collect();
+    tombstone::where_living(out, filter, &tables, false);
 }
 
 /// What UPDATE sets by itself.
@@ -172,11 +195,18 @@ fn renew(out: &mut SqlWriter<'_>, node: &Update) {
     let model = out.schema().model(node.model);
     for field in &model.upkeep.sql {
         let field_is_set = node.set.iter().any(|(set, _)| set == field);
-        if let (OnUpdate::Sql(sql), false) = (&model.field(*field).on_update, field_is_set) {
-            out.push(", ");
-            out.name(&model.field(*field).column);
-            out.push(" = ");
-            out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite });
+        if field_is_set {
+            continue;
+        }
+        out.push(", ");
+        out.name(&model.field(*field).column);
+        out.push(" = ");
+        match &model.field(*field).on_update {
+            OnUpdate::Sql(sql) => out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite }),
+            _ => {
+                out.column(Source::plain(node.model), *field); // the next version
+                out.push(" + 1");
+            }
         }
     }
 }
@@ -203,17 +233,17 @@ fn delete(out: &mut SqlWriter<'_>, node: &Delete, others: &[FromItem]) {
     out.source(Source::plain(node.model));
     if others.is_empty() || out.is_postgres() {
         listed_items(out, " USING ", others);
-        return all_of(out, " WHERE ", &node.filter);
+        return rows_of(out, node.model, &node.filter, others);
     }
     out.push(" WHERE EXISTS (SELECT 1");
     out.open_scope(others);
     listed_items(out, " FROM ", others);
-    all_of(out, " WHERE ", &node.filter);
+    rows_of(out, node.model, &node.filter, others);
     out.close_scope();
     out.push(")");
 }
 
-fn assignments(out: &mut SqlWriter<'_>, model: crate::model::ModelId, set: &[(FieldId, Expr)]) {
+fn assignments(out: &mut SqlWriter<'_>, model: ModelId, set: &[(FieldId, Expr)]) {
     let model = out.schema().model(model);
     set.iter().for_each(|(field, _)| refuse_generated(out, model, *field));
     out.list(set, |out, (field, value)| {

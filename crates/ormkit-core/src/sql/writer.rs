@@ -15,7 +15,7 @@ use super::quote::integer;
 use super::{Dialect, DialectName, Placeholder};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model, Schema, TableName};
-use crate::query::{Bound, FromItem, Part, Source};
+use crate::query::{Bound, Deleted, FromItem, Part, Source};
 use crate::value::{Destination, ParamType, Params, SqlType, Value, ValueRef};
 
 /// Writes one statement.
@@ -40,6 +40,8 @@ pub struct SqlWriter<'a> {
     derived: bool,
     writes: bool,
     scopes: Vec<Scope>,
+    /// What the statement at hand does with rows that count as deleted.
+    deleted: Deleted,
     /// What the host has said of the engine.
     host: Option<&'a (dyn Any + Send + Sync)>,
     error: Option<Error>,
@@ -72,6 +74,7 @@ impl<'a> SqlWriter<'a> {
             derived: false,
             writes: false,
             scopes: Vec::new(),
+            deleted: Deleted::LeftOut,
             host: None,
             error: None,
         }
@@ -125,6 +128,21 @@ impl<'a> SqlWriter<'a> {
     /// True when it is worked out what each statement reads from.
     pub(crate) fn resolves(&self) -> bool {
         self.resolves
+    }
+
+    /// What the statement at hand does with rows that count as deleted.
+    pub(crate) fn deleted(&self) -> Deleted {
+        self.deleted
+    }
+
+    /// Enters a statement that says what it does with such rows, and answers what was said around it: to be entered again
+    /// behind it.
+    pub(crate) fn enter(&mut self, deleted: Deleted) -> Deleted {
+        let around = self.deleted;
+        if deleted != Deleted::AsAround {
+            self.deleted = deleted;
+        }
+        around
     }
 
     /// Notes that the statement writes although it is a SELECT.

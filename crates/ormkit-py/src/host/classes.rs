@@ -15,6 +15,8 @@ pub(crate) struct ClassInfo {
     pub(crate) name: String,
     /// Its columns, in the order of their field ids.
     pub(crate) fields: Box<[FieldInfo]>,
+    /// The column that says of a row that it counts as deleted.
+    pub(crate) tombstone: Option<FieldId>,
 }
 
 /// A column of a mapped class.
@@ -65,6 +67,7 @@ pub(crate) fn class_info(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
 fn learn(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
     let class = mapped_class(py, model);
     let fields = with_def(model, |def| def.fields.clone());
+    let tombstone = fields.iter().position(|field| field.tombstone).map(|at| FieldId(at as u16));
     let field = |(at, field): (usize, ormkit_core::model::Field)| FieldInfo {
         is_json: field.column_type.is_changed_in_place(),
         filled_by_database: field.filled_by_database(),
@@ -78,6 +81,7 @@ fn learn(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
         class: class.class.clone_ref(py),
         name: with_def(model, |def| def.name.clone()),
         fields: fields.into_iter().enumerate().map(field).collect(),
+        tombstone,
     }));
     let mut classes = CLASSES.write().unwrap_or_else(PoisonError::into_inner);
     if classes.len() <= model.index() {

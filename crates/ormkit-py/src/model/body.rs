@@ -226,6 +226,8 @@ fn show(plan: &Plan, id: ModelId, class: &Bound<'_, PyType>) -> PyResult<()> {
     class.setattr("__columns__", columns)?;
     class.setattr("__relationships__", relations)?;
     class.setattr("__primary_key__", key)?;
+    let mark = plan.columns.iter().find(|column| column.field.tombstone).map(|column| &column.field.name);
+    class.setattr("__soft_delete__", mark)?;
     class.setattr("__tablename__", &plan.def.table.name)?;
     class.setattr("__table__", &table)?;
     metadata_of(class)?.get().add(py, &table)

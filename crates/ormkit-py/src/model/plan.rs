@@ -7,6 +7,7 @@ use super::mapper;
 use super::options::{TableArgs, column_named, table_args};
 use super::raise::{mapping, to_python, unsupported};
 use super::registry;
+use super::soft_delete;
 use crate::convert::Conversion;
 use crate::derived::Validator;
 use crate::fields::{ClientDefault, DataclassOptions, DeclaredAttr};
@@ -101,6 +102,7 @@ pub(super) fn plan<'py>(
     plan.relations.extend(relations);
     plan.columns.sort_by_key(|column| (!column.inherited, column.sort_order));
     mapper::apply(&mut plan, &making, &declared)?;
+    soft_delete::apply(&mut plan, &making)?;
     complete(&mut plan, &making, &declared)?;
     plan.validators = validators(&plan, body, bases)?;
     name_slots(body, &own_names, &plan, parent.as_ref())?;

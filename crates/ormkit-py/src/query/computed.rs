@@ -187,6 +187,7 @@ impl Query {
         }
         let mut core = CoreSelect::default().select_from(self.source());
         core.filter = rows.as_filter(model).map_err(|error| to_py(py, error))?;
+        core.deleted = rows.deleted;
         let names = Names { annotations: self.annotations(), ..Names::of(&schema, self.source()) };
         let mut joinings = Vec::new();
         for (name, aggregate) in aggregates {

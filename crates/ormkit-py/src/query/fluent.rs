@@ -2,7 +2,9 @@
 
 use ormkit_core::model::{FieldId, ModelId, RelationId, Schema};
 use ormkit_core::query::lookup::{Path, resolve_value};
-use ormkit_core::query::{Expr as CoreExpr, Item, Lock, On, Order, Select as CoreSelect, Source, Strategy};
+use ormkit_core::query::{
+    Deleted, Expr as CoreExpr, Item, Lock, On, Order, Select as CoreSelect, Source, Strategy,
+};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PySlice, PyString, PyTuple, PyType};
@@ -491,6 +493,28 @@ impl Query {
     /// Nothing at all.
     fn none<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
         self.with(py, |core| core.filter.push(CoreExpr::Bool(false)))
+    }
+
+    /// Rows that count as deleted are rows like others: of the model, in joins and lookups across relations, and among what
+    /// is loaded along. Queries and statements in place of values say it of themselves.
+    fn with_deleted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
+        self.with(py, |core| core.deleted = Deleted::Included)
+    }
+
+    /// Only rows that count as deleted; of other models only those that do not.
+    ///
+    /// Raises:
+    ///     TypeError: The model has no soft deletion.
+    fn only_deleted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
+        let schema = schema(py)?;
+        let model = schema.model(self.model);
+        if model.tombstone.is_none() {
+            return Err(PyTypeError::new_err(format!(
+                "only_deleted() needs a class with SoftDeleteMixin, or __soft_delete__ = \"column\": {} has none",
+                model.name()
+            )));
+        }
+        self.with(py, |core| core.deleted = Deleted::Only)
     }
 
     /// Says what is loaded along, and how much of it.

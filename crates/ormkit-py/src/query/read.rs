@@ -1,7 +1,7 @@
 //! `select(..)`.
 
 use ormkit_core::query::{
-    Derived, Expr as CoreExpr, FromItem, Item, Lock, Rows, Select as CoreSelect, Source,
+    Deleted, Derived, Expr as CoreExpr, FromItem, Item, Lock, Rows, Select as CoreSelect, Source,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -349,6 +349,20 @@ impl Select {
         Ok(Self { core: Arc::new(core) })
     }
 
+    /// Options of the execution.
+    ///
+    /// Args:
+    ///     include_deleted: Rows that count as deleted are rows like others: in tables, joins and conditions across relations,
+    ///         and among what is loaded along. Subqueries say it of themselves.
+    ///
+    /// Raises:
+    ///     TypeError: Of a union and its like: their parts say it.
+    #[pyo3(signature = (*, include_deleted))]
+    fn execution_options(&self, include_deleted: bool) -> PyResult<Self> {
+        self.single("execution_options()")?;
+        Ok(self.with(|core| core.deleted = deleted(include_deleted)))
+    }
+
     /// Locks the rows until the transaction ends, of the first class or of those that `of` names; on SQLite, which locks as
     /// a whole, nothing more happens.
     #[pyo3(signature = (*, read = false, nowait = false, skip_locked = false, key_share = false, of = None))]
@@ -393,6 +407,11 @@ impl Select {
     fn __getitem__(&self, _index: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         Err(no_rows("a select"))
     }
+}
+
+/// What a statement does with rows that count as deleted.
+pub(super) fn deleted(included: bool) -> Deleted {
+    if included { Deleted::Included } else { Deleted::LeftOut }
 }
 
 /// The tables of `of=`: a class, an alias, a column of one, or a list of them.

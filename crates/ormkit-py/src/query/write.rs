@@ -2,8 +2,8 @@
 
 use ormkit_core::model::{FieldId, Model, ModelId};
 use ormkit_core::query::{
-    Conflict, ConflictTarget, Delete as CoreDelete, Expr as CoreExpr, Insert as CoreInsert, Item, Source,
-    Update as CoreUpdate, Write,
+    Conflict, ConflictTarget, Delete as CoreDelete, Expr as CoreExpr, Insert as CoreInsert, Item,
+    Select as CoreSelect, Source, Update as CoreUpdate, Write,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use super::derived::Cte;
 use super::hybrid::hybrid_named;
 use super::lookup::{condition_on, lookup_condition};
-use super::read::item_of;
+use super::read::{deleted, item_of};
 use super::shown::shown;
 use super::{F, Select, model_of};
 use crate::attribute::Attribute;
@@ -130,12 +130,13 @@ fn returned(model: ModelId, columns: &Bound<'_, PyTuple>) -> PyResult<Vec<Item>>
 ///
 /// # Errors
 /// `FieldError` for unknown names; `DataError` for values that do not fit.
-pub(crate) fn update_of(model: ModelId, values: &Bound<'_, PyDict>, rows: Vec<CoreExpr>) -> PyResult<Write> {
+pub(crate) fn update_of(model: &Model, values: &Bound<'_, PyDict>, rows: &CoreSelect) -> PyResult<Write> {
     if values.is_empty() {
         return Err(PyTypeError::new_err("an update sets at least one attribute"));
     }
-    let mut core = CoreUpdate::new(model, assignments(model, values)?);
-    core.filter = rows;
+    let mut core = CoreUpdate::new(model.id, assignments(model.id, values)?);
+    core.filter = rows.as_filter(model).map_err(|error| to_py(values.py(), error))?;
+    core.deleted = rows.deleted;
     Ok(Write::Update(core))
 }
 
@@ -329,6 +330,17 @@ impl Update {
         Ok(Self { core })
     }
 
+    /// Options of the execution.
+    ///
+    /// Args:
+    ///     include_deleted: Rows that count as deleted are written, too. Subqueries say it of themselves.
+    #[pyo3(signature = (*, include_deleted))]
+    fn execution_options(&self, include_deleted: bool) -> Self {
+        let mut core = self.core.clone();
+        core.deleted = deleted(include_deleted);
+        Self { core }
+    }
+
     /// What is answered: columns, their names, or the class.
     #[pyo3(signature = (*columns))]
     fn returning(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
@@ -379,6 +391,17 @@ impl Delete {
             core.filter.push(lookup_condition(&*schema(py)?, Source::plain(core.model), lookups)?);
         }
         Ok(Self { core })
+    }
+
+    /// Options of the execution.
+    ///
+    /// Args:
+    ///     include_deleted: Rows that count as deleted are deleted, too. Subqueries say it of themselves.
+    #[pyo3(signature = (*, include_deleted))]
+    fn execution_options(&self, include_deleted: bool) -> Self {
+        let mut core = self.core.clone();
+        core.deleted = deleted(include_deleted);
+        Self { core }
     }
 
     /// What is answered: columns, their names, or the class.

@@ -8,7 +8,7 @@ use ormkit_core::value::Value;
 use pyo3::prelude::*;
 
 /// The value of an empty slot: a new object's list is known and empty, a reference without a key is None, an object
-/// that the session holds is found there.
+/// that the session holds is found there, unless its row counts as deleted: then it is None.
 ///
 /// # Errors
 /// `NotLoadedError`, `RelationNotLoadedError`.
@@ -26,10 +26,25 @@ pub(crate) fn missing<'py>(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<
     let found = reference(object, end(object, slot)?)?;
     let is_new = matches!(instance::state(object)?, State::Transient | State::Pending);
     match found {
-        Some(found) => Ok(found),
+        // As a load would have it.
+        Some(found) => match is_marked(&found)? {
+            Some(false) => Ok(found),
+            Some(true) => Ok(py.None().into_bound(py)),
+            None => Err(not_loaded(object, slot)?),
+        },
         None if is_new => Ok(py.None().into_bound(py)),
         None => Err(not_loaded(object, slot)?),
     }
+}
+
+/// True for an object whose row counts as deleted; None where it does not tell.
+fn is_marked(object: &Bound<'_, PyAny>) -> PyResult<Option<bool>> {
+    if object.is_none() {
+        return Ok(Some(false));
+    }
+    let info = class_info(object.py(), instance::table_of(object)?.model);
+    let Some(tombstone) = info.tombstone else { return Ok(Some(false)) };
+    Ok(instance::slot(object, tombstone.index())?.map(|value| !value.is_none()))
 }
 
 /// What a reference refers to, by its key: None (Python's) for a NULL key, the session's object where it holds one.

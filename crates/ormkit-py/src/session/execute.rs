@@ -132,8 +132,7 @@ impl AsyncSession {
         let id = model_of(model)?;
         let query = Bound::new(py, Query::of_session(slf.clone().into_any().unbind(), model)?)?;
         let query = query.call_method("filter", conditions, lookups)?.cast_into::<Query>()?;
-        let rows = query.get().core().as_filter(schema(py)?.model(id)).map_err(raise)?;
-        let write = update_of(id, values, rows)?;
+        let write = update_of(schema(py)?.model(id), values, query.get().core())?;
         on_session!(py, slf.get().link, "AsyncSession.bulk_update", |session| {
             let written = session.write_at_once(&write).await.map_err(raise)?;
             Python::attach(|py| Ok(written.affected.into_pyobject(py)?.into_any().unbind()))

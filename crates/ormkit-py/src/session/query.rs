@@ -218,7 +218,8 @@ impl Query {
     #[pyo3(signature = (**values))]
     fn update(&self, py: Python<'_>, values: Option<&Bound<'_, PyDict>>) -> PyResult<Py<Operation>> {
         let values = values.ok_or_else(|| PyTypeError::new_err("update() sets at least one attribute"))?;
-        let write = update_of(self.model(), values, self.rows_to_write(py, "update")?)?;
+        self.check_rows("update")?;
+        let write = update_of(schema(py)?.model(self.model()), values, self.core())?;
         self.write(py, write)
     }
 
@@ -231,8 +232,10 @@ impl Query {
     /// Raises:
     ///     IntegrityError: Other rows refer to them.
     fn delete(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.check_rows("delete")?;
         let mut delete = Delete::new(self.model());
-        delete.filter = self.rows_to_write(py, "delete")?;
+        delete.filter = self.core().as_filter(schema(py)?.model(self.model())).map_err(raise)?;
+        delete.deleted = self.core().deleted;
         self.write(py, Write::Delete(delete))
     }
 
@@ -280,13 +283,14 @@ impl Query {
         })
     }
 
-    fn rows_to_write(&self, py: Python<'_>, verb: &str) -> PyResult<Vec<Expr>> {
+    /// Refuses to write what is no row of the model.
+    fn check_rows(&self, verb: &str) -> PyResult<()> {
         if !self.is_objects() || !self.core().group_by.is_empty() {
             return Err(PyTypeError::new_err(format!(
                 "{verb}() is for the rows of a model: session.query(Model).filter(..).{verb}(..)"
             )));
         }
-        self.core().as_filter(schema(py)?.model(self.model())).map_err(raise)
+        Ok(())
     }
 
     fn write(&self, py: Python<'_>, write: Write) -> PyResult<Py<Operation>> {

@@ -3,7 +3,7 @@
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::load::Item;
 use ormkit_core::model::{FieldId, ModelId};
-use ormkit_core::query::Lock;
+use ormkit_core::query::{Deleted, Lock};
 use ormkit_core::session::Key;
 use ormkit_core::value::Value;
 use pyo3::prelude::*;
@@ -31,12 +31,16 @@ impl AsyncSession {
     ///         database for writing instead.
     ///     populate_existing: The row is read also where the session holds the object, and its columns are overwritten.
     ///         Pending changes are written first, unless `autoflush` is off: then they are lost.
+    ///     include_deleted: Also an object whose row counts as deleted (`soft_delete`), and such ones among what `options`
+    ///         load.
     ///
     /// An object that was expired is read. Whatever reads flushes first, where the session does that.
     ///
     /// Raises:
     ///     DataError: The key's value does not fit its column.
-    #[pyo3(signature = (model, key, /, *, options = None, with_for_update = None, populate_existing = false))]
+    #[allow(clippy::too_many_arguments, reason = "the options of a get")]
+    #[pyo3(signature = (model, key, /, *, options = None, with_for_update = None, populate_existing = false,
+        include_deleted = false))]
     fn get(
         &self,
         py: Python<'_>,
@@ -45,13 +49,22 @@ impl AsyncSession {
         options: Option<&Bound<'_, PyAny>>,
         with_for_update: Option<&Bound<'_, PyAny>>,
         populate_existing: bool,
+        include_deleted: bool,
     ) -> PyResult<Py<Operation>> {
-        let asked = Asked { options, lock: lock_of(with_for_update)?, populate_existing, required: false };
+        let asked = Asked {
+            options,
+            lock: lock_of(with_for_update)?,
+            populate_existing,
+            include_deleted,
+            required: false,
+        };
         self.fetch_by_key(py, model, key, &asked)
     }
 
     /// As `get`, but a missing row raises `NoResultFound`.
-    #[pyo3(signature = (model, key, /, *, options = None, with_for_update = None, populate_existing = false))]
+    #[allow(clippy::too_many_arguments, reason = "the options of a get")]
+    #[pyo3(signature = (model, key, /, *, options = None, with_for_update = None, populate_existing = false,
+        include_deleted = false))]
     fn get_one(
         &self,
         py: Python<'_>,
@@ -60,13 +73,22 @@ impl AsyncSession {
         options: Option<&Bound<'_, PyAny>>,
         with_for_update: Option<&Bound<'_, PyAny>>,
         populate_existing: bool,
+        include_deleted: bool,
     ) -> PyResult<Py<Operation>> {
-        let asked = Asked { options, lock: lock_of(with_for_update)?, populate_existing, required: true };
+        let asked = Asked {
+            options,
+            lock: lock_of(with_for_update)?,
+            populate_existing,
+            include_deleted,
+            required: true,
+        };
         self.fetch_by_key(py, model, key, &asked)
     }
 
     /// As `get_one`.
-    #[pyo3(signature = (model, key, /, *, options = None, with_for_update = None, populate_existing = false))]
+    #[allow(clippy::too_many_arguments, reason = "the options of a get")]
+    #[pyo3(signature = (model, key, /, *, options = None, with_for_update = None, populate_existing = false,
+        include_deleted = false))]
     fn get_or_raise(
         &self,
         py: Python<'_>,
@@ -75,8 +97,15 @@ impl AsyncSession {
         options: Option<&Bound<'_, PyAny>>,
         with_for_update: Option<&Bound<'_, PyAny>>,
         populate_existing: bool,
+        include_deleted: bool,
     ) -> PyResult<Py<Operation>> {
-        let asked = Asked { options, lock: lock_of(with_for_update)?, populate_existing, required: true };
+        let asked = Asked {
+            options,
+            lock: lock_of(with_for_update)?,
+            populate_existing,
+            include_deleted,
+            required: true,
+        };
         self.fetch_by_key(py, model, key, &asked)
     }
 
@@ -100,8 +129,9 @@ impl AsyncSession {
         let required = asked.required;
         if asked.populate_existing || asked.lock.is_some() {
             let (lock, loads) = (asked.lock, relations_of(py, id, asked.options)?);
+            let deleted = if asked.include_deleted { Deleted::Included } else { Deleted::LeftOut };
             return on_session!(py, self.link, "AsyncSession.get", |session| {
-                let found = session.get_again(id, &key, &loads, lock).await.map_err(raise)?;
+                let found = session.get_again(id, &key, &loads, lock, deleted).await.map_err(raise)?;
                 match found {
                     None if required => Err(raise(no_such(&session.schema().model(id).def.name))),
                     None => Ok(nothing()),
@@ -110,8 +140,12 @@ impl AsyncSession {
             });
         }
         let (fields, loads) = loads_of(py, id, asked.options)?;
+        let deleted = asked.include_deleted;
         on_session!(py, self.link, "AsyncSession.get", |session| {
             let found = match fields {
+                fields if deleted => {
+                    Box::pin(session.get_with_deleted(id, &key, fields.as_deref(), &loads)).await
+                }
                 // Boxed where it is rare: what a future may await at most is what every call of it moves around.
                 Some(fields) => Box::pin(session.get_partly(id, &key, &fields, &loads)).await,
                 None => session.get(id, &key, &loads).await,
@@ -131,6 +165,7 @@ struct Asked<'a, 'py> {
     options: Option<&'a Bound<'py, PyAny>>,
     lock: Option<Lock>,
     populate_existing: bool,
+    include_deleted: bool,
     /// A missing row raises.
     required: bool,
 }

@@ -1,6 +1,6 @@
 //! Names that lead across relations to a value: `author__team__name`.
 
-use super::super::{Expr, FromItem, Item, JoinKind, On, Select, Source};
+use super::super::{Deleted, Expr, FromItem, Item, JoinKind, On, Select, Source};
 use super::field_of;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FieldId, ModelId, RelationId, RelationKind, Schema};
@@ -132,7 +132,7 @@ impl Path {
 /// The rows at the end of `relations` that belong to the row of `source` at hand, as a SELECT to stand in an expression:
 /// it has no items yet. Also the table at its end.
 pub fn correlated(schema: &Schema, source: Source, relations: &[RelationId]) -> (Select, Source) {
-    let mut select = Select::default();
+    let mut select = Select { deleted: Deleted::AsAround, ..Select::default() };
     let mut at = source;
     for (depth, id) in relations.iter().enumerate() {
         let relation = schema.model(at.model).relation(*id);

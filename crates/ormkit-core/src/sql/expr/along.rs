@@ -1,8 +1,8 @@
 //! Tables along a relation: what joins them, and the junction between them where there is one.
 
-use super::super::SqlWriter;
+use super::super::{SqlWriter, tombstone};
 use crate::model::{FieldId, Junction, Model, RelationId};
-use crate::query::Source;
+use crate::query::{Deleted, Source};
 
 /// Joins `target` along a relation of `parent`; `words` are one of SQL's joins. More conditions may follow.
 ///
@@ -21,7 +21,10 @@ pub(crate) fn join_along(
     let relation = schema.model(parent.model).relation(relation);
     out.push(words);
     let Some(junction) = &relation.junction else {
-        out.source(target);
+        match words == FULL {
+            true => tombstone::living_rows(out, target, false),
+            false => out.source(target),
+        }
         out.push(" ON ");
         return equal(out, target, &relation.remote, parent, &relation.local);
     };
@@ -30,6 +33,7 @@ pub(crate) fn join_along(
         link.table(out);
         out.push(" ON ");
         link.equals(out, &junction.near, parent, &relation.local);
+        link.and_living(out);
         out.push(INNER);
         out.source(target);
         out.push(" ON ");
@@ -41,6 +45,10 @@ pub(crate) fn join_along(
     out.source(target);
     out.push(" ON ");
     link.equals(out, &junction.far, target, &relation.remote);
+    link.and_living(out);
+    if words == FULL {
+        tombstone::and_living(out, target);
+    }
     out.push(") ON ");
     link.equals(out, &junction.near, parent, &relation.local);
 }
@@ -64,10 +72,14 @@ pub(super) fn from_along(out: &mut SqlWriter<'_>, parent: Source, relation: Rela
     link.equals(out, &junction.far, target, &relation.remote);
     out.push(" WHERE ");
     link.equals(out, &junction.near, parent, &relation.local);
+    link.and_living(out);
 }
 
 /// SQL's inner join.
 pub(crate) const INNER: &str = " JOIN ";
+
+/// SQL's full join.
+pub(crate) const FULL: &str = " FULL OUTER JOIN ";
 
 /// `posts.author_id = users.id`
 fn equal(out: &mut SqlWriter<'_>, one: Source, fields: &[FieldId], other: Source, others: &[FieldId]) {
@@ -98,6 +110,17 @@ impl<'a> Link<'a> {
         out.base_table(self.model.table());
         out.push(" AS ");
         out.name(&self.name);
+    }
+
+    /// Leaves links out that count as deleted, behind a condition that is there.
+    fn and_living(&self, out: &mut SqlWriter<'_>) {
+        if let (Some(field), true) = (self.model.tombstone, out.deleted() != Deleted::Included) {
+            out.push(" AND ");
+            out.name(&self.name);
+            out.push(".");
+            out.name(&self.model.field(field).column);
+            out.push(" IS NULL");
+        }
     }
 
     /// `user_roles_1.user_id = users.id`

@@ -1,6 +1,6 @@
 //! IN and EXISTS.
 
-use super::super::{SqlWriter, select};
+use super::super::{SqlWriter, select, tombstone};
 use super::along::from_along;
 use super::{Comparison, Level, Render, comparable, operand};
 use crate::query::{Bound, Exists, Expr, InList, InRows, InSelect, fits_one_parameter};
@@ -123,6 +123,7 @@ impl Render for Exists {
                 out.push("EXISTS (SELECT 1 FROM ");
                 out.open_scope(&[(*target).into()]);
                 from_along(out, *parent, *relation, *target);
+                tombstone::and_living(out, *target);
                 if let Some(condition) = condition {
                     out.push(" AND ");
                     operand(out, condition, Level::And);

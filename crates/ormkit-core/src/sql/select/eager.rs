@@ -1,7 +1,7 @@
 //! Loads by outer join.
 
-use super::super::SqlWriter;
 use super::super::expr::{INNER, join_along};
+use super::super::{SqlWriter, tombstone};
 use super::on;
 use crate::error::Error;
 use crate::model::{FieldId, Lazy, ModelId, Relation, RelationId, Schema};
@@ -158,6 +158,7 @@ impl Eager {
         for join in self.joins.iter().filter(|join| !join.contained) {
             let words = if join.inner { INNER } else { " LEFT OUTER JOIN " };
             join_along(out, words, join.parent, join.relation, join.target);
+            tombstone::and_living(out, join.target);
             on::conditions(out, &join.filter);
             on::criteria(out, select, join.target);
         }

@@ -48,7 +48,7 @@ fn one(out: &mut SqlWriter<'_>, cte: &Cte) {
                 out.unsupported("a CTE that writes", "run the statement by itself and use what it returned");
             }
             out.note_write();
-            super::super::write::inner(out, write);
+            super::super::write::within(out, write);
         }
     }
     out.push(")");

@@ -1,0 +1,42 @@
+//! What an UPDATE of rows writes beside what the program sets, as a flush does for objects.
+
+use super::Session;
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::model::{FieldId, Model, Version};
+use crate::query::{Expr, Update};
+
+impl<H: Host> Session<H> {
+    /// Adds the values that the host renews, each made once for all rows. What SQL renews the writer adds.
+    ///
+    /// # Errors
+    /// `Unsupported` where the host makes a version from the one before, which it does not know of these rows.
+    pub(super) fn renew_rows(&self, model: &Model, update: &mut Update) -> Result<()> {
+        if update.set.is_empty() {
+            return Ok(());
+        }
+        for field in &model.upkeep.client {
+            if update.set.iter().any(|(set, _)| set == field) {
+                continue;
+            }
+            if model.upkeep.version == Some((*field, Version::Client)) {
+                return Err(Error::unsupported(
+                    format!("an UPDATE of rows of {}, whose versions the program makes", model.name()),
+                    format!("set {} as well, or change the objects", model.place(*field)),
+                ));
+            }
+            let value = self.host.renewed(model, *field)?;
+            let sql_type = model.field(*field).column_type.sql_type();
+            update.set.push((*field, Expr::value(value, sql_type)));
+        }
+        Ok(())
+    }
+}
+
+/// The columns that an UPDATE changes in rows: those that are set, and those that change along with them.
+pub(super) fn changed_by(model: &Model, update: &Update) -> Vec<FieldId> {
+    let mut fields: Vec<FieldId> = update.set.iter().map(|(field, _)| *field).collect();
+    fields
+        .extend(model.upkeep.fetched.iter().filter(|field| update.set.iter().all(|(set, _)| set != *field)));
+    fields
+}
