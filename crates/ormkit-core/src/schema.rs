@@ -25,7 +25,7 @@ pub use compare::{Compare, Comparison};
 pub use diff::{Renames, diff};
 pub use introspect::introspect;
 pub use line::Line;
-pub use migrate::migrate;
+pub use migrate::{migrate, migrate_in};
 pub use operation::{Change, Operation, Part};
 pub use retype::keeps_stored_form;
 pub use wanted::wanted;

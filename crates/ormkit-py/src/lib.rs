@@ -15,6 +15,7 @@ mod expr;
 mod fields;
 mod host;
 mod instance;
+mod migrate;
 mod model;
 mod query;
 mod range;
@@ -75,6 +76,8 @@ mod _ormkit {
         Index, Mapped, MappedColumn, PrimaryKeyConstraint, RelationshipDecl, UniqueConstraint, mapped_column,
         relationship,
     };
+    #[pymodule_export]
+    use migrate::{MigrationRun, RevisionGraph, schema_statements, version_statements};
     #[pymodule_export]
     use model::{
         ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, check_dataclass_options, metadata_of,
