@@ -68,7 +68,8 @@ impl SchemaStep {
     }
 }
 
-fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
+/// The dialect of a name.
+pub(crate) fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
     match name {
         "postgresql" => Ok(&Dialect::POSTGRES),
         "sqlite" => Ok(&Dialect::SQLITE),

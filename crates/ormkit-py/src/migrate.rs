@@ -9,13 +9,12 @@ mod steps;
 
 use ormkit_core::migrate::{Direction, VersionTable};
 use ormkit_core::model::TableName;
-use ormkit_core::sql::Dialect;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 pub(crate) use self::graph::RevisionGraph;
 pub(crate) use self::run::MigrationRun;
+use crate::autogen::dialect_of;
 use crate::session::raise;
 
 /// The statements of an operation, without semicolons.
@@ -42,16 +41,6 @@ pub(crate) fn version_statements(
     let table = VersionTable { name: TableName { schema, name: table }, primary_key };
     let moved = moves.into_iter().map(|step| graph::to_move(step).sql(&table.name, dialect));
     Ok((table.create(dialect), moved.collect()))
-}
-
-fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
-    match name {
-        "postgresql" => Ok(&Dialect::POSTGRES),
-        "sqlite" => Ok(&Dialect::SQLITE),
-        other => {
-            Err(PyValueError::new_err(format!("dialect {other:?}: expected \"postgresql\" or \"sqlite\"")))
-        }
-    }
 }
 
 fn direction(up: bool) -> Direction {

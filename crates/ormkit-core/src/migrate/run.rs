@@ -261,7 +261,8 @@ impl Run {
     /// What the database says.
     pub async fn end(&mut self, link: &mut Link) -> Result<()> {
         link.rollback().await;
-        if !std::mem::take(&mut self.locked) {
+        // A connection that was lost has taken the lock along.
+        if !std::mem::take(&mut self.locked) || link.connection().is_none() {
             return Ok(());
         }
         let unlock = format!("SELECT pg_advisory_unlock({})", self.key());

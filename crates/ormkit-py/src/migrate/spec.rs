@@ -11,60 +11,17 @@ use pyo3::types::PyDict;
 
 /// What a revision does.
 pub(super) enum Spec {
-    CreateTable {
-        table: Box<Table>,
-        if_not_exists: bool,
-    },
-    DropTable {
-        table: TableName,
-        if_exists: bool,
-    },
-    RenameTable {
-        table: TableName,
-        to: String,
-    },
-    AddColumn {
-        table: TableName,
-        column: Box<Column>,
-        if_not_exists: bool,
-    },
-    DropColumn {
-        table: TableName,
-        column: String,
-        if_exists: bool,
-    },
-    AlterColumn {
-        table: TableName,
-        column: String,
-        changes: ColumnChanges,
-    },
-    Add {
-        table: TableName,
-        part: Added,
-    },
-    DropConstraint {
-        table: TableName,
-        name: String,
-        kind: Option<String>,
-        if_exists: bool,
-    },
-    CreateIndex {
-        table: TableName,
-        index: Box<Index>,
-        concurrently: bool,
-        if_not_exists: bool,
-    },
-    DropIndex {
-        table: Option<TableName>,
-        schema: Option<String>,
-        name: String,
-        concurrently: bool,
-        if_exists: bool,
-    },
-    TableComment {
-        table: TableName,
-        comment: Option<String>,
-    },
+    CreateTable { table: Box<Table>, if_not_exists: bool },
+    DropTable { table: TableName, if_exists: bool },
+    RenameTable { table: TableName, to: String },
+    AddColumn { table: TableName, column: Box<Column>, if_not_exists: bool },
+    DropColumn { table: TableName, column: String, if_exists: bool },
+    AlterColumn { table: TableName, column: String, changes: ColumnChanges },
+    Add { table: TableName, part: Added },
+    DropConstraint { table: TableName, name: String, kind: Option<String>, if_exists: bool },
+    CreateIndex { table: TableName, index: Box<Index>, concurrently: bool, if_not_exists: bool },
+    DropIndex { schema: Option<String>, name: String, concurrently: bool, if_exists: bool },
+    TableComment { table: TableName, comment: Option<String> },
 }
 
 /// A constraint that is added.
@@ -131,8 +88,8 @@ struct ConstraintSpec {
 struct IndexSpec {
     name: String,
     unique: bool,
-    /// Text, whether it is a column, its operator class.
-    parts: Vec<(String, bool, Option<String>)>,
+    /// Text, whether it is a column, its operator class, descending, NULLs first.
+    parts: Vec<(String, bool, Option<String>, bool, bool)>,
     include: Vec<String>,
     method: Option<String>,
     predicate: Option<String>,
@@ -203,10 +160,6 @@ pub(super) fn parse(operation: &Bound<'_, PyDict>) -> PyResult<Spec> {
             if_not_exists: flag("if_not_exists")?,
         },
         "drop_index" => Spec::DropIndex {
-            table: item("table")?
-                .extract::<Option<String>>()?
-                .map(|name| Ok::<_, PyErr>(TableName { schema: schema()?, name }))
-                .transpose()?,
             schema: schema()?,
             name: text("name")?,
             concurrently: flag("concurrently")?,
@@ -243,12 +196,12 @@ impl From<ColumnSpec> for Column {
 
 impl From<IndexSpec> for Index {
     fn from(spec: IndexSpec) -> Self {
-        let part = |(text, is_column, class)| IndexPart {
+        let part = |(text, is_column, class, descending, nulls_first)| IndexPart {
             term: if is_column { IndexTerm::Column(text) } else { IndexTerm::Expression(text) },
             collation: None,
             class,
-            descending: false,
-            nulls_first: false,
+            descending,
+            nulls_first,
         };
         Self {
             name: spec.name,

@@ -21,23 +21,6 @@ impl Spec {
             _ => false,
         }
     }
-
-    /// The table that it is about.
-    pub(super) fn table(&self) -> Option<&TableName> {
-        match self {
-            Self::CreateTable { table, .. } => Some(&table.name),
-            Self::DropTable { table, .. }
-            | Self::RenameTable { table, .. }
-            | Self::AddColumn { table, .. }
-            | Self::DropColumn { table, .. }
-            | Self::AlterColumn { table, .. }
-            | Self::Add { table, .. }
-            | Self::DropConstraint { table, .. }
-            | Self::CreateIndex { table, .. }
-            | Self::TableComment { table, .. } => Some(table),
-            Self::DropIndex { table, .. } => table.as_ref(),
-        }
-    }
 }
 
 /// The statements.
