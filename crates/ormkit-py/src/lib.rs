@@ -31,7 +31,7 @@ mod _ormkit {
     #[pymodule_export]
     use attribute::Attribute;
     #[pymodule_export]
-    use autogen::{AutogenContext, SchemaStep, generate_migration};
+    use autogen::{AutogenContext, SchemaStep, generate_migration, sqlalchemy_tables};
     #[pymodule_export]
     use cli::{CommandLine, parse_command_line};
     #[pymodule_export]
