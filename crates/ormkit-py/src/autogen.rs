@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ormkit_core::model::{ModelId, TableName};
 use ormkit_core::schema::alembic::{RevisionBody, RevisionFile, metadata};
-use ormkit_core::schema::{Catalog, Compare, Operation as Step, Renames, declared};
+use ormkit_core::schema::{Catalog, Compare, Operation as Step, Part, Renames, declared};
 use ormkit_core::session::Link;
 use ormkit_core::sql::Dialect;
 use pyo3::exceptions::PyValueError;
@@ -42,6 +42,17 @@ impl SchemaStep {
     #[getter]
     fn column_name(&self) -> Option<&str> {
         self.step.column()
+    }
+
+    /// The type of a column that is added or dropped, in the database's words; None of every other step.
+    #[getter]
+    fn column_type(&self) -> Option<&str> {
+        match &self.step {
+            Step::Add { part: Part::Column(column), .. } | Step::Drop { part: Part::Column(column), .. } => {
+                Some(&column.data_type)
+            }
+            _ => None,
+        }
     }
 
     /// Rows or values are lost.

@@ -33,7 +33,7 @@ mod _ormkit {
     #[pymodule_export]
     use autogen::{AutogenContext, SchemaStep, generate_migration, sqlalchemy_tables};
     #[pymodule_export]
-    use cli::{CommandLine, parse_command_line};
+    use cli::{CommandLine, load_models, parse_command_line};
     #[pymodule_export]
     use codec::{register_codec, unregister_codec};
     #[pymodule_export]
