@@ -60,6 +60,7 @@ CREATE TABLE teams (
     at TIMESTAMP WITH TIME ZONE DEFAULT now(), naive TIMESTAMP, day DATE NOT NULL DEFAULT '2020-01-01', clock TIME, wait INTERVAL,
     key UUID, doc JSONB, raw BYTEA, ip INET, mac MACADDR, bits BIT(4), more BIT VARYING, vec TSVECTOR, score DOUBLE PRECISION,
     small SMALLINT, ok BOOLEAN, tags TEXT[], numbers INTEGER[], date DATE, datetime TIMESTAMPTZ, zoned TIME WITH TIME ZONE,
+    span TSTZRANGE, days DATEMULTIRANGE, sums NUMMULTIRANGE,
     half INTEGER GENERATED ALWAYS AS (small / 2) STORED, other INTEGER GENERATED ALWAYS AS IDENTITY (START WITH 5),
     CONSTRAINT ck_price CHECK (price > 0 AND name <> ':x')
 );
@@ -194,10 +195,11 @@ def test_what_a_model_cannot_say_is_said_beside_it(url, capsys):
             run(
                 url,
                 'CREATE TABLE odds (id INTEGER PRIMARY KEY, a CHAR(3), b "char", c VARCHAR, d REAL, e TEXT UNIQUE DEFERRABLE,'
-                " r TSRANGE, EXCLUDE USING gist (r WITH &&)); CREATE TABLE keyless (id INTEGER)",
+                " r TSRANGE, s TSRANGE[], EXCLUDE USING gist (r WITH &&)); CREATE TABLE keyless (id INTEGER)",
             )
         )
         wanted = ["# a: character(3)", '# b: a model has no type like "char"', "# c: character varying", "# d: real"]
+        wanted += ["# s: a model has no type like tsrange[]"]
         wanted += [
             "# a UNIQUE of (e) has options",
             "# odds_r_excl is not said by a model: EXCLUDE",

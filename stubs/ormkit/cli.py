@@ -2,10 +2,13 @@
 
 import asyncio
 import sys
+from pathlib import Path
 
 from ormkit._ormkit import CommandLine, create_engine, parse_command_line
+from ormkit.exc import MigrationError
+from ormkit.migrations import AlembicConfig, MigrationRunner, ScriptFolder, _commands, _folder
 
-__all__ = ["entry", "main"]
+__all__ = ["entry", "main", "migrate_create", "migrate_down", "migrate_init", "migrate_status", "migrate_up"]
 
 
 def main(argv=None):
@@ -20,6 +23,9 @@ def main(argv=None):
         return asyncio.run(_run(command))
     except KeyboardInterrupt:
         return 130
+    except _commands.Usage as error:
+        CommandLine.fail(error)
+        return 2
     except Exception as error:
         if command.debug:
             raise
@@ -27,6 +33,9 @@ def main(argv=None):
 
 
 async def _run(command):
+    if command.migrate is not None:
+        verb, given = command.migrate
+        return await _commands.run(verb, given, command.url, command.json)
     if command.url is None:
         return await command.run(None)
     async with create_engine(command.url, min_connections=0) as engine:
@@ -36,3 +45,37 @@ async def _run(command):
 def entry():
     """What the script `ormkit` calls."""
     sys.exit(main())
+
+
+def _config(folder):
+    found = AlembicConfig.detect(folder)
+    if found is None:
+        raise MigrationError(f"there is no alembic.ini in {Path(folder).absolute()}: migrate_init() makes one")
+    return found
+
+
+def migrate_init(folder, url=None):
+    """Make `alembic.ini` and `alembic/{env.py,script.py.mako,versions/}` in a folder. What is there already is an error."""
+    _folder.init(folder, url)
+
+
+def migrate_create(folder, message):
+    """Make an empty revision behind the head; the answer is its file."""
+    return ScriptFolder(_config(folder)).create(message).path
+
+
+async def migrate_up(pool, folder, target="head"):
+    """Run the revisions up to a target; the answer is the ids of those that ran."""
+    return await MigrationRunner(pool, _config(folder)).upgrade(target)
+
+
+async def migrate_down(pool, folder, target="-1"):
+    """Undo the revisions down to a target; the answer is the ids of those that were undone."""
+    return await MigrationRunner(pool, _config(folder)).downgrade(target)
+
+
+async def migrate_status(pool, folder):
+    """Where the database stands: `{"current_revision": id or None, "pending": ids}`."""
+    runner = MigrationRunner(pool, _config(folder))
+    pending = [script.revision for script in await runner.get_pending_migrations()]
+    return {"current_revision": await runner.get_current_revision(), "pending": pending}

@@ -82,7 +82,8 @@ async fn steps_back_undo_steps(database: Database) -> Result<()> {
 
 async fn names_follow_hints_and_rows_stay(database: Database) -> Result<()> {
     let mut link = Link::new(database.pool.clone());
-    database.rows("CREATE TABLE people (id INTEGER NOT NULL, mail TEXT, CHECK (mail <> ''))").await?;
+    database.rows("CREATE TABLE people (id INTEGER PRIMARY KEY, mail TEXT, CHECK (mail <> ''))").await?;
+    database.rows("CREATE TABLE pets (owner INTEGER REFERENCES people (id))").await?;
     database.rows("INSERT INTO people VALUES (7, 'a@b')").await?;
     let before = found(&mut link).await?;
     let renames = Renames {
@@ -98,7 +99,10 @@ async fn names_follow_hints_and_rows_stay(database: Database) -> Result<()> {
     assert_eq!(steps.len(), 2, "{steps:#?}");
     migrate(&mut link, &before, &steps).await?;
     assert_eq!(database.rows("SELECT id, email FROM users").await?, [[Value::Int(7), Value::from("a@b")]]);
-    assert!(diff(&wanted, &found(&mut link).await?, &Renames::default(), dialect).is_empty());
+    let after = found(&mut link).await?;
+    assert!(diff(&wanted, &after, &Renames::default(), dialect).is_empty());
+    let pets = after.table(&support::name("pets")).unwrap();
+    assert_eq!(pets.foreign_keys[0].table, support::name("users"), "what refers to a table follows its name");
     Ok(())
 }
 

@@ -10,6 +10,8 @@ mod diagnostics;
 pub use class::ErrorClass;
 pub use diagnostics::{Diagnostics, SqlState};
 
+use crate::migrate::MigrationProblem;
+
 /// `Result` with ormkit's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -154,6 +156,8 @@ pub enum ErrorKind {
         /// Where it is missing, and what to use instead.
         instead: String,
     },
+    /// Revisions cannot be ordered, found or run.
+    Migration(Box<MigrationProblem>),
     /// An error of the host language (an exception in a default or a converter): it comes out unchanged.
     Host(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -405,6 +409,7 @@ impl fmt::Display for ErrorKind {
                 )
             }
             Self::Unsupported { feature, instead } => write!(f, "{feature} is not supported: {instead}"),
+            Self::Migration(problem) => problem.fmt(f),
             Self::Host(error) => error.fmt(f),
             Self::Mapping(text)
             | Self::Interface(text)

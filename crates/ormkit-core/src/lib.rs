@@ -5,6 +5,7 @@ pub mod error;
 pub mod host;
 pub mod lint;
 pub mod load;
+pub mod migrate;
 pub mod model;
 pub mod plan;
 pub mod pool;

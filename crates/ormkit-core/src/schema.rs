@@ -4,6 +4,7 @@ pub mod alembic;
 mod apply;
 mod catalog;
 mod compare;
+mod declared;
 mod diff;
 mod introspect;
 mod line;
@@ -22,10 +23,11 @@ pub use catalog::{
     NumberingKind, PrimaryKey, Table, Timing, Unique, View,
 };
 pub use compare::{Compare, Comparison};
+pub use declared::declared;
 pub use diff::{Renames, diff};
 pub use introspect::introspect;
 pub use line::Line;
-pub use migrate::migrate;
+pub use migrate::{migrate, migrate_in};
 pub use operation::{Change, Operation, Part};
 pub use retype::keeps_stored_form;
 pub use wanted::wanted;

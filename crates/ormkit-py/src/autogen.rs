@@ -1,19 +1,20 @@
-//! `ormkit.migrations.autogen`: what leads from the database to the models, and the revision file that does it.
+//! `ormkit.migrations.autogen`: what leads from the database to the models, and the revision file that does it; and the models
+//! for Alembic itself.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ormkit_core::model::{ModelId, TableName};
-use ormkit_core::schema::alembic::{RevisionBody, RevisionFile};
-use ormkit_core::schema::{Catalog, Compare, Operation as Step, Renames};
+use ormkit_core::schema::alembic::{RevisionBody, RevisionFile, metadata};
+use ormkit_core::schema::{Catalog, Compare, Operation as Step, Part, Renames, declared};
 use ormkit_core::session::Link;
 use ormkit_core::sql::Dialect;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyType};
 
 use crate::bridge::Operation;
 use crate::engine::{Engine, EngineHandle};
-use crate::model::schema;
+use crate::model::{metadata_of, schema};
 use crate::query::model_of;
 use crate::session::raise;
 
@@ -43,6 +44,17 @@ impl SchemaStep {
         self.step.column()
     }
 
+    /// The type of a column that is added or dropped, in the database's words; None of every other step.
+    #[getter]
+    fn column_type(&self) -> Option<&str> {
+        match &self.step {
+            Step::Add { part: Part::Column(column), .. } | Step::Drop { part: Part::Column(column), .. } => {
+                Some(&column.data_type)
+            }
+            _ => None,
+        }
+    }
+
     /// Rows or values are lost.
     #[getter]
     fn loses_data(&self) -> bool {
@@ -68,7 +80,8 @@ impl SchemaStep {
     }
 }
 
-fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
+/// The dialect of a name.
+pub(crate) fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
     match name {
         "postgresql" => Ok(&Dialect::POSTGRES),
         "sqlite" => Ok(&Dialect::SQLITE),
@@ -269,4 +282,13 @@ fn column_name(text: &str) -> PyResult<(TableName, String)> {
         .rsplit_once('.')
         .ok_or_else(|| PyValueError::new_err(format!("rename_columns: {text:?} is no \"table.column\"")))?;
     Ok((table_name(table), column.to_owned()))
+}
+
+/// Python that makes SQLAlchemy's tables of the models under a base: for `ormkit.alembic`, which gives it its names.
+#[pyfunction]
+pub(crate) fn sqlalchemy_tables(py: Python<'_>, base: &Bound<'_, PyType>, dialect: &str) -> PyResult<String> {
+    let models = metadata_of(base)?.get().newest(py);
+    let dialect = dialect_of(dialect)?;
+    let declared = declared(&*schema(py)?, &models, dialect).map_err(raise)?;
+    metadata(&declared, dialect).map_err(raise)
 }

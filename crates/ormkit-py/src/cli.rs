@@ -6,14 +6,18 @@
 mod arguments;
 mod inspect;
 mod lint;
+mod migrate;
 mod models;
 mod ping;
 mod sql;
 mod terminal;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use self::arguments::Command;
+pub(crate) use self::models::load_models;
 use self::terminal::Terminal;
 use crate::bridge::Operation;
 use crate::engine::{Engine, EngineHandle};
@@ -37,11 +41,22 @@ pub(crate) struct CommandLine {
     /// Errors come with their traceback.
     #[pyo3(get)]
     debug: bool,
+    /// The answer is for programs.
+    #[pyo3(get)]
     json: bool,
 }
 
 #[pymethods]
 impl CommandLine {
+    /// The verb of `ormkit migrate` and its arguments by name; None for every other command.
+    #[getter]
+    fn migrate<'py>(&self, py: Python<'py>) -> PyResult<Option<(String, Bound<'py, PyDict>)>> {
+        match &self.command {
+            Command::Migrate(migrate) => Ok(Some(migrate.for_python(py)?)),
+            _ => Ok(None),
+        }
+    }
+
     /// Do it; the result is the exit code.
     ///
     /// Args:
@@ -55,6 +70,7 @@ impl CommandLine {
                 Command::Inspect(command) => inspect::run(&context, &command).await,
                 Command::Sql(command) => sql::run(&context, &command).await,
                 Command::Lint(command) => lint::run(&context, &command).await,
+                Command::Migrate(_) => Err(PyValueError::new_err("`ormkit.migrations` runs this command")),
                 Command::Ping => ping::run(&context).await,
             }
         })
@@ -87,7 +103,7 @@ struct Context {
 impl Context {
     /// The engine, which [`arguments`] made sure of.
     fn engine(&self) -> PyResult<&EngineHandle> {
-        let missing = || pyo3::exceptions::PyValueError::new_err("this command needs an engine");
+        let missing = || PyValueError::new_err("this command needs an engine");
         self.engine.as_ref().ok_or_else(missing)
     }
 }

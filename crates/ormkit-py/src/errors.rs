@@ -73,6 +73,12 @@ fn make(py: Python<'_>, name: &str, doc: &str, bases: &Bound<'_, PyTuple>) -> Py
         }
         body.set_item("columns", PyTuple::empty(py))?;
     }
+    if name == "MigrationError" {
+        for attribute in ["file", "statement"] {
+            body.set_item(attribute, py.None())?;
+        }
+        body.set_item("revisions", PyTuple::empty(py))?;
+    }
     if name == "OrmkitError" {
         body.set_item("message", "")?;
     }
@@ -81,10 +87,16 @@ fn make(py: Python<'_>, name: &str, doc: &str, bases: &Bound<'_, PyTuple>) -> Py
 
 /// The exception of an error. One of the host language comes out as it was: the same object.
 pub(crate) fn to_py(py: Python<'_>, mut error: Error) -> PyErr {
-    if let Some(cause) = error.take_cause()
-        && let Ok(cause) = cause.downcast::<PyErr>()
-    {
-        return caused_by(py, error, *cause);
+    if let Some(cause) = error.take_cause() {
+        match cause.downcast::<PyErr>() {
+            Ok(cause) => return caused_by(py, error, *cause),
+            Err(other) => {
+                if let Ok(cause) = other.downcast::<Error>() {
+                    let cause = to_py(py, *cause);
+                    return caused_by(py, error, cause);
+                }
+            }
+        }
     }
     let class = error.class();
     let text = error.to_string();
@@ -100,6 +112,11 @@ pub(crate) fn to_py(py: Python<'_>, mut error: Error) -> PyErr {
                 describe(raised, &diagnostics)
             })
         }
+        ErrorKind::Migration(problem) => raise(py, class, &text, |raised| {
+            raised.setattr("revisions", PyTuple::new(py, problem.revisions)?)?;
+            raised.setattr("file", problem.file)?;
+            raised.setattr("statement", statement)
+        }),
         ErrorKind::MissingValue { table, column, .. } => raise(py, class, &text, |raised| {
             raised.setattr("sqlstate", NOT_NULL)?;
             raised.setattr("table", table)?;

@@ -15,6 +15,7 @@ mod expr;
 mod fields;
 mod host;
 mod instance;
+mod migrate;
 mod model;
 mod query;
 mod range;
@@ -30,9 +31,9 @@ mod _ormkit {
     #[pymodule_export]
     use attribute::Attribute;
     #[pymodule_export]
-    use autogen::{AutogenContext, SchemaStep, generate_migration};
+    use autogen::{AutogenContext, SchemaStep, generate_migration, sqlalchemy_tables};
     #[pymodule_export]
-    use cli::{CommandLine, parse_command_line};
+    use cli::{CommandLine, load_models, parse_command_line};
     #[pymodule_export]
     use codec::{register_codec, unregister_codec};
     #[pymodule_export]
@@ -75,6 +76,8 @@ mod _ormkit {
         Index, Mapped, MappedColumn, PrimaryKeyConstraint, RelationshipDecl, UniqueConstraint, mapped_column,
         relationship,
     };
+    #[pymodule_export]
+    use migrate::{MigrationRun, RevisionGraph, schema_statements, version_statements};
     #[pymodule_export]
     use model::{
         ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, check_dataclass_options, metadata_of,

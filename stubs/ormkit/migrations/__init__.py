@@ -1,5 +1,62 @@
 """Migrations: revision files, as Alembic has them."""
 
 from ormkit.migrations.autogen import AutogenContext, SchemaStep, generate_migration
+from ormkit.migrations.config import AlembicConfig
+from ormkit.migrations.operations import (
+    AddColumn,
+    AlterColumn,
+    BatchOperations,
+    BulkInsert,
+    Column,
+    ColumnDef,
+    CreateCheckConstraint,
+    CreateExcludeConstraint,
+    CreateForeignKey,
+    CreateIndex,
+    CreatePrimaryKey,
+    CreateTable,
+    CreateUniqueConstraint,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    DropTable,
+    Execute,
+    MigrateOperation,
+    Operations,
+    RenameTable,
+    TableComment,
+)
+from ormkit.migrations.runner import MigrationRunner
+from ormkit.migrations.script import MigrationScript, ScriptFolder
 
-__all__ = ["AutogenContext", "SchemaStep", "generate_migration"]
+__all__ = [
+    "AddColumn",
+    "AlembicConfig",
+    "AlterColumn",
+    "AutogenContext",
+    "BatchOperations",
+    "BulkInsert",
+    "Column",
+    "ColumnDef",
+    "CreateCheckConstraint",
+    "CreateExcludeConstraint",
+    "CreateForeignKey",
+    "CreateIndex",
+    "CreatePrimaryKey",
+    "CreateTable",
+    "CreateUniqueConstraint",
+    "DropColumn",
+    "DropConstraint",
+    "DropIndex",
+    "DropTable",
+    "Execute",
+    "MigrateOperation",
+    "MigrationRunner",
+    "MigrationScript",
+    "Operations",
+    "RenameTable",
+    "SchemaStep",
+    "ScriptFolder",
+    "TableComment",
+    "generate_migration",
+]

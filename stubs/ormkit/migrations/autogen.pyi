@@ -23,6 +23,10 @@ class SchemaStep:
         """The column's name, of a step that is about a column."""
 
     @property
+    def column_type(self) -> str | None:
+        """The type of a column that is added or dropped, in the database's words; None of every other step."""
+
+    @property
     def loses_data(self) -> bool:
         """Rows or values are lost."""
 

@@ -37,6 +37,7 @@ pub enum ErrorClass {
     RelationNotLoadedError,
     StaleDataError,
     CircularDependencyError,
+    MigrationError,
     /// An error of the host language, to be raised unchanged.
     Host,
 }
@@ -70,6 +71,7 @@ impl Error {
             ErrorKind::StaleRow { .. } => C::StaleDataError,
             ErrorKind::Cycle { .. } => C::CircularDependencyError,
             ErrorKind::Unsupported { .. } => C::NotSupportedError,
+            ErrorKind::Migration(_) => C::MigrationError,
             ErrorKind::Host(_) => C::Host,
         }
     }

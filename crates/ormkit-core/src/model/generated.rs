@@ -36,6 +36,20 @@ impl Identity {
     pub fn has_options(&self) -> bool {
         Self { always: false, ..*self } != Self::default()
     }
+
+    /// The options in PostgreSQL's words: `START WITH 100`.
+    pub fn options(&self) -> Vec<String> {
+        let numbers = [
+            ("START WITH", self.start),
+            ("INCREMENT BY", self.increment),
+            ("MINVALUE", self.min),
+            ("MAXVALUE", self.max),
+            ("CACHE", self.cache),
+        ];
+        let said =
+            numbers.iter().filter_map(|(word, number)| number.map(|number| format!("{word} {number}")));
+        said.chain(self.cycle.then(|| "CYCLE".to_owned())).collect()
+    }
 }
 
 /// What UPDATE does with a column that it is not told to set.

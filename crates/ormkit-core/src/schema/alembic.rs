@@ -6,11 +6,13 @@
 
 mod batch;
 mod file;
+mod metadata;
 mod parts;
 mod steps;
 mod types;
 
 pub use file::{RevisionFile, file_name};
+pub use metadata::metadata;
 
 use super::{Catalog, Operation};
 use crate::error::Result;

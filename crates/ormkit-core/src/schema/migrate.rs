@@ -42,6 +42,16 @@ pub async fn migrate(link: &mut Link, found: &Catalog, operations: &[Operation])
     }
 }
 
+/// The same inside of the open transaction, which was begun as one that [rebuilds](TransactionMode::rebuilds) and which the caller
+/// ends. It adds no labels to enums.
+///
+/// # Errors
+/// What the database says: the transaction has failed then.
+pub async fn migrate_in(link: &mut Link, found: &Catalog, operations: &[Operation]) -> Result<()> {
+    let dialect = link.dialect();
+    carry_out(link, plan(found, operations, dialect)?, dialect).await
+}
+
 async fn carry_out(link: &mut Link, steps: Vec<Step>, dialect: &'static Dialect) -> Result<()> {
     let checks = steps.iter().any(|step| matches!(step, Step::Rebuild(_)));
     for step in steps {
@@ -78,7 +88,12 @@ fn plan(found: &Catalog, operations: &[Operation], dialect: &'static Dialect) ->
         let waiting =
             operation.table().and_then(|name| rebuilds.iter_mut().find(|known| known.from.name == *name));
         if waiting.is_none() && (dialect.adds_constraints || operation.is_plain_on_sqlite()) {
+            let renames = !dialect.adds_constraints && matches!(operation, Operation::RenameTable { .. });
+            let follow = |on: &str| Step::Run(format!("PRAGMA legacy_alter_table = {on}"));
+            // What refers to the table goes along, unlike in a rebuild.
+            steps.extend(renames.then(|| follow("OFF")));
             steps.push(Step::Run(operation.sql(dialect)?));
+            steps.extend(renames.then(|| follow("ON")));
         } else if let Some(table) = operation.table() {
             match waiting {
                 Some(rebuild) => rebuild.follow(operation),

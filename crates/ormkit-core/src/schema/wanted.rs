@@ -88,7 +88,8 @@ fn foreign_keys(model: &Model) -> Vec<ForeignKey> {
     ForeignKeyDef::all(&model.def).iter().map(foreign_key).collect()
 }
 
-fn foreign_key(def: &ForeignKeyDef) -> ForeignKey {
+/// As the database has it.
+pub(super) fn foreign_key(def: &ForeignKeyDef) -> ForeignKey {
     let action =
         |action: Option<&'static str>| action.filter(|words| *words != "NO ACTION").map(str::to_owned);
     ForeignKey {

@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::model::{ColumnType, EnumType, FieldId, Model, ModelId, Schema, TableName};
 use crate::value::Params;
 pub(crate) use foreign_key::ForeignKeyDef;
+pub(crate) use index::{declared_indexes, index_expression};
 
 /// A step of a script: steps run in order and may all be run again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +110,7 @@ pub(crate) fn in_order<'a>(schema: &'a Schema, models: &[ModelId]) -> Vec<&'a Ar
 }
 
 /// All enum types, each once.
-fn enums(models: &[&Arc<Model>]) -> Vec<Arc<EnumType>> {
+pub(crate) fn enums(models: &[&Arc<Model>]) -> Vec<Arc<EnumType>> {
     let mut found: Vec<Arc<EnumType>> = Vec::new();
     for field in models.iter().flat_map(|model| model.fields()) {
         let scalar = match &field.column_type {

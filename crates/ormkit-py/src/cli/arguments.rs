@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 
+use super::migrate::{self, Migrate};
+
 /// A command with its arguments.
 #[derive(Clone)]
 pub(super) enum Command {
     Inspect(Inspect),
     Sql(Sql),
     Lint(Lint),
+    Migrate(Migrate),
     Ping,
 }
 
@@ -116,25 +119,26 @@ pub(super) fn parser() -> Parser {
                 )
                 .arg(flag("transaction", "The scripts run in one transaction, as by psql -1")),
         )
+        .subcommand(migrate::parser())
         .subcommand(
             Parser::new("ping")
                 .about("Connect to a database, and say what it is and how long a round trip takes"),
         )
 }
 
-fn flag(name: &'static str, help: &'static str) -> Arg {
+pub(super) fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
-fn many(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+pub(super) fn many(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).action(ArgAction::Append).help(help)
 }
 
-fn models() -> Arg {
+pub(super) fn models() -> Arg {
     many("models", "MODULE", "Where the models are: app.models, or app.models:Base; may be repeated")
 }
 
-fn dialect() -> Arg {
+pub(super) fn dialect() -> Arg {
     Arg::new("dialect")
         .long("dialect")
         .value_name("NAME")
@@ -190,6 +194,11 @@ pub(super) fn command(matches: &ArgMatches) -> Result<(Command, Option<String>),
                     (Command::Lint(Lint { dialect: Some(dialect), ..lint }), None)
                 }
             }
+        }
+        // The configuration file may know the database.
+        Some(("migrate", matches)) => {
+            let migrate = Migrate::of(matches).ok_or_else(|| "which command?".to_owned())?;
+            (Command::Migrate(migrate), given.or_else(environment))
         }
         Some(("ping", _)) => (Command::Ping, Some(needed()?)),
         // Clap asks for one of those above.

@@ -5,7 +5,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyType};
 
-use crate::model::MetaData;
+use crate::model::{MetaData, mapped_class};
 
 /// The models of all bases that the modules name, each once. Modules are looked for in the working directory, too.
 ///
@@ -34,6 +34,17 @@ pub(super) fn load(py: Python<'_>, names: &[String]) -> PyResult<Vec<ModelId>> {
         models.extend(found.into_iter().filter(|model| !models.contains(model)).collect::<Vec<_>>());
     }
     Ok(models)
+}
+
+/// The classes of the models in modules: `app.models`, `app.models:Base`.
+///
+/// Raises:
+///     ImportError: A module cannot be imported.
+///     ValueError: There are no models in one.
+#[pyfunction]
+pub(crate) fn load_models(py: Python<'_>, names: Vec<String>) -> PyResult<Vec<Py<PyType>>> {
+    let models = load(py, &names)?;
+    Ok(models.into_iter().map(|model| mapped_class(py, model).class.clone_ref(py)).collect())
 }
 
 fn of_module(module: &Bound<'_, PyModule>) -> PyResult<Vec<ModelId>> {

@@ -195,7 +195,12 @@ pub(super) const TREE: &[Node] = &[
         &["OrmkitError"],
         "Objects would have to be written before each other.",
     ),
-    own("MigrationError", &["OrmkitError"], "A migration cannot be found, ordered or run."),
+    node(
+        C::MigrationError,
+        "MigrationError",
+        &["OrmkitError"],
+        "A migration cannot be found, ordered or run.",
+    ),
 ];
 
 /// Other names of the same classes.

@@ -8,6 +8,7 @@ use super::parts::{
     check, column, final_name, is_plain_key, is_plain_unique, key_options, referred, unique_options,
 };
 use super::steps;
+use super::types::Enums;
 use crate::error::{Error, Result};
 use crate::model::TableName;
 use crate::schema::python::{Call, indented, list, sql, string};
@@ -174,9 +175,12 @@ fn add(table: &TableName, part: &Part, now: &Catalog, dialect: &'static Dialect)
         Call::new(function).with(name.map_or_else(|| "None".to_owned(), final_name))
     };
     match part {
-        Part::Column(added) => {
-            Some(Call::new("batch_op.add_column").with(column(known, added, now, dialect)?))
-        }
+        Part::Column(added) => Some(Call::new("batch_op.add_column").with(column(
+            known,
+            added,
+            Enums::known(&now.enums),
+            dialect,
+        )?)),
         Part::PrimaryKey(key) => is_plain_key(key).then(|| {
             // Alembic adds no constraint without a name.
             let name = key.name.clone().unwrap_or_else(|| format!("{}_pkey", table.name));

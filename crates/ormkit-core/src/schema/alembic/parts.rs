@@ -1,6 +1,6 @@
 //! Columns, constraints and indexes in SQLAlchemy's words. None where it has none for an option: then SQL is run as it is.
 
-use super::types::{is_numbered_by_itself, written};
+use super::types::{Enums, is_numbered_by_itself, written};
 use crate::model::TableName;
 use crate::schema::python::{Call, list, sa_text, sql, string};
 use crate::schema::write::write_index_part;
@@ -20,13 +20,13 @@ pub(super) fn final_name(name: &str) -> String {
 pub(super) fn column(
     table: &Table,
     column: &Column,
-    now: &Catalog,
+    enums: Enums<'_>,
     dialect: &'static Dialect,
 ) -> Option<String> {
     if column.on_null.is_some() {
         return None;
     }
-    let type_ = written(&column.data_type, column.collation.as_deref(), &now.enums, dialect)?;
+    let type_ = written(&column.data_type, column.collation.as_deref(), enums, dialect)?;
     let mut call = Call::new("sa.Column").text(&column.name).with(type_);
     let numbers_itself = is_numbered_by_itself(table, &column.name, dialect);
     match &column.numbering {

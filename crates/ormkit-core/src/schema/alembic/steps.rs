@@ -105,7 +105,7 @@ fn add(table: &TableName, part: &Part, now: &Catalog, dialect: &'static Dialect)
     let call = match part {
         Part::Column(added) => {
             let empty = Table::new(table.clone());
-            let text = column(known.unwrap_or(&empty), added, now, dialect)?;
+            let text = column(known.unwrap_or(&empty), added, types::Enums::known(&now.enums), dialect)?;
             Call::new("op.add_column").text(&table.name).with(text)
         }
         Part::PrimaryKey(key) if is_plain_key(key) && key.timing == Timing::Immediate => {
@@ -167,7 +167,7 @@ pub(super) fn changed(
     dialect: &'static Dialect,
 ) -> Option<Call> {
     let type_ = |(data_type, collation): &(String, Option<String>)| {
-        types::written(data_type, collation.as_deref(), &now.enums, dialect)
+        types::written(data_type, collation.as_deref(), types::Enums::known(&now.enums), dialect)
     };
     Some(match change {
         Change::Type { from, to } => {
@@ -222,8 +222,9 @@ pub(super) fn with_existing_type(
     dialect: &'static Dialect,
 ) -> Call {
     let known = now.table(table).and_then(|table| table.column(column));
-    let type_ = known
-        .and_then(|known| types::written(&known.data_type, known.collation.as_deref(), &now.enums, dialect));
+    let type_ = known.and_then(|known| {
+        types::written(&known.data_type, known.collation.as_deref(), types::Enums::known(&now.enums), dialect)
+    });
     match type_ {
         Some(type_) if !matches!(change, Change::Type { .. }) => call.keyword("existing_type", type_),
         _ => call,
@@ -234,8 +235,11 @@ pub(super) fn with_existing_type(
 /// the statement itself.
 fn create_table(table: &Table, now: &Catalog, dialect: &'static Dialect) -> Result<Vec<String>> {
     let whole = || Ok(vec![execute(&Operation::CreateTable(table.clone()).sql(dialect)?)?]);
-    let columns: Option<Vec<String>> =
-        table.columns.iter().map(|one| column(table, one, now, dialect)).collect();
+    let columns: Option<Vec<String>> = table
+        .columns
+        .iter()
+        .map(|one| column(table, one, types::Enums::known(&now.enums), dialect))
+        .collect();
     let Some(columns) = columns else { return whole() };
     let mut constraints = Vec::new();
     let mut later = Vec::new();

@@ -4,11 +4,31 @@ use crate::schema::python::{Call, string};
 use crate::schema::{Enum, Table};
 use crate::sql::{Dialect, DialectName};
 
+/// The enum types of the database.
+#[derive(Clone, Copy)]
+pub(super) struct Enums<'a> {
+    all: &'a [Enum],
+    /// SQLAlchemy makes them along with their columns.
+    made: bool,
+}
+
+impl<'a> Enums<'a> {
+    /// Types that steps of their own have made.
+    pub(super) fn known(all: &'a [Enum]) -> Self {
+        Self { all, made: false }
+    }
+
+    /// Types that their columns bring along.
+    pub(super) fn own(all: &'a [Enum]) -> Self {
+        Self { all, made: true }
+    }
+}
+
 /// The type that SQLAlchemy writes as `data_type` on this database; None where it has no word for it.
 pub(super) fn written(
     data_type: &str,
     collation: Option<&str>,
-    enums: &[Enum],
+    enums: Enums<'_>,
     dialect: &Dialect,
 ) -> Option<String> {
     match dialect.name {
@@ -27,13 +47,13 @@ fn parts(data_type: &str) -> Option<(String, Vec<u32>)> {
     Some((format!("{}{behind}", name.trim_end()), sizes?))
 }
 
-fn postgres(data_type: &str, collation: Option<&str>, enums: &[Enum], dialect: &Dialect) -> Option<String> {
+fn postgres(data_type: &str, collation: Option<&str>, enums: Enums<'_>, dialect: &Dialect) -> Option<String> {
     if let Some(element) = data_type.strip_suffix("[]") {
         let element = postgres(element, collation, enums, dialect)?;
         return Some(Call::new("postgresql.ARRAY").with(element).written());
     }
-    if let Some(kind) = enums.iter().find(|kind| is_name_of(data_type, kind, dialect)) {
-        return collation.is_none().then(|| enumeration(kind));
+    if let Some(kind) = enums.all.iter().find(|kind| is_name_of(data_type, kind, dialect)) {
+        return collation.is_none().then(|| enumeration(kind, enums.made));
     }
     let (name, sizes) = parts(data_type)?;
     let collated = |call: Call| call.maybe("collation", collation).written();
@@ -123,13 +143,11 @@ fn is_name_of(data_type: &str, kind: &Enum, dialect: &Dialect) -> bool {
     }
 }
 
-/// The type is there already: its column does not make it.
-fn enumeration(kind: &Enum) -> String {
+fn enumeration(kind: &Enum, made: bool) -> String {
     let call = kind.labels.iter().fold(Call::new("postgresql.ENUM"), |call, label| call.text(label));
-    call.keyword("name", string(&kind.name.name))
-        .maybe("schema", kind.name.schema.as_deref())
-        .keyword("create_type", "False")
-        .written()
+    let call = call.keyword("name", string(&kind.name.name)).maybe("schema", kind.name.schema.as_deref());
+    let call = if made { call } else { call.keyword("create_type", "False") };
+    call.written()
 }
 
 /// SQLite keeps the words that were written: SQLAlchemy must write the same ones.

@@ -47,7 +47,7 @@ impl Naming {
 }
 
 /// What class bodies call: an attribute of that name would hide it.
-const VALUES: [&str; 42] = [
+const VALUES: [&str; 56] = [
     "ARRAY",
     "BigInteger",
     "Bit",
@@ -90,6 +90,20 @@ const VALUES: [&str; 42] = [
     "Base",
     "DeclarativeBase",
     "MappedAsDataclass",
+    "Hstore",
+    "Range",
+    "INT4RANGE",
+    "INT4MULTIRANGE",
+    "INT8RANGE",
+    "INT8MULTIRANGE",
+    "NUMRANGE",
+    "NUMMULTIRANGE",
+    "DATERANGE",
+    "DATEMULTIRANGE",
+    "TSRANGE",
+    "TSMULTIRANGE",
+    "TSTZRANGE",
+    "TSTZMULTIRANGE",
 ];
 
 /// What annotations name: a class of that name would hide it.

@@ -46,6 +46,10 @@ fn sizes(data_type: &str) -> (String, Vec<u32>) {
 
 fn postgres(data_type: &str, enums: &Enums, uses: &mut Uses, dialect: &Dialect) -> Option<Typed> {
     if let Some(element) = data_type.strip_suffix("[]") {
+        // Several ranges are a multirange to a model.
+        if element.ends_with("range") {
+            return None;
+        }
         let element = postgres(element, enums, uses, dialect)?;
         let annotation = format!("list[{}]", element.annotation);
         let argument = element.argument.map(|argument| format!("{}({argument})", uses.ormkit("ARRAY")));
@@ -122,7 +126,31 @@ fn postgres(data_type: &str, enums: &Enums, uses: &mut Uses, dialect: &Dialect) 
             Typed::with("str", argument)
         }
         "vector" => Typed::with("list[float]", sized("Vector")),
+        "hstore" => Typed::with("dict[str, str | None]", uses.ormkit("Hstore")),
+        _ if name.ends_with("range") => return range(&name, uses),
         _ => return None,
+    })
+}
+
+/// A range type, or one of several ranges.
+fn range(name: &str, uses: &mut Uses) -> Option<Typed> {
+    let (of, several) = match name.strip_suffix("multirange") {
+        Some(of) => (of, true),
+        None => (name.strip_suffix("range")?, false),
+    };
+    let (element, one, many) = match of {
+        "int4" => ("int", "INT4RANGE", "INT4MULTIRANGE"),
+        "int8" => ("int", "INT8RANGE", "INT8MULTIRANGE"),
+        "num" => (uses.standard("decimal", "Decimal"), "NUMRANGE", "NUMMULTIRANGE"),
+        "date" => (uses.standard("datetime", "date"), "DATERANGE", "DATEMULTIRANGE"),
+        "ts" => (uses.standard("datetime", "datetime"), "TSRANGE", "TSMULTIRANGE"),
+        "tstz" => (uses.standard("datetime", "datetime"), "TSTZRANGE", "TSTZMULTIRANGE"),
+        _ => return None,
+    };
+    let range = format!("{}[{element}]", uses.ormkit("Range"));
+    Some(match several {
+        true => Typed::with(format!("tuple[{range}, ...]"), uses.ormkit(many)),
+        false => Typed::with(range, uses.ormkit(one)),
     })
 }
 

@@ -12,16 +12,37 @@ use crate::query::{Expr, Nulls, Source};
 /// # Errors
 /// What the dialect lacks; an expression with a value that has no SQL literal, or with a column of another table.
 pub(super) fn indexes(schema: &Schema, model: &Model, dialect: &'static Dialect) -> Result<Vec<DdlStep>> {
+    declared_indexes(model, dialect)
+        .into_iter()
+        .map(|index| Ok(DdlStep::Run(checked(schema, dialect, |out| create(out, model, &index))?)))
+        .collect()
+}
+
+/// The indexes of a model that the database has: those of its fields first.
+pub(crate) fn declared_indexes(model: &Model, dialect: &Dialect) -> Vec<Index> {
     let of_fields = model
         .fields()
         .iter()
         .filter(|field| field.index)
         .map(|field| Index::on(field.names.index.clone(), [field.column.as_str()], field.unique));
-    of_fields
-        .chain(model.def.indexes.iter().cloned())
-        .filter(|index| is_made(index, dialect))
-        .map(|index| Ok(DdlStep::Run(checked(schema, dialect, |out| create(out, model, &index))?)))
-        .collect()
+    of_fields.chain(model.def.indexes.iter().cloned()).filter(|index| is_made(index, dialect)).collect()
+}
+
+/// The text of an expression over the columns of a model.
+///
+/// # Errors
+/// As [`indexes`].
+pub(crate) fn index_expression(
+    schema: &Schema,
+    model: &Model,
+    expr: &Expr,
+    dialect: &'static Dialect,
+) -> Result<String> {
+    checked(schema, dialect, |out| {
+        out.open_scope(&[Source::plain(model.id).into()]);
+        expr.render(out);
+        out.close_scope();
+    })
 }
 
 /// SQLite has one kind of index only.

@@ -1,0 +1,164 @@
+//! The table that says where a database is: `alembic_version`, a row for each head.
+
+use std::sync::Arc;
+
+use super::{MigrationProblem, Move};
+use crate::driver::{Batch, Effect, Row, RowSink, Statement, StatementText};
+use crate::error::Result;
+use crate::model::TableName;
+use crate::session::Link;
+use crate::sql::ddl::written;
+use crate::sql::{Dialect, DialectName};
+use crate::value::{Params, SqlType, ValueRef};
+
+/// The version table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionTable {
+    /// Its name; the usual one is `alembic_version`.
+    pub name: TableName,
+    /// It has a primary key.
+    pub primary_key: bool,
+}
+
+impl Default for VersionTable {
+    fn default() -> Self {
+        Self { name: TableName { schema: None, name: "alembic_version".into() }, primary_key: true }
+    }
+}
+
+impl VersionTable {
+    /// The statement that makes it, as Alembic does.
+    pub fn create(&self, dialect: &'static Dialect) -> String {
+        written(dialect, |out| {
+            out.push("CREATE TABLE ");
+            out.table(&self.name);
+            out.push(" (\n    version_num VARCHAR(32) NOT NULL");
+            if self.primary_key {
+                out.push(",\n    CONSTRAINT ");
+                out.name(&format!("{}_pkc", self.name.name));
+                out.push(" PRIMARY KEY (version_num)");
+            }
+            out.push("\n)");
+        })
+    }
+
+    /// True when the database has it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn exists(&self, link: &mut Link) -> Result<bool> {
+        let dialect = link.dialect();
+        let sql = match dialect.name {
+            DialectName::Postgres => {
+                let name = written(dialect, |out| out.table(&self.name));
+                format!("SELECT to_regclass({}) IS NOT NULL", written(dialect, |out| out.literal(&name)))
+            }
+            DialectName::Sqlite => {
+                let schema = self.name.schema.as_deref().unwrap_or("main");
+                format!(
+                    "SELECT count(*) > 0 FROM {}.sqlite_schema WHERE type = 'table' AND name = {} COLLATE NOCASE",
+                    dialect.quoted(schema),
+                    written(dialect, |out| out.literal(&self.name.name))
+                )
+            }
+        };
+        let text = StatementText::new(sql, Vec::new(), Some(vec![SqlType::Bool]), Effect::Read);
+        let mut found = Flag(false);
+        link.run(Batch::of(&Statement::new(Arc::new(text), Params::new())), &mut found).await?;
+        Ok(found.0)
+    }
+
+    /// The heads, in order; none where the table is not there.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn heads(&self, link: &mut Link) -> Result<Vec<String>> {
+        if !self.exists(link).await? {
+            return Ok(Vec::new());
+        }
+        let table = written(link.dialect(), |out| out.table(&self.name));
+        let sql = format!("SELECT version_num FROM {table} ORDER BY version_num");
+        let text = StatementText::new(sql, Vec::new(), Some(vec![SqlType::Text]), Effect::Read);
+        let mut found = Texts(Vec::new());
+        link.run(Batch::of(&Statement::new(Arc::new(text), Params::new())), &mut found).await?;
+        found.0.sort();
+        Ok(found.0)
+    }
+
+    /// Makes it where it is not there.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn ensure(&self, link: &mut Link) -> Result<()> {
+        if self.exists(link).await? {
+            return Ok(());
+        }
+        let create = Statement::command(self.create(link.dialect()), Effect::Unknown);
+        link.run(Batch::of(&create), &mut Count(0)).await
+    }
+
+    /// Moves its rows, inside of the open transaction.
+    ///
+    /// # Errors
+    /// What the database says. `Migration`: a row is not there, since somebody else has moved it meanwhile.
+    pub async fn apply(&self, link: &mut Link, moves: &[Move]) -> Result<()> {
+        for step in moves {
+            let sql = step.sql(&self.name, link.dialect());
+            let statement = Statement::command(sql, Effect::Write { bounded: true });
+            let mut touched = Count(0);
+            link.run(Batch::of(&statement), &mut touched).await?;
+            if touched.0 != 1 && *step != Move::Clear {
+                let problem = format!(
+                    "`{}` does not say any more what it said: {} row(s) instead of one were touched by {}",
+                    self.name, touched.0, statement.text.sql
+                );
+                let next = "somebody else moves it; look with `ormkit migrate current`, and try again";
+                return Err(MigrationProblem::new(problem).next(next).error());
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Flag(bool);
+
+impl RowSink for Flag {
+    fn row(&mut self, _statement: usize, row: &Row<'_>) -> Result<()> {
+        self.0 = row.cell(0)? == ValueRef::Bool(true);
+        Ok(())
+    }
+
+    fn restart(&mut self, _statement: usize) {
+        self.0 = false;
+    }
+}
+
+struct Texts(Vec<String>);
+
+impl RowSink for Texts {
+    fn row(&mut self, _statement: usize, row: &Row<'_>) -> Result<()> {
+        if let ValueRef::Text(text) = row.cell(0)? {
+            self.0.push(text.to_owned());
+        }
+        Ok(())
+    }
+
+    fn restart(&mut self, _statement: usize) {
+        self.0.clear();
+    }
+}
+
+struct Count(u64);
+
+impl RowSink for Count {
+    fn row(&mut self, _statement: usize, _row: &Row<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn restart(&mut self, _statement: usize) {}
+
+    fn done(&mut self, _statement: usize, affected: u64) -> Result<()> {
+        self.0 = affected;
+        Ok(())
+    }
+}

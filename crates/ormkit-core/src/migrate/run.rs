@@ -1,0 +1,337 @@
+//! Running revisions: who else wants to waits, and each is kept whole or not at all.
+//!
+//! A run is taken step by step by whoever knows what revisions do:
+//!
+//! ```text
+//! start ──▶ next ──▶ (the revision's statements) ──▶ done ──▶ next … ──▶ end
+//!             ▲                  │
+//!             └───── again ◀─────┴──▶ failed
+//! ```
+//!
+//! On PostgreSQL a run holds an advisory lock of the session, and asks for it without waiting in the server: a statement that
+//! waits has a snapshot, for which `CREATE INDEX CONCURRENTLY` of the other run would wait in turn. On SQLite the transaction
+//! of each revision is the only one that writes, and looks again at where the database is.
+//!
+//! # Cancelling
+//! The transaction of the revision is rolled back, the lock goes with the connection.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxBuildHasher;
+
+use super::{Direction, Graph, MigrationProblem, Revision, Step, VersionTable};
+use crate::driver::{Batch, Effect, NoRows, Row, RowSink, Statement, StatementText};
+use crate::error::{Error, ErrorClass, ErrorKind, Result};
+use crate::runtime::Runtime;
+use crate::session::Link;
+use crate::sql::{DialectName, TransactionMode};
+use crate::value::{Params, SqlType, ValueRef};
+
+/// Where a run goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// Up to a place.
+    Up(String),
+    /// Down to a place.
+    Down(String),
+    /// This revision alone.
+    Single(String, Direction),
+}
+
+/// How revisions are run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The version table.
+    pub table: VersionTable,
+    /// PostgreSQL: how long a statement waits for the locks of others, before the revision is undone and tried again. None: the
+    /// server's own setting.
+    pub lock_timeout: Option<Duration>,
+    /// How often a revision is tried, where locks are not to be had.
+    pub attempts: u32,
+    /// The longest wait for another run to end; None: as long as it takes.
+    pub wait: Option<Duration>,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { table: VersionTable::default(), lock_timeout: None, attempts: 5, wait: None }
+    }
+}
+
+/// Between two looks at whether another run has ended.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A run.
+pub struct Run {
+    graph: Arc<Graph>,
+    options: RunOptions,
+    left: VecDeque<Step>,
+    /// Where the database is, as far as this run knows.
+    heads: Vec<String>,
+    /// The revision whose transaction is open, and how often it was begun.
+    open: Option<Step>,
+    attempts: u32,
+    locked: bool,
+    has_table: bool,
+}
+
+impl Run {
+    /// Waits for other runs, and plans.
+    ///
+    /// # Errors
+    /// An open transaction. `Migration`: the goal is not known, or another run takes longer than `wait`; what the database says.
+    pub async fn start(
+        link: &mut Link,
+        runtime: &dyn Runtime,
+        graph: Arc<Graph>,
+        goal: &Goal,
+        options: RunOptions,
+    ) -> Result<Self> {
+        if link.in_transaction() {
+            let text = "revisions run in transactions of their own: end this one first";
+            return Err(Error::invalid_request(text));
+        }
+        link.pin().await?;
+        let mut run = Self {
+            graph,
+            options,
+            left: VecDeque::new(),
+            heads: Vec::new(),
+            open: None,
+            attempts: 0,
+            locked: false,
+            has_table: false,
+        };
+        if link.dialect().name == DialectName::Postgres {
+            run.lock(link, runtime).await?;
+        }
+        let planned = run.plan(link, goal).await;
+        if planned.is_err() {
+            run.end(link).await?;
+        }
+        planned.map(|()| run)
+    }
+
+    async fn plan(&mut self, link: &mut Link, goal: &Goal) -> Result<()> {
+        self.heads = self.options.table.heads(link).await?;
+        self.left = match goal {
+            Goal::Up(target) => self.graph.upgrade(&self.heads, target)?.into(),
+            Goal::Down(target) => self.graph.downgrade(&self.heads, target)?.into(),
+            Goal::Single(id, direction) => {
+                VecDeque::from([self.graph.single(&self.heads, id, *direction)?])
+            }
+        };
+        Ok(())
+    }
+
+    /// What is still to be run.
+    pub fn left(&self) -> impl ExactSizeIterator<Item = &Step> {
+        self.left.iter()
+    }
+
+    /// Begins the transaction of the next revision; None when all have run. Its statements go to the link then.
+    ///
+    /// # Errors
+    /// `Migration` with the revision: what the database says.
+    pub async fn next(&mut self, link: &mut Link) -> Result<Option<Step>> {
+        let Some(step) = self.left.front().cloned() else { return Ok(None) };
+        let step = match self.begin(link, step.direction).await {
+            Ok(()) => self.left.pop_front(),
+            Err(error) => {
+                link.rollback().await;
+                return Err(failure(&step, error, None));
+            }
+        };
+        if step.is_none() {
+            // Another run has done the rest.
+            link.rollback().await;
+        }
+        self.attempts += 1;
+        self.open.clone_from(&step);
+        Ok(step)
+    }
+
+    async fn begin(&mut self, link: &mut Link, direction: Direction) -> Result<()> {
+        link.begin_as(TransactionMode { rebuilds: true, ..TransactionMode::default() })?;
+        if let (Some(timeout), DialectName::Postgres) = (self.options.lock_timeout, link.dialect().name) {
+            let set = format!("SET LOCAL lock_timeout = {}", timeout.as_millis().max(1));
+            link.run(Batch::of(&Statement::command(set, Effect::Unknown)), &mut NoRows).await?;
+        }
+        if !self.locked {
+            let heads = self.options.table.heads(link).await?;
+            if heads != self.heads {
+                self.catch_up(heads, direction)?;
+            }
+        }
+        if !self.has_table && !self.left.is_empty() {
+            self.options.table.ensure(link).await?;
+        }
+        Ok(())
+    }
+
+    /// Another run was there in between: what it has done is not to be done again.
+    fn catch_up(&mut self, heads: Vec<String>, direction: Direction) -> Result<()> {
+        let applied: Vec<String> = self.graph.applied(&heads)?.iter().map(|known| known.id.clone()).collect();
+        let wanted = |step: &Step| applied.contains(&step.revision.id) == (direction == Direction::Down);
+        let left: Vec<String> =
+            self.left.iter().filter(|step| wanted(step)).map(|step| step.revision.id.clone()).collect();
+        self.left = self.graph.replan(&heads, &left, direction)?.into();
+        self.heads = heads;
+        Ok(())
+    }
+
+    /// Moves the rows of the version table and commits.
+    ///
+    /// # Errors
+    /// `Migration` with the revision: what the database says. Nothing of it is kept then, except where the connection was lost
+    /// during COMMIT: what became of it is not known.
+    pub async fn done(&mut self, link: &mut Link) -> Result<()> {
+        let Some(step) = self.open.take() else {
+            return Err(Error::invalid_request("no revision is running"));
+        };
+        if let Err(error) = self.keep(link, &step).await {
+            link.rollback().await;
+            return Err(failure(&step, error, None));
+        }
+        self.has_table = true;
+        self.attempts = 0;
+        for step in &step.moves {
+            step.follow(&mut self.heads);
+        }
+        Ok(())
+    }
+
+    async fn keep(&self, link: &mut Link, step: &Step) -> Result<()> {
+        self.options.table.apply(link, &step.moves).await?;
+        link.commit().await
+    }
+
+    /// Undoes the revision that runs, waits a moment, and lets [`next`](Self::next) begin it once more; false where that was done
+    /// often enough. For an [error that a lock of somebody else's has made](Self::is_lock).
+    ///
+    /// # Errors
+    /// None: it answers true or false.
+    pub async fn again(&mut self, link: &mut Link, runtime: &dyn Runtime) -> bool {
+        if self.attempts >= self.options.attempts {
+            return false;
+        }
+        link.rollback().await;
+        let Some(step) = self.open.take() else { return false };
+        self.left.push_front(step);
+        runtime.sleep(LOOK * (1 << self.attempts.min(6))).await;
+        true
+    }
+
+    /// True for errors that are gone when somebody else has given up a lock.
+    pub fn is_lock(class: ErrorClass) -> bool {
+        matches!(class, ErrorClass::LockNotAvailable | ErrorClass::DeadlockDetected)
+    }
+
+    /// Undoes the revision that runs: `error` with the revision, its file and its line.
+    pub async fn failed(&mut self, link: &mut Link, error: Error, line: Option<u32>) -> Error {
+        link.rollback().await;
+        match self.open.take() {
+            Some(step) => failure(&step, error, line),
+            None => error,
+        }
+    }
+
+    /// Commits what the revision has done so far: what comes until [`resume`](Self::resume) commits by itself.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn pause(&mut self, link: &mut Link) -> Result<()> {
+        link.commit().await
+    }
+
+    /// Begins a transaction for the rest of the revision.
+    ///
+    /// # Errors
+    /// As [`Link::begin_as`].
+    pub fn resume(&mut self, link: &mut Link) -> Result<()> {
+        link.begin_as(TransactionMode { rebuilds: true, ..TransactionMode::default() })
+    }
+
+    /// Lets other runs go on. To be called however the run went.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end(&mut self, link: &mut Link) -> Result<()> {
+        link.rollback().await;
+        // A connection that was lost has taken the lock along.
+        if !std::mem::take(&mut self.locked) || link.connection().is_none() {
+            return Ok(());
+        }
+        let unlock = format!("SELECT pg_advisory_unlock({})", self.key());
+        link.run(Batch::of(&Statement::new(StatementText::raw(unlock).into(), Params::new())), &mut NoRows)
+            .await
+    }
+
+    async fn lock(&mut self, link: &mut Link, runtime: &dyn Runtime) -> Result<()> {
+        let sql = format!("SELECT pg_try_advisory_lock({})", self.key());
+        let text = Arc::new(StatementText::new(sql, Vec::new(), Some(vec![SqlType::Bool]), Effect::Unknown));
+        let mut waited = Duration::ZERO;
+        loop {
+            let mut got = Got(false);
+            link.run(Batch::of(&Statement::new(Arc::clone(&text), Params::new())), &mut got).await?;
+            if got.0 {
+                self.locked = true;
+                return Ok(());
+            }
+            if self.options.wait.is_some_and(|longest| waited >= longest) {
+                let problem = format!("another run has held the database for {} s", waited.as_secs());
+                return Err(MigrationProblem::new(problem).next("wait for it to end, and try again").error());
+            }
+            runtime.sleep(LOOK).await;
+            waited += LOOK;
+        }
+    }
+
+    /// The key of the advisory lock: the same for all runs with this version table. Advisory locks are per database.
+    fn key(&self) -> i64 {
+        let mut hasher = FxBuildHasher.build_hasher();
+        hasher.write(b"ormkit migrate ");
+        hasher.write(self.options.table.name.to_string().as_bytes());
+        hasher.finish().cast_signed()
+    }
+}
+
+/// The failure of a revision.
+fn failure(step: &Step, error: Error, line: Option<u32>) -> Error {
+    let Revision { id, .. } = &step.revision;
+    if matches!(error.kind(), ErrorKind::Migration(_)) {
+        return error;
+    }
+    let (function, state) = match step.direction {
+        Direction::Up => ("upgrade", "before"),
+        Direction::Down => ("downgrade", "after"),
+    };
+    let line = line.map_or_else(String::new, |line| format!(" in line {line}"));
+    let problem = format!("{function} of {} failed{line}: {error}", step.revision.place());
+    let next = match error.kind() {
+        ErrorKind::OutcomeUnknown(_) => "`ormkit migrate current` says whether it was kept".to_owned(),
+        _ => format!("the database is as it was {state} `{id}`"),
+    };
+    let wrapped = MigrationProblem::new(problem).about([&step.revision]).next(next).error();
+    let wrapped = match error.statement().map(str::to_owned) {
+        Some(sql) => wrapped.in_statement(&sql),
+        None => wrapped,
+    };
+    wrapped.caused_by(error)
+}
+
+struct Got(bool);
+
+impl RowSink for Got {
+    fn row(&mut self, _statement: usize, row: &Row<'_>) -> Result<()> {
+        self.0 = row.cell(0)? == ValueRef::Bool(true);
+        Ok(())
+    }
+
+    fn restart(&mut self, _statement: usize) {
+        self.0 = false;
+    }
+}

@@ -1,0 +1,48 @@
+//! Revisions from Python: their graph, a run of them, the statements of their operations.
+//!
+//! `ormkit.migrations` loads the files and calls their functions; what a function does comes here as plain dicts.
+
+mod graph;
+mod run;
+mod spec;
+mod steps;
+
+use ormkit_core::migrate::{Direction, VersionTable};
+use ormkit_core::model::TableName;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+pub(crate) use self::graph::RevisionGraph;
+pub(crate) use self::run::MigrationRun;
+use crate::autogen::dialect_of;
+use crate::session::raise;
+
+/// The statements of an operation, without semicolons.
+///
+/// Raises:
+///     NotSupportedError: On SQLite only a rebuild of the table does it.
+#[pyfunction]
+pub(crate) fn schema_statements(dialect: &str, operation: &Bound<'_, PyDict>) -> PyResult<Vec<String>> {
+    let dialect = dialect_of(dialect)?;
+    steps::statements(&spec::parse(operation)?, dialect).map_err(raise)
+}
+
+/// The statement that makes a version table, and those that do moves of its rows.
+#[pyfunction]
+#[pyo3(signature = (dialect, table, schema, primary_key, moves))]
+pub(crate) fn version_statements(
+    dialect: &str,
+    table: String,
+    schema: Option<String>,
+    primary_key: bool,
+    moves: Vec<graph::Moved>,
+) -> PyResult<(String, Vec<String>)> {
+    let dialect = dialect_of(dialect)?;
+    let table = VersionTable { name: TableName { schema, name: table }, primary_key };
+    let moved = moves.into_iter().map(|step| graph::to_move(step).sql(&table.name, dialect));
+    Ok((table.create(dialect), moved.collect()))
+}
+
+fn direction(up: bool) -> Direction {
+    if up { Direction::Up } else { Direction::Down }
+}

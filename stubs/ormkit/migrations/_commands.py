@@ -1,0 +1,364 @@
+"""What `ormkit migrate` does: each command is a function that prints and answers the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from ormkit._ormkit import ConnectionPool, create_engine, load_models
+from ormkit.exc import MigrationError
+from ormkit.migrations import _folder
+from ormkit.migrations.autogen import AutogenContext, SchemaStep
+from ormkit.migrations.config import AlembicConfig
+from ormkit.migrations.runner import MigrationRunner
+from ormkit.migrations.script import MigrationScript, ScriptFolder, several
+
+DONE, FOUND = 0, 3
+
+
+class Usage(Exception):
+    """The command line makes no sense."""
+
+
+class Command:
+    """A command with its arguments, and what they lead to."""
+
+    def __init__(self, given: dict[str, Any], url: str | None, json: bool) -> None:
+        self.given, self.json, self._url = given, json, url
+
+    def __getattr__(self, name: str) -> Any:
+        return self.given[name]
+
+    def configuration(self) -> AlembicConfig:
+        section = self.given["name"] or "alembic"
+        if path := self.given["config"]:
+            return AlembicConfig.from_pyproject(path) if path.endswith(".toml") else AlembicConfig.from_ini(path, section)
+        if section != "alembic":
+            return AlembicConfig.from_ini("alembic.ini", section)
+        found = AlembicConfig.detect(".")
+        if found is None:
+            raise MigrationError("there is no alembic.ini here: `ormkit migrate init` makes one, -c names another")
+        return found
+
+    def url(self, config: AlembicConfig) -> str:
+        url = self._url or config.get_url()
+        if url is None:
+            raise Usage(f"there is no database: give --url, set DATABASE_URL, or say sqlalchemy.url in {config.path}")
+        return url
+
+    @asynccontextmanager
+    async def runner(self) -> AsyncIterator[MigrationRunner]:
+        config = self.configuration()
+        async with create_engine(self.url(config), min_connections=0) as engine:
+            timeout = self.given.get("lock_timeout")
+            try:
+                limit = None if timeout is None else float(timeout)
+            except ValueError:
+                raise Usage(f"--lock-timeout {timeout}: a number of seconds is meant") from None
+            yield MigrationRunner(engine, config, lock_timeout=limit, on_revision=_progress)
+
+    def folder(self) -> ScriptFolder:
+        return ScriptFolder(self.configuration())
+
+    def models(self, config: AlembicConfig) -> list[Any]:
+        names = self.given["models"] or str(config.options.get("models") or "").split()
+        if not names:
+            raise Usage(f"which models? Give --models, or say `models = app.models` in {config.path}")
+        return load_models(list(names))
+
+    def dialect(self, config: AlembicConfig) -> str:
+        if said := self.given["dialect"]:
+            return str(said)
+        return "sqlite" if self.url(config).startswith("sqlite") else "postgresql"
+
+    def answer(self, value: Any, text: str) -> int:
+        """Print the answer: for programs, or for readers."""
+        print(json.dumps(value) if self.json else text, end="\n" if self.json else "")
+        return DONE
+
+
+async def run(verb: str, given: dict[str, Any], url: str | None, json: bool) -> int:
+    """Run a command by its name."""
+    code: int = await globals()[f"_{verb}"](Command(given, url, json))
+    return code
+
+
+def _progress(script: MigrationScript, up: bool, seconds: float) -> None:
+    word = "up" if up else "down"
+    if sys.stderr.isatty() and not _no_colour():
+        word = f"\033[32m{word}\033[0m"
+    print(f"{word} {script.revision} {script.message} ({seconds:.2f} s)", file=sys.stderr)
+
+
+def _no_colour() -> bool:
+    import os
+
+    return bool(os.environ.get("NO_COLOR"))
+
+
+def _about(script: MigrationScript) -> dict[str, Any]:
+    return {
+        "revision": script.revision,
+        "down_revision": several(script.down_revision),
+        "branch_labels": several(script.branch_labels),
+        "depends_on": several(script.depends_on),
+        "message": script.message,
+        "file": None if script.path is None else str(script.path),
+    }
+
+
+def _line(script: MigrationScript, folder: ScriptFolder, verbose: bool, mark: str = "") -> str:
+    graph = folder.graph
+    down = ", ".join(several(script.down_revision)) or "<base>"
+    marks = [f"({', '.join(labels)})"] if (labels := several(script.branch_labels)) else []
+    marks += ["(head)"] if script.revision in graph.heads() else []
+    marks += ["(branchpoint)"] if script.revision in graph.branch_points() else []
+    marks += ["(mergepoint)"] if len(several(script.down_revision)) > 1 else []
+    marks += [mark] if mark else []
+    if not verbose:
+        return f"{down} -> {' '.join([script.revision, *marks])}, {script.message}"
+    lines = [f"Rev: {' '.join([script.revision, *marks])}", f"Parent: {down}", f"Path: {script.path}"]
+    if depends := several(script.depends_on):
+        lines.append(f"Depends on: {', '.join(depends)}")
+    return "\n".join([*lines, f"\n    {script.message}\n"])
+
+
+def _list(command: Command, folder: ScriptFolder, ids: list[str], verbose: bool, marked: frozenset[str] = frozenset()) -> int:
+    scripts = [folder.scripts[id] for id in ids]
+    lines = [_line(one, folder, verbose, "(current)" if one.revision in marked else "") for one in scripts]
+    facts = [_about(one) | ({"current": one.revision in marked} if marked else {}) for one in scripts]
+    return command.answer(facts, "".join(f"{line}\n" for line in lines))
+
+
+async def _init(command: Command) -> int:
+    made = _folder.init(command.given["folder"], command._url)
+    return command.answer([str(path) for path in made], "".join(f"made {path}\n" for path in made))
+
+
+def _message(command: Command) -> str:
+    message = command.given.get("message") or command.said
+    if not message:
+        raise Usage("what does the revision do? Give a message")
+    return str(message)
+
+
+def _heads_for(command: Command) -> dict[str, Any]:
+    version_path = command.version_path
+    return {
+        "head": command.head or "head",
+        "revision": command.rev_id,
+        "splice": command.splice,
+        "branch_label": command.branch_label,
+        "depends_on": command.depends_on or None,
+        "version_path": version_path,
+    }
+
+
+async def _create(command: Command) -> int:
+    if command.autogenerate:
+        return await _auto(command)
+    for name in ("models", "rename", "allow_drop"):
+        if command.given[name]:
+            raise Usage(f"--{name.replace('_', '-')} is of `auto`: an empty revision compares nothing")
+    script = command.folder().create(_message(command), **_heads_for(command))
+    return command.answer(_about(script), f"{script.path}\n")
+
+
+async def _auto(command: Command) -> int:
+    message = _message(command)
+    async with command.runner() as runner:
+        folder = command.folder()
+        current, heads = await runner.get_current_heads(), folder.graph.heads()
+        if sorted(current) != sorted(heads):
+            text = f"the database is at {', '.join(current) or 'the base'}, the files at {', '.join(heads) or 'the base'}"
+            raise MigrationError(f"{text}: run `ormkit migrate up` first, so that what is compared is what the files make")
+        models = command.models(folder.config)
+        context, steps = await _compare(command, runner.pool, folder.config, models)
+        if not steps:
+            return command.answer(None, "nothing to do: the database is as the models want it\n")
+        _keep_rows(steps, command.allow_drop)
+        options = _heads_for(command)
+        options["revision"] = options["revision"] or uuid.uuid4().hex[-12:]
+        down: list[str] = []
+        for one in several(options["head"]):
+            down += folder.graph.find(one) if heads else []
+        parent: Any = None if not down else down[0] if len(down) == 1 else tuple(down)
+        source = context.render_migration(message, steps, parent, revision=options["revision"])
+        if options["branch_label"] or options["depends_on"]:
+            raise Usage("--branch-label and --depends-on are of `create`")
+        script = folder.create(message, source=source, **options)
+        lines = "".join(f"  {_shown(step)}\n" for step in steps)
+        return command.answer(_about(script), f"{lines}{script.path}\n")
+
+
+async def _compare(
+    command: Command, pool: ConnectionPool, config: AlembicConfig, models: list[Any]
+) -> tuple[AutogenContext, list[SchemaStep]]:
+    tables, columns = _renames(command.rename)
+    version = config.version_table
+    if config.version_table_schema:
+        version = f"{config.version_table_schema}.{version}"
+    while True:
+        context = AutogenContext(
+            pool,
+            models,
+            exclude=config.exclude_tables,
+            version_table=version,
+            rename_tables=tables,
+            rename_columns=columns,
+        )
+        steps = await context.diff()
+        if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
+            return context, steps
+        asked = _ask(steps)
+        if not asked:
+            return context, steps
+        columns |= asked
+
+
+def _renames(given: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    tables: dict[str, str] = {}
+    columns: dict[str, str] = {}
+    for one in given:
+        old, colon, new = one.partition(":")
+        if not (colon and old and new):
+            raise Usage(f"--rename {one}: OLD:NEW is meant, users:people or people.email:mail")
+        (columns if "." in old else tables)[old] = new
+    # A column is named by its table as it will be called.
+    named = {f"{tables.get(old.rpartition('.')[0], old.rpartition('.')[0])}.{old.rpartition('.')[2]}": new for old, new in columns.items()}
+    return tables, named
+
+
+def _ask(steps: list[SchemaStep]) -> dict[str, str]:
+    """Ask about a column that goes and one of the same type that comes; the answer is what was only renamed."""
+    gone = [step for step in steps if step.operation_type == "drop_column"]
+    come = [step for step in steps if step.operation_type == "add_column"]
+    for old in gone:
+        for new in come:
+            if (old.table_name, old.column_type) != (new.table_name, new.column_type):
+                continue
+            print(f"{old.table_name}.{old.column_name} goes and {new.column_name} comes. Is it renamed? [y/N] ", end="", file=sys.stderr, flush=True)
+            if sys.stdin.readline().strip().lower() in ("y", "yes"):
+                return {f"{old.table_name}.{old.column_name}": str(new.column_name)}
+    return {}
+
+
+def _shown(step: SchemaStep) -> str:
+    place = ".".join(part for part in (step.table_name, step.column_name) if part)
+    return f"{step.operation_type} {place}" + (" (its values are lost)" if step.loses_data else "")
+
+
+def _keep_rows(steps: list[SchemaStep], allowed: bool) -> None:
+    lost = [_shown(step) for step in steps if step.loses_data]
+    if lost and not allowed:
+        raise MigrationError(
+            f"values would be lost: {'; '.join(lost)}. --allow-drop lets that happen, --rename OLD:NEW says what has another name"
+        )
+
+
+async def _merge(command: Command) -> int:
+    folder = command.folder()
+    heads = folder.graph.heads()
+    wanted = command.revisions or heads
+    ids: list[str] = []
+    for one in wanted:
+        ids += [id for id in folder.graph.find(one) if id not in ids]
+    if len(ids) < 2:
+        raise MigrationError(f"there is nothing to merge: {', '.join(ids) or 'no revision'} is the only one")
+    message = command.said or f"merge {' and '.join(ids)}"
+    script = folder.create(message, head=ids, revision=command.rev_id, branch_label=command.branch_label)
+    return command.answer(_about(script), f"{script.path}\n")
+
+
+async def _up(command: Command) -> int:
+    return await _move(command, True)
+
+
+async def _down(command: Command) -> int:
+    return await _move(command, False)
+
+
+async def _move(command: Command, up: bool) -> int:
+    if command.sql:
+        config = command.configuration()
+        start, colon, target = command.target.partition(":")
+        if not colon:
+            start, target = "base", command.target
+        if not up and not colon:
+            raise Usage("down --sql needs from:to, because no database is asked where it stands")
+        if command.json:
+            raise Usage("--sql prints SQL: --json has no meaning beside it")
+        runner = MigrationRunner(None, config)
+        print(runner.sql(target, start=start or "base", down=not up, dialect=command.dialect(config)), end="")
+        return DONE
+    async with command.runner() as runner:
+        done = await (runner.upgrade(command.target) if up else runner.downgrade(command.target))
+        return command.answer(done, "" if done else "nothing to do\n")
+
+
+async def _stamp(command: Command) -> int:
+    async with command.runner() as runner:
+        await runner.stamp(command.revisions, purge=command.purge)
+        heads = await runner.get_current_heads()
+        return command.answer(heads, f"the database is at {', '.join(heads) or 'the base'}\n")
+
+
+async def _status(command: Command) -> int:
+    async with command.runner() as runner:
+        heads, pending = await runner.get_current_heads(), await runner.get_pending_migrations()
+        lines = [f"the database is at {', '.join(heads) or 'the base'}"]
+        lines.append(f"{len(pending)} revision(s) wait:" if pending else "nothing waits")
+        lines += [f"  {script.revision} {script.message}" for script in pending]
+        facts = {"current": heads, "pending": [script.revision for script in pending]}
+        return command.answer(facts, "".join(f"{line}\n" for line in lines))
+
+
+async def _current(command: Command) -> int:
+    async with command.runner() as runner:
+        heads, folder = await runner.get_current_heads(), command.folder()
+        _list(command, folder, folder.graph.find("current", heads) if heads else [], command.verbose)
+        return FOUND if command.check_heads and sorted(heads) != sorted(folder.graph.heads()) else DONE
+
+
+async def _history(command: Command) -> int:
+    folder = command.folder()
+    marked: list[str] = []
+    if command.indicate_current or "current" in (command.range or ""):
+        async with command.runner() as runner:
+            marked = await runner.get_current_heads()
+    ids = folder.graph.range(command.range or ":", marked)
+    shown = frozenset(marked) if command.indicate_current else frozenset()
+    return _list(command, folder, ids, command.verbose, shown)
+
+
+async def _heads(command: Command) -> int:
+    folder = command.folder()
+    return _list(command, folder, folder.graph.heads(), command.verbose)
+
+
+async def _branches(command: Command) -> int:
+    folder = command.folder()
+    return _list(command, folder, folder.graph.branch_points(), command.verbose)
+
+
+async def _show(command: Command) -> int:
+    folder = command.folder()
+    return _list(command, folder, folder.graph.find(command.revision), True)
+
+
+async def _check(command: Command) -> int:
+    async with command.runner() as runner:
+        config = command.configuration()
+        _, steps = await _compare(command, runner.pool, config, command.models(config))
+        facts = [
+            {"operation": step.operation_type, "table": step.table_name, "column": step.column_name, "loses_data": step.loses_data}
+            for step in steps
+        ]
+        lines = "".join(f"{_shown(step)}\n" for step in steps)
+        command.answer(facts, lines or "the database is as the models want it\n")
+        return FOUND if steps else DONE

@@ -1,0 +1,1 @@
+"""A function of a revision while it runs. Nothing here is for others."""

@@ -1,0 +1,1 @@
+"""Loading revision files. Nothing here is for others."""

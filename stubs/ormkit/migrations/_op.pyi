@@ -1,0 +1,1 @@
+"""`op`: its functions make operations. Nothing here is for others."""

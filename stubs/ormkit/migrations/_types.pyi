@@ -1,0 +1,1 @@
+"""Column types of revision files. Nothing here is for others."""

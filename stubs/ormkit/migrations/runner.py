@@ -1,0 +1,190 @@
+"""Running revisions."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from ormkit._ormkit import MigrationRun, RevisionGraph, version_statements
+from ormkit.exc import DatabaseError, MigrationError
+from ormkit.migrations._drive import Offline, Online, in_thread
+from ormkit.migrations.config import AlembicConfig
+from ormkit.migrations.script import MigrationScript, ScriptFolder, graph_of, several
+
+__all__ = ["MigrationRunner"]
+
+
+class MigrationRunner:
+    def __init__(
+        self,
+        pool: Any,
+        config: AlembicConfig | None = None,
+        *,
+        version_table: str | None = None,
+        version_table_schema: str | None = None,
+        lock_timeout: float | None = None,
+        attempts: int = 5,
+        wait: float | None = None,
+        on_revision: Callable[[MigrationScript, bool, float], None] | None = None,
+    ) -> None:
+        self.pool, self.config = pool, config
+        table = version_table or (config.version_table if config else "alembic_version")
+        schema = version_table_schema or (config.version_table_schema if config else None)
+        self._table = (table, schema, config.version_table_pk if config else True)
+        self._options = {"lock_timeout": lock_timeout, "attempts": attempts, "wait": wait}
+        self._on_revision = on_revision
+
+    def _folder(self) -> ScriptFolder:
+        if self.config is None:
+            text = "no folder of revisions is known: MigrationRunner(pool, config) takes one, AlembicConfig.detect() finds it"
+            raise MigrationError(text)
+        return ScriptFolder(self.config)
+
+    def _run(self, graph: RevisionGraph) -> MigrationRun:
+        table, schema, key = self._table
+        names = {"version_table": table, "version_table_schema": schema, "version_table_pk": key}
+        return MigrationRun(self.pool, graph, **names, **self._options)
+
+    async def get_current_heads(self) -> list[str]:
+        heads: list[str] = await self._run(RevisionGraph([])).heads()
+        return heads
+
+    async def get_current_revision(self) -> str | None:
+        heads = await self.get_current_heads()
+        if len(heads) > 1:
+            raise MigrationError(f"the database is at several revisions, {', '.join(heads)}: see get_current_heads()")
+        return heads[0] if heads else None
+
+    async def get_applied_revisions(self) -> list[str]:
+        heads = await self.get_current_heads()
+        return heads if self.config is None else self._folder().graph.applied(heads)
+
+    async def get_pending_migrations(self) -> list[MigrationScript]:
+        folder = self._folder()
+        applied = set(folder.graph.applied(await self.get_current_heads()))
+        return [folder.scripts[id] for id in folder.graph.walk() if id not in applied]
+
+    async def create_migration(self, message: str, **options: Any) -> MigrationScript:
+        return self._folder().create(message, **options)
+
+    async def upgrade(self, target: str = "head") -> list[str]:
+        folder = self._folder()
+        return await self._go(folder.graph, folder.scripts, True, target, False)
+
+    async def downgrade(self, target: str = "-1") -> list[str]:
+        folder = self._folder()
+        return await self._go(folder.graph, folder.scripts, False, target, False)
+
+    async def run_upgrade(self, script: MigrationScript) -> None:
+        graph, scripts = await self._around(script)
+        await self._go(graph, scripts, True, script.revision, True)
+
+    async def run_downgrade(self, script: MigrationScript) -> None:
+        graph, scripts = await self._around(script)
+        await self._go(graph, scripts, False, script.revision, True)
+
+    async def stamp(self, revision: str | list[str], *, purge: bool = False) -> None:
+        if self.config is None:
+            ids = [one for one in several(revision) if one != "base"]
+            moves: list[Any] = [(None, None), *((None, one) for one in ids)]
+            run = self._run(RevisionGraph([]))
+        else:
+            graph = self._folder().graph
+            run = self._run(graph)
+            moves = graph.stamp(await run.heads(), several(revision), purge)
+        if moves:
+            await run.stamp(moves)
+
+    async def _around(self, script: MigrationScript) -> tuple[RevisionGraph, dict[str, MigrationScript]]:
+        """The script among those of the folder; without one, among the ids that it and the database name."""
+        if self.config is not None:
+            scripts = dict(self._folder().scripts)
+        else:
+            names = [*several(script.down_revision), *several(script.depends_on), *await self.get_current_heads()]
+            scripts = {name: MigrationScript(name) for name in names}
+        scripts[script.revision] = script
+        return graph_of(list(scripts.values())), scripts
+
+    async def _go(
+        self, graph: RevisionGraph, scripts: dict[str, MigrationScript], up: bool, target: str, single: bool
+    ) -> list[str]:
+        run = self._run(graph)
+        done: list[str] = []
+        try:
+            waiting = await run.start(up, target, single)
+            _refuse([scripts[id] for id in waiting])
+            while (id := await run.next()) is not None:
+                began = time.perf_counter()
+                if await self._one(run, scripts[id], up):
+                    done.append(id)
+                    if self._on_revision is not None:
+                        self._on_revision(scripts[id], up, time.perf_counter() - began)
+        finally:
+            await run.end()
+        return done
+
+    async def _one(self, run: MigrationRun, script: MigrationScript, up: bool) -> bool:
+        """Run a revision; False when it has to be begun once more."""
+        op = Online(run, asyncio.get_running_loop())
+        function = script.upgrade if up else script.downgrade
+        try:
+            await in_thread(lambda: function(op), op.stop)
+        except Exception as error:
+            if await run.again(error):
+                return False
+            statement = getattr(error, "statement", None) or (
+                op.statement if isinstance(error, DatabaseError) else None
+            )
+            raise (await run.failed(error, _line(error, script), statement)) from error
+        await run.done()
+        return True
+
+    def sql(self, target: str = "head", *, start: str = "base", down: bool = False, dialect: str = "postgresql") -> str:
+        folder = self._folder()
+        heads = folder.graph.find(start)
+        plan = folder.graph.downgrade(heads, target) if down else folder.graph.upgrade(heads, target)
+        scripts = [folder.scripts[id] for id, _ in plan]
+        _refuse(scripts)
+        lines = ["BEGIN"]
+        create = version_statements(dialect, *self._table, [])[0]
+        if not heads and not down:
+            lines.append(create)
+        for script, (id, moves) in zip(scripts, plan, strict=True):
+            op = Offline(dialect)
+            (script.downgrade if down else script.upgrade)(op)
+            title = f"-- {'downgrade' if down else 'upgrade'} {id}: {script.message}"
+            body = [*op.script, *version_statements(dialect, *self._table, moves)[1]]
+            lines += [f"{title}\n{body[0]}", *body[1:]]
+        return "".join(f"{line};\n\n" for line in [*lines, "COMMIT"])
+
+
+def _line(error: BaseException, script: MigrationScript) -> int | None:
+    """The line of the script that raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if script.path is not None and frame.filename == str(script.path)]
+    return lines[-1] if lines else None
+
+
+def _refuse(scripts: list[MigrationScript]) -> None:
+    """Stops before anything is done where a file has names in it that are not there."""
+    refused = []
+    for script in scripts:
+        script._loaded_or_raise()
+        if names := script.foreign_names():
+            refused.append((script, names))
+    if not refused:
+        return
+    listed = "; ".join(f"{script.path} ({', '.join(names)})" for script, names in refused)
+    first = refused[0][0].revision
+    error = MigrationError(
+        f"{len(refused)} revision(s) use names that are run by Alembic and SQLAlchemy only: {listed}. Nothing was changed. "
+        f"Three ways on: run them by Alembic, which uses the same version table (`pip install alembic`, "
+        f"`alembic upgrade {first}`); do by hand what they do and mark them as run (`ormkit migrate stamp {first}`); "
+        f"or put one new revision in the place of all that are behind you"
+    )
+    error.revisions = tuple(script.revision for script, _ in refused)
+    error.file = str(refused[0][0].path)
+    raise error

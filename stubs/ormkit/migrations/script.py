@@ -1,0 +1,305 @@
+"""Revision files."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import uuid
+from datetime import datetime, timezone as utc
+from pathlib import Path
+from typing import Any
+
+from ormkit._ormkit import RevisionGraph
+from ormkit.exc import MigrationError
+from ormkit.migrations._loader import Proxy, files, foreign_names, load
+from ormkit.migrations.config import AlembicConfig
+
+__all__ = ["MigrationScript", "RevisionGraph", "ScriptFolder"]
+
+_HEAD = ("revision", "down_revision", "branch_labels", "depends_on")
+
+_TEMPLATE = '''"""${message}
+
+Revision ID: ${up_revision}
+Revises: ${down_revision | comma,n}
+Create Date: ${create_date}
+
+"""
+from alembic import op
+import sqlalchemy as sa
+${imports if imports else ""}
+
+# revision identifiers, used by Alembic.
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = ${repr(branch_labels)}
+depends_on = ${repr(depends_on)}
+
+
+def upgrade():
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade():
+    ${downgrades if downgrades else "pass"}
+'''
+
+
+class MigrationScript:
+    def __init__(
+        self,
+        revision: str,
+        message: str = "",
+        down_revision: str | tuple[str, ...] | None = None,
+        *,
+        branch_labels: Any = None,
+        depends_on: Any = None,
+        path: str | os.PathLike[str] | None = None,
+        source: str | None = None,
+    ) -> None:
+        self.revision, self.message, self.down_revision = revision, message, down_revision
+        self.branch_labels, self.depends_on = branch_labels, depends_on
+        self.path = None if path is None else Path(path)
+        self._source = source
+        self._names: dict[str, Any] | None = None
+        self._proxy = Proxy()
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> MigrationScript:
+        place = Path(path)
+        try:
+            source = place.read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise MigrationError(f"there is no file {place}") from error
+        except UnicodeDecodeError as error:
+            raise MigrationError(f"{place} is not UTF-8: {error}") from error
+        script = cls("", path=place, source=source)
+        head = _head(place, source)
+        if any(value is _COMPUTED for value in head.values()):
+            names = script._loaded()
+            head |= {name: names.get(name) for name in _HEAD}
+        revision = head.get("revision")
+        if not isinstance(revision, str):
+            raise MigrationError(f"{place} says no `revision`: a revision file names itself")
+        script.revision = revision
+        script.down_revision, script.message = head.get("down_revision"), head["message"]
+        script.branch_labels, script.depends_on = head.get("branch_labels"), head.get("depends_on")
+        return script
+
+    def render(self) -> str:
+        return self._source if self._source is not None else self.render_as(_TEMPLATE)
+
+    def render_as(self, template: str, *, created: datetime | None = None, where: str = "the template") -> str:
+        names = {
+            "message": self.message or "empty message", "up_revision": self.revision,
+            "down_revision": self.down_revision, "branch_labels": self.branch_labels, "depends_on": self.depends_on,
+            "create_date": (created or datetime.now()).isoformat(sep=" "), "imports": "", "upgrades": "", "downgrades": "",
+            "config": None,
+        }  # fmt: skip
+        if re.search(r"^\s*%(?!%)|<%", template, re.MULTILINE):
+            raise MigrationError(f"{where} has more of Mako in it than `${{…}}`, which is all that is filled in here")
+        return re.sub(r"\$\{(.*?)\}", lambda found: _filled(found[1], names, where), template)
+
+    def upgrade(self, op: Any) -> None:
+        self._call("upgrade", op)
+
+    def downgrade(self, op: Any) -> None:
+        self._call("downgrade", op)
+
+    def foreign_names(self) -> list[str]:
+        try:
+            return foreign_names(self.render()) if self._source is not None else []
+        except SyntaxError as error:
+            raise MigrationError(f"{self.path}, line {error.lineno}: {error.msg}") from error
+
+    def _call(self, function: str, op: Any) -> None:
+        names = self._loaded()
+        if not callable(names.get(function)):
+            raise MigrationError(f"{self.path or self.revision} has no function {function}()")
+        before, self._proxy.op = self._proxy.op, op
+        try:
+            names[function]()
+        finally:
+            self._proxy.op = before
+
+    def _loaded_or_raise(self) -> None:
+        """Load the file where that is possible: names that are not there are named by `foreign_names`."""
+        if not self.foreign_names():
+            self._loaded()
+
+    def _loaded(self) -> dict[str, Any]:
+        if self._names is None:
+            place = self.path or Path(f"{self.revision}.py")
+            self._names = load(place, self.render(), self._proxy)
+        return self._names
+
+    def __repr__(self) -> str:
+        return f"<MigrationScript {self.revision}: {self.message}>"
+
+
+_COMPUTED: Any = object()
+
+
+def _head(path: Path, source: str) -> dict[str, Any]:
+    """What stands above the functions of a file, without running it."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return _lines(source)
+    found: dict[str, Any] = {"message": (ast.get_docstring(tree) or "").partition("\n")[0]}
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            targets, value = node.targets, node.value
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets, value = [node.target], node.value
+        else:
+            continue
+        for target in targets:
+            if isinstance(target, ast.Name) and target.id in _HEAD:
+                try:
+                    found[target.id] = ast.literal_eval(value)
+                except ValueError:
+                    found[target.id] = _COMPUTED
+    return found
+
+
+def _lines(source: str) -> dict[str, Any]:
+    """The same from a file with a mistake in it: it has its place in the graph, though it cannot run."""
+    found: dict[str, Any] = {"message": ""}
+    if words := re.match(r"\s*[rR]?(?:\"\"\"|''')(.*)", source):
+        found["message"] = words[1].strip().rstrip("\"'")
+    for line in source.splitlines():
+        if (said := re.match(r"(\w+)(?:\s*:[^=]+)?\s*=\s*(.+)$", line)) and said[1] in _HEAD:
+            try:
+                found[said[1]] = ast.literal_eval(said[2])
+            except (ValueError, SyntaxError):
+                found[said[1]] = _COMPUTED
+    return found
+
+
+def _filled(words: str, names: dict[str, Any], where: str) -> str:
+    code, *filters = re.split(r"\s*\|\s*(?=[\w, ]+$)", words.strip(), maxsplit=1)
+    try:
+        value = eval(code, {"__builtins__": {"repr": repr, "str": str, "len": len}}, names)
+    except Exception as error:
+        raise MigrationError(f"{where}: ${{{words}}}: {error}") from error
+    if filters and "comma" in filters[0]:
+        return ", ".join(several(value))
+    return str(value)
+
+
+def several(value: Any) -> list[str]:
+    """None, one or several ids as a list."""
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else [str(one) for one in value]
+
+
+class ScriptFolder:
+    def __init__(self, config: AlembicConfig) -> None:
+        self.config = config
+        self._scripts: dict[str, MigrationScript] | None = None
+        self._graph: RevisionGraph | None = None
+
+    @property
+    def scripts(self) -> dict[str, MigrationScript]:
+        if self._scripts is None:
+            folders = self.config.version_locations
+            for folder in folders:
+                if not folder.is_dir():
+                    raise MigrationError(f"there is no folder {folder}: `ormkit migrate init` makes one")
+            paths = files(folders, deep=self.config.recursive_version_locations)
+            loaded = [MigrationScript.load(path) for path in paths]
+            self._graph = graph_of(loaded)
+            self._scripts = {script.revision: script for script in loaded}
+        return self._scripts
+
+    @property
+    def graph(self) -> RevisionGraph:
+        if self._graph is None:
+            self._graph = graph_of(list(self.scripts.values()))
+        return self._graph
+
+    def create(
+        self,
+        message: str,
+        *,
+        head: str | list[str] = "head",
+        revision: str | None = None,
+        splice: bool = False,
+        branch_label: str | None = None,
+        depends_on: Any = None,
+        version_path: str | os.PathLike[str] | None = None,
+        source: str | None = None,
+    ) -> MigrationScript:
+        ids: list[str] = []
+        for one in several(head):
+            ids += [id for id in self.graph.find(one) if id not in ids]
+        taken = [id for id in ids if id not in self.graph.heads()]
+        if taken and not splice:
+            raise MigrationError(
+                f"`{taken[0]}` is no head: a revision that follows it begins a branch, say so by --splice"
+            )
+        new = revision or uuid.uuid4().hex[-12:]
+        if new in self.scripts:
+            raise MigrationError(f"there is a revision `{new}` already, in {self.scripts[new].path}")
+        down: Any = None if not ids else ids[0] if len(ids) == 1 else tuple(ids)
+        labels = None if branch_label is None else (branch_label,)
+        depends = None if depends_on is None else depends_on if isinstance(depends_on, str) else tuple(depends_on)
+        script = MigrationScript(new, message, down, branch_labels=labels, depends_on=depends)
+        now = self._now()
+        template = self.config.script_location / "script.py.mako"
+        if source is None and template.is_file():
+            source = script.render_as(template.read_text(encoding="utf-8"), created=now, where=str(template))
+        elif source is None:
+            source = script.render_as(_TEMPLATE, created=now)
+        folder = self.config.versions_dir if version_path is None else Path(version_path)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self._name(new, message, now)}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(source)
+        self._scripts = self._graph = None
+        return MigrationScript.load(path)
+
+    def _now(self) -> datetime:
+        zone = self.config.timezone
+        if zone is None:
+            return datetime.now()
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        try:
+            return datetime.now(utc.utc).astimezone(ZoneInfo(zone))
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise MigrationError(f"{self.config.path}: there is no timezone {zone!r}") from error
+
+    def _name(self, revision: str, message: str, now: datetime) -> str:
+        words = "_".join(re.findall(r"\w+", message)).lower()
+        longest = self.config.truncate_slug_length
+        slug = words if len(words) <= longest else words[:longest].rsplit("_", 1)[0] + "_"
+        parts = {
+            "rev": revision, "slug": slug, "epoch": int(now.timestamp()), "year": now.year, "month": now.month,
+            "day": now.day, "hour": now.hour, "minute": now.minute, "second": now.second,
+        }  # fmt: skip
+        try:
+            return self.config.file_template % parts
+        except (KeyError, ValueError, TypeError) as error:
+            raise MigrationError(f"{self.config.path}: file_template: {error}") from error
+
+
+def graph_of(scripts: list[MigrationScript]) -> RevisionGraph:
+    """The graph of scripts, checked."""
+    return RevisionGraph(
+        [
+            (
+                script.revision,
+                several(script.down_revision),
+                several(script.branch_labels),
+                several(script.depends_on),
+                script.message,
+                None if script.path is None else str(script.path),
+            )
+            for script in scripts
+        ]
+    )

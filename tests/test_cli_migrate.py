@@ -1,0 +1,191 @@
+"""`ormkit migrate`: a project from nothing through changes of its models, up and down, as typed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from alembic_run import alembic
+
+from ormkit import create_engine
+from ormkit.cli import main, migrate_create, migrate_down, migrate_init, migrate_status, migrate_up
+from ormkit.exc import MigrationError
+
+HEAD = """\
+from ormkit import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase):
+    pass
+
+class Team(Base):
+    __tablename__ = "teams"
+    id: Mapped[int] = mapped_column(primary_key=True)
+"""
+
+
+class Project:
+    """A folder in which commands are typed."""
+
+    def __init__(self, folder: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.url, self.capsys = folder, url, capsys
+        self.module = f"models_{abs(hash(folder))}"
+
+    def models(self, *columns: str) -> None:
+        (self.folder / f"{self.module}.py").write_text(HEAD + "".join(f"    {column}\n" for column in columns))
+        sys.modules.pop(self.module, None)
+
+    def type(self, *arguments: str, code: int = 0) -> str:
+        """Run a command, and answer what it printed."""
+        self.capsys.readouterr()
+        ended = main(["migrate", *arguments])
+        printed = self.capsys.readouterr()
+        assert ended == code, printed
+        return printed.out if code in (0, 3) else printed.err
+
+    def compared(self, *arguments: str, code: int = 0) -> str:
+        return self.type(*arguments, "--models", self.module, code=code)
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        async def ask() -> list[tuple[object, ...]]:
+            async with create_engine(self.url) as engine:
+                return (await engine.execute(sql)).tuples()
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture
+def project(tmp_path, url, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    project = Project(tmp_path, url, capsys)
+    project.type("init", "--url", url)
+    return project
+
+
+def test_a_project_goes_through_its_changes(project):
+    project.models("name: Mapped[str]")
+    assert "create_table teams" in project.compared("auto", "first")
+    assert "1 revision(s) wait" in project.type("status")
+    project.type("up")
+    assert "nothing waits" in project.type("status")
+    assert "nothing to do" in project.compared("auto", "again")
+    assert "as the models want" in project.compared("check")
+    project.rows("INSERT INTO teams (name) VALUES ('Reds')")
+    project.models("title: Mapped[str]", "age: Mapped[int | None]")
+    assert "add_column teams.title" in project.compared("check", code=3)
+    assert "--allow-drop" in project.compared("auto", "more", code=1)
+    project.compared("auto", "-m", "more", "--rename", "teams.name:title")
+    assert json.loads(project.type("up", "--json"))
+    assert project.rows("SELECT title, age FROM teams") == [("Reds", None)]
+    assert "as the models want" in project.compared("check")
+    history = project.type("history", "-i")
+    assert [line.rpartition(", ")[2] for line in history.splitlines()] == ["more", "first"]
+    assert "(head) (current), more" in history
+    project.type("down")
+    assert project.rows("SELECT name FROM teams") == [("Reds",)]
+    project.type("down", "base")
+    assert "the base" in project.type("status")
+
+
+def test_alembic_goes_on_where_ormkit_stopped(project):
+    project.models("name: Mapped[str]")
+    project.compared("auto", "first")
+    project.type("up")
+    project.models("name: Mapped[str]", "age: Mapped[int | None]")
+    project.compared("auto", "second")
+    alembic(project.folder / "alembic", project.url, "upgrade", "head")
+    assert "nothing waits" in project.type("status")
+    project.type("down", "-1")
+    alembic(project.folder / "alembic", project.url, "downgrade", "base")
+    assert "2 revision(s) wait" in project.type("status")
+
+
+def test_sql_is_printed_for_others_to_run(project):
+    project.models("name: Mapped[str]")
+    project.compared("auto", "first", "--rev-id", "aaa")
+    script = project.type("up", "--sql")
+    assert "CREATE TABLE teams" in script and "COMMIT" in script
+    assert "DROP TABLE teams" in project.type("down", "aaa:base", "--sql")
+    assert "from:to" in project.type("down", "--sql", code=2)
+
+
+def test_branches_are_made_shown_and_merged(project):
+    for id, arguments in {"a": [], "b": [], "c": ["--head", "a", "--splice"]}.items():
+        project.type("create", f"step {id}", "--rev-id", id, *arguments)
+    assert {line.split()[2] for line in project.type("heads").splitlines()} == {"b", "c"}
+    assert "a" in project.type("branches")
+    assert "merge" in project.type("up", code=1)
+    project.type("merge", "--rev-id", "d")
+    project.type("up")
+    assert json.loads(project.type("current", "--json"))[0]["revision"] == "d"
+    assert "Parent: b, c" in project.type("show", "d") or "Parent: c, b" in project.type("show", "d")
+    project.type("stamp", "a")
+    assert project.type("current", "--check-heads", code=3)
+    assert [one["revision"] for one in json.loads(project.type("history", "-r", "a:b", "--json"))] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["up", "nothing"], 1, "nothing"),
+        (["show", "nothing"], 1, "nothing"),
+        (["create"], 2, "Give a message"),
+        (["auto", "x"], 2, "which models?"),
+        (["auto", "x", "--models", "m", "--rename", "a"], 1, "No module"),
+        (["create", "x", "--allow-drop"], 2, "--allow-drop is of `auto`"),
+        (["init"], 1, "is there already"),
+        (["-c", "none.ini", "up"], 1, "none.ini"),
+        (["merge"], 1, "nothing to merge"),
+        (["up", "--lock-timeout", "soon"], 2, "a number of seconds"),
+    ],
+)
+def test_mistakes_are_sentences(project, arguments, code, text):
+    said = project.type(*arguments, code=code)
+    assert text in said and "Traceback" not in said
+
+
+def test_without_a_folder_it_says_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["migrate", "up"]) == 1
+    assert "`ormkit migrate init` makes one" in capsys.readouterr().err
+
+
+def test_a_column_that_is_only_renamed_is_asked_for_on_a_terminal(project, monkeypatch):
+    project.models("name: Mapped[str]")
+    project.compared("auto", "first")
+    project.type("up")
+    project.models("title: Mapped[str]")
+
+    class Terminal:
+        isatty = staticmethod(lambda: True)
+        readline = staticmethod(lambda: "y\n")
+
+    monkeypatch.setattr(sys, "stdin", Terminal)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+    printed = project.compared("auto", "second")
+    assert "alter_column teams.name" in printed and "lost" not in printed
+
+
+async def test_the_helpers_use_the_pool_that_they_are_given(engine, tmp_path):
+    migrate_init(tmp_path, "sqlite:///elsewhere.db")
+    path = migrate_create(tmp_path, "make notes")
+    text = path.read_text().replace("pass", "op.execute('CREATE TABLE notes (id INTEGER)')", 1)
+    path.write_text(text.replace("    pass", "    op.drop_table('notes')"))
+    status = await migrate_status(engine, tmp_path)
+    assert status["current_revision"] is None and len(status["pending"]) == 1
+    assert await migrate_up(engine, tmp_path) == status["pending"]
+    assert "notes" in await engine.get_tables()
+    assert (await migrate_status(engine, tmp_path))["pending"] == []
+    await migrate_down(engine, tmp_path)
+    assert "notes" not in await engine.get_tables()
+    assert not (tmp_path / "elsewhere.db").exists()
+    with pytest.raises(MigrationError, match="is there already"):
+        migrate_init(tmp_path)
+    with pytest.raises(MigrationError, match="migrate_init"):
+        migrate_create(tmp_path / "alembic", "x")
