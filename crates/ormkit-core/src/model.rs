@@ -347,7 +347,7 @@ pub struct Model {
     pub id: ModelId,
     /// What was declared.
     pub def: ModelDef,
-    /// The primary key's fields, in declaration order. Never empty.
+    /// The primary key's fields, in declaration order. Empty only for a table that has no objects.
     pub key: FieldIds,
     /// Relations, resolved.
     pub relations: Vec<Relation>,
@@ -357,6 +357,8 @@ pub struct Model {
     pub rank: u32,
     /// The model is on a cycle of foreign keys, its own included: its objects need an order of their own.
     pub cyclic: bool,
+    /// A table without a class: it has no objects.
+    pub bare: bool,
     /// Fields that need care when a row is written.
     pub upkeep: Upkeep,
 }
