@@ -43,9 +43,11 @@ class Column:
 class Relation:
     name: str
     target: int
-    kind: str  # one, many
+    kind: str  # one, many, linked
     back: str
-    key: str
+    key: str  # of a linked one the junction's, which leads to this side
+    junction: int = 0
+    far: str = ""  # the junction's key that leads to the other side
 
 
 @dataclass
@@ -98,6 +100,16 @@ class World:
             model.keys[key] = target.at
             model.relations.append(Relation(there, target.at, "one", back, key))
             target.relations.append(Relation(back, model.at, "many", there, key))
+        if model.junction:
+            self.link(model)
+
+    def link(self, model: Model) -> None:
+        """The two ends of a junction have each other."""
+        (near, one), (far, other) = model.keys.items()
+        names = f"{model.name.lower()}_near", f"{model.name.lower()}_far"
+        ends = [(one, other, names, near, far), (other, one, names[::-1], far, near)]
+        for at, target, (name, back), key, away in ends:
+            self.models[at].relations.append(Relation(name, target, "linked", back, key, model.at, away))
 
     def fill(self, model: Model) -> None:
         rows: list[dict[str, Any]] = []
@@ -152,6 +164,12 @@ class World:
 
     def options(self, model: Model, relation: Relation) -> dict[str, Any]:
         options: dict[str, Any] = {"back_populates": relation.back, "uselist": relation.kind != "one"}
+        if relation.kind == "linked":
+            table = f"m{relation.junction}"
+            options["secondary"], options["viewonly"] = table, True  # the junction is written by itself
+            options["primaryjoin"] = f"M{model.at}.id == {table}.c.{relation.key}"
+            options["secondaryjoin"] = f"M{relation.target}.id == {table}.c.{relation.far}"
+            return options
         holder = model.at if relation.kind == "one" else relation.target
         options["foreign_keys"] = f"M{holder}.{relation.key}"
         if relation.kind == "one" and relation.target == model.at:

@@ -95,6 +95,7 @@ from ormkit.fields import (
     CheckConstraint,
     Cidr,
     Citext,
+    Column,
     ColumnInfo,
     Computed,
     Date,

@@ -101,6 +101,7 @@ from ormkit.fields import (
     CheckConstraint as CheckConstraint,
     Cidr as Cidr,
     Citext as Citext,
+    Column as Column,
     ColumnInfo as ColumnInfo,
     Computed as Computed,
     Date as Date,

@@ -4,9 +4,9 @@ import sys
 from typing import Any
 
 from . import _ormkit
-from ._ormkit import MetaData, Table
+from ._ormkit import MetaData, Table, TableColumns
 
-__all__ = ["Base", "DeclarativeBase", "MappedAsDataclass", "MetaData", "ModelMeta", "Table"]
+__all__ = ["Base", "DeclarativeBase", "MappedAsDataclass", "MetaData", "ModelMeta", "Table", "TableColumns"]
 
 
 class ModelMeta(_ormkit.ModelType):

@@ -1,16 +1,41 @@
 """The base of models and what it knows about them."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from typing_extensions import Self, dataclass_transform
 
 from ormkit.engine import Connection, ConnectionPool
 from ormkit.fields import ColumnInfo, mapped_column
+from ormkit.query import Attribute
 from ormkit.relationships import RelationshipInfo, relationship
 
-class Table:
-    """A model's table."""
+class TableColumns:
+    """The columns of a table as expressions, by name."""
 
+    def __getattr__(self, name: str) -> Attribute[Any]: ...
+    def __getitem__(self, name: str, /) -> Attribute[Any]: ...
+    def __contains__(self, name: str, /) -> bool: ...
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Attribute[Any]]: ...
+    def keys(self) -> list[str]: ...
+
+class Table:
+    """A table, of a mapped class or without one: `Table("links", Base.metadata, Column("id", Integer, primary_key=True))`."""
+
+    def __init__(
+        self,
+        name: str,
+        metadata: MetaData,
+        *items: Any,
+        schema: str | None = None,
+        comment: str | None = None,
+        extend_existing: bool = False,
+        keep_existing: bool = False,
+    ) -> None: ...
+    @property
+    def c(self) -> TableColumns: ...
+    def alias(self, name: str | None = None) -> Table: ...
     @property
     def name(self) -> str: ...
     @property

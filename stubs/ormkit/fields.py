@@ -18,8 +18,11 @@ from ormkit._ormkit import (
 from ormkit.types import *  # noqa: F403
 from ormkit.types import __all__ as _types
 
+Column = mapped_column
+
 __all__ = [
     "CheckConstraint",
+    "Column",
     "ColumnInfo",
     "Computed",
     "FetchedValue",

@@ -105,6 +105,8 @@ def mapped_column(
 ) -> Any:
     """A column. `args`: its name, its type, `ForeignKey`, constraints, in this order."""
 
+Column = mapped_column
+
 class PrimaryKeyConstraint:
     """PRIMARY KEY over columns, by name or declaration."""
 

@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
 from typing_extensions import Self, TypeVarTuple, Unpack
 
 from ormkit._ormkit import F as F
-from ormkit.base import DeclarativeBase
+from ormkit.base import DeclarativeBase, Table
 from ormkit.fields import TypeEngine
 from ormkit.relationships import Loader, Prefetch, RelationPart
 from ormkit.session import Stream
@@ -193,7 +193,7 @@ class _Join:
     ) -> _Join: ...
     def outerjoin(self, right: _Rows, onclause: Expr[Any] | None = None, *, full: bool = False) -> _Join: ...
 
-_Rows: TypeAlias = type[DeclarativeBase] | Subquery
+_Rows: TypeAlias = type[DeclarativeBase] | Subquery | Table
 
 class _Operator:
     """An expression and an operator that waits for its other side."""
@@ -444,13 +444,13 @@ class Delete:
     def cte(self, name: str | None = None) -> CTE: ...
     def to_sql(self, dialect: _Dialect = "postgresql") -> tuple[str, list[Any]]: ...
 
-def insert(model: type[DeclarativeBase], /) -> Insert:
+def insert(model: type[DeclarativeBase] | Table, /) -> Insert:
     """`insert(User).values(name="Ada")`."""
 
-def update(model: type[DeclarativeBase], /) -> Update:
+def update(model: type[DeclarativeBase] | Table, /) -> Update:
     """`update(User).where(User.id == 1).values(name="Ada")`."""
 
-def delete(model: type[DeclarativeBase], /) -> Delete:
+def delete(model: type[DeclarativeBase] | Table, /) -> Delete:
     """`delete(User).where(User.id == 1)`."""
 
 def and_(*conditions: Expr[bool]) -> Condition:

@@ -350,7 +350,7 @@ pub struct Model {
     pub id: ModelId,
     /// What was declared.
     pub def: ModelDef,
-    /// The primary key's fields, in declaration order. Never empty.
+    /// The primary key's fields, in declaration order. Empty only for a table that has no objects.
     pub key: FieldIds,
     /// Relations, resolved.
     pub relations: Vec<Relation>,
@@ -362,6 +362,8 @@ pub struct Model {
     pub cyclic: bool,
     /// The field that says of a row that it counts as deleted.
     pub tombstone: Option<FieldId>,
+    /// A table without a class: it has no objects.
+    pub bare: bool,
     /// Fields that need care when a row is written.
     pub upkeep: Upkeep,
 }

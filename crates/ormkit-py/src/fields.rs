@@ -12,7 +12,7 @@ pub(crate) mod range;
 mod relation;
 pub(crate) mod types;
 
-pub(crate) use column::{ClientDefault, MappedColumn, Renewal, ServerValue, mapped_column};
+pub(crate) use column::{ClientDefault, JoinCondition, MappedColumn, Renewal, ServerValue, mapped_column};
 pub(crate) use constraints::{
     CheckConstraint, ForeignKeyConstraint, Named, PrimaryKeyConstraint, UniqueConstraint,
 };
@@ -21,7 +21,9 @@ pub(crate) use declared_attr::DeclaredAttr;
 pub(crate) use foreign_key::ForeignKey;
 pub(crate) use generated::{Computed, FetchedValue, Identity};
 pub(crate) use index::Index;
-pub(crate) use relation::{ColumnName, RelationshipDecl, RelationshipTarget, SecondaryTable, relationship};
+pub(crate) use relation::{
+    ColumnName, RelationJoin, RelationshipDecl, RelationshipTarget, SecondaryTable, relationship,
+};
 
 use crate::model::raise::unsupported;
 use pyo3::prelude::*;

@@ -227,7 +227,7 @@ impl Host for PyHost {
                 (*field, reading)
             };
             Ok(PyLayout {
-                slots: instance::Layout::new(info.class.bind(py), &slots).map_err(from_py)?,
+                slots: instance::Layout::new(info.class(py), &slots).map_err(from_py)?,
                 info,
                 from,
                 keeps_border: border.has_json() && info.fields.iter().any(|field| field.is_json)
@@ -243,7 +243,7 @@ impl Host for PyHost {
 
     fn blank(&self, model: &Model) -> Result<Py<PyAny>> {
         Python::attach(|py| {
-            let class = class_info(py, model.id).class.bind(py);
+            let class = class_info(py, model.id).class(py);
             Ok(class.call_method1("__new__", (class,)).map_err(from_py)?.unbind())
         })
     }

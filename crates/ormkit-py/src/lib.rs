@@ -80,7 +80,8 @@ mod _ormkit {
     use migrate::{MigrationRun, RevisionGraph, schema_statements, version_statements};
     #[pymodule_export]
     use model::{
-        ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, check_dataclass_options, metadata_of,
+        ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, TableColumns, check_dataclass_options,
+        metadata_of,
     };
     #[pymodule_export]
     use range::Range;

@@ -9,6 +9,7 @@ mod collect;
 mod dataclass;
 mod declaration;
 mod info;
+mod joining;
 mod making;
 mod mapper;
 mod metadata;
@@ -18,11 +19,15 @@ mod plan;
 pub(crate) mod raise;
 mod registry;
 mod soft_delete;
+mod table;
 
 pub(crate) use crate::attribute::Attribute;
 pub(crate) use body::{ClassBody, metadata_of};
 pub(crate) use dataclass::check_dataclass_options;
-pub(crate) use info::{ColumnInfo, RelationshipInfo, Table};
+pub(crate) use info::{ColumnInfo, RelationshipInfo};
 pub(crate) use metadata::MetaData;
 pub(crate) use raise::unsupported;
-pub(crate) use registry::{add_index, any_conversion, conversion, mapped_class, schema, target_of, with_def};
+pub(crate) use registry::{
+    add_index, any_conversion, conversion, find_class, mapped_class, schema, target_of, with_def,
+};
+pub(crate) use table::{Table, TableColumns, table_model};

@@ -88,7 +88,8 @@ impl Naming {
         for index in &mut def.indexes {
             self.name_index(&table, index);
         }
-        if let (Some(template), false) = (&self.0.pk, named_key) {
+        let has_key = def.fields.iter().any(|field| field.primary_key);
+        if let (Some(template), false, true) = (&self.0.pk, named_key, has_key) {
             let columns = def.fields.iter().filter(|field| field.primary_key);
             let columns = columns.map(|field| field.column.as_str()).collect();
             let name = Named { table: &table, columns, constraint: None, referred: None }.by(template);

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result, near_matches};
 
 mod junction;
 mod rank;
+mod untyped;
 
 /// All declared models of one program.
 ///
@@ -23,9 +24,13 @@ pub struct Registry {
     spaces: Vec<Space>,
     /// What the last successful freeze answered: complete when it is as long as `defs`.
     schema: Arc<Schema>,
+    /// Fields whose types are those of what they refer to, as far as that is not declared.
+    untyped: Vec<(ModelId, Vec<FieldId>)>,
     /// Junctions that nobody declares.
     plain: HashSet<ModelId>,
-    /// How constraints of those are called.
+    /// Tables that have no objects, those junctions among them: they have no class's name.
+    bare: HashSet<ModelId>,
+    /// How constraints are called that are not given a name.
     namings: HashMap<Space, Arc<Naming>>,
 }
 
@@ -75,15 +80,17 @@ impl Registry {
     /// [`freeze`](Self::freeze), since those may be declared later.
     pub fn declare_in(&mut self, space: Space, def: ModelDef) -> Result<ModelId> {
         check_alone(&def)?;
-        let id = ModelId(self.defs.len() as u32);
-        self.defs.push(def);
-        self.spaces.push(space);
-        Ok(id)
+        Ok(self.push(space, def))
     }
 
-    /// Says how the constraints of junctions are called that nobody declares.
-    pub fn name_junctions(&mut self, space: Space, naming: Arc<Naming>) {
+    /// Says how constraints and indexes of a name space are called that are declared apart from a class.
+    pub fn set_naming(&mut self, space: Space, naming: Arc<Naming>) {
         self.namings.insert(space, naming);
+    }
+
+    /// How constraints and indexes are called that are in the name space of a model.
+    pub fn naming(&self, id: ModelId) -> Arc<Naming> {
+        self.namings.get(&self.space(id)).cloned().unwrap_or_default()
     }
 
     /// Number of models that are declared so far, plain junctions among them.
@@ -94,6 +101,45 @@ impl Registry {
     /// True without any model.
     pub fn is_empty(&self) -> bool {
         self.defs.is_empty()
+    }
+
+    /// Declares a table that has no objects: it needs no primary key. `untyped` fields have the types of what their foreign
+    /// keys refer to, whatever they say.
+    ///
+    /// # Errors
+    /// As [`declare_in`](Self::declare_in).
+    pub fn declare_table(&mut self, space: Space, def: ModelDef, untyped: Vec<FieldId>) -> Result<ModelId> {
+        check_columns(&def)?;
+        let id = self.push(space, def);
+        self.bare.insert(id);
+        if !untyped.is_empty() {
+            self.untyped.push((id, untyped));
+            // Those that are known by now are known at once.
+            self.type_keys();
+        }
+        Ok(id)
+    }
+
+    fn push(&mut self, space: Space, def: ModelDef) -> ModelId {
+        let id = ModelId(self.defs.len() as u32);
+        self.defs.push(def);
+        self.spaces.push(space);
+        id
+    }
+
+    /// Says which columns a relation goes by, before it is resolved: the junction's that lead to this side, and to the other
+    /// one; of a relation without a junction those of the foreign key.
+    ///
+    /// # Panics
+    /// When the numbers are of another registry.
+    pub fn choose_keys(&mut self, id: ModelId, relation: RelationId, near: Vec<String>, far: Vec<String>) {
+        let relation = &mut self.defs[id.index()].relations[relation.index()];
+        if relation.secondary.is_none() {
+            relation.foreign_keys.extend(near);
+            return;
+        }
+        relation.near_keys.extend(near);
+        relation.far_keys.extend(far);
     }
 
     /// What was declared under `id`.
@@ -130,13 +176,14 @@ impl Registry {
 
     /// The newest model of a class's name in a name space; `module` is looked in first.
     pub fn find(&self, space: Space, name: &str, module: &str) -> Option<ModelId> {
-        self.last(space, |def| def.name == name && def.module == module)
-            .or_else(|| self.last(space, |def| def.name == name))
+        let of_class = |at: usize| !self.bare.contains(&ModelId(at as u32));
+        let last = |fits: &dyn Fn(&ModelDef) -> bool| self.last(space, |at, def| of_class(at) && fits(def));
+        last(&|def| def.name == name && def.module == module).or_else(|| last(&|def| def.name == name))
     }
 
     /// The newest model of a table in a name space.
     pub fn find_table(&self, space: Space, table: &TableName) -> Option<ModelId> {
-        self.last(space, |def| def.table == *table)
+        self.last(space, |_, def| def.table == *table)
     }
 
     /// Models of a name space that no later declaration of the same table replaces, in the order of their declaration.
@@ -148,8 +195,8 @@ impl Registry {
         newest
     }
 
-    fn last(&self, space: Space, fits: impl Fn(&ModelDef) -> bool) -> Option<ModelId> {
-        let of_space = |at: &usize| self.spaces[*at] == space && fits(&self.defs[*at]);
+    fn last(&self, space: Space, fits: impl Fn(usize, &ModelDef) -> bool) -> Option<ModelId> {
+        let of_space = |at: &usize| self.spaces[*at] == space && fits(*at, &self.defs[*at]);
         (0..self.defs.len()).rev().find(of_space).map(|at| ModelId(at as u32))
     }
 
@@ -180,6 +227,7 @@ impl Registry {
         if resolved == self.defs.len() {
             return Ok(Arc::clone(&self.schema));
         }
+        self.type_keys();
         self.declare_junctions(resolved)?;
         let resolver = Resolver { registry: self };
         let mut mistakes = Vec::new();
@@ -208,6 +256,7 @@ impl Registry {
                     rank,
                     cyclic,
                     tombstone: tombstone_of(&self.defs[index]),
+                    bare: self.bare.contains(&ModelId(index as u32)),
                     upkeep: Upkeep::of(&self.defs[index].fields),
                 })
             },
@@ -217,10 +266,13 @@ impl Registry {
         Ok(Arc::clone(&self.schema))
     }
 
-    /// True when the same class of the same module was declared again.
-    fn is_replaced(&self, id: ModelId) -> bool {
+    /// True when the same class of the same module, or the same table without a class, was declared again.
+    pub fn is_replaced(&self, id: ModelId) -> bool {
         let def = self.def(id);
-        self.find(self.space(id), &def.name, &def.module) != Some(id)
+        match self.bare.contains(&id) {
+            true => self.find_table(self.space(id), &def.table) != Some(id),
+            false => self.find(self.space(id), &def.name, &def.module) != Some(id),
+        }
     }
 }
 
@@ -230,10 +282,16 @@ fn tombstone_of(def: &ModelDef) -> Option<FieldId> {
 
 /// What can be seen of a declaration alone.
 fn check_alone(def: &ModelDef) -> Result<()> {
-    let mistake = |text: String| Err(Error::new(ErrorKind::Mapping(format!("{}: {text}", def.name))));
     if !def.fields.iter().any(|field| field.primary_key) {
-        return mistake("no column has primary_key=True: an object needs a key to be found again".into());
+        let text = "no column has primary_key=True: an object needs a key to be found again";
+        return Err(Error::new(ErrorKind::Mapping(format!("{}: {text}", def.name))));
     }
+    check_columns(def)
+}
+
+/// The same of its columns and what names them.
+fn check_columns(def: &ModelDef) -> Result<()> {
+    let mistake = |text: String| Err(Error::new(ErrorKind::Mapping(format!("{}: {text}", def.name))));
     if def.fields.len() > usize::from(u16::MAX) {
         return mistake("more than 65,535 columns".into());
     }

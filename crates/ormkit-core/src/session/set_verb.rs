@@ -116,6 +116,9 @@ impl<H: Host> Session<H> {
 
     /// What the statement answers beside what was asked for: keys and new values, where objects are held.
     fn kept_in_step(&self, model: &Model, statement: &Write) -> Result<Option<Selected>> {
+        if model.bare {
+            return Ok(None);
+        }
         let set = set_fields(statement);
         if let Some(key) = set.iter().find(|field| model.key.contains(field)) {
             return Err(Error::unsupported(

@@ -141,6 +141,41 @@ impl MappedColumn {
     }
 }
 
+/// `id == links.c.user_id` in a class body: a column of the class that is not made yet, and one of a table.
+#[pyclass(frozen, module = "ormkit._ormkit")]
+pub(crate) struct JoinCondition {
+    /// The declaration.
+    pub(crate) column: Py<MappedColumn>,
+    /// Its attribute's name, once the body is read.
+    pub(crate) own: String,
+    pub(crate) other: Py<PyAny>,
+}
+
+impl JoinCondition {
+    /// The same with the name of its column.
+    pub(crate) fn named(&self, py: Python<'_>, own: String) -> PyResult<Py<PyAny>> {
+        let (column, other) = (self.column.clone_ref(py), self.other.clone_ref(py));
+        Ok(Bound::new(py, Self { column, own, other })?.into_any().unbind())
+    }
+}
+
+#[pymethods]
+impl MappedColumn {
+    /// `id == links.c.user_id`: for `primaryjoin=`, where the class is not made yet.
+    fn __eq__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if other.is_instance_of::<crate::attribute::Attribute>() {
+            let (column, other) = (slf.clone().unbind(), other.clone().unbind());
+            return Ok(Bound::new(py, JoinCondition { column, own: String::new(), other })?.into_any());
+        }
+        Ok(pyo3::types::PyBool::new(py, slf.is(other)).to_owned().into_any())
+    }
+
+    fn __hash__(slf: &Bound<'_, Self>) -> isize {
+        slf.as_ptr() as isize >> 4
+    }
+}
+
 /// Declare a column.
 ///
 /// Args:

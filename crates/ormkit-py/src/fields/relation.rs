@@ -30,6 +30,39 @@ pub(crate) struct RelationshipDecl {
     pub(crate) post_update: bool,
     /// What links both ends of a many-to-many relation.
     pub(crate) secondary: Option<SecondaryTable>,
+    /// What joins this class to the junction, or to the target.
+    pub(crate) primary_join: Option<RelationJoin>,
+    /// What joins the junction to the target.
+    pub(crate) secondary_join: Option<RelationJoin>,
+}
+
+/// A condition that joins two tables, as it was given.
+pub(crate) enum RelationJoin {
+    /// `"User.id == links.c.user_id"`
+    Text(String),
+    /// A condition.
+    Object(Py<PyAny>),
+    /// What answers one.
+    Callable(Py<PyAny>),
+}
+
+impl RelationJoin {
+    fn of(given: Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(match given.cast::<PyString>() {
+            Ok(text) => Self::Text(text.to_str()?.to_owned()),
+            Err(_) if given.is_callable() => Self::Callable(given.unbind()),
+            Err(_) => Self::Object(given.unbind()),
+        })
+    }
+
+    /// Another handle on the same.
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(text.clone()),
+            Self::Object(object) => Self::Object(object.clone_ref(py)),
+            Self::Callable(callable) => Self::Callable(callable.clone_ref(py)),
+        }
+    }
 }
 
 /// The junction of a many-to-many relation.
@@ -77,6 +110,8 @@ impl RelationshipDecl {
             dataclass: DataclassOptions::default(),
             post_update: false,
             secondary: None,
+            primary_join: None,
+            secondary_join: None,
         }
     }
 }
@@ -90,6 +125,8 @@ impl RelationshipDecl {
 ///     back_populates: The target's relation that shows the other direction; kept in step.
 ///     foreign_keys: The columns that hold the key, where there is a choice.
 ///     remote_side: For a model that refers to itself: the columns at the far end.
+///     primaryjoin, secondaryjoin: Equalities of columns that say which foreign keys lead to this class and to the target,
+///         where there is a choice: a condition, a callable that answers one, or a text of it.
 ///     uselist: False for one object where the target holds the key.
 ///     order_by: Columns of the target to sort a list by; `"-name"` sorts downwards.
 ///     cascade: Words of `save-update`, `merge`, `delete`, `delete-orphan`, `refresh-expire`, `expunge`, `all`.
@@ -135,12 +172,13 @@ pub(crate) fn relationship(
     kw_only: Option<bool>,
 ) -> PyResult<RelationshipDecl> {
     for (option, given, instead) in [
-        ("primaryjoin", primaryjoin.is_some(), "name the columns with foreign_keys="),
-        ("secondaryjoin", secondaryjoin.is_some(), "map the junction table and relate both sides to it"),
         ("single_parent", single_parent, "give the cascade \"delete-orphan\" to the list's side"),
         ("backref", backref.is_some(), "declare both sides and join them with back_populates="),
     ] {
         refuse("relationship", option, given, instead)?;
+    }
+    if secondaryjoin.is_some() && secondary.is_none() {
+        return Err(PyTypeError::new_err("relationship(secondaryjoin=..) needs secondary=.."));
     }
     Ok(RelationshipDecl {
         target: target.map_or(Ok(RelationshipTarget::Annotated), target_of)?,
@@ -164,6 +202,8 @@ pub(crate) fn relationship(
         },
         post_update,
         secondary: secondary.map(secondary_of).transpose()?,
+        primary_join: primaryjoin.map(RelationJoin::of).transpose()?,
+        secondary_join: secondaryjoin.map(RelationJoin::of).transpose()?,
         ..RelationshipDecl::bare()
     })
 }

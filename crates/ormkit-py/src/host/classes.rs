@@ -1,7 +1,7 @@
 //! What the host needs of a mapped class for every value, kept for good: classes are never forgotten.
 use crate::convert::Conversion;
 use crate::fields::ClientDefault;
-use crate::model::{mapped_class, with_def};
+use crate::model::{conversion, find_class, with_def};
 use ormkit_core::model::{ColumnType, FieldId, ModelId};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -9,8 +9,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 /// A mapped class.
 pub(crate) struct ClassInfo {
-    /// The class.
-    pub(crate) class: Py<PyType>,
+    /// The class; None: a table without one.
+    class: Option<Py<PyType>>,
     /// Its name.
     pub(crate) name: String,
     /// Its columns, in the order of their field ids.
@@ -45,6 +45,14 @@ impl FieldInfo {
 }
 
 impl ClassInfo {
+    /// The class.
+    ///
+    /// # Panics
+    /// When it is a table without one, which has no objects.
+    pub(crate) fn class<'py>(&self, py: Python<'py>) -> &Bound<'py, PyType> {
+        self.class.as_ref().expect("objects and relations are of mapped classes").bind(py)
+    }
+
     /// `Model.attr`, for messages.
     pub(crate) fn place(&self, field: FieldId) -> String {
         format!("{}.{}", self.name, self.fields[field.index()].name)
@@ -65,20 +73,20 @@ pub(crate) fn class_info(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
 
 #[cold]
 fn learn(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
-    let class = mapped_class(py, model);
+    let class = find_class(py, model);
     let fields = with_def(model, |def| def.fields.clone());
     let tombstone = fields.iter().position(|field| field.tombstone).map(|at| FieldId(at as u16));
     let field = |(at, field): (usize, ormkit_core::model::Field)| FieldInfo {
         is_json: field.column_type.is_changed_in_place(),
         filled_by_database: field.filled_by_database(),
         is_version: field.version.is_some(),
-        renewal: class.renewals.get(at).and_then(|renewal| Some(renewal.as_ref()?.clone_ref(py))),
-        conversion: class.conversions.get(at).cloned().flatten(),
+        renewal: class.as_ref().and_then(|class| Some(class.renewals.get(at)?.as_ref()?.clone_ref(py))),
+        conversion: conversion(py, model, FieldId(at as u16)),
         column_type: field.column_type,
         name: field.name,
     };
     let info: &'static ClassInfo = Box::leak(Box::new(ClassInfo {
-        class: class.class.clone_ref(py),
+        class: class.as_ref().map(|class| class.class.clone_ref(py)),
         name: with_def(model, |def| def.name.clone()),
         fields: fields.into_iter().enumerate().map(field).collect(),
         tombstone,

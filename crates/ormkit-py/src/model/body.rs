@@ -2,13 +2,15 @@
 use super::Attribute;
 use super::dataclass;
 use super::declaration::{last_part, model_of, table_named};
-use super::info::{ColumnInfo, RelationshipInfo, Table};
+use super::info::{ColumnInfo, RelationshipInfo};
+use super::joining;
 use super::metadata::MetaData;
 use super::plan::{Plan, plan};
 use super::registry::{self, MappedClass};
+use super::table::Table;
 use crate::fields::ClientDefault;
 use crate::instance::{self, Held, Initial, SlotKind, SlotSpec};
-use ormkit_core::model::{ModelId, Secondary, Target};
+use ormkit_core::model::{ModelId, RelationId, Secondary, Target};
 use pyo3::exceptions::{PyNameError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -120,6 +122,10 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
             .collect(),
     };
     let id = registry::declare(py, metadata_of(class)?.get(), plan.def.clone(), mapped)?;
+    for (at, relation) in plan.relations.iter_mut().enumerate() {
+        let [primary, secondary] = std::mem::take(&mut relation.joins);
+        joining::note(id, RelationId(at as u16), primary, secondary);
+    }
     let key: Box<[usize]> = plan
         .columns
         .iter()

@@ -7,8 +7,8 @@ use super::raise::mapping;
 use super::registry;
 use crate::convert::Conversion;
 use crate::fields::{
-    ClientDefault, ColumnName, MappedColumn, RelationshipDecl, RelationshipTarget, Renewal, SecondaryTable,
-    ServerValue,
+    ClientDefault, ColumnName, JoinCondition, MappedColumn, RelationJoin, RelationshipDecl,
+    RelationshipTarget, Renewal, SecondaryTable, ServerValue,
 };
 use crate::instance;
 use ormkit_core::model::{
@@ -51,6 +51,12 @@ impl<'py> Context<'_, 'py> {
             false => self.column(py, declared, annotation).map(|column| plan.columns.push(column)),
         };
         read.map_err(|error| place(self.class, name, error, py))
+    }
+
+    /// A column of a table without a class.
+    pub(super) fn table_column(&self, declared: &Declared<'py>) -> PyResult<Column> {
+        let py = declared.names.py();
+        self.column(py, declared, None).map_err(|error| place(self.class, &declared.name, error, py))
     }
 
     fn column(
@@ -149,6 +155,10 @@ impl<'py> Context<'_, 'py> {
                     "the annotation names a mapped class: use relationship(), not mapped_column()",
                 ));
             }
+            // Of a table without a class: the type of what it refers to, known when that is.
+            (None, None) if options.foreign_key.is_some() && self.own.is_empty() => {
+                (ColumnType::Integer, None)
+            }
             (None, None) => {
                 return Err(mapping("a column needs a type: annotate it with Mapped[..] or give it one"));
             }
@@ -217,7 +227,28 @@ impl<'py> Context<'_, 'py> {
             view_only: options.view_only,
             ..RelationDef::new(declared.name.clone(), target)
         };
-        Ok(Relation { def, target: asked, secondary: late, cascade: options.cascade_text.clone() })
+        let joins = [&options.primary_join, &options.secondary_join];
+        let joins = joins.map(|join| join.as_ref().map(|join| self.own_join(py, join)).transpose());
+        let [primary, secondary] = joins;
+        Ok(Relation {
+            def,
+            target: asked,
+            secondary: late,
+            joins: [primary?, secondary?],
+            cascade: options.cascade_text.clone(),
+        })
+    }
+
+    /// A join; a condition on a column of this class body knows its name now.
+    fn own_join(&self, py: Python<'py>, join: &RelationJoin) -> PyResult<RelationJoin> {
+        if let RelationJoin::Object(object) = join
+            && let Ok(condition) = object.bind(py).cast::<JoinCondition>()
+        {
+            let given = [ColumnName::Declared(condition.get().column.clone_ref(py))];
+            let own = self.column_names(py, &given)?.remove(0);
+            return Ok(RelationJoin::Object(condition.get().named(py, own)?));
+        }
+        Ok(join.clone_ref(py))
     }
 
     /// The target that the annotation names, and whether it is a list.

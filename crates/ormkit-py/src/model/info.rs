@@ -1,12 +1,10 @@
 //! What tools read of a model: `__columns__`, `__relationships__`, `__table__`.
-use super::raise::mapping;
 use super::registry::{find_secondary, with_def};
 use crate::fields::{ClientDefault, ForeignKey};
-use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelDef, ModelId, Secondary, TableName};
+use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelId, Secondary};
 use ormkit_core::sql::{Dialect, type_name};
 use ormkit_core::value::SqlType;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
 
 /// A column of a model.
 #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
@@ -207,81 +205,5 @@ impl RelationshipInfo {
 
     fn __repr__(&self) -> String {
         format!("RelationshipInfo({} -> {}{})", self.key, self.target, if self.uselist { "[]" } else { "" })
-    }
-}
-
-/// A model's table.
-#[pyclass(frozen, module = "ormkit")]
-pub(crate) struct Table {
-    model: ModelId,
-    name: TableName,
-    columns: Py<PyTuple>,
-    key: Vec<String>,
-}
-
-impl Table {
-    pub(super) fn new(model: ModelId, def: &ModelDef, columns: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let key = def.fields.iter().filter(|field| field.primary_key).map(|field| field.column.clone());
-        if def.table.name.is_empty() {
-            return Err(mapping(format!("{}: __tablename__ is empty", def.name)));
-        }
-        Ok(Self {
-            model,
-            name: def.table.clone(),
-            columns: columns.values().to_tuple().unbind(),
-            key: key.collect(),
-        })
-    }
-
-    /// A junction that nobody declares.
-    pub(super) fn plain<'py>(py: Python<'py>, model: ModelId, def: &ModelDef) -> PyResult<Bound<'py, Self>> {
-        let columns = PyDict::new(py);
-        for field in &def.fields {
-            let info = ColumnInfo::new(field.clone(), ClientDefault::None);
-            columns.set_item(&field.name, Bound::new(py, info)?)?;
-        }
-        Bound::new(py, Self::new(model, def, &columns)?)
-    }
-
-    /// The model of its class.
-    pub(super) fn model(&self) -> ModelId {
-        self.model
-    }
-}
-
-#[pymethods]
-impl Table {
-    /// The name.
-    #[getter]
-    fn name(&self) -> &str {
-        &self.name.name
-    }
-
-    /// The schema; None for the database's default.
-    #[getter]
-    fn schema(&self) -> Option<&str> {
-        self.name.schema.as_deref()
-    }
-
-    /// The name with its schema.
-    #[getter]
-    pub(super) fn fullname(&self) -> String {
-        self.name.to_string()
-    }
-
-    /// The columns, in order.
-    #[getter]
-    fn columns<'py>(&self, py: Python<'py>) -> &Bound<'py, PyTuple> {
-        self.columns.bind(py)
-    }
-
-    /// The names of the primary key's columns.
-    #[getter]
-    fn primary_key<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, &self.key)
-    }
-
-    fn __repr__(&self) -> String {
-        format!("Table({:?})", self.fullname())
     }
 }

@@ -1,7 +1,7 @@
 //! `Base.metadata`: the tables of one base.
-use super::info::Table;
 use super::raise::{mapping, to_python};
 use super::registry;
+use super::table::Table;
 use ormkit_core::error::Error;
 use ormkit_core::model::{Constraint, ModelDef, ModelId, Naming, Secondary, Space, TableName, Templates};
 use pyo3::prelude::*;

@@ -57,7 +57,12 @@ pub(super) fn table_args(class: &str, given: &Bound<'_, PyAny>, named: &Named<'_
     Ok(args)
 }
 
-fn take_item(class: &str, item: &Bound<'_, PyAny>, named: &Named<'_>, args: &mut TableArgs) -> PyResult<()> {
+pub(super) fn take_item(
+    class: &str,
+    item: &Bound<'_, PyAny>,
+    named: &Named<'_>,
+    args: &mut TableArgs,
+) -> PyResult<()> {
     if let Ok(unique) = item.cast::<UniqueConstraint>() {
         args.constraints.push(unique.get().def(named)?);
     } else if let Ok(check) = item.cast::<CheckConstraint>() {

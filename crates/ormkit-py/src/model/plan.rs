@@ -2,6 +2,7 @@
 use super::collect::{Declared, Value, ancestors, declarations, names_of, namespace_of};
 use super::dataclass::DataclassField;
 use super::declaration::Context;
+use super::joining;
 use super::making::Making;
 use super::mapper;
 use super::options::{TableArgs, column_named, table_args};
@@ -10,10 +11,10 @@ use super::registry;
 use super::soft_delete;
 use crate::convert::Conversion;
 use crate::derived::Validator;
-use crate::fields::{ClientDefault, DataclassOptions, DeclaredAttr};
+use crate::fields::{ClientDefault, DataclassOptions, DeclaredAttr, RelationJoin};
 use crate::instance::{self, Initial};
 use ormkit_core::error::Error;
-use ormkit_core::model::{Constraint, Field, FieldDefault, ModelDef, RelationDef, TableName};
+use ormkit_core::model::{Constraint, Field, FieldDefault, ModelDef, RelationDef, RelationId, TableName};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyType};
@@ -55,6 +56,8 @@ pub(super) struct Relation {
     pub(super) target: Option<Py<PyAny>>,
     /// A junction that is only asked for then.
     pub(super) secondary: Option<Py<PyAny>>,
+    /// `primaryjoin` and `secondaryjoin`.
+    pub(super) joins: [Option<RelationJoin>; 2],
     pub(super) cascade: String,
 }
 
@@ -232,10 +235,16 @@ impl<'a, 'py> Gathered<'a, 'py> {
                 inherited: true,
             });
         }
-        for def in relations {
+        for (at, def) in relations.into_iter().enumerate() {
             if !self.has(&def.name) {
                 self.seen.push(def.name.clone());
-                self.relations.push(Relation { def, target: None, secondary: None, cascade: String::new() });
+                self.relations.push(Relation {
+                    def,
+                    target: None,
+                    secondary: None,
+                    joins: joining::said(py, table.model, RelationId(at as u16)),
+                    cascade: String::new(),
+                });
             }
         }
         Ok(())
@@ -430,27 +439,44 @@ fn type_map<'py>(bases: &[Bound<'py, PyType>]) -> PyResult<Option<Bound<'py, PyD
 fn complete(plan: &mut Plan, making: &Bound<'_, Making>, own: &[Declared<'_>]) -> PyResult<()> {
     if let Some(given) = Making::find(making, "__table_args__")? {
         let class = plan.def.name.clone();
-        for column in table_args(&class, &given, &column_named(&class, own))?.key {
-            let known = plan.columns.iter().map(|known| known.field.column.as_str());
-            let near = ormkit_core::error::near_matches(&column, known);
-            match plan.columns.iter_mut().find(|known| known.field.column == column) {
-                Some(found) => {
-                    found.field.primary_key = true;
-                    found.field.nullable = false;
-                }
-                None => {
-                    let near =
-                        near.first().map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
-                    return Err(mapping(format!(
-                        "{}: PrimaryKeyConstraint names the column `{column}`, which it does not have{near}",
-                        plan.def.name
-                    )));
-                }
+        let named = table_args(&class, &given, &column_named(&class, own))?.key;
+        key_columns(&class, &mut plan.columns, &named)?;
+    }
+    number_alone(&mut plan.columns);
+    let checks: Vec<Constraint> =
+        plan.columns.iter_mut().flat_map(|column| column.checks.drain(..)).collect();
+    plan.def.constraints.extend(checks);
+    plan.def.fields = plan.columns.iter().map(|column| column.field.clone()).collect();
+    Ok(())
+}
+
+/// Makes columns part of the key that a `PrimaryKeyConstraint` names.
+///
+/// # Errors
+/// One that is not there, with the near one.
+pub(super) fn key_columns(class: &str, columns: &mut [Column], named: &[String]) -> PyResult<()> {
+    for column in named {
+        let known = columns.iter().map(|known| known.field.column.as_str());
+        let near = ormkit_core::error::near_matches(column, known);
+        match columns.iter_mut().find(|known| known.field.column == *column) {
+            Some(found) => {
+                found.field.primary_key = true;
+                found.field.nullable = false;
+            }
+            None => {
+                let near = near.first().map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+                return Err(mapping(format!(
+                    "{class}: PrimaryKeyConstraint names the column `{column}`, which it does not have{near}"
+                )));
             }
         }
     }
-    let mut key: Vec<&mut Column> =
-        plan.columns.iter_mut().filter(|column| column.field.primary_key).collect();
+    Ok(())
+}
+
+/// An integer key that stands alone is numbered.
+pub(super) fn number_alone(columns: &mut [Column]) {
+    let mut key: Vec<&mut Column> = columns.iter_mut().filter(|column| column.field.primary_key).collect();
     if let [column] = &mut key[..]
         && column.field.column_type.is_integer()
         && column.field.foreign_key.is_none()
@@ -460,11 +486,6 @@ fn complete(plan: &mut Plan, making: &Bound<'_, Making>, own: &[Declared<'_>]) -
     {
         column.field.autoincrement = true;
     }
-    let checks: Vec<Constraint> =
-        plan.columns.iter_mut().flat_map(|column| column.checks.drain(..)).collect();
-    plan.def.constraints.extend(checks);
-    plan.def.fields = plan.columns.iter().map(|column| column.field.clone()).collect();
-    Ok(())
 }
 
 /// Takes the mapped names out of the body and names those as slots that no ancestor has.

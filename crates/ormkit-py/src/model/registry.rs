@@ -1,15 +1,16 @@
 //! All models of the process and the classes that stand for them.
-use super::body::metadata_of;
+use super::joining;
 use super::metadata::MetaData;
 use super::raise::to_python;
 use crate::attribute::Attribute;
 use crate::convert::Conversion;
 use crate::fields::ClientDefault;
-use ormkit_core::model::{FieldId, Index, ModelDef, ModelId, Registry, Schema, Space, TableName};
+use ormkit_core::model::{FieldId, Index, ModelDef, ModelId, Registry, RelationId, Schema, Space, TableName};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,11 +24,16 @@ pub(crate) struct MappedClass {
     pub(crate) conversions: Box<[Option<Arc<Conversion>>]>,
 }
 
+/// Column by column: how values are converted, beside what the type says.
+pub(super) type Conversions = Box<[Option<Arc<Conversion>>]>;
+
 #[derive(Default)]
 struct Declared {
     registry: Registry,
     /// By the numbers of their models; None: a table without a class.
     classes: Vec<Option<Arc<MappedClass>>>,
+    /// Of declared tables without a class, column by column: how values are converted.
+    tables: HashMap<ModelId, Conversions>,
 }
 
 /// True once a column was declared whose values are converted by more than its type.
@@ -61,11 +67,36 @@ pub(super) fn declare(
         ANY_CONVERSION.store(true, Ordering::Relaxed);
     }
     let mut declared = declared(py);
-    declared.registry.name_junctions(space, naming);
+    declared.registry.set_naming(space, naming);
     let result = declared.registry.declare_in(space, def);
     if let Ok(id) = &result {
         declared.classes.resize(id.index(), None);
         declared.classes.push(Some(Arc::new(class)));
+    }
+    drop(declared);
+    result.map_err(to_python)
+}
+
+/// Declares a table without a class; `untyped` columns have the types of what they refer to.
+///
+/// # Errors
+/// What the registry finds wrong with the declaration alone.
+pub(super) fn declare_table(
+    py: Python<'_>,
+    metadata: &MetaData,
+    def: ModelDef,
+    untyped: Vec<FieldId>,
+    conversions: Conversions,
+) -> PyResult<ModelId> {
+    if conversions.iter().any(Option::is_some) {
+        ANY_CONVERSION.store(true, Ordering::Relaxed);
+    }
+    let (space, naming) = (metadata.space(), metadata.naming());
+    let mut declared = declared(py);
+    declared.registry.set_naming(space, naming);
+    let result = declared.registry.declare_table(space, def, untyped);
+    if let Ok(id) = &result {
+        declared.tables.insert(*id, conversions);
     }
     drop(declared);
     result.map_err(to_python)
@@ -76,7 +107,7 @@ pub(super) fn declare(
 /// # Errors
 /// A column that it does not have.
 pub(crate) fn add_index(py: Python<'_>, model: ModelId, mut index: Index) -> PyResult<()> {
-    let naming = metadata_of(mapped_class(py, model).class.bind(py))?.get().naming();
+    let naming = declared(py).registry.naming(model);
     naming.name_index(&with_def(model, |def| def.table.clone()), &mut index);
     let added = declared(py).registry.add_index(model, index);
     added.map_err(to_python)
@@ -87,6 +118,7 @@ pub(crate) fn add_index(py: Python<'_>, model: ModelId, mut index: Index) -> PyR
 /// # Errors
 /// Every mistake in the references between models: unknown targets, missing or ambiguous foreign keys.
 pub(crate) fn schema(py: Python<'_>) -> PyResult<Arc<Schema>> {
+    joining::resolve(py)?;
     let frozen = declared(py).registry.freeze();
     frozen.map_err(to_python)
 }
@@ -124,8 +156,10 @@ pub(crate) fn target_of<'py>(attribute: &Bound<'py, Attribute>) -> PyResult<Boun
 
 /// How a column's values are converted, beside what the type says.
 pub(crate) fn conversion(py: Python<'_>, model: ModelId, field: FieldId) -> Option<Arc<Conversion>> {
-    let class = find_class(py, model)?;
-    class.conversions.get(field.index()).cloned().flatten()
+    match find_class(py, model) {
+        Some(class) => class.conversions.get(field.index()).cloned().flatten(),
+        None => declared(py).tables.get(&model)?.get(field.index()).cloned().flatten(),
+    }
 }
 
 /// The newest model of a class's name; `module` is looked in first.
@@ -141,6 +175,22 @@ pub(crate) fn with_def<R>(model: ModelId, look: impl FnOnce(&ModelDef) -> R) -> 
 /// The table, or the class of that name, that a relation of `model` goes through.
 pub(super) fn find_secondary(py: Python<'_>, model: ModelId, table: &TableName) -> Option<ModelId> {
     declared(py).registry.secondary(model, table)
+}
+
+/// Says which columns a relation goes by.
+pub(super) fn choose_keys(
+    py: Python<'_>,
+    model: ModelId,
+    relation: RelationId,
+    near: Vec<String>,
+    far: Vec<String>,
+) {
+    declared(py).registry.choose_keys(model, relation, near, far);
+}
+
+/// True when the same class of the same module was declared again.
+pub(super) fn is_replaced(py: Python<'_>, model: ModelId) -> bool {
+    declared(py).registry.is_replaced(model)
 }
 
 /// The newest junctions of a base that nobody declares, as far as they are made.

@@ -8,7 +8,7 @@ use pyo3::types::PyType;
 
 use crate::derived::HybridProperty;
 use crate::expr::{Expr, condition_of, expression};
-use crate::model::mapped_class;
+use crate::model::find_class;
 
 /// The method of an expression behind each lookup of a hybrid.
 const METHODS: [(&str, &str); 12] = [
@@ -52,7 +52,7 @@ pub(super) fn hybrid_condition(
     if model.find_field(head).is_some() || model.find_relation(head).is_some() || head == "pk" {
         return Ok(None);
     }
-    let class = mapped_class(py, source.model);
+    let Some(class) = find_class(py, source.model) else { return Ok(None) };
     let class = class.class.bind(py);
     if hybrid_named(class, head)?.is_none() {
         return Ok(None);

@@ -10,15 +10,18 @@ use pyo3::prelude::*;
 use super::{Subquery, mapped_item};
 use crate::attribute::Attribute;
 use crate::expr::condition_of;
-use crate::model::{schema, unsupported, with_def};
+use crate::model::{Table, schema, unsupported, with_def};
 
 /// What a class, an alias or a subquery is in FROM.
 ///
 /// # Errors
 /// `TypeError` for anything else.
 pub(super) fn from_item(entity: &Bound<'_, PyAny>) -> PyResult<FromItem> {
-    match entity.cast::<Subquery>() {
-        Ok(rows) => Ok(rows.get().in_from()),
+    if let Ok(rows) = entity.cast::<Subquery>() {
+        return Ok(rows.get().in_from());
+    }
+    match entity.cast::<Table>() {
+        Ok(table) => Ok(table.get().source().into()),
         Err(_) => mapped_item(entity).map(|(item, _)| item),
     }
 }

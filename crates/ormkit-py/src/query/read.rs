@@ -16,7 +16,7 @@ use super::shown::shown;
 use super::{AliasedClass, columns_of, model_of, order_terms, row_number};
 use crate::errors::to_py;
 use crate::expr::{Expr, condition_of, expression};
-use crate::model::{schema, with_def};
+use crate::model::{Table, schema, with_def};
 
 /// A SELECT; every method returns a new one.
 #[pyclass(frozen, module = "ormkit")]
@@ -38,9 +38,12 @@ pub(crate) fn select(entities: &Bound<'_, PyTuple>) -> PyResult<Select> {
 pub(super) fn items_of(entities: &Bound<'_, PyTuple>) -> PyResult<Vec<Item>> {
     let mut items = Vec::with_capacity(entities.len());
     for entity in entities.iter() {
-        match entity.cast::<Subquery>() {
-            Ok(rows) => items.extend(rows.get().items()),
-            Err(_) => items.push(item_of(&entity)?),
+        if let Ok(rows) = entity.cast::<Subquery>() {
+            items.extend(rows.get().items());
+        } else if let Ok(table) = entity.cast::<Table>() {
+            items.extend(table.get().items());
+        } else {
+            items.push(item_of(&entity)?);
         }
     }
     Ok(items)

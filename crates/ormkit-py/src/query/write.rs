@@ -14,12 +14,12 @@ use super::hybrid::hybrid_named;
 use super::lookup::{condition_on, lookup_condition};
 use super::read::{deleted, item_of};
 use super::shown::shown;
-use super::{F, Select, model_of};
+use super::{F, Select};
 use crate::attribute::Attribute;
 use crate::derived::Updates;
 use crate::errors::to_py;
 use crate::expr::assigned;
-use crate::model::{mapped_class, schema};
+use crate::model::{find_class, schema, table_model};
 
 /// INSERT; every method returns a new one.
 #[pyclass(frozen, module = "ormkit")]
@@ -42,19 +42,19 @@ pub(crate) struct Delete {
 /// INSERT into the table of a class.
 #[pyfunction]
 pub(crate) fn insert(model: &Bound<'_, PyAny>) -> PyResult<Insert> {
-    Ok(Insert { core: CoreInsert::new(model_of(model)?) })
+    Ok(Insert { core: CoreInsert::new(table_model(model)?) })
 }
 
 /// UPDATE of the table of a class; without `where` of every row.
 #[pyfunction]
 pub(crate) fn update(model: &Bound<'_, PyAny>) -> PyResult<Update> {
-    Ok(Update { core: CoreUpdate::new(model_of(model)?, Vec::new()) })
+    Ok(Update { core: CoreUpdate::new(table_model(model)?, Vec::new()) })
 }
 
 /// DELETE from the table of a class; without `where` of every row.
 #[pyfunction]
 pub(crate) fn delete(model: &Bound<'_, PyAny>) -> PyResult<Delete> {
-    Ok(Delete { core: CoreDelete::new(model_of(model)?) })
+    Ok(Delete { core: CoreDelete::new(table_model(model)?) })
 }
 
 /// The field that an attribute or its name means.
@@ -92,7 +92,8 @@ fn assignments(model: ModelId, values: &Bound<'_, PyDict>) -> PyResult<Vec<(Fiel
 /// The assignments with hybrids replaced by the columns that they say.
 fn hybrids_resolved<'py>(model: ModelId, values: &Bound<'py, PyDict>) -> PyResult<Updates<'py>> {
     let py = values.py();
-    let mapped = mapped_class(py, model);
+    // A table without a class has none.
+    let Some(mapped) = find_class(py, model) else { return Ok(values.iter().collect()) };
     let class = mapped.class.bind(py);
     let mut resolved = Vec::with_capacity(values.len());
     for (name, value) in values {

@@ -102,7 +102,7 @@ fn learn(py: Python<'_>, table: &ClassTable, slot: usize) -> PyResult<&'static E
     let holds_key = relation.kind == RelationKind::ManyToOne && relation.remote == target.key;
     let end: &'static End = Box::leak(Box::new(End {
         place: format!("{}.{}", table.class, relation.name),
-        target_class: class_info(py, relation.target).class.clone_ref(py),
+        target_class: class_info(py, relation.target).class(py).clone().unbind(),
         target: relation.target,
         key: holds_key.then(|| relation.local.clone()),
         back,

@@ -60,7 +60,7 @@ impl AsyncSession {
             let read = |field: &FieldId| instance::read(object.bind(py), field.index());
             let schema = schema(py)?;
             let key: Vec<_> = schema.model(model).key.iter().map(read).collect::<PyResult<_>>()?;
-            map.set_item((info.class.bind(py), PyTuple::new(py, key)?), object)?;
+            map.set_item((info.class(py), PyTuple::new(py, key)?), object)?;
         }
         Ok(map)
     }

@@ -21,9 +21,9 @@ impl Registry {
                     if let Some(naming) = self.namings.get(&space) {
                         naming.apply(&mut def)?;
                     }
-                    self.plain.insert(ModelId(self.defs.len() as u32));
-                    self.defs.push(def);
-                    self.spaces.push(space);
+                    let id = self.push(space, def);
+                    self.plain.insert(id);
+                    self.bare.insert(id);
                 }
             }
         }
