@@ -127,7 +127,7 @@ async def test_python_error_is_named_and_undone(engine: ConnectionPool, project:
         ("", "sa.inspect(op.get_bind())", ["sa.inspect"]),
         ("", "users = sa.table('users')\nop.execute(users.insert())", ["users.insert"]),
         ("", "op.create_procedure('x')", ["op.create_procedure"]),
-        ("import sqlalchemy_utils", "pass", ["sqlalchemy_utils"]),
+        ("import sqlalchemy_utils", "pass", ["sqlalchemy_utils", "Three ways on"]),
         ("from alembic import context", "pass", ["alembic.context"]),
         ("", "with op.batch_alter_table('x') as batch:\n    batch.nothing()", ["batch.nothing"]),
     ],
@@ -300,6 +300,27 @@ async def test_run_that_may_not_wait_gives_up(postgres_url: str, project: Projec
         with pytest.raises(MigrationError, match="another run has held the database"):
             await project.runner(two, wait=0.1).upgrade()
         assert await first == ["one1"]
+
+
+HOLD = """
+import sqlite3, sys, time
+with sqlite3.connect(sys.argv[1], isolation_level=None) as connection:
+    connection.execute("BEGIN IMMEDIATE")
+    print("held", flush=True)
+    time.sleep(6)
+    connection.execute("COMMIT")
+"""
+
+
+async def test_writer_of_sqlite_is_waited_for_longer_than_a_statement_would(sqlite_url: str, project: Project) -> None:
+    project.table("one1", None)
+    async with create_engine(sqlite_url) as engine:
+        await engine.execute("CREATE TABLE t (id INTEGER)")
+        command = [sys.executable, "-c", HOLD, sqlite_url.removeprefix("sqlite:///")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:  # noqa: ASYNC220
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            assert await project.runner(engine).upgrade() == ["one1"]
 
 
 async def test_lost_connection_names_the_revision(postgres_url: str, project: Project) -> None:

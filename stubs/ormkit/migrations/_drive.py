@@ -92,6 +92,8 @@ class Online(Operations):
 class Offline(Operations):
     """`op` that writes down what would be done."""
 
+    _as_sql = True
+
     def __init__(self, dialect: str) -> None:
         super().__init__(dialect)
         self.script: list[str] = []

@@ -512,6 +512,8 @@ class Operations:
         dialect: `"postgresql"` or `"sqlite"`.
     """
 
+    _as_sql = False
+
     def __init__(self, dialect: str = "postgresql") -> None:
         self.dialect = dialect
         self._operations: list[MigrateOperation] = []
@@ -774,10 +776,9 @@ class Dialect:
 class Context:
     """What `op.get_context()` answers."""
 
-    as_sql = False
-
     def __init__(self, op: Operations) -> None:
         self._op = op
+        self.as_sql = op._as_sql
         self.dialect = Dialect(op.dialect)
 
     @property

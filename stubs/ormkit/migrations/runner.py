@@ -168,12 +168,25 @@ def _line(error: BaseException, script: MigrationScript) -> int | None:
     return lines[-1] if lines else None
 
 
+def _not_installed(script: MigrationScript) -> list[str]:
+    """The module that a file needs and that is not there."""
+    try:
+        script._loaded()
+    except MigrationError as error:
+        if isinstance(missing := error.__cause__, ModuleNotFoundError) and missing.name:
+            return [missing.name]
+        raise
+    return []
+
+
 def _refuse(scripts: list[MigrationScript]) -> None:
     """Stops before anything is done where a file has names in it that are not there."""
     refused = []
     for script in scripts:
-        script._loaded_or_raise()
-        if names := script.foreign_names():
+        names = script.foreign_names()
+        if not names:
+            names = _not_installed(script)
+        if names:
             refused.append((script, names))
     if not refused:
         return

@@ -21,7 +21,7 @@ class MigrationRunner:
         lock_timeout: PostgreSQL: the longest wait of a statement for a lock, in seconds; the revision is undone then and tried
             again. None: the server's own setting.
         attempts: How often a revision is tried.
-        wait: The longest wait for another runner on PostgreSQL, in seconds; None: as long as it takes.
+        wait: The longest wait for another runner, in seconds; None: as long as it takes.
         on_revision: Called after each revision, with it, whether it went up, and how long it took in seconds.
 
     Cancelling undoes the revision that runs, and waits for the end of its function.

@@ -123,11 +123,6 @@ class MigrationScript:
         finally:
             self._proxy.op = before
 
-    def _loaded_or_raise(self) -> None:
-        """Load the file where that is possible: names that are not there are named by `foreign_names`."""
-        if not self.foreign_names():
-            self._loaded()
-
     def _loaded(self) -> dict[str, Any]:
         if self._names is None:
             place = self.path or Path(f"{self.revision}.py")

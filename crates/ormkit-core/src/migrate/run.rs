@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use rustc_hash::FxBuildHasher;
 
-use super::{Direction, Graph, MigrationProblem, Revision, Step, VersionTable};
+use super::{Direction, Graph, MigrationProblem, Step, VersionTable};
 use crate::driver::{Batch, Effect, NoRows, Row, RowSink, Statement, StatementText};
 use crate::error::{Error, ErrorClass, ErrorKind, Result};
 use crate::runtime::Runtime;
@@ -74,6 +74,8 @@ pub struct Run {
     /// The revision whose transaction is open, and how often it was begun.
     open: Option<Step>,
     attempts: u32,
+    /// A part of it was committed already.
+    parted: bool,
     locked: bool,
     has_table: bool,
 }
@@ -94,7 +96,6 @@ impl Run {
             let text = "revisions run in transactions of their own: end this one first";
             return Err(Error::invalid_request(text));
         }
-        link.pin().await?;
         let mut run = Self {
             graph,
             options,
@@ -102,10 +103,13 @@ impl Run {
             heads: Vec::new(),
             open: None,
             attempts: 0,
+            parted: false,
             locked: false,
             has_table: false,
         };
         if link.dialect().name == DialectName::Postgres {
+            // The lock is that of a session.
+            link.pin().await?;
             run.lock(link, runtime).await?;
         }
         let planned = run.plan(link, goal).await;
@@ -136,20 +140,27 @@ impl Run {
     ///
     /// # Errors
     /// `Migration` with the revision: what the database says.
-    pub async fn next(&mut self, link: &mut Link) -> Result<Option<Step>> {
+    pub async fn next(&mut self, link: &mut Link, runtime: &dyn Runtime) -> Result<Option<Step>> {
         let Some(step) = self.left.front().cloned() else { return Ok(None) };
-        let step = match self.begin(link, step.direction).await {
-            Ok(()) => self.left.pop_front(),
-            Err(error) => {
-                link.rollback().await;
+        let start = runtime.now();
+        while let Err(error) = self.begin(link, step.direction).await {
+            link.rollback().await;
+            // SQLite's one writer is another run, or somebody else whom it waits for as it waits for runs.
+            let waited = runtime.now().saturating_duration_since(start);
+            let may_wait = self.options.wait.is_none_or(|longest| waited < longest);
+            let is_busy = link.dialect().name == DialectName::Sqlite && Self::is_lock(error.class());
+            if !(is_busy && may_wait) {
                 return Err(failure(&step, error, None));
             }
-        };
+            runtime.sleep(LOOK).await;
+        }
+        let step = self.left.pop_front();
         if step.is_none() {
             // Another run has done the rest.
             link.rollback().await;
         }
         self.attempts += 1;
+        self.parted = false;
         self.open.clone_from(&step);
         Ok(step)
     }
@@ -215,7 +226,8 @@ impl Run {
     /// # Errors
     /// None: it answers true or false.
     pub async fn again(&mut self, link: &mut Link, runtime: &dyn Runtime) -> bool {
-        if self.attempts >= self.options.attempts {
+        // What was committed would be done twice.
+        if self.parted || self.attempts >= self.options.attempts {
             return false;
         }
         link.rollback().await;
@@ -233,9 +245,10 @@ impl Run {
     /// Undoes the revision that runs: `error` with the revision, its file and its line.
     pub async fn failed(&mut self, link: &mut Link, error: Error, line: Option<u32>) -> Error {
         link.rollback().await;
-        match self.open.take() {
-            Some(step) => failure(&step, error, line),
-            None => error,
+        let Some(step) = self.open.take() else { return error };
+        match self.parted {
+            true => parted(&step, error, line),
+            false => failure(&step, error, line),
         }
     }
 
@@ -244,6 +257,7 @@ impl Run {
     /// # Errors
     /// What the database says.
     pub async fn pause(&mut self, link: &mut Link) -> Result<()> {
+        self.parted = true;
         link.commit().await
     }
 
@@ -299,22 +313,33 @@ impl Run {
     }
 }
 
-/// The failure of a revision.
+/// The failure of a revision that was undone.
 fn failure(step: &Step, error: Error, line: Option<u32>) -> Error {
-    let Revision { id, .. } = &step.revision;
+    let id = &step.revision.id;
+    let next = match (error.kind(), step.direction) {
+        (ErrorKind::OutcomeUnknown(_), _) => "`ormkit migrate current` says whether it was kept".to_owned(),
+        (_, Direction::Up) => format!("the database is as it was before `{id}`"),
+        (_, Direction::Down) => format!("the database is as it was after `{id}`"),
+    };
+    named(step, error, line, next)
+}
+
+/// The failure of a revision of which a part was committed.
+fn parted(step: &Step, error: Error, line: Option<u32>) -> Error {
+    let next = "what it did before its autocommit_block(), and in it, was kept: look at what is there before you run it again";
+    named(step, error, line, next.to_owned())
+}
+
+fn named(step: &Step, error: Error, line: Option<u32>, next: String) -> Error {
     if matches!(error.kind(), ErrorKind::Migration(_)) {
         return error;
     }
-    let (function, state) = match step.direction {
-        Direction::Up => ("upgrade", "before"),
-        Direction::Down => ("downgrade", "after"),
+    let function = match step.direction {
+        Direction::Up => "upgrade",
+        Direction::Down => "downgrade",
     };
     let line = line.map_or_else(String::new, |line| format!(" in line {line}"));
     let problem = format!("{function} of {} failed{line}: {error}", step.revision.place());
-    let next = match error.kind() {
-        ErrorKind::OutcomeUnknown(_) => "`ormkit migrate current` says whether it was kept".to_owned(),
-        _ => format!("the database is as it was {state} `{id}`"),
-    };
     let wrapped = MigrationProblem::new(problem).about([&step.revision]).next(next).error();
     let wrapped = match error.statement().map(str::to_owned) {
         Some(sql) => wrapped.in_statement(&sql),

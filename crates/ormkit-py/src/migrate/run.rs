@@ -163,8 +163,9 @@ impl MigrationRun {
         let (engine, seat) = (self.engine.clone(), Arc::clone(&self.seat));
         Operation::start(py, "MigrationRun.next", async move {
             let mut seat = Self::lease(&seat)?;
+            let runtime = Python::attach(LoopRuntime::current)?;
             let (link, run) = seat.both()?;
-            let step = run.next(link).await.map_err(|error| engine.explained(error))?;
+            let step = run.next(link, &*runtime).await.map_err(|error| engine.explained(error))?;
             Ok(step.map(|step| step.revision.id))
         })
     }

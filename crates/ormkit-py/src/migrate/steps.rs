@@ -78,7 +78,10 @@ pub(super) fn statements(spec: &Spec, dialect: &'static Dialect) -> Result<Vec<S
         Spec::AddColumn { table, column, if_not_exists } => {
             let mut made = (**column).clone();
             let comment = made.comment.take();
-            let added = add(table, Part::Column(made))?;
+            let added = match dialect.name {
+                DialectName::Sqlite => added_plainly(table, made, dialect)?,
+                DialectName::Postgres => add(table, Part::Column(made))?,
+            };
             let mut all = vec![when(*if_not_exists, added, "ADD COLUMN", "IF NOT EXISTS")];
             if comment.is_some() && dialect.name == DialectName::Postgres {
                 let change = Change::Comment { from: None, to: comment };
@@ -88,8 +91,7 @@ pub(super) fn statements(spec: &Spec, dialect: &'static Dialect) -> Result<Vec<S
             all
         }
         Spec::DropColumn { table, column, if_exists } => {
-            let part = Part::Column(Column::new(column.clone(), String::new()));
-            let dropped = sql(Operation::Drop { table: table.clone(), part })?;
+            let dropped = format!("ALTER TABLE {} DROP COLUMN {}", quoted(table), dialect.quoted(column));
             vec![when(*if_exists, dropped, "DROP COLUMN", "IF EXISTS")]
         }
         Spec::AlterColumn { table, column, changes } => altered(table, column, changes, dialect)?,
@@ -129,6 +131,22 @@ pub(super) fn statements(spec: &Spec, dialect: &'static Dialect) -> Result<Vec<S
             vec![sql(Operation::Comment { table: table.clone(), from: None, to: comment.clone() })?]
         }
     })
+}
+
+/// SQLite adds a column by one statement where its default is a constant. A rebuild does it otherwise, and where there is a
+/// database to do it in.
+fn added_plainly(table: &TableName, column: Column, dialect: &'static Dialect) -> Result<String> {
+    let is_constant = |text: &String| {
+        let quoted = text.len() > 1 && text.starts_with('\'') && text.ends_with('\'');
+        quoted && !text[1..text.len() - 1].replace("''", "").contains('\'') || text.parse::<f64>().is_ok()
+    };
+    let Some(default) = column.default.clone().filter(is_constant) else {
+        return Operation::Add { table: table.clone(), part: Part::Column(column) }.sql(dialect);
+    };
+    let allowed = column.nullable;
+    let bare = Column { default: None, nullable: true, ..column };
+    let added = Operation::Add { table: table.clone(), part: Part::Column(bare) }.sql(dialect)?;
+    Ok(format!("{added}{} DEFAULT {default}", if allowed { "" } else { " NOT NULL" }))
 }
 
 /// On PostgreSQL values are cast as ALTER TABLE does, unless `using` says how.
