@@ -35,7 +35,7 @@ from ormkit import (
     mapped_column,
     text,
 )
-from ormkit.migrations import AutogenContext, generate_migration
+from ormkit.migrations import AlembicConfig, AutogenContext, MigrationRunner, generate_migration
 
 
 def first(postgres: bool) -> list[type[DeclarativeBase]]:
@@ -216,6 +216,28 @@ async def test_alembic_runs_what_is_generated_there_and_back(engine, url, tmp_pa
     assert await engine.get_tables() == ["alembic_version"]
 
 
+async def test_ormkit_runs_what_is_generated_there_and_back(engine, url, tmp_path):
+    postgres = engine.is_postgres()
+    before, after = first(postgres), second(postgres)
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = .\n")
+    runner = MigrationRunner(engine, AlembicConfig.detect(tmp_path))
+    await write(engine, tmp_path, before, 1)
+    assert await runner.upgrade() == ["1"]
+    assert await left(engine, before) == []
+    there = dump(url) if postgres else ""
+    text = await write(engine, tmp_path, after, 2)
+    assert await runner.upgrade() == ["2"]
+    assert await left(engine, after) == [], text
+    if not postgres:
+        return  # On the way back a table is made whose target has its key only at the end of the revision.
+    assert await runner.downgrade() == ["2"]
+    assert ordered(dump(url)) == sorted([*ordered(there), "'new'"])
+    assert await runner.upgrade() == ["2"]
+    assert await left(engine, after) == []
+    assert await runner.downgrade("base") == ["2", "1"]
+    assert await engine.get_tables() == ["alembic_version"]
+
+
 OLD_POSTGRES = """
 CREATE TYPE old_kind AS ENUM ('a', 'b:c');
 CREATE TABLE olds (
@@ -245,16 +267,25 @@ CREATE TABLE parts (old_id INTEGER REFERENCES olds (id) ON UPDATE CASCADE, id BI
 """
 
 
-async def test_what_models_do_not_have_is_dropped_and_comes_back(engine, url, tmp_path):
+@pytest.mark.parametrize("tool", ["alembic", "ormkit"])
+async def test_what_models_do_not_have_is_dropped_and_comes_back(engine, url, tmp_path, tool):
     for statement in (OLD_POSTGRES if engine.is_postgres() else OLD_SQLITE).split(";\n"):
         if statement.strip():
             await engine.execute(statement)
     before = [await engine.get_table_info(table) for table in ("olds", "parts")]
     there = dump(url) if engine.is_postgres() else None
     await write(engine, tmp_path, [], 1)
-    alembic(tmp_path, url, "upgrade", "head")
+    if tool == "alembic":
+        alembic(tmp_path, url, "upgrade", "head")
+    else:
+        (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = .\n")
+        runner = MigrationRunner(engine, AlembicConfig.detect(tmp_path))
+        await runner.upgrade()
     assert await engine.get_tables() == ["alembic_version"]
-    alembic(tmp_path, url, "downgrade", "base")
+    if tool == "alembic":
+        alembic(tmp_path, url, "downgrade", "base")
+    else:
+        await runner.downgrade("base")
     assert [await engine.get_table_info(table) for table in ("olds", "parts")] == before
     if there:
         assert ordered(dump(url)) == ordered(there)

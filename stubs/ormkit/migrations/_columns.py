@@ -105,9 +105,9 @@ def constant(value: Any, dialect: str) -> str:
 
 def expression(value: Any, dialect: str) -> str:
     """A text is SQL, as is what `sa.text` makes; other values are written as constants."""
-    if isinstance(value, Text):
-        return value.sql(dialect)
-    return value if isinstance(value, str) else constant(value, dialect)
+    if isinstance(value, str):
+        value = Text(value)
+    return value.sql(dialect) if isinstance(value, Text) else constant(value, dialect)
 
 
 def default_of(value: Any, dialect: str) -> str | None:
@@ -423,8 +423,12 @@ def table_specs(name: str, parts: tuple[Any, ...], dialect: str, options: dict[s
     found: Spec = {
         "op": "create_table", "table": name, "schema": options.pop("schema", None),
         "comment": options.pop("comment", None), "if_not_exists": bool(options.pop("if_not_exists", False)),
+        "without_rowid": False, "strict": False,
     }  # fmt: skip
     counted = bool(options.pop("sqlite_autoincrement", False)) and dialect == "sqlite"
+    if dialect == "sqlite":
+        found["without_rowid"] = options.pop("sqlite_with_rowid", True) is False
+        found["strict"] = bool(options.pop("sqlite_strict", False))
     for other in [
         name for name in options if name.startswith(("sqlite_", "postgresql_")) and not name.startswith(dialect)
     ]:

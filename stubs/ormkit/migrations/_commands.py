@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 from ormkit._ormkit import ConnectionPool, create_engine, load_models
@@ -17,6 +17,8 @@ from ormkit.migrations.autogen import AutogenContext, SchemaStep
 from ormkit.migrations.config import AlembicConfig
 from ormkit.migrations.runner import MigrationRunner
 from ormkit.migrations.script import MigrationScript, ScriptFolder, several
+
+__all__ = ["Usage", "run"]
 
 DONE, FOUND = 0, 3
 
@@ -37,7 +39,9 @@ class Command:
     def configuration(self) -> AlembicConfig:
         section = self.given["name"] or "alembic"
         if path := self.given["config"]:
-            return AlembicConfig.from_pyproject(path) if path.endswith(".toml") else AlembicConfig.from_ini(path, section)
+            return (
+                AlembicConfig.from_pyproject(path) if path.endswith(".toml") else AlembicConfig.from_ini(path, section)
+            )
         if section != "alembic":
             return AlembicConfig.from_ini("alembic.ini", section)
         found = AlembicConfig.detect(".")
@@ -96,8 +100,6 @@ def _progress(script: MigrationScript, up: bool, seconds: float) -> None:
 
 
 def _no_colour() -> bool:
-    import os
-
     return bool(os.environ.get("NO_COLOR"))
 
 
@@ -128,7 +130,9 @@ def _line(script: MigrationScript, folder: ScriptFolder, verbose: bool, mark: st
     return "\n".join([*lines, f"\n    {script.message}\n"])
 
 
-def _list(command: Command, folder: ScriptFolder, ids: list[str], verbose: bool, marked: frozenset[str] = frozenset()) -> int:
+def _list(
+    command: Command, folder: ScriptFolder, ids: list[str], verbose: bool, marked: frozenset[str] = frozenset()
+) -> int:
     scripts = [folder.scripts[id] for id in ids]
     lines = [_line(one, folder, verbose, "(current)" if one.revision in marked else "") for one in scripts]
     facts = [_about(one) | ({"current": one.revision in marked} if marked else {}) for one in scripts]
@@ -175,8 +179,12 @@ async def _auto(command: Command) -> int:
         folder = command.folder()
         current, heads = await runner.get_current_heads(), folder.graph.heads()
         if sorted(current) != sorted(heads):
-            text = f"the database is at {', '.join(current) or 'the base'}, the files at {', '.join(heads) or 'the base'}"
-            raise MigrationError(f"{text}: run `ormkit migrate up` first, so that what is compared is what the files make")
+            text = (
+                f"the database is at {', '.join(current) or 'the base'}, the files at {', '.join(heads) or 'the base'}"
+            )
+            raise MigrationError(
+                f"{text}: run `ormkit migrate up` first, so that what is compared is what the files make"
+            )
         models = command.models(folder.config)
         context, steps = await _compare(command, runner.pool, folder.config, models)
         if not steps:
@@ -230,7 +238,10 @@ def _renames(given: list[str]) -> tuple[dict[str, str], dict[str, str]]:
             raise Usage(f"--rename {one}: OLD:NEW is meant, users:people or people.email:mail")
         (columns if "." in old else tables)[old] = new
     # A column is named by its table as it will be called.
-    named = {f"{tables.get(old.rpartition('.')[0], old.rpartition('.')[0])}.{old.rpartition('.')[2]}": new for old, new in columns.items()}
+    named = {
+        f"{tables.get(old.rpartition('.')[0], old.rpartition('.')[0])}.{old.rpartition('.')[2]}": new
+        for old, new in columns.items()
+    }
     return tables, named
 
 
@@ -242,7 +253,12 @@ def _ask(steps: list[SchemaStep]) -> dict[str, str]:
         for new in come:
             if (old.table_name, old.column_type) != (new.table_name, new.column_type):
                 continue
-            print(f"{old.table_name}.{old.column_name} goes and {new.column_name} comes. Is it renamed? [y/N] ", end="", file=sys.stderr, flush=True)
+            print(
+                f"{old.table_name}.{old.column_name} goes and {new.column_name} comes. Is it renamed? [y/N] ",
+                end="",
+                file=sys.stderr,
+                flush=True,
+            )
             if sys.stdin.readline().strip().lower() in ("y", "yes"):
                 return {f"{old.table_name}.{old.column_name}": str(new.column_name)}
     return {}
@@ -356,7 +372,12 @@ async def _check(command: Command) -> int:
         config = command.configuration()
         _, steps = await _compare(command, runner.pool, config, command.models(config))
         facts = [
-            {"operation": step.operation_type, "table": step.table_name, "column": step.column_name, "loses_data": step.loses_data}
+            {
+                "operation": step.operation_type,
+                "table": step.table_name,
+                "column": step.column_name,
+                "loses_data": step.loses_data,
+            }
             for step in steps
         ]
         lines = "".join(f"{_shown(step)}\n" for step in steps)

@@ -8,6 +8,8 @@ from pathlib import Path
 from ormkit.exc import MigrationError
 from ormkit.migrations.script import _TEMPLATE
 
+__all__ = ["init"]
+
 _INI = """\
 # Read by ormkit and by Alembic.
 [alembic]
@@ -52,7 +54,11 @@ else:
 def init(folder: str | os.PathLike[str], url: str | None = None) -> list[Path]:
     """Make `alembic.ini` and `alembic/{env.py,script.py.mako,versions/}`; the answer is what was made."""
     place = Path(folder)
-    said = "# sqlalchemy.url = postgresql://user@host/name" if url is None else f"sqlalchemy.url = {url.replace('%', '%%')}"
+    said = (
+        "# sqlalchemy.url = postgresql://user@host/name"
+        if url is None
+        else f"sqlalchemy.url = {url.replace('%', '%%')}"
+    )
     files = {
         place / "alembic.ini": _INI.replace("URL\n", f"{said}\n"),
         place / "alembic" / "env.py": _ENV,

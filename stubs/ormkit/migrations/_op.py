@@ -667,12 +667,14 @@ class Operations:
         """Changes of one table that are done together: on SQLite by one rebuild, which keeps all that is not changed."""
         for name, given in (
             ("partial_reordering", partial_reordering),
-            ("table_args", table_args),
+            ("table_args", [part for part in table_args if not isinstance(part, CheckConstraint)]),
             ("copy_from", copy_from),
         ):
             if given:
                 raise MigrationError(f"batch_alter_table: `{name}` is not known here")
         batch = BatchOperations(self, table_name, schema, naming_convention)
+        for check in table_args:
+            batch._add(CreateCheckConstraint(check.name, table_name, check.sqltext, schema=schema))
         yield batch
         batch.flush()
 

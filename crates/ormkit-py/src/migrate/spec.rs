@@ -126,6 +126,7 @@ pub(super) fn parse(operation: &Bound<'_, PyDict>) -> PyResult<Spec> {
                 made.indexes.push(index.into());
             }
             made.comment = item("comment")?.extract()?;
+            (made.without_rowid, made.strict) = (flag("without_rowid")?, flag("strict")?);
             Spec::CreateTable { table: Box::new(made), if_not_exists: flag("if_not_exists")? }
         }
         "drop_table" => Spec::DropTable { table: table()?, if_exists: flag("if_exists")? },

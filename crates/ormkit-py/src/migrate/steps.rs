@@ -2,6 +2,7 @@
 
 use ormkit_core::error::{Error, Result};
 use ormkit_core::model::TableName;
+use ormkit_core::schema::token::same_tokens;
 use ormkit_core::schema::{Catalog, Change, Check, Column, Operation, Part, Table};
 use ormkit_core::sql::{Dialect, DialectName};
 
@@ -239,8 +240,17 @@ pub(super) fn operations(spec: &Spec, found: &Catalog) -> Result<Vec<Operation>>
                     return Err(Error::unsupported("EXCLUDE on SQLite", "it is for PostgreSQL"));
                 }
             };
+            let is_there = |check: &Check| {
+                let same =
+                    |known: &Check| same_tokens(&known.expression, &check.expression, &Dialect::SQLITE);
+                check.name.is_none() && known(table).is_ok_and(|table| table.checks.iter().any(same))
+            };
             known(table)?;
-            vec![Operation::Add { table: table.clone(), part }]
+            match &part {
+                // A rebuild keeps it, where Alembic has to be told of it.
+                Part::Check(check) if is_there(check) => Vec::new(),
+                _ => vec![Operation::Add { table: table.clone(), part }],
+            }
         }
         Spec::DropConstraint { table, name, kind, if_exists } => {
             match constraint(known(table)?, name, kind.as_deref()) {
