@@ -216,6 +216,8 @@ async def test_aggregates_leave_them_out(db):
         assert (ann.n, ann.stars) == (2, 2)
         counts = session.query(User).with_deleted().annotate(n=Count("posts")).order_by("name")
         assert [user.n for user in await counts] == [3, 1]
+        [bob] = await session.query(User).only_deleted().annotate(n=Count("posts"), stars=Sum("posts__stars")).all()
+        assert (bob.n, bob.stars) == (1, 1)
         grouped = session.query(Post).values("user__name").annotate(n=Count("id")).order_by("user__name")
         assert sorted((row["user__name"] or "", row["n"]) for row in await grouped) == [("", 1), ("Ann", 2)]
         assert await session.scalar(select(func.count()).select_from(Post)) == 3
