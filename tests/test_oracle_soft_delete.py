@@ -29,7 +29,7 @@ from ormkit import (
     update,
 )
 
-PROGRAMS = 6
+PROGRAMS = 20
 STEPS = 60
 
 
@@ -188,6 +188,9 @@ class Program:
         if not self.rows.of[Team]:
             return
         id = self.random.choice(list(self.rows.of[Team]))
+        # Players that were given their team by its key are not in the lists of teams that the session holds.
+        await self.session.flush()
+        self.session.expunge_all()
         team = await self.session.get(Team, id, include_deleted=True)
         if self.random.random() < 0.5:
             await self.session.load(team, Team.players)

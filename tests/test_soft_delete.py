@@ -216,6 +216,8 @@ async def test_aggregates_leave_them_out(db):
         assert (ann.n, ann.stars) == (2, 2)
         counts = session.query(User).with_deleted().annotate(n=Count("posts")).order_by("name")
         assert [user.n for user in await counts] == [3, 1]
+        [bob] = await session.query(User).only_deleted().annotate(n=Count("posts"), stars=Sum("posts__stars")).all()
+        assert (bob.n, bob.stars) == (1, 1)
         grouped = session.query(Post).values("user__name").annotate(n=Count("id")).order_by("user__name")
         assert sorted((row["user__name"] or "", row["n"]) for row in await grouped) == [("", 1), ("Ann", 2)]
         assert await session.scalar(select(func.count()).select_from(Post)) == 3
@@ -439,3 +441,64 @@ def test_mistakes_in_the_option_are_named():
 
     assert Four.__soft_delete__ is None
     assert str(select(Four.id)) == "SELECT id FROM fours"
+
+
+async def test_marked_links_of_a_mapped_junction_are_left_out(engine):
+    class Own(DeclarativeBase):
+        __abstract__ = True
+
+    class Membership(SoftDeleteMixin, Own):
+        __tablename__ = "memberships"
+        club_id: Mapped[int] = mapped_column(ForeignKey("clubs.id"), primary_key=True)
+        person_id: Mapped[int] = mapped_column(ForeignKey("persons.id"), primary_key=True)
+
+    class Person(Own):
+        __tablename__ = "persons"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Club(Own):
+        __tablename__ = "clubs"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        persons: Mapped[list[Person]] = relationship(secondary=Membership, order_by=Person.id)
+
+    await Own.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        club = await session.insert(Club(persons=[Person(), Person()]))
+        await session.soft_delete(await session.get(Membership, (club.id, 2)))
+    for load in (selectinload, joinedload):
+        async with AsyncSession(engine) as session:
+            [club] = await session.query(Club).options(load(Club.persons)).all()
+            assert [person.id for person in club.persons] == [1]
+            assert await session.query(Club).filter(persons__id=2).count() == 0
+            assert await session.query(Club).with_deleted().filter(persons__id=2).count() == 1
+            joined = select(Person.id).select_from(Club).outerjoin(Club.persons)
+            assert (await session.scalars(joined)).all() == [1]
+            [counted] = await session.query(Club).annotate(n=Count("persons")).all()
+            assert counted.n == 1
+
+
+async def test_reference_to_a_marked_row_is_let_go_by_its_key(db):
+    async with AsyncSession(db) as session:
+        post = await session.query(Post).filter(title="c").options(selectinload(Post.user)).one()
+        assert post.user is None
+        post.title = "changed"
+        await session.commit()
+        assert post.user_id == 2
+        post.user = None
+        await session.commit()
+        assert post.user_id == 2
+        assert await session.query(Post).filter(user__isnull=False).count() == 3
+        post.user_id = None
+        await session.commit()
+        assert await session.query(Post).filter(user__isnull=False).count() == 2
+
+
+async def test_rolled_back_marks_are_taken_back(db):
+    async with AsyncSession(db) as session:
+        ann = await session.get(User, 1)
+        async with session.begin() as tx:
+            await session.soft_delete(ann)
+            assert await session.get(User, 1) is None
+            await tx.rollback()
+        assert not ann.is_deleted
+        assert await session.get(User, 1) is ann

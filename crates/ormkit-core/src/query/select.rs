@@ -141,7 +141,7 @@ pub enum Deleted {
     Included,
     /// Of the first table only they are there; of the others none.
     Only,
-    /// As the statement around it says.
+    /// As the statement around it says of what is not its first table.
     AsAround,
 }
 

@@ -139,9 +139,12 @@ impl<'a> SqlWriter<'a> {
     /// behind it.
     pub(crate) fn enter(&mut self, deleted: Deleted) -> Deleted {
         let around = self.deleted;
-        if deleted != Deleted::AsAround {
-            self.deleted = deleted;
-        }
+        self.deleted = match (deleted, around) {
+            // Its first table is not the one that is meant.
+            (Deleted::AsAround, Deleted::Only) => Deleted::LeftOut,
+            (Deleted::AsAround, _) => around,
+            (own, _) => own,
+        };
         around
     }
 
