@@ -18,7 +18,7 @@ use ormkit_core::value::{Params, Value};
 use ormkit_pg::PgDriver;
 use ormkit_sqlite::{Config, SqliteDriver};
 
-use crate::{AUTHOR, BOOK, MENTORSHIP, SAMPLE, TAG, TAGGING, library};
+use crate::{AUTHOR, BOOK, MENTORSHIP, SAMPLE, TAG, library};
 
 /// The library's tables, empty, and a pool of three connections.
 pub struct Database {
@@ -32,7 +32,7 @@ pub struct Database {
 impl Database {
     async fn create(pool: Pool) -> Result<Self> {
         let schema = library();
-        create_all(&pool, &schema, &[AUTHOR, BOOK, SAMPLE, TAG, MENTORSHIP, TAGGING]).await?;
+        create_all(&pool, &schema, &[AUTHOR, BOOK, SAMPLE, TAG, MENTORSHIP]).await?;
         let plans = Arc::new(Plans::new(pool.dialect()));
         Ok(Self { pool, schema, plans })
     }

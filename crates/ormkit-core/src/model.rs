@@ -364,6 +364,8 @@ pub struct Model {
     pub tombstone: Option<FieldId>,
     /// A table without a class: it has no objects.
     pub bare: bool,
+    /// A junction that nobody declares: it is made and dropped with the models that have lists through it.
+    pub implied: bool,
     /// Fields that need care when a row is written.
     pub upkeep: Upkeep,
 }

@@ -57,6 +57,22 @@ impl Schema {
     pub fn models(&self) -> &[Arc<Model>] {
         &self.models
     }
+
+    /// The junctions that nobody declares and that lists of `models` go through, as far as both ends are among them.
+    pub fn implied_junctions(&self, models: &[ModelId]) -> Vec<&Arc<Model>> {
+        let tables: HashSet<&TableName> = models.iter().map(|id| self.model(*id).table()).collect();
+        let relations = models.iter().flat_map(|id| &self.model(*id).relations);
+        let mut found: Vec<&Arc<Model>> = Vec::new();
+        for relation in relations.filter(|relation| tables.contains(self.model(relation.target).table())) {
+            if let Some(junction) = relation.junction.as_ref().map(|junction| self.model(junction.model))
+                && junction.implied
+                && !found.iter().any(|known| known.table() == junction.table())
+            {
+                found.push(junction);
+            }
+        }
+        found
+    }
 }
 
 impl Registry {
@@ -186,9 +202,11 @@ impl Registry {
         self.last(space, |_, def| def.table == *table)
     }
 
-    /// Models of a name space that no later declaration of the same table replaces, in the order of their declaration.
+    /// Models of a name space that no later declaration of the same table replaces, in the order of their declaration. The
+    /// junctions that nobody declares are left out: see [`Schema::implied_junctions`].
     pub fn newest(&self, space: Space) -> Vec<ModelId> {
-        let ids = (0..self.defs.len() as u32).map(ModelId).filter(|id| self.spaces[id.index()] == space);
+        let is_of = |id: &ModelId| self.spaces[id.index()] == space && !self.plain.contains(id);
+        let ids = (0..self.defs.len() as u32).map(ModelId).filter(is_of);
         let last: HashMap<&TableName, ModelId> = ids.map(|id| (&self.def(id).table, id)).collect();
         let mut newest: Vec<ModelId> = last.into_values().collect();
         newest.sort_unstable();
@@ -257,6 +275,7 @@ impl Registry {
                     cyclic,
                     tombstone: tombstone_of(&self.defs[index]),
                     bare: self.bare.contains(&ModelId(index as u32)),
+                    implied: self.plain.contains(&ModelId(index as u32)),
                     upkeep: Upkeep::of(&self.defs[index].fields),
                 })
             },

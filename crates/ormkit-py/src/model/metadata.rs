@@ -46,11 +46,10 @@ impl MetaData {
         let tables = self.tables.bind(py).copy()?;
         // Junctions that nobody declares are known when their ends are.
         if let Ok(schema) = registry::schema(py) {
-            for id in registry::plain_junctions(py, self.space) {
-                let def = &schema.model(id).def;
-                let name = def.table.to_string();
+            for junction in schema.implied_junctions(&self.newest(py)) {
+                let name = junction.table().to_string();
                 if !tables.contains(&name)? {
-                    tables.set_item(name, Table::plain(py, id, def)?)?;
+                    tables.set_item(name, Table::plain(py, junction.id, &junction.def)?)?;
                 }
             }
         }
@@ -62,6 +61,9 @@ impl MetaData {
     fn sorted_tables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let schema = registry::schema(py)?;
         let mut newest = self.newest(py);
+        let junctions: Vec<ModelId> =
+            schema.implied_junctions(&newest).iter().map(|junction| junction.id).collect();
+        newest.extend(junctions);
         newest.sort_by_key(|id| schema.model(*id).rank);
         let tables = self.tables(py)?;
         let sorted = PyList::empty(py);

@@ -193,13 +193,6 @@ pub(super) fn is_replaced(py: Python<'_>, model: ModelId) -> bool {
     declared(py).registry.is_replaced(model)
 }
 
-/// The newest junctions of a base that nobody declares, as far as they are made.
-pub(super) fn plain_junctions(py: Python<'_>, space: Space) -> Vec<ModelId> {
-    let declared = declared(py);
-    let newest = declared.registry.newest(space);
-    newest.into_iter().filter(|id| declared.registry.is_plain_junction(*id)).collect()
-}
-
 /// The models of a base that no later declaration of the same table replaces.
 pub(super) fn newest(py: Python<'_>, space: Space) -> Vec<ModelId> {
     declared(py).registry.newest(space)

@@ -30,11 +30,6 @@ impl Registry {
         Ok(())
     }
 
-    /// True for a junction that was made because nobody declares it.
-    pub fn is_plain_junction(&self, id: ModelId) -> bool {
-        self.plain.contains(&id)
-    }
-
     /// The newest model of a junction's table, or of a class of that name, as a relation of `id` finds it; None: nobody has
     /// declared it so far.
     pub fn secondary(&self, id: ModelId, table: &TableName) -> Option<ModelId> {
