@@ -1,6 +1,6 @@
 """The numbered rules of verbs, queries and identity, sentence by sentence, on both databases.
 
-Those of transactions are in test_transaction_rules.py.
+Those of transactions are in test_transaction_rules.py, those of soft deletion in test_soft_delete.py.
 """
 
 from __future__ import annotations

@@ -431,6 +431,10 @@ async def test_call_that_is_not_awaited_did_nothing_and_warns(session, db):
     with pytest.warns(RuntimeWarning, match="never awaited"):
         session.insert(Author(name="Bea"))
         gc.collect()
+    with pytest.warns(RuntimeWarning, match="opened no transaction"):
+        session.begin()
+        gc.collect()
+    assert not session.in_transaction()
     ann = await session.get(Author, 1, options=[selectinload(Author.books)])
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -274,7 +274,9 @@ class Program:
             return
         node.text = f"t{next(self.numbers)}"
         self.note("merge", node, node.text)
-        given = Author(id=node.object.id, name=node.text) if node.is_author else Book(id=node.object.id, title=node.text)
+        given = (
+            Author(id=node.object.id, name=node.text) if node.is_author else Book(id=node.object.id, title=node.text)
+        )
         assert await self.session.merge(given) is node.object
         assert given not in self.session
 

@@ -1,17 +1,18 @@
 //! `begin()`: a block that ends in COMMIT or ROLLBACK; inside another one, a savepoint.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ormkit_core::error::Error;
 use ormkit_core::session::Session;
 use ormkit_core::sql::TransactionMode;
+use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
 
 use super::context::mode;
 use super::sync::{mapped, mapped_all};
 use super::{AsyncSession, SessionLink, on_session, raise};
-use crate::bridge::Operation;
+use crate::bridge::{Operation, at_drop};
 use crate::host::PyHost;
 
 /// Where a block stands.
@@ -38,6 +39,8 @@ pub(crate) struct TransactionContext {
     /// The block is given the session, not the transaction.
     shows_session: bool,
     stage: Arc<Mutex<Stage>>,
+    /// Somebody has entered or awaited it.
+    used: AtomicBool,
 }
 
 /// An open transaction or savepoint.
@@ -84,7 +87,9 @@ impl AsyncSession {
         deferrable: bool,
     ) -> PyResult<TransactionContext> {
         let mode = slf.asked_mode(isolation, read_only, deferrable)?;
-        Ok(TransactionContext { shows_session: true, ..TransactionContext::new(slf, false, mode) })
+        let mut context = TransactionContext::new(slf, false, mode);
+        context.shows_session = true;
+        Ok(context)
     }
 
     /// Open a savepoint for a block; without a transaction one is opened around it.
@@ -115,10 +120,19 @@ impl TransactionContext {
     fn new(session: PyRef<'_, AsyncSession>, nested: bool, mode: Option<TransactionMode>) -> Self {
         let link = Arc::clone(&session.link);
         let stage = Arc::new(Mutex::new(Stage::Unopened));
-        Self { session: session.into(), link, nested, mode, shows_session: false, stage }
+        Self {
+            session: session.into(),
+            link,
+            nested,
+            mode,
+            shows_session: false,
+            stage,
+            used: AtomicBool::new(false),
+        }
     }
 
     fn open(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.used.store(true, Ordering::Relaxed);
         let (nested, mode, shows_session) = (self.nested, self.mode, self.shows_session);
         let stage = Arc::clone(&self.stage);
         let transaction = Transaction {
@@ -155,6 +169,18 @@ impl TransactionContext {
     }
 }
 
+impl Drop for TransactionContext {
+    /// Says that nothing was opened: what looks like a transaction is none.
+    fn drop(&mut self) {
+        if !*self.used.get_mut() {
+            at_drop(|py| {
+                let text = c"begin() was neither entered nor awaited: it has opened no transaction";
+                PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), text, 1)
+            });
+        }
+    }
+}
+
 #[pymethods]
 impl TransactionContext {
     fn __aenter__(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
@@ -179,11 +205,14 @@ impl TransactionContext {
     ///     InvalidRequestError: It was awaited or entered before; a transaction is open already, whose mode cannot be
     ///         changed.
     fn __await__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
+        slf.used.store(true, Ordering::Relaxed);
         let (mode, stage, link) = (slf.mode, Arc::clone(&slf.stage), Arc::clone(&slf.link));
         let this: Py<Self> = slf.into();
         on_session!(py, link, "TransactionContext.__await__", |session| {
             if at(&stage) != Stage::Unopened {
-                return Err(raise(Error::invalid_request("this begin() was opened already: call begin() again")));
+                return Err(raise(Error::invalid_request(
+                    "this begin() was opened already: call begin() again",
+                )));
             }
             begin_as(&mut session, mode)?;
             set(&stage, Stage::Begun);
