@@ -173,7 +173,9 @@ class Program:
             if other.loaded:
                 expired += [child for child in self.twigs if child.parent is other]
             other.loaded = False
-        if self.random.random() < 0.5:
+        # A list that is loaded shows objects of the session alone.
+        strangers = [child for child in self.twigs if child.parent is twig and child.state == "transient"]
+        if self.random.random() < 0.5 and not strangers:
             await self.session.load(twig.object, Node.children)
             twig.loaded = True
 
