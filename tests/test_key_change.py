@@ -8,7 +8,6 @@ from ormkit import (
     DeclarativeBase,
     ForeignKey,
     IntegrityError,
-    InvalidRequestError,
     Mapped,
     StaleDataError,
     UniqueViolation,
@@ -186,12 +185,32 @@ async def test_row_that_vanished_is_noticed_when_its_key_changes(db):
         assert country.code == "f"
 
 
-async def test_object_with_an_unwritten_key_is_not_deleted(db):
+@pytest.mark.parametrize("several", [True, False])
+async def test_object_with_an_unwritten_key_is_deleted_by_its_old_one(db, several):
     async with AsyncSession(db) as session:
-        country = await session.get(Country, "d")
-        country.code = "f"
-        session.delete(country)
-        with pytest.raises(InvalidRequestError, match="changed key that is not written"):
-            await session.flush()
+        await session.insert_all([Country(code="x", name="X"), Country(code="y", name="Y"), River(country_code="f")])
+        france, other = await session.get(Country, "f"), await session.get(Country, "x")
+        france.code = "y"
+        session.delete(france)
+        if several:
+            session.delete(other)
+        await session.flush()
+        assert france not in session and (other in session) is not several
+        assert await session.get(Country, "f") is None
         await session.rollback()
-    assert await rows(db, "SELECT count(*) FROM towns") == [(2,)]
+        assert (france.code, await session.get(Country, "f")) == ("f", france)
+        france.code = "y"
+        await session.remove(france)
+    assert await rows(db, "SELECT code FROM countries ORDER BY code") == [("d",), ("x",), ("y",)]
+    assert await rows(db, "SELECT country_code FROM rivers") == [(None,)]
+
+
+@pytest.mark.parametrize("key", ["f", "free"])
+async def test_object_with_an_unwritten_key_is_read_by_its_old_one(db, key):
+    async with AsyncSession(db, autoflush=False) as session:
+        country = await session.get(Country, "d")
+        country.code = key
+        await session.load(country, Country.towns)
+        assert [town.name for town in country.towns] == ["Bonn", "Ulm"]
+        await session.refresh(country)
+        assert (country.code, country.name, session.dirty) == ("d", "Germany", [])

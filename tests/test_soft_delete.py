@@ -253,6 +253,7 @@ async def test_set_verbs_leave_them_out(db):
         assert await session.query(Post).delete() == 2
         assert await session.query(Post).only_deleted().update(deleted_at=None) == 1
         assert await session.query(Post).count() == 1
+        await session.commit()
 
 
 async def test_get_answers_none_also_when_it_is_held(db):
@@ -384,6 +385,7 @@ async def test_shapes_are_told_apart_by_what_they_leave_out(db):
             assert (await session.execute(update(Label).values(text="y"))).rowcount == 1
             anyway = update(Label).values(text="y").execution_options(include_deleted=True)
             assert (await session.execute(anyway)).rowcount == 2
+        await session.commit()
 
 
 def test_text_is_that_of_a_person():

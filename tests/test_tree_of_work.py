@@ -48,6 +48,7 @@ class Program:
         self.random = random.Random(self.seed)
         self.session = AsyncSession(self.db)
         self.names = iter(range(1_000_000))
+        self.keys = iter(range(-1, -1_000_000, -1))
 
     def pick(self, *states: str) -> Twig | None:
         found = [twig for twig in self.twigs if twig.state in states]
@@ -154,6 +155,44 @@ class Program:
         self.committed = dict(self.rows)
         await self.check_rows()
 
+    async def chosen(self) -> Twig | None:
+        """A stored node of which nothing waits to be written."""
+        await self.step_flush()
+        return self.pick("stored")
+
+    async def step_expire(self) -> None:
+        """What a node and those below it have loaded is forgotten; columns are read again, some of the lists as well."""
+        if not (twig := await self.chosen()):
+            return
+        self.note("expire", twig)
+        twig.object.name = "dropped"
+        self.session.expire(twig.object)
+        await self.session.query(Node).all()
+        expired = [twig]
+        for other in expired:
+            if other.loaded:
+                expired += [child for child in self.twigs if child.parent is other]
+            other.loaded = False
+        # A list that is loaded shows objects of the session alone.
+        strangers = [child for child in self.twigs if child.parent is twig and child.state == "transient"]
+        if self.random.random() < 0.5 and not strangers:
+            await self.session.load(twig.object, Node.children)
+            twig.loaded = True
+
+    async def step_refresh(self) -> None:
+        if twig := await self.chosen():
+            self.note("refresh", twig)
+            twig.object.name = "dropped"
+            with self.session.no_autoflush:
+                await self.session.refresh(twig.object)
+
+    async def step_key(self) -> None:
+        """The key of a leaf, which some steps later may be deleted by its old one."""
+        twig = await self.chosen()
+        if twig and not any(parent is twig for _, parent in self.rows.values()):
+            self.note("key", twig)
+            twig.object.id = next(self.keys)
+
     async def step_rollback(self) -> None:
         self.note("rollback")
         await self.session.rollback()
@@ -183,6 +222,7 @@ class Program:
         steps = {
             self.step_make: 4, self.step_move: 6, self.step_leave: 2, self.step_delete: 2,
             self.step_flush: 2, self.step_commit: 1, self.step_rollback: 1, self.step_anew: 1,
+            self.step_expire: 1, self.step_refresh: 1, self.step_key: 1,
         }  # fmt: skip
         [step] = self.random.choices(list(steps), list(steps.values()))
         done = step()

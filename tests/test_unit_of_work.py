@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from library import Author, Base, Book
 
-from ormkit import AsyncSession, InvalidRequestError, UniqueViolation, selectinload
+from ormkit import AsyncSession, InvalidRequestError, NotLoadedError, UniqueViolation, selectinload
 
 STEPS = 25
 
@@ -54,12 +54,15 @@ class Program:
     committed: Rows = field(default_factory=dict)
     in_transaction: bool = False
     depth: int = 0
+    wrote: bool = False
+    """A set verb has written in the open transaction: its rollback unloads objects."""
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.session = AsyncSession(self.db)
         self.numbers = iter(range(1_000_000))
+        self.keys = iter(range(-1, -1_000_000, -1))
 
     # Choosing.
 
@@ -197,10 +200,14 @@ class Program:
 
     def kept(self) -> None:
         self.committed = dict(self.rows)
-        self.in_transaction = False
+        self.in_transaction = self.wrote = False
 
-    def undone(self, rows: Rows) -> None:
+    async def undone(self, rows: Rows) -> None:
         """What is not in `rows` is forgotten, the rest is what it was."""
+        if self.wrote:
+            await self.session.query(Author).options(selectinload(Author.books)).all()
+            await self.session.query(Book).options(selectinload(Book.author)).all()
+            self.wrote = self.depth > 0
         for node in self.nodes:
             if node not in rows and node.state in ("pending", "stored"):
                 assert node.object not in self.session
@@ -215,6 +222,100 @@ class Program:
         await self.session.flush()
         if self.session.in_transaction():
             self.flushed()
+
+    async def chosen(self, author: bool | None = None) -> Node | None:
+        """A stored object of which nothing waits to be written."""
+        await self.step_flush()
+        return self.pick("stored", author=author)
+
+    def written(self, *nodes: Node) -> None:
+        """A verb has written these, in the open transaction or for good."""
+        for rows in [self.rows] if self.session.in_transaction() else [self.rows, self.committed]:
+            for node in nodes:
+                rows.pop(node, None)
+                if node.state == "stored":
+                    rows[node] = (node.text, node.author)
+
+    async def step_expire(self) -> None:
+        """Expired attributes are unloaded, their changes dropped, and filled again in one of the ways to do so."""
+        if not (node := await self.chosen()):
+            return
+        relation = Author.books if node.is_author else Book.author
+        way = self.random.randrange(4)
+        self.note("expire", node, way)
+        setattr(node.object, "name" if node.is_author else "title", "dropped")
+        self.session.expire(node.object)
+        with pytest.raises(NotLoadedError):
+            _ = node.object.name if node.is_author else node.object.title
+        if way == 0:
+            await self.session.refresh(node.object)
+        elif way == 1:
+            await self.session.get(type(node.object), node.object.id)
+        elif way == 2:
+            await self.session.query(type(node.object)).options(selectinload(relation)).all()
+        await self.session.load(node.object, relation, "name" if node.is_author else "title")
+
+    async def step_refresh(self) -> None:
+        if node := await self.chosen():
+            self.note("refresh", node)
+            setattr(node.object, "name" if node.is_author else "title", "dropped")
+            with self.session.no_autoflush:
+                await self.session.refresh(node.object)
+
+    async def step_key(self) -> None:
+        """The key of an object to which no row refers."""
+        node = await self.chosen()
+        if node and not any(author is node for _, author in self.rows.values()):
+            self.note("key", node)
+            node.object.id = next(self.keys)
+
+    async def step_merge(self) -> None:
+        if not (node := await self.chosen()):
+            return
+        node.text = f"t{next(self.numbers)}"
+        self.note("merge", node, node.text)
+        given = (
+            Author(id=node.object.id, name=node.text) if node.is_author else Book(id=node.object.id, title=node.text)
+        )
+        assert await self.session.merge(given) is node.object
+        assert given not in self.session
+
+    async def step_set(self) -> None:
+        """A set verb writes, and the objects follow."""
+        if not (node := await self.chosen()):
+            return
+        new = f"t{next(self.numbers)}"
+        self.note("set", node, new)
+        if node.is_author:
+            assert await self.session.query(Author).filter(name=node.text).update(name=new) == 1
+        else:
+            assert await self.session.query(Book).filter(title=node.text).update(title=new) == 1
+        node.text = new
+        self.wrote = self.session.in_transaction()
+        self.written(node)
+
+    async def step_sweep(self) -> None:
+        """A set verb deletes a book."""
+        if not (node := await self.chosen(author=False)):
+            return
+        self.note("sweep", node)
+        assert await self.session.query(Book).filter(title=node.text).delete() == 1
+        node.state, node.author = "gone", None
+        self.wrote = self.session.in_transaction()
+        self.written(node)
+
+    async def step_upsert(self) -> None:
+        """Into a row that the session holds, or a new one."""
+        node = await self.chosen(author=True) if self.random.random() < 0.6 else None
+        given = Author(name=node.text if node else f"t{next(self.numbers)}", born=self.random.randrange(9))
+        self.note("upsert", node, given.name)
+        found = await self.session.upsert(given, "name")
+        if node is None:
+            node = Node(given, given.name, state="stored")
+            self.nodes.append(node)
+        assert found is node.object
+        assert found.born == given.born
+        self.written(node)
 
     async def step_commit(self) -> None:
         if self.depth:
@@ -231,7 +332,7 @@ class Program:
         self.note("rollback")
         await self.session.rollback()
         self.in_transaction = False
-        self.undone(self.committed)
+        await self.undone(self.committed)
 
     async def step_cancel(self) -> None:
         """A flush that is cancelled on its way, and the rollback that it asks for."""
@@ -269,7 +370,7 @@ class Program:
         self.depth -= 1
         self.note("}")
         if undo:
-            self.undone(before)
+            await self.undone(before)
         else:
             self.flushed()
         if outermost:
@@ -337,6 +438,8 @@ class Program:
             self.step_make: 5, self.step_write: 4, self.step_refer: 4, self.step_list: 5, self.step_delete: 3,
             self.step_add: 1, self.step_look: 1, self.step_flush: 2, self.step_commit: 2, self.step_rollback: 1,
             self.step_cancel: 1, self.step_block: 1, self.step_remove: 1, self.step_fail: 1, self.step_move: 1,
+            self.step_expire: 1, self.step_refresh: 1, self.step_key: 1, self.step_merge: 1, self.step_set: 1,
+            self.step_sweep: 1, self.step_upsert: 1,
         }  # fmt: skip
         [step] = self.random.choices(list(steps), list(steps.values()))
         done = step()

@@ -283,6 +283,13 @@ impl<H: Host> Session<H> {
         self.unit.journal.objects(&self.host)
     }
 
+    /// Tables that set verbs and SQL of the program's own have written in the open transaction, each once; None for SQL,
+    /// of which that is not known.
+    pub fn written_tables(&self) -> Vec<Option<String>> {
+        let named = |model| self.schema.model(model).table().name.clone();
+        self.unit.journal.written().into_iter().map(|model| model.map(named)).collect()
+    }
+
     /// Opens a transaction. BEGIN travels with its first statement.
     ///
     /// # Errors

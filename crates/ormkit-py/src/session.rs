@@ -16,7 +16,7 @@ mod sync;
 mod upsert;
 mod verbs;
 
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use ormkit_core::error::{Error, ErrorKind};
@@ -72,6 +72,8 @@ pub(crate) struct SessionLink {
     open: OnceLock<Open>,
     /// Blocks of `begin()` that are open: `commit()` and `rollback()` are theirs alone.
     blocks: Mutex<u32>,
+    /// The inside of a `session_context`: a transaction follows another, and blocks of `begin()` are savepoints.
+    inside: AtomicBool,
     on_commit: OnCommit,
 }
 
@@ -102,6 +104,7 @@ impl SessionLink {
             options,
             open: OnceLock::new(),
             blocks: Mutex::new(0),
+            inside: AtomicBool::new(false),
             on_commit: OnCommit::default(),
         })
     }
@@ -149,6 +152,11 @@ impl SessionLink {
 
     fn blocks(&self) -> std::sync::MutexGuard<'_, u32> {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Inside of a `session_context` the end of a transaction is the beginning of the next.
+    fn begin_anew(&self, session: &mut Session<PyHost>) -> PyResult<()> {
+        if self.inside.load(Ordering::Relaxed) { session.begin().map_err(raise) } else { Ok(()) }
     }
 
     /// Refuses what belongs to the open block.
@@ -235,6 +243,7 @@ impl AsyncSession {
         let waiting = Arc::clone(&self.link);
         on_session!(py, self.link, "AsyncSession.commit", |session| {
             session.commit().await.map_err(raise)?;
+            waiting.begin_anew(&mut session)?;
             drop(session);
             waiting.on_commit.run().await?;
             Ok(nothing())
@@ -263,6 +272,7 @@ impl AsyncSession {
         on_session!(py, self.link, "AsyncSession.rollback", |session| {
             waiting.on_commit.forget_from(0);
             session.rollback().await.map_err(raise)?;
+            waiting.begin_anew(&mut session)?;
             Ok(nothing())
         })
     }

@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::session::identity::{Key, KeyIndex, has_null};
 use crate::session::mark::Mark;
 use crate::session::read::Fetched;
-use crate::session::unit::{key_of, values_of};
+use crate::session::unit::{stored_fields_of, stored_key_of, values_of};
 
 /// Objects of one model, and what is to be loaded of them.
 struct Task<'a, H: Host> {
@@ -167,7 +167,12 @@ impl<H: Host> Session<H> {
         let lacks_deleted = reach.leaves_out(target);
         let mut step = Step { places, waiting, lacks_deleted, ..Step::settled(index, load, partial) };
         for place in &step.waiting {
-            step.places.add(values_of(host, &task.model, &task.parents[*place], &relation.local)?)?;
+            // Rows refer to the key that is stored; a reference leads where the program has set it.
+            let parent = &task.parents[*place];
+            step.places.add(match relation.kind {
+                RelationKind::ManyToOne => values_of(host, &task.model, parent, &relation.local)?,
+                _ => stored_fields_of(host, &task.model, parent, &relation.local)?,
+            })?;
         }
         let by_key = relation.kind == RelationKind::ManyToOne && target.key == relation.remote && !partial;
         let mut keys: Vec<&Key> = Vec::new();
@@ -305,7 +310,7 @@ impl<H: Host> Session<H> {
                 lacks = true;
             }
             if lacks {
-                index.insert(key_of(self.host(), model, object)?, 0)?;
+                index.insert(stored_key_of(self.host(), model, object)?, 0)?;
             }
         }
         let keys: Vec<&Key> = index.keys().collect();

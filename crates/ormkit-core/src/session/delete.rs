@@ -6,8 +6,8 @@ use rustc_hash::FxHashSet;
 
 use super::Session;
 use super::gather::{Scope, left_to_database, releases, removed};
-use super::unit::{key_of, stored_key_of, values_of};
-use crate::error::{Error, Result};
+use super::unit::stored_fields_of;
+use crate::error::Result;
 use crate::host::{Host, State};
 use crate::load::select_in::Ahead;
 use crate::model::{Model, Relation};
@@ -24,12 +24,6 @@ impl<H: Host> Session<H> {
         let mut new = FxHashSet::default();
         while let Some(parent) = queue.pop() {
             let model = schema.model(self.host.model(&parent));
-            if key_of(&self.host, model, &parent)? != stored_key_of(&self.host, model, &parent)? {
-                return Err(Error::invalid_request(format!(
-                    "this {} is to be deleted and has a changed key that is not written: refresh it, or flush the key first",
-                    model.name()
-                )));
-            }
             // Their order goes by what they refer to.
             let loaded = self.host.loaded(&parent);
             let mut references = model.references.iter().flat_map(|reference| &reference.fields);
@@ -94,7 +88,7 @@ impl<H: Host> Session<H> {
             self.host.unload_relation(parent, relation.id);
             return self.load_levels(model, parents, &[load], reach, Ahead::<H>::default()).await;
         }
-        let key = values_of(&self.host, model, parent, &relation.local)?;
+        let key = stored_fields_of(&self.host, model, parent, &relation.local)?;
         let lists = key.into_iter().map(|part| vec![part]).collect();
         let mut select = select_in(&self.schema, relation, lists, &load, &[]);
         select.deleted = reach.deleted();

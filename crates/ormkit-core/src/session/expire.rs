@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Session;
 use super::stale::unload_stale;
-use super::unit::{Unit, key_of};
+use super::unit::{Unit, stored_key_of};
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host, State};
 use crate::model::{FieldId, FieldSet, Model, RelationId, Schema};
@@ -71,7 +71,7 @@ impl<H: Host> Session<H> {
 
     /// Reads what is not loaded of the columns of an object. One whose row is gone stays as it is.
     pub(super) async fn complete(&mut self, model: &Model, object: &H::Object) -> Result<()> {
-        let mut select = Select::by_key(model, key_of(&self.host, model, object)?);
+        let mut select = Select::by_key(model, stored_key_of(&self.host, model, object)?);
         select.deleted = Deleted::Included;
         self.fetch(&select, Fill::Missing).await.map(drop)
     }

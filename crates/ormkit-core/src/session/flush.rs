@@ -235,7 +235,7 @@ impl<H: Host> Session<H> {
         if !self.plans.dialect().returns_triggered {
             groups.iter().for_each(|group| group.forget_triggered(&self.host));
         }
-        for group in groups.iter().filter(|group| !group.keys.is_empty()) {
+        for group in groups.iter().filter(|group| group.action == Action::Update && !group.keys.is_empty()) {
             self.rekey(&group.model, &group.objects, &group.keys)?;
         }
         // When all that goes is gone: an owner that goes as well keeps its list.
@@ -407,7 +407,7 @@ impl<H: Host> Group<H> {
 
     fn take_fields(&mut self, host: &H, fields: &FieldSet) -> Result<()> {
         self.fields = fields.iter().collect();
-        if self.action == Action::Update && self.changes_key() {
+        if self.changes_key(host)? {
             let key = |object| stored_key_of(host, &self.model, object);
             self.keys = self.objects.iter().map(key).collect::<Result<_>>()?;
         }
@@ -435,8 +435,21 @@ impl<H: Host> Group<H> {
         Ok(())
     }
 
-    fn changes_key(&self) -> bool {
-        self.model.key.iter().any(|field| self.fields.contains(field))
+    /// True when rows are found by other keys than the objects have.
+    fn changes_key(&self, host: &H) -> Result<bool> {
+        let is_key = |field: &FieldId| self.model.key.contains(field);
+        match self.action {
+            Action::Insert => Ok(false),
+            Action::Update => Ok(self.fields.iter().any(is_key)),
+            Action::Delete => {
+                for object in &self.objects {
+                    if host.changed(object)?.iter().any(|field| is_key(&field)) {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        }
     }
 
     /// True when the statement alone is done as a whole or not at all: its rows need no counting, and what it answers

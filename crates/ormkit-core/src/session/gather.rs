@@ -11,7 +11,7 @@ use super::identity::has_null;
 use super::journal::Action;
 use super::junction::Seams;
 use super::order::{Edge, depths};
-use super::unit::{Unit, model_of, stored_key_of, values_of};
+use super::unit::{Unit, model_of, stored_fields_of, stored_key_of, values_of};
 use crate::error::{Error, Result};
 use crate::host::{Host, ObjectId, State};
 use crate::model::{Constraint, FieldId, FieldIds, Model, Relation, RelationId, RelationKind, Schema};
@@ -485,15 +485,20 @@ fn by_depth<H: Host>(
     Ok(levels)
 }
 
-/// A child is written after its parent when the parent is new.
+/// A child is written after its parent when the parent is new, or gets the key that the child refers to.
 fn save_edges<H: Host>(host: &H, writes: &[Write<H>], assignments: &Assignments<H>) -> Result<Vec<Edge>> {
     let places: FxHashMap<ObjectId, usize> =
         writes.iter().enumerate().map(|(at, write)| (host.id(&write.object), at)).collect();
     let mut edges = Vec::new();
     for (after, write) in writes.iter().enumerate() {
         for assignment in assignments.get(&host.id(&write.object)).into_iter().flatten() {
-            let before = assignment.parent.as_ref().and_then(|parent| places.get(&host.id(parent)).copied());
-            if let Some(before) = before.filter(|before| writes[*before].action == Action::Insert) {
+            let Some(parent) = &assignment.parent else { continue };
+            let Some(&before) = places.get(&host.id(parent)) else { continue };
+            let gets_key = || -> Result<bool> {
+                let changed = host.changed(parent)?;
+                Ok(before != after && assignment.from.iter().any(|field| changed.contains(*field)))
+            };
+            if writes[before].action == Action::Insert || gets_key()? {
                 edges.push(Edge { before, after, because: assignment.because.clone() });
             }
         }
@@ -514,7 +519,8 @@ fn delete_edges<H: Host>(host: &H, schema: &Schema, writes: &[Write<H>]) -> Resu
             if late_references(schema, &write.model).any(|relation| relation.local == reference.fields) {
                 continue;
             }
-            let key = values_of(host, &write.model, &write.object, &reference.fields)?;
+            // As the row has it: what the program has set since is not written.
+            let key = stored_fields_of(host, &write.model, &write.object, &reference.fields)?;
             if let Some(before) =
                 places.get(&(reference.target, format!("{key:?}"))).filter(|before| **before != after)
             {

@@ -145,6 +145,12 @@ impl<H: Host> Journal<H> {
         }
     }
 
+    /// Models whose tables statements of the program's own have written, each once; None where that is not known.
+    pub(super) fn written(&self) -> Vec<Option<ModelId>> {
+        let mut seen = FxHashSet::default();
+        self.wrote.iter().map(|(model, _)| *model).filter(|model| seen.insert(*model)).collect()
+    }
+
     /// Models that were so written in savepoints that are not open any more, or at all; they are forgotten.
     pub(super) fn take_written(&mut self, all: bool) -> Vec<Option<ModelId>> {
         let open = self.marks.len();

@@ -7,7 +7,7 @@ use rustc_hash::FxHashSet;
 use super::Session;
 use super::identity::{Key, has_null, own};
 use super::mark::Mark;
-use super::unit::{Unit, key_of};
+use super::unit::{Unit, stored_key_of};
 use crate::driver::{Batch, Effect, Statement};
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host};
@@ -133,7 +133,7 @@ impl<H: Host> Session<H> {
         }
         if mark == Mark::Unknown || self.unit.is_expired(&self.host, model, &object) {
             self.autoflush(|_| format!("get({})", model.name())).await?;
-            let select = Select::by_key(model, key_of(&self.host, model, &object)?);
+            let select = Select::by_key(model, stored_key_of(&self.host, model, &object)?);
             if self.fetch(&select, Fill::Missing).await?.items.is_empty() {
                 return Ok(None);
             }

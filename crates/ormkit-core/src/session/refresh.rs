@@ -7,7 +7,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::identity::{KeyCells, has_null, own};
 use super::stale::unload_stale;
-use super::unit::key_of;
+use super::unit::stored_key_of;
 use super::{Attributes, Session};
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host, State};
@@ -107,7 +107,7 @@ impl<H: Host> Session<H> {
     ) -> Result<()> {
         let schema = Arc::clone(&self.schema);
         self.open_for_lock(lock)?;
-        let mut select = Select::by_key(model, key_of(&self.host, model, object)?);
+        let mut select = Select::by_key(model, stored_key_of(&self.host, model, object)?);
         (select.lock, select.deleted) = (lock, Deleted::Included);
         if let (false, [Selected::Entity { fields: read, .. }]) =
             (fields.is_empty(), select.items.as_mut_slice())

@@ -331,12 +331,12 @@ pub(crate) fn key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Re
 }
 
 /// The primary key that an object's row has, whatever the program has set since.
-pub(super) fn stored_key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<Key> {
+pub(crate) fn stored_key_of<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<Key> {
     stored_fields_of(host, model, object, &model.key)
 }
 
 /// The values that some fields of an object's row have, whatever the program has set since.
-pub(super) fn stored_fields_of<H: Host>(
+pub(crate) fn stored_fields_of<H: Host>(
     host: &H,
     model: &Model,
     object: &H::Object,

@@ -3,7 +3,7 @@
 use super::flush::Group;
 use super::identity::KeyIndex;
 use super::journal::Action;
-use super::unit::key_of;
+use super::unit::{key_of, stored_key_of};
 use crate::driver::{Row, RowSink};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Fill, Host};
@@ -32,7 +32,11 @@ impl<'a, H: Host> Written<'a, H> {
             }
             let mut index = KeyIndex::with_capacity(group.objects.len());
             for (at, object) in group.objects.iter().enumerate() {
-                index.insert(key_of(host, &group.model, object)?, at as u32)?;
+                let key = match group.action {
+                    Action::Delete => stored_key_of(host, &group.model, object)?,
+                    _ => key_of(host, &group.model, object)?,
+                };
+                index.insert(key, at as u32)?;
             }
             Ok(Answered::Keyed(index, vec![false; group.objects.len()]))
         });

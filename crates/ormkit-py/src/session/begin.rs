@@ -1,20 +1,26 @@
 //! `begin()`: a block that ends in COMMIT or ROLLBACK; inside another one, a savepoint.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ormkit_core::error::Error;
+use ormkit_core::session::Session;
 use ormkit_core::sql::TransactionMode;
+use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
 
 use super::context::mode;
 use super::sync::{mapped, mapped_all};
 use super::{AsyncSession, SessionLink, on_session, raise};
-use crate::bridge::Operation;
+use crate::bridge::{Operation, at_drop};
+use crate::host::PyHost;
 
 /// Where a block stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Unopened,
+    /// Its transaction was begun by awaiting, the block is not entered.
+    Begun,
     Outermost,
     /// With the number of callbacks that waited for the commit where it began.
     Savepoint(usize),
@@ -33,6 +39,8 @@ pub(crate) struct TransactionContext {
     /// The block is given the session, not the transaction.
     shows_session: bool,
     stage: Arc<Mutex<Stage>>,
+    /// Somebody has entered or awaited it.
+    used: AtomicBool,
 }
 
 /// An open transaction or savepoint.
@@ -79,7 +87,9 @@ impl AsyncSession {
         deferrable: bool,
     ) -> PyResult<TransactionContext> {
         let mode = slf.asked_mode(isolation, read_only, deferrable)?;
-        Ok(TransactionContext { shows_session: true, ..TransactionContext::new(slf, false, mode) })
+        let mut context = TransactionContext::new(slf, false, mode);
+        context.shows_session = true;
+        Ok(context)
     }
 
     /// Open a savepoint for a block; without a transaction one is opened around it.
@@ -110,10 +120,19 @@ impl TransactionContext {
     fn new(session: PyRef<'_, AsyncSession>, nested: bool, mode: Option<TransactionMode>) -> Self {
         let link = Arc::clone(&session.link);
         let stage = Arc::new(Mutex::new(Stage::Unopened));
-        Self { session: session.into(), link, nested, mode, shows_session: false, stage }
+        Self {
+            session: session.into(),
+            link,
+            nested,
+            mode,
+            shows_session: false,
+            stage,
+            used: AtomicBool::new(false),
+        }
     }
 
     fn open(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.used.store(true, Ordering::Relaxed);
         let (nested, mode, shows_session) = (self.nested, self.mode, self.shows_session);
         let stage = Arc::clone(&self.stage);
         let transaction = Transaction {
@@ -123,23 +142,16 @@ impl TransactionContext {
         };
         let blocks = Arc::clone(&self.link);
         on_session!(py, self.link, "TransactionContext.__aenter__", |session| {
-            if at(&stage) != Stage::Unopened {
-                return Err(raise(Error::invalid_request(
-                    "this begin() block was opened already: call begin() again",
-                )));
-            }
-            let inner = *blocks.blocks() > 0 || nested;
-            match mode {
-                Some(_) if session.in_transaction() => {
+            match at(&stage) {
+                Stage::Unopened => begin_as(&mut session, mode)?,
+                Stage::Begun if session.in_transaction() => {}
+                _ => {
                     return Err(raise(Error::invalid_request(
-                        "a transaction is open already, and keeps its mode: isolation, read_only and deferrable are \
-                         said where it begins",
+                        "this begin() block was opened already: call begin() again",
                     )));
                 }
-                Some(mode) => session.begin_as(mode).map_err(raise)?,
-                None if !session.in_transaction() => session.begin().map_err(raise)?,
-                None => {}
             }
+            let inner = *blocks.blocks() > 0 || nested || blocks.inside.load(Ordering::Relaxed);
             if inner {
                 session.savepoint().await.map_err(raise)?;
             }
@@ -154,6 +166,18 @@ impl TransactionContext {
 
     fn end(&self, py: Python<'_>, keep: bool) -> PyResult<Py<Operation>> {
         end(py, &self.link, &self.stage, keep)
+    }
+}
+
+impl Drop for TransactionContext {
+    /// Says that nothing was opened: what looks like a transaction is none.
+    fn drop(&mut self) {
+        if !*self.used.get_mut() {
+            at_drop(|py| {
+                let text = c"begin() was neither entered nor awaited: it has opened no transaction";
+                PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), text, 1)
+            });
+        }
     }
 }
 
@@ -174,10 +198,39 @@ impl TransactionContext {
         self.end(py, exc_type.is_none())
     }
 
-    /// `async with await session.begin()` and `async with session.begin()` are the same.
+    /// Open the transaction without a block: `commit()` or `rollback()` of the session ends it. Of a savepoint, which only a
+    /// block ends, nothing but the transaction around it. `async with await session.begin()` enters the block as well.
+    ///
+    /// Raises:
+    ///     InvalidRequestError: It was awaited or entered before; a transaction is open already, whose mode cannot be
+    ///         changed.
     fn __await__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
+        slf.used.store(true, Ordering::Relaxed);
+        let (mode, stage, link) = (slf.mode, Arc::clone(&slf.stage), Arc::clone(&slf.link));
         let this: Py<Self> = slf.into();
-        Operation::start(py, "TransactionContext.__await__", async move { Ok(this.into_any()) })
+        on_session!(py, link, "TransactionContext.__await__", |session| {
+            if at(&stage) != Stage::Unopened {
+                return Err(raise(Error::invalid_request(
+                    "this begin() was opened already: call begin() again",
+                )));
+            }
+            begin_as(&mut session, mode)?;
+            set(&stage, Stage::Begun);
+            Ok(this.into_any())
+        })
+    }
+}
+
+/// Opens the transaction where none is open, in the mode that was asked for.
+fn begin_as(session: &mut Session<PyHost>, mode: Option<TransactionMode>) -> PyResult<()> {
+    match mode {
+        Some(_) if session.in_transaction() => Err(raise(Error::invalid_request(
+            "a transaction is open already, and keeps its mode: isolation, read_only and deferrable are said where it \
+             begins",
+        ))),
+        Some(mode) => session.begin_as(mode).map_err(raise),
+        None if !session.in_transaction() => session.begin().map_err(raise),
+        None => Ok(()),
     }
 }
 
@@ -239,7 +292,7 @@ fn end(
     let (stage, blocks) = (Arc::clone(stage), Arc::clone(link));
     on_session!(py, link, "TransactionContext.__aexit__", |session| {
         let was = at(&stage);
-        if matches!(was, Stage::Unopened | Stage::Ended) {
+        if matches!(was, Stage::Unopened | Stage::Begun | Stage::Ended) {
             return Ok(Python::attach(false_));
         }
         set(&stage, Stage::Ended);

@@ -1,5 +1,6 @@
 //! The life of a session: how it ends, and how it is made.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ormkit_core::error::Error;
@@ -89,7 +90,16 @@ fn lost(py: Python<'_>, session: &mut Session<PyHost>, how: &str) -> Option<Stri
         let written: Vec<String> = session.written().iter().map(|object| name(py, object)).collect();
         if !written.is_empty() {
             lost.push(format!("flushed changes were rolled back ({})", listed(&written)));
-        } else if lost.is_empty() && how == DROPPED {
+        }
+        let tables: Vec<String> = session
+            .written_tables()
+            .into_iter()
+            .map(|table| table.unwrap_or_else(|| "SQL of the program".to_owned()))
+            .collect();
+        if !tables.is_empty() {
+            lost.push(format!("writes of statements were rolled back ({})", listed(&tables)));
+        }
+        if lost.is_empty() && how == DROPPED {
             lost.push("an open transaction was rolled back".to_owned());
         }
     }
@@ -278,7 +288,8 @@ pub(crate) fn create_session(
     SessionPlan::new(py, engine, bind, &asked, None)?.make(py)
 }
 
-/// A session inside a transaction: the end of the block commits, an exception undoes everything.
+/// A session inside a transaction: the end of the block commits, an exception undoes everything since the last `commit()`,
+/// after which the next transaction begins. Blocks of `begin()` are savepoints.
 #[pyfunction]
 #[pyo3(signature = (
     engine = None, *, bind = None, autoflush = true, expire_on_commit = false, read_only = false, isolation = None
@@ -314,6 +325,7 @@ impl SessionContext {
             let link = Arc::clone(&session.get().link);
             let mut core = Python::attach(|py| link.lease(py))?;
             core.begin().map_err(raise)?;
+            link.inside.store(true, Ordering::Relaxed);
             drop(core);
             Ok(session.into_any())
         })
@@ -332,6 +344,7 @@ impl SessionContext {
         Operation::start(py, "SessionContext.__aexit__", async move {
             let Some(session) = opened else { return Ok(nothing()) };
             let mut core = Python::attach(|py| session.get().link.lease(py))?;
+            session.get().link.inside.store(false, Ordering::Relaxed);
             let committed = if keep { core.commit().await } else { Ok(()) };
             let closed = core.close().await;
             drop(core);
