@@ -289,6 +289,8 @@ class async_sessionmaker:
     def __call__(self) -> AsyncSession: ...
     def begin(self) -> SessionContext: ...
 
+sessionmaker = async_sessionmaker
+
 def create_session(
     engine: ConnectionPool | Connection | None = None,
     *,
