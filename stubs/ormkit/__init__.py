@@ -85,6 +85,7 @@ from ormkit.fields import (
     JSONB,
     NUMMULTIRANGE,
     NUMRANGE,
+    TIMESTAMP,
     TSMULTIRANGE,
     TSRANGE,
     TSTZMULTIRANGE,
@@ -125,6 +126,8 @@ from ormkit.fields import (
     Tsvector,
     TypeDecorator,
     TypeEngine,
+    Unicode,
+    UnicodeText,
     UniqueConstraint,
     Uuid,
     Vector,
@@ -232,4 +235,5 @@ from ormkit.session import (
     async_sessionmaker,
     create_session,
     session_context,
+    sessionmaker,
 )

@@ -91,6 +91,7 @@ from ormkit.fields import (
     JSONB as JSONB,
     NUMMULTIRANGE as NUMMULTIRANGE,
     NUMRANGE as NUMRANGE,
+    TIMESTAMP as TIMESTAMP,
     TSMULTIRANGE as TSMULTIRANGE,
     TSRANGE as TSRANGE,
     TSTZMULTIRANGE as TSTZMULTIRANGE,
@@ -131,6 +132,8 @@ from ormkit.fields import (
     Tsvector as Tsvector,
     TypeDecorator as TypeDecorator,
     TypeEngine as TypeEngine,
+    Unicode as Unicode,
+    UnicodeText as UnicodeText,
     UniqueConstraint as UniqueConstraint,
     Uuid as Uuid,
     Vector as Vector,
@@ -238,4 +241,5 @@ from ormkit.session import (
     async_sessionmaker as async_sessionmaker,
     create_session as create_session,
     session_context as session_context,
+    sessionmaker as sessionmaker,
 )

@@ -14,6 +14,8 @@ from ormkit._ormkit import (
     session_context,
 )
 
+sessionmaker = async_sessionmaker
+
 __all__ = [
     "AsyncSession",
     "ExecuteResult",
@@ -26,4 +28,5 @@ __all__ = [
     "async_sessionmaker",
     "create_session",
     "session_context",
+    "sessionmaker",
 ]

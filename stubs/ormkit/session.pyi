@@ -8,7 +8,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, overloa
 from typing_extensions import Self, TypeVarTuple, Unpack
 
 from ormkit.base import DeclarativeBase
-from ormkit.engine import ConnectionPool, QueryResult
+from ormkit.engine import Connection, ConnectionPool, QueryResult
 from ormkit.query import Attribute, Delete, Expr, Insert, Q, Query, Select, Update
 from ormkit.relationships import Change, Loader, Prefetch, RelationPart
 
@@ -112,9 +112,9 @@ class AsyncSession:
 
     def __init__(
         self,
-        engine: ConnectionPool | None = None,
+        engine: ConnectionPool | Connection | None = None,
         *,
-        bind: ConnectionPool | None = None,
+        bind: ConnectionPool | Connection | None = None,
         autoflush: bool = True,
         expire_on_commit: Literal[False] = False,
         read_only: bool = False,
@@ -136,6 +136,7 @@ class AsyncSession:
     def dirty(self) -> list[DeclarativeBase]: ...
     @property
     def deleted(self) -> list[DeclarativeBase]: ...
+    def connection(self) -> Connection: ...
     def in_transaction(self) -> bool: ...
     async def flush(self) -> None: ...
     async def commit(self) -> None: ...
@@ -276,9 +277,9 @@ class async_sessionmaker:
 
     def __init__(
         self,
-        engine: ConnectionPool | None = None,
+        engine: ConnectionPool | Connection | None = None,
         *,
-        bind: ConnectionPool | None = None,
+        bind: ConnectionPool | Connection | None = None,
         autoflush: bool = True,
         expire_on_commit: Literal[False] = False,
         read_only: bool = False,
@@ -288,10 +289,12 @@ class async_sessionmaker:
     def __call__(self) -> AsyncSession: ...
     def begin(self) -> SessionContext: ...
 
+sessionmaker = async_sessionmaker
+
 def create_session(
-    engine: ConnectionPool | None = None,
+    engine: ConnectionPool | Connection | None = None,
     *,
-    bind: ConnectionPool | None = None,
+    bind: ConnectionPool | Connection | None = None,
     autoflush: bool = True,
     expire_on_commit: Literal[False] = False,
     read_only: bool = False,
@@ -300,9 +303,9 @@ def create_session(
     """The same as `AsyncSession(engine)`."""
 
 def session_context(
-    engine: ConnectionPool | None = None,
+    engine: ConnectionPool | Connection | None = None,
     *,
-    bind: ConnectionPool | None = None,
+    bind: ConnectionPool | Connection | None = None,
     autoflush: bool = True,
     expire_on_commit: Literal[False] = False,
     read_only: bool = False,

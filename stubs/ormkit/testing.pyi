@@ -1,11 +1,17 @@
-"""For tests: how many statements a block sends, and which line sends the same one again and again."""
+"""For tests: how many statements a block sends, which line sends the same one again and again, and work that is undone."""
 
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import final
 
 from typing_extensions import Self
 
+from ormkit._fixture import ormkit_session as ormkit_session
 from ormkit.engine import ConnectionPool
+from ormkit.session import AsyncSession
+
+def rolled_back_session(engine: ConnectionPool, *, autoflush: bool = True) -> AbstractAsyncContextManager[AsyncSession]:
+    """A session whose work is undone at the end of the block, also what it commits."""
 
 @final
 class assert_queries:

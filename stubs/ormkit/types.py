@@ -49,6 +49,9 @@ from ormkit._ormkit import (
 )
 
 JSONB = JSON
+TIMESTAMP = DateTime
+Unicode = String
+UnicodeText = Text
 
 __all__ = [
     "ARRAY",
@@ -62,6 +65,7 @@ __all__ = [
     "JSONB",
     "NUMMULTIRANGE",
     "NUMRANGE",
+    "TIMESTAMP",
     "TSMULTIRANGE",
     "TSRANGE",
     "TSTZMULTIRANGE",
@@ -92,6 +96,8 @@ __all__ = [
     "Tsvector",
     "TypeDecorator",
     "TypeEngine",
+    "Unicode",
+    "UnicodeText",
     "Uuid",
     "Vector",
     "register_codec",

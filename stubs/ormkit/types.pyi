@@ -85,6 +85,9 @@ class Enum(TypeEngine):
     ) -> None: ...
 
 JSONB = JSON
+TIMESTAMP = DateTime
+Unicode = String
+UnicodeText = Text
 
 class Dialect:
     """The database, as the methods of a `TypeDecorator` see it."""

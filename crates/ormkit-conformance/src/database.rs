@@ -37,6 +37,12 @@ impl Database {
         Ok(Self { pool, schema, plans })
     }
 
+    /// The same, through another pool of its dialect.
+    #[must_use]
+    pub fn through(&self, pool: Pool) -> Self {
+        Self { pool, schema: Arc::clone(&self.schema), plans: Arc::clone(&self.plans) }
+    }
+
     /// A new session.
     pub fn session(&self) -> Session<Records> {
         self.session_with(&self.schema, Arc::clone(&self.plans))

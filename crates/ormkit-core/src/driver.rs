@@ -29,6 +29,11 @@ pub trait Driver: Send + Sync + 'static {
     fn introspector(&self) -> Option<&'static dyn Introspect> {
         None
     }
+
+    /// What the names of savepoints begin with.
+    fn savepoint_prefix(&self) -> std::sync::Arc<str> {
+        "ormkit_".into()
+    }
 }
 
 /// Statements for one flight.

@@ -136,6 +136,11 @@ impl Pool {
         })
     }
 
+    /// What the names of savepoints begin with on its connections.
+    pub fn savepoint_prefix(&self) -> Arc<str> {
+        self.shared.driver.savepoint_prefix()
+    }
+
     /// The runtime that the pool belongs to.
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.shared.runtime

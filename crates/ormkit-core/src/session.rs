@@ -18,6 +18,7 @@ mod departure;
 mod expire;
 mod flush;
 mod gather;
+mod guest;
 mod home;
 pub(crate) mod identity;
 mod journal;
@@ -47,6 +48,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use self::expire::Attributes;
+pub use self::guest::{BorrowedLink, LendLink, guests};
 pub use self::home::Home;
 pub use self::identity::{Key, KeyCells};
 pub use self::link::{Link, Pieces};
@@ -117,6 +119,18 @@ impl<H: Host> Session<H> {
     /// How its database spells SQL.
     pub fn dialect(&self) -> &'static crate::sql::Dialect {
         self.plans.dialect()
+    }
+
+    /// Its transaction.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Its transaction, for statements that the unit of work knows nothing of. They may write anything: a rollback makes
+    /// objects unloaded. To begin and to end it, or its savepoints, is the session's affair.
+    pub fn link_mut(&mut self) -> &mut Link {
+        self.unit.journal.wrote(None);
+        &mut self.link
     }
 
     /// The models it knows.

@@ -56,6 +56,7 @@ pub(crate) use listen::{Listener, Notification};
 use options::Options;
 pub(crate) use options::{create_engine, create_pool};
 pub(crate) use params::bind as bind_values;
+pub(crate) use pinned::Pinned;
 pub(crate) use quote::{quote_identifier, quote_literal};
 pub(crate) use status::{PoolCounters, PoolHolder, PoolStatus};
 pub(crate) use stream::{RowBatches, RowStream, only_reads};

@@ -1,6 +1,7 @@
 //! `AsyncSession`: the core session, leased by one operation at a time.
 
 mod begin;
+mod bind;
 mod context;
 mod execute;
 mod load;
@@ -25,9 +26,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple};
 
+use self::bind::Bind;
 use self::on_commit::OnCommit;
 use crate::bridge::{Caller, Operation};
-use crate::engine::{Engine, EngineHandle};
 use crate::errors::to_py;
 use crate::host::{self, Owner, PyHost};
 use crate::model::schema;
@@ -38,14 +39,16 @@ pub(crate) use context::{SessionContext, SessionMaker, create_session, session_c
 pub(crate) use read::value_of;
 pub(crate) use stream::{Stream, StreamPartitions};
 
-type CoreLease = Lease<Session<PyHost>, Caller>;
+pub(crate) type CoreLease = Lease<Session<PyHost>, Caller>;
 
 /// Objects, their changes and one transaction, for one task at a time.
 ///
 /// Dropped without `close()` it rolls back in the background, and warns with `UncommittedWarning` when work is lost.
 ///
 /// Args:
-///     engine: The database; `bind` is another name for it.
+///     engine: The database; `bind` is another name for it. Or a connection of `engine.connect()` or `engine.begin()`: then
+///         everything happens in that connection's transaction, which is begun where none is open. `commit()` keeps the
+///         session's work for it, `rollback()` undoes the session's work and no more: its transactions are savepoints.
 ///     autoflush: Queries write pending changes first, so that they see them.
 ///     expire_on_commit: Always False: objects stay loaded after commit. True raises `NotSupportedError`.
 ///     read_only: Nothing is written: a flush or verb with something to write raises `InvalidRequestError`.
@@ -67,7 +70,7 @@ impl AsyncSession {
 
 /// What operations hold of a session: the core session is made at first use, when a loop is running.
 pub(crate) struct SessionLink {
-    engine: EngineHandle,
+    bind: Bind,
     options: SessionOptions,
     open: OnceLock<Open>,
     /// Blocks of `begin()` that are open: `commit()` and `rollback()` are theirs alone.
@@ -92,15 +95,15 @@ impl Drop for SessionLink {
         if let Some(session) = Shared::into_inner(shared)
             && !session.is_bare()
         {
-            context::abandon(session, self.engine.is_ours());
+            context::abandon(session, self.bind.engine.is_ours());
         }
     }
 }
 
 impl SessionLink {
-    fn open(engine: EngineHandle, options: SessionOptions) -> Arc<Self> {
+    fn open(bind: Bind, options: SessionOptions) -> Arc<Self> {
         Arc::new(Self {
-            engine,
+            bind,
             options,
             open: OnceLock::new(),
             blocks: Mutex::new(0),
@@ -113,12 +116,17 @@ impl SessionLink {
         if let Some(open) = self.open.get() {
             return Ok(open);
         }
-        let (pool, plans) = (self.engine.pool(py)?, self.engine.plans());
+        let (pool, plans) = (self.bind.pool(py)?, self.bind.engine.plans());
         let schema = schema(py)?;
         // Another thread may have been first: then this one's is not needed.
         Ok(self.open.get_or_init(|| {
-            let session =
-                Session::new(PyHost::new(self.engine.border()), pool, schema, plans, self.options.clone());
+            let session = Session::new(
+                PyHost::new(self.bind.engine.border()),
+                pool,
+                schema,
+                plans,
+                self.options.clone(),
+            );
             let home = Arc::clone(session.home());
             let this: Weak<Self> = Arc::downgrade(self);
             host::enter(home.id(), this as Weak<dyn Owner>);
@@ -147,6 +155,18 @@ impl SessionLink {
                 };
                 Err(to_py(py, Error::new(kind)))
             }
+        }
+    }
+
+    /// Takes the core session out for `caller`.
+    ///
+    /// # Errors
+    /// Who has it.
+    pub(crate) fn lease_as(&self, caller: Caller) -> Result<CoreLease, Caller> {
+        match self.open.get() {
+            Some(open) => open.shared.lease(caller),
+            // Whoever asks has opened it.
+            None => Err(caller),
         }
     }
 
@@ -202,16 +222,18 @@ impl AsyncSession {
         isolation = None
     ))]
     fn py_new(
-        engine: Option<&Bound<'_, Engine>>,
-        bind: Option<&Bound<'_, Engine>>,
+        engine: Option<&Bound<'_, PyAny>>,
+        bind: Option<&Bound<'_, PyAny>>,
         autoflush: bool,
         expire_on_commit: bool,
         read_only: bool,
         isolation: Option<&str>,
     ) -> PyResult<Self> {
-        let engine = context::engine_of(engine, bind)?.get().handle();
+        let bind = Bind::of(engine, bind)?;
         let asked = context::Asked { autoflush, expire_on_commit, read_only, isolation };
-        Ok(Self::of(SessionLink::open(engine, asked.options()?)))
+        let options = asked.options()?;
+        bind.check(&options)?;
+        Ok(Self::of(SessionLink::open(bind, options)))
     }
 
     /// Everything is done when the object is made: this lets subclasses call `super().__init__(..)` as they are used to.

@@ -17,6 +17,8 @@ _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": "
 
 
 class AlembicConfig:
+    """What `alembic.ini` says. Folders that are not absolute count from the folder of that file."""
+
     def __init__(self, path: str | os.PathLike[str], options: dict[str, Any], section: str = "alembic") -> None:
         self.path = Path(path).absolute()
         self.section = section

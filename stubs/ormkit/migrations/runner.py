@@ -18,6 +18,8 @@ __all__ = ["MigrationRunner"]
 
 
 class MigrationRunner:
+    """Runs revisions on a database."""
+
     def __init__(
         self,
         pool: Any,

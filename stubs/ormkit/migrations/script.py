@@ -47,6 +47,8 @@ def downgrade():
 
 
 class MigrationScript:
+    """A revision: its file, or what will be one."""
+
     def __init__(
         self,
         revision: str,

@@ -204,6 +204,29 @@ impl Link {
         matches!(self.state, State::OutcomeUnknown)
     }
 
+    /// The number of the transaction that is open, or of the last one.
+    pub(crate) fn transaction(&self) -> u64 {
+        self.transactions
+    }
+
+    /// Where the transaction stands; Closed when only its rollback is possible. No IO.
+    pub(crate) fn standing(&self) -> Health {
+        match &self.state {
+            State::Idle => Health::Idle,
+            State::Open(Seat::Unsent) => Health::InTransaction,
+            State::Failed { seat: Seat::Unsent, .. } => Health::Failed,
+            State::Open(Seat::Held(lent)) | State::Failed { seat: Seat::Held(lent), .. } => lent.health(),
+            _ => Health::Closed,
+        }
+    }
+
+    /// Closes a result that is read in pieces, with the next statement.
+    pub(crate) fn close_cursor(&mut self, cursor: u32) {
+        if let State::Open(Seat::Held(lent)) = &mut self.state {
+            lent.close_cursor(cursor);
+        }
+    }
+
     /// Refuses while a failed transaction waits for its rollback.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::bridge::Operation;
 use crate::errors::to_py;
 use crate::expr::Expr;
 use crate::result::Kept;
-use crate::session::{nothing, raise};
+use crate::session::{SessionLink, nothing, raise};
 
 /// A connection of its own: settings, temporary tables and locks of one statement are there for the next.
 ///
@@ -36,8 +36,23 @@ impl Connection {
         &self.link
     }
 
+    /// The connection of a session's transactions.
+    pub(crate) fn of_session(engine: EngineHandle, session: Arc<SessionLink>) -> Self {
+        Self { link: Arc::new(Pinned::of_session(engine, session)), commits: false }
+    }
+
+    /// Refuses what the session does.
+    fn without_session(&self, py: Python<'_>, verb: &str, instead: &str) -> PyResult<()> {
+        if !self.link.is_of_session() {
+            return Ok(());
+        }
+        let text = format!("{verb}() on the connection of a session: call {instead}() on the session");
+        Err(to_py(py, Error::invalid_request(text)))
+    }
+
     /// Refuses what belongs to the open block.
     fn outside_block(&self, py: Python<'_>, verb: &str) -> PyResult<()> {
+        self.without_session(py, verb, verb)?;
         if !self.commits && *self.link.blocks() == 0 {
             return Ok(());
         }
@@ -59,6 +74,9 @@ impl Connection {
 
     /// Ends the block. A COMMIT that fails is rolled back, and its error comes out.
     fn end(&self, py: Python<'_>, keep: bool) -> PyResult<Py<Operation>> {
+        if self.link.is_of_session() {
+            return Operation::ready(py, "Connection.close", py.None());
+        }
         let link = Arc::clone(&self.link);
         let keep = keep && self.commits;
         Operation::start(py, "Connection.close", async move {
@@ -173,12 +191,16 @@ impl Connection {
     }
 
     /// A block that commits at its end and rolls back on an exception; inside a transaction it is a savepoint.
-    fn begin(slf: PyRef<'_, Self>) -> ConnectionBlock {
-        ConnectionBlock { connection: slf.into(), stage: Mutex::new(Stage::Unopened) }
+    ///
+    /// Raises:
+    ///     InvalidRequestError: It is the connection of a session, whose `begin_nested()` makes a savepoint.
+    fn begin(slf: PyRef<'_, Self>) -> PyResult<ConnectionBlock> {
+        slf.without_session(slf.py(), "begin", "begin_nested")?;
+        Ok(ConnectionBlock { connection: slf.into(), stage: Mutex::new(Stage::Unopened) })
     }
 
     /// The same: inside a transaction `begin()` is a savepoint already.
-    fn begin_nested(slf: PyRef<'_, Self>) -> ConnectionBlock {
+    fn begin_nested(slf: PyRef<'_, Self>) -> PyResult<ConnectionBlock> {
         Self::begin(slf)
     }
 
@@ -202,7 +224,7 @@ impl Connection {
         Ok(Operation::ready(py, "Connection.run_sync", answer.unbind())?.into_bound(py).into_any())
     }
 
-    /// Roll back what is open and give the connection back. Later use raises `InterfaceError`.
+    /// Roll back what is open and give the connection back; later use raises `InterfaceError`. That of a session stays open.
     fn close(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         self.end(py, false)
     }
@@ -210,6 +232,12 @@ impl Connection {
     fn __aenter__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
         let connection: Py<Self> = slf.into();
         Operation::ready(py, "Connection.__aenter__", connection.into_any())
+    }
+
+    /// Itself: `await session.connection()`.
+    fn __await__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
+        let connection: Py<Self> = slf.into();
+        Operation::ready(py, "Connection.__await__", connection.into_any())
     }
 
     #[pyo3(signature = (exc_type, _exc_value, _traceback, /))]

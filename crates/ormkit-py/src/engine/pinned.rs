@@ -1,34 +1,89 @@
 //! The link of a connection that is lent for longer than one operation.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ormkit_core::error::{Error, ErrorKind};
-use ormkit_core::session::{Lease, Link, Shared};
+use ormkit_core::session::{BorrowedLink, Lease, LendLink, Link, Shared};
 use pyo3::prelude::*;
 
 use super::EngineHandle;
 use crate::bridge::Caller;
-use crate::errors::to_py;
-use crate::session::raise;
+use crate::errors::{from_py, to_py};
+use crate::session::{CoreLease, SessionLink, raise};
 
 /// What operations hold of a connection.
 pub(crate) struct Pinned {
     engine: EngineHandle,
-    shared: Arc<Shared<Link, Caller>>,
+    place: Place,
     /// Blocks of `begin()` that are open.
     blocks: Mutex<u32>,
     /// Ends the copy that has the connection.
     recall: Mutex<Option<Recall>>,
 }
 
+/// Where the link is.
+enum Place {
+    Own(Arc<Shared<Link, Caller>>),
+    /// It is that of a session.
+    Session(Arc<SessionLink>),
+}
+
+/// The link, taken out for one operation.
+pub(crate) enum LinkLease {
+    Own(Lease<Link, Caller>),
+    Session(CoreLease),
+}
+
+impl Deref for LinkLease {
+    type Target = Link;
+
+    fn deref(&self) -> &Link {
+        match self {
+            Self::Own(link) => link,
+            Self::Session(session) => session.link(),
+        }
+    }
+}
+
+impl DerefMut for LinkLease {
+    fn deref_mut(&mut self) -> &mut Link {
+        match self {
+            Self::Own(link) => link,
+            Self::Session(session) => session.link_mut(),
+        }
+    }
+}
+
 type Recall = Box<dyn Fn(Python<'_>) + Send + Sync>;
 
 impl Pinned {
     pub(super) fn new(engine: EngineHandle, link: Link) -> Self {
-        Self { engine, shared: Shared::new(link), blocks: Mutex::new(0), recall: Mutex::default() }
+        let place = Place::Own(Shared::new(link));
+        Self { engine, place, blocks: Mutex::new(0), recall: Mutex::default() }
     }
 
-    pub(super) fn engine(&self) -> &EngineHandle {
+    /// The link of a session.
+    pub(crate) fn of_session(engine: EngineHandle, session: Arc<SessionLink>) -> Self {
+        let place = Place::Session(session);
+        Self { engine, place, blocks: Mutex::new(0), recall: Mutex::default() }
+    }
+
+    /// True when a session begins and ends its transactions.
+    pub(super) fn is_of_session(&self) -> bool {
+        matches!(self.place, Place::Session(_))
+    }
+
+    /// What lends it to the core.
+    pub(crate) fn lender(this: &Arc<Self>) -> LendLink {
+        let this = Arc::clone(this);
+        Arc::new(move || {
+            let lease = Python::attach(|py| this.lease(py)).map_err(from_py)?;
+            Ok(Box::new(lease) as BorrowedLink)
+        })
+    }
+
+    pub(crate) fn engine(&self) -> &EngineHandle {
         &self.engine
     }
 
@@ -49,15 +104,18 @@ impl Pinned {
     ///
     /// # Errors
     /// Who has it.
-    pub(super) fn lease_as(&self, caller: Caller) -> Result<Lease<Link, Caller>, Caller> {
-        self.shared.lease(caller)
+    pub(super) fn lease_as(&self, caller: Caller) -> Result<LinkLease, Caller> {
+        match &self.place {
+            Place::Own(shared) => shared.lease(caller).map(LinkLease::Own),
+            Place::Session(session) => session.lease_as(caller).map(LinkLease::Session),
+        }
     }
 
     /// Takes the link out for one operation.
     ///
     /// # Errors
     /// `ConcurrentSessionUse` with both tasks' names.
-    pub(crate) fn lease(&self, py: Python<'_>) -> PyResult<Lease<Link, Caller>> {
+    pub(crate) fn lease(&self, py: Python<'_>) -> PyResult<LinkLease> {
         self.lease_as(Caller::current(py)?).map_err(|holder| {
             let second = match Caller::current(py) {
                 Ok(second) => second.name(py),

@@ -12,9 +12,9 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
+use super::bind::Bind;
 use super::{AsyncSession, SessionLink, nothing, raise};
 use crate::bridge::{Operation, Started, at_drop};
-use crate::engine::{Engine, EngineHandle};
 use crate::errors::uncommitted_warning;
 use crate::host::PyHost;
 use crate::instance;
@@ -140,7 +140,7 @@ pub(crate) struct SessionMaker {
 
 /// What sessions are made of.
 struct SessionPlan {
-    engine: EngineHandle,
+    bind: Bind,
     options: SessionOptions,
     /// A subclass of `AsyncSession`.
     class: Option<Py<PyType>>,
@@ -152,13 +152,15 @@ impl SessionPlan {
     /// From the arguments of a call.
     fn new(
         py: Python<'_>,
-        engine: Option<&Bound<'_, Engine>>,
-        bind: Option<&Bound<'_, Engine>>,
+        engine: Option<&Bound<'_, PyAny>>,
+        bind: Option<&Bound<'_, PyAny>>,
         asked: &Asked<'_>,
         class: Option<&Bound<'_, PyType>>,
     ) -> PyResult<Self> {
-        let engine = engine_of(engine, bind)?;
+        let given = engine.or(bind);
+        let place = Bind::of(engine, bind)?;
         let options = asked.options()?;
+        place.check(&options)?;
         let base = py.get_type::<AsyncSession>();
         if let Some(other) = class
             && !other.is_subclass(&base)?
@@ -167,38 +169,24 @@ impl SessionPlan {
             return Err(PyTypeError::new_err(text));
         }
         let arguments = PyDict::new(py);
-        arguments.set_item("bind", engine)?;
+        arguments.set_item("bind", given)?;
         arguments.set_item("autoflush", asked.autoflush)?;
         arguments.set_item("read_only", asked.read_only)?;
         arguments.set_item("isolation", asked.isolation)?;
         let class = class.filter(|class| !class.is(&base)).map(|class| class.clone().unbind());
-        Ok(Self { engine: engine.get().handle(), options, class, arguments: arguments.unbind() })
+        Ok(Self { bind: place, options, class, arguments: arguments.unbind() })
     }
 
     fn make(&self, py: Python<'_>) -> PyResult<Py<AsyncSession>> {
         match &self.class {
             None => {
-                let link = SessionLink::open(self.engine.clone(), self.options.clone());
+                let link = SessionLink::open(self.bind.clone(), self.options.clone());
                 Py::new(py, AsyncSession::of(link))
             }
             Some(class) => {
                 let made = class.bind(py).call((), Some(self.arguments.bind(py)))?;
                 Ok(made.cast_into::<AsyncSession>()?.unbind())
             }
-        }
-    }
-}
-
-/// The engine that a session is made with: `engine` and `bind` are two names of one argument.
-pub(super) fn engine_of<'a, 'py>(
-    engine: Option<&'a Bound<'py, Engine>>,
-    bind: Option<&'a Bound<'py, Engine>>,
-) -> PyResult<&'a Bound<'py, Engine>> {
-    match (engine, bind) {
-        (Some(engine), None) | (None, Some(engine)) => Ok(engine),
-        (None, None) => Err(PyTypeError::new_err("a session needs an engine: AsyncSession(engine)")),
-        (Some(_), Some(_)) => {
-            Err(PyTypeError::new_err("`bind` is another name of `engine`: a session takes one of them"))
         }
     }
 }
@@ -247,8 +235,8 @@ impl SessionMaker {
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
-        engine: Option<&Bound<'_, Engine>>,
-        bind: Option<&Bound<'_, Engine>>,
+        engine: Option<&Bound<'_, PyAny>>,
+        bind: Option<&Bound<'_, PyAny>>,
         autoflush: bool,
         expire_on_commit: bool,
         read_only: bool,
@@ -277,8 +265,8 @@ impl SessionMaker {
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn create_session(
     py: Python<'_>,
-    engine: Option<&Bound<'_, Engine>>,
-    bind: Option<&Bound<'_, Engine>>,
+    engine: Option<&Bound<'_, PyAny>>,
+    bind: Option<&Bound<'_, PyAny>>,
     autoflush: bool,
     expire_on_commit: bool,
     read_only: bool,
@@ -297,8 +285,8 @@ pub(crate) fn create_session(
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn session_context(
     py: Python<'_>,
-    engine: Option<&Bound<'_, Engine>>,
-    bind: Option<&Bound<'_, Engine>>,
+    engine: Option<&Bound<'_, PyAny>>,
+    bind: Option<&Bound<'_, PyAny>>,
     autoflush: bool,
     expire_on_commit: bool,
     read_only: bool,

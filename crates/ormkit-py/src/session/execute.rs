@@ -104,7 +104,7 @@ impl AsyncSession {
         sql: &Bound<'_, PyString>,
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
-        let (text, params) = bind_values(sql.to_str()?, params, self.link.engine.border())?;
+        let (text, params) = bind_values(sql.to_str()?, params, self.link.bind.engine.border())?;
         on_session!(py, self.link, "AsyncSession.execute_raw", |session| {
             let kept = run_text(&mut session, text, params, false).await?;
             let result = kept.into_result(session.host().border().map_err(raise)?);
@@ -155,7 +155,7 @@ impl AsyncSession {
         if let Ok(expr) = statement.cast::<Expr>()
             && let Some(sql) = expr.get().raw_text()
         {
-            let (text, params) = bind_values(&sql, params, self.link.engine.border())?;
+            let (text, params) = bind_values(&sql, params, self.link.bind.engine.border())?;
             return Ok(Statement::Text(text, params));
         }
         if params.is_some() {

@@ -22,7 +22,7 @@ impl Owner for SessionLink {
     }
 
     fn border(&self) -> &Arc<Border> {
-        self.engine.border()
+        self.bind.engine.border()
     }
 
     fn write_now(self: Arc<Self>, py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>> {

@@ -125,7 +125,7 @@ impl AsyncSession {
         asked: &Asked<'_, '_>,
     ) -> PyResult<Py<Operation>> {
         let id = model_of(model)?;
-        let key = key_of(py, self.link.engine.border(), id, key)?;
+        let key = key_of(py, self.link.bind.engine.border(), id, key)?;
         let required = asked.required;
         if asked.populate_existing || asked.lock.is_some() {
             let (lock, loads) = (asked.lock, relations_of(py, id, asked.options)?);

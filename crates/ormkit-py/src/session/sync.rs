@@ -1,5 +1,6 @@
 //! What a session does without IO.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ormkit_core::model::FieldId;
@@ -7,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::{AsyncSession, raise};
+use crate::engine::Connection;
 use crate::host::class_info;
 use crate::instance;
 use crate::model::schema;
@@ -75,6 +77,19 @@ impl AsyncSession {
     #[getter]
     fn info<'py>(&self, py: Python<'py>) -> Bound<'py, PyDict> {
         self.info.get_or_init(py, || PyDict::new(py).unbind()).bind(py).clone()
+    }
+
+    /// The connection of the session's transaction, for SQL of your own beside it: `execute`, `stream`, `copy_from`, `run_sync`,
+    /// `create_all`. It can be awaited, which answers itself.
+    ///
+    /// Its first statement begins the transaction where none is open; what it does is committed and rolled back by the
+    /// session, and it flushes nothing. A rollback makes objects unloaded, since SQL may have changed their rows.
+    ///
+    /// Raises:
+    ///     RuntimeError: No event loop is running.
+    fn connection(&self, py: Python<'_>) -> PyResult<Connection> {
+        self.link.opened(py)?;
+        Ok(Connection::of_session(self.link.bind.engine.clone(), Arc::clone(&self.link)))
     }
 
     /// True between BEGIN and its end.

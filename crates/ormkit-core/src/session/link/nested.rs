@@ -18,7 +18,7 @@ impl Link {
         if !self.in_transaction() {
             self.begin()?;
         }
-        self.savepoints.push();
+        self.savepoints.push(&self.pool.savepoint_prefix());
         Ok(())
     }
 
@@ -65,6 +65,28 @@ impl Link {
         self.settle(lent, undone, Seat::Gone)?;
         self.savepoints.release_later(&savepoint);
         Ok(())
+    }
+
+    /// How many savepoints are open.
+    pub(crate) fn open_savepoints(&self) -> usize {
+        self.savepoints.len()
+    }
+
+    /// Runs commands for savepoints that somebody else keeps count of. Of a failed transaction they bring back what it was
+    /// before, as [`rollback_savepoint`](Self::rollback_savepoint) does.
+    ///
+    /// # Errors
+    /// The database refuses; the transaction has no connection.
+    pub(crate) async fn run_savepoint(&mut self, batch: Batch<'_>) -> Result<()> {
+        let State::Failed { seat: Seat::Held(_), .. } = &self.state else {
+            return self.run(batch, &mut NoRows).await;
+        };
+        let State::Failed { seat: Seat::Held(lent), .. } =
+            std::mem::replace(&mut self.state, State::Cancelled)
+        else {
+            return Ok(());
+        };
+        self.run_inside(lent, batch, &mut NoRows).await
     }
 
     /// Runs statements behind SAVEPOINT and RELEASE commands that have not been sent.

@@ -29,9 +29,9 @@ pub(super) struct Savepoint {
 }
 
 impl Savepoints {
-    /// Begins a savepoint inside the others.
-    pub(super) fn push(&mut self) {
-        let name = format!("ormkit_{}", self.open.len() + 1);
+    /// Begins a savepoint inside the others; its name begins with `prefix`.
+    pub(super) fn push(&mut self, prefix: &str) {
+        let name = format!("{prefix}{}", self.open.len() + 1);
         let command =
             |verb: &str| Arc::new(StatementText::command(format!("{verb} {name}"), Effect::Savepoint));
         let savepoint =
@@ -65,6 +65,11 @@ impl Savepoints {
     pub(super) fn release_later(&mut self, savepoint: &Savepoint) {
         self.unsent.clear();
         self.unsent.push(Statement::new(Arc::clone(&savepoint.release), Params::new()));
+    }
+
+    /// How many are open.
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
     }
 
     /// The commands that are still to be sent.
