@@ -8,6 +8,7 @@ mod body;
 mod collect;
 mod dataclass;
 mod declaration;
+mod extension;
 mod info;
 mod joining;
 mod making;

@@ -2,6 +2,7 @@
 use super::collect::{Declared, Value, ancestors, declarations, names_of, namespace_of};
 use super::dataclass::DataclassField;
 use super::declaration::Context;
+use super::extension;
 use super::joining;
 use super::making::Making;
 use super::mapper;
@@ -107,6 +108,9 @@ pub(super) fn plan<'py>(
     mapper::apply(&mut plan, &making, &declared)?;
     soft_delete::apply(&mut plan, &making)?;
     complete(&mut plan, &making, &declared)?;
+    if let Some(parent) = &parent {
+        extension::check(&plan, parent)?;
+    }
     plan.validators = validators(&plan, body, bases)?;
     name_slots(body, &own_names, &plan, parent.as_ref())?;
     Ok(plan)

@@ -172,6 +172,11 @@ pub(crate) fn with_def<R>(model: ModelId, look: impl FnOnce(&ModelDef) -> R) -> 
     Python::attach(|py| look(declared(py).registry.def(model)))
 }
 
+/// The newest model of a table.
+pub(super) fn find_table(py: Python<'_>, space: Space, table: &TableName) -> Option<ModelId> {
+    declared(py).registry.find_table(space, table)
+}
+
 /// The table, or the class of that name, that a relation of `model` goes through.
 pub(super) fn find_secondary(py: Python<'_>, model: ModelId, table: &TableName) -> Option<ModelId> {
     declared(py).registry.secondary(model, table)
