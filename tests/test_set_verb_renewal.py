@@ -87,6 +87,7 @@ async def test_what_is_set_is_not_renewed(db):
             assert rows == 2
             found = await session.execute(select(Doc.number, Doc.state, Doc.shout, Doc.version))
             assert {tuple(row) for row in found.all()} == {(-1, "mine", "mine", 40)}
+        await session.commit()
 
 
 async def test_versions_are_counted_and_who_holds_an_older_one_is_told(db):
@@ -116,6 +117,7 @@ async def test_update_that_reads_from_another_table(db):
         limited = session.query(Doc).order_by("-id").limit(1)
         assert await limited.update(text="last") == 1
         assert (await session.get(Doc, 2)).version == 2
+        await session.commit()
 
 
 async def test_failed_statement_leaves_objects_as_they_were(db):

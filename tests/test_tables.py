@@ -187,6 +187,7 @@ async def test_types_of_ones_own_convert_values(engine):
         await session.execute(insert(words).values(word="abc", at=now))
         assert (await session.execute(select(words))).all() == [("abc", now)]
         assert await session.scalar(select(text("word")).select_from(words)) == "ABC"
+        await session.commit()
 
 
 async def test_the_table_of_a_class_is_one_of_them(session):
