@@ -402,15 +402,33 @@ class _Call:
 
 func: _Function
 
+class Excluded:
+    """The row that was to be inserted: its columns are attributes, or `["name"]`."""
+
+    def __getattr__(self, name: str, /) -> Expr[Any]: ...
+    def __getitem__(self, name: str, /) -> Expr[Any]: ...
+
 class Insert:
     """INSERT."""
 
     def values(self, *rows: Any, **row: Any) -> Self: ...
-    def from_select(self, names: Iterable[Expr[Any] | str], select: Select[Unpack[tuple[Any, ...]]], /) -> Self: ...
+    def from_select(
+        self,
+        names: Iterable[Expr[Any] | str],
+        select: Select[Unpack[tuple[Any, ...]]],
+        include_defaults: bool = True,
+    ) -> Self: ...
+    @property
+    def excluded(self) -> Excluded: ...
     def returning(self, *columns: Any) -> Self: ...
     def cte(self, name: str | None = None) -> CTE: ...
     def on_conflict_do_nothing(
-        self, target: Any = None, *, index_elements: Any = None, constraint: str | None = None
+        self,
+        target: Any = None,
+        *,
+        index_elements: Any = None,
+        constraint: str | None = None,
+        index_where: Expr[bool] | None = None,
     ) -> Self: ...
     def on_conflict_do_update(
         self,
@@ -419,7 +437,8 @@ class Insert:
         index_elements: Any = None,
         constraint: str | None = None,
         set_: Any = None,
-        where: Any = None,
+        where: Expr[bool] | None = None,
+        index_where: Expr[bool] | None = None,
     ) -> Self: ...
     def to_sql(self, dialect: _Dialect = "postgresql") -> tuple[str, list[Any]]: ...
 

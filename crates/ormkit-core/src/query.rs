@@ -29,7 +29,8 @@ pub use select::{Deleted, Item, Join, JoinKind, Lock, On, Select};
 pub use set::{SetOp, SetOperation};
 pub use source::{FromItem, Source};
 pub(crate) use walk::{Child, Met, Walk};
-pub use write::{Conflict, ConflictTarget, Delete, Insert, Update, Write};
+pub(crate) use write::wider;
+pub use write::{Conflict, ConflictTarget, Delete, IndexFilter, Insert, Update, Write};
 
 use crate::model::{FieldId, ModelId};
 use crate::value::SqlType;

@@ -5,6 +5,7 @@ pub mod ddl;
 mod dialect;
 mod dml;
 mod expr;
+mod index_filter;
 pub mod placeholder;
 pub mod quote;
 pub mod scan;
@@ -23,10 +24,13 @@ pub use transaction::{Isolation, TransactionMode};
 pub use writer::SqlWriter;
 pub(crate) use writer::{Lacking, Written};
 
+use std::any::Any;
+
 use crate::error::Result;
 use crate::model::Schema;
-use crate::query::{Select, Write};
+use crate::query::{Expr, Select, Write};
 use crate::value::Params;
+use expr::Render;
 
 impl Select {
     /// The text of the statement and its values, without a connection. Lists are written element by element; what is
@@ -50,6 +54,25 @@ impl Write {
         shown(schema, dialect, |out| {
             write::write(out, self);
         })
+    }
+}
+
+impl Expr {
+    /// The text of an expression that reads no table, and its values as they are sent; `host` is what the host has said of
+    /// the engine.
+    ///
+    /// # Errors
+    /// It reads a table, a value has no form in the dialect, or the dialect lacks a feature.
+    pub fn to_sql(
+        &self,
+        dialect: &'static Dialect,
+        host: Option<&(dyn Any + Send + Sync)>,
+    ) -> Result<(String, Params)> {
+        let (schema, mut params) = (Schema::default(), Params::new());
+        let mut out = SqlWriter::new(dialect, &schema, &mut params).for_host(host);
+        self.render(&mut out);
+        let text = out.finish()?.text;
+        Ok((text, params))
     }
 }
 

@@ -92,7 +92,7 @@ mod _ormkit {
 
     #[pymodule_export]
     use query::{
-        Aggregate, AliasedClass, Avg, ColumnSpec, Columns, Count, Cte, Delete, Exists, F, Insert,
+        Aggregate, AliasedClass, Avg, ColumnSpec, Columns, Count, Cte, Delete, Excluded, Exists, F, Insert,
         JoinedTables, Loader, Max, Min, Prefetch, Q, Query, RelationPart, RowQuery, Select, Subquery, Sum,
         Update, Values, aliased, column, contains_eager, defaultload, defer, delete, except_, except_all,
         exists, immediateload, insert, intersect, intersect_all, join, joinedload, lateral, lazyload,

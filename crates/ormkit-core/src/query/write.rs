@@ -2,7 +2,7 @@
 
 mod conflict;
 
-pub use conflict::{Conflict, ConflictTarget};
+pub use conflict::{Conflict, ConflictTarget, IndexFilter};
 
 use super::{Deleted, Expr, Item, Select, Source};
 use crate::error::{Error, ErrorKind, Result};
@@ -73,6 +73,8 @@ pub struct Insert {
     pub conflict: Option<Conflict>,
     /// RETURNING.
     pub returning: Vec<Item>,
+    /// Columns that are not given take what the model says in SQL: an expression, the first version.
+    pub fills: bool,
 }
 
 impl Insert {
@@ -85,7 +87,24 @@ impl Insert {
             select: None,
             conflict: None,
             returning: Vec::new(),
+            fills: true,
         }
+    }
+
+    /// Adds a column with a value for each row; of a SELECT with one value for all of its rows.
+    ///
+    /// # Errors
+    /// The rows are those of a set operation, which has no place for one more value.
+    pub fn column(&mut self, model: &Model, field: FieldId, values: Vec<Expr>) -> Result<()> {
+        if let Some(select) = &mut self.select {
+            *select = Arc::new(wider(select, model, field, values)?);
+        } else {
+            for (row, value) in self.rows.iter_mut().zip(values) {
+                row.push(value);
+            }
+        }
+        self.columns.push(field);
+        Ok(())
     }
 
     /// The rows of a SELECT, column by column.
@@ -133,6 +152,23 @@ impl Insert {
         self.rows.push(row);
         Ok(self)
     }
+}
+
+/// `select` with more values in each row, which are for `field`.
+///
+/// # Errors
+/// It is a set operation.
+pub(crate) fn wider(select: &Select, model: &Model, field: FieldId, values: Vec<Expr>) -> Result<Select> {
+    if select.set.is_some() {
+        return Err(Error::new(ErrorKind::Programming(format!(
+            "the rows of a set operation take no value for {}: read from it as a subquery, or leave defaults out by \
+             include_defaults=False",
+            model.place(field)
+        ))));
+    }
+    let mut select = select.clone();
+    select.items.extend(values.into_iter().map(|expr| Item::Value { expr, label: None }));
+    Ok(select)
 }
 
 fn uneven(model: &Model, field: FieldId) -> Error {

@@ -188,7 +188,7 @@ fn insert_of<H: Host>(
         row.push((field, Expr::value(value, model.field(field).column_type.sql_type())));
     }
     let mut insert = Insert::new(model.id).row(model, row)?;
-    let target = ConflictTarget::Columns(how.target.clone(), Vec::new());
+    let target = ConflictTarget::Columns(how.target.clone(), None);
     let set = update.iter().map(|field| (*field, Expr::Excluded(model.id, *field))).collect();
     insert.conflict = Some(Conflict::update(target, set));
     insert.returning.push(Selected::Entity { source: Source::plain(model.id), fields: None });

@@ -2,7 +2,7 @@
 
 mod rows;
 
-use super::{Dialect, Lacking, SqlWriter};
+use super::{Dialect, DialectName, Lacking, SqlWriter};
 use crate::driver::{Effect, StatementText};
 use crate::model::{Field, FieldDefault, FieldId, Model, OnUpdate, Schema};
 use crate::value::{ParamType, Params, SqlType};
@@ -39,7 +39,7 @@ fn insert_values(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId], man
 }
 
 /// Fields that INSERT sets to an SQL expression beside `fields`.
-fn made(model: &Model, fields: &[FieldId]) -> Vec<FieldId> {
+pub(super) fn made(model: &Model, fields: &[FieldId]) -> Vec<FieldId> {
     model.upkeep.sql_insert.iter().filter(|field| !fields.contains(field)).copied().collect()
 }
 
@@ -50,13 +50,16 @@ pub(super) fn make(out: &mut SqlWriter<'_>, model: &Model, made: &[FieldId], mut
             out.push(", ");
         }
         comma = true;
-        let field = model.field(*field);
-        match &field.default {
-            FieldDefault::Expression(sql) => {
-                out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite })
-            }
-            _ => out.push("1"), // the first version
-        }
+        out.push(made_by(out.dialect(), model, *field));
+    }
+}
+
+/// The expression of one of them.
+pub(super) fn made_by<'a>(dialect: &Dialect, model: &'a Model, field: FieldId) -> &'a str {
+    match &model.field(field).default {
+        FieldDefault::Expression(sql) if dialect.name == DialectName::Postgres => &sql.postgres,
+        FieldDefault::Expression(sql) => &sql.sqlite,
+        _ => "1", // the first version
     }
 }
 

@@ -2,10 +2,12 @@
 
 use super::expr::{Render, all_of};
 use super::select::{self, Layout, listed};
-use super::{SqlWriter, dml, tombstone};
+use super::{DialectName, SqlWriter, dml, tombstone};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model, ModelId, OnUpdate};
-use crate::query::{Conflict, ConflictTarget, Delete, Expr, FromItem, Insert, Item, Source, Update, Write};
+use crate::query::{
+    Conflict, ConflictTarget, Delete, Expr, FromItem, Insert, Item, Select, Source, Update, Write, wider,
+};
 
 /// Writes the statement and says what its rows hold.
 pub(crate) fn write(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
@@ -101,18 +103,28 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
     let model = out.schema().model(node.model);
     out.push("INSERT INTO ");
     out.table(model.table());
-    let made: Vec<FieldId> =
-        model.upkeep.sql_insert.iter().filter(|field| !node.columns.contains(field)).copied().collect();
+    let made = match node.fills {
+        true => dml::made(model, &node.columns),
+        false => Vec::new(),
+    };
     node.columns.iter().for_each(|field| refuse_generated(out, model, *field));
     if let Some(rows) = &node.select {
         out.push(" (");
-        out.columns(model, &node.columns);
+        out.columns(model, &[node.columns.as_slice(), &made].concat());
         out.push(") ");
+        let mut rows = Select::clone(rows);
+        for field in &made {
+            let value = Expr::Text(dml::made_by(out.dialect(), model, *field).into());
+            match wider(&rows, model, *field, vec![value]) {
+                Ok(wider) => rows = wider,
+                Err(error) => return out.fail(error),
+            }
+        }
         let scopes = out.leave_scopes();
         // SQLite takes the ON of a conflict for that of a join unless a WHERE stands before it.
         let wraps = node.conflict.is_some() && !out.is_postgres();
         out.push(if wraps { "SELECT * FROM (" } else { "" });
-        select::subquery(out, rows);
+        select::subquery(out, &rows);
         out.push(if wraps { ") WHERE TRUE" } else { "" });
         out.return_to(scopes);
     } else if node.columns.is_empty() && (made.is_empty() || node.rows.len() > 1) {
@@ -148,11 +160,22 @@ fn on_conflict(out: &mut SqlWriter<'_>, conflict: &Conflict, node: &Insert) {
             out.unsupported("ON CONFLICT DO UPDATE without a target", "name the columns or the constraint");
         }
         ConflictTarget::Any => {}
-        ConflictTarget::Columns(fields, index_filter) => {
+        ConflictTarget::Columns(fields, filter) => {
             out.push(" (");
             out.columns(model, fields);
             out.push(")");
-            all_of(out, " WHERE ", index_filter);
+            let text = filter.as_ref().map(|filter| match out.dialect().name {
+                DialectName::Postgres => &filter.postgres,
+                DialectName::Sqlite => &filter.sqlite,
+            });
+            match text {
+                Some(Some(text)) => {
+                    out.push(" WHERE ");
+                    out.push(text);
+                }
+                Some(None) => out.unsupported("this index_where", "say it in words that the database has"),
+                None => {}
+            }
         }
         ConflictTarget::Constraint(name) if out.is_postgres() => {
             out.push(" ON CONSTRAINT ");
@@ -166,8 +189,11 @@ fn on_conflict(out: &mut SqlWriter<'_>, conflict: &Conflict, node: &Insert) {
         return out.push(" DO NOTHING");
     }
     out.push(" DO UPDATE SET ");
+    // Beside EXCLUDED a bare name could be a column of either.
+    let bare = out.qualify(true);
     assignments(out, node.model, &conflict.set);
     all_of(out, " WHERE ", &conflict.filter);
+    out.qualify(bare);
 }
 
 fn update(out: &mut SqlWriter<'_>, node: &Update, others: &[FromItem]) {

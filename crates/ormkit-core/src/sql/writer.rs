@@ -409,6 +409,11 @@ impl<'a> SqlWriter<'a> {
         }
     }
 
+    /// Has the columns of the innermost scope written with their table, or as they were; answers how they were.
+    pub(crate) fn qualify(&mut self, qualifies: bool) -> bool {
+        self.scopes.last_mut().is_some_and(|scope| scope.qualify(qualifies))
+    }
+
     /// Number of tables of the innermost scope.
     pub(crate) fn scope_len(&self) -> usize {
         self.scopes.last().map_or(0, Scope::len)

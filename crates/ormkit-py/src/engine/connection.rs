@@ -16,6 +16,7 @@ use super::{EngineHandle, params};
 use crate::bridge::Operation;
 use crate::errors::to_py;
 use crate::expr::Expr;
+use crate::query::Insert;
 use crate::result::Kept;
 use crate::session::{SessionLink, nothing, raise};
 
@@ -267,10 +268,20 @@ impl Connection {
             return params::bind(params::sql(sql)?, params, border);
         }
         if let Ok(expr) = statement.cast::<Expr>()
-            && let Some(sql) = expr.get().raw_text()
+            && let Some(text) = expr.get().written()
         {
-            return params::bind(&sql, params, border);
+            return params::bind_text(statement.py(), text, params, border);
         }
+        let with_rows = match (statement.cast::<Insert>(), params) {
+            (Ok(insert), Some(rows)) => {
+                Some(Bound::new(statement.py(), insert.get().given(rows)?)?.into_any())
+            }
+            _ => None,
+        };
+        let (statement, params) = match &with_rows {
+            Some(statement) => (statement, None),
+            None => (statement, params),
+        };
         let Some(to_sql) = statement.getattr_opt("to_sql")? else {
             let found = statement.get_type().name()?;
             return Err(PyTypeError::new_err(format!(

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use ormkit_core::driver::StatementText;
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::model::ColumnType;
+use ormkit_core::query::Expr as CoreExpr;
 use ormkit_core::sql::{DialectName, placeholder};
 use ormkit_core::value::{Params, Value};
+use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -43,6 +45,29 @@ pub(crate) fn bind(
         return Ok((Arc::new(StatementText::raw(sql)), Params::new()));
     };
     Repeated::new(sql, border).bind(values)
+}
+
+/// A `text(..)` and its values: those that are given beside it, or those of its `bindparams(..)`.
+///
+/// # Errors
+/// As [`bind`]; `TypeError` where it has values of its own and is given some.
+pub(crate) fn bind_text(
+    py: Python<'_>,
+    text: &CoreExpr,
+    values: Option<&Bound<'_, PyAny>>,
+    border: &Border,
+) -> PyResult<(Arc<StatementText>, Params)> {
+    match text {
+        CoreExpr::Text(sql) => bind(sql, values, border),
+        _ if values.is_some() => {
+            Err(PyTypeError::new_err("the text has its values by bindparams(..): give none beside it"))
+        }
+        _ => {
+            let (sql, params) =
+                text.to_sql(border.dialect, Some(border)).map_err(|error| to_py(py, error))?;
+            Ok((Arc::new(StatementText::raw(sql)), params))
+        }
+    }
 }
 
 /// SQL that is bound to one set of values after the other: what follows from its text is found once.

@@ -26,7 +26,7 @@ pub(super) fn absent<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<
                 let state = Head::of(object.as_ptr()).state();
                 let value = match slot.kind {
                     SlotKind::Column { .. } if matches!(state, State::Transient | State::Pending) => {
-                        initial(py, &slot.initial)?
+                        slot.initial.make(py)?
                     }
                     _ => (hooks().missing)(object, index)?,
                 };
@@ -53,11 +53,16 @@ pub(super) fn absent<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<
     }
 }
 
-/// The value of a column that a new object was not given. An exception of a default comes out unchanged.
-pub(super) fn initial<'py>(py: Python<'py>, initial: &Initial) -> PyResult<Bound<'py, PyAny>> {
-    match initial {
-        Initial::None => Ok(py.None().into_bound(py)),
-        Initial::Value(value) => Ok(value.bind(py)),
-        Initial::Callable(callable) => callable.bind(py).call0(),
+impl Initial {
+    /// The value of a column that a new object, or a row, was not given.
+    ///
+    /// # Errors
+    /// The exception of a default, unchanged.
+    pub(crate) fn make<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::None => Ok(py.None().into_bound(py)),
+            Self::Value(value) => Ok(value.bind(py)),
+            Self::Callable(callable) => callable.bind(py).call0(),
+        }
     }
 }

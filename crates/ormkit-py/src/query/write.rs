@@ -1,9 +1,14 @@
 //! `insert(..)`, `update(..)`, `delete(..)`.
 
+mod defaults;
+mod excluded;
+
+pub(crate) use excluded::Excluded;
+
 use ormkit_core::model::{FieldId, Model, ModelId};
 use ormkit_core::query::{
-    Conflict, ConflictTarget, Delete as CoreDelete, Expr as CoreExpr, Insert as CoreInsert, Item,
-    Select as CoreSelect, Source, Update as CoreUpdate, Write,
+    Conflict, ConflictTarget, Delete as CoreDelete, Expr as CoreExpr, IndexFilter, Insert as CoreInsert,
+    Item, Select as CoreSelect, Source, Update as CoreUpdate, Write,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -25,6 +30,10 @@ use crate::model::{find_class, schema, table_model};
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct Insert {
     core: CoreInsert,
+    /// A conflict sets every inserted column, whichever these are in the end.
+    updates_inserted: bool,
+    /// Columns that are not given take their defaults.
+    fills: bool,
 }
 
 /// UPDATE; every method returns a new one.
@@ -42,7 +51,7 @@ pub(crate) struct Delete {
 /// INSERT into the table of a class.
 #[pyfunction]
 pub(crate) fn insert(model: &Bound<'_, PyAny>) -> PyResult<Insert> {
-    Ok(Insert { core: CoreInsert::new(table_model(model)?) })
+    Ok(Insert { core: CoreInsert::new(table_model(model)?), updates_inserted: false, fills: true })
 }
 
 /// UPDATE of the table of a class; without `where` of every row.
@@ -142,16 +151,45 @@ pub(crate) fn update_of(model: &Model, values: &Bound<'_, PyDict>, rows: &CoreSe
 }
 
 impl Insert {
-    /// The statement of the core.
-    pub(crate) fn core(&self) -> Write {
-        Write::Insert(self.core.clone())
+    /// The statement of the core, with the defaults of columns that are not given: callables are called for each row.
+    ///
+    /// # Errors
+    /// What a default raises; `DataError` where its value does not fit.
+    pub(crate) fn core(&self, py: Python<'_>) -> PyResult<Write> {
+        let mut core = self.core.clone();
+        if self.updates_inserted
+            && let Some(conflict) = &mut core.conflict
+        {
+            let target = conflict.target.clone();
+            let update = Conflict::update_inserted(schema(py)?.model(core.model), &core.columns, target);
+            conflict.set = update.set;
+        }
+        if self.fills {
+            defaults::fill(py, &mut core)?;
+        }
+        Ok(Write::Insert(core))
+    }
+
+    fn with(&self, core: CoreInsert) -> Self {
+        Self { core, ..*self }
+    }
+
+    /// The same with the rows that `execute` was given: a dict, or a list of them.
+    ///
+    /// # Errors
+    /// As for [`with_rows`](Self::with_rows).
+    pub(crate) fn given(&self, rows: &Bound<'_, PyAny>) -> PyResult<Self> {
+        match rows.is_instance_of::<PyDict>() {
+            true => self.with_rows(std::slice::from_ref(rows)),
+            false => self.with_rows(&rows.try_iter()?.collect::<PyResult<Vec<_>>>()?),
+        }
     }
 
     /// The same with more rows.
     ///
     /// # Errors
     /// A row is no dict, or gives other columns than the others.
-    pub(crate) fn with_rows(&self, rows: &[Bound<'_, PyAny>]) -> PyResult<Write> {
+    fn with_rows(&self, rows: &[Bound<'_, PyAny>]) -> PyResult<Self> {
         let mut core = self.core.clone();
         for item in rows {
             let py = item.py();
@@ -163,25 +201,43 @@ impl Insert {
                 .row(schema.model(self.core.model), assignments(self.core.model, row)?)
                 .map_err(|error| to_py(py, error))?;
         }
-        Ok(Write::Insert(core))
+        Ok(self.with(core))
     }
 
     fn target(
         &self,
+        py: Python<'_>,
         target: Option<&Bound<'_, PyAny>>,
         constraint: Option<String>,
+        index_where: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<ConflictTarget> {
+        let index_where = index_where.filter(|condition| !condition.is_none());
         let Some(target) = target.filter(|target| !target.is_none()) else {
+            if index_where.is_some() {
+                return Err(PyTypeError::new_err(
+                    "index_where= is of a partial index: name its columns as well",
+                ));
+            }
             return Ok(constraint.map_or(ConflictTarget::Any, ConflictTarget::Constraint));
         };
-        let schema = schema(target.py())?;
+        if constraint.is_some() {
+            return Err(PyTypeError::new_err("a conflict is about columns or a constraint, not about both"));
+        }
+        let schema = schema(py)?;
         let model = schema.model(self.core.model);
         let columns = if target.is_instance_of::<PyList>() || target.is_instance_of::<PyTuple>() {
             target.try_iter()?.map(|column| field_of(model, &column?)).collect::<PyResult<Vec<_>>>()?
         } else {
             vec![field_of(model, target)?]
         };
-        Ok(ConflictTarget::Columns(columns, Vec::new()))
+        let filter = match index_where {
+            Some(condition) => {
+                let conditions = conditions_on(self.core.model, &PyTuple::new(py, [condition])?)?;
+                Some(IndexFilter::new(&schema, model, &conditions).map_err(|error| to_py(py, error))?)
+            }
+            None => None,
+        };
+        Ok(ConflictTarget::Columns(columns, filter))
     }
 }
 
@@ -190,7 +246,7 @@ impl Insert {
     /// The statement as a common table expression; its columns are those of `returning` (PostgreSQL).
     #[pyo3(signature = (name = None))]
     fn cte<'py>(&self, py: Python<'py>, name: Option<&str>) -> PyResult<Bound<'py, Cte>> {
-        Cte::of_write(py, self.core(), name)
+        Cte::of_write(py, self.core(py)?, name)
     }
 
     /// Rows: `values(title="a")`, `values({..}, {..})` or `values([..])`. All rows give the same columns.
@@ -204,19 +260,31 @@ impl Insert {
             }
         }
         given.extend(row.map(|row| row.clone().into_any()));
-        match self.with_rows(&given)? {
-            Write::Insert(core) => Ok(Self { core }),
-            Write::Update(_) | Write::Delete(_) => Ok(Self { core: self.core.clone() }),
-        }
+        self.with_rows(&given)
+    }
+
+    /// The row that was to be inserted, for `set_` and `where` of `on_conflict_do_update`: `stmt.excluded.title`.
+    #[getter]
+    fn excluded(&self) -> Excluded {
+        Excluded::of(self.core.model)
     }
 
     /// The rows of a SELECT: `insert(Archive).from_select(["id", "name"], select(User.id, User.name))`.
     ///
+    /// Args:
+    ///     include_defaults: Columns that are not named take their defaults, each the same value in all rows.
+    ///
     /// Raises:
     ///     FieldError: The class has no such column.
-    ///     ProgrammingError: The SELECT has another number of columns.
-    #[pyo3(name = "from_select")]
-    fn rows_of(&self, names: &Bound<'_, PyAny>, select: &Bound<'_, Select>) -> PyResult<Self> {
+    ///     ProgrammingError: The SELECT has another number of columns. When it runs: it is a set operation, and a column
+    ///         that is not named has a default.
+    #[pyo3(name = "from_select", signature = (names, select, include_defaults = true))]
+    fn rows_of(
+        &self,
+        names: &Bound<'_, PyAny>,
+        select: &Bound<'_, Select>,
+        include_defaults: bool,
+    ) -> PyResult<Self> {
         let py = names.py();
         let schema = schema(py)?;
         let model = schema.model(self.core.model);
@@ -225,7 +293,9 @@ impl Insert {
         }
         let fields = names.try_iter()?.map(|name| field_of(model, &name?)).collect::<PyResult<Vec<_>>>()?;
         let core = self.core.clone().from_select(&schema, fields, select.get().shared());
-        Ok(Self { core: core.map_err(|error| to_py(py, error))? })
+        let mut core = core.map_err(|error| to_py(py, error))?;
+        core.fills = include_defaults;
+        Ok(Self { core, fills: include_defaults, ..*self })
     }
 
     /// What is answered: columns, their names, or the class.
@@ -233,25 +303,33 @@ impl Insert {
     fn returning(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
         let mut core = self.core.clone();
         core.returning.extend(returned(core.model, columns)?);
-        Ok(Self { core })
+        Ok(self.with(core))
     }
 
-    /// Leaves a row alone that exists already. `target` is a column, a name or a list of them.
-    #[pyo3(signature = (target = None, *, index_elements = None, constraint = None))]
+    /// Leaves a row alone that exists already. `target` is a column, a name or a list of them; `index_where` the condition of
+    /// the partial index on them.
+    #[pyo3(signature = (target = None, *, index_elements = None, constraint = None, index_where = None))]
     fn on_conflict_do_nothing(
         &self,
+        py: Python<'_>,
         target: Option<&Bound<'_, PyAny>>,
         index_elements: Option<&Bound<'_, PyAny>>,
         constraint: Option<String>,
+        index_where: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let mut core = self.core.clone();
-        core.conflict = Some(Conflict::nothing(self.target(target.or(index_elements), constraint)?));
-        Ok(Self { core })
+        let target = self.target(py, target.or(index_elements), constraint, index_where)?;
+        core.conflict = Some(Conflict::nothing(target));
+        Ok(Self { core, updates_inserted: false, ..*self })
     }
 
     /// Changes a row that exists already. Without `set_` every inserted column outside the key and the target takes the
-    /// value that was to be inserted.
-    #[pyo3(signature = (target = None, *, index_elements = None, constraint = None, set_ = None, r#where = None))]
+    /// value that was to be inserted; a default that was filled in is no such value. `index_where` is the condition of the
+    /// partial index on `target`.
+    #[pyo3(signature = (
+        target = None, *, index_elements = None, constraint = None, set_ = None, r#where = None, index_where = None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "the words of SQLAlchemy")]
     fn on_conflict_do_update(
         &self,
         py: Python<'_>,
@@ -260,24 +338,30 @@ impl Insert {
         constraint: Option<String>,
         set_: Option<&Bound<'_, PyDict>>,
         r#where: Option<&Bound<'_, PyAny>>,
+        index_where: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let mut core = self.core.clone();
-        let target = self.target(target.or(index_elements), constraint)?;
-        let mut conflict = match set_ {
-            Some(set) => Conflict::update(target, assignments(core.model, set)?),
-            None => Conflict::update_inserted(schema(py)?.model(core.model), &core.columns, target),
+        let target = self.target(py, target.or(index_elements), constraint, index_where)?;
+        let set = match set_ {
+            Some(set) if set.is_empty() => {
+                return Err(PyTypeError::new_err("set_= says at least one column"));
+            }
+            Some(set) => assignments(core.model, set)?,
+            None => Vec::new(),
         };
-        if let Some(condition) = r#where {
+        let mut conflict = Conflict::update(target, set);
+        if let Some(condition) = r#where.filter(|condition| !condition.is_none()) {
             conflict.filter = conditions_on(core.model, &PyTuple::new(py, [condition])?)?;
         }
         core.conflict = Some(conflict);
-        Ok(Self { core })
+        Ok(Self { core, updates_inserted: set_.is_none(), ..*self })
     }
 
     /// The text and its values: a list.
     #[pyo3(signature = (dialect = "postgresql"))]
     fn to_sql<'py>(&self, py: Python<'py>, dialect: &str) -> PyResult<(String, Bound<'py, PyList>)> {
-        shown(py, dialect, |schema, dialect| self.core().to_sql(schema, dialect))
+        let core = self.core(py)?;
+        shown(py, dialect, |schema, dialect| core.to_sql(schema, dialect))
     }
 
     fn __str__(&self, py: Python<'_>) -> PyResult<String> {

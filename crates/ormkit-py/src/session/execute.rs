@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::{AsyncSession, on_session, raise, value_of};
 use crate::bridge::Operation;
-use crate::engine::{bind_values, only_reads};
+use crate::engine::{bind_text, bind_values, only_reads};
 use crate::expr::Expr;
 use crate::host::PyHost;
 use crate::model::schema;
@@ -145,17 +145,14 @@ impl AsyncSession {
         let params = params.filter(|params| !params.is_none());
         if let Ok(insert) = statement.cast::<Insert>() {
             return Ok(Statement::Write(match params {
-                Some(rows) if rows.is_instance_of::<PyDict>() => {
-                    insert.get().with_rows(std::slice::from_ref(rows))?
-                }
-                Some(rows) => insert.get().with_rows(&rows.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
-                None => insert.get().core(),
+                Some(rows) => insert.get().given(rows)?.core(statement.py())?,
+                None => insert.get().core(statement.py())?,
             }));
         }
         if let Ok(expr) = statement.cast::<Expr>()
-            && let Some(sql) = expr.get().raw_text()
+            && let Some(text) = expr.get().written()
         {
-            let (text, params) = bind_values(&sql, params, self.link.bind.engine.border())?;
+            let (text, params) = bind_text(statement.py(), text, params, self.link.bind.engine.border())?;
             return Ok(Statement::Text(text, params));
         }
         if params.is_some() {

@@ -20,9 +20,19 @@ pub enum ConflictTarget {
     /// Any.
     Any,
     /// That of these columns; where the index is partial, with its condition.
-    Columns(Vec<FieldId>, Vec<Expr>),
+    Columns(Vec<FieldId>, Option<IndexFilter>),
     /// A constraint by name (PostgreSQL).
     Constraint(String),
+}
+
+/// The condition of a partial index, as text of both dialects. Its values are written out: the database finds the index by
+/// comparing the two conditions, and a parameter is equal to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IndexFilter {
+    /// None: PostgreSQL cannot say it.
+    pub(crate) postgres: Option<Box<str>>,
+    /// None: SQLite cannot say it.
+    pub(crate) sqlite: Option<Box<str>>,
 }
 
 impl Conflict {

@@ -76,7 +76,7 @@ fn conflict_updates_what_was_to_be_inserted() {
     let schema = schema();
     let row = vec![(FieldId(3), text("i")), (FieldId(1), text("t"))];
     let mut insert = Insert::new(BOOK).row(schema.model(BOOK), row).unwrap();
-    let target = ConflictTarget::Columns(vec![FieldId(3)], Vec::new());
+    let target = ConflictTarget::Columns(vec![FieldId(3)], None);
     insert.conflict = Some(Conflict::update_inserted(schema.model(BOOK), &insert.columns, target));
     assert_eq!(
         sql(Write::Insert(insert.clone())),

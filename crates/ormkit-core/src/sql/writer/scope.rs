@@ -75,6 +75,11 @@ impl Scope {
         self.qualifies
     }
 
+    /// Has the scope's columns written with their table, or as they were; answers how they were.
+    pub(crate) fn qualify(&mut self, qualifies: bool) -> bool {
+        std::mem::replace(&mut self.qualifies, qualifies)
+    }
+
     /// A name that two of its tables have.
     pub(crate) fn repeated(&self) -> Option<&str> {
         let repeats = |(at, name): (usize, &String)| self.names[..at].iter().any(|(_, known)| known == name);
