@@ -228,10 +228,11 @@ async def test_ormkit_runs_what_is_generated_there_and_back(engine, url, tmp_pat
     text = await write(engine, tmp_path, after, 2)
     assert await runner.upgrade() == ["2"]
     assert await left(engine, after) == [], text
-    if not postgres:
-        return  # On the way back a table is made whose target has its key only at the end of the revision.
     assert await runner.downgrade() == ["2"]
-    assert ordered(dump(url)) == sorted([*ordered(there), "'new'"])
+    if postgres:
+        assert ordered(dump(url)) == sorted([*ordered(there), "'new'"])
+    else:
+        assert await left(engine, before) == [], text
     assert await runner.upgrade() == ["2"]
     assert await left(engine, after) == []
     assert await runner.downgrade("base") == ["2", "1"]

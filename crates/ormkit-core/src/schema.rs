@@ -29,6 +29,7 @@ pub use introspect::introspect;
 pub use line::Line;
 pub use migrate::{migrate, migrate_in};
 pub use operation::{Change, Operation, Part};
+pub use rebuild::check_foreign_keys;
 pub use retype::keeps_stored_form;
 pub use wanted::wanted;
 

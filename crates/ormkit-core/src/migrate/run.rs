@@ -26,6 +26,7 @@ use super::{Direction, Graph, MigrationProblem, Step, VersionTable};
 use crate::driver::{Batch, Effect, NoRows, Row, RowSink, Statement, StatementText};
 use crate::error::{Error, ErrorClass, ErrorKind, Result};
 use crate::runtime::Runtime;
+use crate::schema::{Catalog, Operation, check_foreign_keys, migrate_in};
 use crate::session::Link;
 use crate::sql::{DialectName, TransactionMode};
 use crate::value::{Params, SqlType, ValueRef};
@@ -76,6 +77,8 @@ pub struct Run {
     attempts: u32,
     /// A part of it was committed already.
     parted: bool,
+    /// It rebuilt tables: foreign keys are to be checked before its end.
+    rebuilt: bool,
     locked: bool,
     has_table: bool,
 }
@@ -104,6 +107,7 @@ impl Run {
             open: None,
             attempts: 0,
             parted: false,
+            rebuilt: false,
             locked: false,
             has_table: false,
         };
@@ -215,9 +219,40 @@ impl Run {
         Ok(())
     }
 
-    async fn keep(&self, link: &mut Link, step: &Step) -> Result<()> {
+    async fn keep(&mut self, link: &mut Link, step: &Step) -> Result<()> {
         self.options.table.apply(link, &step.moves).await?;
+        self.check(link).await?;
         link.commit().await
+    }
+
+    async fn check(&mut self, link: &mut Link) -> Result<()> {
+        match std::mem::take(&mut self.rebuilt) {
+            true => check_foreign_keys(link).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Does steps of the schema for the revision that runs. Foreign keys of tables that were rebuilt are checked at its end:
+    /// what they refer to may get its key later.
+    ///
+    /// # Errors
+    /// As [`migrate_in`].
+    pub async fn migrate(
+        &mut self,
+        link: &mut Link,
+        found: &Catalog,
+        operations: &[Operation],
+    ) -> Result<()> {
+        let own = !link.in_transaction();
+        if own {
+            self.resume(link)?;
+        }
+        self.rebuilt |= migrate_in(link, found, operations).await?;
+        if own {
+            self.check(link).await?;
+            link.commit().await?;
+        }
+        Ok(())
     }
 
     /// Undoes the revision that runs, waits a moment, and lets [`next`](Self::next) begin it once more; false where that was done
@@ -231,6 +266,7 @@ impl Run {
             return false;
         }
         link.rollback().await;
+        self.rebuilt = false;
         let Some(step) = self.open.take() else { return false };
         self.left.push_front(step);
         runtime.sleep(LOOK * (1 << self.attempts.min(6))).await;
@@ -245,6 +281,7 @@ impl Run {
     /// Undoes the revision that runs: `error` with the revision, its file and its line.
     pub async fn failed(&mut self, link: &mut Link, error: Error, line: Option<u32>) -> Error {
         link.rollback().await;
+        self.rebuilt = false;
         let Some(step) = self.open.take() else { return error };
         match self.parted {
             true => parted(&step, error, line),
@@ -258,6 +295,7 @@ impl Run {
     /// What the database says.
     pub async fn pause(&mut self, link: &mut Link) -> Result<()> {
         self.parted = true;
+        self.check(link).await?;
         link.commit().await
     }
 

@@ -1,6 +1,6 @@
 //! Carrying operations out.
 
-use super::rebuild::{Rebuild, rebuild};
+use super::rebuild::{Rebuild, check_foreign_keys, rebuild};
 use super::{Catalog, Operation};
 use crate::driver::{Batch, NoRows, Statement, StatementText};
 use crate::error::{Error, Result};
@@ -32,7 +32,10 @@ pub async fn migrate(link: &mut Link, found: &Catalog, operations: &[Operation])
     }
     let steps = plan(found, operations, dialect)?;
     link.begin_as(TransactionMode { rebuilds: true, ..TransactionMode::default() })?;
-    let done = carry_out(link, steps, dialect).await;
+    let done = match carry_out(link, steps, dialect).await {
+        Ok(true) => check_foreign_keys(link).await,
+        done => done.map(drop),
+    };
     match done {
         Ok(()) => link.commit().await,
         Err(error) => {
@@ -43,24 +46,25 @@ pub async fn migrate(link: &mut Link, found: &Catalog, operations: &[Operation])
 }
 
 /// The same inside of the open transaction, which was begun as one that [rebuilds](TransactionMode::rebuilds) and which the caller
-/// ends. It adds no labels to enums.
+/// ends. It adds no labels to enums. True where tables were rebuilt: [foreign keys](check_foreign_keys) are to be checked before the
+/// end, for a table that others refer to may get its key by a later step.
 ///
 /// # Errors
 /// What the database says: the transaction has failed then.
-pub async fn migrate_in(link: &mut Link, found: &Catalog, operations: &[Operation]) -> Result<()> {
+pub async fn migrate_in(link: &mut Link, found: &Catalog, operations: &[Operation]) -> Result<bool> {
     let dialect = link.dialect();
     carry_out(link, plan(found, operations, dialect)?, dialect).await
 }
 
-async fn carry_out(link: &mut Link, steps: Vec<Step>, dialect: &'static Dialect) -> Result<()> {
-    let checks = steps.iter().any(|step| matches!(step, Step::Rebuild(_)));
+async fn carry_out(link: &mut Link, steps: Vec<Step>, dialect: &'static Dialect) -> Result<bool> {
+    let rebuilds = steps.iter().any(|step| matches!(step, Step::Rebuild(_)));
     for step in steps {
         match step {
             Step::Run(sql) => run(link, sql).await?,
             Step::Rebuild(table) => rebuild(link, &table, dialect).await?,
         }
     }
-    if checks { super::rebuild::check_foreign_keys(link).await } else { Ok(()) }
+    Ok(rebuilds)
 }
 
 /// Runs a statement without parameters; its rows are dropped.

@@ -152,11 +152,11 @@ pub(super) async fn rebuild(link: &mut Link, table: &Rebuild, dialect: &'static 
     Ok(())
 }
 
-/// Refuses rows that refer to nothing.
+/// Refuses rows that refer to nothing, before a transaction that rebuilt tables of SQLite ends.
 ///
 /// # Errors
 /// `Operational` that names the first table.
-pub(super) async fn check_foreign_keys(link: &mut Link) -> Result<()> {
+pub async fn check_foreign_keys(link: &mut Link) -> Result<()> {
     let broken =
         lines(link, "SELECT \"table\", parent, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2".into())
             .await?;

@@ -9,7 +9,7 @@ use ormkit_core::migrate::{Goal, Graph, Run, RunOptions, VersionTable};
 use ormkit_core::model::TableName;
 use ormkit_core::schema;
 use ormkit_core::session::{Lease, Link, Shared};
-use ormkit_core::sql::{DialectName, TransactionMode};
+use ormkit_core::sql::DialectName;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -309,14 +309,14 @@ impl MigrationRun {
         let (engine, seat) = (self.engine.clone(), Arc::clone(&self.seat));
         Operation::start(py, "MigrationRun.apply", async move {
             let mut seat = Self::lease(&seat)?;
-            let link = seat.link()?;
-            apply(link, &specs).await.map_err(|error| engine.explained(error))?;
+            let (link, run) = seat.both()?;
+            apply(link, run, &specs).await.map_err(|error| engine.explained(error))?;
             Ok(nothing())
         })
     }
 }
 
-async fn apply(link: &mut Link, specs: &[Spec]) -> Result<(), Error> {
+async fn apply(link: &mut Link, run: &mut Run, specs: &[Spec]) -> Result<(), Error> {
     let dialect = link.dialect();
     let is_sqlite = dialect.name == DialectName::Sqlite;
     let renames = specs.iter().any(|spec| matches!(spec, Spec::RenameTable { .. }));
@@ -329,12 +329,7 @@ async fn apply(link: &mut Link, specs: &[Spec]) -> Result<(), Error> {
             operations.iter().for_each(|operation| found.apply(operation, dialect));
             all.extend(operations);
         }
-        let own = !link.in_transaction();
-        if own {
-            link.begin_as(TransactionMode { rebuilds: true, ..TransactionMode::default() })?;
-        }
-        schema::migrate_in(link, &before, &all).await?;
-        return if own { link.commit().await } else { Ok(()) };
+        return run.migrate(link, &before, &all).await;
     }
     for spec in specs {
         for sql in steps::statements(spec, dialect)? {
