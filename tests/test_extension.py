@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from ormkit import AsyncSession, DeclarativeBase, Mapped, NotSupportedError, mapped_column, select
+from ormkit import (
+    AsyncSession,
+    DeclarativeBase,
+    ForeignKey,
+    Mapped,
+    NotSupportedError,
+    mapped_column,
+    relationship,
+    select,
+)
 
 
 @pytest.fixture
@@ -107,3 +116,34 @@ def test_neither_does_a_class_of_another_hierarchy_with_the_same_table_stand_in_
         lives: Mapped[int | None]
 
     assert [column.name for column in base.metadata.tables["animals"].columns] == ["id", "lives"]
+
+
+async def test_what_refers_to_a_class_is_written_after_one_that_extends_it_later(engine, base):
+    class Team(base):
+        __tablename__ = "teams"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Animal(base):
+        __tablename__ = "animals"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        toys: Mapped[list[Toy]] = relationship("Toy", back_populates="owner")
+
+    class Toy(base):
+        __tablename__ = "toys"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        owner_id: Mapped[int | None] = mapped_column(ForeignKey("animals.id"))
+        owner: Mapped[Animal | None] = relationship(back_populates="toys")
+
+    select(Toy).join(Toy.owner)  # everything is resolved
+
+    class Dog(Animal):
+        team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"))
+        team: Mapped[Team | None] = relationship()
+
+    await base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        session.add(Toy(id=1, owner=Dog(id=7, team=Team(id=3))))
+        session.add(Dog(id=8, toys=[Toy(id=2)]))
+        await session.commit()
+    assert (await engine.execute("SELECT id, owner_id FROM toys ORDER BY id")).tuples() == [(1, 7), (2, 8)]
+    assert (await engine.execute("SELECT id, team_id FROM animals ORDER BY id")).tuples() == [(7, 3), (8, None)]

@@ -262,8 +262,15 @@ impl Registry {
         if !mistakes.is_empty() {
             return Err(Error::new(ErrorKind::Mapping(mistakes.join("\n"))));
         }
-        let ranks = rank::ranks(&parts);
-        let fresh = parts.into_iter().zip(ranks).enumerate().skip(resolved).map(
+        let ranks = rank::ranks(&parts, &self.tables());
+        // A model that shares a table with an earlier one may raise the ranks of those that refer to it.
+        let known = self.schema.models.iter().zip(&ranks).map(|(model, (rank, cyclic))| {
+            match (model.rank, model.cyclic) == (*rank, *cyclic) {
+                true => Arc::clone(model),
+                false => Arc::new(Model { rank: *rank, cyclic: *cyclic, ..Model::clone(model) }),
+            }
+        });
+        let fresh = parts.into_iter().zip(&ranks).enumerate().skip(resolved).map(
             |(index, (parts, (rank, cyclic)))| {
                 Arc::new(Model {
                     id: ModelId(index as u32),
@@ -271,8 +278,8 @@ impl Registry {
                     key: parts.key,
                     relations: parts.relations,
                     references: parts.references,
-                    rank,
-                    cyclic,
+                    rank: *rank,
+                    cyclic: *cyclic,
                     tombstone: tombstone_of(&self.defs[index]),
                     bare: self.bare.contains(&ModelId(index as u32)),
                     implied: self.plain.contains(&ModelId(index as u32)),
@@ -280,9 +287,21 @@ impl Registry {
                 })
             },
         );
-        let models = self.schema.models.iter().cloned().chain(fresh).collect();
+        let models = known.chain(fresh).collect();
         self.schema = Arc::new(Schema { models });
         Ok(Arc::clone(&self.schema))
+    }
+
+    /// Model by model a number of its table.
+    fn tables(&self) -> Vec<usize> {
+        let mut numbers = HashMap::new();
+        let tables = self.spaces.iter().zip(&self.defs).map(|(space, def)| (*space, &def.table));
+        tables
+            .map(|table| {
+                let next = numbers.len();
+                *numbers.entry(table).or_insert(next)
+            })
+            .collect()
     }
 
     /// True when the same class of the same module, or the same table without a class, was declared again.

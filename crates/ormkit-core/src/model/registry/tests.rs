@@ -174,3 +174,31 @@ fn name_spaces_do_not_see_each_other() {
     assert_eq!(registry.newest(Space::default()), [ModelId(0), ModelId(1)]);
     assert_eq!(registry.freeze().unwrap().model(ModelId(1)).relations[0].target, ModelId(0));
 }
+
+#[test]
+fn what_refers_to_a_table_is_written_after_every_model_of_it_also_of_one_declared_later() {
+    let mut registry = Registry::new();
+    registry.declare(model("Team", "teams", vec![id()], vec![])).unwrap();
+    registry.declare(model("Animal", "animals", vec![id()], vec![])).unwrap();
+    let owner_id = Field::new("owner_id", ColumnType::Integer).references("animals", "id");
+    registry.declare(model("Toy", "toys", vec![id(), owner_id], vec![])).unwrap();
+    let before = registry.freeze().unwrap();
+    let team_id = Field::new("team_id", ColumnType::Integer).references("teams", "id");
+    registry.declare(model("Dog", "animals", vec![id(), team_id], vec![])).unwrap();
+    let schema = registry.freeze().unwrap();
+    let rank = |index| schema.model(ModelId(index)).rank;
+    assert!(rank(0) < rank(3) && rank(1) == rank(3) && rank(3) < rank(2));
+    assert!(schema.models().iter().all(|model| !model.cyclic));
+    assert!(Arc::ptr_eq(before.model(ModelId(0)), schema.model(ModelId(0))));
+}
+
+#[test]
+fn models_of_one_table_that_refers_to_itself_have_one_rank() {
+    let boss = || Field::new("boss_id", ColumnType::Integer).references("staff", "id");
+    let mut registry = Registry::new();
+    registry.declare(model("Staff", "staff", vec![id(), boss()], vec![])).unwrap();
+    registry.freeze().unwrap();
+    registry.declare(model("Manager", "staff", vec![id(), boss()], vec![])).unwrap();
+    let schema = registry.freeze().unwrap();
+    assert!(schema.models().iter().all(|model| model.cyclic && model.rank == 0));
+}
