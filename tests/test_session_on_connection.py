@@ -275,6 +275,7 @@ async def test_ends_of_a_sessions_transaction_are_the_sessions(db):
             await connection.execute("SELECT 1")
         await connection.close()
         await connection.execute("SELECT 1")
+        await session.rollback()
 
 
 async def test_failed_statement_on_a_sessions_connection_waits_for_the_sessions_rollback(db):

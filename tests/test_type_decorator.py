@@ -189,7 +189,7 @@ async def test_what_a_column_is_set_to_is_converted():
     _, params = update(Shop).values(label=Code("q"), given=None).to_sql()
     assert params == ["Q", None]
     assert ("bind", None, "postgresql") in SEEN
-    assert insert(Shop).values(code=Code("q")).to_sql()[1] == ["Q"]
+    assert insert(Shop).values(code=Code("q")).to_sql()[1] == ["Q", "NEW"]
 
 
 async def test_relations_follow_converted_keys(db):

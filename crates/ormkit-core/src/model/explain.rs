@@ -6,6 +6,7 @@ use crate::error::{Diagnostics, Error, SqlState};
 use crate::sql::ddl::names;
 
 /// A constraint of a table, by the name that the database knows it by.
+#[derive(PartialEq)]
 struct Named {
     state: SqlState,
     name: String,
@@ -19,9 +20,16 @@ impl Schema {
         if let Some(diagnostics) = error.diagnostics_mut()
             && let Some(table) = diagnostics.table.clone()
         {
+            // Several bases may have a table of this name.
+            let mut known: Vec<Named> = Vec::new();
             for model in self.models().iter().rev().filter(|model| model.table().name == table) {
-                explain(diagnostics, &constraints(model));
+                for found in constraints(model) {
+                    if !known.contains(&found) {
+                        known.push(found);
+                    }
+                }
             }
+            explain(diagnostics, &known);
         }
         error
     }
