@@ -188,6 +188,11 @@ impl Reader {
         if annotation.is(typing.getattr("Any")?) {
             return Ok(Shape::Any);
         }
+        if let Ok(name) = annotation.cast::<PyString>()
+            && let Some(meant) = self.named(name)?
+        {
+            return self.shape(&meant, place);
+        }
         if let Some(kind) = kind_of(annotation)? {
             return self.class(annotation, kind);
         }
@@ -213,6 +218,24 @@ impl Reader {
             return Ok(Shape::Dict(Box::new(item)));
         }
         leaf(annotation)?.map(Shape::Leaf).ok_or_else(|| formless(place, annotation))
+    }
+
+    /// What a text means in `list["Tree"]`, which `get_type_hints` leaves as it is before CPython 3.11: a name of the classes that
+    /// are read, or of their modules.
+    fn named<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = name.py();
+        let modules = py.import("sys")?.getattr("modules")?;
+        for class in self.seen.iter().rev().map(|class| class.bind(py)) {
+            if class.getattr("__name__")?.eq(name)? {
+                return Ok(Some(class.clone()));
+            }
+            let module = modules.get_item(class.getattr("__module__")?)?;
+            if let Some(meant) = module.getattr_opt(name)?.filter(|meant| !meant.is_instance_of::<PyString>())
+            {
+                return Ok(Some(meant));
+            }
+        }
+        Ok(None)
     }
 
     fn class(&mut self, class: &Bound<'_, PyAny>, kind: DocumentKind) -> PyResult<Shape> {
