@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -256,3 +257,18 @@ def test_what_is_not_known_is_refused(call: Any) -> None:
     with pytest.raises(MigrationError):
         call(op)
         op.get_sql()
+
+
+@pytest.mark.parametrize("place", ["insert_before", "insert_after"])
+def test_the_place_of_a_column_is_refused_where_it_would_be_another(place: str) -> None:
+    changes: list[Callable[[Any], None]] = [
+        lambda batch: batch.add_column(ColumnDef("c", "TEXT"), **{place: "id"}),
+        lambda batch: batch.alter_column("c", nullable=False, existing_type="TEXT", **{place: "id"}),
+    ]
+    for change in changes:
+        with pytest.raises(MigrationError, match=place), Operations("sqlite").batch_alter_table("t") as batch:
+            change(batch)
+        op = Operations("postgresql")
+        with op.batch_alter_table("t") as batch:
+            change(batch)
+        assert len(op.get_operations()) == 1

@@ -700,6 +700,14 @@ class BatchOperations:
     def _add(self, operation: MigrateOperation) -> None:
         self._waiting.append(operation)
 
+    def _check_place(self, *said: Any) -> None:
+        # PostgreSQL has columns in the order in which they came, for Alembic, too.
+        if any(said) and self._op.dialect == "sqlite":
+            raise MigrationError(
+                "batch_alter_table: `insert_before` and `insert_after` are not known here: leave them out, and the column"
+                " comes last"
+            )
+
     def f(self, name: str) -> str:
         return name
 
@@ -709,12 +717,14 @@ class BatchOperations:
     def add_column(
         self, column: ColumnDef, *, insert_before: Any = None, insert_after: Any = None, **options: Any
     ) -> None:
+        self._check_place(insert_before, insert_after)
         self._add(AddColumn(self._table, column, schema=self._schema, **options))
 
     def drop_column(self, column_name: str, **options: Any) -> None:
         self._add(DropColumn(self._table, column_name, schema=self._schema, **options))
 
     def alter_column(self, column_name: str, **options: Any) -> None:
+        self._check_place(options.get("insert_before"), options.get("insert_after"))
         self._add(AlterColumn(self._table, column_name, schema=self._schema, **options))
 
     def create_index(self, index_name: str | None, columns: Any, **options: Any) -> None:
