@@ -17,7 +17,8 @@ from typing import Any
 
 from ormkit.exc import MigrationError
 from ormkit.migrations._columns import Spec, Text, expression
-from ormkit.migrations._op import BulkInsert, Dialect, Execute, MigrateOperation, Operations
+from ormkit.migrations._op import Dialect, Operations
+from ormkit.migrations._steps import BulkInsert, Execute, MigrateOperation
 
 __all__: list[str] = []
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ormkit.migrations._columns import ColumnDef
-from ormkit.migrations._op import (
+from ormkit.migrations._op import BatchOperations, Operations
+from ormkit.migrations._steps import (
     AddColumn,
     AlterColumn,
-    BatchOperations,
     BulkInsert,
     CreateCheckConstraint,
     CreateExcludeConstraint,
@@ -21,7 +21,6 @@ from ormkit.migrations._op import (
     DropTable,
     Execute,
     MigrateOperation,
-    Operations,
     RenameTable,
     TableComment,
 )

@@ -1,0 +1,1 @@
+"""Operations of revisions. Nothing here is for others."""
