@@ -37,6 +37,7 @@ async def things():
             "answer": await engine.execute("SELECT 1"),
             "engine": engine,
             "connection": connection,
+            "table": Worded.__table__,
         }
 
 
@@ -64,6 +65,7 @@ async def things():
         ("answer", "fetchval", "write scalar()"),
         ("engine", "fetch", "write (await engine.execute(sql, params)).all()"),
         ("engine", "raw_connection", "write async with engine.connect() as connection"),
+        ("table", "insert", "write insert(table)"),
         ("connection", "fetchrow", "write (await connection.execute(sql, params)).first()"),
     ],
 )

@@ -5,6 +5,7 @@ use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 
 use crate::engine::{Connection, Engine};
+use crate::model::Table;
 use crate::query::{Delete, Insert, Query, Select, Update};
 use crate::result::{ExecuteResult, QueryResult, ScalarResult};
 
@@ -147,6 +148,15 @@ pub(crate) fn instead(words: Words, name: &str, class: &str) -> Option<String> {
     Some(instead.replace("{class}", class))
 }
 
+const TABLE: Words = &[
+    ("insert", "insert(table)"),
+    ("update", "update(table)"),
+    ("delete", "delete(table)"),
+    ("select", "select(table)"),
+    ("create", "await metadata.create_all(engine)"),
+    ("drop", "await metadata.drop_all(engine)"),
+];
+
 /// The error for a name that an object of ours does not have.
 fn no_attribute(object: &Bound<'_, PyAny>, name: &str, words: Words) -> PyErr {
     let class = object.get_type();
@@ -192,5 +202,6 @@ answers!(
     ScalarResult: VALUES,
     QueryResult: ANSWER,
     Engine: DRIVER,
-    Connection: DRIVER
+    Connection: DRIVER,
+    Table: TABLE
 );

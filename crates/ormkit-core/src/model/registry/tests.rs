@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{ColumnType, Field};
+use crate::model::{ColumnType, Field, RelationKind};
 
 fn model(name: &str, table: &str, fields: Vec<Field>, relations: Vec<RelationDef>) -> ModelDef {
     ModelDef {
