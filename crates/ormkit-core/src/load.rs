@@ -1,6 +1,7 @@
 //! From rows to objects, and the relations that a query loads along.
 
 pub(crate) mod hydrate;
+mod kinds;
 pub(crate) mod select_in;
 pub(crate) mod several;
 

@@ -4,6 +4,7 @@
 //! a [`Schema`] of [`Model`]s. Afterwards no layer re-checks a name.
 
 mod explain;
+mod family;
 mod field_set;
 mod generated;
 mod index;
@@ -12,6 +13,7 @@ mod registry;
 mod relation;
 mod types;
 
+pub use family::{Family, Kinship, Mark, OwnTable, Part};
 pub use field_set::FieldSet;
 pub use generated::{Computed, Identity, OnUpdate, Upkeep, Version};
 pub use index::{Index, IndexPart, IndexTerm};
@@ -368,6 +370,8 @@ pub struct Model {
     pub implied: bool,
     /// Fields that need care when a row is written.
     pub upkeep: Upkeep,
+    /// The classes that it shares rows with.
+    pub family: Option<std::sync::Arc<Family>>,
 }
 
 impl Model {

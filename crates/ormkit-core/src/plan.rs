@@ -15,7 +15,7 @@ pub use select_in::{keys_at_once, select_fields, select_in};
 
 use crate::driver::{Effect, Statement, StatementText};
 use crate::error::Result;
-use crate::model::{FieldId, Model, ModelId, RelationId, Schema};
+use crate::model::{FieldId, Mark, Model, ModelId, RelationId, Schema};
 use crate::query::{Select, Shape as ValueShape, Write};
 use crate::sql::select::{self, Layout};
 use crate::sql::{self, Dialect, SqlWriter, Written, write};
@@ -59,6 +59,8 @@ pub enum Output {
         fields: Vec<FieldId>,
         /// Its first cell.
         from: usize,
+        /// What tells of which class of a family it is.
+        kinds: Option<Arc<Kinds>>,
     },
     /// A value.
     Value {
@@ -69,6 +71,26 @@ pub enum Output {
         /// Its cell.
         at: usize,
     },
+}
+
+/// The classes that an object of a family may be of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kinds {
+    /// The cell that tells.
+    pub cell: usize,
+    /// Each with what the cell holds.
+    pub each: Vec<Kind>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// What the cell holds.
+    pub mark: Mark,
+    /// The class.
+    pub model: ModelId,
+    /// Fields that it has beyond those of the output, in runs of cells, each with its first one.
+    pub more: Vec<(Vec<FieldId>, usize)>,
 }
 
 /// A load by join: the object at `entity` is the relative of the object at `parent`. Parents come before their
@@ -172,7 +194,7 @@ impl Plans {
         params: &mut Params,
     ) -> Result<Arc<Plan>> {
         let found = Shape::Key(model.id).key();
-        if let Some(plan) = self.lock().plan(&found) {
+        if let Some(plan) = self.lock_for(schema).plan(&found) {
             key.iter().for_each(|part| part.push_to(params));
             return Ok(plan);
         }
@@ -227,7 +249,7 @@ impl Plans {
         write: impl Fn(&mut SqlWriter<'_>) -> Layout,
     ) -> Result<Arc<Plan>> {
         let key = shape.key();
-        let found = self.lock().plan(&key);
+        let found = self.lock_for(schema).plan(&key);
         if let Some(plan) = found {
             let mut out = SqlWriter::values_only(self.dialect, schema, params, plan.reads_derived)
                 .for_host(self.host.as_deref());
@@ -250,6 +272,13 @@ impl Plans {
         let text = Arc::new(write());
         self.lock().keep_text(&key, &text);
         text
+    }
+
+    /// The cache, without plans of a schema in which a family had fewer classes.
+    fn lock_for(&self, schema: &Schema) -> std::sync::MutexGuard<'_, Cache> {
+        let mut cache = self.lock();
+        cache.enter(schema.epoch());
+        cache
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {

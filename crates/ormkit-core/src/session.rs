@@ -108,7 +108,7 @@ impl<H: Host> Session<H> {
     pub fn new(host: H, pool: Pool, schema: Arc<Schema>, plans: Arc<Plans>, options: SessionOptions) -> Self {
         let mut link = Link::new(pool);
         link.set_default_mode(options.mode);
-        Self { host, link, unit: Unit::new(), schema, plans, options, pauses: Arc::default() }
+        Self { host, link, unit: Unit::new(&schema), schema, plans, options, pauses: Arc::default() }
     }
 
     /// The host of its objects.
@@ -144,6 +144,7 @@ impl<H: Host> Session<H> {
     /// When `schema` is an earlier one: numbers would lose their meaning.
     pub fn set_schema(&mut self, schema: Arc<Schema>) {
         assert!(schema.models().len() >= self.schema.models().len(), "schemas of one registry only grow");
+        self.unit.identity.set_schema(&schema);
         self.schema = schema;
     }
 
@@ -241,7 +242,13 @@ impl<H: Host> Session<H> {
 
     /// The session's object of a key, if it holds one. No IO.
     pub fn held(&self, model: ModelId, key: &(impl KeyCells + ?Sized)) -> Result<Option<H::Object>> {
-        self.unit.identity.find(&self.host, model, key)
+        let found = self.unit.identity.find(&self.host, model, key)?;
+        let schema = &self.schema;
+        // The key may be that of an object of another class of its family.
+        let is_one = |object: &H::Object| {
+            schema.model(model).family.is_none() || schema.model(self.host.model(object)).is_a(model)
+        };
+        Ok(found.filter(is_one))
     }
 
     /// True for an object of this session, and for a new one that the next flush reaches.
@@ -268,7 +275,9 @@ impl<H: Host> Session<H> {
         self.unit.collect(&self.host);
         let mut moved = Moved::<H>::default();
         for (id, child) in self.unit.new.iter().chain(&self.unit.changed) {
-            if self.host.model(child) == model && self.host.relation_changed(child, back.id) {
+            if self.schema.model(self.host.model(child)).is_a(model)
+                && self.host.relation_changed(child, back.id)
+            {
                 let to = related(&self.host, child, back)?.pop().map(|parent| self.host.id(&parent));
                 moved.insert(*id, (self.host.retain(child), to));
             }

@@ -9,6 +9,7 @@ mod collect;
 mod dataclass;
 mod declaration;
 mod extension;
+mod family;
 mod info;
 mod joining;
 mod making;

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
+use super::kinds::KindLayouts;
 use crate::driver::{Row, RowSink};
 use crate::error::{Error, Result};
 use crate::host::{Fill, HomeId, Host, ObjectId, State};
@@ -35,6 +36,8 @@ pub(crate) struct EntityLayout<H: Host> {
     layout: H::Layout,
     /// Cell numbers of the primary key.
     key: SmallVec<[usize; 2]>,
+    /// Of a family: which class an object is of.
+    kinds: Option<Box<KindLayouts<H>>>,
 }
 
 impl<H: Host> EntityLayout<H> {
@@ -82,14 +85,18 @@ impl<H: Host> Layouts<H> {
 pub(crate) fn layouts<H: Host>(host: &H, schema: &Schema, plan: &Plan) -> Result<Layouts<H>> {
     let layout = |output: &Output| match output {
         Output::Value { .. } => Ok(None),
-        Output::Entity { model, fields, from } => {
+        Output::Entity { model, fields, from, kinds } => {
             let model: &Model = schema.model(*model);
             let cell = |key: &_| fields.iter().position(|field| field == key).map(|at| from + at);
             let key = model.key.iter().map(cell).collect::<Option<_>>();
             let key = key.ok_or_else(|| {
                 Error::invalid_request(format!("a query of {} leaves out its key", model.name()))
             })?;
-            Ok(Some(EntityLayout { model: model.id, layout: host.layout(model, fields, *from)?, key }))
+            let kinds =
+                kinds.as_ref().map(|kinds| KindLayouts::new(host, schema, (model, fields, *from), kinds));
+            let kinds = kinds.transpose()?;
+            let layout = host.layout(model, fields, *from)?;
+            Ok(Some(EntityLayout { model: model.id, layout, key, kinds }))
         }
     };
     let entities = plan.outputs.iter().map(layout).collect::<Result<Vec<_>>>()?;
@@ -201,6 +208,18 @@ impl<H: Host> Hydrator<'_, H> {
             return Ok(None);
         }
         let (host, home) = (self.host, self.home);
+        if let Some(layouts) = layout.kinds.as_ref().map(|kinds| kinds.find(row)).transpose()?.flatten() {
+            let (object, made) = self.identity.find_or_make(host, layout.model, &key, || {
+                let object = host.create(&layouts[0])?;
+                layouts.iter().try_for_each(|layout| host.fill(&object, layout, row, Fill::All))?;
+                host.settle(&object, State::Persistent, home);
+                Ok(object)
+            })?;
+            if !made {
+                layouts.iter().try_for_each(|layout| host.fill(&object, layout, row, self.fill))?;
+            }
+            return Ok(Some(object));
+        }
         let (object, made) = self.identity.find_or_make(host, layout.model, &key, || {
             let object = host.create(&layout.layout)?;
             host.fill(&object, &layout.layout, row, Fill::All)?;

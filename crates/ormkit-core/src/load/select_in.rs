@@ -262,7 +262,7 @@ impl<H: Host> Session<H> {
         let relation = task.model.relation(load.relation);
         let target = self.schema().model(relation.target);
         let mut loads = load.then.clone();
-        let deeper = load.depth > 1 && relation.target == task.model.id;
+        let deeper = load.depth > 1 && task.model.is_a(relation.target);
         if deeper {
             let left = if load.depth == u32::MAX { u32::MAX } else { load.depth - 1 };
             Load::add(&mut loads, Load { depth: left, ..load.clone() });

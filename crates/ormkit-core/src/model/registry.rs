@@ -9,11 +9,13 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 
+mod families;
 mod junction;
 mod rank;
 mod resolve;
 mod untyped;
 
+use families::Families;
 use resolve::{Parts, Resolver, field_of_column, hint};
 
 /// All declared models of one program.
@@ -33,6 +35,8 @@ pub struct Registry {
     plain: HashSet<ModelId>,
     /// Tables that have no objects, those junctions among them: they have no class's name.
     bare: HashSet<ModelId>,
+    /// Classes that share the rows of the class that they extend.
+    families: Families,
     /// How constraints are called that are not given a name.
     namings: HashMap<Space, Arc<Naming>>,
 }
@@ -45,6 +49,10 @@ pub struct Space(pub u32);
 #[derive(Debug, Default)]
 pub struct Schema {
     models: Vec<Arc<Model>>,
+    /// Model by model whose identity its objects have, up to the last model of a family.
+    roots: Arc<[ModelId]>,
+    /// Another one when a class came to a family whose plans may have been made.
+    epoch: u32,
 }
 
 impl Schema {
@@ -59,6 +67,16 @@ impl Schema {
     /// All models in the order of their declaration.
     pub fn models(&self) -> &[Arc<Model>] {
         &self.models
+    }
+
+    /// Model by model whose identity its objects have; models beyond its end have their own.
+    pub(crate) fn roots(&self) -> &Arc<[ModelId]> {
+        &self.roots
+    }
+
+    /// Another number when plans that were made of an earlier schema do not hold for this one.
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch
     }
 
     /// The junctions that nobody declares and that lists of `models` go through, as far as both ends are among them.
@@ -188,7 +206,7 @@ impl Registry {
             let model = Arc::new(Model { def: def.clone(), ..Model::clone(model) });
             let mut models = self.schema.models.clone();
             models[id.index()] = model;
-            self.schema = Arc::new(Schema { models });
+            self.schema = self.schema_of(models, self.schema.epoch);
         }
         Ok(())
     }
@@ -266,13 +284,19 @@ impl Registry {
             return Err(Error::new(ErrorKind::Mapping(mistakes.join("\n"))));
         }
         let ranks = rank::ranks(&parts, &self.tables());
-        // A model that shares a table with an earlier one may raise the ranks of those that refer to it.
+        // A model that shares a table with an earlier one may raise the ranks of those that refer to it; one that extends
+        // an earlier one is among those below it.
+        let mut epoch = self.schema.epoch;
         let known = self.schema.models.iter().zip(&ranks).map(|(model, (rank, cyclic))| {
-            match (model.rank, model.cyclic) == (*rank, *cyclic) {
+            let family = model.family.as_ref().and_then(|_| self.family(model.id));
+            let is_larger = family != model.family;
+            epoch += u32::from(is_larger);
+            match (model.rank, model.cyclic) == (*rank, *cyclic) && !is_larger {
                 true => Arc::clone(model),
-                false => Arc::new(Model { rank: *rank, cyclic: *cyclic, ..Model::clone(model) }),
+                false => Arc::new(Model { rank: *rank, cyclic: *cyclic, family, ..Model::clone(model) }),
             }
         });
+        let known: Vec<_> = known.collect();
         let fresh = parts.into_iter().zip(&ranks).enumerate().skip(resolved).map(
             |(index, (parts, (rank, cyclic)))| {
                 Arc::new(Model {
@@ -287,20 +311,32 @@ impl Registry {
                     bare: self.bare.contains(&ModelId(index as u32)),
                     implied: self.plain.contains(&ModelId(index as u32)),
                     upkeep: Upkeep::of(&self.defs[index].fields),
+                    family: self.family(ModelId(index as u32)),
                 })
             },
         );
-        let models = known.chain(fresh).collect();
-        self.schema = Arc::new(Schema { models });
+        let models = known.into_iter().chain(fresh).collect();
+        self.schema = self.schema_of(models, epoch);
         Ok(Arc::clone(&self.schema))
     }
 
-    /// Model by model a number of its table.
+    fn schema_of(&self, models: Vec<Arc<Model>>, epoch: u32) -> Arc<Schema> {
+        let last = models.iter().rposition(|model| model.root() != model.id).map_or(0, |last| last + 1);
+        let roots = models[..last].iter().map(|model| model.root()).collect();
+        Arc::new(Schema { models, roots, epoch })
+    }
+
+    /// Model by model a number of its table. The classes of a family have one: each of them may stand in for another.
     fn tables(&self) -> Vec<usize> {
         let mut numbers = HashMap::new();
-        let tables = self.spaces.iter().zip(&self.defs).map(|(space, def)| (*space, &def.table));
-        tables
-            .map(|table| {
+        (0..self.defs.len())
+            .map(|at| {
+                let id = ModelId(at as u32);
+                let first = self.families.root(id).or_else(|| self.families.first_of(id));
+                let table = match first {
+                    Some(first) => (first, None),
+                    None => (ModelId(0), Some((self.spaces[at], &self.defs[at].table))),
+                };
                 let next = numbers.len();
                 *numbers.entry(table).or_insert(next)
             })

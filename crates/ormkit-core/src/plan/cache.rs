@@ -46,11 +46,21 @@ enum Made {
 /// that neither ever gets the other's statement.
 pub(super) struct Cache {
     entries: LruCache<u64, (Kept, NumberPattern, Made), FxBuildHasher>,
+    epoch: u32,
 }
 
 impl Cache {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { entries: LruCache::with_hasher(capacity, FxBuildHasher) }
+        Self { entries: LruCache::with_hasher(capacity, FxBuildHasher), epoch: 0 }
+    }
+
+    /// Forgets everything when a later schema is met than before.
+    #[inline]
+    pub(super) fn enter(&mut self, epoch: u32) {
+        if epoch > self.epoch {
+            self.epoch = epoch;
+            self.entries.clear();
+        }
     }
 
     pub(super) fn text(&mut self, key: &Key<'_>) -> Option<Arc<StatementText>> {

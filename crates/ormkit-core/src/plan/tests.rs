@@ -184,7 +184,7 @@ fn repeated_shape_gets_the_same_plan_and_its_own_values() {
     assert!(Arc::ptr_eq(&first, &second));
     assert_eq!(params.len(), 2);
     assert_eq!(params.get(1), crate::value::ValueRef::Int(8));
-    let all = Output::Entity { model: ModelId(0), fields: user.field_ids().collect(), from: 0 };
+    let all = Output::Entity { model: ModelId(0), fields: user.field_ids().collect(), from: 0, kinds: None };
     assert_eq!(first.outputs, [all]);
 }
 

@@ -165,6 +165,7 @@ pub(crate) fn fields_read(model: &Model, chosen: Option<&[FieldId]>, loads: &[Lo
     let wanted = |field: &FieldId| {
         chosen.map_or_else(|| by_default(field), |chosen| chosen.contains(field))
             || model.key.contains(field)
+            || model.family.as_ref().is_some_and(|family| family.discriminator == *field)
             || linking(field)
     };
     model.field_ids().filter(wanted).collect()

@@ -23,7 +23,7 @@ impl<H: Host> Session<H> {
         for owner_model in schema.models() {
             let lists = owner_model.relations.iter();
             for relation in lists
-                .filter(|relation| relation.kind != RelationKind::ManyToOne && relation.target == model.id)
+                .filter(|relation| relation.kind != RelationKind::ManyToOne && model.is_a(relation.target))
             {
                 let mut members = Members::<H>::default();
                 for object in gone {

@@ -4,6 +4,7 @@
 //! the program alone.
 
 use std::hash::Hasher;
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as Slot;
@@ -12,7 +13,7 @@ use smallvec::SmallVec;
 
 use crate::error::Result;
 use crate::host::Host;
-use crate::model::ModelId;
+use crate::model::{ModelId, Schema};
 use crate::value::{Value, ValueRef};
 
 /// The values of a primary key (or of the columns of a join), in the order of its fields.
@@ -123,14 +124,27 @@ pub(crate) struct Identity<H: Host> {
     table: HashTable<Entry<H>>,
     /// Number of entries at which dead ones are looked for: twice the living of the last sweep.
     sweep_at: usize,
+    /// Model by model whose identity its objects have; models beyond its end have their own.
+    roots: Arc<[ModelId]>,
 }
 
 /// The least number of entries that is worth a sweep.
 const SWEEP_FROM: usize = 1024;
 
 impl<H: Host> Identity<H> {
-    pub(crate) fn new() -> Self {
-        Self { table: HashTable::new(), sweep_at: SWEEP_FROM }
+    pub(crate) fn new(schema: &Schema) -> Self {
+        Self { table: HashTable::new(), sweep_at: SWEEP_FROM, roots: Arc::clone(schema.roots()) }
+    }
+
+    /// Says which models are known by now.
+    pub(crate) fn set_schema(&mut self, schema: &Schema) {
+        self.roots = Arc::clone(schema.roots());
+    }
+
+    /// The model whose identity the objects of `model` have.
+    #[inline]
+    fn root(&self, model: ModelId) -> ModelId {
+        self.roots.get(model.index()).copied().unwrap_or(model)
     }
 
     /// The living object of a key.
@@ -140,6 +154,7 @@ impl<H: Host> Identity<H> {
         model: ModelId,
         key: &(impl KeyCells + ?Sized),
     ) -> Result<Option<H::Object>> {
+        let model = self.root(model);
         let hash = hash(model.0, key)?;
         let found = self
             .table
@@ -155,6 +170,7 @@ impl<H: Host> Identity<H> {
         key: &(impl KeyCells + ?Sized),
         make: impl FnOnce() -> Result<H::Object>,
     ) -> Result<(H::Object, bool)> {
+        let model = self.root(model);
         let hash = hash(model.0, key)?;
         let is_it = |entry: &Entry<H>| entry.hash == hash && entry.model == model && same(&entry.key, key);
         match self.table.entry(hash, is_it, |entry| entry.hash) {
@@ -183,6 +199,7 @@ impl<H: Host> Identity<H> {
         key: &(impl KeyCells + ?Sized),
         object: &H::Object,
     ) -> Result<()> {
+        let model = self.root(model);
         let (_, made) = self.find_or_make(host, model, key, || Ok(host.retain(object)))?;
         if !made {
             let hash = hash(model.0, key)?;
@@ -203,6 +220,7 @@ impl<H: Host> Identity<H> {
         key: &(impl KeyCells + ?Sized),
         object: &H::Object,
     ) -> Result<()> {
+        let model = self.root(model);
         let hash = hash(model.0, key)?;
         let is_it = |entry: &Entry<H>| {
             entry.hash == hash
@@ -216,15 +234,21 @@ impl<H: Host> Identity<H> {
         Ok(())
     }
 
-    /// True when an object of a model is alive.
+    /// True when an object of a model is alive, or one of its family.
     pub(crate) fn holds(&self, host: &H, model: ModelId) -> bool {
+        let model = self.root(model);
         self.table.iter().any(|entry| entry.model == model && host.upgrade(&entry.weak).is_some())
     }
 
     /// The living objects of the models that `wanted` names.
     pub(crate) fn living(&self, host: &H, wanted: impl Fn(ModelId) -> bool) -> Vec<H::Object> {
-        let entries = self.table.iter().filter(|entry| wanted(entry.model));
-        entries.filter_map(|entry| host.upgrade(&entry.weak)).collect()
+        let is_alone = |model: ModelId| model.index() >= self.roots.len();
+        let entries = self.table.iter().filter(|entry| !is_alone(entry.model) || wanted(entry.model));
+        let living = entries.filter_map(|entry| host.upgrade(&entry.weak));
+        match self.roots.is_empty() {
+            true => living.collect(),
+            false => living.filter(|object| wanted(host.model(object))).collect(),
+        }
     }
 
     /// True when no key is known.
@@ -232,9 +256,12 @@ impl<H: Host> Identity<H> {
         self.table.is_empty()
     }
 
-    /// The living objects, with what they are known by.
+    /// The living objects, with their models and what they are known by.
     pub(crate) fn all(&self, host: &H) -> Vec<(ModelId, Key, H::Object)> {
-        let living = |entry: &Entry<H>| Some((entry.model, entry.key.clone(), host.upgrade(&entry.weak)?));
+        let living = |entry: &Entry<H>| {
+            let object = host.upgrade(&entry.weak)?;
+            Some((host.model(&object), entry.key.clone(), object))
+        };
         self.table.iter().filter_map(living).collect()
     }
 

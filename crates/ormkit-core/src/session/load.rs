@@ -50,7 +50,7 @@ impl<H: Host> Session<H> {
         if !self.lacks(model, std::slice::from_ref(object), fields, loads)? {
             return Ok(());
         }
-        let mut peers = self.unit.identity.living(&self.host, |wanted| wanted == model.id);
+        let mut peers = self.unit.identity.living(&self.host, |wanted| schema.model(wanted).is_a(model.id));
         peers.retain(|peer| self.check_loadable(model, peer).is_ok());
         self.load_missing(model, &peers, fields, loads).await?;
         self.check_columns(model, std::slice::from_ref(object), fields)

@@ -33,7 +33,7 @@ impl<H: Host> Session<H> {
     fn carry_along(&mut self, model: &Model, parent: &H::Object, old: &Key) -> Result<()> {
         let schema = Arc::clone(&self.schema);
         let follows = |child: &Model, reference: &Reference| {
-            reference.target == model.id && follows_by_itself(child, &reference.fields)
+            model.is_a(reference.target) && follows_by_itself(child, &reference.fields)
         };
         for (id, key, child) in self.unit.identity.all(&self.host) {
             let child_model = schema.model(id);

@@ -44,9 +44,9 @@ struct Watched<H: Host> {
 }
 
 impl<H: Host> Unit<H> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(schema: &Schema) -> Self {
         Self {
-            identity: Identity::new(),
+            identity: Identity::new(schema),
             home: Home::new(),
             new: Objects::<H>::default(),
             changed: Objects::<H>::default(),

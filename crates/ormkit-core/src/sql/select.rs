@@ -2,6 +2,7 @@
 
 mod derived;
 mod eager;
+pub(in crate::sql) mod kinds;
 mod links;
 mod on;
 mod per;
@@ -186,6 +187,7 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
     out.open_scope(&inner_sources);
     opening(out, select);
     out.list(&fields, |out, field| out.column(parent, *field));
+    kinds::columns(out, parent, matches!(select.items[0], Item::Entity { fields: None, .. }));
     let terms: Vec<&Order> = select.order_by.iter().collect();
     if !by_columns {
         out.push(", row_number() OVER (ORDER BY ");
@@ -263,7 +265,7 @@ fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut L
     for join in &eager.joins {
         out.push(", ");
         let entity_at = layout.outputs.len();
-        entity(out, join.target, join.fields.clone(), layout);
+        kinds::entity(out, join.target, join.fields.clone(), true, layout);
         let parent = match join.parent_join {
             Some(parent) => layout.visible + parent,
             None => eager.root,
@@ -301,29 +303,22 @@ pub(super) fn listed(
         }
         match item {
             Item::Entity { source, .. } => {
-                let fields =
-                    entity_fields(schema.model(source.model), item, loads.take().unwrap_or_default());
-                entity(out, *source, fields, layout);
+                let loads = loads.take().unwrap_or_default();
+                let fields = entity_fields(schema.model(source.model), item, loads);
+                let is_whole = matches!(item, Item::Entity { fields: None, .. });
+                kinds::entity(out, *source, fields, is_whole, layout);
             }
             Item::Mapped { of, model, columns } => {
                 out.list(columns, |out, (_, column)| out.part(&Part { of: Arc::clone(of), column: *column }));
                 let (model, from) = (schema.model(*model), layout.types.len());
                 let fields: Vec<FieldId> = columns.iter().map(|(field, _)| *field).collect();
                 layout.types.extend(fields.iter().map(|field| model.field(*field).column_type.sql_type()));
-                layout.outputs.push(Output::Entity { model: model.id, fields, from });
+                layout.outputs.push(Output::Entity { model: model.id, fields, from, kinds: None });
             }
             Item::Value { expr, label } => value(out, expr, label.as_deref(), once, layout),
         }
     }
     layout.visible = layout.outputs.len();
-}
-
-fn entity(out: &mut SqlWriter<'_>, source: Source, fields: Vec<FieldId>, layout: &mut Layout) {
-    let model = out.schema().model(source.model);
-    out.list(&fields, |out, field| out.column(source, *field));
-    let from = layout.types.len();
-    layout.types.extend(fields.iter().map(|field| model.field(*field).column_type.sql_type()));
-    layout.outputs.push(Output::Entity { model: source.model, fields, from });
 }
 
 fn value(out: &mut SqlWriter<'_>, expr: &Expr, label: Option<&str>, once: bool, layout: &mut Layout) {
@@ -417,7 +412,7 @@ fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], ea
                     }
                     item => {
                         derived::from_item(out, item);
-                        item.table().is_some_and(|table| tombstone::of(out, table).is_some())
+                        item.table().is_some_and(|table| tombstone::leaves_out(out, table))
                     }
                 };
                 out.push(" ON ");

@@ -1,25 +1,59 @@
-//! Rows that count as deleted: what leaves them out where a table enters a statement. No value is bound for it.
+//! Rows of a table that are not read: those that count as deleted, and those of classes that share the table. What leaves
+//! them out stands where a table enters a statement. No value is bound for it.
 
 use super::SqlWriter;
-use super::expr::all_of;
+use super::expr::{Level, all_of, operand};
 use crate::error::{Error, ErrorKind};
-use crate::model::FieldId;
-use crate::query::{Deleted, Expr, FromItem, Source};
+use crate::model::{FieldId, Mark};
+use crate::query::{Deleted, Expr, FromItem, Operation, OperationKind, Source};
 
 /// The column that is NULL in the rows of `source` that are read; None: all of them are.
-pub(super) fn of(out: &SqlWriter<'_>, source: Source) -> Option<FieldId> {
+fn of(out: &SqlWriter<'_>, source: Source) -> Option<FieldId> {
     if !out.writes_text() || out.deleted() == Deleted::Included {
         return None;
     }
     out.schema().model(source.model).tombstone
 }
 
-/// Writes what leaves marked rows of a table out, behind a condition that is there.
+/// True where some rows of `source` are not read.
+pub(super) fn leaves_out(out: &SqlWriter<'_>, source: Source) -> bool {
+    of(out, source).is_some() || kinds(out, source).is_some()
+}
+
+/// What tells the rows of a class from those of others in its table.
+fn kinds(out: &SqlWriter<'_>, source: Source) -> Option<Expr> {
+    if !out.writes_text() {
+        return None;
+    }
+    let schema = out.schema();
+    let model = schema.model(source.model);
+    let family = model.family.as_ref().filter(|family| family.is_filtered)?;
+    let below = family.below.iter().filter_map(|id| schema.model(*id).family.as_ref());
+    let marks = family.mark.iter().chain(below.filter_map(|family| family.mark.as_ref()));
+    let literal = |mark: &Mark| match mark {
+        Mark::Text(text) => format!("'{}'", text.replace('\'', "''")),
+        Mark::Int(number) => number.to_string(),
+    };
+    let marks: Vec<String> = marks.map(literal).collect();
+    if marks.is_empty() {
+        return Some(Expr::Bool(false));
+    }
+    // SQL text stands in parentheses as an operand.
+    let column = Expr::column(source, family.discriminator);
+    let kind = OperationKind::Infix { text: "IN".into(), condition: true };
+    Some(Expr::Operation(Operation { kind, args: vec![column, Expr::Text(marks.join(", ").into())] }.into()))
+}
+
+/// Writes what leaves rows of a table out, behind a condition that is there.
 pub(super) fn and_living(out: &mut SqlWriter<'_>, source: Source) {
     if let Some(field) = of(out, source) {
         out.push(" AND ");
         out.column(source, field);
         out.push(" IS NULL");
+    }
+    if let Some(kinds) = kinds(out, source) {
+        out.push(" AND ");
+        operand(out, &kinds, Level::And);
     }
 }
 
@@ -28,7 +62,12 @@ pub(super) fn and_living(out: &mut SqlWriter<'_>, source: Source) {
 pub(super) fn where_living(out: &mut SqlWriter<'_>, filter: &[Expr], tables: &[Source], apart: bool) {
     let marks = match apart {
         true => Vec::new(),
-        false => tables.iter().enumerate().filter_map(|(at, table)| mark(out, *table, at == 0)).collect(),
+        false => tables
+            .iter()
+            .enumerate()
+            .flat_map(|(at, table)| [mark(out, *table, at == 0), kinds(out, *table)])
+            .flatten()
+            .collect(),
     };
     if marks.is_empty() {
         return all_of(out, " WHERE ", filter);
@@ -56,17 +95,18 @@ fn mark(out: &mut SqlWriter<'_>, table: Source, is_first: bool) -> Option<Expr> 
 /// Writes a table in FROM with just the rows that are read, as a subquery under its own name: an outer join would bring
 /// rows back that WHERE or ON leave out.
 pub(super) fn living_rows(out: &mut SqlWriter<'_>, table: Source, is_first: bool) {
-    if mark(out, table, is_first).is_none() {
+    let mark = mark(out, table, is_first);
+    if mark.is_none() && kinds(out, table).is_none() {
         return out.source(table);
     }
-    let only = is_first && out.deleted() == Deleted::Only;
-    let model = out.schema().model(table.model);
+    let conditions: Vec<Expr> = mark.into_iter().chain(kinds(out, table)).collect();
     out.push("(SELECT * FROM ");
-    out.base_table(model.table());
-    out.push(" WHERE ");
-    if let Some(field) = model.tombstone {
-        out.name(&model.field(field).column);
-    }
-    out.push(if only { " IS NOT NULL) AS " } else { " IS NULL) AS " });
+    let around = out.leave_scopes();
+    out.open_scope(&[table.into()]);
+    out.source(table);
+    all_of(out, " WHERE ", &conditions);
+    out.close_scope();
+    out.return_to(around);
+    out.push(") AS ");
     out.item_name(&FromItem::Table(table));
 }

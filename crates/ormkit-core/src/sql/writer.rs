@@ -12,6 +12,7 @@ use late::late;
 pub(crate) use scope::Scope;
 
 use super::quote::integer;
+use super::select::kinds;
 use super::{Dialect, DialectName, Placeholder};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model, Schema, TableName};
@@ -348,6 +349,18 @@ impl<'a> SqlWriter<'a> {
             ))));
         };
         self.qualified(depth, &name, &model.field(field).column);
+    }
+
+    /// Appends a column of a class that extends the one of `source`.
+    pub(crate) fn kind_column(&mut self, source: Source, class: &Model, field: FieldId) {
+        if !self.writes_text {
+            return;
+        }
+        self.require_type(class, field);
+        let column = kinds::shown_column(self.schema, source, class, field);
+        if let Some((depth, name)) = self.found(|scope| scope.table(source)) {
+            self.qualified(depth, &name, &column);
+        }
     }
 
     /// Appends a column of derived rows.

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 use super::cold::Json;
 use super::head::{self, Head};
-use super::{State, class_table, table_of};
+use super::{ClassTable, State, class_table, table_of};
 use crate::convert::Border;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::ffi;
@@ -50,7 +50,14 @@ impl Layout {
     /// `TypeError` where its slots lie elsewhere.
     pub(crate) fn open<'a, 'py>(&'a self, object: &Bound<'py, PyAny>) -> PyResult<Filling<'a, 'py>> {
         let class = self.class.bind(object.py());
-        if !object.get_type().is(class) && !table_of(object)?.same_order(class_table(class)?) {
+        let has_place = |(slot, offset): &(u32, usize), table: &ClassTable| {
+            table.slots.get(*slot as usize).is_some_and(|found| found.offset == *offset)
+        };
+        if !object.get_type().is(class)
+            && !table_of(object)?.same_order(class_table(class)?)
+            && !(object.get_type().is_subclass(class)?
+                && self.cells.iter().all(|cell| table_of(object).is_ok_and(|table| has_place(cell, table))))
+        {
             return Err(PyTypeError::new_err("the row is of another class than the object"));
         }
         Ok(Filling { object: object.clone(), layout: self })

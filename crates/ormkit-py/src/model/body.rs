@@ -10,7 +10,7 @@ use super::registry::{self, MappedClass};
 use super::table::Table;
 use crate::fields::ClientDefault;
 use crate::instance::{self, Held, Initial, SlotKind, SlotSpec};
-use ormkit_core::model::{ModelId, RelationId, Secondary, Target};
+use ormkit_core::model::{ModelDef, ModelId, RelationId, Secondary, Target};
 use pyo3::exceptions::{PyNameError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -121,7 +121,11 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
             .map(|column| column.renewal.as_ref().map(|renewal| renewal.clone_ref(py)))
             .collect(),
     };
-    let id = registry::declare(py, metadata_of(class)?.get(), plan.def.clone(), mapped)?;
+    let mut kin = plan.kin.take();
+    if let Some(table) = kin.as_mut().and_then(|kin| kin.kinship.joined.as_mut()) {
+        metadata_of(class)?.get().complete(&mut table.def)?;
+    }
+    let id = registry::declare(py, metadata_of(class)?.get(), plan.def.clone(), mapped, kin)?;
     for (at, relation) in plan.relations.iter_mut().enumerate() {
         let [primary, secondary] = std::mem::take(&mut relation.joins);
         joining::note(id, RelationId(at as u16), primary, secondary);
@@ -227,7 +231,19 @@ fn show(plan: &Plan, id: ModelId, class: &Bound<'_, PyType>) -> PyResult<()> {
         };
         relations.set_item(&relation.def.name, Bound::new(py, info)?)?;
     }
-    let table = Bound::new(py, Table::new(id, &plan.def, &columns)?)?;
+    let shared = registry::shared_table(py, id);
+    let table = match shared {
+        Some(shared) => Table::plain(py, shared, &registry::with_def(shared, ModelDef::clone))?,
+        None => Bound::new(py, Table::new(id, &plan.def, &columns)?)?,
+    };
+    for above in class.mro().iter().skip(1).filter(|_| shared.is_some()) {
+        let above = above.cast_into::<PyType>()?;
+        if instance::class_table(&above)
+            .is_ok_and(|known| registry::with_def(known.model, |def| def.table == plan.def.table))
+        {
+            above.setattr("__table__", &table)?;
+        }
+    }
     let key = plan.columns.iter().find(|column| column.field.primary_key).map(|column| &column.field.name);
     class.setattr("__columns__", columns)?;
     class.setattr("__relationships__", relations)?;

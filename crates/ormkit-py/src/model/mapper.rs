@@ -1,4 +1,4 @@
-//! `__mapper_args__`: which column counts the versions of a row.
+//! `__mapper_args__`: which column counts the versions of a row, and of which family a class is.
 use super::collect::Declared;
 use super::making::Making;
 use super::options::column_named;
@@ -11,7 +11,46 @@ use ormkit_core::model::Version;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-const KNOWN: [&str; 3] = ["version_id_col", "version_id_generator", "eager_defaults"];
+const KNOWN: [&str; 8] = [
+    "version_id_col",
+    "version_id_generator",
+    "eager_defaults",
+    "polymorphic_on",
+    "polymorphic_identity",
+    "polymorphic_abstract",
+    "polymorphic_load",
+    "with_polymorphic",
+];
+
+/// What is said of families.
+#[derive(Default)]
+pub(super) struct Options<'py> {
+    /// `polymorphic_on`
+    pub(super) on: Option<Bound<'py, PyAny>>,
+    /// `polymorphic_identity`
+    pub(super) identity: Option<Bound<'py, PyAny>>,
+    /// `polymorphic_abstract`
+    pub(super) is_abstract: bool,
+}
+
+/// Reads those of a class's own `__mapper_args__` that speak of families.
+///
+/// # Errors
+/// `__mapper_args__` is no dict.
+pub(super) fn options<'py>(plan: &Plan, making: &Bound<'py, Making>) -> PyResult<Options<'py>> {
+    let Some(given) = Making::find(making, "__mapper_args__")? else { return Ok(Options::default()) };
+    let given = given.cast::<PyDict>().map_err(|_| no_dict(&plan.def.name))?;
+    let find = |name: &str| Ok::<_, PyErr>(given.get_item(name)?.filter(|given| !given.is_none()));
+    Ok(Options {
+        on: find("polymorphic_on")?,
+        identity: find("polymorphic_identity")?,
+        is_abstract: find("polymorphic_abstract")?.map_or(Ok(false), |given| given.extract())?,
+    })
+}
+
+fn no_dict(class: &str) -> PyErr {
+    mapping(format!("{class}: __mapper_args__ is a dict"))
+}
 
 /// Reads `__mapper_args__` into the plan.
 ///
@@ -21,8 +60,7 @@ const KNOWN: [&str; 3] = ["version_id_col", "version_id_generator", "eager_defau
 pub(super) fn apply(plan: &mut Plan, making: &Bound<'_, Making>, declared: &[Declared<'_>]) -> PyResult<()> {
     let Some(given) = Making::find(making, "__mapper_args__")? else { return Ok(()) };
     let class = plan.def.name.clone();
-    let options =
-        given.cast::<PyDict>().map_err(|_| mapping(format!("{class}: __mapper_args__ is a dict")))?;
+    let options = given.cast::<PyDict>().map_err(|_| no_dict(&class))?;
     for (option, value) in options {
         let option: String = option.extract()?;
         match option.as_str() {
@@ -35,10 +73,18 @@ pub(super) fn apply(plan: &mut Plan, making: &Bound<'_, Making>, declared: &[Dec
                     instead,
                 ));
             }
-            word if word.starts_with("polymorphic_") || word == "inherit_condition" || word == "concrete" => {
+            "polymorphic_on" | "polymorphic_identity" | "polymorphic_abstract" => {}
+            "polymorphic_load" | "with_polymorphic" => {} // always: rows are read with the columns of their class
+            "inherit_condition" => {
                 return Err(unsupported(
-                    format!("{class}.__mapper_args__[{word:?}]"),
-                    "give each class a table and relate them",
+                    format!("{class}.__mapper_args__[{option:?}]"),
+                    "the key of the class's own table refers to that of the class it extends",
+                ));
+            }
+            "concrete" => {
+                return Err(unsupported(
+                    format!("{class}.__mapper_args__[{option:?}]"),
+                    "make the common part a mixin or __abstract__",
                 ));
             }
             other => return Err(to_python(Error::unknown_name("option", other, "__mapper_args__", KNOWN))),

@@ -3,6 +3,7 @@ use super::collect::{Declared, Value, ancestors, declarations, names_of, namespa
 use super::dataclass::DataclassField;
 use super::declaration::Context;
 use super::extension;
+use super::family::{self, Kin};
 use super::joining;
 use super::making::Making;
 use super::mapper;
@@ -33,6 +34,10 @@ pub(super) struct Plan {
     pub(super) validators: Vec<(Vec<String>, Py<PyAny>)>,
     /// Its attributes, as a dataclass has them.
     pub(super) dataclass: Vec<DataclassField>,
+    /// What it is to the classes that it shares rows with.
+    pub(super) kin: Option<Kin>,
+    /// The table of the mapped class that it extends.
+    pub(super) above: Option<TableName>,
     /// Who stands in for the class until it is made.
     pub(super) making: Py<Making>,
 }
@@ -91,6 +96,8 @@ pub(super) fn plan<'py>(
         columns: vec![],
         relations: vec![],
         making: making.clone().unbind(),
+        kin: None,
+        above: parent.as_ref().map(table_of).transpose()?,
         validators: vec![],
         dataclass: vec![],
     };
@@ -103,12 +110,15 @@ pub(super) fn plan<'py>(
     }
     inherit_dataclass(body.py(), parent.as_ref(), &mut plan)?;
     plan.columns.extend(columns);
-    plan.relations.extend(relations);
+    // As columns, those of the class that is extended come first: their numbers are the same there.
+    let own = std::mem::replace(&mut plan.relations, relations);
+    plan.relations.extend(own);
     plan.columns.sort_by_key(|column| (!column.inherited, column.sort_order));
     mapper::apply(&mut plan, &making, &declared)?;
     soft_delete::apply(&mut plan, &making)?;
     complete(&mut plan, &making, &declared)?;
-    if let Some(parent) = &parent {
+    family::apply(&mut plan, &making, &declared, parent.as_ref())?;
+    if let Some(parent) = parent.as_ref().filter(|_| plan.kin.is_none()) {
         extension::check(&plan, parent)?;
     }
     plan.validators = validators(&plan, body, bases)?;
@@ -126,6 +136,8 @@ struct Gathered<'a, 'py> {
     relations: Vec<Relation>,
     /// Names that somebody before has taken.
     seen: Vec<String>,
+    /// The key of the class that is extended is among the columns.
+    has_key: bool,
 }
 
 impl<'a, 'py> Gathered<'a, 'py> {
@@ -136,7 +148,7 @@ impl<'a, 'py> Gathered<'a, 'py> {
     ) -> PyResult<Self> {
         let mut seen: Vec<String> = body.keys().iter().filter_map(|key| key.extract().ok()).collect();
         seen.extend(own.iter().map(|declared| declared.name.clone()));
-        Ok(Self { making, body, declared: own, columns: vec![], relations: vec![], seen })
+        Ok(Self { making, body, declared: own, columns: vec![], relations: vec![], seen, has_key: false })
     }
 
     /// Takes what an unmapped ancestor declares for each class anew, also below a mapped one.
@@ -213,11 +225,14 @@ impl<'a, 'py> Gathered<'a, 'py> {
     fn inherit_mapped(&mut self, py: Python<'_>, ancestor: &Bound<'_, PyType>) -> PyResult<()> {
         let table = instance::class_table(ancestor)?;
         let class = registry::mapped_class(py, table.model);
+        let is_kin = registry::is_kin(py, table.model) && !self.has_key;
+        self.has_key |= is_kin;
         let (fields, relations) =
             registry::with_def(table.model, |def| (def.fields.clone(), def.relations.clone()));
         let sides = table.slots.iter().zip(&class.conversions).zip(&class.renewals);
         for (field, ((slot, conversion), renewal)) in fields.into_iter().zip(sides) {
-            if self.has(&field.name) {
+            // The key of a table of its own is declared beside the key that it holds.
+            if self.has(&field.name) && !(field.primary_key && is_kin) {
                 continue;
             }
             let default = match &slot.initial {
@@ -387,6 +402,7 @@ fn model_def(
         None => TableArgs::default(),
     };
     let said = match Making::find(making, "__tablename__")? {
+        Some(given) if given.is_none() => None,
         Some(given) => {
             Some(given.cast::<PyString>().map_err(|_| table_name_kind(name))?.to_str()?.to_owned())
         }
@@ -413,9 +429,12 @@ fn model_def(
         let above =
             registry::with_def(id, |above| ModelDef { fields: vec![], relations: vec![], ..above.clone() });
         if said.is_some_and(|said| said != above.table.name) {
+            if family::is_kin(parent)? {
+                return Ok(def);
+            }
             return Err(unsupported(
                 format!("a table of its own for {name}, which extends the mapped class {}", above.name),
-                "make the common part a mixin or __abstract__",
+                "give it a polymorphic_on, or make the common part a mixin or __abstract__",
             ));
         }
         def.table = above.table;
@@ -423,6 +442,10 @@ fn model_def(
         def.indexes = above.indexes.into_iter().chain(def.indexes).collect();
     }
     Ok(def)
+}
+
+fn table_of(class: &Bound<'_, PyType>) -> PyResult<TableName> {
+    Ok(registry::with_def(instance::class_table(class)?.model, |def| def.table.clone()))
 }
 
 fn table_name_kind(name: &str) -> PyErr {

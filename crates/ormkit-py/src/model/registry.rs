@@ -1,4 +1,5 @@
 //! All models of the process and the classes that stand for them.
+use super::family::Kin;
 use super::joining;
 use super::metadata::MetaData;
 use super::raise::to_python;
@@ -36,6 +37,57 @@ struct Declared {
     tables: HashMap<ModelId, Conversions>,
 }
 
+impl Declared {
+    /// Declares a class of a family; the values of its tables are converted as its own are.
+    fn declare_kin(
+        &mut self,
+        space: Space,
+        def: ModelDef,
+        kin: Kin,
+        class: &MappedClass,
+    ) -> ormkit_core::error::Result<ModelId> {
+        let own = def.fields.iter().map(|field| field.column.clone()).zip(class.conversions.iter().cloned());
+        let mut known: HashMap<String, Option<Arc<Conversion>>> = own.collect();
+        if let Some(table) = &kin.kinship.joined {
+            let columns = table.def.fields.iter().map(|field| field.column.clone());
+            known.extend(columns.zip(kin.conversions));
+        }
+        let shared = kin.kinship.parent.and_then(|parent| self.registry.shared_table(parent));
+        if let Some((table, conversions)) = shared.and_then(|table| Some((table, self.tables.get(&table)?))) {
+            let fields = &self.registry.def(table).fields;
+            for (field, conversion) in fields.iter().zip(conversions) {
+                known.entry(field.column.clone()).or_insert_with(|| conversion.clone());
+            }
+        }
+        let id = self.registry.declare_kin(space, def, kin.kinship)?;
+        if let Some(table) = self.registry.shared_table(id) {
+            let fields = &self.registry.def(table).fields;
+            let conversions = fields.iter().map(|field| known.get(&field.column).cloned().flatten());
+            let conversions = conversions.collect();
+            self.tables.insert(table, conversions);
+        }
+        Ok(id)
+    }
+}
+
+/// True where a class begins a family or is of one.
+pub(super) fn is_kin(py: Python<'_>, model: ModelId) -> bool {
+    declared(py).registry.discriminator(model).is_some()
+}
+
+/// The column that tells of which class of its family a row is.
+///
+/// # Panics
+/// When the class is of none.
+pub(super) fn discriminator(py: Python<'_>, model: ModelId) -> FieldId {
+    declared(py).registry.discriminator(model).expect("the class is of a family")
+}
+
+/// The table that a class of a family shares with others, or has beside that of the class it extends, with all its columns.
+pub(super) fn shared_table(py: Python<'_>, model: ModelId) -> Option<ModelId> {
+    declared(py).registry.shared_table(model)
+}
+
 /// True once a column was declared whose values are converted by more than its type.
 static ANY_CONVERSION: AtomicBool = AtomicBool::new(false);
 
@@ -61,6 +113,7 @@ pub(super) fn declare(
     metadata: &MetaData,
     def: ModelDef,
     class: MappedClass,
+    kin: Option<Kin>,
 ) -> PyResult<ModelId> {
     let (space, naming) = (metadata.space(), metadata.naming());
     if class.conversions.iter().any(Option::is_some) {
@@ -68,7 +121,10 @@ pub(super) fn declare(
     }
     let mut declared = declared(py);
     declared.registry.set_naming(space, naming);
-    let result = declared.registry.declare_in(space, def);
+    let result = match kin {
+        None => declared.registry.declare_in(space, def),
+        Some(kin) => declared.declare_kin(space, def, kin, &class),
+    };
     if let Ok(id) = &result {
         declared.classes.resize(id.index(), None);
         declared.classes.push(Some(Arc::new(class)));

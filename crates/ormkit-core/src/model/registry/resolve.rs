@@ -48,7 +48,8 @@ impl Resolver<'_> {
         if self.registry.def(from).table == *table {
             return Some(from);
         }
-        self.registry.find_table(self.registry.space(from), table)
+        let found = self.registry.find_table(self.registry.space(from), table)?;
+        Some(self.registry.families.owner(found).unwrap_or(found))
     }
 
     pub(super) fn references(&self, id: ModelId, mistakes: &mut Vec<String>) -> Vec<Reference> {

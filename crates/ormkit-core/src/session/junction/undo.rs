@@ -84,7 +84,7 @@ impl<H: Host> Unit<H> {
 
 /// The many-to-many relations of a model that objects of another one may be in.
 fn lists_of<'a>(owner: &'a Model, member: &'a Model) -> impl Iterator<Item = &'a Relation> {
-    owner.relations.iter().filter(|relation| relation.junction.is_some() && relation.target == member.id)
+    owner.relations.iter().filter(|relation| relation.junction.is_some() && member.is_a(relation.target))
 }
 
 fn holds<H: Host>(host: &H, owner: &H::Object, relation: &Relation, member: ObjectId) -> Result<bool> {

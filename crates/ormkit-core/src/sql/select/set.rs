@@ -128,7 +128,7 @@ fn shown(out: &mut SqlWriter<'_>, select: &Select, columns: Vec<DerivedColumn>, 
                 )))),
             };
             match columns.iter().map(field).collect() {
-                Ok(fields) => vec![Output::Entity { model: model.id, fields, from: 0 }],
+                Ok(fields) => vec![Output::Entity { model: model.id, fields, from: 0, kinds: None }],
                 Err(error) => return out.fail(error),
             }
         }
