@@ -5,7 +5,7 @@
 //! (single-table inheritance) or in one of their own that refers to it by its key (joined-table inheritance; P of EAA,
 //! "Single Table Inheritance" and "Class Table Inheritance").
 
-use super::{FieldId, FieldIds, Model, ModelId};
+use super::{FieldId, FieldIds, FieldSet, Model, ModelId};
 
 /// What the discriminator of a row holds for a class.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +77,17 @@ pub struct Part {
     pub fields: Vec<(FieldId, FieldId)>,
     /// Fields of the class that have the value of its key: the table calls its key otherwise.
     pub mirrors: FieldIds,
+}
+
+impl Part {
+    /// Which of `fields` of the class are written into the table, which is the `at`th. The key is written first and found
+    /// by it afterwards; where it changes, the other tables follow the first one's by themselves.
+    pub(crate) fn written(&self, at: usize, is_insert: bool, key: usize, fields: &FieldSet) -> FieldSet {
+        let first = if at == 0 { 0 } else { key };
+        let key = self.fields.iter().take(key).filter(|_| is_insert && at > 0);
+        let rest = self.fields.iter().skip(first).filter(|(field, _)| fields.contains(*field));
+        key.chain(rest).map(|(field, _)| *field).collect()
+    }
 }
 
 impl Model {

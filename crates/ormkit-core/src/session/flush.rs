@@ -30,7 +30,13 @@ pub(super) const MAX_ROWS: usize = 32_768;
 pub(super) struct Group<H: Host> {
     pub(super) action: Action,
     pub(super) model: Arc<Model>,
+    /// What stands for the table: the model, unless its objects have several.
+    pub(super) table: Arc<Model>,
+    /// Which of them; None: there is one.
+    part: Option<usize>,
     fields: Vec<FieldId>,
+    /// The same in the table.
+    columns: Vec<FieldId>,
     pub(super) returning: Vec<FieldId>,
     pub(super) layout: Option<H::Layout>,
     pub(super) objects: Vec<H::Object>,
@@ -40,7 +46,7 @@ pub(super) struct Group<H: Host> {
     keys: Vec<Key>,
 }
 
-type Groups<H> = IndexMap<(ModelId, Action, FieldSet), Vec<Group<H>>, FxBuildHasher>;
+type Groups<H> = IndexMap<(ModelId, Option<usize>, Action, FieldSet), Vec<Group<H>>, FxBuildHasher>;
 
 impl<H: Host> Session<H> {
     /// Writes what `scope` says: everything, or some objects and what their cascades reach.
@@ -95,27 +101,36 @@ impl<H: Host> Session<H> {
         if !self.link.in_transaction() && groups.iter().any(|group| !group.is_all_or_nothing()) {
             self.begin()?;
         }
-        let mut statements = Vec::with_capacity(groups.len());
-        for group in &groups {
-            statements.push(group.statement(&self.host, &self.plans)?);
+        let stages = in_stages(groups);
+        for (at, groups) in stages.iter().enumerate() {
+            for group in groups {
+                group.mirror_keys(&self.host)?;
+            }
+            let mut statements = Vec::with_capacity(groups.len());
+            for group in groups {
+                statements.push(group.statement(&self.host, &self.plans)?);
+            }
+            if at == 0 {
+                self.mark_sent(level, &stages);
+            }
+            if !statements.is_empty() {
+                let mut sink = Written::new(&self.host, groups)?;
+                let ran =
+                    self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
+                ran.map_err(|error| {
+                    let error = name_parameter(error, groups, &statements);
+                    let error = name_objects(self.name_twins(groups, error), groups, &statements);
+                    self.schema.explain_writes(error, groups.iter().filter_map(Group::wrote))
+                })?;
+            }
         }
-        self.mark_sent(level, &groups);
-        if !statements.is_empty() {
-            let mut sink = Written::new(&self.host, &groups)?;
-            let ran = self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
-            ran.map_err(|error| {
-                let error = name_parameter(error, &groups, &statements);
-                let error = name_objects(self.name_twins(&groups, error), &groups, &statements);
-                self.schema.explain_writes(error, groups.iter().filter_map(Group::wrote))
-            })?;
-        }
-        self.settle(&groups)
+        self.settle(&stages.into_iter().flatten().collect::<Vec<_>>())
     }
 
     /// What is saved counts as written as soon as the statements hold its values: a change that comes while they are on
     /// their way is the next flush's. Where they fail, the journal gives the marks back.
-    fn mark_sent(&self, level: &[Write<H>], groups: &[Group<H>]) {
-        for group in groups.iter().filter(|group| group.action == Action::Update) {
+    fn mark_sent(&self, level: &[Write<H>], stages: &[Vec<Group<H>>]) {
+        for group in stages.iter().flatten().filter(|group| group.action == Action::Update) {
             for object in &group.objects {
                 unload_stale(&self.host, &self.schema, &group.model, object, &group.fields);
             }
@@ -163,17 +178,33 @@ impl<H: Host> Session<H> {
             if write.action == Action::Update && fields.is_empty() {
                 continue;
             }
-            let chunks = groups.entry((model.id, write.action, fields)).or_default();
-            if chunks.last().is_none_or(|group| group.objects.len() >= MAX_ROWS) {
-                chunks.push(Group::new(write.action, Arc::clone(model)));
+            let mut add = |part: Option<usize>, fields: FieldSet| {
+                let chunks = groups.entry((model.id, part, write.action, fields)).or_default();
+                if chunks.last().is_none_or(|group| group.objects.len() >= MAX_ROWS) {
+                    let table = part.map_or(model, |part| self.schema.model(model.parts()[part].model));
+                    chunks.push(Group::new(write.action, Arc::clone(model), Arc::clone(table), part));
+                }
+                if let Some(group) = chunks.last_mut() {
+                    group.objects.push(host.retain(&write.object));
+                    if group.table.upkeep.version.is_some() {
+                        group.versions.extend(version.clone());
+                    }
+                }
+            };
+            if model.parts().is_empty() {
+                add(None, fields);
+                continue;
             }
-            if let Some(group) = chunks.last_mut() {
-                group.objects.push(host.retain(&write.object));
-                group.versions.extend(version);
+            for (at, part) in model.parts().iter().enumerate() {
+                let of_part = part.written(at, write.action == Action::Insert, model.key.len(), &fields);
+                let counts = at == 0 && self.schema.model(part.model).upkeep.version.is_some();
+                if write.action != Action::Update || !of_part.is_empty() || counts {
+                    add(Some(at), of_part);
+                }
             }
         }
         let mut flat = Vec::new();
-        for ((_, _, fields), chunks) in groups {
+        for ((_, _, _, fields), chunks) in groups {
             for mut group in chunks {
                 group.take_fields(host, &fields)?;
                 flat.push(group);
@@ -214,7 +245,7 @@ impl<H: Host> Session<H> {
     /// The rows are written: the objects are what the database holds.
     fn settle(&mut self, groups: &[Group<H>]) -> Result<()> {
         let home = self.unit.home.id();
-        for group in groups {
+        for group in groups.iter().filter(|group| group.is_first()) {
             for object in &group.objects {
                 match group.action {
                     Action::Insert => {
@@ -239,11 +270,31 @@ impl<H: Host> Session<H> {
             self.rekey(&group.model, &group.objects, &group.keys)?;
         }
         // When all that goes is gone: an owner that goes as well keeps its list.
-        for group in groups.iter().filter(|group| group.action == Action::Delete) {
+        for group in groups.iter().filter(|group| group.action == Action::Delete && group.is_first()) {
             self.depart(&group.model, &group.objects)?;
         }
         Ok(())
     }
+}
+
+/// Groups of objects with several tables one after the other: the first table has the key, which the database may number.
+/// Rows go in the other order.
+fn in_stages<H: Host>(groups: Vec<Group<H>>) -> Vec<Vec<Group<H>>> {
+    let stage = |group: &Group<H>| match (group.part, group.action) {
+        (None, _) => 0,
+        (Some(part), Action::Delete) => group.model.parts().len() - 1 - part,
+        (Some(part), _) => part,
+    };
+    let mut stages: Vec<Vec<Group<H>>> = Vec::new();
+    for group in groups {
+        let at = stage(&group);
+        stages.resize_with(stages.len().max(at + 1), Vec::new);
+        stages[at].push(group);
+    }
+    if stages.is_empty() {
+        stages.push(Vec::new());
+    }
+    stages
 }
 
 pub(super) type Assignments<H> = rustc_hash::FxHashMap<crate::host::ObjectId, Vec<Assignment<H>>>;
@@ -348,17 +399,43 @@ fn stored_version<H: Host>(host: &H, write: &Write<H>) -> Result<Option<Value>> 
 }
 
 impl<H: Host> Group<H> {
-    fn new(action: Action, model: Arc<Model>) -> Self {
+    fn new(action: Action, model: Arc<Model>, table: Arc<Model>, part: Option<usize>) -> Self {
         Self {
             action,
             model,
+            table,
+            part,
             fields: Vec::new(),
+            columns: Vec::new(),
             returning: Vec::new(),
             layout: None,
             objects: Vec::new(),
             versions: Vec::new(),
             keys: Vec::new(),
         }
+    }
+
+    /// True for the group that stands for its objects, where several write their tables.
+    fn is_first(&self) -> bool {
+        self.part.unwrap_or(0) == 0
+    }
+
+    /// The field of the objects that a column of the table holds.
+    fn field_of(&self, column: FieldId) -> FieldId {
+        let Some(part) = self.part else { return column };
+        let fields = &self.model.parts()[part].fields;
+        fields.iter().find(|(_, of_table)| *of_table == column).map_or(column, |(field, _)| *field)
+    }
+
+    /// Gives objects their key under its other names, before the rows that hold them are written.
+    fn mirror_keys(&self, host: &H) -> Result<()> {
+        let Some(part) = self.part.filter(|_| self.action == Action::Insert) else { return Ok(()) };
+        for (field, mirror) in self.model.key.iter().zip(&self.model.parts()[part].mirrors) {
+            for object in &self.objects {
+                host.carry((object, *field), object, *mirror)?;
+            }
+        }
+        Ok(())
     }
 
     /// True when rows are answered with their keys in front, in any order.
@@ -402,27 +479,36 @@ impl<H: Host> Group<H> {
 
     /// The fields that it writes; a DELETE violates the keys of other tables, which the models need not know.
     fn wrote(&self) -> Option<(&Model, &[FieldId])> {
-        (self.action != Action::Delete).then_some((&self.model, &self.fields))
+        (self.action != Action::Delete).then_some((&self.table, &self.columns))
     }
 
     fn take_fields(&mut self, host: &H, fields: &FieldSet) -> Result<()> {
         self.fields = fields.iter().collect();
-        if self.changes_key(host)? {
+        self.columns = match self.part {
+            None => self.fields.clone(),
+            Some(part) => {
+                let known = &self.model.parts()[part].fields;
+                let column = |field: &FieldId| known.iter().find(|(of_class, _)| of_class == field);
+                self.fields.iter().filter_map(column).map(|(_, column)| *column).collect()
+            }
+        };
+        if self.is_first() && self.changes_key(host)? {
             let key = |object| stored_key_of(host, &self.model, object);
             self.keys = self.objects.iter().map(key).collect::<Result<_>>()?;
         }
         if self.action == Action::Insert {
-            let filled =
-                |field: &FieldId| self.model.field(*field).filled_by_database() && !fields.contains(*field);
-            self.returning = self.model.field_ids().filter(filled).collect();
+            let filled = |column: &FieldId| {
+                self.table.field(*column).filled_by_database() && !self.columns.contains(column)
+            };
+            self.returning = self.table.field_ids().filter(filled).collect();
         }
         let many = self.objects.len() > 1;
         let mut from = 0;
         match self.action {
             Action::Insert => {}
-            Action::Update => self.returning = update_returning(&self.model, many),
-            Action::Delete if many && self.model.upkeep.version.is_some() => {
-                self.returning = self.model.key.to_vec();
+            Action::Update => self.returning = update_returning(&self.table, many),
+            Action::Delete if many && self.table.upkeep.version.is_some() => {
+                self.returning = self.table.key.to_vec();
             }
             Action::Delete => {}
         }
@@ -430,7 +516,9 @@ impl<H: Host> Group<H> {
             from = self.model.key.len();
         }
         if !self.returning.is_empty() {
-            self.layout = Some(host.layout(&self.model, &self.returning[from..], from)?);
+            let read: Vec<FieldId> =
+                self.returning[from..].iter().map(|column| self.field_of(*column)).collect();
+            self.layout = Some(host.layout(&self.model, &read, from)?);
         }
         Ok(())
     }
@@ -456,17 +544,22 @@ impl<H: Host> Group<H> {
     /// (numbers of the database) cannot fail to be taken in.
     fn is_all_or_nothing(&self) -> bool {
         match self.action {
-            Action::Insert => self.returning.iter().all(|field| self.model.field(*field).autoincrement),
-            Action::Update | Action::Delete => self.objects.len() == 1 && self.returning.is_empty(),
+            Action::Insert => {
+                self.part.is_none()
+                    && self.returning.iter().all(|field| self.table.field(*field).autoincrement)
+            }
+            Action::Update | Action::Delete => {
+                self.part.is_none() && self.objects.len() == 1 && self.returning.is_empty()
+            }
         }
     }
 
     fn statement(&self, host: &H, plans: &Plans) -> Result<Statement> {
         let many = self.objects.len() > 1;
         let (text, by_key) = match self.action {
-            Action::Insert => (plans.insert(&self.model, &self.fields, many, &self.returning), false),
-            Action::Update => (plans.update(&self.model, &self.fields, many), true),
-            Action::Delete => (plans.delete(&self.model, many), true),
+            Action::Insert => (plans.insert(&self.table, &self.columns, many, &self.returning), false),
+            Action::Update => (plans.update(&self.table, &self.columns, many), true),
+            Action::Delete => (plans.delete(&self.table, many), true),
         };
         let key: &[FieldId] = if by_key { &self.model.key } else { &[] };
         let mut params = Params::new();

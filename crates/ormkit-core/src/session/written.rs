@@ -109,7 +109,7 @@ impl<H: Host> RowSink for Written<'_, H> {
         if affected == expected {
             return Ok(());
         }
-        let table = group.model.table().to_string();
+        let table = group.table.table().to_string();
         let objects = self.stale(statement);
         Err(Error::new(ErrorKind::StaleRow { table, action, expected, matched: affected, objects }))
     }

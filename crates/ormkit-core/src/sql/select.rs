@@ -187,7 +187,8 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
     out.open_scope(&inner_sources);
     opening(out, select);
     out.list(&fields, |out, field| out.column(parent, *field));
-    kinds::columns(out, parent, matches!(select.items[0], Item::Entity { fields: None, .. }));
+    let is_whole = matches!(select.items[0], Item::Entity { fields: None, .. });
+    kinds::columns(out, parent, (is_whole, select.lock.is_none()));
     let terms: Vec<&Order> = select.order_by.iter().collect();
     if !by_columns {
         out.push(", row_number() OVER (ORDER BY ");
@@ -261,11 +262,11 @@ fn sql_name<'a>(out: &SqlWriter<'a>, expr: &'a Expr) -> Option<&'a str> {
 
 fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut Layout) {
     opening(out, select);
-    listed(out, &select.items, &select.loads, select.distinct, layout);
+    listed(out, &select.items, &select.loads, select.distinct, select.lock.is_none(), layout);
     for join in &eager.joins {
         out.push(", ");
         let entity_at = layout.outputs.len();
-        kinds::entity(out, join.target, join.fields.clone(), true, layout);
+        kinds::entity(out, join.target, join.fields.clone(), (true, select.lock.is_none()), layout);
         let parent = match join.parent_join {
             Some(parent) => layout.visible + parent,
             None => eager.root,
@@ -287,12 +288,13 @@ fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut L
 }
 
 /// Writes the items behind SELECT or RETURNING; `loads` are those of the first object. `once`: rows are told apart by
-/// them.
+/// them. `widens`: other tables of a family are read from, too.
 pub(super) fn listed(
     out: &mut SqlWriter<'_>,
     items: &[Item],
     loads: &[Load],
     once: bool,
+    widens: bool,
     layout: &mut Layout,
 ) {
     let schema = out.schema();
@@ -306,7 +308,7 @@ pub(super) fn listed(
                 let loads = loads.take().unwrap_or_default();
                 let fields = entity_fields(schema.model(source.model), item, loads);
                 let is_whole = matches!(item, Item::Entity { fields: None, .. });
-                kinds::entity(out, *source, fields, is_whole, layout);
+                kinds::entity(out, *source, fields, (is_whole, widens), layout);
             }
             Item::Mapped { of, model, columns } => {
                 out.list(columns, |out, (_, column)| out.part(&Part { of: Arc::clone(of), column: *column }));

@@ -32,6 +32,18 @@ pub(super) fn within(out: &mut SqlWriter<'_>, statement: &Write) {
 
 /// Writes the statement behind the common table expressions that it reads from.
 fn inner(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
+    let model = out.schema().model(statement.model());
+    if !model.parts().is_empty() {
+        let words = match statement {
+            Write::Insert(_) => ("INSERT", "add the objects to a session"),
+            Write::Update(_) => ("UPDATE", "change the objects, or update a Table of the class"),
+            Write::Delete(_) => ("DELETE", "delete the objects"),
+        };
+        out.unsupported(
+            &format!("{} of {}, whose columns stand in several tables", words.0, model.name()),
+            words.1,
+        );
+    }
     let target = FromItem::from(statement.model());
     let others = others(out, statement, &target);
     let returns_others = !out.is_postgres() && !others.is_empty();
@@ -283,7 +295,7 @@ fn returning(out: &mut SqlWriter<'_>, items: &[Item]) -> Layout {
     let mut layout = Layout::default();
     if !items.is_empty() {
         out.push(" RETURNING ");
-        listed(out, items, &[], false, &mut layout);
+        listed(out, items, &[], false, false, &mut layout);
     }
     layout
 }

@@ -359,6 +359,9 @@ impl<'a> SqlWriter<'a> {
         self.require_type(class, field);
         let column = kinds::shown_column(self.schema, source, class, field);
         if let Some((depth, name)) = self.found(|scope| scope.table(source)) {
+            if class.table() != self.schema.model(source.model).table() {
+                self.scopes[depth].widen(source);
+            }
             self.qualified(depth, &name, &column);
         }
     }
@@ -489,7 +492,14 @@ impl<'a> SqlWriter<'a> {
             return;
         }
         let schema = self.schema;
-        let table = schema.model(source.model).table();
+        let model = schema.model(source.model);
+        let table = model.table();
+        let is_wide = self.scopes.last().is_some_and(|scope| scope.is_wide(source));
+        if kinds::is_joined(schema, model, is_wide) {
+            kinds::joined_tables(self, source, is_wide);
+            self.push(" AS ");
+            return self.item_name(&FromItem::Table(source));
+        }
         self.base_table(table);
         let alias = self.scopes.last().and_then(|scope| scope.table(source)).unwrap_or(&table.name);
         if alias != table.name {

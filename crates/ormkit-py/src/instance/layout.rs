@@ -44,20 +44,23 @@ impl Layout {
         Ok(Filling { object, layout: self })
     }
 
+    /// True where instances of another class have their slots in the same places: another declaration of the class, or one
+    /// that extends it.
+    fn fits(&self, other: &ClassTable, own: &ClassTable) -> bool {
+        let has_place = |(slot, offset): &(u32, usize)| {
+            let (of, own) = (other.slots.get(*slot as usize), own.slots.get(*slot as usize));
+            of.zip(own).is_some_and(|(of, own)| of.offset == *offset && of.text == own.text)
+        };
+        other.same_order(own) || self.cells.iter().all(has_place)
+    }
+
     /// An instance that exists, to be filled.
     ///
     /// # Errors
     /// `TypeError` where its slots lie elsewhere.
     pub(crate) fn open<'a, 'py>(&'a self, object: &Bound<'py, PyAny>) -> PyResult<Filling<'a, 'py>> {
         let class = self.class.bind(object.py());
-        let has_place = |(slot, offset): &(u32, usize), table: &ClassTable| {
-            table.slots.get(*slot as usize).is_some_and(|found| found.offset == *offset)
-        };
-        if !object.get_type().is(class)
-            && !table_of(object)?.same_order(class_table(class)?)
-            && !(object.get_type().is_subclass(class)?
-                && self.cells.iter().all(|cell| table_of(object).is_ok_and(|table| has_place(cell, table))))
-        {
+        if !object.get_type().is(class) && !self.fits(table_of(object)?, class_table(class)?) {
             return Err(PyTypeError::new_err("the row is of another class than the object"));
         }
         Ok(Filling { object: object.clone(), layout: self })

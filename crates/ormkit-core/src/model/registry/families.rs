@@ -34,6 +34,11 @@ impl Families {
         std::iter::successors(up(&id), up).collect()
     }
 
+    /// True when `class` extends `of`, at any depth.
+    pub(super) fn extends(&self, class: ModelId, of: ModelId) -> bool {
+        self.above(class).contains(&of)
+    }
+
     /// The class that the family of a class begins with.
     pub(super) fn root(&self, id: ModelId) -> Option<ModelId> {
         self.kin.get(&id)?;

@@ -173,7 +173,7 @@ impl Resolver<'_> {
             .into_iter()
             .filter(|reference| self.is(reference.target, id));
         candidates.extend(far.map(|reference| (RelationKind::OneToMany, reference)));
-        if self.is(id, target) {
+        if self.is(target, id) || self.is(id, target) {
             self.choose_side(target, relation, &mut candidates);
         } else if let Some(many) = relation.many {
             // A list is never held by its own side; one object may be held by either.
@@ -204,9 +204,11 @@ impl Resolver<'_> {
         }
     }
 
-    /// True when both are the same model, or declarations of the same table.
+    /// True when `other` is `one`, another declaration of its table, or a class that extends it.
     pub(super) fn is(&self, one: ModelId, other: ModelId) -> bool {
-        one == other || self.registry.def(one).table == self.registry.def(other).table
+        one == other
+            || self.registry.def(one).table == self.registry.def(other).table
+            || self.registry.families.extends(other, one)
     }
 
     /// A model's reference to itself reads both ways: `remote_side` or the list tells which is meant.

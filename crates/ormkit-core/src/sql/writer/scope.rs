@@ -10,6 +10,8 @@ pub(crate) struct Scope {
     links: Vec<String>,
     /// Its own columns are written with their table: it has several, or stands inside another statement.
     qualifies: bool,
+    /// Tables of classes that are read together with those of the classes that extend them.
+    wide: Vec<Source>,
 }
 
 impl Scope {
@@ -42,7 +44,7 @@ impl Scope {
             names.push((item.clone(), name));
         }
         let qualifies = names.len() > 1 || !outer.is_empty();
-        Self { names, links: Vec::new(), qualifies }
+        Self { names, links: Vec::new(), qualifies, wide: Vec::new() }
     }
 
     /// The name of `item`, if it is one of the scope's.
@@ -63,6 +65,16 @@ impl Scope {
         let is_it =
             |item: &FromItem| matches!(item, FromItem::Derived(derived) if derived.number() == number);
         self.names.iter().find(|(known, _)| is_it(known)).map(|(_, name)| name.as_str())
+    }
+
+    /// Has a class read together with the tables of those that extend it.
+    pub(super) fn widen(&mut self, source: Source) {
+        self.wide.push(source);
+    }
+
+    /// True where it is.
+    pub(super) fn is_wide(&self, source: Source) -> bool {
+        self.wide.contains(&source)
     }
 
     /// Number of tables.
