@@ -12,7 +12,8 @@ from typing import Any
 
 from ormkit._ormkit import RevisionGraph
 from ormkit.exc import MigrationError
-from ormkit.migrations._loader import Proxy, files, foreign_names, load
+from ormkit.migrations import _bridge, _names
+from ormkit.migrations._loader import Proxy, files, load
 from ormkit.migrations.config import AlembicConfig
 
 __all__ = ["MigrationScript", "RevisionGraph", "ScriptFolder"]
@@ -104,26 +105,52 @@ class MigrationScript:
         return re.sub(r"\$\{(.*?)\}", lambda found: _filled(found[1], names, where), template)
 
     def upgrade(self, op: Any) -> None:
-        self._call("upgrade", op)
+        self._call(True, op)
 
     def downgrade(self, op: Any) -> None:
-        self._call("downgrade", op)
+        self._call(False, op)
 
-    def foreign_names(self) -> list[str]:
+    def foreign_names(self, *, up: bool = True) -> list[str]:
+        if self._source is None:
+            return []
         try:
-            return foreign_names(self.render()) if self._source is not None else []
+            return _names.foreign_names(self._source, _function(up))
         except SyntaxError as error:
             raise MigrationError(f"{self.path}, line {error.lineno}: {error.msg}") from error
 
-    def _call(self, function: str, op: Any) -> None:
-        names = self._loaded()
-        if not callable(names.get(function)):
-            raise MigrationError(f"{self.path or self.revision} has no function {function}()")
+    def _needs_alembic(self, up: bool) -> list[str]:
+        """The names for which this direction needs Alembic and SQLAlchemy; an empty list where it does without.
+
+        Raises:
+            MigrationError: The file cannot be run.
+        """
+        if names := self.foreign_names(up=up):
+            return names
+        try:
+            self._loaded()
+        except MigrationError as error:
+            if isinstance(missing := error.__cause__, ModuleNotFoundError) and missing.name:
+                return [missing.name]
+            raise
+        theirs = _names.made_of_sqlalchemy(self.render())
+        return theirs if theirs and _bridge.installed() else []
+
+    def _call(self, up: bool, op: Any) -> None:
+        function = self._function(self._loaded(), up)
         before, self._proxy.op = self._proxy.op, op
         try:
-            names[function]()
+            function()
         finally:
             self._proxy.op = before
+
+    def _for_alembic(self, up: bool) -> Any:
+        """The function, in a file that sees the installed Alembic and SQLAlchemy."""
+        return self._function(load(self.path or Path(f"{self.revision}.py"), self.render(), None), up)
+
+    def _function(self, names: dict[str, Any], up: bool) -> Any:
+        if not callable(names.get(_function(up))):
+            raise MigrationError(f"{self.path or self.revision} has no function {_function(up)}()")
+        return names[_function(up)]
 
     def _loaded(self) -> dict[str, Any]:
         if self._names is None:
@@ -133,6 +160,10 @@ class MigrationScript:
 
     def __repr__(self) -> str:
         return f"<MigrationScript {self.revision}: {self.message}>"
+
+
+def _function(up: bool) -> str:
+    return "upgrade" if up else "downgrade"
 
 
 _COMPUTED: Any = object()
