@@ -8,11 +8,13 @@ import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from ormkit._ormkit import ConnectionPool, create_engine, load_models
 from ormkit.exc import MigrationError
 from ormkit.migrations import _bridge, _folder
+from ormkit.migrations._problem import problem
 from ormkit.migrations.autogen import AutogenContext, SchemaStep
 from ormkit.migrations.config import AlembicConfig
 from ormkit.migrations.runner import MigrationRunner
@@ -46,7 +48,8 @@ class Command:
             return AlembicConfig.from_ini("alembic.ini", section)
         found = AlembicConfig.detect(".")
         if found is None:
-            raise MigrationError("there is no alembic.ini here: `ormkit migrate init` makes one, -c names another")
+            text = "there is no alembic.ini here: `ormkit migrate init` makes one, -c names another"
+            raise problem(text, file=Path.cwd() / "alembic.ini")
         return found
 
     def url(self, config: AlembicConfig) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from ormkit.exc import MigrationError
 from ormkit.migrations import _columns as columns, _types as types
 from ormkit.migrations._op import Operations
+from ormkit.migrations._problem import mistake, problem
 
 __all__: list[str] = []
 
@@ -138,14 +139,14 @@ def _stand_in(name: str) -> Any:
     return missing
 
 
-def load(path: Path, source: str, op: Any) -> dict[str, Any]:
+def load(path: Path, source: str, op: Any, revisions: tuple[str, ...] = ()) -> dict[str, Any]:
     """Run a file; its names. Without `op` it sees the installed Alembic and SQLAlchemy.
 
     Raises:
         MigrationError: It cannot be read or run.
     """
     if op is None:
-        return _run(path, source, vars(builtins))
+        return _run(path, source, vars(builtins), revisions)
     ours = modules(op)
     for name, module in ours.items():
         vars(module)["__getattr__"] = _stand_in(name)
@@ -158,10 +159,10 @@ def load(path: Path, source: str, op: Any) -> dict[str, Any]:
             return ours[name] if fromlist else ours[name.partition(".")[0]]
         return builtins.__import__(name, globals, locals, fromlist, level)
 
-    return _run(path, source, {**vars(builtins), "__import__": importer})
+    return _run(path, source, {**vars(builtins), "__import__": importer}, revisions)
 
 
-def _run(path: Path, source: str, names_of_python: dict[str, Any]) -> dict[str, Any]:
+def _run(path: Path, source: str, names_of_python: dict[str, Any], revisions: tuple[str, ...]) -> dict[str, Any]:
     names: dict[str, Any] = {
         "__name__": f"revision_{path.stem}",
         "__file__": str(path),
@@ -172,9 +173,10 @@ def _run(path: Path, source: str, names_of_python: dict[str, Any]) -> dict[str, 
     except MigrationError:
         raise
     except SyntaxError as error:
-        raise MigrationError(f"{path}, line {error.lineno}: {error.msg}") from error
+        raise mistake(path, error, revisions) from error
     except Exception as error:
-        raise MigrationError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+        text = f"{path} cannot be loaded: {type(error).__name__}: {error}: `ormkit migrate status` says what waits"
+        raise problem(text, file=path, revisions=revisions) from error
     return names
 
 

@@ -13,6 +13,7 @@ from ormkit._ormkit import MigrationRun, RevisionGraph, version_statements
 from ormkit.exc import DatabaseError, MigrationError, OrmkitError
 from ormkit.migrations import _bridge
 from ormkit.migrations._drive import Offline, Online, in_thread
+from ormkit.migrations._problem import problem
 from ormkit.migrations.config import AlembicConfig
 from ormkit.migrations.script import MigrationScript, ScriptFolder, graph_of, several
 
@@ -192,9 +193,8 @@ class MigrationRunner:
         except Exception as raised:
             line = _line(raised, script)
             place = f"{script.path or script.revision}" + ("" if line is None else f", line {line}")
-            error = MigrationError(f"{place}: {type(raised).__name__}: {raised}: a script has no database to ask")
-            error.revisions, error.file = (script.revision,), None if script.path is None else str(script.path)
-            raise error from raised
+            text = f"{place}: {type(raised).__name__}: {raised}: a script has no database to ask"
+            raise problem(text, file=script.path, revisions=(script.revision,)) from raised
 
 
 def _line(error: BaseException, script: MigrationScript) -> int | None:
@@ -211,12 +211,10 @@ def _for_alembic(scripts: list[MigrationScript], up: bool) -> set[str]:
         return {script.revision for script, _ in needs}
     listed = "; ".join(f"{script.path} ({', '.join(names)})" for script, names in needs)
     first = needs[0][0].revision
-    error = MigrationError(
+    text = (
         f"{len(needs)} revision(s) use names that are run by Alembic and SQLAlchemy only: {listed}. Nothing was changed. "
         f"Three ways on: `pip install ormkit[alembic]`, and they are run by Alembic in the same transaction; do by hand what"
         f" they do and mark them as run (`ormkit migrate stamp {first}`); or put one new revision in the place of all that are"
         f" behind you"
     )
-    error.revisions = tuple(script.revision for script, _ in needs)
-    error.file = str(needs[0][0].path)
-    raise error
+    raise problem(text, file=needs[0][0].path, revisions=tuple(script.revision for script, _ in needs))

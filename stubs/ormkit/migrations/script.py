@@ -14,6 +14,7 @@ from ormkit._ormkit import RevisionGraph
 from ormkit.exc import MigrationError
 from ormkit.migrations import _bridge, _names
 from ormkit.migrations._loader import Proxy, files, load
+from ormkit.migrations._problem import mistake, problem
 from ormkit.migrations.config import AlembicConfig
 
 __all__ = ["MigrationScript", "RevisionGraph", "ScriptFolder"]
@@ -74,9 +75,13 @@ class MigrationScript:
         try:
             source = place.read_text(encoding="utf-8")
         except FileNotFoundError as error:
-            raise MigrationError(f"there is no file {place}") from error
+            raise problem(
+                f"there is no file {place}: `ormkit migrate history` lists those that are there", file=place
+            ) from error
         except UnicodeDecodeError as error:
-            raise MigrationError(f"{place} is not UTF-8: {error}") from error
+            raise problem(
+                f"{place} is not UTF-8: {error}: save it as UTF-8, then `ormkit migrate history`", file=place
+            ) from error
         script = cls("", path=place, source=source)
         head = _head(place, source)
         if any(value is _COMPUTED for value in head.values()):
@@ -84,7 +89,8 @@ class MigrationScript:
             head |= {name: names.get(name) for name in _HEAD}
         revision = head.get("revision")
         if not isinstance(revision, str):
-            raise MigrationError(f"{place} says no `revision`: a revision file names itself")
+            text = "a revision file names itself: write `revision = …`, or take the file out of the folder"
+            raise problem(f"{place} says no `revision`: {text}, then `ormkit migrate history`", file=place)
         script.revision = revision
         script.down_revision, script.message = head.get("down_revision"), head["message"]
         script.branch_labels, script.depends_on = head.get("branch_labels"), head.get("depends_on")
@@ -116,7 +122,7 @@ class MigrationScript:
         try:
             return _names.foreign_names(self._source, _function(up))
         except SyntaxError as error:
-            raise MigrationError(f"{self.path}, line {error.lineno}: {error.msg}") from error
+            raise mistake(self._place(), error, (self.revision,)) from error
 
     def _needs_alembic(self, up: bool) -> list[str]:
         """The names for which this direction needs Alembic and SQLAlchemy; an empty list where it does without.
@@ -145,17 +151,20 @@ class MigrationScript:
 
     def _for_alembic(self, up: bool) -> Any:
         """The function, in a file that sees the installed Alembic and SQLAlchemy."""
-        return self._function(load(self.path or Path(f"{self.revision}.py"), self.render(), None), up)
+        return self._function(load(self._place(), self.render(), None, (self.revision,)), up)
+
+    def _place(self) -> Path:
+        return self.path or Path(f"{self.revision}.py")
 
     def _function(self, names: dict[str, Any], up: bool) -> Any:
         if not callable(names.get(_function(up))):
-            raise MigrationError(f"{self.path or self.revision} has no function {_function(up)}()")
+            text = f"{self.path or self.revision} has no function {_function(up)}(): write one, with `pass` if there is nothing to do"
+            raise problem(text, file=self.path, revisions=(self.revision,))
         return names[_function(up)]
 
     def _loaded(self) -> dict[str, Any]:
         if self._names is None:
-            place = self.path or Path(f"{self.revision}.py")
-            self._names = load(place, self.render(), self._proxy)
+            self._names = load(self._place(), self.render(), self._proxy, (self.revision,))
         return self._names
 
     def __repr__(self) -> str:
@@ -236,7 +245,7 @@ class ScriptFolder:
             folders = self.config.version_locations
             for folder in folders:
                 if not folder.is_dir():
-                    raise MigrationError(f"there is no folder {folder}: `ormkit migrate init` makes one")
+                    raise problem(f"there is no folder {folder}: `ormkit migrate init` makes one", file=folder)
             paths = files(folders, deep=self.config.recursive_version_locations)
             loaded = [MigrationScript.load(path) for path in paths]
             self._graph = graph_of(loaded)
