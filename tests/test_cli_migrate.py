@@ -189,3 +189,24 @@ async def test_the_helpers_use_the_pool_that_they_are_given(engine, tmp_path):
         migrate_init(tmp_path)
     with pytest.raises(MigrationError, match="migrate_init"):
         migrate_create(tmp_path / "alembic", "x")
+
+
+def test_x_is_what_a_revision_asks_for(project):
+    path = Path(project.type("create", "asks", "--rev-id", "c0ffee01").strip())
+    source = path.read_text().replace("from alembic import op\n", "from alembic import context, op\n")
+    ask = 'op.create_table(context.get_x_argument(as_dictionary=True)["table"], sa.Column("id", sa.Integer))'
+    path.write_text(source.replace("    pass", f"    {ask}", 1))
+    assert "CREATE TABLE named" in project.type("up", "--sql", "-x", "table=named", "--dialect", "sqlite")
+    project.type("up", "-x", "table=a", "-x", "table=named")
+    assert project.rows("SELECT count(*) FROM named") == [(0,)]
+
+
+def test_an_upgrade_says_what_only_going_down_needs(project, monkeypatch):
+    monkeypatch.setattr("ormkit.migrations._bridge.installed", lambda: False)
+    path = Path(project.type("create", "goes up", "--rev-id", "c0ffee01").strip())
+    source = path.read_text()
+    path.write_text(source.replace("def downgrade():\n    pass", "def downgrade():\n    sa.inspect(op.get_bind())"))
+    assert main(["migrate", "up"]) == 0
+    said = project.capsys.readouterr().err
+    assert "note: downgrade() of c0ffee01 needs `pip install ormkit[alembic]`: sa.inspect" in said
+    assert "Three ways on" in project.type("down", code=1)

@@ -16,7 +16,7 @@ import pytest
 from revisions import source
 
 from ormkit import ConnectionPool, MigrationError, create_engine
-from ormkit.migrations import AlembicConfig, MigrationRunner, MigrationScript
+from ormkit.migrations import AlembicConfig, MigrationRunner, MigrationScript, _bridge
 
 pytestmark = pytest.mark.asyncio
 
@@ -128,13 +128,14 @@ async def test_python_error_is_named_and_undone(engine: ConnectionPool, project:
         ("", "users = sa.table('users')\nop.execute(users.insert())", ["users.insert"]),
         ("", "op.create_procedure('x')", ["op.create_procedure"]),
         ("import sqlalchemy_utils", "pass", ["sqlalchemy_utils", "Three ways on"]),
-        ("from alembic import context", "pass", ["alembic.context"]),
+        ("from alembic import command", "command.upgrade", ["alembic.command"]),
         ("", "with op.batch_alter_table('x') as batch:\n    batch.nothing()", ["batch.nothing"]),
     ],
 )
 async def test_foreign_names_stop_before_anything_is_done(
-    engine: ConnectionPool, project: Project, above: str, up: str, names: list[str]
+    engine: ConnectionPool, project: Project, monkeypatch: pytest.MonkeyPatch, above: str, up: str, names: list[str]
 ) -> None:
+    monkeypatch.setattr(_bridge, "installed", lambda: False)
     project.table("one1", None)
     project.write("two2", "one1", up, above=above)
     with pytest.raises(MigrationError) as raised:
@@ -143,9 +144,12 @@ async def test_foreign_names_stop_before_anything_is_done(
     assert await engine.get_tables() == []
 
 
-async def test_ways_on_are_named(engine: ConnectionPool, project: Project) -> None:
+async def test_ways_on_are_named(engine: ConnectionPool, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_bridge, "installed", lambda: False)
     project.write("one1", None, "sa.inspect(op.get_bind())")
-    with pytest.raises(MigrationError, match=r"pip install alembic.*ormkit migrate stamp one1.*one new revision"):
+    with pytest.raises(
+        MigrationError, match=r"pip install ormkit\[alembic\].*ormkit migrate stamp one1.*one new revision"
+    ):
         await project.runner(engine).upgrade()
 
 
@@ -278,9 +282,12 @@ async def test_cancelled_run_leaves_nothing(engine: ConnectionPool, project: Pro
     assert len(await asyncio.wait_for(project.runner(engine).upgrade(), 20)) == 1
 
 
-async def test_lock_of_somebody_else_is_waited_for_and_tried_again(postgres_url: str, project: Project) -> None:
+@pytest.mark.parametrize("runs_it", ["op.get_bind()", "sa.inspect(op.get_bind())"], ids=["ormkit", "Alembic"])
+async def test_lock_of_somebody_else_is_waited_for_and_tried_again(
+    postgres_url: str, project: Project, runs_it: str
+) -> None:
     project.table("one1", None)
-    project.write("two2", "one1", 'op.add_column("one1", sa.Column("x", sa.Integer))')
+    project.write("two2", "one1", f'{runs_it}\nop.add_column("one1", sa.Column("x", sa.Integer))')
     async with create_engine(postgres_url) as engine:
         await project.runner(engine).upgrade("one1")
         with psycopg.connect(postgres_url) as holder:

@@ -77,7 +77,7 @@ mod _ormkit {
         relationship,
     };
     #[pymodule_export]
-    use migrate::{MigrationRun, RevisionGraph, schema_statements, version_statements};
+    use migrate::{MigrationRun, RevisionGraph, count_statements, schema_statements, version_statements};
     #[pymodule_export]
     use model::{
         ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, TableColumns, check_dataclass_options,

@@ -9,6 +9,8 @@ mod steps;
 
 use ormkit_core::migrate::{Direction, VersionTable};
 use ormkit_core::model::TableName;
+use ormkit_core::sql::DialectName;
+use ormkit_core::sql::scan::statements;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -25,6 +27,14 @@ use crate::session::raise;
 pub(crate) fn schema_statements(dialect: &str, operation: &Bound<'_, PyDict>) -> PyResult<Vec<String>> {
     let dialect = dialect_of(dialect)?;
     steps::statements(&spec::parse(operation)?, dialect).map_err(raise)
+}
+
+/// How many statements there are in SQL.
+#[pyfunction]
+#[pyo3(signature = (sql, *, dialect))]
+pub(crate) fn count_statements(sql: &str, dialect: &str) -> PyResult<usize> {
+    let dialect = dialect_of(dialect)?;
+    Ok(statements(sql, dialect.name == DialectName::Sqlite).len())
 }
 
 /// The statement that makes a version table, and those that do moves of its rows.

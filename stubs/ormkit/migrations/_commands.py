@@ -8,11 +8,13 @@ import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from ormkit._ormkit import ConnectionPool, create_engine, load_models
 from ormkit.exc import MigrationError
-from ormkit.migrations import _folder
+from ormkit.migrations import _bridge, _folder
+from ormkit.migrations._problem import problem
 from ormkit.migrations.autogen import AutogenContext, SchemaStep
 from ormkit.migrations.config import AlembicConfig
 from ormkit.migrations.runner import MigrationRunner
@@ -46,7 +48,8 @@ class Command:
             return AlembicConfig.from_ini("alembic.ini", section)
         found = AlembicConfig.detect(".")
         if found is None:
-            raise MigrationError("there is no alembic.ini here: `ormkit migrate init` makes one, -c names another")
+            text = "there is no alembic.ini here: `ormkit migrate init` makes one, -c names another"
+            raise problem(text, file=Path.cwd() / "alembic.ini")
         return found
 
     def url(self, config: AlembicConfig) -> str:
@@ -64,7 +67,7 @@ class Command:
                 limit = None if timeout is None else float(timeout)
             except ValueError:
                 raise Usage(f"--lock-timeout {timeout}: a number of seconds is meant") from None
-            yield MigrationRunner(engine, config, lock_timeout=limit, on_revision=_progress)
+            yield MigrationRunner(engine, config, lock_timeout=limit, on_revision=_progress, x=self.x)
 
     def folder(self) -> ScriptFolder:
         return ScriptFolder(self.configuration())
@@ -309,12 +312,25 @@ async def _move(command: Command, up: bool) -> int:
             raise Usage("down --sql needs from:to, because no database is asked where it stands")
         if command.json:
             raise Usage("--sql prints SQL: --json has no meaning beside it")
-        runner = MigrationRunner(None, config)
+        runner = MigrationRunner(None, config, x=command.x)
         print(runner.sql(target, start=start or "base", down=not up, dialect=command.dialect(config)), end="")
         return DONE
     async with command.runner() as runner:
         done = await (runner.upgrade(command.target) if up else runner.downgrade(command.target))
+        if up:
+            scripts = command.folder().scripts if done else {}
+            _say_what_goes_down_by_alembic([scripts[id] for id in done])
         return command.answer(done, "" if done else "nothing to do\n")
+
+
+def _say_what_goes_down_by_alembic(scripts: list[MigrationScript]) -> None:
+    """An upgrade does not stop for what only `downgrade()` needs; it is said where that is not there."""
+    if not scripts or _bridge.installed():
+        return
+    for script in scripts:
+        if names := script.foreign_names(up=False):
+            said = f"downgrade() of {script.revision} needs `pip install ormkit[alembic]`: {', '.join(names)}"
+            print(f"note: {said}", file=sys.stderr)
 
 
 async def _stamp(command: Command) -> int:

@@ -6,9 +6,7 @@ written to `sys.modules`: an installed Alembic or SQLAlchemy is not touched, and
 
 from __future__ import annotations
 
-import ast
 import builtins
-import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +14,8 @@ from typing import Any
 
 from ormkit.exc import MigrationError
 from ormkit.migrations import _columns as columns, _types as types
-from ormkit.migrations._op import BatchOperations, Operations
+from ormkit.migrations._op import Operations
+from ormkit.migrations._problem import mistake, problem
 
 __all__: list[str] = []
 
@@ -69,6 +68,54 @@ class Proxy:
         return getattr(self.op, name)
 
 
+class ContextModule:
+    """`alembic.context` in a revision: what `env.py` sees of it is not there."""
+
+    def __init__(self, op: Any) -> None:
+        self._op = op
+
+    def get_x_argument(self, as_dictionary: bool = False) -> Any:
+        """What was given as `-x`, in order; as a dictionary what stands before and behind `=`, of the last one of a name."""
+        given = list(self._op._x)
+        return dict(one.partition("=")[::2] for one in given) if as_dictionary else given
+
+    def is_offline_mode(self) -> bool:
+        """Statements are written down only."""
+        return bool(self._op._as_sql)
+
+    def get_context(self) -> Any:
+        """As `op.get_context`."""
+        return self._op.get_context()
+
+    def get_bind(self) -> Any:
+        """As `op.get_bind`."""
+        return self._op.get_bind()
+
+    def execute(self, sql: Any, execution_options: Any = None) -> None:
+        """As `op.execute`."""
+        self._op.execute(sql, execution_options=execution_options)
+
+
+class Missing:
+    """A name that is imported and not there: nothing can be done with it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Missing:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Missing(f"{self._name}.{name}")
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        raise MigrationError(f"{self._name} is run by Alembic and SQLAlchemy only: pip install ormkit[alembic]")
+
+    def __or__(self, other: Any) -> Missing:
+        return self
+
+    __ror__ = __getitem__ = __or__
+
+
 def modules(op: Any) -> dict[str, ModuleType]:
     """The modules of one file."""
     made = {name: ModuleType(name) for name in NAMES}
@@ -77,125 +124,60 @@ def modules(op: Any) -> dict[str, ModuleType]:
         parent, _, last = name.rpartition(".")
         if parent:
             setattr(made[parent], last, made[name])
-    vars(made["alembic"])["op"] = op
+    vars(made["alembic"]).update(op=op, context=ContextModule if op is Operations else ContextModule(op))
     return made
 
 
-def load(path: Path, source: str, op: Any) -> dict[str, Any]:
-    """Run a file; its names.
+def _stand_in(name: str) -> Any:
+    """What a module answers for a name that it lacks: a function of the file that is not run may name it."""
+
+    def missing(member: str) -> Missing:
+        if member.startswith("__"):
+            raise AttributeError(member)
+        return Missing(f"{name}.{member}")
+
+    return missing
+
+
+def load(path: Path, source: str, op: Any, revisions: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Run a file; its names. Without `op` it sees the installed Alembic and SQLAlchemy.
 
     Raises:
         MigrationError: It cannot be read or run.
     """
+    if op is None:
+        return _run(path, source, vars(builtins), revisions)
     ours = modules(op)
+    for name, module in ours.items():
+        vars(module)["__getattr__"] = _stand_in(name)
 
     def importer(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         if level == 0 and name.partition(".")[0] in ("alembic", "sqlalchemy"):
             if name not in ours:
-                raise ModuleNotFoundError(f"{name} is not there in revision files", name=name)
+                ours[name] = ModuleType(name)
+                vars(ours[name])["__getattr__"] = _stand_in(name)
             return ours[name] if fromlist else ours[name.partition(".")[0]]
         return builtins.__import__(name, globals, locals, fromlist, level)
 
+    return _run(path, source, {**vars(builtins), "__import__": importer}, revisions)
+
+
+def _run(path: Path, source: str, names_of_python: dict[str, Any], revisions: tuple[str, ...]) -> dict[str, Any]:
     names: dict[str, Any] = {
         "__name__": f"revision_{path.stem}",
         "__file__": str(path),
-        "__builtins__": {**vars(builtins), "__import__": importer},
+        "__builtins__": names_of_python,
     }
     try:
         exec(compile(source, str(path), "exec"), names)
     except MigrationError:
         raise
     except SyntaxError as error:
-        raise MigrationError(f"{path}, line {error.lineno}: {error.msg}") from error
+        raise mistake(path, error, revisions) from error
     except Exception as error:
-        raise MigrationError(f"{path} cannot be loaded: {type(error).__name__}: {error}") from error
+        text = f"{path} cannot be loaded: {type(error).__name__}: {error}: `ormkit migrate status` says what waits"
+        raise problem(text, file=path, revisions=revisions) from error
     return names
-
-
-def foreign_names(source: str) -> list[str]:
-    """The names of `alembic` and `sqlalchemy` in a file that are not there, as far as can be told without running it."""
-    tree = ast.parse(source)
-    finder = _Finder(modules(Operations))
-    for node in ast.walk(tree):
-        finder.imports(node)
-    for node in ast.walk(tree):
-        finder.assignments(node)
-    for node in ast.walk(tree):
-        finder.attribute(node)
-    return sorted(finder.missing)
-
-
-_UNKNOWN: Any = object()
-
-
-class _Finder:
-    def __init__(self, ours: dict[str, ModuleType]) -> None:
-        self.ours = ours
-        self.known: dict[str, Any] = {}
-        self.missing: set[str] = set()
-
-    def imports(self, node: ast.AST) -> None:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if self._is_ours(alias.name):
-                    root = alias.name if alias.asname else alias.name.partition(".")[0]
-                    self._module(alias.name)
-                    self.known[alias.asname or root] = self.ours.get(root, _UNKNOWN)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and self._is_ours(node.module or ""):
-            module = self._module(node.module or "")
-            for alias in node.names if module is not None else []:
-                found = getattr(module, alias.name, _UNKNOWN)
-                if found is _UNKNOWN:
-                    self.missing.add(f"{node.module}.{alias.name}")
-                self.known[alias.asname or alias.name] = found
-
-    @staticmethod
-    def _is_ours(name: str) -> bool:
-        return name.partition(".")[0] in ("alembic", "sqlalchemy")
-
-    def _module(self, name: str) -> ModuleType | None:
-        if name not in self.ours:
-            self.missing.add(name)
-        return self.ours.get(name)
-
-    def assignments(self, node: ast.AST) -> None:
-        """`users = sa.table(…)`, `with op.batch_alter_table(…) as batch`."""
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            if isinstance(node.value, ast.Call):
-                made = self._resolve(node.value.func)
-                if inspect.isclass(made):
-                    self.known.setdefault(node.targets[0].id, made)
-        elif isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
-            call = node.context_expr
-            if isinstance(call, ast.Call) and self._resolve(call.func) is Operations.batch_alter_table:
-                self.known[node.optional_vars.id] = BatchOperations
-
-    def _resolve(self, node: ast.expr) -> Any:
-        if isinstance(node, ast.Name):
-            return self.known.get(node.id, _UNKNOWN)
-        if isinstance(node, ast.Attribute):
-            inner = self._resolve(node.value)
-            return _UNKNOWN if inner is _UNKNOWN else getattr(inner, node.attr, _UNKNOWN)
-        if isinstance(node, ast.Call):
-            made = self._resolve(node.func)
-            return made if inspect.isclass(made) else _UNKNOWN
-        return _UNKNOWN
-
-    def attribute(self, node: ast.AST) -> None:
-        if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
-            return
-        inner = self._resolve(node.value)
-        known = inspect.isclass(inner) or isinstance(inner, ModuleType)
-        # What an instance has of its own is not to be seen in its class.
-        own = isinstance(node.value, (ast.Call, ast.Name)) and inspect.isclass(inner) and self._is_instance(node.value)
-        if known and not hasattr(inner, node.attr) and not (own and node.attr in _OWN):
-            self.missing.add(ast.unparse(node) if len(ast.unparse(node)) < 60 else f"….{node.attr}")
-
-    def _is_instance(self, node: ast.expr) -> bool:
-        return isinstance(node, ast.Call) or (isinstance(node, ast.Name) and node.id in self.known)
-
-
-_OWN = {"name", "type", "columns", "labels", "schema", "text", "values", "unique", "nullable", "length", "enums"}
 
 
 def files(folders: list[Path], *, deep: bool = False) -> Iterator[Path]:

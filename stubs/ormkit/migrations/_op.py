@@ -46,6 +46,8 @@ class Operations:
     """
 
     _as_sql = False
+    # What was given as `-x`.
+    _x: tuple[str, ...] = ()
 
     def __init__(self, dialect: str = "postgresql") -> None:
         self.dialect = dialect

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ormkit.exc import MigrationError
+from ormkit.migrations._problem import problem
 
 __all__ = ["AlembicConfig"]
 
@@ -33,14 +34,14 @@ class AlembicConfig:
             with place.open(encoding="utf-8") as file:
                 parser.read_file(file)
             if not parser.has_section(section):
-                raise MigrationError(f"{place} has no section [{section}]")
+                raise problem(f"{place} has no section [{section}]: -n names another", file=place)
             config = cls(place, dict(parser.items(section)), section)
             if parser.has_option(f"{section}:exclude", "tables"):
                 config.exclude_tables = re.split(r"[,\s]+", parser.get(f"{section}:exclude", "tables").strip(", \n"))
         except FileNotFoundError as error:
-            raise MigrationError(f"there is no file {place}: `ormkit migrate init` makes one") from error
+            raise problem(f"there is no file {place}: `ormkit migrate init` makes one", file=place) from error
         except (configparser.Error, UnicodeDecodeError) as error:
-            raise MigrationError(f"{place} cannot be read: {error}") from error
+            raise problem(f"{place} cannot be read: {error}", file=place) from error
         return config
 
     @classmethod
@@ -55,11 +56,11 @@ class AlembicConfig:
         try:
             table = tomllib.loads(place.read_text(encoding="utf-8")).get("tool", {}).get("alembic")
         except FileNotFoundError as error:
-            raise MigrationError(f"there is no file {place}: `ormkit migrate init` makes one") from error
+            raise problem(f"there is no file {place}: `ormkit migrate init` makes one", file=place) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise MigrationError(f"{place} cannot be read: {error}") from error
+            raise problem(f"{place} cannot be read: {error}", file=place) from error
         if table is None:
-            raise MigrationError(f"{place} has no table [tool.alembic]")
+            raise problem(f"{place} has no table [tool.alembic]: -c names another file", file=place)
         here = {"here": place.parent.as_posix()}
 
         def filled(value: Any) -> Any:
@@ -96,7 +97,7 @@ class AlembicConfig:
     def script_location(self) -> Path:
         location = self.options.get("script_location")
         if not location:
-            raise MigrationError(f"{self.path} says no script_location: the folder of the revisions")
+            raise problem(f"{self.path} says no script_location: the folder of the revisions", file=self.path)
         return self._resolved(str(location))
 
     @property

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from ormkit._ormkit import MigrationRun, RevisionGraph, version_statements
-from ormkit.exc import DatabaseError, MigrationError
+from ormkit.exc import DatabaseError, MigrationError, OrmkitError
+from ormkit.migrations import _bridge
 from ormkit.migrations._drive import Offline, Online, in_thread
+from ormkit.migrations._problem import problem
 from ormkit.migrations.config import AlembicConfig
 from ormkit.migrations.script import MigrationScript, ScriptFolder, graph_of, several
 
@@ -31,6 +34,7 @@ class MigrationRunner:
         attempts: int = 5,
         wait: float | None = None,
         on_revision: Callable[[MigrationScript, bool, float], None] | None = None,
+        x: Sequence[str] = (),
     ) -> None:
         self.pool, self.config = pool, config
         table = version_table or (config.version_table if config else "alembic_version")
@@ -38,6 +42,7 @@ class MigrationRunner:
         self._table = (table, schema, config.version_table_pk if config else True)
         self._options = {"lock_timeout": lock_timeout, "attempts": attempts, "wait": wait}
         self._on_revision = on_revision
+        self._x = tuple(x)
 
     def _folder(self) -> ScriptFolder:
         if self.config is None:
@@ -117,50 +122,79 @@ class MigrationRunner:
         done: list[str] = []
         try:
             waiting = await run.start(up, target, single)
-            _refuse([scripts[id] for id in waiting])
-            while (id := await run.next()) is not None:
-                began = time.perf_counter()
-                if await self._one(run, scripts[id], up):
-                    done.append(id)
-                    if self._on_revision is not None:
-                        self._on_revision(scripts[id], up, time.perf_counter() - began)
+            theirs = _for_alembic([scripts[id] for id in waiting], up)
+            async with _bridge.turn(bool(theirs)):
+                while (id := await run.next()) is not None:
+                    began = time.perf_counter()
+                    if await self._one(run, scripts[id], up, id in theirs):
+                        done.append(id)
+                        if self._on_revision is not None:
+                            self._on_revision(scripts[id], up, time.perf_counter() - began)
         finally:
             await run.end()
         return done
 
-    async def _one(self, run: MigrationRun, script: MigrationScript, up: bool) -> bool:
+    async def _one(self, run: MigrationRun, script: MigrationScript, up: bool, theirs: bool) -> bool:
         """Run a revision; False when it has to be begun once more."""
         op = Online(run, asyncio.get_running_loop())
-        function = script.upgrade if up else script.downgrade
+        op._x = self._x
+
+        def function() -> None:
+            if theirs:
+                self._surroundings(script).online(op, script._for_alembic(up))
+            else:
+                (script.upgrade if up else script.downgrade)(op)
+
         try:
-            await in_thread(lambda: function(op), op.stop)
-        except Exception as error:
+            await in_thread(function, op.stop)
+        except Exception as raised:
+            error = _bridge.original(raised)
             if await run.again(error):
                 return False
             statement = getattr(error, "statement", None) or (
                 op.statement if isinstance(error, DatabaseError) else None
             )
-            raise (await run.failed(error, _line(error, script), statement)) from error
+            raise (await run.failed(error, _line(raised, script), statement)) from raised
         await run.done()
         return True
+
+    def _surroundings(self, script: MigrationScript) -> _bridge.Surroundings:
+        folder = Path.cwd() if script.path is None else script.path.parent
+        return _bridge.Surroundings(self.config, str(folder), self._table[:2], self._x)
 
     def sql(self, target: str = "head", *, start: str = "base", down: bool = False, dialect: str = "postgresql") -> str:
         folder = self._folder()
         heads = folder.graph.find(start)
         plan = folder.graph.downgrade(heads, target) if down else folder.graph.upgrade(heads, target)
         scripts = [folder.scripts[id] for id, _ in plan]
-        _refuse(scripts)
+        theirs = _for_alembic(scripts, not down)
         lines = ["BEGIN"]
         create = version_statements(dialect, *self._table, [])[0]
         if not heads and not down:
             lines.append(create)
         for script, (id, moves) in zip(scripts, plan, strict=True):
             op = Offline(dialect)
-            (script.downgrade if down else script.upgrade)(op)
+            op._x = self._x
+            self._write(op, script, not down, id in theirs)
             title = f"-- {'downgrade' if down else 'upgrade'} {id}: {script.message}"
             body = [*op.script, *version_statements(dialect, *self._table, moves)[1]]
             lines += [f"{title}\n{body[0]}", *body[1:]]
         return "".join(f"{line};\n\n" for line in [*lines, "COMMIT"])
+
+    def _write(self, op: Offline, script: MigrationScript, up: bool, theirs: bool) -> None:
+        """Write down what a revision would do."""
+        try:
+            if theirs:
+                self._surroundings(script).offline(op, script._for_alembic(up))
+            else:
+                (script.upgrade if up else script.downgrade)(op)
+        except OrmkitError:
+            raise
+        except Exception as raised:
+            line = _line(raised, script)
+            place = f"{script.path or script.revision}" + ("" if line is None else f", line {line}")
+            text = f"{place}: {type(raised).__name__}: {raised}: a script has no database to ask"
+            raise problem(text, file=script.path, revisions=(script.revision,)) from raised
 
 
 def _line(error: BaseException, script: MigrationScript) -> int | None:
@@ -170,36 +204,17 @@ def _line(error: BaseException, script: MigrationScript) -> int | None:
     return lines[-1] if lines else None
 
 
-def _not_installed(script: MigrationScript) -> list[str]:
-    """The module that a file needs and that is not there."""
-    try:
-        script._loaded()
-    except MigrationError as error:
-        if isinstance(missing := error.__cause__, ModuleNotFoundError) and missing.name:
-            return [missing.name]
-        raise
-    return []
-
-
-def _refuse(scripts: list[MigrationScript]) -> None:
-    """Stops before anything is done where a file has names in it that are not there."""
-    refused = []
-    for script in scripts:
-        names = script.foreign_names()
-        if not names:
-            names = _not_installed(script)
-        if names:
-            refused.append((script, names))
-    if not refused:
-        return
-    listed = "; ".join(f"{script.path} ({', '.join(names)})" for script, names in refused)
-    first = refused[0][0].revision
-    error = MigrationError(
-        f"{len(refused)} revision(s) use names that are run by Alembic and SQLAlchemy only: {listed}. Nothing was changed. "
-        f"Three ways on: run them by Alembic, which uses the same version table (`pip install alembic`, "
-        f"`alembic upgrade {first}`); do by hand what they do and mark them as run (`ormkit migrate stamp {first}`); "
-        f"or put one new revision in the place of all that are behind you"
+def _for_alembic(scripts: list[MigrationScript], up: bool) -> set[str]:
+    """The revisions that Alembic is to run. Stops before anything is done where it is needed and not there."""
+    needs = [(script, names) for script in scripts if (names := script._needs_alembic(up))]
+    if not needs or _bridge.installed():
+        return {script.revision for script, _ in needs}
+    listed = "; ".join(f"{script.path} ({', '.join(names)})" for script, names in needs)
+    first = needs[0][0].revision
+    text = (
+        f"{len(needs)} revision(s) use names that are run by Alembic and SQLAlchemy only: {listed}. Nothing was changed. "
+        f"Three ways on: `pip install ormkit[alembic]`, and they are run by Alembic in the same transaction; do by hand what"
+        f" they do and mark them as run (`ormkit migrate stamp {first}`); or put one new revision in the place of all that are"
+        f" behind you"
     )
-    error.revisions = tuple(script.revision for script, _ in refused)
-    error.file = str(refused[0][0].path)
-    raise error
+    raise problem(text, file=needs[0][0].path, revisions=tuple(script.revision for script, _ in needs))

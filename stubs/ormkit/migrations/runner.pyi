@@ -1,6 +1,6 @@
 """Running revisions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from ormkit.engine import ConnectionPool
@@ -23,6 +23,7 @@ class MigrationRunner:
         attempts: How often a revision is tried.
         wait: The longest wait for another runner, in seconds; None: as long as it takes.
         on_revision: Called after each revision, with it, whether it went up, and how long it took in seconds.
+        x: What `context.get_x_argument()` answers in a file: `["key=value", …]`, the command line's `-x`.
 
     Cancelling undoes the revision that runs, and waits for the end of its function.
     """
@@ -40,6 +41,7 @@ class MigrationRunner:
         attempts: int = 5,
         wait: float | None = None,
         on_revision: Callable[[MigrationScript, bool, float], None] | None = None,
+        x: Sequence[str] = (),
     ) -> None: ...
     async def get_current_heads(self) -> list[str]:
         """The ids in the version table."""
@@ -64,8 +66,8 @@ class MigrationRunner:
         """Run what leads up to a target; the ids that were run.
 
         Raises:
-            MigrationError: The target is not known; a revision failed, and is undone; a file uses names that only Alembic
-                and SQLAlchemy have, and nothing was done.
+            MigrationError: The target is not known; a revision failed, and is undone; an `upgrade()` uses names that only
+                Alembic and SQLAlchemy have, which are not installed, and nothing was done.
         """
 
     async def downgrade(self, target: str = "-1") -> list[str]:

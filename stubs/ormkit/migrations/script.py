@@ -12,7 +12,9 @@ from typing import Any
 
 from ormkit._ormkit import RevisionGraph
 from ormkit.exc import MigrationError
-from ormkit.migrations._loader import Proxy, files, foreign_names, load
+from ormkit.migrations import _bridge, _names
+from ormkit.migrations._loader import Proxy, files, load
+from ormkit.migrations._problem import mistake, problem
 from ormkit.migrations.config import AlembicConfig
 
 __all__ = ["MigrationScript", "RevisionGraph", "ScriptFolder"]
@@ -73,9 +75,13 @@ class MigrationScript:
         try:
             source = place.read_text(encoding="utf-8")
         except FileNotFoundError as error:
-            raise MigrationError(f"there is no file {place}") from error
+            raise problem(
+                f"there is no file {place}: `ormkit migrate history` lists those that are there", file=place
+            ) from error
         except UnicodeDecodeError as error:
-            raise MigrationError(f"{place} is not UTF-8: {error}") from error
+            raise problem(
+                f"{place} is not UTF-8: {error}: save it as UTF-8, then `ormkit migrate history`", file=place
+            ) from error
         script = cls("", path=place, source=source)
         head = _head(place, source)
         if any(value is _COMPUTED for value in head.values()):
@@ -83,7 +89,8 @@ class MigrationScript:
             head |= {name: names.get(name) for name in _HEAD}
         revision = head.get("revision")
         if not isinstance(revision, str):
-            raise MigrationError(f"{place} says no `revision`: a revision file names itself")
+            text = "a revision file names itself: write `revision = …`, or take the file out of the folder"
+            raise problem(f"{place} says no `revision`: {text}, then `ormkit migrate history`", file=place)
         script.revision = revision
         script.down_revision, script.message = head.get("down_revision"), head["message"]
         script.branch_labels, script.depends_on = head.get("branch_labels"), head.get("depends_on")
@@ -104,35 +111,68 @@ class MigrationScript:
         return re.sub(r"\$\{(.*?)\}", lambda found: _filled(found[1], names, where), template)
 
     def upgrade(self, op: Any) -> None:
-        self._call("upgrade", op)
+        self._call(True, op)
 
     def downgrade(self, op: Any) -> None:
-        self._call("downgrade", op)
+        self._call(False, op)
 
-    def foreign_names(self) -> list[str]:
+    def foreign_names(self, *, up: bool = True) -> list[str]:
+        if self._source is None:
+            return []
         try:
-            return foreign_names(self.render()) if self._source is not None else []
+            return _names.foreign_names(self._source, _function(up))
         except SyntaxError as error:
-            raise MigrationError(f"{self.path}, line {error.lineno}: {error.msg}") from error
+            raise mistake(self._place(), error, (self.revision,)) from error
 
-    def _call(self, function: str, op: Any) -> None:
-        names = self._loaded()
-        if not callable(names.get(function)):
-            raise MigrationError(f"{self.path or self.revision} has no function {function}()")
+    def _needs_alembic(self, up: bool) -> list[str]:
+        """The names for which this direction needs Alembic and SQLAlchemy; an empty list where it does without.
+
+        Raises:
+            MigrationError: The file cannot be run.
+        """
+        if names := self.foreign_names(up=up):
+            return names
+        try:
+            self._loaded()
+        except MigrationError as error:
+            if isinstance(missing := error.__cause__, ModuleNotFoundError) and missing.name:
+                return [missing.name]
+            raise
+        theirs = _names.made_of_sqlalchemy(self.render())
+        return theirs if theirs and _bridge.installed() else []
+
+    def _call(self, up: bool, op: Any) -> None:
+        function = self._function(self._loaded(), up)
         before, self._proxy.op = self._proxy.op, op
         try:
-            names[function]()
+            function()
         finally:
             self._proxy.op = before
 
+    def _for_alembic(self, up: bool) -> Any:
+        """The function, in a file that sees the installed Alembic and SQLAlchemy."""
+        return self._function(load(self._place(), self.render(), None, (self.revision,)), up)
+
+    def _place(self) -> Path:
+        return self.path or Path(f"{self.revision}.py")
+
+    def _function(self, names: dict[str, Any], up: bool) -> Any:
+        if not callable(names.get(_function(up))):
+            text = f"{self.path or self.revision} has no function {_function(up)}(): write one, with `pass` if there is nothing to do"
+            raise problem(text, file=self.path, revisions=(self.revision,))
+        return names[_function(up)]
+
     def _loaded(self) -> dict[str, Any]:
         if self._names is None:
-            place = self.path or Path(f"{self.revision}.py")
-            self._names = load(place, self.render(), self._proxy)
+            self._names = load(self._place(), self.render(), self._proxy, (self.revision,))
         return self._names
 
     def __repr__(self) -> str:
         return f"<MigrationScript {self.revision}: {self.message}>"
+
+
+def _function(up: bool) -> str:
+    return "upgrade" if up else "downgrade"
 
 
 _COMPUTED: Any = object()
@@ -205,7 +245,7 @@ class ScriptFolder:
             folders = self.config.version_locations
             for folder in folders:
                 if not folder.is_dir():
-                    raise MigrationError(f"there is no folder {folder}: `ormkit migrate init` makes one")
+                    raise problem(f"there is no folder {folder}: `ormkit migrate init` makes one", file=folder)
             paths = files(folders, deep=self.config.recursive_version_locations)
             loaded = [MigrationScript.load(path) for path in paths]
             self._graph = graph_of(loaded)

@@ -106,8 +106,8 @@ class MigrationScript:
     def downgrade(self, op: Operations) -> None:
         """Call the file's `downgrade()`."""
 
-    def foreign_names(self) -> list[str]:
-        """The names of Alembic and SQLAlchemy in it that are not there, as far as can be told without running it."""
+    def foreign_names(self, *, up: bool = True) -> list[str]:
+        """The names of Alembic and SQLAlchemy that `upgrade()` needs, or `downgrade()`, and that only the installed ones have."""
 
 class ScriptFolder:
     """The revision files of a configuration; read when they are first asked for."""

@@ -356,8 +356,12 @@ fn failure(step: &Step, error: Error, line: Option<u32>) -> Error {
     let id = &step.revision.id;
     let next = match (error.kind(), step.direction) {
         (ErrorKind::OutcomeUnknown(_), _) => "`ormkit migrate current` says whether it was kept".to_owned(),
-        (_, Direction::Up) => format!("the database is as it was before `{id}`"),
-        (_, Direction::Down) => format!("the database is as it was after `{id}`"),
+        (_, Direction::Up) => {
+            format!("the database is as it was before `{id}`, `ormkit migrate up` tries again")
+        }
+        (_, Direction::Down) => {
+            format!("the database is as it was after `{id}`, `ormkit migrate down` tries again")
+        }
     };
     named(step, error, line, next)
 }

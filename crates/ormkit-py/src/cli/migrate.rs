@@ -33,6 +33,12 @@ pub(super) fn parser() -> Parser {
                 .short('c')
                 .global(true),
             text("name", "SECTION", "The section of the ini file [default: alembic]").short('n').global(true),
+            Arg::new("x")
+                .short('x')
+                .value_name("KEY=VALUE")
+                .action(ArgAction::Append)
+                .global(true)
+                .help("For revisions that ask context.get_x_argument(); may be repeated"),
         ])
         .subcommands(making())
         .subcommands(running())

@@ -1,0 +1,1 @@
+"""The connection of a run as a driver for SQLAlchemy. Nothing here is for others."""
