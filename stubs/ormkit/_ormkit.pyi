@@ -398,6 +398,10 @@ class JSON(TypeEngine):
     r"""
     JSONB; text on SQLite.
     """
+    NULL: typing.Any
+    r"""
+    JSON's null, where None is SQL's NULL. A stored one is read as None.
+    """
     def __new__(cls) -> JSON: ...
 
 class LargeBinary(TypeEngine):

@@ -12,6 +12,7 @@ from ormkit import (
     Change,
     ForeignKey,
     Mapped,
+    QueryResult,
     Row,
     RowQuery,
     ScalarResult,
@@ -139,6 +140,11 @@ async def verbs_give_objects(session: AsyncSession, item: Item) -> None:
     assert_type(await session.run(count), int)
     async with session.transaction() as same:
         assert_type(same, AsyncSession)
+
+
+def rows_as_objects(result: QueryResult) -> None:
+    assert_type(result.to_models(Item), list[Item])
+    assert_type(result.to_model(Item), Item | None)
 
 
 async def a_forgotten_await_is_an_error(session: AsyncSession, item: Item) -> None:

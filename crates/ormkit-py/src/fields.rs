@@ -7,6 +7,7 @@ pub(crate) mod decorator;
 mod foreign_key;
 mod generated;
 mod index;
+mod json_null;
 pub(crate) mod native;
 pub(crate) mod range;
 mod relation;
@@ -21,6 +22,7 @@ pub(crate) use declared_attr::DeclaredAttr;
 pub(crate) use foreign_key::ForeignKey;
 pub(crate) use generated::{Computed, FetchedValue, Identity};
 pub(crate) use index::Index;
+pub(crate) use json_null::is_json_null;
 pub(crate) use relation::{
     ColumnName, RelationJoin, RelationshipDecl, RelationshipTarget, SecondaryTable, relationship,
 };

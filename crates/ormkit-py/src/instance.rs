@@ -423,6 +423,8 @@ fn remember_json(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
     let Some(value) = slot(object, index)? else { return Ok(()) };
     match (value.is_none(), (hooks::hooks().encode_json)(object, index, &value)) {
         (false, Ok(text)) => head(object)?.cold_or_new().set_json(index as u32, Json::Touched(text.into())),
+        // JSON's null that was read and never set
+        (true, _) if head(object)?.cold().is_some_and(|cold| cold.holds_null(index as u32)) => {}
         _ => forget_json(object, index)?,
     }
     Ok(())

@@ -24,6 +24,7 @@ mod soft_delete;
 mod table;
 
 pub(crate) use crate::attribute::Attribute;
+pub(crate) use annotation::value_type;
 pub(crate) use body::{ClassBody, metadata_of};
 pub(crate) use dataclass::check_dataclass_options;
 pub(crate) use info::{ColumnInfo, RelationshipInfo};

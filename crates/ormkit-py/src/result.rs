@@ -1,6 +1,8 @@
 //! What statements answer: rows that are read without await.
+mod arrow;
 mod execute;
 mod kept;
+mod model;
 mod query;
 mod row;
 mod scalar;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Cells, Row};
-use crate::error::Result;
-use crate::value::ValueRef;
+use crate::error::{Error, Result};
+use crate::value::{SqlType, ValueRef, coerce};
 
 /// Reads the cells of a row that was kept.
 pub trait Decoder: Send + Sync {
@@ -97,6 +97,19 @@ impl KeptRows {
         read(&Row::new(&self.row(row)))
     }
 
+    /// Shows some cells of a row to `read` as a [`Row`]: those at these places, each as the variant of its type.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn with_cells_of<T>(
+        &self,
+        row: usize,
+        cells: &[(usize, SqlType)],
+        read: impl FnOnce(&Row<'_>) -> T,
+    ) -> T {
+        read(&Row::new(&Picked { row: self.row(row), cells }))
+    }
+
     fn row(&self, row: usize) -> KeptRow<'_> {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
         let bytes = &self.bytes[start..self.ends[row]];
@@ -132,4 +145,52 @@ impl Cells for KeptRow<'_> {
     fn decoder(&self) -> Arc<dyn Decoder> {
         Arc::clone(self.decoder)
     }
+}
+
+/// Cells of a kept row in another order, as other types.
+struct Picked<'a> {
+    row: KeptRow<'a>,
+    cells: &'a [(usize, SqlType)],
+}
+
+impl Cells for Picked<'_> {
+    fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    fn cell(&self, index: usize) -> Result<ValueRef<'_>> {
+        let (from, to) = picked(self.cells, index)?;
+        coerce(self.row.cell(from)?, to)
+    }
+
+    fn encode(&self, into: &mut Vec<u8>) {
+        self.row.encode(into);
+    }
+
+    fn decoder(&self) -> Arc<dyn Decoder> {
+        Arc::new(PickedDecoder { of: self.row.decoder(), cells: self.cells.into() })
+    }
+}
+
+/// Reads the same cells of rows that are kept again.
+struct PickedDecoder {
+    of: Arc<dyn Decoder>,
+    cells: Box<[(usize, SqlType)]>,
+}
+
+impl Decoder for PickedDecoder {
+    fn len(&self, _row: &[u8]) -> usize {
+        self.cells.len()
+    }
+
+    fn cell<'a>(&'a self, row: &'a [u8], index: usize) -> Result<ValueRef<'a>> {
+        let (from, to) = picked(&self.cells, index)?;
+        coerce(self.of.cell(row, from)?, to)
+    }
+}
+
+fn picked(cells: &[(usize, SqlType)], index: usize) -> Result<(usize, SqlType)> {
+    cells.get(index).copied().ok_or_else(|| {
+        Error::interface(format!("the row has {} cells, there is no cell {index}", cells.len()))
+    })
 }

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use std::sync::Arc;
 
 /// What the conversion of values has to know of their engine.
+#[derive(Clone)]
 pub(crate) struct Border {
     /// How its database spells SQL.
     pub(crate) dialect: &'static Dialect,

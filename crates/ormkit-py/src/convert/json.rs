@@ -6,6 +6,7 @@ mod write;
 pub(crate) use codec::{JsonCodec, failed};
 
 use super::Place;
+use crate::fields::is_json_null;
 use ormkit_core::error::{Error, Result};
 use pyo3::prelude::*;
 
@@ -28,6 +29,9 @@ pub(crate) fn read<'py>(py: Python<'py>, text: &str, codec: Option<&JsonCodec>) 
 /// # Errors
 /// `DataError` without a place for values that JSON cannot hold.
 pub(crate) fn write(value: &Bound<'_, PyAny>, codec: Option<&JsonCodec>) -> Result<String> {
+    if is_json_null(value) {
+        return Ok("null".to_owned());
+    }
     if let Some(codec) = codec.filter(|codec| codec.has_dumps()) {
         return codec.write(value);
     }

@@ -7,6 +7,7 @@ use super::conversion::Conversion;
 use super::json::failed;
 use super::type_name;
 use crate::fields::decorator::DialectObject;
+use crate::fields::is_json_null;
 use ormkit_core::error::Result;
 use ormkit_core::sql::DialectName;
 use pyo3::intern;
@@ -76,6 +77,7 @@ impl User {
                 decorator.call(value.py(), "process_bind_param", value, dialect)
             }
             Self::Decorator(_) => Ok(value.clone()),
+            Self::Document(_) if is_json_null(value) => Ok(value.clone()),
             Self::Document(document) => document.dump(value),
         }
     }

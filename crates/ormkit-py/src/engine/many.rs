@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ormkit_core::driver::{Batch, Column, KeptRows, Row, RowSink, Statement};
 use ormkit_core::error::Result;
 use ormkit_core::session::Link;
+use ormkit_core::value::SqlType;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -94,9 +95,11 @@ fn statements(sql: &str, params: &Bound<'_, PyAny>, border: &Border) -> PyResult
 }
 
 /// The rows of all runs, in order, or their number alone.
+#[derive(Default)]
 struct Rows {
     kept: Option<KeptRows>,
     names: Vec<String>,
+    types: Vec<SqlType>,
     /// How many rows there were when each run began.
     starts: Vec<usize>,
     /// What each run has touched.
@@ -105,14 +108,14 @@ struct Rows {
 
 impl Rows {
     fn new(keeps: bool) -> Self {
-        Self { kept: keeps.then(KeptRows::new), names: Vec::new(), starts: Vec::new(), affected: Vec::new() }
+        Self { kept: keeps.then(KeptRows::new), ..Self::default() }
     }
 
     fn into_answer(self, border: &Border) -> PyResult<Py<PyAny>> {
-        let Self { kept, names, affected, .. } = self;
+        let Self { kept, names, types, affected, .. } = self;
         let affected: u64 = affected.iter().sum();
         Python::attach(|py| match kept {
-            Some(rows) => Ok(Py::new(py, QueryResult::new(names, rows, affected, border))?.into_any()),
+            Some(rows) => Ok(Py::new(py, QueryResult::new(names, types, rows, affected, border))?.into_any()),
             None => Ok(affected.into_pyobject(py)?.into_any().unbind()),
         })
     }
@@ -122,6 +125,7 @@ impl RowSink for Rows {
     fn columns(&mut self, _statement: usize, columns: &[Column<'_>]) -> Result<()> {
         if self.names.is_empty() {
             self.names = columns.iter().map(|column| column.name.to_owned()).collect();
+            self.types = columns.iter().map(|column| column.sql_type).collect();
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ use pyo3::types::{
 use crate::codec;
 use crate::convert::{self, Border};
 use crate::errors::to_py;
+use crate::fields::is_json_null;
 use crate::range::Range;
 
 /// The text of SQL.
@@ -221,6 +222,8 @@ fn scalar_type(value: &Bound<'_, PyAny>) -> PyResult<Option<ColumnType>> {
         ColumnType::Numeric(None)
     } else if value.is_instance(UUID.import(py, "uuid", "UUID")?)? {
         ColumnType::Uuid
+    } else if is_json_null(value) {
+        ColumnType::Json
     } else {
         return convert::net_type(value);
     }))

@@ -11,6 +11,7 @@ use pyo3::types::{
 
 use super::Expr;
 use super::late::column_value;
+use crate::fields::is_json_null;
 use crate::model::{conversion, with_def};
 use crate::query::Select;
 use crate::range::Range;
@@ -283,7 +284,7 @@ fn own_type(value: &Bound<'_, PyAny>) -> PyResult<ColumnType> {
         if value.getattr("tzinfo")?.is_none() { ColumnType::Time } else { ColumnType::TimeTz }
     } else if value.is_instance_of::<PyDelta>() {
         ColumnType::Interval
-    } else if value.is_instance_of::<PyDict>() || value.is_instance_of::<PyList>() {
+    } else if value.is_instance_of::<PyDict>() || value.is_instance_of::<PyList>() || is_json_null(value) {
         ColumnType::Json
     } else if is("decimal", "Decimal")? {
         ColumnType::Numeric(None)

@@ -43,6 +43,11 @@ impl Cold {
         self.json.iter().find(|entry| entry.0 == slot).map(|entry| &entry.1)
     }
 
+    /// True where None in a slot was read from JSON's null: the row does not hold SQL's NULL.
+    pub(super) fn holds_null(&self, slot: u32) -> bool {
+        matches!(self.json(slot), Some(Json::Touched(text)) if text.trim() == "null")
+    }
+
     /// Removes the JSON entry of `slot` and yields its text.
     pub(super) fn take_json(&mut self, slot: u32) -> Option<Box<str>> {
         let index = self.json.iter().position(|entry| entry.0 == slot)?;

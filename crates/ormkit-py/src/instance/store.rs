@@ -160,7 +160,8 @@ unsafe fn same(
     // SAFETY: both are live; `old` is held while comparing, for that may run Python code.
     unsafe {
         if old == value {
-            return true;
+            let from_null = || Head::of(object).cold().is_some_and(|cold| cold.holds_null(index as u32));
+            return !(json && value == ffi::Py_None() && from_null());
         }
         if ffi::Py_TYPE(old) != ffi::Py_TYPE(value) {
             return false;

@@ -223,6 +223,31 @@ pub(super) fn column_type(
     Ok((found, None))
 }
 
+/// A column type, and how its values are converted.
+pub(crate) type ValueType = (ColumnType, Option<Arc<Conversion>>);
+
+/// The type that a column of an annotation has, where one can have it, and whether the annotation has `| None`. It holds no
+/// text any more.
+///
+/// # Errors
+/// A class of documents with a field that JSON has no form for.
+pub(crate) fn value_type(annotation: &Bound<'_, PyAny>) -> PyResult<(Option<ValueType>, bool)> {
+    let none = annotation.py().None().bind(annotation.py()).get_type();
+    let (mut inner, mut optional) = (annotation.clone(), annotation.is(&none));
+    if let Some(members) = union_members(annotation)? {
+        let rest: Vec<Bound<'_, PyAny>> = members.iter().filter(|member| !member.is(&none)).collect();
+        optional = members.len() > rest.len();
+        match &rest[..] {
+            [one] => inner = one.clone(),
+            _ => return Ok((None, optional)),
+        }
+    }
+    if let Some(document) = document(&inner)? {
+        return Ok((Some((ColumnType::Json, Some(document))), optional));
+    }
+    Ok((column_type(&inner, None).ok(), optional))
+}
+
 /// How the documents of a JSON column are converted whose annotation names their class.
 ///
 /// # Errors

@@ -3,11 +3,13 @@ use super::QueryResult;
 use crate::convert::Border;
 use ormkit_core::driver::{Column, KeptRows, Row, RowSink};
 use ormkit_core::error::Result;
+use ormkit_core::value::SqlType;
 
 /// Rows of one statement on their way into a [`QueryResult`].
 #[derive(Default)]
 pub(crate) struct Kept {
     names: Vec<String>,
+    types: Vec<SqlType>,
     rows: KeptRows,
     affected: u64,
 }
@@ -25,13 +27,14 @@ impl Kept {
 
     /// The result.
     pub(crate) fn into_result(self, border: &Border) -> QueryResult {
-        QueryResult::new(self.names, self.rows, self.affected, border)
+        QueryResult::new(self.names, self.types, self.rows, self.affected, border)
     }
 }
 
 impl RowSink for Kept {
     fn columns(&mut self, _statement: usize, columns: &[Column<'_>]) -> Result<()> {
         self.names = columns.iter().map(|column| column.name.to_owned()).collect();
+        self.types = columns.iter().map(|column| column.sql_type).collect();
         Ok(())
     }
 

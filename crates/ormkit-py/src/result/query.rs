@@ -1,27 +1,35 @@
 //! `QueryResult`: rows of SQL text, decoded when they are read.
 use super::{Wanted, check, tuple};
-use crate::convert::{self, Border, Conversion};
+use crate::convert::{self, Border};
 use crate::errors::to_py;
 use ormkit_core::driver::KeptRows;
 use ormkit_core::error::Error;
+use ormkit_core::value::SqlType;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyString, PyTuple};
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// The rows of `engine.execute`. They stay as the database sent them until they are read; reading needs no await.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct QueryResult {
-    names: Vec<String>,
-    rows: KeptRows,
+    pub(super) names: Vec<String>,
+    /// The types of the columns, as far as the driver knows them.
+    pub(super) types: Vec<SqlType>,
+    pub(super) rows: KeptRows,
     affected: u64,
-    /// How the engine's values are converted.
-    conversion: Option<Arc<Conversion>>,
+    /// The engine that the values come from.
+    pub(super) border: Border,
 }
 
 impl QueryResult {
-    pub(crate) fn new(names: Vec<String>, rows: KeptRows, affected: u64, border: &Border) -> Self {
-        Self { names, rows, affected, conversion: border.conversion.clone() }
+    pub(crate) fn new(
+        names: Vec<String>,
+        types: Vec<SqlType>,
+        rows: KeptRows,
+        affected: u64,
+        border: &Border,
+    ) -> Self {
+        Self { names, types, rows, affected, border: border.clone() }
     }
 
     /// Rows that were written.
@@ -31,7 +39,7 @@ impl QueryResult {
 
     fn cell<'py>(&self, py: Python<'py>, row: usize, column: usize) -> PyResult<Bound<'py, PyAny>> {
         let cell =
-            self.rows.cell(row, column).and_then(|cell| convert::read(py, cell, self.conversion.as_deref()));
+            self.rows.cell(row, column).and_then(|cell| convert::read(py, cell, self.border.conversion()));
         cell.map_err(|error| to_py(py, error.at(|| self.names[column].clone())))
     }
 
@@ -44,7 +52,7 @@ impl QueryResult {
     ) -> PyResult<()> {
         let (mut column, mut raised) = (0, Ok(()));
         let read = self.rows.cells(row, &mut |cell| {
-            let value = convert::read(py, cell, self.conversion.as_deref())?;
+            let value = convert::read(py, cell, self.border.conversion())?;
             raised = take(column, value);
             column += 1;
             if raised.is_ok() { Ok(()) } else { Err(Error::interface("stopped by an exception")) }
