@@ -9,6 +9,7 @@ import pytest
 
 from ormkit import (
     AsyncSession,
+    DataError,
     DateTime,
     DeclarativeBase,
     FieldError,
@@ -55,6 +56,9 @@ SHIPS = [
 
 # The lookup and the lengths and names of who is found, by number.
 LOOKUPS: list[tuple[dict[str, Any], list[int]]] = [
+    ({"harbour": 2}, [3]),
+    ({"harbour__in": [2]}, [3]),
+    ({"harbour__pk": 2}, [3]),
     ({"id__exact": 2}, [2]),
     ({"id": 2}, [2]),
     ({"pk": 2}, [2]),
@@ -117,8 +121,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"name__in": "Gull"}, "a list of values"),
     ({"built__iso_year": 2004}, "year"),
     ({"built__iso_week_day": 6}, "week_day"),
-    ({"harbour": 2}, "harbour"),
-    ({"harbour__in": [2]}, "harbour"),
+    ({"harbour": "Kiel"}, "Harbour.id"),
+    ({"harbour__in": ["Kiel"]}, "Harbour.id"),
 ]
 
 
@@ -152,7 +156,7 @@ async def test_field_lookups(session):
 
 @pytest.mark.parametrize(("lookups", "named"), REFUSED)
 async def test_refused_lookups_name_the_way_out(session, lookups, named):
-    with pytest.raises((TypeError, FieldError, NotSupportedError), match=named):
+    with pytest.raises((TypeError, DataError, FieldError, NotSupportedError), match=named):
         await found(session.query(Ship).filter(**lookups))
 
 

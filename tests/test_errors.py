@@ -29,6 +29,7 @@ BASES = {
     "InvalidRequestError": "OrmkitError",
     "PendingRollbackError": "InvalidRequestError",
     "DetachedInstanceError": "InvalidRequestError",
+    "BookmarkError": "InvalidRequestError",
     "ConcurrentSessionUse": "InvalidRequestError",
     "NoResultFound": "OrmkitError",
     "MultipleResultsFound": "OrmkitError",

@@ -19,13 +19,13 @@ TOP_LEVEL = """
     Integer BigInteger SmallInteger String Text Unicode UnicodeText Float Double Boolean LargeBinary Numeric DateTime TIMESTAMP
     Date Time Interval Uuid uuid7 Enum JSON JSONB ARRAY TypeDecorator Inet Cidr Citext Tsvector Range Vector Hstore MacAddr Bit
     select insert update delete text func and_ or_ not_ exists aliased case cast literal union
-    Query RowQuery Q F Count Sum Avg Min Max
+    Query RowQuery Page Q F Count Sum Avg Min Max
     AsyncSession async_sessionmaker sessionmaker create_session session_context Transaction Row
     selectinload joinedload subqueryload lazyload raiseload noload contains_eager load_only defer undefer with_loader_criteria
     OrmkitError InterfaceError DatabaseError DBAPIError DataError OperationalError PoolTimeout ConnectionLost SerializationFailure
     DeadlockDetected QueryCanceled LockNotAvailable IntegrityError UniqueViolation ForeignKeyViolation NotNullViolation
     CheckViolation ExclusionViolation ProgrammingError InternalError NotSupportedError Unsupported InvalidRequestError
-    PendingRollbackError DetachedInstanceError ConcurrentSessionUse NoResultFound MultipleResultsFound DoesNotExist
+    PendingRollbackError DetachedInstanceError ConcurrentSessionUse BookmarkError NoResultFound MultipleResultsFound DoesNotExist
     MultipleObjectsReturned FieldError NotLoadedError RelationNotLoadedError StaleDataError CircularDependencyError
     MigrationError UncommittedWarning
     RustColumnInfo RustIndexInfo RustConstraintInfo RustTableInfo

@@ -34,6 +34,7 @@ from ormkit.engine import (
     quote_literal,
 )
 from ormkit.exc import (
+    BookmarkError,
     CheckViolation,
     CircularDependencyError,
     ConcurrentSessionUse,
@@ -149,6 +150,7 @@ from ormkit.query import (
     Insert,
     Max,
     Min,
+    Page,
     Q,
     Query,
     RowQuery,

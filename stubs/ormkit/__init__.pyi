@@ -40,6 +40,7 @@ from ormkit.engine import (
     quote_literal as quote_literal,
 )
 from ormkit.exc import (
+    BookmarkError as BookmarkError,
     CheckViolation as CheckViolation,
     CircularDependencyError as CircularDependencyError,
     ConcurrentSessionUse as ConcurrentSessionUse,
@@ -155,6 +156,7 @@ from ormkit.query import (
     Insert as Insert,
     Max as Max,
     Min as Min,
+    Page as Page,
     Q as Q,
     Query as Query,
     RowQuery as RowQuery,

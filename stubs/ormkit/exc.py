@@ -1,6 +1,7 @@
 """All exceptions and warnings."""
 
 from ._ormkit import (
+    BookmarkError,
     CheckViolation,
     CircularDependencyError,
     ConcurrentSessionUse,
@@ -42,6 +43,7 @@ from ._ormkit import (
 )
 
 __all__ = [
+    "BookmarkError",
     "CheckViolation",
     "CircularDependencyError",
     "ConcurrentSessionUse",

@@ -66,6 +66,9 @@ class PendingRollbackError(InvalidRequestError):
 
 class DetachedInstanceError(InvalidRequestError): ...
 
+class BookmarkError(InvalidRequestError, ValueError):
+    """The text is no bookmark of this query: it was changed, or is of another class or order."""
+
 class ConcurrentSessionUse(InvalidRequestError):
     """Two tasks in one session at the same time."""
 

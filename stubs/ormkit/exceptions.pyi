@@ -1,6 +1,7 @@
 """Every error that ormkit raises: another name of `ormkit.exc`."""
 
 from ormkit.exc import (
+    BookmarkError as BookmarkError,
     CheckViolation as CheckViolation,
     CircularDependencyError as CircularDependencyError,
     ConcurrentSessionUse as ConcurrentSessionUse,

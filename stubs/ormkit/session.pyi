@@ -9,7 +9,7 @@ from typing_extensions import Self, TypeVarTuple, Unpack
 
 from ormkit.base import DeclarativeBase
 from ormkit.engine import Connection, ConnectionPool, QueryResult
-from ormkit.query import Attribute, Delete, Expr, Insert, Q, Query, Select, Update
+from ormkit.query import Attribute, Delete, Expr, Insert, Page, Q, Query, Select, Update
 from ormkit.relationships import Change, Loader, Prefetch, RelationPart
 
 _Isolation = Literal[
@@ -247,6 +247,12 @@ class AsyncSession:
     async def execute(self, statement: Select[Unpack[_Ts]]) -> ExecuteResult[Unpack[_Ts]]: ...
     @overload
     async def execute(self, statement: _Statement, params: Any = None) -> ExecuteResult[Unpack[tuple[Any, ...]]]: ...
+    @overload
+    async def page(self, statement: Select[_T], size: int, bookmark: str | None = None) -> Page[_T]: ...
+    @overload
+    async def page(
+        self, statement: Select[Unpack[tuple[Any, ...]]], size: int, bookmark: str | None = None
+    ) -> Page[Any]: ...
     @overload
     async def scalars(self, statement: Select[_T, Unpack[tuple[Any, ...]]]) -> ScalarResult[_T]: ...
     @overload

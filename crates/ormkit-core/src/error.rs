@@ -74,6 +74,8 @@ pub enum ErrorKind {
     Interface(String),
     /// Not possible in the object's present state.
     InvalidRequest(String),
+    /// A text is no bookmark of the order that it is given to.
+    Bookmark(String),
     /// The transaction has failed and waits for `rollback()`.
     PendingRollback {
         /// The first failure, as text.
@@ -414,6 +416,7 @@ impl fmt::Display for ErrorKind {
             Self::Mapping(text)
             | Self::Interface(text)
             | Self::InvalidRequest(text)
+            | Self::Bookmark(text)
             | Self::Detached(text)
             | Self::ConnectionLost(text)
             | Self::OutcomeUnknown(text)

@@ -4,6 +4,7 @@ mod alike;
 mod bound;
 mod derived;
 mod expr;
+mod keyset;
 mod load;
 pub mod lookup;
 mod order;
@@ -22,6 +23,7 @@ pub use expr::{
     Distinct, Exists, Expr, Frame, FrameEnd, FrameUnit, InList, InRows, InSelect, IsNull, IsTrue, JsonKeys,
     JsonRead, JsonStep, Like, Operation, OperationKind, Pattern, TimePart,
 };
+pub use keyset::{Bookmark, Keyset};
 pub use load::{Criterion, Load, Strategy};
 pub(crate) use load::{Reach, fields_read, strategy_of};
 pub use order::{Nulls, Order};

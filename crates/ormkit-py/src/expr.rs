@@ -25,7 +25,7 @@ pub(crate) use logic::{
 pub(crate) use operand::{assigned, assigned_as, json_operand, operand, typed_operand};
 pub(crate) use operator::member;
 pub(crate) use quantifier::{Quantifier, all_, any_};
-pub(crate) use relation::{object_key, related_condition};
+pub(crate) use relation::{object_or_key, related_condition};
 pub(crate) use row::{RowValue, tuple_};
 
 use ormkit_core::model::ModelId;

@@ -93,11 +93,11 @@ mod _ormkit {
     #[pymodule_export]
     use query::{
         Aggregate, AliasedClass, Avg, ColumnSpec, Columns, Count, Cte, Delete, Excluded, Exists, F, Insert,
-        JoinedTables, Loader, Max, Min, Prefetch, Q, Query, RelationPart, RowQuery, Select, Subquery, Sum,
-        Update, Values, aliased, column, contains_eager, defaultload, defer, delete, except_, except_all,
-        exists, immediateload, insert, intersect, intersect_all, join, joinedload, lateral, lazyload,
-        load_from, load_only, noload, outerjoin, raiseload, select, selectinload, subqueryload, undefer,
-        undefer_group, union, union_all, update, values, with_loader_criteria,
+        JoinedTables, Loader, Max, Min, Page, Prefetch, Q, Query, RelationPart, RowQuery, Select, Subquery,
+        Sum, Update, Values, aliased, column, contains_eager, defaultload, defer, delete, except_,
+        except_all, exists, immediateload, insert, intersect, intersect_all, join, joinedload, lateral,
+        lazyload, load_from, load_only, noload, outerjoin, raiseload, select, selectinload, subqueryload,
+        undefer, undefer_group, union, union_all, update, values, with_loader_criteria,
     };
 
     #[pymodule_export]

@@ -16,6 +16,7 @@ mod joins;
 mod loader;
 mod lookup;
 mod names;
+mod page;
 mod read;
 mod rows;
 mod set;
@@ -38,6 +39,7 @@ pub(crate) use loader::{
     undefer, undefer_group, with_loader_criteria,
 };
 pub(crate) use lookup::{Q, lookup_condition};
+pub(crate) use page::{Page, Places, page_size};
 pub(crate) use read::{Select, select};
 pub(crate) use set::{except_, except_all, intersect, intersect_all, union, union_all};
 pub(crate) use table_valued::{ColumnSpec, Values, column, lateral, values};

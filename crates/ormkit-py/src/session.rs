@@ -7,6 +7,7 @@ mod execute;
 mod load;
 mod on_commit;
 mod owner;
+mod page;
 mod query;
 mod read;
 mod refresh;

@@ -22,7 +22,7 @@ pub enum Item<H: Host> {
 
 impl<H: Host> Item<H> {
     /// The object, if it is one.
-    pub(crate) fn into_object(self) -> Option<H::Object> {
+    pub fn into_object(self) -> Option<H::Object> {
         match self {
             Self::Object(object) => object,
             Self::Value(_) => None,

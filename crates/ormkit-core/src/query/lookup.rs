@@ -15,7 +15,7 @@ pub use computed::{Takes, computed, computed_operator};
 pub use operator::Operator;
 pub use path::{Path, correlated};
 pub use subject::Subject;
-pub use tree::{Condition, conditions};
+pub use tree::{Condition, conditions, conditions_within};
 
 use super::{Expr, Source};
 use crate::error::{Error, ErrorKind, Result};

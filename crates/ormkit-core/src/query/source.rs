@@ -22,7 +22,7 @@ pub struct Source {
 }
 
 /// From here on numbers stand for names.
-const NAMED: u32 = 1 << 16;
+pub(super) const NAMED: u32 = 1 << 16;
 /// From here on numbers were never given before: which one it is does not count for a statement's shape.
 pub(super) const FRESH: u32 = 1 << 20;
 /// From here on they are those of loads by join.

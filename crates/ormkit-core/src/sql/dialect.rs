@@ -60,6 +60,8 @@ pub struct Dialect {
     pub escape: &'static str,
     /// OFFSET may not stand without LIMIT: what stands for "no limit".
     pub no_limit: Option<&'static str>,
+    /// NULL sorts behind all values upwards, where ORDER BY does not say it.
+    pub nulls_greatest: bool,
     /// `SELECT .. FOR UPDATE` and its like; a database without locks whole transactions anyway.
     pub row_locks: bool,
     /// Enums are types of their own; elsewhere a CHECK.
@@ -96,6 +98,7 @@ impl Dialect {
         ilike: " ILIKE ",
         escape: "",
         no_limit: None,
+        nulls_greatest: true,
         row_locks: true,
         native_enums: true,
         adds_constraints: true,
@@ -118,6 +121,7 @@ impl Dialect {
         ilike: " LIKE ",
         escape: " ESCAPE '\\'",
         no_limit: Some("-1"),
+        nulls_greatest: false,
         row_locks: false,
         native_enums: false,
         adds_constraints: false,

@@ -83,7 +83,14 @@ pub(crate) fn count(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
         out.close_scope();
     } else {
         out.push("SELECT count(*) FROM (");
-        let inner = Select { lock: None, ..select.clone() };
+        let mut inner = Select { lock: None, ..select.clone() };
+        if !inner.group_by.is_empty() && inner.items.iter().any(|item| item.model().is_some()) {
+            // Groups are counted, which have no object.
+            inner.items.clear();
+            if inner.limit.is_none() && inner.offset.is_none() {
+                inner.order_by.clear();
+            }
+        }
         subquery(out, &inner);
         out.push(") AS counted");
     }
@@ -145,6 +152,7 @@ fn body(
     if let Some(set) = &select.set {
         return set::set(out, select, set, layout, names);
     }
+    require_grouped(out, select);
     let around = out.enter(select.deleted);
     let sources = sources::all(out, select, eager, place);
     out.open_scope(&sources);
@@ -160,6 +168,28 @@ fn body(
     lock(out, select);
     out.close_scope();
     out.enter(around);
+}
+
+/// An object is a row, not a group of them, unless its key is what makes the groups. SQLite would take any row of a group.
+fn require_grouped(out: &mut SqlWriter<'_>, select: &Select) {
+    let is_text = |expr: &Expr| matches!(expr, Expr::Text(_));
+    if select.group_by.is_empty() || select.group_by.iter().any(is_text) {
+        return;
+    }
+    let schema = out.schema();
+    for item in &select.items {
+        let Item::Entity { source, .. } = item else { continue };
+        let model = schema.model(source.model);
+        let is_grouped = |field: &FieldId| select.group_by.contains(&Expr::column(*source, *field));
+        if !model.key.iter().all(is_grouped) {
+            let key: Vec<String> = model.key.iter().map(|field| model.place(*field)).collect();
+            return out.fail(Error::new(ErrorKind::Programming(format!(
+                "a group of rows is no {}: group by its key ({}), or select what a group shows, as values(..) does",
+                model.name(),
+                key.join(", ")
+            ))));
+        }
+    }
 }
 
 /// A to-many join multiplies rows, so that LIMIT has to be said of the parents alone, in a subquery under their own name.

@@ -148,6 +148,12 @@ pub(super) const TREE: &[Node] = &[
         "The object belongs to no session.",
     ),
     node(
+        C::BookmarkError,
+        "BookmarkError",
+        &["InvalidRequestError", "ValueError"],
+        "The text is no bookmark of this query: it was changed, or is of another class or order.",
+    ),
+    node(
         C::ConcurrentSessionUse,
         "ConcurrentSessionUse",
         &["InvalidRequestError"],

@@ -5,10 +5,12 @@ use ormkit_core::query::lookup::{Condition, Expects, Lookup, Operator, Subject, 
 use ormkit_core::query::{Expr as CoreExpr, Source};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 use std::sync::Arc;
 
 use super::Expr;
 use super::late::column_value;
+use super::operand;
 use crate::instance;
 use crate::model::schema;
 
@@ -46,7 +48,7 @@ pub(super) fn among(this: &Expr, objects: &Bound<'_, PyAny>) -> PyResult<CoreExp
 ///
 /// # Errors
 /// `TypeError` for an object of another class, or one that has no key yet.
-pub(crate) fn object_key(
+fn object_key(
     schema: &Schema,
     model: ModelId,
     relation: RelationId,
@@ -68,6 +70,46 @@ pub(crate) fn object_key(
         return Err(PyTypeError::new_err(text));
     }
     Expects::fields(schema, model, relation).iter().map(|field| key_part(target, *field, object)).collect()
+}
+
+/// The same in a lookup, which takes the key of an object, too: `author=7`; of several columns as a tuple.
+///
+/// # Errors
+/// As [`object_key`]; `DataError` or `TypeError` for a value that is no such key.
+pub(crate) fn object_or_key(
+    schema: &Schema,
+    model: ModelId,
+    relation: RelationId,
+    given: &Bound<'_, PyAny>,
+) -> PyResult<Vec<CoreExpr>> {
+    if given.is_none() || instance::is_instance(given) {
+        return object_key(schema, model, relation, given);
+    }
+    let target = schema.model(schema.model(model).relation(relation).target);
+    let fields = Expects::fields(schema, model, relation);
+    let part = |(field, value): (&FieldId, Bound<'_, PyAny>)| {
+        if value.is_none() {
+            return Err(PyTypeError::new_err(format!("None is no {}", target.place(*field))));
+        }
+        operand(&value, Some(&CoreExpr::column(target.id, *field)))
+    };
+    if let [field] = &fields[..] {
+        return Ok(vec![part((field, given.clone()))?]);
+    }
+    match given.cast::<PyTuple>() {
+        Ok(parts) if parts.len() == fields.len() => fields.iter().zip(parts.iter()).map(part).collect(),
+        _ => {
+            let names: Vec<String> = fields.iter().map(|field| target.place(*field)).collect();
+            let found = given.get_type().name()?;
+            Err(PyTypeError::new_err(format!(
+                "{}.{} is compared with a {}, its key ({}) as a tuple, or None, not with a {found}",
+                schema.model(model).name(),
+                schema.model(model).relation(relation).name,
+                target.name(),
+                names.join(", ")
+            )))
+        }
+    }
 }
 
 fn key_part(target: &Model, field: FieldId, object: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {

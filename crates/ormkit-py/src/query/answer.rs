@@ -50,14 +50,24 @@ impl Answers {
     /// # Errors
     /// What Python raises when an object cannot be made.
     pub(crate) fn of(&self, rows: Rows<PyHost>) -> PyResult<Vec<Py<PyAny>>> {
+        let width = rows.width();
+        self.of_width(rows, width)
+    }
+
+    /// The same of rows that were cut to so many columns.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(crate) fn of_width(&self, rows: Rows<PyHost>, width: usize) -> PyResult<Vec<Py<PyAny>>> {
         if self.answer == Answer::Objects && self.names.is_empty() {
-            return Ok(rows.into_objects());
+            let objects = rows.items.into_iter().step_by(width.max(1));
+            return Ok(objects.filter_map(Item::into_object).collect());
         }
         Python::attach(|py| match self.answer {
-            Answer::Objects => self.annotated(py, rows),
-            Answer::Dicts => dicts(py, rows),
+            Answer::Objects => self.annotated(py, rows, width),
+            Answer::Dicts => dicts(py, rows, width),
             Answer::Tuples => {
-                let width = rows.width().max(1);
+                let width = width.max(1);
                 let mut items = rows.items.into_iter().map(|item| value_of(py, item));
                 let mut tuples = Vec::new();
                 loop {
@@ -73,8 +83,8 @@ impl Answers {
     }
 
     /// Puts computed values beside the columns: into the object's own dict, where no flush looks.
-    fn annotated(&self, py: Python<'_>, rows: Rows<PyHost>) -> PyResult<Vec<Py<PyAny>>> {
-        let mut objects = Vec::with_capacity(rows.items.len() / rows.width().max(1));
+    fn annotated(&self, py: Python<'_>, rows: Rows<PyHost>, width: usize) -> PyResult<Vec<Py<PyAny>>> {
+        let mut objects = Vec::with_capacity(rows.items.len() / width.max(1));
         let mut items = rows.items.into_iter();
         while let Some(first) = items.next() {
             let values: Vec<Item<PyHost>> = items.by_ref().take(self.names.len()).collect();
@@ -89,9 +99,10 @@ impl Answers {
     }
 }
 
-fn dicts(py: Python<'_>, rows: Rows<PyHost>) -> PyResult<Vec<Py<PyAny>>> {
+fn dicts(py: Python<'_>, rows: Rows<PyHost>, width: usize) -> PyResult<Vec<Py<PyAny>>> {
     let names = rows.names(&*schema(py)?);
-    let names: Vec<_> = names.iter().map(|name| pyo3::types::PyString::intern(py, name)).collect();
+    let names: Vec<_> =
+        names.iter().take(width).map(|name| pyo3::types::PyString::intern(py, name)).collect();
     let mut items = rows.items.into_iter().map(|item| value_of(py, item)).peekable();
     let mut dicts = Vec::new();
     while items.peek().is_some() {

@@ -241,7 +241,9 @@ fn regroup(core: &mut CoreSelect, annotations: &[Annotation], own: &[CoreExpr]) 
     let columns = core.items.iter().enumerate().filter_map(|(at, item)| match item {
         Item::Value { label, .. } if is_of_group(label) => None,
         Item::Value { expr: expr @ CoreExpr::Column(_), .. } => Some(expr.clone()),
-        _ => Some(CoreExpr::Text(Arc::from((at + 1).to_string()))),
+        Item::Value { .. } => Some(CoreExpr::Text(Arc::from((at + 1).to_string()))),
+        // Its key is grouped by, or it is no object.
+        Item::Entity { .. } | Item::Mapped { .. } => None,
     });
     let mut group_by = own.to_vec();
     for column in columns {

@@ -98,23 +98,6 @@ impl Query {
             .ok_or_else(|| PyTypeError::new_err("this query has no session: begin with session.query(Model)"))
     }
 
-    /// Its rows as a list for `in`: keys of objects, the first key field in a model with several; or its one column.
-    pub(super) fn as_list(&self, py: Python<'_>) -> PyResult<Arc<CoreSelect>> {
-        let mut core = CoreSelect::clone(&self.core);
-        core.loads.clear();
-        if !self.is_objects() {
-            if core.items.len() != 1 {
-                return Err(PyTypeError::new_err("a query in place of a list shows one column"));
-            }
-            return Ok(Arc::new(core));
-        }
-        let schema = schema(py)?;
-        let key = schema.model(self.model).key.first().copied();
-        let items = key.map(|key| Item::Value { expr: CoreExpr::column(self.source(), key), label: None });
-        core.items = items.into_iter().collect();
-        Ok(Arc::new(core))
-    }
-
     /// The mapped class.
     pub(super) fn class<'py>(&self, py: Python<'py>) -> Bound<'py, PyType> {
         mapped_class(py, self.model).class.bind(py).clone()

@@ -1,8 +1,10 @@
 //! Lookups by keyword, and `Q`.
 
-use ormkit_core::model::{ColumnType, RelationId, Schema};
-use ormkit_core::query::lookup::{Condition, Expects, Lookup, Subject, conditions, resolve};
-use ormkit_core::query::{Expr as CoreExpr, Source};
+use ormkit_core::model::{ColumnType, FieldId, ModelId, RelationId, Schema};
+use ormkit_core::query::lookup::{
+    Condition, Expects, Lookup, Subject, conditions, conditions_within, resolve,
+};
+use ormkit_core::query::{Expr as CoreExpr, Item, Select as CoreSelect, Source};
 use ormkit_core::value::SqlType;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -14,9 +16,9 @@ use super::names::Names;
 use super::{F, Query, Select};
 use crate::errors::to_py;
 use crate::expr::{
-    Expr, condition_of, json_operand, member, object_key, operand, ordered_json, typed_operand,
+    Expr, condition_of, json_operand, member, object_or_key, operand, ordered_json, typed_operand,
 };
-use crate::model::unsupported;
+use crate::model::{schema, unsupported};
 
 /// All lookups of one call on a row of `source`.
 ///
@@ -87,7 +89,7 @@ pub(super) fn lookups_in(names: &Names<'_>, lookups: &Bound<'_, PyDict>) -> PyRe
     }
     said.rows.push(conditions(names.schema, names.source, &list));
     if let Some((_, end)) = names.within {
-        said.rows.push(conditions(names.schema, end, &inner));
+        said.rows.push(conditions_within(names.schema, names.source, end, &inner));
     }
     Ok(said)
 }
@@ -165,14 +167,31 @@ fn values_of(
             Ok(constant) => Ok(vec![CoreExpr::Bool(constant)]),
             Err(_) => Err(unfit(name, "True or False", value)),
         },
-        Expects::Object(model, relation) => object_key(schema, model, relation, value),
+        Expects::Object(model, relation) => related_key(names, model, relation, value),
         Expects::Objects(model, relation) => {
+            if let Some(select) = selected_of(schema, model, relation, value)? {
+                return Ok(vec![CoreExpr::Scalar(select)]);
+            }
             let mut keys = Vec::new();
             for object in listed(name, value)? {
-                keys.extend(object_key(schema, model, relation, &object)?);
+                keys.extend(related_key(names, model, relation, &object)?);
             }
             Ok(keys)
         }
+    }
+}
+
+/// What gives an object: itself, its key, or a column of the row that holds one.
+fn related_key(
+    names: &Names<'_>,
+    model: ModelId,
+    relation: RelationId,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<Vec<CoreExpr>> {
+    let fields = Expects::fields(names.schema, model, relation);
+    match value.cast::<F>() {
+        Ok(field) if fields.len() == 1 => Ok(vec![field.get().resolve_in(names, value.py())?]),
+        _ => object_or_key(names.schema, model, relation, value),
     }
 }
 
@@ -225,12 +244,71 @@ fn pair<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, P
     }
 }
 
-/// The SELECT of a query or statement given in place of a list.
-pub(super) fn selected(value: &Bound<'_, PyAny>) -> PyResult<Option<Arc<ormkit_core::query::Select>>> {
-    if let Ok(select) = value.cast::<Select>() {
-        return Ok(Some(select.get().shared()));
+/// The SELECT of a query or statement given in place of a list: of objects their keys.
+pub(super) fn selected(value: &Bound<'_, PyAny>) -> PyResult<Option<Arc<CoreSelect>>> {
+    let Some(select) = given_select(value) else { return Ok(None) };
+    let schema = schema(value.py())?;
+    match select.root_model() {
+        None => one_column(select).map(Some),
+        Some(model) => match schema.model(model).key[..] {
+            [key] => keys_of(select, key).map(Some),
+            _ => Err(unsupported(
+                format!("a query of {} in place of a list", schema.model(model).name()),
+                "its key has several columns: select one of them",
+            )),
+        },
     }
-    value.cast::<Query>().ok().map(|query| query.get().as_list(value.py())).transpose()
+}
+
+/// The same, of what gives an object of a relation.
+fn selected_of(
+    schema: &Schema,
+    model: ModelId,
+    relation: RelationId,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<Option<Arc<CoreSelect>>> {
+    let Some(select) = given_select(value) else { return Ok(None) };
+    let Some(queried) = select.root_model() else { return one_column(select).map(Some) };
+    let target = schema.model(schema.model(model).relation(relation).target);
+    match Expects::fields(schema, model, relation)[..] {
+        [field] if schema.model(queried).table() == target.table() => keys_of(select, field).map(Some),
+        _ => Err(PyTypeError::new_err(format!(
+            "{}.{} is looked for among objects of {}, not of {}",
+            schema.model(model).name(),
+            schema.model(model).relation(relation).name,
+            target.name(),
+            schema.model(queried).name()
+        ))),
+    }
+}
+
+fn given_select(value: &Bound<'_, PyAny>) -> Option<CoreSelect> {
+    match (value.cast::<Select>(), value.cast::<Query>()) {
+        (Ok(select), _) => Some(select.get().core().clone()),
+        (_, Ok(query)) => Some(CoreSelect::clone(&query.get().uncomputed())),
+        _ => None,
+    }
+}
+
+fn one_column(select: CoreSelect) -> PyResult<Arc<CoreSelect>> {
+    if select.set.is_none() && select.items.len() != 1 {
+        return Err(PyTypeError::new_err("a query in place of a list shows one column"));
+    }
+    Ok(Arc::new(select))
+}
+
+/// A column of the objects that a SELECT reads, in their place.
+fn keys_of(select: CoreSelect, field: FieldId) -> PyResult<Arc<CoreSelect>> {
+    let ([Item::Entity { source, .. }], None) = (&select.items[..], &select.set) else {
+        return Err(PyTypeError::new_err("a query in place of a list shows one class, or one column"));
+    };
+    let (source, mut select) = (*source, select.clone());
+    select.loads.clear();
+    if select.from.is_empty() {
+        select.from.push(source.into());
+    }
+    select.items = vec![Item::Value { expr: CoreExpr::column(source, field), label: None }];
+    Ok(Arc::new(select))
 }
 
 pub(super) fn listed<'py>(name: &str, value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {

@@ -172,7 +172,7 @@ impl Expr {
     }
 
     /// False where the value is known never to be NULL.
-    fn may_be_null(&self, schema: &Schema) -> bool {
+    pub(crate) fn may_be_null(&self, schema: &Schema) -> bool {
         match self {
             Self::Column(column) => schema.model(column.source.model).field(column.field).nullable,
             Self::Value(bound) => bound.value.is_null(),

@@ -47,11 +47,13 @@ impl Expr {
                 node.select.rename(from, to);
             })),
             Self::Exists(node) => Self::Exists(changed(node, |node| match node {
-                Exists::Related { parent, condition, .. } => {
+                Exists::Related { parent, target, condition, .. } => {
                     if *parent == from {
                         *parent = to;
                     }
-                    *condition = condition.as_ref().map(of);
+                    if *target != from {
+                        *condition = condition.as_ref().map(of);
+                    }
                 }
                 Exists::Select(select) => *select = changed(select, |select| select.rename(from, to)),
             })),

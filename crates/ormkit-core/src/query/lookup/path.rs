@@ -1,5 +1,6 @@
 //! Names that lead across relations to a value: `author__team__name`.
 
+use super::super::source::NAMED;
 use super::super::{Deleted, Expr, FromItem, Item, JoinKind, On, Select, Source};
 use super::field_of;
 use crate::error::{Error, ErrorKind, Result};
@@ -134,9 +135,11 @@ impl Path {
 pub fn correlated(schema: &Schema, source: Source, relations: &[RelationId]) -> (Select, Source) {
     let mut select = Select { deleted: Deleted::AsAround, ..Select::default() };
     let mut at = source;
+    // A way that goes on from the end of another one must not hide it.
+    let first = if (FIRST_ALIAS..NAMED).contains(&source.alias) { source.alias + 1 } else { FIRST_ALIAS };
     for (depth, id) in relations.iter().enumerate() {
         let relation = schema.model(at.model).relation(*id);
-        let target = Source { model: relation.target, alias: FIRST_ALIAS + depth as u32 };
+        let target = Source { model: relation.target, alias: first + depth as u32 };
         if depth == 0 {
             select.from.push(FromItem::Table(target));
             let (near, keys) = match &relation.junction {

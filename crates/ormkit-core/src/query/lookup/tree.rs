@@ -22,6 +22,12 @@ pub fn conditions(schema: &Schema, source: Source, conditions: &[Condition]) -> 
     at(schema, source, &all, 0, &mut vec![source.model])
 }
 
+/// The same on a row of `source` inside a SELECT about a row of `around`, which the values may speak of.
+pub fn conditions_within(schema: &Schema, around: Source, source: Source, conditions: &[Condition]) -> Expr {
+    let all: Vec<&Condition> = conditions.iter().collect();
+    at(schema, source, &all, 0, &mut vec![around.model, source.model])
+}
+
 /// Conditions whose ways have come to `source` after `depth` relations.
 fn at(
     schema: &Schema,
