@@ -1,6 +1,7 @@
 //! What statements answer: rows that are read without await.
 mod execute;
 mod kept;
+mod mapping;
 mod query;
 mod row;
 mod scalar;
@@ -8,6 +9,7 @@ mod tuple;
 
 pub(crate) use execute::ExecuteResult;
 pub(crate) use kept::Kept;
+pub(crate) use mapping::MappingResult;
 pub(crate) use query::QueryResult;
 pub(crate) use row::{composite, make_row, register};
 pub(crate) use scalar::ScalarResult;

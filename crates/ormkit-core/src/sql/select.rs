@@ -2,6 +2,7 @@
 
 mod derived;
 mod eager;
+mod label;
 mod links;
 mod on;
 mod per;
@@ -9,7 +10,7 @@ mod set;
 mod sources;
 mod with;
 
-use super::expr::{FULL, INNER, Level, Render, alike, all_of, decimal_text, grouped, join_along, operand};
+use super::expr::{FULL, INNER, Level, Render, alike, all_of, decimal_text, join_along, operand};
 use super::{SqlWriter, tombstone};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model};
@@ -154,7 +155,7 @@ fn body(
     from_where(out, select, &sources, eager);
     group(out, select);
     let terms: Vec<&Order> = select.order_by.iter().chain(&eager.order).collect();
-    order(out, &terms);
+    order(out, select, &terms);
     limit(out, select);
     lock(out, select);
     out.close_scope();
@@ -195,7 +196,7 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
     }
     from_where(out, select, &inner_sources, &Eager::default());
     group(out, select);
-    order(out, &terms);
+    order(out, select, &terms);
     limit(out, select);
     lock(out, select);
     out.close_scope();
@@ -206,7 +207,7 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
 
     let children: Vec<&Order> = eager.order.iter().collect();
     if by_columns {
-        order(out, &[terms, children].concat());
+        order(out, select, &[terms, children].concat());
     } else {
         out.push(" ORDER BY ");
         out.item_name(&parent.into());
@@ -231,7 +232,7 @@ fn opening(out: &mut SqlWriter<'_>, select: &Select) {
         out.unsupported("DISTINCT ON", "number the rows with func.row_number().over(..) and take the first");
     }
     out.push("DISTINCT ON (");
-    out.list(&select.distinct_on, |out, expr| expr.render(out));
+    out.list(&select.distinct_on, |out, expr| label::grouped(out, select, expr));
     out.push(") ");
 }
 
@@ -442,15 +443,15 @@ fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], ea
 fn group(out: &mut SqlWriter<'_>, select: &Select) {
     if !select.group_by.is_empty() {
         out.push(" GROUP BY ");
-        out.list(&select.group_by, grouped);
+        out.list(&select.group_by, |out, expr| label::grouped(out, select, expr));
     }
     all_of(out, " HAVING ", &select.having);
 }
 
-fn order(out: &mut SqlWriter<'_>, terms: &[&Order]) {
+fn order(out: &mut SqlWriter<'_>, select: &Select, terms: &[&Order]) {
     if !terms.is_empty() {
         out.push(" ORDER BY ");
-        out.list(terms, |out, term| term.render(out));
+        out.list(terms, |out, term| label::ordered(out, select, term));
     }
 }
 
