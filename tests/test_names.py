@@ -37,7 +37,7 @@ MODULES = {
     "query": "select insert update delete Query Q F Count Sum Avg Min Max",
     "relationships": "relationship RelationshipInfo selectinload joinedload subqueryload lazyload raiseload noload contains_eager"
     " load_only defer undefer with_loader_criteria",
-    "session": "AsyncSession async_sessionmaker sessionmaker create_session session_context Transaction Row ScalarResult",
+    "session": "AsyncSession async_sessionmaker sessionmaker create_session session_context Transaction Row ScalarResult MappingResult",
     "mixins": "SoftDeleteMixin TimestampMixin",
     "migrations": "AlembicConfig MigrationScript MigrationRunner",
     "cli": "main",

@@ -87,7 +87,7 @@ async def test_rows_have_attributes(db):
         assert pickle.loads(pickle.dumps(row)).name == "Ann"
         with pytest.raises(AttributeError):
             row.other  # noqa: B018
-        assert result.mappings() == [{"id": 1, "name": "Ann"}, {"id": 2, "name": "Bob"}]
+        assert result.mappings().all() == [{"id": 1, "name": "Ann"}, {"id": 2, "name": "Bob"}]
         assert [type(row) for row in result.tuples()] == [tuple, tuple]
         assert [len(part) for part in result.partitions(1)] == [1, 1]
 

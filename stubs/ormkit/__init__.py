@@ -228,6 +228,7 @@ from ormkit.relationships import (
 from ormkit.session import (
     AsyncSession,
     ExecuteResult,
+    MappingResult,
     Row,
     ScalarResult,
     SessionContext,

@@ -234,6 +234,7 @@ from ormkit.relationships import (
 from ormkit.session import (
     AsyncSession as AsyncSession,
     ExecuteResult as ExecuteResult,
+    MappingResult as MappingResult,
     Row as Row,
     ScalarResult as ScalarResult,
     SessionContext as SessionContext,

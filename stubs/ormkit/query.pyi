@@ -493,12 +493,18 @@ def desc(item: Expr[_T], /) -> Expr[_T]:
 
 @overload
 def desc(item: str, /) -> str: ...
+@overload
 def nulls_first(item: Expr[_T], /) -> Expr[_T]:
-    """NULLs before all values."""
+    """NULLs before all values; of a name, too."""
 
+@overload
+def nulls_first(item: str, /) -> Expr[Any]: ...
+@overload
 def nulls_last(item: Expr[_T], /) -> Expr[_T]:
-    """NULLs after all values."""
+    """NULLs after all values; of a name, too."""
 
+@overload
+def nulls_last(item: str, /) -> Expr[Any]: ...
 def distinct(item: Expr[_T], /) -> Expr[_T]:
     """As the argument of an aggregate: each value once."""
 

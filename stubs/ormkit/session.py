@@ -3,6 +3,7 @@
 from ormkit._ormkit import (
     AsyncSession,
     ExecuteResult,
+    MappingResult,
     Row,
     ScalarResult,
     SessionContext,
@@ -19,6 +20,7 @@ sessionmaker = async_sessionmaker
 __all__ = [
     "AsyncSession",
     "ExecuteResult",
+    "MappingResult",
     "Row",
     "ScalarResult",
     "SessionContext",

@@ -21,7 +21,7 @@ pub use derived::{Cte, CteBody, Derived, DerivedColumn, Part, Rows};
 pub use expr::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
     Distinct, Exists, Expr, Frame, FrameEnd, FrameUnit, InList, InRows, InSelect, IsNull, IsTrue, JsonKeys,
-    JsonRead, JsonStep, Like, Operation, OperationKind, Pattern, TimePart,
+    JsonRead, JsonStep, Labelled, Like, Operation, OperationKind, Pattern, TimePart,
 };
 pub use keyset::{Bookmark, Keyset};
 pub use load::{Criterion, Load, Strategy};

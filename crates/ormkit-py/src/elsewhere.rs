@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use crate::engine::{Connection, Engine};
 use crate::model::Table;
 use crate::query::{Delete, Insert, Query, Select, Update};
-use crate::result::{ExecuteResult, QueryResult, ScalarResult};
+use crate::result::{ExecuteResult, MappingResult, QueryResult, ScalarResult};
 
 /// A word, and what says the same here.
 pub(crate) type Words = &'static [(&'static str, &'static str)];
@@ -200,6 +200,7 @@ answers!(
     Delete: STATEMENT,
     ExecuteResult: RESULT,
     ScalarResult: VALUES,
+    MappingResult: VALUES,
     QueryResult: ANSWER,
     Engine: DRIVER,
     Connection: DRIVER,

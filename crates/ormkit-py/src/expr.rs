@@ -54,6 +54,8 @@ enum Kind {
     Relation(ModelId, usize, Option<Source>),
     /// What an aggregate sees each value of once, and in which order: only as its argument.
     Argument(Box<Argument>),
+    /// What `order_by` of a statement looks up.
+    Name(Box<str>),
 }
 
 /// An argument of an aggregate with what is said about it.
@@ -120,13 +122,16 @@ impl Expr {
             Kind::Argument(_) => Err(PyTypeError::new_err(
                 "distinct() and aggregate_order_by() make an argument of an aggregate: func.count(User.name.distinct())",
             )),
+            Kind::Name(name) => Err(PyTypeError::new_err(format!(
+                "the name {name:?} is looked up by order_by() of a statement: give the column itself here"
+            ))),
         }
     }
 
     /// The model and slot of a relation.
     pub(crate) fn relation(&self) -> Option<(ModelId, usize)> {
         match self.kind {
-            Kind::Sql(_) | Kind::Argument(_) => None,
+            Kind::Sql(_) | Kind::Argument(_) | Kind::Name(_) => None,
             Kind::Relation(model, slot, _) => Some((model, slot)),
         }
     }
@@ -137,7 +142,7 @@ impl Expr {
     /// `Unsupported` for objects out of a subquery.
     pub(crate) fn relation_source(&self) -> PyResult<Option<Source>> {
         match self.kind {
-            Kind::Sql(_) | Kind::Argument(_) => Ok(None),
+            Kind::Sql(_) | Kind::Argument(_) | Kind::Name(_) => Ok(None),
             Kind::Relation(_, _, Some(source)) => Ok(Some(source)),
             Kind::Relation(model, slot, None) => Err(unsupported(
                 format!("{} of objects out of a subquery in a condition or join", relation_name(model, slot)),
@@ -149,6 +154,26 @@ impl Expr {
     /// The same relation.
     pub(crate) fn relation_like(&self) -> Self {
         Self { kind: self.kind.clone(), label: None, order: None, truth: None }
+    }
+
+    /// A name that `order_by` looks up: a leading `-` sorts downwards.
+    fn of_name(name: &str) -> Self {
+        let (name, descending) = name.strip_prefix('-').map_or((name, false), |bare| (bare, true));
+        let order = Some(Direction { descending, nulls: None });
+        Self { kind: Kind::Name(name.into()), label: None, order, truth: None }
+    }
+
+    /// The name that `order_by` is to look up.
+    pub(crate) fn order_name(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Name(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// A value in the place of a name, sorted as it says.
+    pub(crate) fn in_order_of(&self, expr: CoreExpr) -> Self {
+        Self { order: self.order, ..Self::new(expr) }
     }
 
     /// The name given by `label()`.

@@ -88,7 +88,7 @@ mod _ormkit {
     #[pymodule_export]
     use relation::Change;
     #[pymodule_export]
-    use result::{ExecuteResult, QueryResult, ScalarResult, make_row};
+    use result::{ExecuteResult, MappingResult, QueryResult, ScalarResult, make_row};
 
     #[pymodule_export]
     use query::{

@@ -104,7 +104,17 @@ fn order_terms(source: Option<Source>, terms: &Bound<'_, PyTuple>, desc: bool) -
                 let column = named_column(item.py(), source, bare)?;
                 if down { Order::desc(column) } else { Order::asc(column) }
             }
-            Err(_) => expression_of(&item)?.get().as_order()?,
+            Err(_) => {
+                let expr = expression_of(&item)?.get();
+                let order = match expr.order_name() {
+                    Some(name) => expr.in_order_of(named_column(item.py(), source, name)?).as_order()?,
+                    None => expr.as_order()?,
+                };
+                match expr.label_name() {
+                    Some(label) => Order { expr: order.expr.labelled(label), ..order },
+                    None => order,
+                }
+            }
         };
         Ok(if desc && !order.descending { order.reversed() } else { order })
     };
@@ -115,7 +125,11 @@ fn order_terms(source: Option<Source>, terms: &Bound<'_, PyTuple>, desc: bool) -
 fn columns_of(source: Option<Source>, items: &Bound<'_, PyTuple>) -> PyResult<Vec<CoreExpr>> {
     let column = |item: Bound<'_, PyAny>| match item.cast::<PyString>() {
         Ok(name) => named_column(item.py(), source, name.to_str()?),
-        Err(_) => expression_of(&item)?.get().core().cloned(),
+        Err(_) => {
+            let expr = expression_of(&item)?.get();
+            let core = expr.core()?.clone();
+            Ok(expr.label_name().map_or(core.clone(), |label| core.labelled(label)))
+        }
     };
     items.iter().map(column).collect()
 }

@@ -3,6 +3,7 @@ mod arrow;
 mod execute;
 mod kept;
 mod model;
+mod mapping;
 mod query;
 mod row;
 mod scalar;
@@ -10,6 +11,7 @@ mod tuple;
 
 pub(crate) use execute::ExecuteResult;
 pub(crate) use kept::Kept;
+pub(crate) use mapping::MappingResult;
 pub(crate) use query::QueryResult;
 pub(crate) use row::{composite, make_row, register};
 pub(crate) use scalar::ScalarResult;

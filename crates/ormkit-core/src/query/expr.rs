@@ -10,7 +10,8 @@ mod types;
 
 pub use nodes::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
-    Distinct, Exists, Frame, FrameEnd, FrameUnit, InList, InRows, InSelect, IsNull, IsTrue, Like, Pattern,
+    Distinct, Exists, Frame, FrameEnd, FrameUnit, InList, InRows, InSelect, IsNull, IsTrue, Labelled, Like,
+    Pattern,
 };
 pub use operation::{JsonKeys, JsonRead, JsonStep, Operation, OperationKind, TimePart};
 
@@ -80,4 +81,6 @@ pub enum Expr {
     Scalar(Arc<Select>),
     /// SQL text of the program's own, written as it is.
     Text(Arc<str>),
+    /// A value that the statement may have selected under a label.
+    Labelled(Arc<Labelled>),
 }

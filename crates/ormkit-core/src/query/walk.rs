@@ -34,6 +34,7 @@ impl Expr {
             Self::IsNull(node) => each(&[&node.expr]),
             Self::IsTrue(node) => each(&[&node.expr]),
             Self::Cast(node) => each(&[&node.expr]),
+            Self::Labelled(node) => each(&[&node.expr]),
             Self::Operation(node) => node.args.iter().for_each(|arg| each(&[arg])),
             Self::InList(node) => each(&[&node.expr]),
             Self::InRows(node) => node.exprs.iter().for_each(|expr| each(&[expr])),

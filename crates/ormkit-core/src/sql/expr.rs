@@ -86,6 +86,7 @@ impl Render for Expr {
                 out.push(")");
             }
             Self::Text(text) => out.push(text),
+            Self::Labelled(node) => node.expr.render(out),
         }
     }
 }
@@ -109,6 +110,7 @@ fn level(expr: &Expr) -> Level {
         Expr::Arithmetic(node) => operator::level_of(node.op),
         Expr::Operation(node) => operation::level_of(node),
         Expr::Negative(_) => Level::Product,
+        Expr::Labelled(node) => level(&node.expr),
         _ => Level::Atom,
     }
 }
@@ -211,6 +213,11 @@ impl Render for Order {
         }
         self.direction(out);
     }
+}
+
+/// True where values of `expr` are sorted as the database keeps them.
+pub(super) fn is_sorted_as_it_is(out: &SqlWriter<'_>, expr: &Expr) -> bool {
+    Comparison::of(out, &[expr]) == Comparison::Plain
 }
 
 /// Writes what is sorted or grouped by: PostgreSQL refuses a constant there, which the empty list of an IN is.

@@ -3,6 +3,7 @@
 mod derived;
 mod eager;
 pub(in crate::sql) mod kinds;
+mod label;
 mod links;
 mod on;
 mod per;
@@ -10,7 +11,7 @@ mod set;
 mod sources;
 mod with;
 
-use super::expr::{FULL, INNER, Level, Render, alike, all_of, decimal_text, grouped, join_along, operand};
+use super::expr::{FULL, INNER, Level, Render, alike, all_of, decimal_text, join_along, operand};
 use super::{SqlWriter, tombstone};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model};
@@ -163,7 +164,7 @@ fn body(
     from_where(out, select, &sources, eager);
     group(out, select);
     let terms: Vec<&Order> = select.order_by.iter().chain(&eager.order).collect();
-    order(out, &terms);
+    order(out, select, &terms);
     limit(out, select);
     lock(out, select);
     out.close_scope();
@@ -228,7 +229,7 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
     }
     from_where(out, select, &inner_sources, &Eager::default());
     group(out, select);
-    order(out, &terms);
+    order(out, select, &terms);
     limit(out, select);
     lock(out, select);
     out.close_scope();
@@ -239,7 +240,7 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
 
     let children: Vec<&Order> = eager.order.iter().collect();
     if by_columns {
-        order(out, &[terms, children].concat());
+        order(out, select, &[terms, children].concat());
     } else {
         out.push(" ORDER BY ");
         out.item_name(&parent.into());
@@ -264,7 +265,7 @@ fn opening(out: &mut SqlWriter<'_>, select: &Select) {
         out.unsupported("DISTINCT ON", "number the rows with func.row_number().over(..) and take the first");
     }
     out.push("DISTINCT ON (");
-    out.list(&select.distinct_on, |out, expr| expr.render(out));
+    out.list(&select.distinct_on, |out, expr| label::grouped(out, select, expr));
     out.push(") ");
 }
 
@@ -469,15 +470,15 @@ fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], ea
 fn group(out: &mut SqlWriter<'_>, select: &Select) {
     if !select.group_by.is_empty() {
         out.push(" GROUP BY ");
-        out.list(&select.group_by, grouped);
+        out.list(&select.group_by, |out, expr| label::grouped(out, select, expr));
     }
     all_of(out, " HAVING ", &select.having);
 }
 
-fn order(out: &mut SqlWriter<'_>, terms: &[&Order]) {
+fn order(out: &mut SqlWriter<'_>, select: &Select, terms: &[&Order]) {
     if !terms.is_empty() {
         out.push(" ORDER BY ");
-        out.list(terms, |out, term| term.render(out));
+        out.list(terms, |out, term| label::ordered(out, select, term));
     }
 }
 

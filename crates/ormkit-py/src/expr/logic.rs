@@ -71,16 +71,24 @@ pub(crate) fn desc<'py>(item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>
     item.cast::<Expr>()?.call_method0("desc")
 }
 
-/// For ORDER BY: NULLs before all values.
+/// For ORDER BY: NULLs before all values; of a column, or of a name (`-` in front of it: downwards).
 #[pyfunction]
-pub(crate) fn nulls_first<'py>(item: &Bound<'py, Expr>) -> PyResult<Bound<'py, PyAny>> {
-    item.call_method0("nulls_first")
+pub(crate) fn nulls_first<'py>(item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    sorted(item)?.call_method0("nulls_first")
 }
 
-/// For ORDER BY: NULLs after all values.
+/// For ORDER BY: NULLs after all values; of a column, or of a name (`-` in front of it: downwards).
 #[pyfunction]
-pub(crate) fn nulls_last<'py>(item: &Bound<'py, Expr>) -> PyResult<Bound<'py, PyAny>> {
-    item.call_method0("nulls_last")
+pub(crate) fn nulls_last<'py>(item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    sorted(item)?.call_method0("nulls_last")
+}
+
+/// A column, or the name of one.
+fn sorted<'py>(item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Expr>> {
+    match item.cast::<PyString>() {
+        Ok(name) => Bound::new(item.py(), Expr::of_name(name.to_str()?)),
+        Err(_) => Ok(item.cast::<Expr>()?.clone()),
+    }
 }
 
 /// As the argument of an aggregate: each value once.

@@ -193,6 +193,7 @@ fn typing_of(expr: &CoreExpr) -> Option<Typing> {
         CoreExpr::Excluded(model, field) => of_field(*model, *field),
         CoreExpr::Value(bound) if bound.sql_type == ColumnType::Json.sql_type() => plain(ColumnType::Json),
         CoreExpr::Cast(node) => plain(node.to.clone()),
+        CoreExpr::Labelled(node) => typing_of(&node.expr),
         CoreExpr::Scalar(select) => match select.items.first() {
             Some(Item::Value { expr, .. }) => typing_of(expr),
             _ => None,

@@ -382,7 +382,9 @@ impl Expr {
     }
 
     fn directed<'py>(&self, py: Python<'py>, set: impl FnOnce(&mut Direction)) -> PyResult<Bound<'py, Self>> {
-        self.core()?;
+        if self.order_name().is_none() {
+            self.core()?;
+        }
         let mut direction = self.order.unwrap_or_default();
         set(&mut direction);
         Bound::new(

@@ -114,6 +114,15 @@ impl Select {
     fn with_names<'py>(&self, columns: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyTuple>> {
         let py = columns.py();
         let one = |item: Bound<'py, PyAny>| -> PyResult<Bound<'py, PyAny>> {
+            if let Ok(expr) = item.cast::<Expr>()
+                && let Some(name) = expr.get().order_name()
+            {
+                let found = self.labelled(py, name)?.map(|found| expr.get().in_order_of(found));
+                return Ok(found
+                    .map(|found| Bound::new(py, found))
+                    .transpose()?
+                    .map_or(item.clone(), Bound::into_any));
+            }
             let Ok(text) = item.cast::<PyString>() else { return Ok(item) };
             let text = text.to_str()?;
             let (name, down) = text.strip_prefix('-').map_or((text, false), |bare| (bare, true));
@@ -132,7 +141,7 @@ impl Select {
             return Ok(Some(CoreExpr::Text(Arc::from((at + 1).to_string()))));
         }
         let label = self.core.items.iter().find_map(|item| match item {
-            Item::Value { expr, label: Some(label) } if label == name => Some(expr.clone()),
+            Item::Value { expr, label: Some(label) } if label == name => Some(expr.clone().labelled(label)),
             Item::Value { expr: expr @ CoreExpr::Part(part), label: None } if *part.shown().name == *name => {
                 Some(expr.clone())
             }

@@ -23,7 +23,7 @@ fn combined(op: SetOp, first: Option<Arc<CoreSelect>>, others: &Bound<'_, PyTupl
     if parts.len() < 2 {
         return Err(PyTypeError::new_err(format!("a{}takes two statements or more", op.text())));
     }
-    let core = CoreSelect::set(&*schema(py)?, op, parts).map_err(|error| to_py(py, error))?;
+    let core = CoreSelect::set_of_one_type(&*schema(py)?, op, parts).map_err(|error| to_py(py, error))?;
     Ok(Select::new(core))
 }
 

@@ -1,5 +1,5 @@
 //! `ExecuteResult`: the rows of `session.execute`.
-use super::{QueryResult, ScalarResult, Wanted, check, not_a_list, row};
+use super::{MappingResult, QueryResult, ScalarResult, Wanted, check, not_a_list, row};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyTuple, PyType};
@@ -50,12 +50,23 @@ impl ExecuteResult {
         self.names.len().max(1)
     }
 
-    fn len(&self) -> usize {
+    /// Number of rows.
+    pub(super) fn len(&self) -> usize {
         self.values.len() / self.width()
     }
 
     fn row<'py>(&self, class: &Bound<'py, PyType>, at: usize) -> PyResult<Bound<'py, PyAny>> {
         row::row(class, &self.values[at * self.width()..(at + 1) * self.width()])
+    }
+
+    /// A row as a dict.
+    pub(super) fn mapping<'py>(&self, py: Python<'py>, at: usize) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        let row = &self.values[at * self.width()..(at + 1) * self.width()];
+        for (name, value) in self.names.iter().zip(row) {
+            dict.set_item(name, value)?;
+        }
+        Ok(dict)
     }
 
     fn rows<'py>(&self, py: Python<'py>, from: usize, to: usize) -> PyResult<Bound<'py, PyList>> {
@@ -139,16 +150,9 @@ impl ExecuteResult {
         self.single_value(py, Wanted::OneOrNone)
     }
 
-    /// All rows as dicts.
-    fn mappings<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let mapping = |row: &[Py<PyAny>]| {
-            let dict = PyDict::new(py);
-            for (name, value) in self.names.iter().zip(row) {
-                dict.set_item(name, value)?;
-            }
-            Ok(dict)
-        };
-        PyList::new(py, self.values.chunks(self.width()).map(mapping).collect::<PyResult<Vec<_>>>()?)
+    /// The rows as dicts: read them with `all()`, `first()`, `one()` or by iterating.
+    fn mappings(slf: Py<Self>) -> MappingResult {
+        MappingResult::new(slf)
     }
 
     /// All rows as plain tuples.
@@ -189,7 +193,7 @@ impl ExecuteResult {
     }
 
     /// The names of the columns: a class's name for its objects.
-    fn keys(&self) -> Vec<String> {
+    pub(super) fn keys(&self) -> Vec<String> {
         self.names.clone()
     }
 

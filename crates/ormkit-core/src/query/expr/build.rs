@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::{Bound, Select, Source};
 use super::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
-    Distinct, Exists, Expr, InList, InRows, InSelect, IsNull, IsTrue, Like, OperationKind, Pattern,
+    Distinct, Exists, Expr, InList, InRows, InSelect, IsNull, IsTrue, Labelled, Like, OperationKind, Pattern,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ColumnType, FieldId, RelationId, Schema};
@@ -299,6 +299,12 @@ impl Expr {
     #[must_use]
     pub fn cast(self, to: ColumnType) -> Self {
         Self::Cast(Arc::new(Cast { expr: self, to }))
+    }
+
+    /// The value that is selected under a label.
+    #[must_use]
+    pub fn labelled(self, label: &str) -> Self {
+        Self::Labelled(Arc::new(Labelled { label: label.into(), expr: self }))
     }
 
     /// CASE: the value of the first condition that holds. Without conditions it is `otherwise`, or NULL.

@@ -348,6 +348,17 @@ impl std::hash::Hash for Cast {
     }
 }
 
+/// A value by the label under which it is selected: ORDER BY names it, GROUP BY counts to it where it binds values, which
+/// databases do not take for the same when they are bound twice. Anywhere else, and where the statement has selected no
+/// such value, it is the expression.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Labelled {
+    /// The label.
+    pub label: Arc<str>,
+    /// The value.
+    pub expr: Expr,
+}
+
 /// `CASE WHEN … THEN … ELSE … END`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Case {

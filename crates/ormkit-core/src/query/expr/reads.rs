@@ -1,4 +1,4 @@
-//! Whether an expression needs a row or a table.
+//! Whether an expression needs a row or a table, or values.
 
 use super::super::walk::Child;
 use super::Expr;
@@ -17,5 +17,20 @@ impl Expr {
             };
         });
         reads
+    }
+
+    /// True when values are bound in it; of a SELECT inside that is taken for granted.
+    pub fn binds_values(&self) -> bool {
+        if matches!(self, Self::Value(_) | Self::InList(_) | Self::InRows(_)) {
+            return true;
+        }
+        let mut binds = false;
+        self.children(&mut |child| {
+            binds |= match child {
+                Child::Expr(expr) => expr.binds_values(),
+                Child::Select(_) => true,
+            };
+        });
+        binds
     }
 }

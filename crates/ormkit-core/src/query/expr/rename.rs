@@ -74,6 +74,7 @@ impl Expr {
             })),
             Self::Operation(node) => Self::Operation(changed(node, |node| node.args = all(&node.args))),
             Self::Cast(node) => Self::Cast(changed(node, |node| node.expr = of(&node.expr))),
+            Self::Labelled(node) => Self::Labelled(changed(node, |node| node.expr = of(&node.expr))),
             Self::Case(node) => Self::Case(changed(node, |node| {
                 node.whens = node.whens.iter().map(|(condition, value)| (of(condition), of(value))).collect();
                 node.otherwise = node.otherwise.as_ref().map(of);

@@ -42,6 +42,7 @@ impl Expr {
                 .find(|sql_type| *sql_type != SqlType::Unknown)
                 .unwrap_or(SqlType::Unknown),
             Self::Scalar(select) => select.first_type(schema),
+            Self::Labelled(node) => node.expr.sql_type(schema),
             Self::Null | Self::Text(_) => SqlType::Unknown,
         }
     }
@@ -51,6 +52,7 @@ impl Expr {
         let field = match self {
             Self::Column(column) => Some((column.source.model, column.field)),
             Self::Part(part) => return part.shown().of.shape(schema),
+            Self::Labelled(node) => return node.expr.shape(schema),
             Self::Call(node) if node.keeps_its_argument() => match &node.args[..] {
                 [Self::Column(column)] => Some((column.source.model, column.field)),
                 _ => None,

@@ -88,16 +88,27 @@ fn order(out: &mut SqlWriter<'_>, term: &Order, columns: &[DerivedColumn], named
 
 /// The column that a term names by its number, or is; columns of one expression are told apart by number alone.
 fn place_of(expr: &Expr, columns: &[DerivedColumn]) -> Option<usize> {
+    if let Expr::Labelled(node) = expr {
+        let named = columns.iter().position(|column| *column.name == *node.label);
+        return named.or_else(|| place_of(&node.expr, columns));
+    }
     if let Expr::Text(text) = expr {
         let number = text.parse::<usize>().ok().filter(|number| (1..=columns.len()).contains(number));
         return number.map(|number| number - 1);
+    }
+    // A column of another type than that of the other parts is selected as theirs.
+    fn bare(expr: &Expr) -> &Expr {
+        match expr {
+            Expr::Cast(node) => &node.expr,
+            other => other,
+        }
     }
     let field = |expr: &Expr| match expr {
         Expr::Column(column) => Some((column.source.model, column.field)),
         _ => None,
     };
-    let same = |column: &DerivedColumn| column.of == *expr;
-    let shows = |column: &DerivedColumn| field(expr).is_some() && field(&column.of) == field(expr);
+    let same = |column: &DerivedColumn| column.of == *expr || *bare(&column.of) == *expr;
+    let shows = |column: &DerivedColumn| field(expr).is_some() && field(bare(&column.of)) == field(expr);
     columns.iter().position(same).or_else(|| columns.iter().position(shows))
 }
 
