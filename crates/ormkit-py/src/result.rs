@@ -2,8 +2,8 @@
 mod arrow;
 mod execute;
 mod kept;
-mod model;
 mod mapping;
+mod model;
 mod query;
 mod row;
 mod scalar;
