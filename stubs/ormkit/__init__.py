@@ -199,6 +199,7 @@ from ormkit.query import (
     union_all,
     update,
     values,
+    with_polymorphic,
 )
 from ormkit.range import Range
 from ormkit.relationships import (
@@ -219,6 +220,7 @@ from ormkit.relationships import (
     noload,
     raiseload,
     relationship,
+    selectin_polymorphic,
     selectinload,
     subqueryload,
     undefer,

@@ -205,6 +205,7 @@ from ormkit.query import (
     union_all as union_all,
     update as update,
     values as values,
+    with_polymorphic as with_polymorphic,
 )
 from ormkit.range import Range as Range
 from ormkit.relationships import (
@@ -225,6 +226,7 @@ from ormkit.relationships import (
     noload as noload,
     raiseload as raiseload,
     relationship as relationship,
+    selectin_polymorphic as selectin_polymorphic,
     selectinload as selectinload,
     subqueryload as subqueryload,
     undefer as undefer,

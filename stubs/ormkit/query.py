@@ -65,6 +65,7 @@ from ormkit._ormkit import (
     union_all,
     update,
     values,
+    with_polymorphic,
 )
 
 __all__ = [
@@ -132,4 +133,5 @@ __all__ = [
     "union_all",
     "update",
     "values",
+    "with_polymorphic",
 ]

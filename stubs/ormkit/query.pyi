@@ -556,6 +556,17 @@ def case(*whens: tuple[Any, Any] | dict[Any, Any], value: Any = None, else_: Any
 def exists(*entities: Any) -> Exists:
     """Whether a query has rows: `exists(select(..))`, `exists(User.id).where(..)`, `exists().where(..)`."""
 
+def with_polymorphic(
+    base: type[_E],
+    classes: Iterable[type[DeclarativeBase]] | Literal["*"],
+    selectable: None = None,
+    flat: bool = False,
+    polymorphic_on: None = None,
+    aliased: bool = False,
+    innerjoin: bool = False,
+) -> Any:
+    """A class together with those that extend it, whose columns are attributes of their names: `all.Manager.bonus`."""
+
 def aliased(element: type[_E], alias: Subquery | None = None, name: str | None = None, flat: bool = False) -> type[_E]:
     """A class once more in a statement: under another name of its table, or out of the rows of a subquery."""
 

@@ -142,9 +142,11 @@ impl Attribute {
         let relation = crate::query::relation_id(&*schema(py)?, slf)?;
         let to = schema(py)?.model(this.model).relation(relation).target;
         let (item, model) = crate::query::mapped_item(alias)?;
-        if model != to {
+        if !schema(py)?.model(model).is_a(to) {
             let (name, expected) = (slf.repr()?, with_def(to, |def| def.name.clone()));
-            return Err(PyTypeError::new_err(format!("{name} leads to {expected}: give an alias of it")));
+            return Err(PyTypeError::new_err(format!(
+                "{name} leads to {expected}: give it, a class that extends it, or an alias"
+            )));
         }
         let base = slf.as_super().get().relation_like();
         Bound::new(py, Self::with(base, this.model, this.slot, this.name.clone(), Some(item)))

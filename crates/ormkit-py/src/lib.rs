@@ -96,8 +96,9 @@ mod _ormkit {
         JoinedTables, Loader, Max, Min, Page, Prefetch, Q, Query, RelationPart, RowQuery, Select, Subquery,
         Sum, Update, Values, aliased, column, contains_eager, defaultload, defer, delete, except_,
         except_all, exists, immediateload, insert, intersect, intersect_all, join, joinedload, lateral,
-        lazyload, load_from, load_only, noload, outerjoin, raiseload, select, selectinload, subqueryload,
-        undefer, undefer_group, union, union_all, update, values, with_loader_criteria,
+        lazyload, load_from, load_only, noload, outerjoin, raiseload, select, selectin_polymorphic,
+        selectinload, subqueryload, undefer, undefer_group, union, union_all, update, values,
+        with_loader_criteria, with_polymorphic,
     };
 
     #[pymodule_export]

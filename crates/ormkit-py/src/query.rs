@@ -25,7 +25,7 @@ mod table_valued;
 mod write;
 
 pub(crate) use aggregate::{Aggregate, Avg, Count, Max, Min, Sum};
-pub(crate) use alias::{AliasedClass, aliased, mapped_item};
+pub(crate) use alias::{AliasedClass, aliased, mapped_item, with_polymorphic};
 pub(crate) use answer::Answers;
 pub(crate) use computed::RowQuery;
 pub(crate) use derived::{Columns, Cte, Subquery};
@@ -35,8 +35,8 @@ pub(crate) use fluent::Query;
 pub(crate) use joins::{JoinedTables, join, outerjoin, relation_id};
 pub(crate) use loader::{
     Loader, Prefetch, RelationPart, contains_eager, defaultload, defer, immediateload, joinedload, lazyload,
-    load_from, load_only, loads_of, noload, paths_of, raiseload, relations_of, selectinload, subqueryload,
-    undefer, undefer_group, with_loader_criteria,
+    load_from, load_only, loads_of, noload, paths_of, raiseload, relations_of, selectin_polymorphic,
+    selectinload, subqueryload, undefer, undefer_group, with_loader_criteria,
 };
 pub(crate) use lookup::{Q, lookup_condition};
 pub(crate) use page::{Page, Places, page_size};

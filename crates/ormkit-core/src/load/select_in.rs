@@ -84,17 +84,44 @@ impl<H: Host> Session<H> {
         reach: Reach<'_>,
         mut ahead: Ahead<H>,
     ) -> Result<()> {
-        let loads = loads_of(model, loads);
-        if loads.is_empty() {
-            return Ok(());
-        }
-        let model = Arc::clone(self.schema().model(model.id));
-        let mut level = vec![Task { model, parents: Parents::Given(parents), loads }];
+        let mut level = Vec::new();
+        self.add_tasks(&mut level, model, Parents::Given(parents), loads);
         let mut passed = Passed::default();
         while !level.is_empty() {
             level = self.load_level(&level, reach, &mut passed, std::mem::take(&mut ahead)).await?;
         }
         Ok(())
+    }
+
+    /// What is to be loaded of objects of `model`, and of the classes below it.
+    fn add_tasks<'a>(
+        &self,
+        tasks: &mut Vec<Task<'a, H>>,
+        model: &Model,
+        parents: Parents<'a, H::Object>,
+        loads: &[Load],
+    ) {
+        let schema = Arc::clone(self.schema());
+        for id in model.family.iter().flat_map(|family| &family.below) {
+            let class = schema.model(*id);
+            let of_class = |load: &&Load| load.of.is_some_and(|of| class.is_a(of));
+            let asked: Vec<Load> =
+                loads.iter().filter(of_class).map(|load| Load { of: None, ..load.clone() }).collect();
+            let mut own = loads_of(class, &asked);
+            own.retain(|load| load.relation.index() >= model.relations.len());
+            if own.is_empty() {
+                continue;
+            }
+            let of_class = parents.iter().filter(|parent| self.host().model(parent) == *id);
+            let found: Vec<H::Object> = of_class.map(|parent| self.host().retain(parent)).collect();
+            if !found.is_empty() {
+                tasks.push(Task { model: Arc::clone(class), parents: Parents::Found(found), loads: own });
+            }
+        }
+        let loads = loads_of(model, loads);
+        if !loads.is_empty() {
+            tasks.push(Task { model: Arc::clone(schema.model(model.id)), parents, loads });
+        }
     }
 
     /// Loads one level and answers the next one.
@@ -271,8 +298,7 @@ impl<H: Host> Session<H> {
         if loads.is_empty() && step.waiting.is_empty() {
             return Ok(());
         }
-        let loads = loads_of(target, &loads);
-        if loads.is_empty() {
+        if loads_of(target, &loads).is_empty() && target.family.is_none() {
             return Ok(());
         }
         let mut children = self.attached(&task.parents, relation)?;
@@ -280,7 +306,7 @@ impl<H: Host> Session<H> {
             children.retain(|child| passed.insert((self.host().id(child), relation.id)));
         }
         if !children.is_empty() {
-            next.push(Task { model: Arc::clone(target), parents: Parents::Found(children), loads });
+            self.add_tasks(next, target, Parents::Found(children), &loads);
         }
         Ok(())
     }
@@ -445,7 +471,7 @@ fn run_of<T>(members: &[(u32, T)], place: Option<u32>) -> &[(u32, T)] {
 
 /// The loads that a query asks for, and those that models always want.
 pub(crate) fn loads_of(model: &Model, loads: &[Load]) -> Vec<Load> {
-    let mut all: Vec<Load> = loads.to_vec();
+    let mut all: Vec<Load> = loads.iter().filter(|load| load.of.is_none()).cloned().collect();
     for load in &mut all {
         load.strategy = strategy_of(model.relation(load.relation), Some(load));
     }

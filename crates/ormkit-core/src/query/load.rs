@@ -28,6 +28,8 @@ pub enum Strategy {
 pub struct Load {
     /// The relation, of the model of the objects that have it.
     pub relation: RelationId,
+    /// The class below that model, in its family, that has the relation; None: the model itself does.
+    pub of: Option<ModelId>,
     /// How.
     pub strategy: Strategy,
     /// Columns of the loaded objects; None: all but deferred ones. Keys are always read.
@@ -55,6 +57,7 @@ impl Load {
     pub fn new(relation: RelationId, strategy: Strategy) -> Self {
         Self {
             relation,
+            of: None,
             strategy,
             fields: None,
             filter: Vec::new(),
@@ -70,7 +73,7 @@ impl Load {
 
     /// Adds `load` to `loads`; a relation named again takes what the newer one says, and keeps what that leaves open.
     pub fn add(loads: &mut Vec<Self>, load: Self) {
-        match loads.iter_mut().find(|known| known.relation == load.relation) {
+        match loads.iter_mut().find(|known| known.relation == load.relation && known.of == load.of) {
             Some(known) => known.take(load),
             None => loads.push(load),
         }

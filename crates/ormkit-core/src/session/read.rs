@@ -288,7 +288,7 @@ impl<H: Host> Session<H> {
             }
         }
         let model = schema.model(model);
-        if loads.is_empty() && model.relations.is_empty() {
+        if loads.is_empty() && model.relations.is_empty() && model.family.is_none() {
             return Ok(());
         }
         let mut seen = FxHashSet::default();

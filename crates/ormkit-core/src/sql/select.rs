@@ -8,7 +8,7 @@ mod links;
 mod on;
 mod per;
 mod set;
-mod sources;
+pub(in crate::sql) mod sources;
 mod with;
 
 use super::expr::{FULL, INNER, Level, Render, alike, all_of, decimal_text, join_along, operand};
@@ -401,6 +401,7 @@ fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], ea
         select.joins.iter().any(|join| join.target == *item)
             || eager.joins.iter().any(|join| *item == join.target)
     };
+    sources::widen(out, select);
     let tables: Vec<&FromItem> = sources.iter().filter(|item| !is_joined(item)).collect();
     links::require_all(out, select, &tables);
     let is_full = select.joins.iter().any(|join| join.kind == JoinKind::Full);

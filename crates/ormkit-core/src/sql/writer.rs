@@ -12,7 +12,7 @@ use late::late;
 pub(crate) use scope::Scope;
 
 use super::quote::integer;
-use super::select::kinds;
+use super::select::{kinds, sources};
 use super::{Dialect, DialectName, Placeholder};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model, Schema, TableName};
@@ -343,12 +343,38 @@ impl<'a> SqlWriter<'a> {
         let model = schema.model(source.model);
         self.require_type(model, field);
         let Some((depth, name)) = self.found(|scope| scope.table(source)) else {
+            if let Some(above) = self.above(source) {
+                return match field.index() < schema.model(above.model).fields().len() {
+                    true => self.column(above, field),
+                    false => self.kind_column(above, model, field),
+                };
+            }
             return self.fail(Error::new(ErrorKind::Programming(format!(
                 "{} is used but its table is not part of the statement: join it or select from it",
                 model.place(field)
             ))));
         };
         self.qualified(depth, &name, &model.field(field).column);
+    }
+
+    /// The source of a class above that of `source`, in its family, whose rows have its columns, too.
+    fn above(&self, source: Source) -> Option<Source> {
+        let is_there = |above: &Source| self.scopes.iter().any(|scope| scope.table(*above).is_some());
+        sources::above(self.schema, source).find(is_there)
+    }
+
+    /// Has the class above that of `source` whose rows have its columns read with its table.
+    pub(crate) fn widen(&mut self, source: Source) {
+        if self.scopes.iter().any(|scope| scope.table(source).is_some()) {
+            return;
+        }
+        let Some(above) = self.above(source) else { return };
+        let schema = self.schema;
+        if schema.model(above.model).table() != schema.model(source.model).table()
+            && let Some(scope) = self.scopes.iter_mut().rfind(|scope| scope.table(above).is_some())
+        {
+            scope.widen(above);
+        }
     }
 
     /// Appends a column of a class that extends the one of `source`.

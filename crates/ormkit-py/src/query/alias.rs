@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::{Subquery, model_of};
 use crate::attribute::Attribute;
 use crate::errors::to_py;
-use crate::model::{schema, with_def};
+use crate::model::{mapped_class, schema, unsupported, with_def};
 
 /// A mapped class under another name of its table, or out of the rows of a subquery. It stands for the class in
 /// statements: its attributes are those of the class.
@@ -96,9 +96,85 @@ impl AliasedClass {
     }
 }
 
+/// A class together with those that extend it, whose columns are attributes of their names: `all.Manager.bonus`.
+///
+/// Args:
+///     base: The class.
+///     classes: Classes that extend it; `"*"`: all of them.
+///     selectable, polymorphic_on: Not there.
+///     flat, innerjoin: Without meaning: the tables are read as one.
+///     aliased: Another name of its table, as [`aliased`] gives it.
+///
+/// Raises:
+///     TypeError: A class does not extend `base`.
+#[pyfunction]
+#[pyo3(signature = (base, classes, selectable = None, flat = false, polymorphic_on = None, aliased = false, innerjoin = false))]
+pub(crate) fn with_polymorphic(
+    base: &Bound<'_, PyAny>,
+    classes: &Bound<'_, PyAny>,
+    selectable: Option<&Bound<'_, PyAny>>,
+    flat: bool,
+    polymorphic_on: Option<&Bound<'_, PyAny>>,
+    aliased: bool,
+    innerjoin: bool,
+) -> PyResult<AliasedClass> {
+    let _ = (flat, innerjoin);
+    if selectable.or(polymorphic_on).is_some_and(|given| !given.is_none()) {
+        return Err(unsupported(
+            "with_polymorphic() of a selectable of one's own",
+            "use aliased(Employee, select(..).subquery())",
+        ));
+    }
+    let model = model_of(base)?;
+    check_below(base, classes)?;
+    let source = if aliased { Source::fresh(model) } else { Source::plain(model) };
+    let class = base.cast::<PyType>()?.clone().unbind();
+    Ok(AliasedClass { class, model, rows: Rows::Table(source) })
+}
+
+/// Refuses classes that do not extend `base`; `"*"` are all that do.
+///
+/// # Errors
+/// `TypeError` naming both.
+pub(super) fn check_below(base: &Bound<'_, PyAny>, classes: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = base.py();
+    if classes.extract::<&str>().is_ok_and(|all| all == "*") {
+        return Ok(());
+    }
+    let schema = schema(py)?;
+    let above = schema.model(model_of(base)?);
+    for class in classes.try_iter()? {
+        let below = schema.model(model_of(&class?)?);
+        if !below.is_a(above.id) {
+            return Err(PyTypeError::new_err(format!(
+                "{} does not extend {}, or {} has no polymorphic_on",
+                below.name(),
+                above.name(),
+                above.name()
+            )));
+        }
+    }
+    Ok(())
+}
+
+impl AliasedClass {
+    /// The class of a name that extends this one.
+    fn below<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyType>>> {
+        let schema = schema(py)?;
+        let below = schema.model(self.model).family.iter().flat_map(|family| &family.below);
+        let found = below.copied().find(|id| schema.model(*id).name() == name);
+        Ok(found.map(|id| mapped_class(py, id).class.bind(py).clone()))
+    }
+}
+
 #[pymethods]
 impl AliasedClass {
     fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        if let (Rows::Table(source), Some(below)) = (&self.rows, self.below(py, name)?) {
+            let model = model_of(below.as_any())?;
+            let rows = Rows::Table(Source { model, alias: source.alias });
+            return Ok(Bound::new(py, Self { class: below.unbind(), model, rows })?.into_any());
+        }
         let found = self.class.bind(py).getattr(name)?;
         let Ok(attribute) = found.cast::<Attribute>() else { return Ok(found) };
         let (slot, name) = (attribute.get().slot(), name.to_owned());

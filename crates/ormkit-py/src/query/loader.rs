@@ -18,6 +18,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::sync::Arc;
 
+use super::alias::check_below;
 use super::{model_of, row_number};
 use crate::expr::condition_of;
 use columns::Columns;
@@ -294,6 +295,16 @@ pub(crate) fn with_loader_criteria(
         false => condition_of(condition)?,
     };
     Ok(Loader { criterion: Some(Criterion { model: id, condition }), ..Loader::empty() })
+}
+
+/// Objects are read with the columns of their own class, whatever class is asked for: the option says nothing more.
+///
+/// Raises:
+///     TypeError: A class does not extend `base`.
+#[pyfunction]
+pub(crate) fn selectin_polymorphic(base: &Bound<'_, PyAny>, classes: &Bound<'_, PyAny>) -> PyResult<Loader> {
+    check_below(base, classes)?;
+    Ok(Loader::empty())
 }
 
 fn depth_of(levels: Option<i64>) -> PyResult<u32> {

@@ -2,7 +2,8 @@
 
 use super::super::SqlWriter;
 use super::Eager;
-use crate::query::{Child, Exists, Expr, FromItem, Item, On, Select};
+use crate::model::Schema;
+use crate::query::{Child, Exists, Expr, FromItem, Item, On, Select, Source};
 
 /// Where a SELECT stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,38 +24,29 @@ pub(super) fn all(out: &SqlWriter<'_>, select: &Select, eager: &Eager, place: Pl
         return Vec::new();
     }
     let mut items: Vec<FromItem> = Vec::new();
-    let mut add = |item: FromItem| {
-        if !items.contains(&item) {
-            items.push(item);
-        }
-    };
+    let schema = out.schema();
     if select.from.is_empty() {
         for item in &select.items {
             match item {
-                Item::Entity { source, .. } => add((*source).into()),
-                Item::Mapped { of, .. } => add(of.clone().into()),
-                Item::Value { expr, .. } => mentioned(expr, &mut add),
+                Item::Entity { source, .. } => add(&mut items, (*source).into()),
+                Item::Mapped { of, .. } => add(&mut items, of.clone().into()),
+                Item::Value { expr, .. } => {
+                    mentioned(expr, &mut |item| add_mentioned(schema, &mut items, item))
+                }
             }
         }
     }
-    select.from.iter().for_each(|item| add(item.clone()));
+    select.from.iter().for_each(|item| add(&mut items, item.clone()));
     for join in &select.joins {
         if let On::Relation { parent, .. } = join.on
             && !out.sees(&parent.into())
         {
-            add(parent.into());
+            add_mentioned(schema, &mut items, parent.into());
         }
-        add(join.target.clone());
+        add(&mut items, join.target.clone());
     }
     let selected = items.len();
-    let mut own = |item: FromItem| {
-        if !items.contains(&item) {
-            items.push(item);
-        }
-    };
-    let conditions = select.filter.iter().chain(&select.group_by).chain(&select.having);
-    conditions.chain(&select.distinct_on).for_each(|expr| mentioned(expr, &mut own));
-    select.order_by.iter().for_each(|term| mentioned(&term.expr, &mut own));
+    conditions(select).for_each(|expr| mentioned(expr, &mut |item| add_mentioned(schema, &mut items, item)));
     correlate(out, select, place, &mut items, selected);
     for join in &eager.joins {
         let target = join.target.into();
@@ -63,6 +55,51 @@ pub(super) fn all(out: &SqlWriter<'_>, select: &Select, eager: &Eager, place: Pl
         }
     }
     items
+}
+
+/// All that says which rows there are, and in which order.
+fn conditions(select: &Select) -> impl Iterator<Item = &Expr> {
+    let conditions = select.filter.iter().chain(&select.group_by).chain(&select.having);
+    conditions.chain(&select.distinct_on).chain(select.order_by.iter().map(|term| &term.expr))
+}
+
+fn add(items: &mut Vec<FromItem>, item: FromItem) {
+    if !items.contains(&item) {
+        items.push(item);
+    }
+}
+
+/// Adds what is mentioned alone, unless a class above it in its family stands there under the same name: its rows have the
+/// columns, too.
+fn add_mentioned(schema: &Schema, items: &mut Vec<FromItem>, item: FromItem) {
+    let is_there = item
+        .table()
+        .is_some_and(|source| above(schema, source).any(|above| items.iter().any(|known| *known == above)));
+    if !is_there {
+        add(items, item);
+    }
+}
+
+/// The classes above that of a source, under the same name, the nearest first.
+pub(in crate::sql) fn above(schema: &Schema, source: Source) -> impl Iterator<Item = Source> {
+    let family = schema.model(source.model).family.iter();
+    family.flat_map(|family| &family.above).map(move |model| Source { model: *model, alias: source.alias })
+}
+
+/// Has classes read with the tables of those below them of which conditions speak.
+pub(super) fn widen(out: &mut SqlWriter<'_>, select: &Select) {
+    if !out.writes_text() {
+        return;
+    }
+    let on = select.joins.iter().filter_map(|join| match &join.on {
+        On::Condition(condition) => Some(condition),
+        On::Relation { .. } => None,
+    });
+    let mut mentions = Vec::new();
+    conditions(select).chain(on).for_each(|expr| {
+        mentioned(expr, &mut |item| mentions.extend(item.table()));
+    });
+    mentions.into_iter().for_each(|source| out.widen(source));
 }
 
 /// Leaves out what is the enclosing statement's; the first `selected` ones are more than mentioned.

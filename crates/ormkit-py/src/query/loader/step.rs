@@ -76,7 +76,8 @@ impl Step {
                 (Some(FromItem::Table(alias)), Strategy::Contained) => Some(*alias),
                 (Some(_), _) => {
                     return Err(PyTypeError::new_err(
-                        "of_type() of a loader says which join of the query contains_eager() reads",
+                        "of_type() of a loader says which join of the query contains_eager() reads; of a class below, name \
+                         what is loaded: selectinload(Company.employees).selectinload(Manager.reports)",
                     ));
                 }
             };
@@ -141,20 +142,33 @@ impl Step {
             return Ok(());
         }
         let raise = |error: Error| to_py(py, error);
+        // Of a class below, whose objects may be among those of the class that is asked for.
+        let below = step
+            .model
+            .map(|owner| schema.model(owner))
+            .filter(|owner| owner.is_a(model.id) && model.find_relation(&step.name).is_none());
+        let of = below.map(|owner| owner.id).filter(|of| *of != model.id);
+        if of.is_some() && step.strategy == Strategy::Contained {
+            return Err(raise(Error::unsupported(
+                format!("contains_eager() of {}, which a class below has", step.name),
+                "use selectinload",
+            )));
+        }
+        let model = of.map_or(model, |of| schema.model(of));
         if let Some(owner) = step.model {
             check_owner(schema, owner, model, "relation", &step.name).map_err(raise)?;
         }
         let relation = model.relation(model.relation_named(&step.name).map_err(raise)?);
         let target = schema.model(relation.target);
         let mut load = step.load(py, Load::new(relation.id, step.strategy), model, target)?;
-        let known = loads.iter().find(|known| known.relation == relation.id);
+        let known = loads.iter().find(|known| known.relation == relation.id && known.of == of);
         let fields = load.fields.take().or_else(|| known.and_then(|known| known.fields.clone()));
         let then = known.map_or_else(Vec::new, |known| known.then.clone());
         let mut wanted = Wanted { fields, loads: then };
         std::mem::take(&mut load.then).into_iter().for_each(|then| Load::add(&mut wanted.loads, then));
         wanted.take(py, schema, target, &step.further)?;
         Self::add(py, schema, target, rest, &mut wanted.loads)?;
-        (load.fields, load.then) = (wanted.fields, wanted.loads);
+        (load.fields, load.then, load.of) = (wanted.fields, wanted.loads, of);
         Load::add(loads, load);
         Ok(())
     }
@@ -271,7 +285,7 @@ pub(super) fn check_owner(
     what: &'static str,
     name: &str,
 ) -> Result<()> {
-    match schema.model(owner).table() == model.table() {
+    match schema.model(owner).table() == model.table() || model.is_a(owner) {
         true => Ok(()),
         false => Err(foreign(schema, owner, model, what, name)),
     }
