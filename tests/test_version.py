@@ -148,5 +148,5 @@ def test_wrong_options_are_refused(base):
         declare({"version_id_col": "id"})
     with pytest.raises(InvalidRequestError, match="needs a version_id_col"):
         declare({"version_id_generator": False})
-    with pytest.raises(NotSupportedError, match="polymorphic_on"):
-        declare({"polymorphic_on": "text"})
+    with pytest.raises(NotSupportedError, match="inherit_condition"):
+        declare({"inherit_condition": "text"})

@@ -104,15 +104,20 @@ impl<H: Host> Session<H> {
         let schema = Arc::clone(self.schema());
         for id in model.family.iter().flat_map(|family| &family.below) {
             let class = schema.model(*id);
-            let of_class = |load: &&Load| load.of.is_some_and(|of| class.is_a(of));
-            let asked: Vec<Load> =
-                loads.iter().filter(of_class).map(|load| Load { of: None, ..load.clone() }).collect();
+            let asked = loads.iter().filter(|load| load.of == Some(*id));
+            let asked: Vec<Load> = asked.map(|load| Load { of: None, ..load.clone() }).collect();
+            // What classes above have is loaded with theirs.
+            let above = class.family.as_ref().and_then(|family| family.above.first());
+            let inherited = above.map_or(0, |above| schema.model(*above).relations.len());
             let mut own = loads_of(class, &asked);
-            own.retain(|load| load.relation.index() >= model.relations.len());
+            own.retain(|load| {
+                load.relation.index() >= inherited
+                    || asked.iter().any(|asked| asked.relation == load.relation)
+            });
             if own.is_empty() {
                 continue;
             }
-            let of_class = parents.iter().filter(|parent| self.host().model(parent) == *id);
+            let of_class = parents.iter().filter(|parent| schema.model(self.host().model(parent)).is_a(*id));
             let found: Vec<H::Object> = of_class.map(|parent| self.host().retain(parent)).collect();
             if !found.is_empty() {
                 tasks.push(Task { model: Arc::clone(class), parents: Parents::Found(found), loads: own });

@@ -53,13 +53,24 @@ pub(super) fn apply(
             "the first class of a family says it",
         ));
     }
-    let root = registry::discriminator(py, above);
-    let mark = mark(plan, root, &options, declared)?;
-    let above_table = registry::with_def(above, |def| def.table.clone());
-    let joined = match plan.def.table == above_table {
-        true => None,
-        false => Some(own_table(plan)?),
+    let (name, above_table, known) = registry::with_def(above, |def| {
+        let known: Vec<String> = def.fields.iter().map(|field| field.name.clone()).collect();
+        (def.name.clone(), def.table.clone(), known)
+    });
+    let has_table = plan.def.table != above_table;
+    let is_again = |column: &&Column| {
+        let is_key = has_table && column.field.primary_key;
+        !column.inherited && !is_key && known.contains(&column.field.name)
     };
+    if let Some(column) = plan.columns.iter().find(is_again) {
+        return Err(mapping(format!(
+            "{class}.{}: {name} has that column; rows of both are read together, so it cannot be another one here",
+            column.field.name
+        )));
+    }
+    let root = registry::discriminator(py, above);
+    let mark = mark(plan, root, &options, false)?;
+    let joined = if has_table { Some(own_table(plan)?) } else { None };
     let (joined, conversions) = joined.map_or((None, Vec::new()), |(table, own)| (Some(table), own));
     let kinship = Kinship { parent: Some(above), discriminator: None, mark, joined };
     plan.kin = Some(Kin { kinship, conversions });
@@ -110,7 +121,7 @@ fn begin(plan: &mut Plan, options: &Options<'_>, declared: &[Declared<'_>], exte
         )));
     }
     let discriminator = FieldId(at as u16);
-    let mark = mark(plan, discriminator, options, declared)?;
+    let mark = mark(plan, discriminator, options, true)?;
     let kinship = Kinship { parent: None, discriminator: Some(discriminator), mark, joined: None };
     plan.kin = Some(Kin { kinship, conversions: Vec::new() });
     Ok(())
@@ -121,15 +132,12 @@ fn mark(
     plan: &mut Plan,
     discriminator: FieldId,
     options: &Options<'_>,
-    declared: &[Declared<'_>],
+    is_first: bool,
 ) -> PyResult<Option<Mark>> {
     let class = &plan.def.name;
     let column = &mut plan.columns[discriminator.index()];
-    if declared.iter().any(|declared| declared.name == column.field.name) && column.inherited {
-        return Err(mapping(format!("{class}.{} is a column of the class it extends", column.field.name)));
-    }
     let Some(identity) = &options.identity else {
-        if options.is_abstract {
+        if options.is_abstract || is_first {
             return Ok(None);
         }
         return Err(mapping(format!(

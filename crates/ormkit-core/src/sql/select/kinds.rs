@@ -119,7 +119,7 @@ pub(in crate::sql) fn joined_tables(out: &mut SqlWriter<'_>, source: Source, is_
         list(out, &mut names, (table, of_table), column.clone());
     }
     let mut others: Vec<&Model> = Vec::new();
-    for class in read_along(schema, model, (is_wide, true)) {
+    for class in read_along(schema, model, (true, is_wide)) {
         let table = class.parts().last().map_or(class, |part| &**schema.model(part.model));
         if table.table() != model.table() && !others.iter().any(|known| known.table() == table.table()) {
             others.push(table);
