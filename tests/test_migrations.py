@@ -148,7 +148,7 @@ async def test_ways_on_are_named(engine: ConnectionPool, project: Project, monke
     monkeypatch.setattr(_bridge, "installed", lambda: False)
     project.write("one1", None, "sa.inspect(op.get_bind())")
     with pytest.raises(
-        MigrationError, match=r"pip install ormkit\[alembic\].*ormkit migrate stamp one1.*one new revision"
+        MigrationError, match=r"pip install ormkit\[alembic\].*ormkit migrate stamp one1.*ormkit migrate squash"
     ):
         await project.runner(engine).upgrade()
 

@@ -260,7 +260,8 @@ fn new_revision(py: Python<'_>) -> PyResult<String> {
     Ok(uuid[uuid.len() - 12..].to_owned())
 }
 
-fn now(py: Python<'_>) -> PyResult<String> {
+/// The time as a revision file says when it was made.
+pub(crate) fn now(py: Python<'_>) -> PyResult<String> {
     let now = py.import("datetime")?.getattr("datetime")?.call_method0("now")?;
     now.str()?.extract()
 }

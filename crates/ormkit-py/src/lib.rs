@@ -77,7 +77,9 @@ mod _ormkit {
         relationship,
     };
     #[pymodule_export]
-    use migrate::{MigrationRun, RevisionGraph, count_statements, schema_statements, version_statements};
+    use migrate::{
+        MigrationRun, RevisionGraph, count_statements, render_baseline, schema_statements, version_statements,
+    };
     #[pymodule_export]
     use model::{
         ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, TableColumns, check_dataclass_options,

@@ -2,6 +2,7 @@
 //!
 //! `ormkit.migrations` loads the files and calls their functions; what a function does comes here as plain dicts.
 
+mod baseline;
 mod graph;
 mod run;
 mod spec;
@@ -14,6 +15,7 @@ use ormkit_core::sql::scan::statements;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+pub(crate) use self::baseline::render_baseline;
 pub(crate) use self::graph::RevisionGraph;
 pub(crate) use self::run::MigrationRun;
 use crate::autogen::dialect_of;

@@ -13,7 +13,7 @@ from typing import Any
 
 from ormkit._ormkit import ConnectionPool, create_engine, load_models
 from ormkit.exc import MigrationError
-from ormkit.migrations import _bridge, _folder
+from ormkit.migrations import _bridge, _folder, _squash as _squashing
 from ormkit.migrations._problem import problem
 from ormkit.migrations.autogen import AutogenContext, SchemaStep
 from ormkit.migrations.config import AlembicConfig
@@ -321,6 +321,18 @@ async def _move(command: Command, up: bool) -> int:
             scripts = command.folder().scripts if done else {}
             _say_what_goes_down_by_alembic([scripts[id] for id in done])
         return command.answer(done, "" if done else "nothing to do\n")
+
+
+async def _squash(command: Command) -> int:
+    async with command.runner() as runner:
+        done = await _squashing.squash(
+            runner, command.folder(), command.target, message=command.said, leave_out=command.leave_out
+        )
+    for note in done.notes:
+        print(f"note: {note}", file=sys.stderr)
+    lines = [f"{len(done.replaced)} revisions are in {done.moved}", str(done.script.path)]
+    facts = _about(done.script) | {"replaced": done.replaced, "notes": done.notes}
+    return command.answer(facts, "".join(f"{line}\n" for line in lines))
 
 
 def _say_what_goes_down_by_alembic(scripts: list[MigrationScript]) -> None:

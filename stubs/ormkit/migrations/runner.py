@@ -214,7 +214,7 @@ def _for_alembic(scripts: list[MigrationScript], up: bool) -> set[str]:
     text = (
         f"{len(needs)} revision(s) use names that are run by Alembic and SQLAlchemy only: {listed}. Nothing was changed. "
         f"Three ways on: `pip install ormkit[alembic]`, and they are run by Alembic in the same transaction; do by hand what"
-        f" they do and mark them as run (`ormkit migrate stamp {first}`); or put one new revision in the place of all that are"
-        f" behind you"
+        f" they do and mark them as run (`ormkit migrate stamp {first}`); or put one revision in the place of all that are"
+        f" behind you (`ormkit migrate squash`, on a database that has run them)"
     )
     raise problem(text, file=needs[0][0].path, revisions=tuple(script.revision for script, _ in needs))

@@ -92,6 +92,16 @@ fn making() -> Vec<Parser> {
             text("branch-label", "LABEL", "A name for the branch that begins with it"),
             text("rev-id", "ID", "Its id, instead of a new one"),
         ]),
+        Parser::new("squash")
+            .about("Put one revision in the place of all up to one, made from the database")
+            .args([
+                Arg::new("target")
+                    .value_name("REVISION")
+                    .default_value("head")
+                    .help("The last one that is replaced: where the database is"),
+                text("said", "MESSAGE", "What it does, in words").short('m').long("message"),
+                flag("leave-out", "Go on where the database has more than a revision file can be made of"),
+            ]),
     ]
 }
 
