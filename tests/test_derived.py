@@ -208,7 +208,7 @@ async def test_hybrids_in_lookups(session):
     assert await firsts(Person.name == "ADA") == ["Ada"]
     assert await firsts(name="bEA") == ["Bea"]
     assert await firsts(full__isnull=True) == []
-    with pytest.raises(TypeError, match="a hybrid is looked up with"):
+    with pytest.raises(TypeError, match="year"):
         await firsts(full__year=1)
 
 

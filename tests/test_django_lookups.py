@@ -56,6 +56,13 @@ SHIPS = [
 
 # The lookup and the lengths and names of who is found, by number.
 LOOKUPS: list[tuple[dict[str, Any], list[int]]] = [
+    ({"built__iso_year": 2004}, [2]),
+    ({"built__iso_year__gte": 2005}, [3, 4]),
+    ({"built__iso_week_day": 6}, [2]),
+    ({"built__iso_week_day__in": [3, 5]}, [1, 3, 4]),
+    ({"built__week": 53}, [2]),
+    ({"built__quarter": 1}, [2, 4]),
+    ({"docked__iso_year": 2024, "docked__quarter": 1}, [1, 2]),
     ({"harbour": 2}, [3]),
     ({"harbour__in": [2]}, [3]),
     ({"harbour__pk": 2}, [3]),
@@ -119,8 +126,8 @@ LOOKUPS: list[tuple[dict[str, Any], list[int]]] = [
 # What Django takes and we refuse, and what the error names instead.
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"name__in": "Gull"}, "a list of values"),
-    ({"built__iso_year": 2004}, "year"),
-    ({"built__iso_week_day": 6}, "week_day"),
+    ({"built__isoyear": 2004}, "iso_year"),
+    ({"leaves__iso_week_day": 6}, "isodow"),
     ({"harbour": "Kiel"}, "Harbour.id"),
     ({"harbour__in": ["Kiel"]}, "Harbour.id"),
 ]

@@ -328,10 +328,58 @@ async def test_prefetch_takes_a_query(db):
         assert [len(flight) for flight in seen.flights] == [1, 2, 1]
         with pytest.raises(TypeError, match="its queryset is of another class"):
             session.query(User).prefetch_related(Prefetch("posts", session.query(User)))
-        with pytest.raises(NotSupportedError, match="to_attr.*from the relation itself"):
-            Prefetch("posts", to_attr="shown")
         with pytest.raises(TypeError, match="DISTINCT"):
             Prefetch("posts", session.query(Post).distinct())
+
+
+async def test_prefetch_goes_to_an_attribute_of_its_own(db):
+    async with AsyncSession(db) as session:
+        posts = session.query(Post)
+        best = Prefetch("posts", posts.order_by("-rating").prefetch_related("labels")[:1], to_attr="best")
+        public = Prefetch("posts", posts.filter(published=True).order_by("-title"), to_attr="public")
+        with sent(db) as seen:
+            users = await session.query(User).prefetch_related(best, public).order_by("id")
+        assert [len(flight) for flight in seen.flights] == [1, 2, 1]
+        everyone = await session.query(User).options("posts").order_by("id")
+        assert everyone == users
+        for user in users:
+            assert user.best == sorted(user.posts, key=lambda post: -post.rating)[:1]
+            assert user.public == sorted([p for p in user.posts if p.published], key=lambda p: p.title, reverse=True)
+            assert all(post.author is user for post in user.public)
+        assert users[0].best[0].labels is not None
+        assert session.dirty == []
+        users[0].best.clear()
+        assert session.dirty == [] and len(users[0].posts) == 4
+        await session.load(users[0], selectinload_best := Prefetch("posts", posts.order_by("rating")[:1], "worst"))
+        assert users[0].worst == sorted(users[0].posts, key=lambda post: post.rating)[:1]
+        await session.load(users[0], selectinload_best)
+        post = await session.query(Post).prefetch_related(Prefetch("author", to_attr="writer")).order_by("id").first()
+        assert post.writer is users[0]
+        none = Prefetch("author", session.query(User).filter(name="Bea"), to_attr="bea")
+        post = await session.query(Post).prefetch_related(none).order_by("id").first()
+        assert post.bea is None and post.author is users[0]
+        ann = await session.get(User, 1, options=Prefetch("posts", to_attr="again"))
+        assert len(ann.again) == 4
+        for name, said in [("name", "has an attribute"), ("posts", "has an attribute"), ("_x", "no public name")]:
+            with pytest.raises(ValueError, match=said):
+                session.query(User).prefetch_related(Prefetch("posts", to_attr=name))
+
+
+async def test_prefetch_to_an_attribute_leaves_the_relation_unloaded(db):
+    async with AsyncSession(db) as session:
+        user = await session.query(User).prefetch_related(Prefetch("posts", to_attr="seen")).order_by("id").first()
+        with pytest.raises(RelationNotLoadedError):
+            user.posts
+        user = (
+            await session.query(User)
+            .prefetch_related(Prefetch("posts", to_attr="seen"), "posts")
+            .order_by("id")
+            .first()
+        )
+        assert sorted(user.seen, key=id) == sorted(user.posts, key=id)
+        labelled = Prefetch("posts.labels", to_attr="tags")
+        user = await session.query(User).prefetch_related(labelled).order_by("id").first()
+        assert [len(post.tags) for post in user.posts] == [len(post.tags) for post in user.seen]
 
 
 async def test_select_related_follows_names(db):

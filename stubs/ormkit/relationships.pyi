@@ -59,7 +59,7 @@ class RelationPart(Generic[_T]):
 class Prefetch:
     """A relation to load by one more statement, with what a query says of its objects."""
 
-    def __init__(self, lookup: _Path, queryset: Query[Any] | None = None, to_attr: None = None) -> None: ...
+    def __init__(self, lookup: _Path, queryset: Query[Any] | None = None, to_attr: str | None = None) -> None: ...
 
 _Path: TypeAlias = Attribute[Any] | RelationPart[Any] | str
 _Option: TypeAlias = Loader | _Path | Prefetch

@@ -206,6 +206,24 @@ pub trait Host: Send + Sync + 'static {
         targets: &mut dyn ExactSizeIterator<Item = Self::Object>,
     ) -> Result<()>;
 
+    /// Sets objects beside the relations of an object, under a name of its own: a list, or without `many` at most one. It is
+    /// never written.
+    ///
+    /// # Errors
+    /// `Unsupported` of a host whose objects have no place for it.
+    fn attach_aside(
+        &self,
+        _object: &Self::Object,
+        name: &str,
+        _many: bool,
+        _targets: &mut dyn ExactSizeIterator<Item = Self::Object>,
+    ) -> Result<()> {
+        Err(crate::error::Error::unsupported(
+            format!("a load to `{name}`, beside the relation"),
+            "read it from the relation itself",
+        ))
+    }
+
     /// Sets a relation as explicitly empty and read-only (`noload`): it is never written.
     fn attach_nothing(&self, object: &Self::Object, relation: RelationId) -> Result<()>;
 

@@ -22,6 +22,7 @@ use ormkit_core::query::Shape;
 use ormkit_core::sql::DialectName;
 use ormkit_core::value::{Value, ValueRef, json_array};
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 use std::sync::Arc;
 
 /// The host of Python instances, for the values of one engine; without one it converts none.
@@ -575,6 +576,25 @@ impl Host for PyHost {
             let list = relation::list(object, slot, targets, false).map_err(from_py)?;
             instance::put(object, slot, list).map_err(from_py)
         })
+    }
+
+    fn attach_aside(
+        &self,
+        object: &Py<PyAny>,
+        name: &str,
+        many: bool,
+        targets: &mut dyn ExactSizeIterator<Item = Py<PyAny>>,
+    ) -> Result<()> {
+        Python::attach(|py| {
+            let value = match many {
+                true => PyList::new(py, targets.collect::<Vec<_>>())?.into_any().unbind(),
+                false => targets.next().unwrap_or_else(|| py.None()),
+            };
+            // Into the object's own dict, where no flush looks.
+            let dict = object.bind(py).getattr(pyo3::intern!(py, "__dict__"))?;
+            dict.set_item(name, value)
+        })
+        .map_err(from_py)
     }
 
     fn attach_nothing(&self, object: &Py<PyAny>, relation: RelationId) -> Result<()> {

@@ -361,11 +361,35 @@ pub(crate) fn attach_many<'a, H: Host>(
     if host.is_attached(object, relation) {
         return Ok(());
     }
+    let members = led_back(host, object, back, members)?;
+    host.attach_many(object, relation, &mut members.into_iter())
+}
+
+/// Sets what a relation was asked for beside it; each member's way back is set as well.
+pub(crate) fn attach_aside<'a, H: Host>(
+    host: &H,
+    object: &H::Object,
+    name: &str,
+    relation: &Relation,
+    back: Option<(RelationId, bool)>,
+    members: impl Iterator<Item = &'a H::Object>,
+) -> Result<()> {
+    let back = back.filter(|_| relation.many);
+    let members = led_back(host, object, back, members)?;
+    host.attach_aside(object, name, relation.many, &mut members.into_iter())
+}
+
+fn led_back<'a, H: Host>(
+    host: &H,
+    object: &H::Object,
+    back: Option<(RelationId, bool)>,
+    members: impl Iterator<Item = &'a H::Object>,
+) -> Result<Vec<H::Object>> {
     let members: Vec<H::Object> = members.map(|member| host.retain(member)).collect();
     if let Some((back, false)) = back {
         for member in members.iter().filter(|member| !host.is_attached(member, back)) {
             host.attach_one(member, back, Some(object))?;
         }
     }
-    host.attach_many(object, relation, &mut members.into_iter())
+    Ok(members)
 }

@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::Result;
 use crate::host::{Host, ObjectId, State};
-use crate::load::hydrate::{attach_many, attach_one, back_of};
+use crate::load::hydrate::{attach_aside, attach_many, attach_one, back_of};
 use crate::model::{FieldId, FieldSet, Lazy, Model, Relation, RelationId, RelationKind};
 use crate::plan::{Place, keys_at_once, select_fields, select_in};
 use crate::query::{Load, Reach, Select, Strategy, strategy_of};
@@ -143,7 +143,7 @@ impl<H: Host> Session<H> {
                 match load.strategy {
                     // A join fills what its statement reads; parents that the session held already are not among it.
                     Strategy::SelectIn | Strategy::Joined => {
-                        let known = ahead.remove(&load.relation);
+                        let known = load.aside.is_none().then(|| ahead.remove(&load.relation)).flatten();
                         let mut step = self.step(index, task, load, reach, &mut selects);
                         let links = &task.model.relation(load.relation).local;
                         // Rare, and not asked of every parent before.
@@ -190,7 +190,8 @@ impl<H: Host> Session<H> {
         selects: &mut Vec<Select>,
     ) -> Result<Step<H>> {
         let (host, relation) = (self.host(), task.model.relation(load.relation));
-        let waits = |place: &usize| !host.is_attached(&task.parents[*place], relation.id);
+        let waits =
+            |place: &usize| load.aside.is_some() || !host.is_attached(&task.parents[*place], relation.id);
         let waiting: Vec<usize> = (0..task.parents.len()).filter(waits).collect();
         let narrowed = reach.criteria.iter().any(|criterion| criterion.model == relation.target);
         let partial = narrowed || load.is_partial();
@@ -235,7 +236,8 @@ impl<H: Host> Session<H> {
     /// Gives the parents what was found.
     fn attach(&mut self, task: &Task<'_, H>, step: &Step<H>) -> Result<()> {
         let relation = task.model.relation(step.load.relation);
-        if (step.partial || step.lacks_deleted) && relation.many {
+        let aside = step.load.aside.as_deref();
+        if (step.partial || step.lacks_deleted) && relation.many && aside.is_none() {
             self.note_partial(task.model.id, relation.id);
         }
         if !step.waiting.is_empty() {
@@ -257,7 +259,10 @@ impl<H: Host> Session<H> {
             members.sort_by_key(|(place, _)| *place);
             for (waiting, place) in step.waiting.iter().zip(&step.places.of_parent) {
                 let (parent, run) = (&task.parents[*waiting], run_of(&members, *place));
-                if relation.many {
+                if let Some(name) = aside {
+                    let members = run.iter().map(|(_, object)| *object);
+                    attach_aside(self.host(), parent, name, relation, back, members)?;
+                } else if relation.many {
                     attach_many(
                         self.host(),
                         parent,
@@ -278,6 +283,7 @@ impl<H: Host> Session<H> {
         }
         match step.load.strategy {
             Strategy::Contained => Ok(()),
+            _ if aside.is_some() => Ok(()),
             _ => self.carry_over(&task.parents, relation, step.partial),
         }
     }
@@ -306,7 +312,7 @@ impl<H: Host> Session<H> {
         if loads_of(target, &loads).is_empty() && target.family.is_none() {
             return Ok(());
         }
-        let mut children = self.attached(&task.parents, relation)?;
+        let mut children = self.reached(task, step, relation)?;
         if deeper {
             children.retain(|child| passed.insert((self.host().id(child), relation.id)));
         }
@@ -316,11 +322,21 @@ impl<H: Host> Session<H> {
         Ok(())
     }
 
+    /// The objects at the far end, each once.
+    fn reached(&self, task: &Task<'_, H>, step: &Step<H>, relation: &Relation) -> Result<Vec<H::Object>> {
+        if step.load.aside.is_none() {
+            return self.attached(&task.parents, relation);
+        }
+        let mut seen = FxHashSet::default();
+        let found = step.found.objects.iter().filter(|object| seen.insert(self.host().id(object)));
+        Ok(found.map(|object| self.host().retain(object)).collect())
+    }
+
     /// Children that were there before may lack columns that the load asks for by name.
     async fn complete_children(&mut self, task: &Task<'_, H>, step: &Step<H>) -> Result<()> {
         let Some(fields) = &step.load.fields else { return Ok(()) };
         let relation = task.model.relation(step.load.relation);
-        let children = self.attached(&task.parents, relation)?;
+        let children = self.reached(task, step, relation)?;
         let target = Arc::clone(self.schema().model(relation.target));
         self.read_missing(&target, &children, fields).await
     }
@@ -481,7 +497,7 @@ pub(crate) fn loads_of(model: &Model, loads: &[Load]) -> Vec<Load> {
         load.strategy = strategy_of(model.relation(load.relation), Some(load));
     }
     for relation in &model.relations {
-        let asked = loads.iter().any(|load| load.relation == relation.id);
+        let asked = loads.iter().any(|load| load.relation == relation.id && load.aside.is_none());
         if !asked && relation.lazy == Lazy::SelectIn {
             all.push(Load::new(relation.id, Strategy::SelectIn));
         }

@@ -1,5 +1,7 @@
 //! What to load along with the objects of a query.
 
+use std::sync::Arc;
+
 use super::{Deleted, Expr, Order, Source};
 use crate::model::{FieldId, Lazy, Model, ModelId, Relation, RelationId};
 
@@ -48,6 +50,8 @@ pub struct Load {
     pub depth: u32,
     /// The table that a [contained](Strategy::Contained) relation is read from; None: that of the join along it.
     pub source: Option<Source>,
+    /// Sets what is found beside the object, under this name, and leaves the relation as it is; select-in alone.
+    pub aside: Option<Arc<str>>,
     /// Relations of the loaded objects.
     pub then: Vec<Load>,
 }
@@ -67,16 +71,22 @@ impl Load {
             inner: false,
             depth: 1,
             source: None,
+            aside: None,
             then: Vec::new(),
         }
     }
 
     /// Adds `load` to `loads`; a relation named again takes what the newer one says, and keeps what that leaves open.
     pub fn add(loads: &mut Vec<Self>, load: Self) {
-        match loads.iter_mut().find(|known| known.relation == load.relation && known.of == load.of) {
+        match loads.iter_mut().find(|known| known.is_like(&load)) {
             Some(known) => known.take(load),
             None => loads.push(load),
         }
+    }
+
+    /// True when both load the same relation to the same place.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.relation == other.relation && self.of == other.of && self.aside == other.aside
     }
 
     fn take(&mut self, newer: Self) {
@@ -161,8 +171,9 @@ pub(crate) fn fields_read(model: &Model, chosen: Option<&[FieldId]>, loads: &[Lo
     let by_default = |field: &FieldId| !model.field(*field).deferred;
     let linking = |field: &FieldId| {
         model.relations.iter().any(|relation| {
-            let load = loads.iter().find(|load| load.relation == relation.id);
-            strategy_of(relation, load) == Strategy::SelectIn && relation.local.contains(field)
+            let own = loads.iter().find(|load| load.relation == relation.id && load.aside.is_none());
+            let aside = loads.iter().any(|load| load.relation == relation.id && load.aside.is_some());
+            (aside || strategy_of(relation, own) == Strategy::SelectIn) && relation.local.contains(field)
         })
     };
     let wanted = |field: &FieldId| {

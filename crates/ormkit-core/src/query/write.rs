@@ -233,6 +233,7 @@ impl Select {
             && self.offset.is_none()
             && self.group_by.is_empty()
             && self.having.is_empty()
+            && self.distinct_on.is_empty()
             && self.set.is_none();
         if plain {
             return Ok(self.filter.clone());

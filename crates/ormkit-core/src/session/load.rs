@@ -146,7 +146,8 @@ impl<H: Host> Session<H> {
         let (mut selects, mut ahead) = (vec![select], Vec::new());
         for load in loads_of(model, loads) {
             let relation = model.relation(load.relation);
-            if load.strategy == Strategy::SelectIn && relation.local == model.key {
+            let is_own = load.strategy == Strategy::SelectIn && load.aside.is_none();
+            if is_own && relation.local == model.key {
                 let keys = key.iter().map(|part| vec![part.clone()]).collect();
                 selects.push(select_in(&self.schema, relation, keys, &load, &[]));
                 ahead.push(relation.id);
@@ -229,7 +230,10 @@ impl<H: Host> Session<H> {
             if matches!(strategy_of(relation, Some(load)), Strategy::Raise | Strategy::Default) {
                 continue;
             }
-            if load.depth > 1 || objects.iter().any(|object| !self.host.is_attached(object, relation.id)) {
+            if load.depth > 1
+                || load.aside.is_some()
+                || objects.iter().any(|object| !self.host.is_attached(object, relation.id))
+            {
                 return Ok(true);
             }
             let children = self.attached(objects, relation)?;

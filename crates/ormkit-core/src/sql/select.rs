@@ -264,6 +264,12 @@ fn opening(out: &mut SqlWriter<'_>, select: &Select) {
     if !out.is_postgres() {
         out.unsupported("DISTINCT ON", "number the rows with func.row_number().over(..) and take the first");
     }
+    let leads = select.order_by.iter().take(select.distinct_on.len());
+    if leads.into_iter().any(|term| !select.distinct_on.contains(&term.expr)) {
+        out.fail(Error::new(ErrorKind::Programming(
+            "DISTINCT ON keeps the first row of its columns: sort by these before all others".into(),
+        )));
+    }
     out.push("DISTINCT ON (");
     out.list(&select.distinct_on, |out, expr| label::grouped(out, select, expr));
     out.push(") ");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ormkit_core::model::RelationId;
 use ormkit_core::query::lookup::{Path, correlated};
-use ormkit_core::query::{Call, Expr as CoreExpr, Item, Select as CoreSelect, Source};
+use ormkit_core::query::{ArithmeticOp, Call, Expr as CoreExpr, Item, Select as CoreSelect, Source};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -100,14 +100,21 @@ impl Aggregate {
     /// The way to its rows, and the field there.
     fn way(&self, py: Python<'_>, names: &Names<'_>) -> PyResult<Path> {
         let model = names.source.model;
+        let own = Path { relations: Vec::new(), model, field: None };
+        if let Subject::Name(name) = &self.subject
+            && names.annotation(name).is_some()
+        {
+            return Ok(own);
+        }
         let resolve = |name: &str| Path::resolve(names.schema, model, name).map_err(|error| to_py(py, error));
         match &self.subject {
             Subject::Name(name) => resolve(name),
             Subject::Field(field) => match field.get().first_name() {
+                Some(name) if names.annotation(name).is_some() => Ok(own),
                 Some(name) => resolve(name),
-                None => Ok(Path { relations: Vec::new(), model, field: None }),
+                None => Ok(own),
             },
-            Subject::Rows | Subject::Expr(_) => Ok(Path { relations: Vec::new(), model, field: None }),
+            Subject::Rows | Subject::Expr(_) => Ok(own),
         }
     }
 
@@ -126,6 +133,15 @@ impl Aggregate {
             Subject::Field(field) => {
                 let names = Names { within: Some((&path.relations, end)), ..*names };
                 field.get().resolve_in(&names, py).map(Some)
+            }
+            Subject::Name(name) if names.annotation(name).is_some() => {
+                match names.annotation(name).filter(|annotation| !annotation.of_group) {
+                    Some(annotation) => Ok(Some(annotation.expr.clone())),
+                    None => Err(unsupported(
+                        format!("{}({name:?})", self.function),
+                        "it is an aggregate of the same groups: select from a subquery",
+                    )),
+                }
             }
             Subject::Name(name) => match path.field {
                 Some(field) => Ok(Some(CoreExpr::column(end, field))),
@@ -196,6 +212,58 @@ impl Aggregate {
             counts_repeated: !self.distinct && !matches!(self.function, "min" | "max"),
         };
         Ok((self.call(argument, filter), joining))
+    }
+}
+
+/// Arithmetic of aggregates is that of `F`.
+#[pymethods]
+impl Aggregate {
+    fn __add__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> F {
+        F::of_aggregate(slf, ArithmeticOp::Add, other, false)
+    }
+
+    fn __radd__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> F {
+        F::of_aggregate(slf, ArithmeticOp::Add, other, true)
+    }
+
+    fn __sub__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> F {
+        F::of_aggregate(slf, ArithmeticOp::Subtract, other, false)
+    }
+
+    fn __rsub__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> F {
+        F::of_aggregate(slf, ArithmeticOp::Subtract, other, true)
+    }
+
+    fn __mul__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> F {
+        F::of_aggregate(slf, ArithmeticOp::Multiply, other, false)
+    }
+
+    fn __rmul__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> F {
+        F::of_aggregate(slf, ArithmeticOp::Multiply, other, true)
+    }
+
+    fn __truediv__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> F {
+        F::of_aggregate(slf, ArithmeticOp::Divide, other, false)
+    }
+
+    fn __rtruediv__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> F {
+        F::of_aggregate(slf, ArithmeticOp::Divide, other, true)
+    }
+
+    fn __floordiv__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> F {
+        F::of_aggregate(slf, ArithmeticOp::DivideWhole, other, false)
+    }
+
+    fn __rfloordiv__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> F {
+        F::of_aggregate(slf, ArithmeticOp::DivideWhole, other, true)
+    }
+
+    fn __mod__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> F {
+        F::of_aggregate(slf, ArithmeticOp::Modulo, other, false)
+    }
+
+    fn __rmod__(slf: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> F {
+        F::of_aggregate(slf, ArithmeticOp::Modulo, other, true)
     }
 }
 

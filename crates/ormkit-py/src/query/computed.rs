@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::aggregate::{Aggregate, Joining, check_joining};
 use super::answer::Answer;
+use super::hybrid::Hybrid;
 use super::names::{Annotation, Names};
 use super::read::item_of;
 use super::{F, Query};
@@ -100,7 +101,22 @@ impl Query {
                     (expr, true)
                 }
                 Ok(aggregate) => (aggregate.get().of_each(py, &names)?, false),
-                Err(_) => (computed_value(py, &names, &value)?, false),
+                Err(_) => match value.cast::<F>() {
+                    Ok(field) if field.get().has_aggregates() && groups => {
+                        check_grouped(py, &names, field.get(), &core, self.grouped_by())?;
+                        let expr = field.get().resolve_aggregates(&names, py, &mut |aggregate| {
+                            let (expr, joining) = aggregate.of_group(py, &names, &mut core)?;
+                            joinings.push(joining);
+                            Ok(expr)
+                        })?;
+                        (expr, true)
+                    }
+                    Ok(field) => {
+                        let each = &mut |aggregate: &Aggregate| aggregate.of_each(py, &names);
+                        (field.get().resolve_aggregates(&names, py, each)?, false)
+                    }
+                    Err(_) => (computed_value(&value)?, false),
+                },
             };
             core.items.push(Item::Value { expr: expr.clone(), label: Some(name.clone()) });
             annotations.push(Annotation { name, expr, of_group });
@@ -131,6 +147,13 @@ impl Query {
             let name = name.to_str()?;
             if let Some(annotation) = names.annotation(name) {
                 items.push(Item::Value { expr: annotation.expr.clone(), label: Some(name.to_owned()) });
+                continue;
+            }
+            if let Some(hybrid) = Hybrid::named(py, &schema, model.id, name)? {
+                hybrid.require_one(name)?;
+                let end = core.join_path(&schema, self.source(), &hybrid.relations);
+                let expr = hybrid.value(py, &schema, end, name)?;
+                items.push(Item::Value { expr, label: Some(name.to_owned()) });
                 continue;
             }
             let path = match Path::resolve_value(&schema, model.id, name) {
@@ -174,14 +197,14 @@ impl Query {
     pub(crate) fn aggregating(
         &self,
         py: Python<'_>,
-        aggregates: Vec<(String, Bound<'_, Aggregate>)>,
+        aggregates: Vec<(String, Bound<'_, PyAny>)>,
     ) -> PyResult<CoreSelect> {
         let schema = schema(py)?;
         let model = schema.model(self.model());
         let rows = self.core();
-        if !self.is_objects() && (rows.distinct || !rows.group_by.is_empty()) {
+        if !rows.group_by.is_empty() || (!self.is_objects() && rows.distinct) {
             return Err(unsupported(
-                "aggregates over the rows of values()",
+                "aggregates over groups, or over the distinct rows of values()",
                 "aggregate the objects: session.query(Model).filter(..).aggregate(..)",
             ));
         }
@@ -191,8 +214,28 @@ impl Query {
         let names = Names { annotations: self.annotations(), ..Names::of(&schema, self.source()) };
         let mut joinings = Vec::new();
         for (name, aggregate) in aggregates {
-            let (expr, joining) = aggregate.get().of_group(py, &names, &mut core)?;
-            joinings.push(joining);
+            let mut one = |aggregate: &Aggregate| {
+                let (expr, joining) = aggregate.of_group(py, &names, &mut core)?;
+                joinings.push(joining);
+                Ok(expr)
+            };
+            let expr = match (aggregate.cast::<Aggregate>(), aggregate.cast::<F>()) {
+                (Ok(aggregate), _) => one(aggregate.get())?,
+                (_, Ok(field)) if field.get().has_aggregates() => {
+                    if let Some(name) = field.get().names().first() {
+                        return Err(unsupported(
+                            format!("F({name:?}) beside aggregates of all rows"),
+                            "rows differ in it: aggregate it, too",
+                        ));
+                    }
+                    field.get().resolve_aggregates(&names, py, &mut one)?
+                }
+                _ => {
+                    return Err(PyTypeError::new_err(
+                        "aggregate() takes Count(..), Sum(..), Avg(..), Min(..), Max(..) and arithmetic of them",
+                    ));
+                }
+            };
             core.items.push(Item::Value { expr, label: Some(name) });
         }
         check_joining(&joinings)?;
@@ -200,11 +243,30 @@ impl Query {
     }
 }
 
-/// A value that is no aggregate: an expression, or `F`.
-fn computed_value(py: Python<'_>, names: &Names<'_>, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
-    if let Ok(field) = value.cast::<F>() {
-        return field.get().resolve_in(names, py);
+/// Columns beside the aggregates of a group are those that make the groups.
+fn check_grouped(
+    py: Python<'_>,
+    names: &Names<'_>,
+    field: &F,
+    core: &CoreSelect,
+    own: &[CoreExpr],
+) -> PyResult<()> {
+    for name in field.names() {
+        let expr = names.value(py, name)?;
+        let of_group = names.annotation(name).is_some_and(|annotation| annotation.of_group);
+        let is_shown = |item: &Item| matches!(item, Item::Value { expr: shown, .. } if *shown == expr);
+        if !of_group && !own.contains(&expr) && !core.items.iter().any(is_shown) {
+            return Err(unsupported(
+                format!("F({name:?}) beside aggregates of a group"),
+                "its rows differ in it: group by it as well, as in values(..), or aggregate it",
+            ));
+        }
     }
+    Ok(())
+}
+
+/// A value that is no aggregate and no `F`: an expression.
+fn computed_value(value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
     match value.cast::<Expr>() {
         Ok(expr) => expr.get().core().cloned(),
         Err(_) => {

@@ -3,9 +3,11 @@
 use ormkit_core::model::Schema;
 use ormkit_core::query::{ArithmeticOp, Expr as CoreExpr, Source};
 use ormkit_core::value::SqlType;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use std::sync::Arc;
 
+use super::aggregate::Aggregate;
 use super::names::Names;
 use crate::expr::operand;
 
@@ -20,6 +22,8 @@ pub(crate) struct F {
 enum Node {
     Name(String),
     Value(Py<PyAny>),
+    /// `Sum("a")` in `Sum("a") / Count("b")`.
+    Aggregate(Py<Aggregate>),
     Arithmetic(ArithmeticOp, Arc<Node>, Arc<Node>),
 }
 
@@ -37,7 +41,45 @@ impl F {
     /// # Errors
     /// `FieldError` for an unknown name; `Unsupported` for one that means several rows.
     pub(super) fn resolve_in(&self, names: &Names<'_>, py: Python<'_>) -> PyResult<CoreExpr> {
-        self.node.resolve(names, py)
+        self.node.resolve(py, names, &mut |_| {
+            Err(PyTypeError::new_err("an aggregate has its place in annotate(), values() and aggregate()"))
+        })
+    }
+
+    /// The same, where `aggregate` says what its aggregates are.
+    ///
+    /// # Errors
+    /// As [`resolve_in`](Self::resolve_in), and what `aggregate` says.
+    pub(super) fn resolve_aggregates(
+        &self,
+        names: &Names<'_>,
+        py: Python<'_>,
+        aggregate: &mut dyn FnMut(&Aggregate) -> PyResult<CoreExpr>,
+    ) -> PyResult<CoreExpr> {
+        self.node.resolve(py, names, aggregate)
+    }
+
+    /// True for arithmetic of aggregates.
+    pub(super) fn has_aggregates(&self) -> bool {
+        self.node.has_aggregates()
+    }
+
+    /// All names in it beside its aggregates.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        self.node.names(&mut names);
+        names
+    }
+
+    /// Arithmetic that begins with an aggregate.
+    pub(super) fn of_aggregate(
+        aggregate: &Bound<'_, Aggregate>,
+        op: ArithmeticOp,
+        other: &Bound<'_, PyAny>,
+        behind: bool,
+    ) -> Self {
+        let this = Self { node: Arc::new(Node::Aggregate(aggregate.clone().unbind())) };
+        if behind { this.behind(op, other) } else { this.with(op, other) }
     }
 
     /// The first name in it.
@@ -55,12 +97,19 @@ impl F {
 }
 
 impl Node {
-    fn resolve(&self, names: &Names<'_>, py: Python<'_>) -> PyResult<CoreExpr> {
+    fn resolve(
+        &self,
+        py: Python<'_>,
+        names: &Names<'_>,
+        aggregate: &mut dyn FnMut(&Aggregate) -> PyResult<CoreExpr>,
+    ) -> PyResult<CoreExpr> {
         match self {
             Self::Name(name) => names.value(py, name),
             Self::Value(value) => operand(value.bind(py), None),
+            Self::Aggregate(inner) => aggregate(inner.get()),
             Self::Arithmetic(op, left, right) => {
-                let (left, right) = (left.resolve(names, py)?, right.resolve(names, py)?);
+                let (left, right) =
+                    (left.resolve(py, names, aggregate)?, right.resolve(py, names, aggregate)?);
                 let op = match op {
                     // texts are joined, as `+` of two columns does it
                     ArithmeticOp::Add => addition(names.schema, &left, &right),
@@ -71,10 +120,29 @@ impl Node {
         }
     }
 
+    fn has_aggregates(&self) -> bool {
+        match self {
+            Self::Aggregate(_) => true,
+            Self::Arithmetic(_, left, right) => left.has_aggregates() || right.has_aggregates(),
+            Self::Name(_) | Self::Value(_) => false,
+        }
+    }
+
+    fn names<'a>(&'a self, found: &mut Vec<&'a str>) {
+        match self {
+            Self::Name(name) => found.push(name),
+            Self::Arithmetic(_, left, right) => {
+                left.names(found);
+                right.names(found);
+            }
+            Self::Aggregate(_) | Self::Value(_) => {}
+        }
+    }
+
     fn first_name(&self) -> Option<&str> {
         match self {
             Self::Name(name) => Some(name),
-            Self::Value(_) => None,
+            Self::Value(_) | Self::Aggregate(_) => None,
             Self::Arithmetic(_, left, right) => left.first_name().or_else(|| right.first_name()),
         }
     }
@@ -86,9 +154,10 @@ fn addition(schema: &Schema, left: &CoreExpr, right: &CoreExpr) -> ArithmeticOp 
 }
 
 fn node_of(value: &Bound<'_, PyAny>) -> Arc<Node> {
-    match value.cast::<F>() {
-        Ok(field) => Arc::clone(&field.get().node),
-        Err(_) => Arc::new(Node::Value(value.clone().unbind())),
+    match (value.cast::<F>(), value.cast::<Aggregate>()) {
+        (Ok(field), _) => Arc::clone(&field.get().node),
+        (_, Ok(aggregate)) => Arc::new(Node::Aggregate(aggregate.clone().unbind())),
+        _ => Arc::new(Node::Value(value.clone().unbind())),
     }
 }
 
@@ -138,6 +207,10 @@ impl F {
 
     fn __rfloordiv__(&self, other: &Bound<'_, PyAny>) -> Self {
         self.behind(ArithmeticOp::DivideWhole, other)
+    }
+
+    fn __rmod__(&self, other: &Bound<'_, PyAny>) -> Self {
+        self.behind(ArithmeticOp::Modulo, other)
     }
 
     fn __mod__(&self, other: &Bound<'_, PyAny>) -> Self {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::aggregate::Joining;
 use super::answer::{Answer, Answers};
 use super::computed::RowQuery;
+use super::hybrid::Hybrid;
 use super::loader::{Loader, apply_options};
 use super::lookup::{Said, condition_in, lookups_in};
 use super::names::{Annotation, Names};
@@ -240,6 +241,18 @@ impl Query {
         Ok(orders)
     }
 
+    /// The values of columns or of their names, whose tables are joined to `core`.
+    fn terms_of(&self, columns: &Bound<'_, PyTuple>, core: &mut CoreSelect) -> PyResult<Vec<CoreExpr>> {
+        let py = columns.py();
+        let schema = schema(py)?;
+        let term = |column: Bound<'_, PyAny>| match (column.cast::<PyString>(), column.cast::<F>()) {
+            (Ok(name), _) => self.named(py, &schema, name.to_str()?, core),
+            (_, Ok(field)) => field.get().resolve_in(&self.names(&schema), py),
+            _ => expression_of(&column)?.get().core().cloned(),
+        };
+        columns.iter().map(term).collect()
+    }
+
     /// The value of a name, its tables joined to `core`.
     fn named(
         &self,
@@ -260,6 +273,11 @@ impl Query {
                 }
                 (expr, _) => expr.clone(),
             });
+        }
+        if let Some(hybrid) = Hybrid::named(py, schema, self.model, name)? {
+            hybrid.require_one(name)?;
+            let end = core.join_path(schema, self.source(), &hybrid.relations);
+            return hybrid.value(py, schema, end, name);
         }
         let path = match Path::resolve_value(schema, self.model, name) {
             Ok(path) => path,
@@ -414,9 +432,21 @@ impl Query {
         self.with(count.py(), |core| core.offset = rows)
     }
 
-    /// Each object once.
-    fn distinct<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
-        self.with(py, |core| core.distinct = true)
+    /// Each object once; with columns or names of them the first one, in the query's order, of those that are equal in these
+    /// (DISTINCT ON).
+    ///
+    /// Raises:
+    ///     FieldError: The model has no such attribute.
+    ///     NotSupportedError: Columns on SQLite, when the query runs.
+    #[pyo3(signature = (*columns))]
+    fn distinct<'py>(&self, columns: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
+        let py = columns.py();
+        if columns.is_empty() {
+            return self.with(py, |core| core.distinct = true);
+        }
+        let mut core = CoreSelect::clone(&self.core);
+        core.distinct_on = self.terms_of(columns, &mut core)?;
+        bound(py, self.copy(py, core))
     }
 
     /// Reads these columns only, and the key; the others are not loaded.
@@ -449,15 +479,9 @@ impl Query {
     #[pyo3(signature = (*columns))]
     fn group_by<'py>(&self, columns: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
         let py = columns.py();
-        let schema = schema(py)?;
         let mut core = CoreSelect::clone(&self.core);
         let mut group_by = self.group_by.clone();
-        for column in columns.iter() {
-            group_by.push(match column.cast::<PyString>() {
-                Ok(name) => self.named(py, &schema, name.to_str()?, &mut core)?,
-                Err(_) => expression_of(&column)?.get().core()?.clone(),
-            });
-        }
+        group_by.extend(self.terms_of(columns, &mut core)?);
         core.group_by.clone_from(&group_by);
         bound(py, Self { group_by, ..self.copy(py, core) })
     }

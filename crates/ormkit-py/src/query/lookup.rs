@@ -68,7 +68,7 @@ pub(super) fn lookups_in(names: &Names<'_>, lookups: &Bound<'_, PyDict>) -> PyRe
             }
             None => {}
         }
-        if let Some(condition) = hybrid_condition(names.schema, names.source, name, &value)? {
+        if let Some(condition) = hybrid_condition(names, name, &value)? {
             said.rows.push(condition);
             continue;
         }

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::F;
+use super::hybrid::Hybrid;
 use super::lookup::{listed, selected, unfit};
 use crate::errors::to_py;
 use crate::expr::operand;
@@ -54,6 +55,9 @@ impl<'a> Names<'a> {
         if let Some(annotation) = self.annotation(name) {
             return Ok(annotation.expr.clone());
         }
+        if let Some(hybrid) = Hybrid::named(py, self.schema, self.source.model, name)? {
+            return hybrid.value_apart(py, self.schema, self.source, name);
+        }
         let mut path =
             Path::resolve_value(self.schema, self.source.model, name).map_err(|error| to_py(py, error))?;
         let mut source = self.source;
@@ -77,11 +81,23 @@ impl<'a> Names<'a> {
             None => (name, None),
         };
         let Some(annotation) = self.annotation(head) else { return Ok(None) };
+        let condition = self.on_computed(name, rest, &annotation.expr, value)?;
+        Ok(Some((condition, annotation.of_group)))
+    }
+
+    /// The condition of a lookup `rest` on a computed value; `name` is the whole lookup's.
+    pub(super) fn on_computed(
+        &self,
+        name: &str,
+        rest: Option<&str>,
+        expr: &CoreExpr,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<CoreExpr> {
         let py = value.py();
-        let (operator, takes) = computed_operator(head, rest).map_err(|error| to_py(py, error))?;
+        let (operator, takes) = computed_operator(name, rest).map_err(|error| to_py(py, error))?;
         let one = |value: &Bound<'_, PyAny>| match value.cast::<F>() {
             Ok(field) => field.get().resolve_in(self, py),
-            Err(_) => operand(value, Some(&annotation.expr)),
+            Err(_) => operand(value, Some(expr)),
         };
         let values = match takes {
             Takes::Value => vec![one(value)?],
@@ -106,8 +122,6 @@ impl<'a> Names<'a> {
                 Err(_) => return Err(unfit(name, "True or False", value)),
             },
         };
-        let condition =
-            computed(self.schema, &annotation.expr, operator, &values).map_err(|error| to_py(py, error))?;
-        Ok(Some((condition, annotation.of_group)))
+        computed(self.schema, expr, operator, &values).map_err(|error| to_py(py, error))
     }
 }

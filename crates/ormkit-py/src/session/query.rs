@@ -35,11 +35,12 @@ impl Query {
         })
     }
 
-    /// The last object in the order of the query, or None; without an order, that of the key. Of a slice all objects are
-    /// read.
+    /// The last object in the order of the query, or None; without an order, that of the key. Of a slice, and of
+    /// `distinct(..)` with columns, all objects are read.
     fn last(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let (mut select, answers) = (Select::clone(self.core()), self.answers());
-        let sliced = select.limit.is_some() || select.offset.is_some();
+        // The other way round these would be other rows.
+        let sliced = select.limit.is_some() || select.offset.is_some() || !select.distinct_on.is_empty();
         if !sliced {
             if select.order_by.is_empty() {
                 if !self.is_objects() {
@@ -192,11 +193,18 @@ impl Query {
         let py = aggregates.py();
         let mut list = Vec::new();
         for aggregate in aggregates.iter() {
-            let aggregate = aggregate_of(aggregate)?;
-            list.push((aggregate.get().default_name()?, aggregate));
+            let name = match aggregate.cast::<Aggregate>() {
+                Ok(aggregate) => aggregate.get().default_name()?,
+                Err(_) => {
+                    return Err(PyTypeError::new_err(
+                        "aggregate() takes Count(..), Sum(..), Avg(..), Min(..), Max(..); arithmetic of them by a name",
+                    ));
+                }
+            };
+            list.push((name, aggregate));
         }
         for (name, aggregate) in named.into_iter().flatten() {
-            list.push((name.extract()?, aggregate_of(aggregate)?));
+            list.push((name.extract()?, aggregate));
         }
         let select = self.aggregating(py, list)?;
         on_session!(py, self.link(py)?, "Query.aggregate", |session| {
@@ -264,17 +272,11 @@ impl Query {
     }
 }
 
-fn aggregate_of(value: Bound<'_, PyAny>) -> PyResult<Bound<'_, Aggregate>> {
-    value.cast_into::<Aggregate>().map_err(|_| {
-        PyTypeError::new_err("aggregate() takes Count(..), Sum(..), Avg(..), Min(..) and Max(..)")
-    })
-}
-
 impl Query {
     fn one_value(&self, function: &'static str, column: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
         let py = column.py();
         let aggregate = Bound::new(py, Aggregate::named(function, column)?)?;
-        let select = self.aggregating(py, vec![(function.to_owned(), aggregate)])?;
+        let select = self.aggregating(py, vec![(function.to_owned(), aggregate.into_any())])?;
         on_session!(py, self.link(py)?, "Query.aggregate", |session| {
             let rows = session.select(&select).await.map_err(raise)?;
             Python::attach(|py| {

@@ -21,8 +21,20 @@ pub enum Subject {
 }
 
 /// The words between a field and its operator. `len` is the other one.
-const PARTS: [&str; 10] =
-    ["year", "quarter", "month", "day", "week", "week_day", "hour", "minute", "second", "date"];
+const PARTS: [&str; 12] = [
+    "year",
+    "iso_year",
+    "quarter",
+    "month",
+    "day",
+    "week",
+    "week_day",
+    "iso_week_day",
+    "hour",
+    "minute",
+    "second",
+    "date",
+];
 
 /// Every word that may stand behind a field.
 pub(super) fn words() -> impl Iterator<Item = &'static str> {
@@ -31,7 +43,11 @@ pub(super) fn words() -> impl Iterator<Item = &'static str> {
 
 /// The part of a day or time that `word` names.
 fn part_of(word: &str) -> Option<TimePart> {
-    (PARTS.contains(&word) || word == "time").then(|| TimePart::of(word)).flatten()
+    match word {
+        "iso_year" => Some(TimePart::IsoYear),
+        "iso_week_day" => Some(TimePart::IsoDayOfWeek),
+        word => (PARTS.contains(&word) || word == "time").then(|| TimePart::of(word)).flatten(),
+    }
 }
 
 /// What the words behind a field say: the subject, and the operator where one is named.

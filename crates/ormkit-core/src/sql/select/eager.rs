@@ -62,7 +62,7 @@ impl Eager {
         path: &mut Vec<ModelId>,
     ) {
         for relation in &schema.model(parent.model).relations {
-            let load = loads.iter().find(|load| load.relation == relation.id);
+            let load = loads.iter().find(|load| load.relation == relation.id && load.aside.is_none());
             let asked = load.map_or(Strategy::Default, |load| load.strategy);
             // A relation that joins by itself stops where it would come back to a model it has passed.
             let by_itself = asked == Strategy::Default

@@ -6,7 +6,6 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use super::step::Step;
-use crate::model::unsupported;
 use crate::query::Query;
 
 /// A relation to load by one more statement, with what a query says of its objects.
@@ -20,10 +19,11 @@ impl Prefetch {
     /// Args:
     ///     lookup: A relation, or its (dotted) name.
     ///     queryset: A query of the class at its end: its conditions, order, options and slice are those of each list.
+    ///     to_attr: Where the list goes, as a plain attribute that no flush writes, instead of into the relation: several of one
+    ///         relation go beside each other. Of a relation to one object it is the object, or None.
     ///
     /// Raises:
     ///     TypeError: The query groups, joins, locks or is distinct.
-    ///     NotSupportedError: `to_attr` is given: a list stands in the relation itself.
     #[new]
     #[pyo3(signature = (lookup, queryset = None, to_attr = None))]
     fn new(
@@ -31,15 +31,12 @@ impl Prefetch {
         queryset: Option<&Bound<'_, Query>>,
         to_attr: Option<&str>,
     ) -> PyResult<Self> {
-        if let Some(name) = to_attr {
-            return Err(unsupported(
-                format!("Prefetch(to_attr={name:?})"),
-                "read the list from the relation itself, which holds what the queryset says",
-            ));
-        }
         let mut steps = Step::of_path(Strategy::SelectIn, lookup)?;
         if let (Some(queryset), Some(last)) = (queryset, steps.last_mut()) {
             last.query = Some(load_of(queryset.get())?);
+        }
+        if let (Some(name), Some(last)) = (to_attr, steps.last_mut()) {
+            last.aside = Some(name.into());
         }
         Ok(Self { steps })
     }

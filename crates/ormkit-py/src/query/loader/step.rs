@@ -3,7 +3,7 @@
 use ormkit_core::error::{Error, Result};
 use ormkit_core::model::{FieldId, Model, ModelId, Schema};
 use ormkit_core::query::{Expr as CoreExpr, FromItem, Load, Source, Strategy};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use super::part::RelationPart;
 use super::prefetch::Prefetch;
 use crate::attribute::Attribute;
 use crate::errors::to_py;
+use crate::model::mapped_class;
 use crate::query::order_terms;
 
 /// What is said of the objects of a relation, or of the queried ones.
@@ -42,6 +43,8 @@ pub(super) struct Step {
     /// The alias that a contained relation is read from.
     source: Option<Source>,
     pub(super) depth: u32,
+    /// The attribute that what is found goes to, in place of the relation.
+    pub(super) aside: Option<Arc<str>>,
     /// What a query of the target says of it: the model, and everything that a load can take over.
     pub(super) query: Option<(ModelId, Load)>,
 }
@@ -61,6 +64,7 @@ impl Step {
             source: None,
             depth: 1,
             query: None,
+            aside: None,
         }
     }
 
@@ -135,7 +139,7 @@ impl Step {
         let [step, rest @ ..] = steps else { return Ok(()) };
         if step.is_wildcard() {
             for relation in &model.relations {
-                if !loads.iter().any(|load| load.relation == relation.id) {
+                if !loads.iter().any(|load| load.relation == relation.id && load.aside.is_none()) {
                     loads.push(Load::new(relation.id, step.strategy));
                 }
             }
@@ -161,14 +165,18 @@ impl Step {
         let relation = model.relation(model.relation_named(&step.name).map_err(raise)?);
         let target = schema.model(relation.target);
         let mut load = step.load(py, Load::new(relation.id, step.strategy), model, target)?;
-        let known = loads.iter().find(|known| known.relation == relation.id && known.of == of);
+        load.of = of;
+        if let Some(name) = &load.aside {
+            check_aside(py, model, name)?;
+        }
+        let known = loads.iter().find(|known| known.is_like(&load));
         let fields = load.fields.take().or_else(|| known.and_then(|known| known.fields.clone()));
         let then = known.map_or_else(Vec::new, |known| known.then.clone());
         let mut wanted = Wanted { fields, loads: then };
         std::mem::take(&mut load.then).into_iter().for_each(|then| Load::add(&mut wanted.loads, then));
         wanted.take(py, schema, target, &step.further)?;
         Self::add(py, schema, target, rest, &mut wanted.loads)?;
-        (load.fields, load.then, load.of) = (wanted.fields, wanted.loads, of);
+        (load.fields, load.then) = (wanted.fields, wanted.loads);
         Load::add(loads, load);
         Ok(())
     }
@@ -202,8 +210,22 @@ impl Step {
         load.inner = self.inner;
         load.source = self.source;
         load.depth = self.depth;
+        load.aside.clone_from(&self.aside);
         Ok(load)
     }
+}
+
+/// Refuses a name for loaded objects that is taken.
+fn check_aside(py: Python<'_>, model: &Model, name: &str) -> PyResult<()> {
+    let class = mapped_class(py, model.id).class.bind(py).clone();
+    if !name.is_empty() && !name.starts_with('_') && !class.hasattr(name)? {
+        return Ok(());
+    }
+    let text = match class.hasattr(name)? {
+        true => format!("to_attr={name:?}: {} has an attribute of that name", model.name()),
+        false => format!("to_attr={name:?}: it is no public name"),
+    };
+    Err(PyValueError::new_err(text))
 }
 
 impl Wanted {
