@@ -38,6 +38,12 @@ pub(super) fn all(
         if let Operation::DropTable(table) = operation {
             blocks.retain(|block| block.from.name != table.name);
         }
+        if let Operation::RenameTable { .. } = operation {
+            // Blocks call tables as they were called when the steps in them came.
+            for block in blocks.drain(..) {
+                lines.extend(block.written(&now, dialect)?);
+            }
+        }
         let waiting =
             operation.table().and_then(|name| blocks.iter_mut().find(|block| block.from.name == *name));
         match (waiting, operation.table()) {
