@@ -172,6 +172,53 @@ def test_a_column_that_is_only_renamed_is_asked_for_on_a_terminal(project, monke
     assert "alter_column teams.name" in printed and "lost" not in printed
 
 
+def answering(monkeypatch, *answers):
+    """A terminal whose user types these lines, and no more."""
+    waiting = iter(answers)
+
+    class Terminal:
+        isatty = staticmethod(lambda: True)
+        readline = staticmethod(lambda: next(waiting))
+
+    monkeypatch.setattr(sys, "stdin", Terminal)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+def test_tables_are_asked_for_on_a_terminal_and_each_question_once(project, monkeypatch):
+    project.models("name: Mapped[str]", "code: Mapped[str]")
+    project.compared("auto", "first")
+    project.type("up")
+    project.rows("INSERT INTO teams (name, code) VALUES ('Reds', 'R')")
+    text = (project.folder / f"{project.module}.py").read_text().replace('"teams"', '"clubs"')
+    (project.folder / f"{project.module}.py").write_text(text.replace("code:", "sign:"))
+    sys.modules.pop(project.module)
+    said = project.compared("auto", "second", code=1)
+    assert "drop_table teams (its values are lost)" in said and "--rename teams:clubs" in said
+    answering(monkeypatch, "y\n", "y\n")
+    printed = project.compared("auto", "second")
+    assert "rename_table teams" in printed and "alter_column clubs.code" in printed and "lost" not in printed
+    project.type("up")
+    assert project.rows("SELECT name, sign FROM clubs") == [("Reds", "R")]
+    project.models("name: Mapped[str]", "sign: Mapped[str]")
+    answering(monkeypatch, "\n")
+    assert "drop_table clubs" in project.compared("check", code=3)
+
+
+def test_a_table_is_renamed_by_the_flag(project):
+    project.models("name: Mapped[str]")
+    project.compared("auto", "first")
+    project.type("up")
+    project.rows("INSERT INTO teams (name) VALUES ('Reds')")
+    path = project.folder / f"{project.module}.py"
+    path.write_text(path.read_text().replace('"teams"', '"clubs"').replace("name:", "title:"))
+    sys.modules.pop(project.module)
+    project.compared("auto", "second", "--rename", "teams:clubs", "--rename", "teams.name:title")
+    project.type("up")
+    assert project.rows("SELECT title FROM clubs") == [("Reds",)]
+    assert "a.b:c.d" in project.compared("check", "--rename", "a.b:c.d", code=2)
+
+
 async def test_the_helpers_use_the_pool_that_they_are_given(engine, tmp_path):
     migrate_init(tmp_path, "sqlite:///elsewhere.db")
     path = migrate_create(tmp_path, "make notes")

@@ -32,6 +32,7 @@ class Table:
         comment: str | None = None,
         extend_existing: bool = False,
         keep_existing: bool = False,
+        renamed_from: str | None = None,
     ) -> None: ...
     @property
     def c(self) -> TableColumns: ...

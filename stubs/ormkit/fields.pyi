@@ -100,6 +100,7 @@ def mapped_column(
     deferred: bool = False,
     deferred_group: str | None = None,
     sort_order: int = 0,
+    renamed_from: str | None = None,
     info: Any = None,
     init: bool = ...,
     repr: bool = ...,

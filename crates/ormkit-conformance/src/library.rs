@@ -136,5 +136,6 @@ fn model(name: &str, table: &str, fields: Vec<Field>, relations: Vec<RelationDef
         constraints: Vec::new(),
         indexes: Vec::new(),
         comment: None,
+        renamed_from: None,
     }
 }

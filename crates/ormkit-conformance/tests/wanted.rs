@@ -29,6 +29,7 @@ fn model(name: &str, fields: Vec<Field>) -> ModelDef {
         constraints: vec![],
         indexes: vec![],
         comment: None,
+        renamed_from: None,
     }
 }
 

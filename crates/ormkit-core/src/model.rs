@@ -99,6 +99,8 @@ pub struct ModelDef {
     pub indexes: Vec<Index>,
     /// A comment on the table.
     pub comment: Option<String>,
+    /// The table's name so far, in the same schema: a database that still has it under that name is to rename it.
+    pub renamed_from: Option<String>,
 }
 
 /// A column and the attribute that shows it.
@@ -126,6 +128,8 @@ pub struct Field {
     pub foreign_key: Option<ForeignKey>,
     /// A comment on the column.
     pub comment: Option<String>,
+    /// The column's name so far: a database that still has it under that name is to rename it.
+    pub renamed_from: Option<String>,
     /// Left out of queries unless asked for.
     pub deferred: bool,
     /// The names of its own constraints and of its index, where they are not the usual ones.
@@ -169,6 +173,7 @@ impl Field {
             default: FieldDefault::None,
             foreign_key: None,
             comment: None,
+            renamed_from: None,
             deferred: false,
             names: FieldNames::default(),
             computed: None,

@@ -13,6 +13,7 @@ pub mod models;
 mod operation;
 mod python;
 mod rebuild;
+mod renames;
 mod retype;
 pub mod token;
 mod wanted;
@@ -24,13 +25,14 @@ pub use catalog::{
 };
 pub use compare::{Compare, Comparison};
 pub use declared::declared;
-pub use diff::{Renames, diff};
+pub use diff::diff;
 pub use introspect::introspect;
 pub use line::Line;
 pub use migrate::{migrate, migrate_in};
 pub use operation::{Change, Operation, Part};
 pub use rebuild::check_foreign_keys;
-pub use retype::keeps_stored_form;
+pub use renames::Renames;
+pub use retype::{cast, keeps_stored_form, loses_parts};
 pub use wanted::wanted;
 
 use std::sync::Arc;

@@ -55,7 +55,17 @@ impl SchemaStep {
         }
     }
 
-    /// Rows or values are lost.
+    /// The types of the columns of a table that is made or dropped, by name, in the database's words; empty of every other step.
+    #[getter]
+    fn columns<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let columns = PyDict::new(py);
+        if let Step::CreateTable(table) | Step::DropTable(table) = &self.step {
+            table.columns.iter().try_for_each(|column| columns.set_item(&column.name, &column.data_type))?;
+        }
+        Ok(columns)
+    }
+
+    /// Rows, values, or parts of values are lost.
     #[getter]
     fn loses_data(&self) -> bool {
         self.step.loses_data()
@@ -98,7 +108,7 @@ pub(crate) fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
 ///     models: The classes, exactly: a table that none of them maps is to be dropped.
 ///     exclude: Tables that are let be, `"table"` or `"schema.table"`.
 ///     version_table: The table of the migrations, which is let be too.
-///     rename_tables: Names of tables so far, with their new ones.
+///     rename_tables: Names of tables so far, with their new ones, beside what the classes say by `renamed_from`.
 ///     rename_columns: `"table.column"`, the table under its new name and the column's name so far, with the new one.
 #[pyclass(frozen, module = "ormkit.migrations.autogen")]
 pub(crate) struct AutogenContext {
@@ -145,6 +155,7 @@ impl AutogenContext {
     ///
     /// Raises:
     ///     NotSupportedError: The database lacks a type or an option of a model.
+    ///     InvalidRequestError: A rename of what is not there, or to a name that nobody wants or that is there already.
     fn diff(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let compared = self.compared(py)?;
         Operation::start(py, "AutogenContext.diff", async move {

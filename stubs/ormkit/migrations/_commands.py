@@ -210,11 +210,14 @@ async def _auto(command: Command) -> int:
 async def _compare(
     command: Command, pool: ConnectionPool, config: AlembicConfig, models: list[Any]
 ) -> tuple[AutogenContext, list[SchemaStep]]:
-    tables, columns = _renames(command.rename)
+    renames = list(command.rename)
     version = config.version_table
     if config.version_table_schema:
         version = f"{config.version_table_schema}.{version}"
+    terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    refused: set[str] = set()
     while True:
+        tables, columns = _renames(renames)
         context = AutogenContext(
             pool,
             models,
@@ -224,47 +227,60 @@ async def _compare(
             rename_columns=columns,
         )
         steps = await context.diff()
-        if not (sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()):
+        maybe = [rename for rename in _maybe_renamed(steps) if rename not in refused] if terminal else []
+        while maybe and not _ask(maybe[0]):
+            refused.add(maybe.pop(0))
+        if not maybe:
             return context, steps
-        asked = _ask(steps)
-        if not asked:
-            return context, steps
-        columns |= asked
+        renames.append(maybe[0])
 
 
 def _renames(given: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Of tables, `users:people` or `shop.users:shop.people`, and of columns, `people.email:mail`."""
     tables: dict[str, str] = {}
     columns: dict[str, str] = {}
     for one in given:
         old, colon, new = one.partition(":")
-        if not (colon and old and new):
-            raise Usage(f"--rename {one}: OLD:NEW is meant, users:people or people.email:mail")
-        (columns if "." in old else tables)[old] = new
+        schema, _, name = new.rpartition(".")
+        if not (colon and old and name) or (schema and schema != old.rpartition(".")[0]):
+            raise Usage(f"--rename {one}: OLD:NEW is meant, users:people, shop.users:shop.people or people.email:mail")
+        (columns if "." in old and not schema else tables)[old] = name
     # A column is named by its table as it will be called.
-    named = {
-        f"{tables.get(old.rpartition('.')[0], old.rpartition('.')[0])}.{old.rpartition('.')[2]}": new
-        for old, new in columns.items()
-    }
+    called = {old: f"{old.rpartition('.')[0]}.{new}".lstrip(".") for old, new in tables.items()}
+    named = {}
+    for old, new in columns.items():
+        table, _, column = old.rpartition(".")
+        named[f"{called.get(table, table)}.{column}"] = new
     return tables, named
 
 
-def _ask(steps: list[SchemaStep]) -> dict[str, str]:
-    """Ask about a column that goes and one of the same type that comes; the answer is what was only renamed."""
-    gone = [step for step in steps if step.operation_type == "drop_column"]
-    come = [step for step in steps if step.operation_type == "add_column"]
-    for old in gone:
-        for new in come:
-            if (old.table_name, old.column_type) != (new.table_name, new.column_type):
-                continue
-            print(
-                f"{old.table_name}.{old.column_name} goes and {new.column_name} comes. Is it renamed? [y/N] ",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
-            if sys.stdin.readline().strip().lower() in ("y", "yes"):
-                return {f"{old.table_name}.{old.column_name}": str(new.column_name)}
-    return {}
+def _maybe_renamed(steps: list[SchemaStep]) -> list[str]:
+    """Renames that may be meant by what goes and what comes: tables that have half of the smaller one's columns in common, and
+    columns of one type."""
+
+    def of(kind: str) -> list[SchemaStep]:
+        return [step for step in steps if step.operation_type == kind]
+
+    tables = [
+        f"{old.table_name}:{new.table_name}"
+        for old in of("drop_table")
+        for new in of("create_table")
+        if 2 * len(old.columns.items() & new.columns.items()) >= min(len(old.columns), len(new.columns))
+        and str(old.table_name).rpartition(".")[0] == str(new.table_name).rpartition(".")[0]
+    ]
+    columns = [
+        f"{old.table_name}.{old.column_name}:{new.column_name}"
+        for old in of("drop_column")
+        for new in of("add_column")
+        if (old.table_name, old.column_type) == (new.table_name, new.column_type)
+    ]
+    return tables + columns
+
+
+def _ask(rename: str) -> bool:
+    old, _, new = rename.partition(":")
+    print(f"{old} goes and {new} comes. Is it renamed? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _shown(step: SchemaStep) -> str:
@@ -275,8 +291,9 @@ def _shown(step: SchemaStep) -> str:
 def _keep_rows(steps: list[SchemaStep], allowed: bool) -> None:
     lost = [_shown(step) for step in steps if step.loses_data]
     if lost and not allowed:
+        renames = " or ".join(f"--rename {rename}" for rename in _maybe_renamed(steps)) or "--rename OLD:NEW"
         raise MigrationError(
-            f"values would be lost: {'; '.join(lost)}. --allow-drop lets that happen, --rename OLD:NEW says what has another name"
+            f"values would be lost: {'; '.join(lost)}. --allow-drop lets that happen, {renames} says what has another name"
         )
 
 

@@ -27,8 +27,12 @@ class SchemaStep:
         """The type of a column that is added or dropped, in the database's words; None of every other step."""
 
     @property
+    def columns(self) -> dict[str, str]:
+        """The types of the columns of a table that is made or dropped, by name; empty of every other step."""
+
+    @property
     def loses_data(self) -> bool:
-        """Rows or values are lost."""
+        """Rows, values, or parts of values are lost."""
 
     def to_sql(self, dialect: Literal["postgresql", "sqlite"] = "postgresql") -> str:
         """The statement, without a semicolon; what needs a rebuild on SQLite is a `NotSupportedError`."""

@@ -161,6 +161,7 @@ mod tests {
                 constraints: vec![],
                 indexes: vec![],
                 comment: None,
+                renamed_from: None,
             })
             .unwrap();
         let mut diagnostics = Diagnostics::new(SqlState::UNIQUE_VIOLATION, "duplicate");

@@ -230,6 +230,7 @@ mod tests {
             }],
             indexes: vec![Index::on(None, ["id", "user_id"], false)],
             comment: None,
+            renamed_from: None,
         }
     }
 

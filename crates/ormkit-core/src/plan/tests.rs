@@ -25,6 +25,7 @@ fn schema() -> Arc<Schema> {
             constraints: Vec::new(),
             indexes: Vec::new(),
             comment: None,
+            renamed_from: None,
         };
         registry.declare(def).unwrap();
     }
@@ -124,6 +125,7 @@ fn columns_of_arrays_and_of_native_types_travel_as_text_in_many_rows() {
         constraints: Vec::new(),
         indexes: Vec::new(),
         comment: None,
+        renamed_from: None,
     };
     registry.declare(def).unwrap();
     let schema = registry.freeze().unwrap();
@@ -162,6 +164,7 @@ fn rows_go_by_another_name_beside_a_table_of_theirs() {
         constraints: Vec::new(),
         indexes: Vec::new(),
         comment: None,
+        renamed_from: None,
     };
     registry.declare(def).unwrap();
     let schema = registry.freeze().unwrap();
@@ -201,6 +204,7 @@ fn select_in_binds_all_keys_as_one_array() {
         constraints: Vec::new(),
         indexes: Vec::new(),
         comment: None,
+        renamed_from: None,
     };
     let id = || Field::new("id", ColumnType::Integer).key().numbered();
     let mut posts = RelationDef::new("posts", Target::Name("Post".into()));

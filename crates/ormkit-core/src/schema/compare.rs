@@ -12,7 +12,7 @@ use crate::sql::DialectName;
 /// What a comparison heeds.
 #[derive(Clone, Debug, Default)]
 pub struct Compare {
-    /// What is the same under another name.
+    /// What is the same under another name, beside what models say of themselves.
     pub renames: Renames,
     /// Tables that are let be, such as the one of the migrations: `table` or `schema.table`.
     pub exclude: Vec<String>,
@@ -34,7 +34,8 @@ impl Compare {
     /// none of them maps is dropped.
     ///
     /// # Errors
-    /// As [`introspect`] and [`wanted`]: an open transaction, what the database says, a type that it lacks.
+    /// As [`introspect`] and [`wanted`]: an open transaction, what the database says, a type that it lacks. Renames of what
+    /// is not there, or of what nobody wants.
     ///
     /// # Cancelling
     /// As for any read: what it makes for a try is rolled back.
@@ -50,7 +51,9 @@ impl Compare {
         found.tables.retain(|table| !self.exclude.contains(&table.name.to_string()));
         let mut wanted = wanted(link, schema, models).await?;
         wanted.tables.retain(|table| !self.exclude.contains(&table.name.to_string()));
-        let operations = diff(&wanted, &found, &self.renames, link.dialect());
+        let declared = Renames::declared(schema, models);
+        let renames = self.renames.clone().resolved(&declared, &wanted, &found, link.dialect())?;
+        let operations = diff(&wanted, &found, &renames, link.dialect());
         Ok(Comparison { found, wanted, operations })
     }
 }

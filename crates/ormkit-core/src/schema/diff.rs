@@ -11,18 +11,9 @@ mod parts;
 use std::collections::HashSet;
 
 use super::operation::comments;
-use super::{Catalog, ForeignKey, Operation, Part, Table};
+use super::{Catalog, ForeignKey, Operation, Part, Renames, Table};
 use crate::model::TableName;
 use crate::sql::Dialect;
-
-/// What is the same under another name: nothing in a schema tells.
-#[derive(Clone, Debug, Default)]
-pub struct Renames {
-    /// Tables: the name so far and the new one, in the same schema.
-    pub tables: Vec<(TableName, String)>,
-    /// Columns: the table under its new name, the column's name so far and the new one.
-    pub columns: Vec<(TableName, String, String)>,
-}
 
 /// The steps from `found` to `wanted`, in an order in which they can be done. Where both are the same there are none.
 /// Tables that are not wanted are dropped; leave out of `found` what is not to be touched.
@@ -50,10 +41,11 @@ pub fn diff(
         wanted.tables.iter().filter(|table| found.table(&table.name).is_none()).collect();
     create_tables(&created, &mut steps, dialect);
     let mut keys = parts::Keys::default();
+    let names = parts::Names::of(wanted);
     for table in &wanted.tables {
         if let Some(known) = found.table(&table.name) {
             column::diff(table, known, &mut steps, &mut keys, dialect);
-            parts::diff(table, known, &mut steps, &mut keys, dialect);
+            parts::diff((table, &names), known, &mut steps, &mut keys, dialect);
         }
     }
     keys.diff(wanted, &found, &mut steps, dialect);

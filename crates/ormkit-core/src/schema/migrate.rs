@@ -89,6 +89,10 @@ fn plan(found: &Catalog, operations: &[Operation], dialect: &'static Dialect) ->
         if let Operation::DropTable(table) = operation {
             rebuilds.retain(|rebuild| rebuild.from.name != table.name);
         }
+        if let Operation::RenameTable { .. } = operation {
+            // Rebuilds call tables as they were called when the steps in them came.
+            steps.extend(finished(&mut rebuilds, &now)?);
+        }
         let waiting =
             operation.table().and_then(|name| rebuilds.iter_mut().find(|known| known.from.name == *name));
         if waiting.is_none() && (dialect.adds_constraints || operation.is_plain_on_sqlite()) {
@@ -110,11 +114,16 @@ fn plan(found: &Catalog, operations: &[Operation], dialect: &'static Dialect) ->
         }
         now.apply(operation, dialect);
     }
-    for mut rebuild in rebuilds {
-        rebuild.to = known(&now, &rebuild.from.name)?.clone();
-        steps.push(Step::Rebuild(Box::new(rebuild)));
-    }
+    steps.extend(finished(&mut rebuilds, &now)?);
     Ok(steps)
+}
+
+fn finished(rebuilds: &mut Vec<Rebuild>, now: &Catalog) -> Result<Vec<Step>> {
+    let finish = |mut rebuild: Rebuild| {
+        rebuild.to = known(now, &rebuild.from.name)?.clone();
+        Ok(Step::Rebuild(Box::new(rebuild)))
+    };
+    rebuilds.drain(..).map(finish).collect()
 }
 
 fn known<'a>(catalog: &'a Catalog, name: &TableName) -> Result<&'a super::Table> {

@@ -245,11 +245,12 @@ impl Operation {
         }
     }
 
-    /// True when rows or values are lost.
+    /// True when rows, values or parts of values are lost.
     pub fn loses_data(&self) -> bool {
         match self {
             Self::DropTable(_) => true,
             Self::Drop { part: Part::Column(column), .. } => column.computed.is_none(),
+            Self::Alter { change: Change::Type { from, to }, .. } => super::loses_parts(&from.0, &to.0),
             _ => false,
         }
     }

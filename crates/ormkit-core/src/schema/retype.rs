@@ -26,6 +26,49 @@ pub fn keeps_stored_form(from: &str, to: &str) -> bool {
     }
 }
 
+/// The type to cast a column's values to, by way of text, before it becomes `to`; None where PostgreSQL converts them by itself. It
+/// is without a length, so that the column refuses values that are too long where a cast would cut them.
+pub fn cast(from: &str, to: &str) -> Option<String> {
+    let is_number = |name: &str| {
+        matches!(name, "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision")
+    };
+    let is_time = |name: &str| name == "date" || name.starts_with("timestamp");
+    let (one, other) = (parts(from).0, parts(to).0);
+    let converts = |is_one: &dyn Fn(&str) -> bool| is_one(&one) && is_one(&other);
+    if keeps_stored_form(from, to) || converts(&is_number) || converts(&is_time) {
+        return None;
+    }
+    let element = to.trim_end_matches("[]");
+    let brackets = &to[element.len()..];
+    let whole = match element.split_once('(').map(|(name, _)| name) {
+        Some(name @ ("character varying" | "bit varying")) => name,
+        Some("character") => "bpchar",
+        Some("bit") => "\"bit\"",
+        _ => element,
+    };
+    Some(format!("{whole}{brackets}"))
+}
+
+/// True when a change of a type may cut a part off the values: digits behind the point, the time of a day.
+pub fn loses_parts(from: &str, to: &str) -> bool {
+    let scale = |data_type: &str| match parts(data_type) {
+        (name, sizes) if name == "numeric" && !sizes.is_empty() => Some(sizes.get(1).copied().unwrap_or(0)),
+        _ => None,
+    };
+    let is_number = |name: &str| matches!(name, "numeric" | "real" | "double precision");
+    let (one, other) = (parts(from).0, parts(to).0);
+    match (one.as_str(), other.as_str()) {
+        (one, "numeric") if is_number(one) => {
+            scale(to).is_some_and(|to| scale(from).is_none_or(|from| to < from))
+        }
+        ("numeric" | "double precision" | "bigint" | "integer", "real") => true,
+        ("numeric" | "real" | "double precision", "smallint" | "integer" | "bigint") => true,
+        ("numeric" | "bigint", "double precision") => true,
+        (one, "date" | "time without time zone") => one.starts_with("timestamp"),
+        _ => false,
+    }
+}
+
 fn parts(data_type: &str) -> (String, Vec<u32>) {
     let Some((name, rest)) = data_type.split_once('(') else { return (data_type.to_owned(), Vec::new()) };
     let sizes = rest.trim_end_matches(')').split(',').filter_map(|size| size.trim().parse().ok());
@@ -34,7 +77,26 @@ fn parts(data_type: &str) -> (String, Vec<u32>) {
 
 #[cfg(test)]
 mod tests {
-    use super::keeps_stored_form;
+    use super::{cast, keeps_stored_form, loses_parts};
+
+    #[test]
+    fn casts_cut_nothing_off() {
+        assert_eq!(cast("text[]", "character varying(3)[]").as_deref(), Some("character varying[]"));
+        assert_eq!(cast("text", "numeric(5,2)").as_deref(), Some("numeric(5,2)"));
+        assert_eq!(cast("numeric(5,2)", "integer"), None);
+        assert_eq!(cast("timestamp(3) without time zone", "date"), None);
+        for (from, to, loses) in [
+            ("numeric(5,2)", "numeric(8,1)", true),
+            ("numeric(5,2)", "numeric", false),
+            ("double precision", "numeric(5,2)", true),
+            ("integer", "numeric(5,2)", false),
+            ("numeric(5,2)", "integer", true),
+            ("timestamp with time zone", "date", true),
+            ("date", "timestamp with time zone", false),
+        ] {
+            assert_eq!(loses_parts(from, to), loses, "{from} to {to}");
+        }
+    }
 
     #[test]
     fn wider_limits_write_nothing() {

@@ -1,6 +1,6 @@
 //! The statements of operations.
 
-use super::retype::keeps_stored_form;
+use super::retype::cast;
 use super::token::bare;
 use super::{
     Change, Check, Column, Enum, ForeignKey, Index, IndexPart, IndexTerm, NumberingKind, Operation, Part,
@@ -179,14 +179,12 @@ fn alter_column(out: &mut SqlWriter<'_>, table: &TableName, column: &str, change
             out.push(data_type);
             write_collation(out, collation.as_deref());
             // A cast that is said writes every row.
-            if keeps_stored_form(&from.0, data_type) {
-                return;
-            }
+            let Some(cast) = cast(&from.0, data_type) else { return };
             out.push(" USING ");
             out.name(column);
             // An enum has casts to and from text only.
             out.push("::text::");
-            out.push(data_type);
+            out.push(&cast);
         }
         Change::Nullable(true) => out.push(" DROP NOT NULL"),
         Change::Nullable(false) => out.push(" SET NOT NULL"),

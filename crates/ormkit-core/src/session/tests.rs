@@ -34,6 +34,7 @@ fn model(name: &str, table: &str, fields: Vec<Field>, relation: RelationDef) -> 
         constraints: vec![],
         indexes: vec![],
         comment: None,
+        renamed_from: None,
     }
 }
 

@@ -40,6 +40,7 @@ fn schema_with(more: &[Field]) -> Arc<Schema> {
         constraints: Vec::new(),
         indexes: Vec::new(),
         comment: None,
+        renamed_from: None,
     };
     let authors = vec![id(), Field::new("name", ColumnType::Text)];
     registry.declare(def("Author", "authors", authors, vec![books])).unwrap();

@@ -68,7 +68,7 @@ fn making() -> Vec<Parser> {
             many(
                 "rename",
                 "OLD:NEW",
-                "users:people, or people.email:mail: not a drop and an add; may be repeated",
+                "users:people, shop.users:shop.people, or people.email:mail: not a drop and an add; may be repeated",
             ),
             flag("allow-drop", "Steps may lose rows or values"),
         ])

@@ -41,6 +41,7 @@ pub(crate) struct MappedColumn {
     /// None: an integer key alone.
     pub(crate) autoincrement: Option<bool>,
     pub(crate) comment: Option<String>,
+    pub(crate) renamed_from: Option<String>,
     pub(crate) deferred: bool,
     pub(crate) deferred_group: Option<String>,
     pub(crate) sort_order: i64,
@@ -133,6 +134,7 @@ impl MappedColumn {
             max_length: None,
             autoincrement: None,
             comment: None,
+            renamed_from: None,
             deferred: false,
             deferred_group: None,
             sort_order: 0,
@@ -195,6 +197,7 @@ impl MappedColumn {
 ///     autoincrement: The database numbers new rows; by default those of an integer key alone.
 ///     name: The column's name, where it is not the attribute's.
 ///     comment: A comment on the column.
+///     renamed_from: The column's name so far: migrations rename the column of a database that has it and not the new one.
 ///     deferred: Left out of queries unless asked for.
 ///     init, repr, compare, kw_only: As in `dataclasses.field`, for classes with `MappedAsDataclass`.
 ///     deferred_group: The same, with a name under which `undefer_group` asks for several columns.
@@ -206,7 +209,7 @@ impl MappedColumn {
 #[pyo3(signature = (*args, primary_key = false, nullable = None, unique = false, index = false, default = Given(None),
     default_factory = None, insert_default = None, server_default = None, onupdate = None, server_onupdate = None,
     max_length = None, autoincrement = None, name = None, comment = None, deferred = false, deferred_group = None,
-    sort_order = 0,
+    sort_order = 0, renamed_from = None,
     info = None, init = None, repr = None, compare = None, kw_only = None))]
 #[allow(clippy::too_many_arguments, reason = "the options of a column")]
 pub(crate) fn mapped_column(
@@ -228,6 +231,7 @@ pub(crate) fn mapped_column(
     deferred: bool,
     deferred_group: Option<String>,
     sort_order: i64,
+    renamed_from: Option<String>,
     info: Option<Bound<'_, PyAny>>,
     init: Option<bool>,
     repr: Option<bool>,
@@ -259,6 +263,7 @@ pub(crate) fn mapped_column(
         max_length: max_length.map(|length| length_of("mapped_column(max_length=..)", length)).transpose()?,
         autoincrement: autoincrement.map(|given| numbering(&given)).transpose()?.flatten(),
         comment,
+        renamed_from,
         deferred: deferred || deferred_group.is_some(),
         deferred_group,
         sort_order,

@@ -105,6 +105,7 @@ impl<'py> Context<'_, 'py> {
             },
             foreign_key: options.foreign_key.as_ref().map(|key| key.get().0.clone()),
             comment: options.comment.clone(),
+            renamed_from: options.renamed_from.clone(),
             deferred: options.deferred,
             deferred_group: options.deferred_group.clone(),
             ..Field::new(declared.name.clone(), column_type)

@@ -13,6 +13,7 @@ use pyo3::types::{PyDict, PyTuple};
 pub(super) struct TableArgs {
     pub(super) schema: Option<String>,
     pub(super) comment: Option<String>,
+    pub(super) renamed_from: Option<String>,
     pub(super) constraints: Vec<Constraint>,
     pub(super) indexes: Vec<IndexDef>,
     /// Columns named by a `PrimaryKeyConstraint`.
@@ -86,6 +87,7 @@ fn take_options(class: &str, options: &Bound<'_, PyDict>, args: &mut TableArgs) 
         match option.as_str() {
             "schema" => args.schema = value.extract()?,
             "comment" => args.comment = value.extract()?,
+            "renamed_from" => args.renamed_from = value.extract()?,
             "extend_existing" | "keep_existing" => {} // a class may be declared again anyway
             other => {
                 return Err(unsupported(

@@ -423,6 +423,7 @@ fn model_def(
         constraints: args.constraints,
         indexes: args.indexes,
         comment: args.comment,
+        renamed_from: args.renamed_from,
     };
     if let Some(parent) = parent {
         let id = instance::class_table(parent)?.model;

@@ -79,13 +79,15 @@ impl Table {
     ///     items: `Column`s, constraints and indexes.
     ///     schema: Its schema; by default that of the metadata.
     ///     comment: A comment on the table.
+    ///     renamed_from: Its name so far, in the same schema: migrations rename it.
     ///
     /// Raises:
     ///     InvalidRequestError: A column without a name, or without a type where no foreign key tells it.
     ///     NotSupportedError: `default=` or `onupdate=` with a value of Python's: there are no objects that have it.
     #[new]
     #[pyo3(signature = (name, metadata, *items, schema = None, comment = None, extend_existing = false,
-        keep_existing = false))]
+        keep_existing = false, renamed_from = None))]
+    #[allow(clippy::too_many_arguments, reason = "the options of a table")]
     fn declare(
         name: &str,
         metadata: &Bound<'_, MetaData>,
@@ -94,6 +96,7 @@ impl Table {
         comment: Option<String>,
         extend_existing: bool,
         keep_existing: bool,
+        renamed_from: Option<String>,
     ) -> PyResult<Py<Self>> {
         // A table may be declared again anyway.
         let _ = (extend_existing, keep_existing);
@@ -135,6 +138,7 @@ impl Table {
             constraints: args.constraints,
             indexes: args.indexes,
             comment: args.comment.or(comment),
+            renamed_from: args.renamed_from.or(renamed_from),
         };
         def.constraints.extend(columns.iter_mut().flat_map(|column| column.checks.drain(..)));
         let conversions = columns.iter().map(|column| column.conversion.clone()).collect();

@@ -82,6 +82,7 @@ impl Registry {
             constraints: Vec::new(),
             indexes: Vec::new(),
             comment: None,
+            renamed_from: None,
         };
         for end in [one, other] {
             let end = self.def(end);
@@ -328,6 +329,7 @@ mod tests {
             constraints: Vec::new(),
             indexes: Vec::new(),
             comment: None,
+            renamed_from: None,
         };
         registry.declare(def).unwrap()
     }

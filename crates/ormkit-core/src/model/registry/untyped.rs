@@ -71,6 +71,7 @@ mod tests {
             constraints: Vec::new(),
             indexes: Vec::new(),
             comment: None,
+            renamed_from: None,
         }
     }
 

@@ -21,6 +21,7 @@ fn schema() -> Arc<Schema> {
         constraints: Vec::new(),
         indexes: Vec::new(),
         comment: None,
+        renamed_from: None,
     };
     registry.declare(def).unwrap();
     registry.freeze().unwrap()

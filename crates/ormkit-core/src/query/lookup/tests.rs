@@ -28,6 +28,7 @@ fn schema() -> Arc<Schema> {
         constraints: Vec::new(),
         indexes: Vec::new(),
         comment: None,
+        renamed_from: None,
     };
     let name = || Field::new("name", ColumnType::Text);
     let members = relation("members", "User", true, "team_id");

@@ -12,7 +12,7 @@ use super::types::Enums;
 use crate::error::{Error, Result};
 use crate::model::TableName;
 use crate::schema::python::{Call, indented, list, sql, string};
-use crate::schema::{Catalog, Change, Index, NumberingKind, Operation, Part, Table};
+use crate::schema::{Catalog, Change, Column, Index, NumberingKind, Operation, Part, Table};
 use crate::sql::Dialect;
 
 /// The steps of one table.
@@ -37,6 +37,12 @@ pub(super) fn all(
     for operation in operations {
         if let Operation::DropTable(table) = operation {
             blocks.retain(|block| block.from.name != table.name);
+        }
+        if let Operation::RenameTable { .. } | Operation::RenameColumn { .. } = operation {
+            // Blocks call tables and columns as they were called when the steps in them came.
+            for block in blocks.drain(..) {
+                lines.extend(block.written(&now, dialect)?);
+            }
         }
         let waiting =
             operation.table().and_then(|name| blocks.iter_mut().find(|block| block.from.name == *name));
@@ -105,12 +111,30 @@ impl Block {
         if before.primary_key.is_some() && known.primary_key.is_none() {
             return Err(refused("dropping the PRIMARY KEY", &table));
         }
+        if !self.lines.is_empty() {
+            self.compute_again(known, after, dialect)?;
+        }
         let created = self.created.clone();
         lines.extend(self.block()?);
         for name in &created {
             lines.extend(moved(known, name, |table, part| Operation::Add { table, part })?);
         }
         Ok(lines)
+    }
+
+    /// Alembic would write values into computed columns, which SQLite refuses: they go, and come back.
+    fn compute_again(&mut self, known: &Table, after: &Catalog, dialect: &'static Dialect) -> Result<()> {
+        let stays =
+            |column: &&Column| column.computed.is_some() && known.column(&column.name) == Some(*column);
+        let computed: Vec<Column> = self.from.columns.iter().filter(stays).cloned().collect();
+        for column in computed {
+            let table = self.from.name.clone();
+            let part = Part::Column(column);
+            let gone = step(&Operation::Drop { table: table.clone(), part: part.clone() }, after, dialect)?;
+            self.lines.splice(..0, gone);
+            self.lines.extend(step(&Operation::Add { table, part }, after, dialect)?);
+        }
+        Ok(())
     }
 
     fn block(self) -> Result<Option<String>> {
@@ -148,9 +172,6 @@ fn refused(what: &str, table: &TableName) -> Error {
 /// The lines of a step inside of its table's block.
 fn step(operation: &Operation, now: &Catalog, dialect: &'static Dialect) -> Result<Vec<String>> {
     let call = match operation {
-        Operation::RenameColumn { from, to, .. } => {
-            Some(Call::new("batch_op.alter_column").text(from).keyword("new_column_name", string(to)))
-        }
         Operation::Add { table, part } => Some(
             add(table, part, now, dialect)
                 .ok_or_else(|| refused(&format!("adding {}", part.kind()), table))?,

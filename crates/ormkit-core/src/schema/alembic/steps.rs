@@ -8,7 +8,7 @@ use super::types;
 use crate::error::{Error, Result};
 use crate::model::TableName;
 use crate::schema::python::{Call, indented, list, sql, string};
-use crate::schema::{Catalog, Change, Operation, Part, Table, Timing, keeps_stored_form};
+use crate::schema::{Catalog, Change, Operation, Part, Table, Timing, cast};
 use crate::sql::{Dialect, DialectName};
 
 /// A statement for each step, or a few.
@@ -176,12 +176,13 @@ pub(super) fn changed(
                 None => call,
             };
             let call = call.keyword("type_", type_(to)?);
-            match dialect.name {
-                DialectName::Postgres if !keeps_stored_form(&from.0, &to.0) => {
-                    let cast = format!("{}::text::{}", dialect.quoted(column), to.0);
-                    call.keyword("postgresql_using", string(&cast))
+            let cast = cast(&from.0, &to.0).filter(|_| dialect.name == DialectName::Postgres);
+            match cast {
+                Some(cast) => {
+                    let using = format!("{}::text::{cast}", dialect.quoted(column));
+                    call.keyword("postgresql_using", string(&using))
                 }
-                _ => call,
+                None => call,
             }
         }
         Change::Nullable(allowed) => call.keyword("nullable", if *allowed { "True" } else { "False" }),

@@ -62,7 +62,11 @@ pub(super) fn diff(wanted: &Table, found: &Table, steps: &mut Steps, keys: &mut 
             }
         }
     }
-    // Computed columns need those that they are computed from.
+    // Computed columns need those that they are computed from, to the last.
+    steps.columns.sort_by_key(|step| match step {
+        Operation::Drop { table, part: Part::Column(column) } if table == name => column.computed.is_none(),
+        _ => false,
+    });
     let (computed, plain): (Vec<_>, Vec<_>) = behind.into_iter().partition(
         |step| matches!(step, Operation::Add { part: Part::Column(column), .. } if column.computed.is_some()),
     );

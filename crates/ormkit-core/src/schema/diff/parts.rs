@@ -1,5 +1,7 @@
 //! Keys, constraints and indexes: by what they say, whatever they are called.
 
+use std::collections::HashSet;
+
 use super::super::token::same_name;
 use super::super::{
     Catalog, Check, ForeignKey, Index, IndexTerm, Operation, Part, PrimaryKey, Table, Unique,
@@ -8,6 +10,25 @@ use super::column::same_expression;
 use super::{Steps, add, drop};
 use crate::model::TableName;
 use crate::sql::{Dialect, DialectName};
+
+/// The names of a schema's indexes and of the constraints that have one: no two may be alike.
+pub(super) struct Names<'a>(HashSet<(Option<&'a str>, &'a str)>);
+
+impl<'a> Names<'a> {
+    pub(super) fn of(catalog: &'a Catalog) -> Self {
+        let named = catalog.tables.iter().flat_map(|table| {
+            let key = table.primary_key.iter().filter_map(|key| key.name.as_deref());
+            let uniques = table.uniques.iter().filter_map(|unique| unique.name.as_deref());
+            let indexes = table.indexes.iter().map(|index| index.name.as_str());
+            key.chain(uniques).chain(indexes).map(|name| (table.name.schema.as_deref(), name))
+        });
+        Self(named.collect())
+    }
+
+    fn has(&self, table: &TableName, name: &str) -> bool {
+        self.0.contains(&(table.schema.as_deref(), name))
+    }
+}
 
 /// What foreign keys must go and come back for.
 #[derive(Default)]
@@ -28,8 +49,13 @@ impl Keys {
         for table in &wanted.tables {
             let Some(known) = found.table(&table.name) else { continue };
             let same = |one: &ForeignKey, other: &ForeignKey| same_foreign_key(one, other, wanted, dialect);
-            let (dropped, added) =
-                unmatched(&table.foreign_keys, &known.foreign_keys, |key| key.name.as_deref(), same);
+            let (dropped, added) = unmatched(
+                &table.foreign_keys,
+                &known.foreign_keys,
+                |key| key.name.as_deref(),
+                same,
+                |name| table.foreign_keys.iter().any(|key| key.name.as_deref() == Some(name)),
+            );
             let again = known.foreign_keys.iter().filter(|key| {
                 dialect.adds_constraints && !dropped.contains(key) && self.is_in_the_way(&table.name, key)
             });
@@ -54,9 +80,19 @@ impl Keys {
 }
 
 /// Everything but foreign keys, of a table that stays.
-pub(super) fn diff(wanted: &Table, found: &Table, steps: &mut Steps, keys: &mut Keys, dialect: &Dialect) {
+pub(super) fn diff(
+    (wanted, names): (&Table, &Names<'_>),
+    found: &Table,
+    steps: &mut Steps,
+    keys: &mut Keys,
+    dialect: &Dialect,
+) {
     let name = &wanted.name;
-    if !same_key(wanted.primary_key.as_ref(), found.primary_key.as_ref(), dialect) {
+    let is_taken = |taken: &str| names.has(name, taken);
+    let key_name = |table: &'_ Table| table.primary_key.as_ref().and_then(|key| key.name.clone());
+    let must_yield =
+        key_name(found) != key_name(wanted) && key_name(found).is_some_and(|taken| is_taken(&taken));
+    if must_yield || !same_key(wanted.primary_key.as_ref(), found.primary_key.as_ref(), dialect) {
         if let Some(key) = &found.primary_key {
             keys.dropped.push((name.clone(), key.columns.clone()));
             steps.parts_dropped.push(drop(name, Part::PrimaryKey(key.clone())));
@@ -65,15 +101,23 @@ pub(super) fn diff(wanted: &Table, found: &Table, steps: &mut Steps, keys: &mut 
         steps.parts_added.extend(added);
     }
     let same = |one: &Unique, other: &Unique| same_unique(one, other, dialect);
-    let (dropped, added) = unmatched(&wanted.uniques, &found.uniques, |unique| unique.name.as_deref(), same);
+    let (dropped, added) =
+        unmatched(&wanted.uniques, &found.uniques, |unique| unique.name.as_deref(), same, is_taken);
     keys.dropped.extend(dropped.iter().map(|unique| (name.clone(), unique.columns.clone())));
     change(name, dropped, added, Part::Unique, steps);
     let same =
         |one: &Check, other: &Check| same_expression(Some(&one.expression), Some(&other.expression), dialect);
-    let (dropped, added) = unmatched(&wanted.checks, &found.checks, |check| check.name.as_deref(), same);
+    let (dropped, added) = unmatched(
+        &wanted.checks,
+        &found.checks,
+        |check| check.name.as_deref(),
+        same,
+        |name| wanted.checks.iter().any(|check| check.name.as_deref() == Some(name)),
+    );
     change(name, dropped, added, Part::Check, steps);
     let same = |one: &Index, other: &Index| same_index(one, other, dialect);
-    let (dropped, added) = unmatched(&wanted.indexes, &found.indexes, |index| Some(&index.name), same);
+    let (dropped, added) =
+        unmatched(&wanted.indexes, &found.indexes, |index| Some(&index.name), same, is_taken);
     change(name, dropped, added, Part::Index, steps);
 }
 
@@ -89,18 +133,23 @@ fn change<T: Clone>(
     steps.parts_added.extend::<Vec<Operation>>(added.collect());
 }
 
-/// What is found and not wanted, and the reverse. Each is matched once, one of the same name before others.
+/// What is found and not wanted, and the reverse. Each is matched once, one of the same name before others; what is called as
+/// another one is to be called makes room for that.
 fn unmatched<'a, T>(
     wanted: &'a [T],
     found: &'a [T],
     name: impl Fn(&T) -> Option<&str>,
     same: impl Fn(&T, &T) -> bool,
+    is_taken: impl Fn(&str) -> bool,
 ) -> (Vec<&'a T>, Vec<&'a T>) {
     let mut left: Vec<&T> = found.iter().collect();
     let mut open: Vec<&T> = wanted.iter().collect();
     for by_name in [true, false] {
         open.retain(|one| {
-            let fits = |other: &&T| same(one, other) && (!by_name || name(one) == name(other));
+            let fits = |other: &&T| {
+                let is_free = || name(other).is_none_or(|name| !is_taken(name));
+                same(one, other) && (name(one) == name(other) || (!by_name && is_free()))
+            };
             let place = left.iter().position(fits);
             place.map(|place| left.remove(place)).is_none()
         });

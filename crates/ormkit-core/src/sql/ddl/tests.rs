@@ -15,6 +15,7 @@ fn def(name: &str, table: &str, fields: Vec<Field>) -> ModelDef {
         constraints: Vec::new(),
         indexes: Vec::new(),
         comment: None,
+        renamed_from: None,
     }
 }
 
