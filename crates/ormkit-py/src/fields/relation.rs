@@ -9,7 +9,7 @@ use ormkit_core::error::near_matches;
 use ormkit_core::model::{Cascade, Lazy};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::types::{PyBool, PyList, PyString, PyTuple};
 
 /// What `relationship` returns: options of a relation, until its class is mapped.
 #[pyclass(frozen, module = "ormkit")]
@@ -144,7 +144,7 @@ impl RelationshipDecl {
 ///         sort downwards.
 ///     cascade: Words of `save-update`, `merge`, `delete`, `delete-orphan`, `refresh-expire`, `expunge`, `all`.
 ///     passive_deletes: Deleting a parent leaves its children to the database.
-///     lazy: `"select"` and `"raise"` leave it unloaded, `"selectin"` and `"joined"` always load it.
+///     lazy: `"select"` (or True) and `"raise"` leave it unloaded, `"selectin"` and `"joined"` (or False) always load it.
 ///     viewonly: Never written.
 ///     single_parent: Accepted for lists without a junction, whose members have one parent in any case.
 ///     default, default_factory, init, repr, compare, kw_only: As in `dataclasses.field`, for classes with
@@ -173,7 +173,7 @@ pub(crate) fn relationship(
     order_by: Option<Bound<'_, PyAny>>,
     cascade: &str,
     passive_deletes: Option<Bound<'_, PyAny>>,
-    lazy: Option<&str>,
+    lazy: Option<Bound<'_, PyAny>>,
     viewonly: bool,
     post_update: bool,
     single_parent: bool,
@@ -200,7 +200,7 @@ pub(crate) fn relationship(
         cascade: cascade_of(cascade)?,
         cascade_text: cascade.to_owned(),
         passive_deletes: passive_deletes.is_some_and(|given| given.is_truthy().unwrap_or(true)),
-        lazy: lazy.map_or(Ok(Lazy::Select), lazy_of)?,
+        lazy: lazy.map_or(Ok(Lazy::Select), |lazy| lazy_of(&lazy))?,
         view_only: viewonly,
         dataclass: DataclassOptions {
             init,
@@ -242,16 +242,28 @@ fn secondary_of(given: Bound<'_, PyAny>) -> PyResult<SecondaryTable> {
     }
 }
 
-fn lazy_of(word: &str) -> PyResult<Lazy> {
-    Ok(match word {
+fn lazy_of(given: &Bound<'_, PyAny>) -> PyResult<Lazy> {
+    if let Ok(given) = given.cast::<PyBool>() {
+        return Ok(if given.is_true() { Lazy::Select } else { Lazy::Joined });
+    }
+    let word: String = given.extract()?;
+    Ok(match &*word {
         "select" => Lazy::Select,
         "raise" | "raise_on_sql" => Lazy::Raise,
         "selectin" | "subquery" => Lazy::SelectIn,
         "joined" => Lazy::Joined,
+        "immediate" => Lazy::SelectIn,
         "dynamic" | "write_only" => {
             return Err(unsupported(
                 format!("relationship(lazy={word:?})"),
-                "query the target with a filter on the relation",
+                "leave the relation as it is: unloaded, it is read by session.query(Post).filter(author=user), and written by \
+                 session.insert(Post(author=user)) and session.remove(post)",
+            ));
+        }
+        "noload" => {
+            return Err(unsupported(
+                "relationship(lazy=\"noload\")",
+                "lazy=\"raise\", or .options(noload(..)) of a query",
             ));
         }
         other => {

@@ -147,7 +147,11 @@ impl<'py> Context<'_, 'py> {
                 }
                 (given, _) => given,
             },
-            (None, Some(Inner::Type(class))) => annotation::column_type(class, self.map.as_ref())?,
+            (None, Some(Inner::Type(class))) => {
+                let map = self.map.as_ref();
+                let named = annotation.and_then(|annotation| annotation.mapped(map));
+                annotation::column_type(named.unwrap_or(class), map)?
+            }
             (None, Some(Inner::Name { name, .. })) => {
                 return Err(mapping(format!("the annotation names `{name}`, which is not defined")));
             }
