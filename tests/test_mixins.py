@@ -90,3 +90,11 @@ async def test_set_verbs_write_the_time_too(db):
         assert articles[1].updated_at == given
         await session.commit()
     assert articles[0].title == "e"
+
+
+async def test_rows_of_other_programs_get_the_database_s_time(db):
+    await db.execute("INSERT INTO articles (id, title) VALUES (1, 'a')")
+    async with AsyncSession(db) as session:
+        article = await session.get_one(Article, 1)
+        assert is_now(article.created_at)
+        assert is_now(article.updated_at)

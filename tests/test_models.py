@@ -244,6 +244,47 @@ def test_type_annotation_map_of_the_base_wins():
     assert list(sql_types(Counted).values())[1:] == ["VARCHAR(7)", "TEXT"]
 
 
+def test_type_annotation_map_names_annotated_types():
+    short, unhashable = Annotated[str, 50], Annotated[str, []]
+
+    class Mapping(DeclarativeBase):
+        type_annotation_map = {str: Text, short: String(50)}
+
+    class Shortened(Mapping):
+        id: Mapped[int] = mapped_column(primary_key=True)
+        a: Mapped[short]
+        b: Mapped[short | None] = mapped_column(index=True)
+        c: Mapped[str]
+        d: Mapped[unhashable]
+
+    assert list(sql_types(Shortened).values())[1:] == ["VARCHAR(50)", "VARCHAR(50)", "TEXT", "TEXT"]
+    assert Shortened.__columns__["b"].nullable
+
+
+@pytest.mark.parametrize(
+    ("lazy", "loads"), [(True, False), (False, True), ("immediate", True), ("selectin", True), ("select", False)]
+)
+async def test_lazy_in_sqlalchemy_s_words(engine, lazy, loads):
+    class Lazy(DeclarativeBase):
+        pass
+
+    class Owner(Lazy):
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Thing(Lazy):
+        id: Mapped[int] = mapped_column(primary_key=True)
+        owner_id: Mapped[int] = mapped_column(ForeignKey("owners.id"))
+        owner: Mapped[Owner] = relationship(lazy=lazy)
+
+    await Lazy.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        session.add(Thing(id=1, owner=Owner(id=1)))
+        await session.commit()
+    async with AsyncSession(engine) as session:
+        thing = await session.get_one(Thing, 1)
+        assert hasattr(thing, "owner") is loads
+
+
 def test_any_name_may_be_a_column(base):
     class Odd(base):
         metadata: Mapped[int] = mapped_column(primary_key=True)
@@ -508,6 +549,8 @@ def test_mistake_in_a_class_body_is_named(body, text):
         ("x = mapped_column(Text, init=False)", "mapped_column(init=..)"),
         ("x = relationship('X', backref='t')", "relationship(backref=..)"),
         ("x = relationship('X', lazy='dynamic')", 'relationship(lazy="dynamic")'),
+        ("x = relationship('X', lazy='write_only')", "session.insert(Post(author=user))"),
+        ("x = relationship('X', lazy='noload')", 'lazy="raise"'),
         ("__table_args__ = {'mysql_engine': 'x'}", "mysql_engine"),
     ],
 )

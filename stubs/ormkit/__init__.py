@@ -1,6 +1,7 @@
 """An async ORM for PostgreSQL and SQLite."""
 
 from ormkit.base import (
+    AsyncAttrs,
     Base,
     DeclarativeBase,
     MappedAsDataclass,

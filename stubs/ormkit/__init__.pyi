@@ -1,6 +1,7 @@
 """An async ORM for PostgreSQL and SQLite."""
 
 from ormkit.base import (
+    AsyncAttrs as AsyncAttrs,
     Base as Base,
     DeclarativeBase as DeclarativeBase,
     MappedAsDataclass as MappedAsDataclass,

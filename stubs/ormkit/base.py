@@ -1,12 +1,23 @@
 """The thin metaclass: Python lays out the slots of a class, Rust does everything else."""
 
 import sys
+from collections.abc import Coroutine
 from typing import Any
 
 from . import _ormkit
 from ._ormkit import MetaData, Table, TableColumns
+from .exc import NotLoadedError
 
-__all__ = ["Base", "DeclarativeBase", "MappedAsDataclass", "MetaData", "ModelMeta", "Table", "TableColumns"]
+__all__ = [
+    "AsyncAttrs",
+    "Base",
+    "DeclarativeBase",
+    "MappedAsDataclass",
+    "MetaData",
+    "ModelMeta",
+    "Table",
+    "TableColumns",
+]
 
 
 class ModelMeta(_ormkit.ModelType):
@@ -22,6 +33,33 @@ class ModelMeta(_ormkit.ModelType):
     def metadata(cls) -> MetaData:
         """The tables of this base; a column of that name wins on its class."""
         return _ormkit.metadata_of(cls)
+
+
+class _AwaitableAttributes:
+    """The attributes of one object, to be awaited."""
+
+    def __init__(self, object: Any) -> None:
+        self._object = object
+
+    def __getattr__(self, name: str) -> Coroutine[Any, Any, Any]:
+        return _read(self._object, name)
+
+
+async def _read(object: Any, name: str) -> Any:
+    try:
+        return getattr(object, name)
+    except NotLoadedError:
+        await _ormkit._load_attribute(object, name)
+        return getattr(object, name)
+
+
+class AsyncAttrs:
+    """Gives objects `awaitable_attrs`: `class Base(AsyncAttrs, DeclarativeBase)`, then `await user.awaitable_attrs.posts`."""
+
+    @property
+    def awaitable_attrs(self) -> _AwaitableAttributes:
+        """Each attribute as an awaitable, which loads it by the object's session where it is not loaded."""
+        return _AwaitableAttributes(self)
 
 
 class MappedAsDataclass:

@@ -1,6 +1,6 @@
 """The base of models and what it knows about them."""
 
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any, ClassVar
 
 from typing_extensions import Self, dataclass_transform
@@ -71,6 +71,15 @@ class ModelMeta(type):
     __primary_key__: str | None
     __soft_delete__: str | None
     __table__: Table
+
+class _AwaitableAttributes:
+    def __getattr__(self, name: str) -> Coroutine[Any, Any, Any]: ...
+
+class AsyncAttrs:
+    """Gives objects `awaitable_attrs`: `class Base(AsyncAttrs, DeclarativeBase)`, then `await user.awaitable_attrs.posts`."""
+
+    @property
+    def awaitable_attrs(self) -> _AwaitableAttributes: ...
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(mapped_column, relationship))
 class MappedAsDataclass:

@@ -3,6 +3,7 @@
 from datetime import datetime, timezone
 
 from ormkit.fields import DateTime, Mapped, mapped_column
+from ormkit.query import func
 
 __all__ = ["SoftDeleteMixin", "TimestampMixin"]
 
@@ -33,7 +34,12 @@ class SoftDeleteMixin:
 
 
 class TimestampMixin:
-    """When a row was made and when it was written last, by this process's clock, aware and in UTC."""
+    """When a row was made and when it was written last, by this process's clock, aware and in UTC. Rows that other programs
+    insert without them get the database's time."""
 
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default_factory=_now)
-    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), default_factory=_now, onupdate=_now)
+    created_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), default_factory=_now, server_default=func.now()
+    )
+    updated_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), default_factory=_now, server_default=func.now(), onupdate=_now
+    )

@@ -20,7 +20,8 @@ class SoftDeleteMixin:
         """Take the mark off; the next flush writes it."""
 
 class TimestampMixin:
-    """When a row was made and when it was written last, by this process's clock, aware and in UTC."""
+    """When a row was made and when it was written last, by this process's clock, aware and in UTC; the database's for rows that
+    other programs insert without them."""
 
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -37,7 +37,9 @@ def relationship(
     order_by: Any = None,
     cascade: str = "save-update, merge",
     passive_deletes: Any = None,
-    lazy: Literal["selectin", "joined", "select", "raise"] | None = None,
+    lazy: Literal["selectin", "joined", "select", "raise", "immediate", "subquery", "raise_on_sql"]
+    | bool
+    | None = None,
     viewonly: bool = False,
     post_update: bool = False,
     single_parent: bool = False,

@@ -28,7 +28,7 @@ pub(crate) use quantifier::{Quantifier, all_, any_};
 pub(crate) use relation::{object_or_key, related_condition};
 pub(crate) use row::{RowValue, tuple_};
 
-use ormkit_core::model::ModelId;
+use ormkit_core::model::{FieldId, ModelId};
 use ormkit_core::query::{Expr as CoreExpr, Nulls, OperationKind, Order, Source};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -91,6 +91,19 @@ impl Expr {
             Kind::Sql(sql @ CoreExpr::Text(_)) => Some(sql),
             Kind::Sql(sql @ CoreExpr::Operation(of)) if matches!(of.kind, OperationKind::Template(_)) => {
                 Some(sql)
+            }
+            _ => None,
+        }
+    }
+
+    /// A column of a class, and whether it sorts downwards; None for anything else.
+    pub(crate) fn sorted_column(&self) -> Option<(ModelId, FieldId, bool)> {
+        match (&self.kind, self.order) {
+            (Kind::Sql(CoreExpr::Column(column)), order)
+                if order.is_none_or(|order| order.nulls.is_none()) =>
+            {
+                let down = order.is_some_and(|order| order.descending);
+                Some((column.source.model, column.field, down))
             }
             _ => None,
         }

@@ -24,7 +24,8 @@ pub(crate) use generated::{Computed, FetchedValue, Identity};
 pub(crate) use index::Index;
 pub(crate) use json_null::is_json_null;
 pub(crate) use relation::{
-    ColumnName, RelationJoin, RelationshipDecl, RelationshipTarget, SecondaryTable, relationship,
+    ColumnName, RelationColumn, RelationJoin, RelationshipDecl, RelationshipTarget, SecondaryTable,
+    columns_given, relationship,
 };
 
 use crate::model::raise::unsupported;

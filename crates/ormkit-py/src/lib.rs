@@ -106,7 +106,7 @@ mod _ormkit {
     #[pymodule_export]
     use session::{
         AsyncSession, SessionContext, SessionMaker, Stream, StreamPartitions, Transaction,
-        TransactionContext, create_session, session_context,
+        TransactionContext, create_session, load_attribute, session_context,
     };
 
     #[pymodule_export]

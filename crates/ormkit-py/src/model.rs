@@ -12,6 +12,7 @@ mod extension;
 mod family;
 mod info;
 mod joining;
+mod late_columns;
 mod making;
 mod mapper;
 mod metadata;

@@ -36,6 +36,7 @@ use crate::model::schema;
 
 pub(crate) use begin::{Transaction, TransactionContext};
 pub(crate) use context::{SessionContext, SessionMaker, create_session, session_context};
+pub(crate) use owner::load_attribute;
 
 pub(crate) use read::value_of;
 pub(crate) use stream::{Stream, StreamPartitions};

@@ -170,13 +170,21 @@ impl Registry {
     /// # Panics
     /// When the numbers are of another registry.
     pub fn choose_keys(&mut self, id: ModelId, relation: RelationId, near: Vec<String>, far: Vec<String>) {
-        let relation = &mut self.defs[id.index()].relations[relation.index()];
+        let relation = self.relation_mut(id, relation);
         if relation.secondary.is_none() {
             relation.foreign_keys.extend(near);
             return;
         }
         relation.near_keys.extend(near);
         relation.far_keys.extend(far);
+    }
+
+    /// The declaration of a relation, before it is resolved.
+    ///
+    /// # Panics
+    /// When the numbers are of another registry.
+    pub fn relation_mut(&mut self, id: ModelId, relation: RelationId) -> &mut RelationDef {
+        &mut self.defs[id.index()].relations[relation.index()]
     }
 
     /// What was declared under `id`.

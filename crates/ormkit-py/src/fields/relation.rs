@@ -1,6 +1,7 @@
 //! `relationship(...)`.
 use super::column::{Given, next_serial};
 use super::{DataclassOptions, MappedColumn, refuse};
+use crate::expr::Expr;
 use crate::model::Table;
 use crate::model::raise::unsupported;
 use crate::model::with_def;
@@ -8,7 +9,7 @@ use ormkit_core::error::near_matches;
 use ormkit_core::model::{Cascade, Lazy};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::types::{PyBool, PyList, PyString, PyTuple};
 
 /// What `relationship` returns: options of a relation, until its class is mapped.
 #[pyclass(frozen, module = "ormkit")]
@@ -16,10 +17,10 @@ pub(crate) struct RelationshipDecl {
     pub(crate) serial: u64,
     pub(crate) target: RelationshipTarget,
     pub(crate) back_populates: Option<String>,
-    pub(crate) foreign_keys: Vec<ColumnName>,
-    pub(crate) remote_side: Vec<ColumnName>,
+    pub(crate) foreign_keys: Vec<RelationColumn>,
+    pub(crate) remote_side: Vec<RelationColumn>,
     pub(crate) uselist: Option<bool>,
-    pub(crate) order_by: Vec<ColumnName>,
+    pub(crate) order_by: Vec<RelationColumn>,
     pub(crate) cascade: Cascade,
     /// As the user wrote it.
     pub(crate) cascade_text: String,
@@ -34,6 +35,8 @@ pub(crate) struct RelationshipDecl {
     pub(crate) primary_join: Option<RelationJoin>,
     /// What joins the junction to the target.
     pub(crate) secondary_join: Option<RelationJoin>,
+    /// An object of it has one parent.
+    pub(crate) single_parent: bool,
 }
 
 /// A condition that joins two tables, as it was given.
@@ -91,6 +94,14 @@ pub(crate) enum ColumnName {
     Declared(Py<MappedColumn>),
 }
 
+/// A column in an option of a relation.
+pub(crate) enum RelationColumn {
+    /// One that is named.
+    Known(ColumnName),
+    /// A callable that answers columns when all classes are there.
+    Late(Py<PyAny>),
+}
+
 impl RelationshipDecl {
     /// A relation of an annotation alone.
     pub(crate) fn bare() -> Self {
@@ -112,6 +123,7 @@ impl RelationshipDecl {
             secondary: None,
             primary_join: None,
             secondary_join: None,
+            single_parent: false,
         }
     }
 }
@@ -123,16 +135,18 @@ impl RelationshipDecl {
 ///     secondary: The table that links both ends of a many-to-many relation: a table, its name or a mapped class. A name
 ///         that nobody declares is a plain junction, made by `create_all`.
 ///     back_populates: The target's relation that shows the other direction; kept in step.
-///     foreign_keys: The columns that hold the key, where there is a choice.
-///     remote_side: For a model that refers to itself: the columns at the far end.
+///     foreign_keys: The columns that hold the key, where there is a choice, or a callable that answers them.
+///     remote_side: For a model that refers to itself: the columns at the far end, or a callable that answers them.
 ///     primaryjoin, secondaryjoin: Equalities of columns that say which foreign keys lead to this class and to the target,
 ///         where there is a choice: a condition, a callable that answers one, or a text of it.
 ///     uselist: False for one object where the target holds the key.
-///     order_by: Columns of the target to sort a list by; `"-name"` sorts downwards.
+///     order_by: Columns of the target to sort a list by, or a callable that answers them; `"-name"` and `Post.name.desc()`
+///         sort downwards.
 ///     cascade: Words of `save-update`, `merge`, `delete`, `delete-orphan`, `refresh-expire`, `expunge`, `all`.
 ///     passive_deletes: Deleting a parent leaves its children to the database.
-///     lazy: `"select"` and `"raise"` leave it unloaded, `"selectin"` and `"joined"` always load it.
+///     lazy: `"select"` (or True) and `"raise"` leave it unloaded, `"selectin"` and `"joined"` (or False) always load it.
 ///     viewonly: Never written.
+///     single_parent: Accepted for lists without a junction, whose members have one parent in any case.
 ///     default, default_factory, init, repr, compare, kw_only: As in `dataclasses.field`, for classes with
 ///         `MappedAsDataclass`.
 ///     post_update: The foreign key is written by an UPDATE of its own, behind the INSERTs and before the DELETEs of a flush,
@@ -159,7 +173,7 @@ pub(crate) fn relationship(
     order_by: Option<Bound<'_, PyAny>>,
     cascade: &str,
     passive_deletes: Option<Bound<'_, PyAny>>,
-    lazy: Option<&str>,
+    lazy: Option<Bound<'_, PyAny>>,
     viewonly: bool,
     post_update: bool,
     single_parent: bool,
@@ -171,12 +185,8 @@ pub(crate) fn relationship(
     compare: Option<bool>,
     kw_only: Option<bool>,
 ) -> PyResult<RelationshipDecl> {
-    for (option, given, instead) in [
-        ("single_parent", single_parent, "give the cascade \"delete-orphan\" to the list's side"),
-        ("backref", backref.is_some(), "declare both sides and join them with back_populates="),
-    ] {
-        refuse("relationship", option, given, instead)?;
-    }
+    let both = "declare both sides and join them with back_populates=";
+    refuse("relationship", "backref", backref.is_some(), both)?;
     if secondaryjoin.is_some() && secondary.is_none() {
         return Err(PyTypeError::new_err("relationship(secondaryjoin=..) needs secondary=.."));
     }
@@ -190,7 +200,7 @@ pub(crate) fn relationship(
         cascade: cascade_of(cascade)?,
         cascade_text: cascade.to_owned(),
         passive_deletes: passive_deletes.is_some_and(|given| given.is_truthy().unwrap_or(true)),
-        lazy: lazy.map_or(Ok(Lazy::Select), lazy_of)?,
+        lazy: lazy.map_or(Ok(Lazy::Select), |lazy| lazy_of(&lazy))?,
         view_only: viewonly,
         dataclass: DataclassOptions {
             init,
@@ -204,6 +214,7 @@ pub(crate) fn relationship(
         secondary: secondary.map(secondary_of).transpose()?,
         primary_join: primaryjoin.map(RelationJoin::of).transpose()?,
         secondary_join: secondaryjoin.map(RelationJoin::of).transpose()?,
+        single_parent,
         ..RelationshipDecl::bare()
     })
 }
@@ -231,16 +242,28 @@ fn secondary_of(given: Bound<'_, PyAny>) -> PyResult<SecondaryTable> {
     }
 }
 
-fn lazy_of(word: &str) -> PyResult<Lazy> {
-    Ok(match word {
+fn lazy_of(given: &Bound<'_, PyAny>) -> PyResult<Lazy> {
+    if let Ok(given) = given.cast::<PyBool>() {
+        return Ok(if given.is_true() { Lazy::Select } else { Lazy::Joined });
+    }
+    let word: String = given.extract()?;
+    Ok(match &*word {
         "select" => Lazy::Select,
         "raise" | "raise_on_sql" => Lazy::Raise,
         "selectin" | "subquery" => Lazy::SelectIn,
         "joined" => Lazy::Joined,
+        "immediate" => Lazy::SelectIn,
         "dynamic" | "write_only" => {
             return Err(unsupported(
                 format!("relationship(lazy={word:?})"),
-                "query the target with a filter on the relation",
+                "leave the relation as it is: unloaded, it is read by session.query(Post).filter(author=user), and written by \
+                 session.insert(Post(author=user)) and session.remove(post)",
+            ));
+        }
+        "noload" => {
+            return Err(unsupported(
+                "relationship(lazy=\"noload\")",
+                "lazy=\"raise\", or .options(noload(..)) of a query",
             ));
         }
         other => {
@@ -295,7 +318,7 @@ fn cascade_of(text: &str) -> PyResult<Cascade> {
     Ok(cascade)
 }
 
-fn columns(given: Option<Bound<'_, PyAny>>, option: &str) -> PyResult<Vec<ColumnName>> {
+fn columns(given: Option<Bound<'_, PyAny>>, option: &str) -> PyResult<Vec<RelationColumn>> {
     let Some(given) = given else { return Ok(Vec::new()) };
     if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
         let mut names = Vec::new();
@@ -305,15 +328,25 @@ fn columns(given: Option<Bound<'_, PyAny>>, option: &str) -> PyResult<Vec<Column
         return Ok(names);
     }
     if let Ok(declared) = given.cast::<MappedColumn>() {
-        return Ok(vec![ColumnName::Declared(declared.clone().unbind())]);
+        return Ok(vec![RelationColumn::Known(ColumnName::Declared(declared.clone().unbind()))]);
     }
     if let Ok(attribute) = given.cast::<crate::model::Attribute>() {
         let attribute = attribute.get();
         let class = with_def(attribute.model(), |def| def.name.clone());
-        return Ok(vec![ColumnName::Name(format!("{class}.{}", attribute.name()))]);
+        return Ok(vec![named(format!("{class}.{}", attribute.name()))]);
+    }
+    if let Ok(expr) = given.cast::<Expr>() {
+        let (model, field, down) = expr.get().sorted_column().ok_or_else(|| {
+            PyTypeError::new_err(format!(
+                "relationship({option}=..) takes columns, also with .desc(), and no other expressions"
+            ))
+        })?;
+        let name = with_def(model, |def| format!("{}.{}", def.name, def.fields[field.index()].name));
+        return Ok(vec![named(if down { format!("-{name}") } else { name })]);
     }
     match given.cast::<PyString>() {
         Ok(text) => Ok(column_names(text.to_str()?)),
+        Err(_) if given.is_callable() => Ok(vec![RelationColumn::Late(given.unbind())]),
         Err(_) => Err(PyTypeError::new_err(format!(
             "relationship({option}=..) takes columns or their names, not {}",
             given.repr()?
@@ -321,8 +354,29 @@ fn columns(given: Option<Bound<'_, PyAny>>, option: &str) -> PyResult<Vec<Column
     }
 }
 
+fn named(name: String) -> RelationColumn {
+    RelationColumn::Known(ColumnName::Name(name))
+}
+
+/// The names of columns that a callable has answered.
+///
+/// # Errors
+/// `TypeError` for anything else.
+pub(crate) fn columns_given(answer: &Bound<'_, PyAny>, option: &str) -> PyResult<Vec<String>> {
+    let name = |column| match column {
+        RelationColumn::Known(ColumnName::Name(name)) => Ok(name),
+        RelationColumn::Known(ColumnName::Declared(_)) | RelationColumn::Late(_) => {
+            Err(PyTypeError::new_err(format!(
+                "relationship({option}=..): the callable answers {}, it takes columns of mapped classes",
+                answer.repr()?
+            )))
+        }
+    };
+    columns(Some(answer.clone()), option)?.into_iter().map(name).collect()
+}
+
 /// Reads `"Post.id"`, `"[Post.a, Post.b]"`, `"-created"`, `"Post.created.desc()"`.
-fn column_names(text: &str) -> Vec<ColumnName> {
+fn column_names(text: &str) -> Vec<RelationColumn> {
     let bare = text.trim().trim_start_matches(['[', '(']);
     let bare = if bare.ends_with("()") { bare } else { bare.trim_end_matches([']', ')']) };
     bare.split(',')
@@ -335,7 +389,7 @@ fn column_names(text: &str) -> Vec<ColumnName> {
             };
             // Of `models.Post.id` what names the column: its class, and itself.
             let class = name.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at + 1);
-            ColumnName::Name(format!("{down}{}", &name[class..]))
+            named(format!("{down}{}", &name[class..]))
         })
         .collect()
 }

@@ -23,6 +23,9 @@ pub(crate) trait Owner: Send + Sync {
 
     /// Writes objects and the changes of their relations at once: an awaitable's iterator.
     fn write_now(self: Arc<Self>, py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>>;
+
+    /// Loads an attribute of an object: an awaitable.
+    fn load_now(self: Arc<Self>, py: Python<'_>, object: Py<PyAny>, name: &str) -> PyResult<Py<PyAny>>;
 }
 
 type Owners = FxHashMap<HomeId, Weak<dyn Owner>>;

@@ -22,6 +22,17 @@ pub(super) struct Annotation<'py> {
     pub(super) textual: bool,
     /// A column that `Annotated[int, mapped_column(..)]` carries along.
     pub(super) column: Option<Bound<'py, MappedColumn>>,
+    /// The `Annotated[..]` around the type, which `type_annotation_map` may name.
+    annotated: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> Annotation<'py> {
+    /// The key of `type_annotation_map` that stands in the annotation: `Annotated[str, 50]`.
+    pub(super) fn mapped(&self, map: Option<&Bound<'py, PyDict>>) -> Option<&Bound<'py, PyAny>> {
+        // What stands beside the type may be without a hash: then it is no key.
+        let is_key = |annotated: &&Bound<'py, PyAny>| map?.contains(annotated).ok().filter(|is_key| *is_key);
+        self.annotated.as_ref().filter(|annotated| is_key(annotated).is_some())
+    }
 }
 
 /// What an annotation names.
@@ -72,6 +83,7 @@ pub(super) fn read<'py>(
 ) -> PyResult<Annotation<'py>> {
     let py = content.py();
     let (mut content, mut optional, mut textual, mut column) = (content, false, textual, None);
+    let mut annotated = None;
     loop {
         if let Some(text) = text_of(&content)? {
             content = Names::evaluate(names, &text)?;
@@ -79,6 +91,7 @@ pub(super) fn read<'py>(
             continue;
         }
         if origin_of(&content)?.is(&py.import("typing")?.getattr("Annotated")?) {
+            annotated.get_or_insert_with(|| content.clone());
             for item in content.getattr("__metadata__")?.try_iter()? {
                 column = item?.cast_into().ok().or(column);
             }
@@ -95,7 +108,7 @@ pub(super) fn read<'py>(
         content = rest.remove(0);
     }
     let inner = inner(content, names, &mut textual)?;
-    Ok(Annotation { inner, optional, textual, column })
+    Ok(Annotation { inner, optional, textual, column, annotated })
 }
 
 /// `typing.get_origin`.

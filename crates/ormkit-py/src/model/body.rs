@@ -4,6 +4,7 @@ use super::dataclass;
 use super::declaration::{last_part, model_of, table_named};
 use super::info::{ColumnInfo, RelationshipInfo};
 use super::joining;
+use super::late_columns;
 use super::metadata::MetaData;
 use super::plan::{Plan, plan};
 use super::registry::{self, MappedClass};
@@ -129,6 +130,7 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
     for (at, relation) in plan.relations.iter_mut().enumerate() {
         let [primary, secondary] = std::mem::take(&mut relation.joins);
         joining::note(id, RelationId(at as u16), primary, secondary);
+        late_columns::note(id, RelationId(at as u16), std::mem::take(&mut relation.late));
     }
     let key: Box<[usize]> = plan
         .columns

@@ -2,12 +2,13 @@
 use super::annotation::{self, Annotation, Inner};
 use super::body::metadata_of;
 use super::collect::{Declared, Value, place};
+use super::late_columns::{ColumnsOf, LateColumns};
 use super::plan::{Column, Plan, Relation};
-use super::raise::mapping;
+use super::raise::{mapping, unsupported};
 use super::registry;
 use crate::convert::Conversion;
 use crate::fields::{
-    ClientDefault, ColumnName, JoinCondition, MappedColumn, RelationJoin, RelationshipDecl,
+    ClientDefault, ColumnName, JoinCondition, MappedColumn, RelationColumn, RelationJoin, RelationshipDecl,
     RelationshipTarget, Renewal, SecondaryTable, ServerValue,
 };
 use crate::instance;
@@ -147,7 +148,11 @@ impl<'py> Context<'_, 'py> {
                 }
                 (given, _) => given,
             },
-            (None, Some(Inner::Type(class))) => annotation::column_type(class, self.map.as_ref())?,
+            (None, Some(Inner::Type(class))) => {
+                let map = self.map.as_ref();
+                let named = annotation.and_then(|annotation| annotation.mapped(map));
+                annotation::column_type(named.unwrap_or(class), map)?
+            }
             (None, Some(Inner::Name { name, .. })) => {
                 return Err(mapping(format!("the annotation names `{name}`, which is not defined")));
             }
@@ -217,17 +222,27 @@ impl<'py> Context<'_, 'py> {
         let def = RelationDef {
             many: if options.secondary.is_some() { many.or(Some(true)) } else { many },
             secondary,
-            foreign_keys: self.column_names(py, &options.foreign_keys)?,
+            foreign_keys: self.column_names(py, known(&options.foreign_keys))?,
             back_populates: options.back_populates.clone(),
-            order_by: self.column_names(py, &options.order_by)?,
+            order_by: self.column_names(py, known(&options.order_by))?,
             cascade: options.cascade,
             lazy: options.lazy,
-            remote_side: self.column_names(py, &options.remote_side)?,
+            remote_side: self.column_names(py, known(&options.remote_side))?,
             passive_deletes: options.passive_deletes,
             post_update: options.post_update,
             view_only: options.view_only,
             ..RelationDef::new(declared.name.clone(), target)
         };
+        let mut columns = LateColumns::default();
+        columns.collect(py, ColumnsOf::ForeignKeys, &options.foreign_keys);
+        columns.collect(py, ColumnsOf::RemoteSide, &options.remote_side);
+        columns.collect(py, ColumnsOf::OrderBy, &options.order_by);
+        if options.single_parent && (def.many != Some(true) || options.secondary.is_some()) {
+            return Err(unsupported(
+                format!("relationship(single_parent=True) of {}", declared.name),
+                "declare the foreign key's column with unique=True, or give \"delete-orphan\" to the list's side",
+            ));
+        }
         let joins = [&options.primary_join, &options.secondary_join];
         let joins = joins.map(|join| join.as_ref().map(|join| self.own_join(py, join)).transpose());
         let [primary, secondary] = joins;
@@ -236,6 +251,7 @@ impl<'py> Context<'_, 'py> {
             target: asked,
             secondary: late,
             joins: [primary?, secondary?],
+            late: columns,
             cascade: options.cascade_text.clone(),
         })
     }
@@ -291,7 +307,11 @@ impl<'py> Context<'_, 'py> {
 
     /// Names of columns, with that of the class where it is known; those that were given as declarations are found in the
     /// class body.
-    fn column_names(&self, py: Python<'py>, columns: &[ColumnName]) -> PyResult<Vec<String>> {
+    fn column_names<'a>(
+        &self,
+        py: Python<'py>,
+        columns: impl IntoIterator<Item = &'a ColumnName>,
+    ) -> PyResult<Vec<String>> {
         let name = |column: &ColumnName| match column {
             ColumnName::Name(name) => Ok(name.clone()),
             ColumnName::Declared(given) => {
@@ -303,8 +323,16 @@ impl<'py> Context<'_, 'py> {
                     .ok_or_else(|| mapping("a relation names a column that is not of this class body"))
             }
         };
-        columns.iter().map(name).collect()
+        columns.into_iter().map(name).collect()
     }
+}
+
+/// The columns that are named already.
+fn known(columns: &[RelationColumn]) -> impl Iterator<Item = &ColumnName> {
+    columns.iter().filter_map(|column| match column {
+        RelationColumn::Known(name) => Some(name),
+        RelationColumn::Late(_) => None,
+    })
 }
 
 /// SQL that depends on no row.

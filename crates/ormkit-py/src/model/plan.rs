@@ -5,6 +5,7 @@ use super::declaration::Context;
 use super::extension;
 use super::family::{self, Kin};
 use super::joining;
+use super::late_columns::{self, LateColumns};
 use super::making::Making;
 use super::mapper;
 use super::options::{TableArgs, column_named, table_args};
@@ -64,6 +65,7 @@ pub(super) struct Relation {
     pub(super) secondary: Option<Py<PyAny>>,
     /// `primaryjoin` and `secondaryjoin`.
     pub(super) joins: [Option<RelationJoin>; 2],
+    pub(super) late: LateColumns,
     pub(super) cascade: String,
 }
 
@@ -262,6 +264,7 @@ impl<'a, 'py> Gathered<'a, 'py> {
                     target: None,
                     secondary: None,
                     joins: joining::said(py, table.model, RelationId(at as u16)),
+                    late: late_columns::said(py, table.model, RelationId(at as u16)),
                     cascade: String::new(),
                 });
             }

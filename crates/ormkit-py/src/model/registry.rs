@@ -1,12 +1,15 @@
 //! All models of the process and the classes that stand for them.
 use super::family::Kin;
 use super::joining;
+use super::late_columns;
 use super::metadata::MetaData;
 use super::raise::to_python;
 use crate::attribute::Attribute;
 use crate::convert::Conversion;
 use crate::fields::ClientDefault;
-use ormkit_core::model::{FieldId, Index, ModelDef, ModelId, Registry, RelationId, Schema, Space, TableName};
+use ormkit_core::model::{
+    FieldId, Index, ModelDef, ModelId, Registry, RelationDef, RelationId, Schema, Space, TableName,
+};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -175,6 +178,7 @@ pub(crate) fn add_index(py: Python<'_>, model: ModelId, mut index: Index) -> PyR
 /// Every mistake in the references between models: unknown targets, missing or ambiguous foreign keys.
 pub(crate) fn schema(py: Python<'_>) -> PyResult<Arc<Schema>> {
     joining::resolve(py)?;
+    late_columns::resolve(py)?;
     let frozen = declared(py).registry.freeze();
     frozen.map_err(to_python)
 }
@@ -247,6 +251,16 @@ pub(super) fn choose_keys(
     far: Vec<String>,
 ) {
     declared(py).registry.choose_keys(model, relation, near, far);
+}
+
+/// Changes the declaration of a relation before it is resolved.
+pub(super) fn with_relation(
+    py: Python<'_>,
+    model: ModelId,
+    relation: RelationId,
+    change: impl FnOnce(&mut RelationDef),
+) {
+    change(declared(py).registry.relation_mut(model, relation));
 }
 
 /// True when the same class of the same module was declared again.
