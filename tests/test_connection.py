@@ -116,7 +116,7 @@ async def test_statements_and_text_run_as_sql_does(db):
         assert found.scalars() == ["Ann"]
         with pytest.raises(TypeError, match=r"execute\(\) takes SQL, text\(\) or a statement, not int"):
             await connection.execute(1)
-        with pytest.raises(TypeError, match="a statement has its values"):
+        with pytest.raises(TypeError, match="a dict by their names"):
             await connection.execute(select(Author.name), [1])
 
 

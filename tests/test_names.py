@@ -34,7 +34,7 @@ TOP_LEVEL = """
 MODULES = {
     "base": "Base DeclarativeBase",
     "fields": "Mapped mapped_column ForeignKey JSON ColumnInfo Integer String DateTime TIMESTAMP Unicode UnicodeText",
-    "query": "select insert update delete Query Q F Count Sum Avg Min Max",
+    "query": "select insert update delete bindparam Query Q F Count Sum Avg Min Max",
     "relationships": "relationship RelationshipInfo selectinload joinedload subqueryload lazyload raiseload noload contains_eager"
     " load_only defer undefer with_loader_criteria",
     "session": "AsyncSession async_sessionmaker sessionmaker create_session session_context Transaction Row ScalarResult MappingResult",

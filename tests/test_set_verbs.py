@@ -215,7 +215,7 @@ async def test_execute_takes_text(session, engine):
     assert await stored(engine, "born") == [1900, 1950, None]
     with pytest.raises(NotLoadedError):
         _ = cid.born
-    with pytest.raises(TypeError, match="params"):
+    with pytest.raises(TypeError, match="no parameter `a`"):
         await session.execute(select(Author), {"a": 1})
 
 

@@ -166,6 +166,7 @@ from ormkit.query import (
     any_,
     asc,
     between,
+    bindparam,
     case,
     cast,
     collate,

@@ -172,6 +172,7 @@ from ormkit.query import (
     any_ as any_,
     asc as asc,
     between as between,
+    bindparam as bindparam,
     case as case,
     cast as cast,
     collate as collate,

@@ -532,6 +532,19 @@ def tuple_(*parts: Expr[Any]) -> _Tuple:
 def literal(value: _T, type_: Any = None) -> Expr[_T]:
     """A bound value as an expression, of a column type where one is given."""
 
+def bindparam(
+    key: str,
+    value: Any = ...,
+    type_: Any = None,
+    *,
+    required: bool | None = None,
+    expanding: bool = False,
+    unique: bool = False,
+    callable_: None = None,
+    literal_execute: bool = False,
+) -> Expr[Any]:
+    """A value that is given when the statement runs, beside it, by name; in `in_` a list."""
+
 def literal_column(sql: str, type_: Any = None) -> Expr[Any]:
     """SQL as it is, as a value: never build it from what a user gives."""
 

@@ -8,6 +8,7 @@ mod keyset;
 mod load;
 pub mod lookup;
 mod order;
+mod param;
 mod select;
 mod set;
 mod source;
@@ -20,16 +21,18 @@ pub(crate) use bound::fits_one_parameter;
 pub use derived::{Cte, CteBody, Derived, DerivedColumn, Part, Rows};
 pub use expr::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
-    Distinct, Exists, Expr, Frame, FrameEnd, FrameUnit, InList, InRows, InSelect, IsNull, IsTrue, JsonKeys,
-    JsonRead, JsonStep, Labelled, Like, Operation, OperationKind, Pattern, TimePart,
+    Distinct, Exists, Expr, Frame, FrameEnd, FrameUnit, InList, InParam, InRows, InSelect, IsNull, IsTrue,
+    JsonKeys, JsonRead, JsonStep, Labelled, Like, Operation, OperationKind, Pattern, TimePart,
 };
 pub use keyset::{Bookmark, Keyset};
 pub use load::{Criterion, Load, Strategy};
 pub(crate) use load::{Reach, fields_read, strategy_of};
 pub use order::{Nulls, Order};
+pub use param::{Arguments, Param};
 pub use select::{Deleted, Item, Join, JoinKind, Lock, On, Select};
 pub use set::{SetOp, SetOperation};
 pub use source::{FromItem, Source};
+pub use walk::Wanted;
 pub(crate) use walk::{Child, Met, Walk};
 pub(crate) use write::wider;
 pub use write::{Conflict, ConflictTarget, Delete, IndexFilter, Insert, Update, Write};

@@ -10,6 +10,7 @@ mod late;
 mod logic;
 mod operand;
 mod operator;
+mod param;
 mod quantifier;
 mod relation;
 mod row;
@@ -24,12 +25,15 @@ pub(crate) use logic::{
 };
 pub(crate) use operand::{assigned, assigned_as, json_operand, operand, typed_operand};
 pub(crate) use operator::member;
+pub(crate) use param::{any_parameters, argument, bindparam};
 pub(crate) use quantifier::{Quantifier, all_, any_};
 pub(crate) use relation::{object_or_key, related_condition};
 pub(crate) use row::{RowValue, tuple_};
 
 use ormkit_core::model::{FieldId, ModelId};
 use ormkit_core::query::{Expr as CoreExpr, Nulls, OperationKind, Order, Source};
+use std::sync::Arc;
+
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -56,6 +60,8 @@ enum Kind {
     Argument(Box<Argument>),
     /// What `order_by` of a statement looks up.
     Name(Box<str>),
+    /// A value that is given when the statement runs.
+    Param(Arc<param::Parameter>),
 }
 
 /// An argument of an aggregate with what is said about it.
@@ -126,6 +132,7 @@ impl Expr {
     pub(crate) fn core(&self) -> PyResult<&CoreExpr> {
         match &self.kind {
             Kind::Sql(expr) => Ok(expr),
+            Kind::Param(param) => Ok(&param.core),
             Kind::Relation(model, slot, _) => {
                 let name = relation_name(*model, *slot);
                 Err(PyTypeError::new_err(format!(
@@ -144,7 +151,7 @@ impl Expr {
     /// The model and slot of a relation.
     pub(crate) fn relation(&self) -> Option<(ModelId, usize)> {
         match self.kind {
-            Kind::Sql(_) | Kind::Argument(_) | Kind::Name(_) => None,
+            Kind::Sql(_) | Kind::Argument(_) | Kind::Name(_) | Kind::Param(_) => None,
             Kind::Relation(model, slot, _) => Some((model, slot)),
         }
     }
@@ -155,7 +162,7 @@ impl Expr {
     /// `Unsupported` for objects out of a subquery.
     pub(crate) fn relation_source(&self) -> PyResult<Option<Source>> {
         match self.kind {
-            Kind::Sql(_) | Kind::Argument(_) | Kind::Name(_) => Ok(None),
+            Kind::Sql(_) | Kind::Argument(_) | Kind::Name(_) | Kind::Param(_) => Ok(None),
             Kind::Relation(_, _, Some(source)) => Ok(Some(source)),
             Kind::Relation(model, slot, None) => Err(unsupported(
                 format!("{} of objects out of a subquery in a condition or join", relation_name(model, slot)),

@@ -13,7 +13,9 @@ pub(crate) mod range;
 mod relation;
 pub(crate) mod types;
 
-pub(crate) use column::{ClientDefault, JoinCondition, MappedColumn, Renewal, ServerValue, mapped_column};
+pub(crate) use column::{
+    ClientDefault, Given, JoinCondition, MappedColumn, Renewal, ServerValue, mapped_column,
+};
 pub(crate) use constraints::{
     CheckConstraint, ForeignKeyConstraint, Named, PrimaryKeyConstraint, UniqueConstraint,
 };

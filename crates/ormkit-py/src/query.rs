@@ -11,6 +11,7 @@ mod derived;
 mod existing;
 mod field;
 mod fluent;
+mod given;
 mod hybrid;
 mod joins;
 mod loader;
@@ -32,6 +33,7 @@ pub(crate) use derived::{Columns, Cte, Subquery};
 pub(crate) use existing::{Exists, exists};
 pub(crate) use field::F;
 pub(crate) use fluent::Query;
+pub(crate) use given::{select_with, writes_with};
 pub(crate) use joins::{JoinedTables, join, outerjoin, relation_id};
 pub(crate) use loader::{
     Loader, Prefetch, RelationPart, contains_eager, defaultload, defer, immediateload, joinedload, lazyload,
@@ -42,6 +44,7 @@ pub(crate) use lookup::{Q, lookup_condition};
 pub(crate) use page::{Page, Places, page_size};
 pub(crate) use read::{Select, select};
 pub(crate) use set::{except_, except_all, intersect, intersect_all, union, union_all};
+pub(crate) use shown::shown;
 pub(crate) use table_valued::{ColumnSpec, Values, column, lateral, values};
 pub(crate) use write::{Delete, Excluded, Insert, Update, delete, field_of, insert, update, update_of};
 

@@ -43,7 +43,7 @@ pub(crate) fn hash_of<'a>(shape: &impl Hash, walk: impl for<'f> FnOnce(&mut Walk
     };
     walk(&mut Walk::new(&mut |met| match met {
         Met::Source(source) if source.alias >= FRESH => place(source.alias),
-        Met::Source(_) => true,
+        Met::Source(_) | Met::Param(_) | Met::Text(_) => true,
         Met::Derived(derived) => place(derived.number()),
     }));
     (FxBuildHasher.hash_one((hash, &pattern)), pattern)

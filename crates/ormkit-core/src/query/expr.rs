@@ -10,14 +10,14 @@ mod types;
 
 pub use nodes::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
-    Distinct, Exists, Frame, FrameEnd, FrameUnit, InList, InRows, InSelect, IsNull, IsTrue, Labelled, Like,
-    Pattern,
+    Distinct, Exists, Frame, FrameEnd, FrameUnit, InList, InParam, InRows, InSelect, IsNull, IsTrue,
+    Labelled, Like, Pattern,
 };
 pub use operation::{JsonKeys, JsonRead, JsonStep, Operation, OperationKind, TimePart};
 
 use std::sync::Arc;
 
-use super::{Bound, Part, Select};
+use super::{Bound, Param, Part, Select};
 use crate::model::{FieldId, ModelId};
 
 /// An expression. Cheap to clone: subtrees are shared.
@@ -81,6 +81,10 @@ pub enum Expr {
     Scalar(Arc<Select>),
     /// SQL text of the program's own, written as it is.
     Text(Arc<str>),
+    /// A value that is given when the statement runs.
+    Param(Arc<Param>),
+    /// `a IN (…)` with a list that is given when the statement runs.
+    InParam(Arc<InParam>),
     /// A value that the statement may have selected under a label.
     Labelled(Arc<Labelled>),
 }

@@ -1,6 +1,6 @@
 //! SELECT.
 
-use super::{Criterion, Derived, Expr, FromItem, Load, Order, SetOperation, Source};
+use super::{Arguments, Criterion, Derived, Expr, FromItem, Load, Order, SetOperation, Source};
 use crate::model::{FieldId, Model, ModelId, RelationId};
 use std::sync::Arc;
 
@@ -127,6 +127,8 @@ pub struct Select {
     pub limit_per: Vec<(Source, FieldId)>,
     /// What is done with rows that count as deleted.
     pub deleted: Deleted,
+    /// What was given for its parameters, and for those of statements inside of it.
+    pub arguments: Arguments,
     /// Columns that rows carry beside their items: whom a row is loaded for, where its object does not tell.
     pub parents: Vec<(Source, FieldId)>,
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::derived::{CteBody, Rows};
-use super::{Derived, Exists, Expr, FromItem, Item, On, Select, Source, Write};
+use super::{Derived, Exists, Expr, FromItem, Item, On, Param, Select, Source, Write};
+use crate::sql::placeholder;
 
 /// What an expression is made of.
 pub(crate) enum Child<'a> {
@@ -22,6 +23,7 @@ impl Expr {
             | Self::Part(_)
             | Self::Excluded(..)
             | Self::Value(_)
+            | Self::Param(_)
             | Self::Bool(_)
             | Self::Null
             | Self::Text(_) => {}
@@ -37,6 +39,7 @@ impl Expr {
             Self::Labelled(node) => each(&[&node.expr]),
             Self::Operation(node) => node.args.iter().for_each(|arg| each(&[arg])),
             Self::InList(node) => each(&[&node.expr]),
+            Self::InParam(node) => each(&[&node.expr]),
             Self::InRows(node) => node.exprs.iter().for_each(|expr| each(&[expr])),
             Self::Like(node) => each(&[&node.expr, &node.part]),
             Self::Between(node) => each(&[&node.expr, &node.low, &node.high]),
@@ -75,6 +78,10 @@ pub(crate) enum Met<'a> {
     Source(Source),
     /// Derived rows.
     Derived(&'a Arc<Derived>),
+    /// A value that is given when the statement runs.
+    Param(&'a Param),
+    /// SQL text of the program's own.
+    Text(&'a str),
 }
 
 /// A walk: `met` is shown every mention, and says whether to go into derived rows.
@@ -91,6 +98,9 @@ impl<'a, 'f> Walk<'a, 'f> {
         match expr {
             Expr::Column(column) => self.source(column.source),
             Expr::Part(part) => self.derived(&part.of),
+            Expr::Param(param) => self.meets(Met::Param(param)),
+            Expr::InParam(node) => self.meets(Met::Param(&node.param)),
+            Expr::Text(text) => self.meets(Met::Text(text)),
             Expr::Exists(node) => {
                 if let Exists::Related { parent, target, .. } = &**node {
                     self.source(*parent);
@@ -164,7 +174,11 @@ impl<'a, 'f> Walk<'a, 'f> {
     }
 
     fn source(&mut self, source: Source) {
-        (self.met)(Met::Source(source));
+        self.meets(Met::Source(source));
+    }
+
+    fn meets(&mut self, met: Met<'a>) {
+        (self.met)(met);
     }
 
     fn derived(&mut self, derived: &'a Arc<Derived>) {
@@ -180,5 +194,52 @@ impl<'a, 'f> Walk<'a, 'f> {
             Rows::Function(rows) | Rows::Text(rows) => self.expr(rows),
             Rows::Values(rows) => rows.iter().flatten().for_each(|expr| self.expr(expr)),
         }
+    }
+}
+
+/// The parameters of a statement, and the placeholders of the SQL text in it, each once.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// The parameters.
+    pub params: Vec<Param>,
+    /// The names of placeholders.
+    pub placeholders: Vec<String>,
+}
+
+impl Wanted {
+    /// Those of a SELECT.
+    pub fn of_select(select: &Select) -> Self {
+        Self::gathered(|walk| walk.select(select))
+    }
+
+    /// Those of a statement that writes.
+    pub fn of_write(write: &Write) -> Self {
+        Self::gathered(|walk| walk.write(write))
+    }
+
+    fn gathered<'a>(walk: impl FnOnce(&mut Walk<'a, '_>)) -> Self {
+        let (mut wanted, mut seen) = (Self::default(), Vec::new());
+        let mut note = |met: Met<'a>| {
+            match met {
+                Met::Source(_) => {}
+                Met::Derived(derived) => {
+                    let first = !seen.contains(&derived.number());
+                    seen.push(derived.number());
+                    return first;
+                }
+                Met::Param(param) if !wanted.params.contains(param) => wanted.params.push(param.clone()),
+                Met::Param(_) => {}
+                Met::Text(text) => {
+                    let known: Vec<String> =
+                        placeholder::pieces(text).1.into_iter().map(str::to_owned).collect();
+                    wanted.placeholders.extend(known);
+                }
+            }
+            true
+        };
+        walk(&mut Walk::new(&mut note));
+        wanted.placeholders.sort_unstable();
+        wanted.placeholders.dedup();
+        wanted
     }
 }

@@ -4,7 +4,7 @@ mod conflict;
 
 pub use conflict::{Conflict, ConflictTarget, IndexFilter};
 
-use super::{Deleted, Expr, Item, Select, Source};
+use super::{Arguments, Deleted, Expr, Item, Select, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FieldId, Model, ModelId, Schema};
 use std::sync::Arc;
@@ -27,6 +27,24 @@ impl Write {
             Self::Insert(insert) => insert.model,
             Self::Update(update) => update.model,
             Self::Delete(delete) => delete.model,
+        }
+    }
+
+    /// What was given for its parameters.
+    pub fn arguments(&self) -> &Arguments {
+        match self {
+            Self::Insert(insert) => &insert.arguments,
+            Self::Update(update) => &update.arguments,
+            Self::Delete(delete) => &delete.arguments,
+        }
+    }
+
+    /// The same, to say what is given.
+    pub fn arguments_mut(&mut self) -> &mut Arguments {
+        match self {
+            Self::Insert(insert) => &mut insert.arguments,
+            Self::Update(update) => &mut update.arguments,
+            Self::Delete(delete) => &mut delete.arguments,
         }
     }
 
@@ -75,6 +93,8 @@ pub struct Insert {
     pub returning: Vec<Item>,
     /// Columns that are not given take what the model says in SQL: an expression, the first version.
     pub fills: bool,
+    /// What was given for its parameters.
+    pub arguments: Arguments,
 }
 
 impl Insert {
@@ -88,6 +108,7 @@ impl Insert {
             conflict: None,
             returning: Vec::new(),
             fills: true,
+            arguments: Arguments::default(),
         }
     }
 
@@ -191,12 +212,15 @@ pub struct Update {
     pub deleted: Deleted,
     /// RETURNING.
     pub returning: Vec<Item>,
+    /// What was given for its parameters.
+    pub arguments: Arguments,
 }
 
 impl Update {
     /// Of every row.
     pub fn new(model: ModelId, set: Vec<(FieldId, Expr)>) -> Self {
-        Self { model, set, filter: Vec::new(), deleted: Deleted::LeftOut, returning: Vec::new() }
+        let arguments = Arguments::default();
+        Self { model, set, filter: Vec::new(), deleted: Deleted::LeftOut, returning: Vec::new(), arguments }
     }
 }
 
@@ -211,12 +235,15 @@ pub struct Delete {
     pub deleted: Deleted,
     /// RETURNING.
     pub returning: Vec<Item>,
+    /// What was given for its parameters.
+    pub arguments: Arguments,
 }
 
 impl Delete {
     /// Of every row.
     pub fn new(model: ModelId) -> Self {
-        Self { model, filter: Vec::new(), deleted: Deleted::LeftOut, returning: Vec::new() }
+        let arguments = Arguments::default();
+        Self { model, filter: Vec::new(), deleted: Deleted::LeftOut, returning: Vec::new(), arguments }
     }
 }
 

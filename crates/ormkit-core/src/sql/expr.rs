@@ -7,6 +7,7 @@ mod function;
 mod json;
 mod operation;
 mod operator;
+mod param;
 mod pattern;
 mod set;
 mod temporal;
@@ -85,7 +86,9 @@ impl Render for Expr {
                 super::select::subquery(out, select);
                 out.push(")");
             }
-            Self::Text(text) => out.push(text),
+            Self::Text(text) => param::text(out, text),
+            Self::Param(param) => param.render(out),
+            Self::InParam(node) => node.render(out),
             Self::Labelled(node) => node.expr.render(out),
         }
     }
@@ -105,6 +108,7 @@ fn level(expr: &Expr) -> Level {
         | Expr::Between(_)
         | Expr::Like(_)
         | Expr::InList(_)
+        | Expr::InParam(_)
         | Expr::InRows(_)
         | Expr::InSelect(_) => Level::Compare,
         Expr::Arithmetic(node) => operator::level_of(node.op),

@@ -44,6 +44,7 @@ const ROW_NUMBER: &str = "ormkit_row";
 
 /// Writes a whole SELECT with its eager loads and says what its rows hold.
 pub(crate) fn select(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
+    out.take_arguments(&select.arguments);
     with(out, |walk| walk.select(select));
     let around = out.enter(select.deleted);
     let mut eager = Eager::of(out.schema(), select);
@@ -74,6 +75,7 @@ pub(super) fn apart(out: &mut SqlWriter<'_>, select: &Select, columns: Option<&[
 
 /// Writes `SELECT count(*)` over the rows of `select`.
 pub(crate) fn count(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
+    out.take_arguments(&select.arguments);
     with(out, |walk| walk.select(select));
     let around = out.enter(select.deleted);
     if is_counted_as_it_is(select) {
@@ -101,6 +103,7 @@ pub(crate) fn count(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
 
 /// Writes `SELECT EXISTS (…)` over the rows of `select`.
 pub(crate) fn exists(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
+    out.take_arguments(&select.arguments);
     with(out, |walk| walk.select(select));
     out.push("SELECT EXISTS (");
     if select.set.is_some() {
@@ -150,6 +153,7 @@ fn body(
     place: Place,
     names: Option<&[DerivedColumn]>,
 ) {
+    out.take_arguments(&select.arguments);
     if let Some(set) = &select.set {
         return set::set(out, select, set, layout, names);
     }

@@ -11,6 +11,7 @@ use crate::query::{
 
 /// Writes the statement and says what its rows hold.
 pub(crate) fn write(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
+    out.take_arguments(statement.arguments());
     select::with(out, |walk| walk.write(statement));
     inner(out, statement)
 }

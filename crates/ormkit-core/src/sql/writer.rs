@@ -16,7 +16,7 @@ use super::select::{kinds, sources};
 use super::{Dialect, DialectName, Placeholder};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model, Schema, TableName};
-use crate::query::{Bound, Deleted, FromItem, Part, Source};
+use crate::query::{Arguments, Bound, Deleted, FromItem, Part, Source};
 use crate::value::{Destination, ParamType, Params, SqlType, Value, ValueRef};
 
 /// Writes one statement.
@@ -43,6 +43,8 @@ pub struct SqlWriter<'a> {
     scopes: Vec<Scope>,
     /// What the statement at hand does with rows that count as deleted.
     deleted: Deleted,
+    /// What was given for the statement's parameters.
+    arguments: Arguments,
     /// What the host has said of the engine.
     host: Option<&'a (dyn Any + Send + Sync)>,
     error: Option<Error>,
@@ -76,6 +78,7 @@ impl<'a> SqlWriter<'a> {
             writes: false,
             scopes: Vec::new(),
             deleted: Deleted::LeftOut,
+            arguments: Arguments::default(),
             host: None,
             error: None,
         }
@@ -147,6 +150,18 @@ impl<'a> SqlWriter<'a> {
             (own, _) => own,
         };
         around
+    }
+
+    /// What was given for the statement's parameters.
+    pub(crate) fn arguments(&self) -> &Arguments {
+        &self.arguments
+    }
+
+    /// Takes what a statement was given, unless one around it was given some.
+    pub(crate) fn take_arguments(&mut self, given: &Arguments) {
+        if self.arguments.is_empty() && !given.is_empty() {
+            self.arguments = given.clone();
+        }
     }
 
     /// Notes that the statement writes although it is a SELECT.

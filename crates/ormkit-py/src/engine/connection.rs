@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ormkit_core::driver::{Batch, Statement, StatementText};
 use ormkit_core::error::Error;
+use ormkit_core::query::Write;
 use ormkit_core::session::Link;
 use ormkit_core::value::Params;
 use pyo3::exceptions::PyTypeError;
@@ -16,7 +17,7 @@ use super::{EngineHandle, params};
 use crate::bridge::Operation;
 use crate::errors::to_py;
 use crate::expr::Expr;
-use crate::query::Insert;
+use crate::query::{Select, select_with, shown, writes_with};
 use crate::result::Kept;
 use crate::session::{SessionLink, nothing, raise};
 
@@ -99,7 +100,7 @@ impl Connection {
     /// Args:
     ///     statement: SQL with native placeholders (`$1` on PostgreSQL, `?` on SQLite) or `:name`, a `text()`, or a
     ///         `select`, `insert`, `update` or `delete`, whose rows are not made into objects.
-    ///     params: A list or tuple, or a dict for `:name` placeholders.
+    ///     params: A list or tuple, or a dict for `:name` placeholders; beside a statement as for `AsyncSession.execute`.
     ///
     /// Raises:
     ///     PendingRollbackError: An earlier statement has failed: `rollback()` first.
@@ -114,14 +115,17 @@ impl Connection {
         statement: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
-        let (text, params) = self.read(statement, params)?;
+        let statements: Vec<Statement> = self
+            .read_all(statement, params)?
+            .into_iter()
+            .map(|(text, params)| Statement::new(text, params))
+            .collect();
         let link = Arc::clone(&self.link);
         Operation::start(py, "Connection.execute", async move {
             let mut core = Python::attach(|py| link.lease(py))?;
             core.check().map_err(raise)?;
             open_transaction(&mut core)?;
             let mut sink = Kept::default();
-            let statements = [Statement::new(text, params)];
             let ran = core.run(Batch { before: &[], statements: &statements }, &mut sink).await;
             ran.map_err(|error| link.engine().explained(error))?;
             Python::attach(|py| Ok(Py::new(py, sink.into_result(link.engine().border()))?.into_any()))
@@ -254,46 +258,55 @@ impl Connection {
 }
 
 impl Connection {
-    /// A statement as SQL and its values.
+    /// The statement and its values, once.
     ///
     /// # Errors
-    /// `TypeError` for anything else.
+    /// What binding raises; `TypeError` for several sets of values.
     pub(super) fn read(
         &self,
         statement: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<(Arc<StatementText>, Params)> {
-        let border = self.link.engine().border();
+        let mut all = self.read_all(statement, params)?;
+        match (all.pop(), all.is_empty()) {
+            (Some(only), true) => Ok(only),
+            _ => Err(PyTypeError::new_err("this takes one set of values: execute() takes a list of them")),
+        }
+    }
+
+    /// The statement, once for each set of values.
+    fn read_all(
+        &self,
+        statement: &Bound<'_, PyAny>,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Vec<(Arc<StatementText>, Params)>> {
+        let (py, border) = (statement.py(), self.link.engine().border());
         if let Ok(sql) = statement.cast::<PyString>() {
-            return params::bind(params::sql(sql)?, params, border);
+            return Ok(vec![params::bind(params::sql(sql)?, params, border)?]);
         }
         if let Ok(expr) = statement.cast::<Expr>()
             && let Some(text) = expr.get().written()
         {
-            return params::bind_text(statement.py(), text, params, border);
+            return Ok(vec![params::bind_text(py, text, params, border)?]);
         }
-        let with_rows = match (statement.cast::<Insert>(), params) {
-            (Ok(insert), Some(rows)) => {
-                Some(Bound::new(statement.py(), insert.get().given(rows)?)?.into_any())
-            }
-            _ => None,
+        let params = params.filter(|params| !params.is_none());
+        let dialect = border.dialect.name.as_str();
+        let texts = if let Ok(select) = statement.cast::<Select>() {
+            let select = select_with(py, select.get().core(), params)?;
+            vec![shown(py, dialect, |schema, dialect| select.to_sql(schema, dialect))?]
+        } else if let Some(writes) = writes_with(statement, params)? {
+            let text = |write: &Write| shown(py, dialect, |schema, dialect| write.to_sql(schema, dialect));
+            writes.iter().map(text).collect::<PyResult<_>>()?
+        } else {
+            let Some(to_sql) = statement.getattr_opt("to_sql")?.filter(|_| params.is_none()) else {
+                let found = statement.get_type().name()?;
+                return Err(PyTypeError::new_err(format!(
+                    "execute() takes SQL, text() or a statement, not {found}"
+                )));
+            };
+            vec![to_sql.call1((dialect,))?.extract()?]
         };
-        let (statement, params) = match &with_rows {
-            Some(statement) => (statement, None),
-            None => (statement, params),
-        };
-        let Some(to_sql) = statement.getattr_opt("to_sql")? else {
-            let found = statement.get_type().name()?;
-            return Err(PyTypeError::new_err(format!(
-                "execute() takes SQL, text() or a statement, not {found}"
-            )));
-        };
-        if params.is_some() {
-            return Err(PyTypeError::new_err("a statement has its values: params are for SQL and text()"));
-        }
-        let (sql, values): (String, Bound<'_, PyAny>) =
-            to_sql.call1((border.dialect.name.as_str(),))?.extract()?;
-        params::bind(&sql, Some(&values), border)
+        texts.iter().map(|(sql, values)| params::bind(sql, Some(values), border)).collect()
     }
 }
 

@@ -232,7 +232,7 @@ impl Expr {
 }
 
 /// A column type, given as a class or as an instance.
-fn type_of(given: &Bound<'_, PyAny>, function: &str) -> PyResult<ColumnType> {
+pub(super) fn type_of(given: &Bound<'_, PyAny>, function: &str) -> PyResult<ColumnType> {
     let made = match given.cast::<PyType>() {
         Ok(class) => class.call0()?,
         Err(_) => given.clone(),

@@ -1,7 +1,7 @@
 //! Python values as operands.
 
 use ormkit_core::model::{ColumnType, FieldId, ModelId};
-use ormkit_core::query::{Expr as CoreExpr, Item, JsonRead, OperationKind};
+use ormkit_core::query::{Bound as BoundValue, Expr as CoreExpr, Item, JsonRead, OperationKind, Param};
 use ormkit_core::value::{SqlType, Value};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ use super::Expr;
 use super::late::column_value;
 use crate::fields::is_json_null;
 use crate::model::{conversion, with_def};
-use crate::query::Select;
+use crate::query::{F, Select};
 use crate::range::Range;
 
 /// What is known of the type of an expression.
@@ -29,10 +29,11 @@ struct Typing {
 /// # Errors
 /// `DataError` naming `Model.attr` when the value does not fit; `TypeError` for a value that no column can hold.
 pub(crate) fn operand(value: &Bound<'_, PyAny>, beside: Option<&CoreExpr>) -> PyResult<CoreExpr> {
-    if let Some(expr) = expression_of(value)? {
+    let typing = beside.and_then(typing_of);
+    if let Some(expr) = expression_beside(value, typing.as_ref())? {
         return Ok(expr);
     }
-    let typing = match beside.and_then(typing_of) {
+    let typing = match typing {
         Some(typing) => typing,
         None => Typing { column_type: own_type(value)?, field: None },
     };
@@ -43,11 +44,11 @@ pub(crate) fn operand(value: &Bound<'_, PyAny>, beside: Option<&CoreExpr>) -> Py
 pub(crate) fn assigned(value: &Bound<'_, PyAny>, model: ModelId, field: FieldId) -> PyResult<CoreExpr> {
     let own = conversion(value.py(), model, field);
     let hears_none = value.is_none() && own.is_some_and(|own| own.user.is_some());
-    if !hears_none && let Some(expr) = expression_of(value)? {
-        return Ok(expr);
-    }
     let column_type = with_def(model, |def| def.fields[field.index()].column_type.clone());
     let typing = Typing { column_type, field: Some((model, field)) };
+    if !hears_none && let Some(expr) = expression_beside(value, Some(&typing))? {
+        return Ok(expr);
+    }
     Ok(CoreExpr::value(converted(value, &typing)?, typing.column_type.sql_type()))
 }
 
@@ -67,7 +68,7 @@ pub(crate) fn free_operand(value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
 /// `value` beside an operator that does not say what its other side is: with the type of `beside` where that is of the
 /// same kind (numbers, texts, times, arrays), with its own otherwise.
 pub(crate) fn kindred_operand(value: &Bound<'_, PyAny>, beside: &CoreExpr) -> PyResult<CoreExpr> {
-    if let Some(expr) = expression_of(value)? {
+    if let Some(expr) = expression_beside(value, typing_of(beside).as_ref())? {
         return Ok(expr);
     }
     let own = match typing_of(beside) {
@@ -88,10 +89,10 @@ pub(crate) fn kindred_operand(value: &Bound<'_, PyAny>, beside: &CoreExpr) -> Py
 
 /// `value` as one of a type.
 pub(crate) fn typed_operand(value: &Bound<'_, PyAny>, column_type: ColumnType) -> PyResult<CoreExpr> {
-    if let Some(expr) = expression_of(value)? {
+    let typing = Typing { column_type, field: None };
+    if let Some(expr) = expression_beside(value, Some(&typing))? {
         return Ok(expr);
     }
-    let typing = Typing { column_type, field: None };
     Ok(CoreExpr::value(converted(value, &typing)?, typing.column_type.sql_type()))
 }
 
@@ -135,7 +136,7 @@ pub(crate) fn element_list(
     let mut list = Vec::new();
     for value in values.try_iter()? {
         let value = value?;
-        if let Some(expr) = expression_of(&value)? {
+        if let Some(expr) = expression_beside(&value, typing.as_ref())? {
             list.push(expr);
             continue;
         }
@@ -153,6 +154,65 @@ pub(crate) fn element_list(
     }
     let element = typing.map_or(SqlType::Text, |typing| typing.column_type.sql_type());
     Ok((list, element))
+}
+
+/// The expression that `value` already is; a parameter takes the type of what it stands beside.
+fn expression_beside(value: &Bound<'_, PyAny>, beside: Option<&Typing>) -> PyResult<Option<CoreExpr>> {
+    let column_type = beside.map(|typing| typing.column_type.clone());
+    match Expr::param_beside(value, column_type, beside.and_then(|typing| typing.field), false)? {
+        Some(param) => Ok(Some(CoreExpr::param(param))),
+        None => expression_of(value),
+    }
+}
+
+/// A parameter as the list of IN beside `beside`; None for any other value.
+pub(super) fn list_param(value: &Bound<'_, PyAny>, beside: &CoreExpr) -> PyResult<Option<Param>> {
+    let typing = typing_of(beside);
+    let field = typing.as_ref().and_then(|typing| typing.field);
+    Expr::param_beside(value, typing.map(|typing| typing.column_type), field, true)
+}
+
+/// A value of a type that is given when the statement runs.
+pub(super) fn constant(
+    value: &Bound<'_, PyAny>,
+    column_type: &ColumnType,
+    field: Option<(ModelId, FieldId)>,
+) -> PyResult<BoundValue> {
+    refuse_expression(value)?;
+    let hears_none = field
+        .and_then(|(model, field)| conversion(value.py(), model, field))
+        .is_some_and(|own| own.user.is_some());
+    if value.is_none() && !hears_none {
+        return Ok(BoundValue::new(Value::Null, column_type.sql_type()));
+    }
+    let typing = Typing { column_type: column_type.clone(), field };
+    Ok(BoundValue::new(converted(value, &typing)?, column_type.sql_type()))
+}
+
+/// The same of the value's own type.
+pub(super) fn own_constant(value: &Bound<'_, PyAny>) -> PyResult<BoundValue> {
+    refuse_expression(value)?;
+    match value.is_none() {
+        true => Ok(BoundValue::new(Value::Null, SqlType::Unknown)),
+        false => constant(value, &own_type(value)?, None),
+    }
+}
+
+/// The values of a list that is given when the statement runs.
+pub(super) fn listed<'py>(value: &Bound<'py, PyAny>, name: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    if value.is_instance_of::<PyString>() || value.is_instance_of::<PyBytes>() || value.try_iter().is_err() {
+        return Err(PyTypeError::new_err(format!("the parameter {name:?} of in_() takes a list of values")));
+    }
+    value.try_iter()?.collect()
+}
+
+fn refuse_expression(value: &Bound<'_, PyAny>) -> PyResult<()> {
+    match value.is_instance_of::<Expr>() || value.is_instance_of::<Select>() || value.is_instance_of::<F>() {
+        true => Err(PyTypeError::new_err(
+            "values beside a statement are plain ones: write expressions into the statement, values(..) or where(..)",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// The expression that `value` already is.
@@ -193,6 +253,9 @@ fn typing_of(expr: &CoreExpr) -> Option<Typing> {
         CoreExpr::Excluded(model, field) => of_field(*model, *field),
         CoreExpr::Value(bound) if bound.sql_type == ColumnType::Json.sql_type() => plain(ColumnType::Json),
         CoreExpr::Cast(node) => plain(node.to.clone()),
+        CoreExpr::Param(param) => {
+            param.column_type.clone().map(|column_type| Typing { column_type, field: param.field })
+        }
         CoreExpr::Labelled(node) => typing_of(&node.expr),
         CoreExpr::Scalar(select) => match select.items.first() {
             Some(Item::Value { expr, .. }) => typing_of(expr),

@@ -10,7 +10,9 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::operand::{column_type_of, element_list, free_operand, json_operand, operand, typed_operand};
+use super::operand::{
+    column_type_of, element_list, free_operand, json_operand, list_param, operand, typed_operand,
+};
 use super::quantifier::Quantifier;
 use super::texts::literally;
 use super::{Condition, Direction, Expr, comparison, condition, expression, ordered_json, relation};
@@ -356,6 +358,9 @@ impl Expr {
         }
         if let Ok(rows) = values.cast::<Subquery>() {
             return Ok(this.in_select(rows.get().only_column()?));
+        }
+        if let Some(param) = list_param(values, &this)? {
+            return Ok(this.in_param(param));
         }
         let (list, element) = element_list(values, &this)?;
         let constants: Option<Vec<Value>> = list

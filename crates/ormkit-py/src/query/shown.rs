@@ -24,7 +24,7 @@ pub(super) fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
 }
 
 /// Text and values of a statement that `write` gives.
-pub(super) fn shown<'py>(
+pub(crate) fn shown<'py>(
     py: Python<'py>,
     dialect: &str,
     write: impl FnOnce(&Schema, &'static Dialect) -> Result<(String, Params)>,

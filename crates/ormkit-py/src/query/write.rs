@@ -170,6 +170,16 @@ impl Insert {
         Ok(Write::Insert(core))
     }
 
+    /// The statement as it was said, without what is filled in.
+    pub(super) fn bare(&self) -> Write {
+        Write::Insert(self.core.clone())
+    }
+
+    /// It says its rows.
+    pub(super) fn has_rows(&self) -> bool {
+        !self.core.rows.is_empty() || self.core.select.is_some()
+    }
+
     fn with(&self, core: CoreInsert) -> Self {
         Self { core, ..*self }
     }

@@ -11,7 +11,8 @@ pub(crate) struct Kept {
     names: Vec<String>,
     types: Vec<SqlType>,
     rows: KeptRows,
-    affected: u64,
+    /// Of each statement.
+    affected: Vec<u64>,
 }
 
 impl Kept {
@@ -27,7 +28,8 @@ impl Kept {
 
     /// The result.
     pub(crate) fn into_result(self, border: &Border) -> QueryResult {
-        QueryResult::new(self.names, self.types, self.rows, self.affected, border)
+        let affected = self.affected.iter().sum();
+        QueryResult::new(self.names, self.types, self.rows, affected, border)
     }
 }
 
@@ -47,8 +49,10 @@ impl RowSink for Kept {
         self.rows.clear();
     }
 
-    fn done(&mut self, _statement: usize, affected: u64) -> Result<()> {
-        self.affected = affected;
+    fn done(&mut self, statement: usize, affected: u64) -> Result<()> {
+        // a statement that runs again is counted once
+        self.affected.truncate(statement);
+        self.affected.push(affected);
         Ok(())
     }
 }

@@ -7,7 +7,6 @@ use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::query::{Select as CoreSelect, Write};
 use ormkit_core::session::{Rows, Session, Written};
 use ormkit_core::value::Params;
-use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
@@ -17,13 +16,13 @@ use crate::engine::{bind_text, bind_values, only_reads};
 use crate::expr::Expr;
 use crate::host::PyHost;
 use crate::model::schema;
-use crate::query::{Delete, Insert, Query, Select, Update, model_of, update_of};
+use crate::query::{Query, Select, model_of, select_with, update_of, writes_with};
 use crate::result::{ExecuteResult, Kept};
 
 /// What `execute` runs.
 enum Statement {
     Select(CoreSelect),
-    Write(Write),
+    Writes(Vec<Write>),
     Text(Arc<StatementText>, Params),
 }
 
@@ -37,13 +36,17 @@ impl AsyncSession {
     ///
     /// Args:
     ///     statement: `select(..)`, `insert(..)`, `update(..)`, `delete(..)` or `text(..)`.
-    ///     params: Values of `text(..)`: a dict for `:name`, a list for native placeholders. Rows of `insert(..)`: a dict, or a
-    ///         list of them.
+    ///     params: Values of `bindparam(..)` and of `:name` in a text: a dict; of `text(..)` alone also a list for native
+    ///         placeholders. Rows of `insert(..)`, values of `update(..)`: a dict, or a list of them. Beside `update(..)` and
+    ///         `delete(..)` a list of dicts runs the statement once for each; without a condition `update(..)` finds each row by
+    ///         its key.
     ///
     /// Returns the rows, read and complete: iterate without await. What RETURNING answers as objects are those of the session.
     ///
     /// Raises:
     ///     IntegrityError, DataError: What the database or a value says; the transaction waits for its rollback.
+    ///     ProgrammingError: A parameter has no value; before anything is sent.
+    ///     FieldError: A name that the statement does not ask for.
     ///     NotSupportedError: An UPDATE of the primary key.
     #[pyo3(signature = (statement, params = None))]
     fn execute(
@@ -143,31 +146,17 @@ impl AsyncSession {
 impl AsyncSession {
     fn read(&self, statement: &Bound<'_, PyAny>, params: Option<&Bound<'_, PyAny>>) -> PyResult<Statement> {
         let params = params.filter(|params| !params.is_none());
-        if let Ok(insert) = statement.cast::<Insert>() {
-            return Ok(Statement::Write(match params {
-                Some(rows) => insert.get().given(rows)?.core(statement.py())?,
-                None => insert.get().core(statement.py())?,
-            }));
-        }
         if let Ok(expr) = statement.cast::<Expr>()
             && let Some(text) = expr.get().written()
         {
             let (text, params) = bind_text(statement.py(), text, params, self.link.bind.engine.border())?;
             return Ok(Statement::Text(text, params));
         }
-        if params.is_some() {
-            return Err(PyTypeError::new_err(
-                "this statement has its values: params are for text(..) and insert(..)",
-            ));
-        }
         if let Ok(select) = statement.cast::<Select>() {
-            return Ok(Statement::Select(select.get().core().clone()));
+            return select_with(statement.py(), select.get().core(), params).map(Statement::Select);
         }
-        if let Ok(update) = statement.cast::<Update>() {
-            return Ok(Statement::Write(update.get().core()));
-        }
-        if let Ok(delete) = statement.cast::<Delete>() {
-            return Ok(Statement::Write(delete.get().core()));
+        if let Some(writes) = writes_with(statement, params)? {
+            return Ok(Statement::Writes(writes));
         }
         let found = statement.get_type().name()?;
         let text = format!("execute() takes a statement such as select(..) or text(..), not {found}");
@@ -181,9 +170,16 @@ async fn run(session: &mut Session<PyHost>, statement: Statement) -> PyResult<Ex
             let rows = session.select(&select).await.map_err(raise)?;
             Python::attach(|py| of_rows(py, rows))
         }
-        Statement::Write(write) => {
-            let written = session.write_in_transaction(&write).await.map_err(raise)?;
-            Python::attach(|py| of_written(py, written))
+        Statement::Writes(writes) => {
+            if let [write] = &writes[..] {
+                let written = session.write_in_transaction(write).await.map_err(raise)?;
+                return Python::attach(|py| of_written(py, written));
+            }
+            let mut affected = 0;
+            for write in &writes {
+                affected += session.write_in_transaction(write).await.map_err(raise)?.affected;
+            }
+            Python::attach(|py| Ok(ExecuteResult::new(py, Vec::new(), Vec::new())?.written(affected, None)))
         }
         Statement::Text(text, params) => {
             let kept = run_text(session, text, params, true).await?;

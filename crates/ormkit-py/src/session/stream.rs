@@ -16,7 +16,7 @@ use super::{AsyncSession, SessionLink, nothing, raise, value_of};
 use crate::bridge::Operation;
 use crate::errors::to_py;
 use crate::host::PyHost;
-use crate::query::{Answers, Query, Select as PySelect};
+use crate::query::{Answers, Query, Select as PySelect, select_with};
 
 /// Rows of one piece where nobody says how many.
 const BATCH_SIZE: i64 = 1000;
@@ -331,21 +331,32 @@ impl AsyncSession {
     /// The rows of a `select(..)`, read in pieces: `async for row in session.stream(statement)`.
     ///
     /// Args:
+    ///     params: Values of `bindparam(..)` and of `:name` in a text, a dict.
     ///     batch_size: Rows of one piece.
     ///
     /// Raises:
     ///     ValueError: `batch_size` is less than 1.
     ///     NotSupportedError: When it is read: the query loads a list by a join.
-    #[pyo3(signature = (statement, *, batch_size = BATCH_SIZE))]
-    fn stream(&self, statement: &Bound<'_, PySelect>, batch_size: i64) -> PyResult<Stream> {
-        let select = statement.get().core().clone();
+    #[pyo3(signature = (statement, params = None, *, batch_size = BATCH_SIZE))]
+    fn stream(
+        &self,
+        statement: &Bound<'_, PySelect>,
+        params: Option<&Bound<'_, PyAny>>,
+        batch_size: i64,
+    ) -> PyResult<Stream> {
+        let select = select_with(statement.py(), statement.get().core(), params)?;
         Stream::new(Arc::clone(&self.link), select, Shown::Rows, batch_size)
     }
 
     /// The first column of these rows: objects, as a rule.
-    #[pyo3(signature = (statement, *, batch_size = BATCH_SIZE))]
-    fn stream_scalars(&self, statement: &Bound<'_, PySelect>, batch_size: i64) -> PyResult<Stream> {
-        let select = statement.get().core().clone();
+    #[pyo3(signature = (statement, params = None, *, batch_size = BATCH_SIZE))]
+    fn stream_scalars(
+        &self,
+        statement: &Bound<'_, PySelect>,
+        params: Option<&Bound<'_, PyAny>>,
+        batch_size: i64,
+    ) -> PyResult<Stream> {
+        let select = select_with(statement.py(), statement.get().core(), params)?;
         Stream::new(Arc::clone(&self.link), select, Shown::Scalars, batch_size)
     }
 }

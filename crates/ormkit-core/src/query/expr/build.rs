@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::super::{Bound, Select, Source};
+use super::super::{Bound, Param, Select, Source};
 use super::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
-    Distinct, Exists, Expr, InList, InRows, InSelect, IsNull, IsTrue, Labelled, Like, OperationKind, Pattern,
+    Distinct, Exists, Expr, InList, InParam, InRows, InSelect, IsNull, IsTrue, Labelled, Like, OperationKind,
+    Pattern,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ColumnType, FieldId, RelationId, Schema};
@@ -143,6 +144,7 @@ impl Expr {
             Self::IsTrue(node) => Self::IsTrue(flipped(node, |node| node.negated ^= true)),
             Self::Between(node) => Self::Between(flipped(node, |node| node.negated ^= true)),
             Self::Like(node) => Self::Like(flipped(node, |node| node.negated ^= true)),
+            Self::InParam(node) => Self::InParam(flipped(node, |node| node.negated = !node.negated)),
             Self::InList(node) => Self::InList(flipped(node, |node| node.negated ^= true)),
             Self::InSelect(node) => Self::InSelect(flipped(node, |node| node.negated ^= true)),
             Self::Operation(node) if matches!(node.kind, OperationKind::Regex { .. }) => {
@@ -299,6 +301,17 @@ impl Expr {
     #[must_use]
     pub fn cast(self, to: ColumnType) -> Self {
         Self::Cast(Arc::new(Cast { expr: self, to }))
+    }
+
+    /// A value that is given when the statement runs.
+    pub fn param(param: Param) -> Self {
+        Self::Param(Arc::new(param))
+    }
+
+    /// `self IN (…)` with a list that is given when the statement runs.
+    #[must_use]
+    pub fn in_param(self, param: Param) -> Self {
+        Self::InParam(Arc::new(InParam { expr: self, param: Arc::new(param), negated: false }))
     }
 
     /// The value that is selected under a label.

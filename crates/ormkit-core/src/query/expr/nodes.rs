@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{Bound, Order, Select, Source};
+use super::super::{Bound, Order, Param, Select, Source};
 use super::Expr;
 use crate::model::{ColumnType, FieldId, RelationId};
 
@@ -173,6 +173,17 @@ pub struct InList {
     pub expr: Expr,
     /// The list: [`Value::Array`](crate::value::Value::Array). Never empty.
     pub list: Bound,
+    /// `NOT IN`.
+    pub negated: bool,
+}
+
+/// `a IN (…)` with a list that is given when the statement runs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InParam {
+    /// What is looked at.
+    pub expr: Expr,
+    /// The list.
+    pub param: Arc<Param>,
     /// `NOT IN`.
     pub negated: bool,
 }

@@ -21,7 +21,10 @@ impl Expr {
 
     /// True when values are bound in it; of a SELECT inside that is taken for granted.
     pub fn binds_values(&self) -> bool {
-        if matches!(self, Self::Value(_) | Self::InList(_) | Self::InRows(_)) {
+        if matches!(
+            self,
+            Self::Value(_) | Self::Param(_) | Self::InParam(_) | Self::InList(_) | Self::InRows(_)
+        ) {
             return true;
         }
         let mut binds = false;

@@ -41,6 +41,7 @@ impl Expr {
                 node.part = of(&node.part);
             })),
             Self::InList(node) => Self::InList(changed(node, |node| node.expr = of(&node.expr))),
+            Self::InParam(node) => Self::InParam(changed(node, |node| node.expr = of(&node.expr))),
             Self::InRows(node) => Self::InRows(changed(node, |node| node.exprs = all(&node.exprs))),
             Self::InSelect(node) => Self::InSelect(changed(node, |node| {
                 node.expr = of(&node.expr);
@@ -83,6 +84,7 @@ impl Expr {
             | Self::Part(_)
             | Self::Excluded(..)
             | Self::Value(_)
+            | Self::Param(_)
             | Self::Bool(_)
             | Self::Null
             | Self::Text(_) => self.clone(),

@@ -15,6 +15,7 @@ impl Expr {
             Self::Part(part) => part.shown().of.sql_type(schema),
             Self::Excluded(model, field) => schema.model(*model).field(*field).column_type.sql_type(),
             Self::Value(bound) => bound.sql_type,
+            Self::Param(param) => param.sql_type(),
             Self::Bool(_)
             | Self::Compare(_)
             | Self::Distinct(_)
@@ -27,6 +28,7 @@ impl Expr {
             | Self::Like(_)
             | Self::Arrays(_)
             | Self::InList(_)
+            | Self::InParam(_)
             | Self::InRows(_)
             | Self::InSelect(_)
             | Self::Exists(_) => SqlType::Bool,

@@ -10,9 +10,7 @@ impl Render for InList {
     fn render(&self, out: &mut SqlWriter<'_>) {
         let comparison = Comparison::of(out, &[&self.expr]);
         comparable(out, &self.expr, comparison);
-        let one_parameter = fits_one_parameter(self.list.sql_type)
-            || (out.dialect().arrays && self.list.sql_type.has_array_parameter());
-        if out.spreads_lists() || !one_parameter {
+        if is_spread(out, &self.list) {
             out.push(if self.negated { " NOT IN (" } else { " IN (" });
             spread(out, &self.list, comparison);
             return out.push(")");
@@ -27,6 +25,13 @@ impl Render for InList {
         out.bind_list(&self.list);
         out.push(after);
     }
+}
+
+/// True where the elements of a list are parameters of their own.
+pub(super) fn is_spread(out: &SqlWriter<'_>, list: &Bound) -> bool {
+    let one_parameter =
+        fits_one_parameter(list.sql_type) || (out.dialect().arrays && list.sql_type.has_array_parameter());
+    out.spreads_lists() || !one_parameter
 }
 
 /// Each element as a parameter of its own.

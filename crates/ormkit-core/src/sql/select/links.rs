@@ -106,6 +106,7 @@ impl Groups {
             met.push(match seen {
                 Met::Source(source) => source.into(),
                 Met::Derived(derived) => Arc::clone(derived).into(),
+                Met::Param(_) | Met::Text(_) => return false,
             });
             false
         };
