@@ -72,7 +72,28 @@ VALUES = {
 }
 # Types to which a column may change and come back with the same values.
 RETYPES = {"integer": ["bigint", "price"], "string": ["wide", "text"], "wide": ["text"], "day": ["at"]}
-CHANGES = ["table", "drop table", "rename table", "column", "column", "drop", "rename", "retype", "nullable", "default", "part", "part", "drop part", "reference", "drop reference", "index", "unique", "comment", "sizes", "key"]
+CHANGES = [
+    "table",
+    "drop table",
+    "rename table",
+    "column",
+    "column",
+    "drop",
+    "rename",
+    "retype",
+    "nullable",
+    "default",
+    "part",
+    "part",
+    "drop part",
+    "reference",
+    "drop reference",
+    "index",
+    "unique",
+    "comment",
+    "sizes",
+    "key",
+]
 
 
 @dataclass

@@ -85,9 +85,7 @@ async def test_rows_are_objects_of_their_class_with_all_its_columns(
             assert (ann.engineer_id, ivo.engineer_id) == (ann.id, ivo.id)
 
 
-async def test_a_class_is_read_with_those_below_it(
-    staffed: SimpleNamespace, engine: ormkit.ConnectionPool
-) -> None:
+async def test_a_class_is_read_with_those_below_it(staffed: SimpleNamespace, engine: ormkit.ConnectionPool) -> None:
     f = staffed
     async with AsyncSession(engine) as session:
         managers = await session.query(f.Manager).order_by("id").all()
@@ -106,9 +104,7 @@ async def test_a_class_is_read_with_those_below_it(
         assert await session.query(f.Employee).get(name="lea") is managers[1]
 
 
-async def test_get_answers_objects_of_the_class_alone(
-    staffed: SimpleNamespace, engine: ormkit.ConnectionPool
-) -> None:
+async def test_get_answers_objects_of_the_class_alone(staffed: SimpleNamespace, engine: ormkit.ConnectionPool) -> None:
     f = staffed
     async with AsyncSession(engine) as session:
         assert await session.get(f.Manager, 3) is None
@@ -120,9 +116,7 @@ async def test_get_answers_objects_of_the_class_alone(
         assert await session.get(f.Apprentice, 3) is None
 
 
-async def test_relations_lead_to_objects_of_any_class(
-    staffed: SimpleNamespace, engine: ormkit.ConnectionPool
-) -> None:
+async def test_relations_lead_to_objects_of_any_class(staffed: SimpleNamespace, engine: ormkit.ConnectionPool) -> None:
     f = staffed
     for option in (selectinload(f.Company.staff), joinedload(f.Company.staff)):
         async with AsyncSession(engine) as session:
@@ -152,9 +146,7 @@ async def test_relations_of_a_class_below_are_loaded_where_objects_have_them(
         assert [len(each.reports) for each in here.staff if isinstance(each, f.Manager)] == [2, 0]
 
 
-async def test_conditions_on_columns_of_classes_below(
-    staffed: SimpleNamespace, engine: ormkit.ConnectionPool
-) -> None:
+async def test_conditions_on_columns_of_classes_below(staffed: SimpleNamespace, engine: ormkit.ConnectionPool) -> None:
     f = staffed
     either = or_(f.Manager.bonus == 5, f.Engineer.language == "rust")
     async with AsyncSession(engine) as session:
@@ -180,7 +172,9 @@ async def test_joins_and_exists_to_a_class_below(staffed: SimpleNamespace, engin
             select(f.Company.name, f.Manager.name).join(join).where(f.Manager.bonus > 1).order_by(f.Manager.name)
         )
         assert rows.tuples() == [("here", "lea"), ("here", "max")]
-        assert await session.scalar(select(func.count()).select_from(f.Company).where(join.any(f.Manager.bonus > 9))) == 0
+        assert (
+            await session.scalar(select(func.count()).select_from(f.Company).where(join.any(f.Manager.bonus > 9))) == 0
+        )
         assert await session.query(f.Report).filter(manager__bonus=3, manager__name="max").count() == 2
         outer = select(f.Company.name, f.Lead.team).outerjoin(f.Lead, f.Lead.company_id == f.Company.id)
         assert (await session.execute(outer)).tuples() == [("here", "core")]

@@ -94,7 +94,9 @@ def Load(model: type[DeclarativeBase], /) -> Loader:
 def selectinload(*path: _Path | Prefetch, recursion_depth: int | None = None) -> Loader:
     """Loads a relation by one more statement for all parents."""
 
-def selectin_polymorphic(base: type[DeclarativeBase], classes: Iterable[type[DeclarativeBase]] | Literal["*"], /) -> Loader:
+def selectin_polymorphic(
+    base: type[DeclarativeBase], classes: Iterable[type[DeclarativeBase]] | Literal["*"], /
+) -> Loader:
     """Says nothing more: objects are read with the columns of their own class, whatever class is asked for."""
 
 def joinedload(*path: _Path, innerjoin: bool = False) -> Loader:
