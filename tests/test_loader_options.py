@@ -369,7 +369,7 @@ async def test_prefetch_to_an_attribute_leaves_the_relation_unloaded(db):
     async with AsyncSession(db) as session:
         user = await session.query(User).prefetch_related(Prefetch("posts", to_attr="seen")).order_by("id").first()
         with pytest.raises(RelationNotLoadedError):
-            user.posts
+            _ = user.posts
         user = (
             await session.query(User)
             .prefetch_related(Prefetch("posts", to_attr="seen"), "posts")

@@ -223,7 +223,7 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
     opening(out, select);
     out.list(&fields, |out, field| out.column(parent, *field));
     let is_whole = matches!(select.items[0], Item::Entity { fields: None, .. });
-    kinds::columns(out, parent, (is_whole, select.lock.is_none()));
+    kinds::columns(out, parent, (is_whole, widens(out, select)));
     let terms: Vec<&Order> = select.order_by.iter().collect();
     if !by_columns {
         out.push(", row_number() OVER (ORDER BY ");
@@ -303,11 +303,11 @@ fn sql_name<'a>(out: &SqlWriter<'a>, expr: &'a Expr) -> Option<&'a str> {
 
 fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut Layout) {
     opening(out, select);
-    listed(out, &select.items, &select.loads, select.distinct, select.lock.is_none(), layout);
+    listed(out, &select.items, &select.loads, select.distinct, widens(out, select), layout);
     for join in &eager.joins {
         out.push(", ");
         let entity_at = layout.outputs.len();
-        kinds::entity(out, join.target, join.fields.clone(), (true, select.lock.is_none()), layout);
+        kinds::entity(out, join.target, join.fields.clone(), (true, widens(out, select)), layout);
         let parent = match join.parent_join {
             Some(parent) => layout.visible + parent,
             None => eager.root,
@@ -505,6 +505,11 @@ fn limit(out: &mut SqlWriter<'_>, select: &Select) {
         out.push(" OFFSET ");
         out.number(rows);
     }
+}
+
+/// False where rows are locked: what an outer join reads cannot be.
+fn widens(out: &SqlWriter<'_>, select: &Select) -> bool {
+    select.lock.is_none() || !out.dialect().row_locks
 }
 
 /// A database without row locks locks as a whole: the words are left out there.
