@@ -1,6 +1,7 @@
 //! Golden texts of SELECT.
 
 mod derived;
+mod family;
 mod tombstone;
 
 use std::sync::Arc;
