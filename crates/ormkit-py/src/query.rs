@@ -17,6 +17,7 @@ mod joins;
 mod loader;
 mod lookup;
 mod names;
+mod options;
 mod page;
 mod read;
 mod rows;

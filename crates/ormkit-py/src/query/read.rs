@@ -12,6 +12,7 @@ use super::derived::Subquery;
 use super::joins::{JoinedTables, Known, from_item, joined, kind_of, sources_of};
 use super::loader::apply_options;
 use super::lookup::{condition_on, lookup_condition};
+use super::options::include_deleted;
 use super::shown::shown;
 use super::{AliasedClass, columns_of, model_of, order_terms, row_number};
 use crate::errors::to_py;
@@ -369,10 +370,12 @@ impl Select {
     ///
     /// Raises:
     ///     TypeError: Of a union and its like: their parts say it.
-    #[pyo3(signature = (*, include_deleted))]
-    fn execution_options(&self, include_deleted: bool) -> PyResult<Self> {
+    ///     NotSupportedError: An option of SQLAlchemy's that has another form here, which the error names.
+    #[pyo3(signature = (**options))]
+    fn execution_options(&self, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let included = include_deleted(options)?;
         self.single("execution_options()")?;
-        Ok(self.with(|core| core.deleted = deleted(include_deleted)))
+        Ok(self.with(|core| core.deleted = included.map_or(core.deleted, deleted)))
     }
 
     /// Locks the rows until the transaction ends, of the first class or of those that `of` names; on SQLite, which locks as

@@ -17,6 +17,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use super::derived::Cte;
 use super::hybrid::hybrid_named;
 use super::lookup::{condition_on, lookup_condition};
+use super::options::include_deleted;
 use super::read::{deleted, item_of};
 use super::shown::shown;
 use super::{F, Select};
@@ -429,11 +430,14 @@ impl Update {
     ///
     /// Args:
     ///     include_deleted: Rows that count as deleted are written, too. Subqueries say it of themselves.
-    #[pyo3(signature = (*, include_deleted))]
-    fn execution_options(&self, include_deleted: bool) -> Self {
+    ///
+    /// Raises:
+    ///     NotSupportedError: An option of SQLAlchemy's that has another form here, which the error names.
+    #[pyo3(signature = (**options))]
+    fn execution_options(&self, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let mut core = self.core.clone();
-        core.deleted = deleted(include_deleted);
-        Self { core }
+        core.deleted = include_deleted(options)?.map_or(core.deleted, deleted);
+        Ok(Self { core })
     }
 
     /// What is answered: columns, their names, or the class.
@@ -492,11 +496,14 @@ impl Delete {
     ///
     /// Args:
     ///     include_deleted: Rows that count as deleted are deleted, too. Subqueries say it of themselves.
-    #[pyo3(signature = (*, include_deleted))]
-    fn execution_options(&self, include_deleted: bool) -> Self {
+    ///
+    /// Raises:
+    ///     NotSupportedError: An option of SQLAlchemy's that has another form here, which the error names.
+    #[pyo3(signature = (**options))]
+    fn execution_options(&self, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let mut core = self.core.clone();
-        core.deleted = deleted(include_deleted);
-        Self { core }
+        core.deleted = include_deleted(options)?.map_or(core.deleted, deleted);
+        Ok(Self { core })
     }
 
     /// What is answered: columns, their names, or the class.
