@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -272,3 +273,23 @@ def test_the_place_of_a_column_is_refused_where_it_would_be_another(place: str) 
         with op.batch_alter_table("t") as batch:
             change(batch)
         assert len(op.get_operations()) == 1
+
+
+def test_heads_of_several_names_at_once_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "one.py"
+    path.write_text("revision, down_revision = 'one1', ('a', 'b')\n")
+    script = MigrationScript.load(path)
+    assert (script.revision, script.down_revision) == ("one1", ("a", "b"))
+
+
+def test_files_are_named_as_the_template_says(tmp_path: Path) -> None:
+    ini = tmp_path / "alembic.ini"
+    text = "[alembic]\nscript_location = alembic\ntruncate_slug_length = 10\nfile_template = %%(year)d_%%(month).2d-%%(rev)s_%%(slug)s\n"
+    ini.write_text(text)
+    folder = tmp_path / "alembic" / "versions"
+    folder.mkdir(parents=True)
+    path = ScriptFolder(AlembicConfig.from_ini(ini)).create("Add: the Ärzte, now", revision="one1").path
+    assert path is not None and re.fullmatch(r"\d{4}_\d\d-one1_add_the_\.py", path.name), path
+    ini.write_text("[alembic]\nscript_location = alembic\nfile_template = %%(nothing)s\n")
+    with pytest.raises(MigrationError, match=r"alembic\.ini: file_template .*nothing"):
+        ScriptFolder(AlembicConfig.from_ini(ini)).create("x", head="one1")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ormkit._ormkit import CommandLine, create_engine, parse_command_line
 from ormkit.exc import MigrationError
-from ormkit.migrations import AlembicConfig, MigrationRunner, ScriptFolder, _commands, _folder
+from ormkit.migrations import AlembicConfig, MigrationRunner, ScriptFolder, _commands, _folder, _lint
 
 __all__ = ["entry", "main", "migrate_create", "migrate_down", "migrate_init", "migrate_status", "migrate_up"]
 
@@ -36,6 +36,13 @@ async def _run(command):
     if command.migrate is not None:
         verb, given = command.migrate
         return await _commands.run(verb, given, command.url, command.json)
+    files, dialects = command.revisions
+    if files:
+        rendered, not_seen = _lint.render(files, dialects)
+        code = await command.run(None, rendered)
+        for error in not_seen:
+            CommandLine.fail(error)
+        return code or bool(not_seen)
     if command.url is None:
         return await command.run(None)
     async with create_engine(command.url, min_connections=0) as engine:

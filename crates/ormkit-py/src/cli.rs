@@ -12,11 +12,14 @@ mod ping;
 mod sql;
 mod terminal;
 
+use std::path::PathBuf;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use self::arguments::Command;
+use self::lint::Rendered;
 pub(crate) use self::models::load_models;
 use self::terminal::Terminal;
 use crate::bridge::Operation;
@@ -57,11 +60,27 @@ impl CommandLine {
         }
     }
 
+    /// The revision files that `ormkit lint` is to look at, and the dialects in which.
+    #[getter]
+    fn revisions(&self) -> (Vec<PathBuf>, Vec<String>) {
+        match &self.command {
+            Command::Lint(lint) => lint.revisions(),
+            _ => (Vec::new(), Vec::new()),
+        }
+    }
+
     /// Do it; the result is the exit code.
     ///
     /// Args:
     ///     engine: On `url`; None where that is None.
-    fn run(&self, py: Python<'_>, engine: Option<Bound<'_, Engine>>) -> PyResult<Py<Operation>> {
+    ///     rendered: What the `revisions` do: file, dialect, statements with their lines, and what only a rebuild of SQLite does.
+    #[pyo3(signature = (engine, rendered = Vec::new()))]
+    fn run(
+        &self,
+        py: Python<'_>,
+        engine: Option<Bound<'_, Engine>>,
+        rendered: Vec<Rendered>,
+    ) -> PyResult<Py<Operation>> {
         let engine = engine.map(|engine| engine.get().handle());
         let context = Context { engine, terminal: Terminal::of(py)?, json: self.json };
         let command = self.command.clone();
@@ -69,7 +88,7 @@ impl CommandLine {
             match command {
                 Command::Inspect(command) => inspect::run(&context, &command).await,
                 Command::Sql(command) => sql::run(&context, &command).await,
-                Command::Lint(command) => lint::run(&context, &command).await,
+                Command::Lint(command) => lint::run(&context, &command, &rendered).await,
                 Command::Migrate(_) => Err(PyValueError::new_err("`ormkit.migrations` runs this command")),
                 Command::Ping => ping::run(&context).await,
             }

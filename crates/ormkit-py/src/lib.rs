@@ -79,7 +79,8 @@ mod _ormkit {
     };
     #[pymodule_export]
     use migrate::{
-        MigrationRun, RevisionGraph, count_statements, render_baseline, schema_statements, version_statements,
+        MigrationRun, RevisionGraph, count_statements, render_baseline, revision_file_name,
+        schema_statements, version_statements,
     };
     #[pymodule_export]
     use model::{

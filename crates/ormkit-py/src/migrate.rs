@@ -10,6 +10,7 @@ mod steps;
 
 use ormkit_core::migrate::{Direction, VersionTable};
 use ormkit_core::model::TableName;
+use ormkit_core::schema::alembic::file_name;
 use ormkit_core::sql::DialectName;
 use ormkit_core::sql::scan::statements;
 use pyo3::prelude::*;
@@ -29,6 +30,22 @@ use crate::session::raise;
 pub(crate) fn schema_statements(dialect: &str, operation: &Bound<'_, PyDict>) -> PyResult<Vec<String>> {
     let dialect = dialect_of(dialect)?;
     steps::statements(&spec::parse(operation)?, dialect).map_err(raise)
+}
+
+/// The name of a revision's file, without `.py`.
+///
+/// Raises:
+///     InterfaceError: A part of the template that is not known.
+#[pyfunction]
+pub(crate) fn revision_file_name(
+    template: &str,
+    revision: &str,
+    message: &str,
+    longest: usize,
+    date: [u32; 6],
+    epoch: i64,
+) -> PyResult<String> {
+    file_name(template, revision, message, longest, date, epoch).map_err(raise)
 }
 
 /// How many statements there are in SQL.

@@ -11,7 +11,18 @@ import types
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy.dialects.postgresql import ARRAY, CITEXT, ENUM, INTERVAL, OID, REGCLASS, REGCONFIG, base as postgresql
+from sqlalchemy.dialects.postgresql import (
+    ARRAY,
+    CITEXT,
+    ENUM,
+    INTERVAL,
+    JSON,
+    JSONB,
+    OID,
+    REGCLASS,
+    REGCONFIG,
+    base as postgresql,
+)
 from sqlalchemy.dialects.postgresql.pg_catalog import INT2VECTOR, OIDVECTOR
 from sqlalchemy.dialects.sqlite import base as sqlite
 from sqlalchemy.pool import StaticPool
@@ -189,6 +200,21 @@ class _Float(_Exact, sqlalchemy.Float):  # type: ignore[type-arg]
     pass
 
 
+class _Parsed:
+    """JSON comes parsed."""
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        return None
+
+
+class _Json(_Parsed, JSON):
+    pass
+
+
+class _Jsonb(_Parsed, JSONB):
+    pass
+
+
 class _Vector:
     """`int2vector` and `oidvector` of the catalog, which come as text."""
 
@@ -227,6 +253,8 @@ class Postgres(_Dialect, postgresql.PGDialect):
         sqlalchemy.Interval: _Interval,
         INTERVAL: _Interval,
         sqlalchemy.Numeric: _Numeric,
+        sqlalchemy.JSON: _Json,
+        JSONB: _Jsonb,
         INT2VECTOR: _Int2Vector,
         OIDVECTOR: _OidVector,
         sqlalchemy.Float: _Float,

@@ -122,7 +122,7 @@ class MigrationRunner:
         done: list[str] = []
         try:
             waiting = await run.start(up, target, single)
-            theirs = _for_alembic([scripts[id] for id in waiting], up)
+            theirs = for_alembic([scripts[id] for id in waiting], up)
             async with _bridge.turn(bool(theirs)):
                 while (id := await run.next()) is not None:
                     began = time.perf_counter()
@@ -167,7 +167,7 @@ class MigrationRunner:
         heads = folder.graph.find(start)
         plan = folder.graph.downgrade(heads, target) if down else folder.graph.upgrade(heads, target)
         scripts = [folder.scripts[id] for id, _ in plan]
-        theirs = _for_alembic(scripts, not down)
+        theirs = for_alembic(scripts, not down)
         lines = ["BEGIN"]
         create = version_statements(dialect, *self._table, [])[0]
         if not heads and not down:
@@ -204,7 +204,7 @@ def _line(error: BaseException, script: MigrationScript) -> int | None:
     return lines[-1] if lines else None
 
 
-def _for_alembic(scripts: list[MigrationScript], up: bool) -> set[str]:
+def for_alembic(scripts: list[MigrationScript], up: bool) -> set[str]:
     """The revisions that Alembic is to run. Stops before anything is done where it is needed and not there."""
     needs = [(script, names) for script in scripts if (names := script._needs_alembic(up))]
     if not needs or _bridge.installed():

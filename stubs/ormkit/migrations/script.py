@@ -10,8 +10,8 @@ from datetime import datetime, timezone as utc
 from pathlib import Path
 from typing import Any
 
-from ormkit._ormkit import RevisionGraph
-from ormkit.exc import MigrationError
+from ormkit._ormkit import RevisionGraph, revision_file_name
+from ormkit.exc import InterfaceError, MigrationError
 from ormkit.migrations import _bridge, _names
 from ormkit.migrations._loader import Proxy, files, load
 from ormkit.migrations._problem import mistake, problem
@@ -193,7 +193,10 @@ def _head(path: Path, source: str) -> dict[str, Any]:
         else:
             continue
         for target in targets:
-            if isinstance(target, ast.Name) and target.id in _HEAD:
+            if isinstance(target, ast.Tuple):
+                names = [one.id for one in target.elts if isinstance(one, ast.Name)]
+                found |= {name: _COMPUTED for name in names if name in _HEAD}
+            elif isinstance(target, ast.Name) and target.id in _HEAD:
                 try:
                     found[target.id] = ast.literal_eval(value)
                 except ValueError:
@@ -312,17 +315,12 @@ class ScriptFolder:
             raise MigrationError(f"{self.config.path}: there is no timezone {zone!r}") from error
 
     def _name(self, revision: str, message: str, now: datetime) -> str:
-        words = "_".join(re.findall(r"\w+", message)).lower()
-        longest = self.config.truncate_slug_length
-        slug = words if len(words) <= longest else words[:longest].rsplit("_", 1)[0] + "_"
-        parts = {
-            "rev": revision, "slug": slug, "epoch": int(now.timestamp()), "year": now.year, "month": now.month,
-            "day": now.day, "hour": now.hour, "minute": now.minute, "second": now.second,
-        }  # fmt: skip
+        date = (now.year, now.month, now.day, now.hour, now.minute, now.second)
+        template, longest = self.config.file_template, self.config.truncate_slug_length
         try:
-            return self.config.file_template % parts
-        except (KeyError, ValueError, TypeError) as error:
-            raise MigrationError(f"{self.config.path}: file_template: {error}") from error
+            return revision_file_name(template, revision, message, longest, date, int(now.timestamp()))
+        except InterfaceError as error:
+            raise problem(f"{self.config.path}: {error}", file=self.config.path) from error
 
 
 def graph_of(scripts: list[MigrationScript]) -> RevisionGraph:

@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
 
@@ -97,7 +97,7 @@ pub(super) fn parser() -> Parser {
         )
         .subcommand(
             Parser::new("lint")
-                .about("Find unsafe steps, in SQL scripts or in what leads from a database to models")
+                .about("Find unsafe steps, in SQL scripts, in revisions, or in what leads from a database to models")
                 .after_help(
                     "A comment `ormkit: allow CODE` lets a statement pass. With findings the exit code is 3.",
                 )
@@ -106,7 +106,7 @@ pub(super) fn parser() -> Parser {
                         .value_name("FILE")
                         .action(ArgAction::Append)
                         .value_parser(value_parser!(PathBuf))
-                        .help("SQL scripts, - for the standard input; without any, --url and --models are compared"),
+                        .help("SQL scripts, - for the standard input, and revision files (.py); without any, --url and --models are compared"),
                 )
                 .arg(models().help("The models: dropping a column that they map is a finding of its own"))
                 .arg(dialect())
@@ -187,11 +187,18 @@ pub(super) fn command(matches: &ArgMatches) -> Result<(Command, Option<String>),
                 files,
             };
             match (lint.files.is_empty(), lint.models.is_empty()) {
-                (true, true) => return Err("lint what? Give SQL scripts, or --models and --url".to_owned()),
+                (true, true) => {
+                    return Err(
+                        "lint what? Give SQL scripts, revision files, or --models and --url".to_owned()
+                    );
+                }
                 (true, false) => (Command::Lint(lint), Some(needed()?)),
                 (false, _) => {
-                    let dialect = language(lint.dialect.clone(), given.clone().or_else(environment))?;
-                    (Command::Lint(Lint { dialect: Some(dialect), ..lint }), None)
+                    let dialect = match language(lint.dialect.clone(), given.clone().or_else(environment)) {
+                        Err(_) if lint.files.iter().all(|file| is_revision(file)) => None,
+                        found => Some(found?),
+                    };
+                    (Command::Lint(Lint { dialect, ..lint }), None)
                 }
             }
         }
@@ -207,6 +214,24 @@ pub(super) fn command(matches: &ArgMatches) -> Result<(Command, Option<String>),
 }
 
 /// The database's language: the one said, or that of a URL.
+fn is_revision(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "py")
+}
+
+impl Lint {
+    /// The files that are no SQL, and the dialects in which they are looked at.
+    pub(super) fn revisions(&self) -> (Vec<PathBuf>, Vec<String>) {
+        let files = self.files.iter().filter(|file| is_revision(file)).cloned().collect();
+        let both = || vec!["postgresql".to_owned(), "sqlite".to_owned()];
+        (files, self.dialect.clone().map_or_else(both, |one| vec![one]))
+    }
+
+    /// The scripts.
+    pub(super) fn scripts(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.iter().filter(|file| !is_revision(file))
+    }
+}
+
 fn language(said: Option<String>, url: Option<String>) -> Result<String, String> {
     match (said, url) {
         (Some(dialect), _) => Ok(dialect),

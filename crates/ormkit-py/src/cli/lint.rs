@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use ormkit_core::lint::{self, Conditions, Finding};
+use ormkit_core::lint::{self, Conditions, Finding, Rule};
 use ormkit_core::model::ModelId;
 use ormkit_core::schema::Compare;
 use ormkit_core::session::Link;
@@ -16,7 +16,23 @@ use super::arguments::Lint;
 use super::{Context, DONE, FOUND, models, ping};
 use crate::model::schema;
 
-pub(super) async fn run(context: &Context, command: &Lint) -> PyResult<i32> {
+/// What a revision does: its file, the dialect, its statements, and what on SQLite only a rebuild does; each with its line.
+pub(super) type Rendered = (String, String, Vec<(usize, String)>, Vec<(usize, String)>);
+
+/// A finding, where it is, and of which dialects, where that is not said by the command.
+struct Found {
+    file: String,
+    finding: Finding,
+    dialects: Vec<String>,
+}
+
+impl Found {
+    fn of(file: impl Into<String>, finding: Finding) -> Self {
+        Self { file: file.into(), finding, dialects: Vec::new() }
+    }
+}
+
+pub(super) async fn run(context: &Context, command: &Lint, rendered: &[Rendered]) -> PyResult<i32> {
     let models = Python::attach(|py| models::load(py, &command.models))?;
     let dialect = match (&context.engine, command.dialect.as_deref()) {
         (Some(engine), _) => engine.dialect(),
@@ -26,20 +42,63 @@ pub(super) async fn run(context: &Context, command: &Lint) -> PyResult<i32> {
     let mapped = Python::attach(|py| mapped(py, &models))?;
     let conditions = Conditions { mapped, in_transaction: command.transaction, ..Conditions::new(dialect) };
     let conditions = Conditions { version: command.version.unwrap_or(conditions.version), ..conditions };
-    let mut found: Vec<(String, Finding)> = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
     if command.files.is_empty() {
         let findings = plan(context, &models, conditions.clone()).await?;
-        found.extend(findings.into_iter().map(|finding| ("step".to_owned(), finding)));
+        found.extend(findings.into_iter().map(|finding| Found::of("step", finding)));
     }
-    for file in &command.files {
+    for file in command.scripts() {
         let findings = lint::script(&read(file)?, &conditions);
-        found.extend(findings.into_iter().map(|finding| (file.display().to_string(), finding)));
+        found.extend(findings.into_iter().map(|finding| Found::of(file.display().to_string(), finding)));
+    }
+    for revision in rendered {
+        for finding in revised(revision, &conditions) {
+            let same = found.iter_mut().find(|known| {
+                known.file == revision.0
+                    && (known.finding.line, known.finding.rule) == (finding.line, finding.rule)
+            });
+            match same {
+                Some(known) => known.dialects.push(revision.1.clone()),
+                None => found.push(Found {
+                    dialects: vec![revision.1.clone()],
+                    ..Found::of(revision.0.clone(), finding)
+                }),
+            }
+        }
     }
     Python::attach(|py| match context.json {
         true => context.terminal.print(py, &json(py, &found)?),
         false => context.terminal.print(py, &text(&found)),
     })?;
     Ok(if found.is_empty() { DONE } else { FOUND })
+}
+
+/// The unsafe statements of a revision, at the lines of its file.
+fn revised((_, dialect, statements, rebuilt): &Rendered, conditions: &Conditions) -> Vec<Finding> {
+    let dialect = if dialect == "sqlite" { &Dialect::SQLITE } else { &Dialect::POSTGRES };
+    let conditions = Conditions { dialect, in_transaction: false, ..conditions.clone() };
+    // A revision is one transaction; what is outside of it says so by statements of its own.
+    let (mut script, mut lines) = ("BEGIN;\n".to_owned(), vec![0]);
+    for (line, statement) in statements {
+        script.push_str(statement);
+        // Behind a comment a semicolon would be part of it.
+        script.push_str("\n;\n");
+        lines.extend(std::iter::repeat_n(*line, statement.matches('\n').count() + 2));
+    }
+    let rebuilds = rebuilt.iter().map(|(line, statement)| Finding {
+        rule: Rule::TableRebuilt,
+        line: *line,
+        statement: statement.clone(),
+    });
+    let at = |finding: Finding| Finding {
+        rule: finding.rule,
+        line: lines[finding.line - 1],
+        statement: finding.statement.trim_end().to_owned(),
+    };
+    let mut found: Vec<Finding> =
+        lint::script(&script, &conditions).into_iter().map(at).chain(rebuilds).collect();
+    found.sort_by_key(|finding| finding.line);
+    found
 }
 
 /// The columns that models map.
@@ -81,15 +140,19 @@ fn read(file: &Path) -> PyResult<String> {
     std::fs::read_to_string(file).map_err(|error| PyOSError::new_err(format!("{}: {error}", file.display())))
 }
 
-fn text(found: &[(String, Finding)]) -> String {
-    let one = |(file, finding): &(String, Finding)| {
+fn text(found: &[Found]) -> String {
+    let one = |Found { file, finding, dialects }: &Found| {
         let statement: Vec<&str> = finding.statement.split_whitespace().collect();
         let mut statement = statement.join(" ");
         if statement.chars().count() > 100 {
             statement = statement.chars().take(99).collect::<String>() + "…";
         }
+        let only = match &**dialects {
+            [one] => format!(" ({one})"),
+            _ => String::new(),
+        };
         format!(
-            "{file}:{}: {}: {statement}\n    why: {}\n    instead: {}\n",
+            "{file}:{}: {}{only}: {statement}\n    why: {}\n    instead: {}\n",
             finding.line,
             finding.rule.code(),
             finding.rule.why(),
@@ -99,9 +162,9 @@ fn text(found: &[(String, Finding)]) -> String {
     found.iter().map(one).collect()
 }
 
-fn json(py: Python<'_>, found: &[(String, Finding)]) -> PyResult<String> {
+fn json(py: Python<'_>, found: &[Found]) -> PyResult<String> {
     let list = PyList::empty(py);
-    for (file, finding) in found {
+    for Found { file, finding, dialects } in found {
         let one = PyDict::new(py);
         one.set_item("code", finding.rule.code())?;
         one.set_item("file", file)?;
@@ -109,6 +172,9 @@ fn json(py: Python<'_>, found: &[(String, Finding)]) -> PyResult<String> {
         one.set_item("statement", &finding.statement)?;
         one.set_item("why", finding.rule.why())?;
         one.set_item("instead", finding.rule.instead())?;
+        if !dialects.is_empty() {
+            one.set_item("dialects", dialects)?;
+        }
         list.append(one)?;
     }
     super::terminal::json(py, list)

@@ -1,0 +1,100 @@
+"""Revision files for `ormkit lint`: their statements, each with the line of the file that asks for it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ormkit.exc import NotSupportedError, OrmkitError
+from ormkit.migrations._drive import Offline
+from ormkit.migrations._problem import problem
+from ormkit.migrations._steps import CreateTable, MigrateOperation
+from ormkit.migrations.runner import MigrationRunner, for_alembic
+from ormkit.migrations.script import MigrationScript
+
+__all__: list[str] = []
+
+Rendered = tuple[str, str, list[tuple[int, str]], list[tuple[int, str]]]
+
+_ALLOWED = re.compile(r"#.*?(ormkit: allow [\w-]+)")
+
+
+def render(files: list[Path], dialects: list[str]) -> tuple[list[Rendered], list[OrmkitError]]:
+    """What the upgrades of files do, in each dialect; and why some could not be looked at to the end."""
+    found: list[Rendered] = []
+    errors: dict[str, OrmkitError] = {}
+    for file in files:
+        for dialect in dialects:
+            try:
+                script = MigrationScript.load(file)
+                op = _Located(dialect, script)
+                found.append((str(file), dialect, op.located, op.rebuilt))
+                MigrationRunner(None)._write(op, script, True, bool(for_alembic([script], True)))
+            except OrmkitError as error:
+                text = str(error) if str(file) in str(error) else f"{file}: {error}"
+                errors.setdefault(text, problem(text, file=file))
+    return found, list(errors.values())
+
+
+class _Located(Offline):
+    """`op` that writes down statements with their lines."""
+
+    def __init__(self, dialect: str, script: MigrationScript) -> None:
+        super().__init__(dialect)
+        self._path = str(script.path)
+        self._source = script.render().splitlines()
+        self.located: list[tuple[int, str]] = []
+        self.rebuilt: list[tuple[int, str]] = []
+        self._made: set[str | None] = set()
+        self.script: Any = _Script(self)
+
+    def _emit(self, operations: list[MigrateOperation]) -> None:
+        for operation in operations:
+            if isinstance(operation, CreateTable):
+                self._made.add(operation.table_name)
+            try:
+                super()._emit([operation])
+            except NotSupportedError:
+                if self.dialect != "sqlite":
+                    raise
+                line = self.line()
+                if operation.table_name not in self._made and "table-rebuilt" not in self.allowed(line):
+                    place = ".".join(part for part in (operation.table_name, operation.column_name) if part)
+                    self.rebuilt.append((line, f"{operation.operation_type} {place}"))
+
+    def add(self, statement: str) -> None:
+        line = self.line()
+        self.located.append((line, f"{self.allowed(line)}{statement}"))
+
+    def line(self) -> int:
+        """Where the file is."""
+        frame = sys._getframe()
+        while frame is not None and frame.f_code.co_filename != self._path:
+            frame = frame.f_back  # type: ignore[assignment]
+        return 0 if frame is None else frame.f_lineno
+
+    def allowed(self, line: int) -> str:
+        """The comments that let a statement pass, on its line and right above it, as SQL has them."""
+        first = line - 1
+        while first > 0 and self._source[first - 1].lstrip().startswith("#"):
+            first -= 1
+        found = _ALLOWED.findall("\n".join(self._source[first:line]))
+        return "".join(f"-- {one}\n" for one in found)
+
+
+class _Script:
+    """The list of statements, which notes where each comes from."""
+
+    def __init__(self, op: _Located) -> None:
+        self._op = op
+
+    def append(self, statement: str) -> None:
+        self._op.add(statement)
+
+    def __iadd__(self, statements: Iterable[str]) -> _Script:
+        for statement in statements:
+            self._op.add(statement)
+        return self

@@ -1,0 +1,1 @@
+"""Revision files for `ormkit lint`. Nothing here is for others."""

@@ -1,0 +1,103 @@
+"""`ormkit lint` on revision files: findings stand at the lines of the file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from revisions import source
+
+from ormkit.cli import main
+from ormkit.migrations import _bridge
+
+UP = """
+op.create_table("fresh", sa.Column("id", sa.Integer, primary_key=True))
+op.create_index("ix_fresh", "fresh", ["id"])
+op.create_index(
+    "ix_name",
+    "users",
+    ["name"],
+)
+op.drop_column("users", "old")
+with op.batch_alter_table("users") as batch:
+    batch.alter_column("name", existing_type=sa.String(20), nullable=False)
+# ormkit: allow table-dropped
+op.drop_table("gone")
+with op.get_context().autocommit_block():
+    op.create_index("ix_age", "users", ["age"], postgresql_concurrently=True)
+op.execute("DELETE FROM users")
+"""
+
+
+@pytest.fixture
+def lint(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    def run(up: str, *arguments: str, code: int = 3, above: str = "") -> str:
+        path = tmp_path / "one1.py"
+        path.write_text(source("one1", "zero", up, above=above))
+        ended = main(["lint", str(path), *arguments])
+        printed = capsys.readouterr()
+        assert ended == code, printed
+        return printed.out if code != 1 else printed.err
+
+    run.path = tmp_path / "one1.py"
+    return run
+
+
+def test_findings_have_the_line_of_the_call_and_the_dialect(lint):
+    found = json.loads(lint(UP, "--json"))
+    lines = lint.path.read_text().splitlines()
+    said = {(one["code"], lines[one["line"] - 1].strip(), *one["dialects"]) for one in found}
+    assert said >= {
+        ("index-blocks-writes", "op.create_index(", "postgresql"),
+        ("column-dropped", 'op.drop_column("users", "old")', "postgresql", "sqlite"),
+        ("whole-table-written", 'op.execute("DELETE FROM users")', "postgresql", "sqlite"),
+        ("table-rebuilt", 'with op.batch_alter_table("users") as batch:', "sqlite"),
+    }, said
+    codes = [one["code"] for one in found]
+    assert "table-dropped" not in codes and "concurrently-in-transaction" not in codes
+    assert not [one for one in found if "fresh" in one["statement"]]
+    assert {one["file"] for one in found} == {str(lint.path)}
+
+
+def test_one_dialect_is_looked_at_where_it_is_said(lint):
+    text = lint(UP, "--dialect", "postgresql")
+    assert "table-rebuilt" not in text and "(sqlite)" not in text
+    assert f"{lint.path}:" in text and "instead: CREATE INDEX CONCURRENTLY" in text
+    text = lint(UP)
+    assert "table-rebuilt (sqlite): " in text
+
+
+def test_nothing_unsafe_is_nothing_said(lint):
+    assert lint('op.create_table("fresh", sa.Column("id", sa.Integer))', code=0) == ""
+    assert json.loads(lint("pass", "--json", code=0)) == []
+
+
+def test_concurrently_in_the_transaction_is_found(lint):
+    found = lint('op.create_index("ix", "users", ["a"], postgresql_concurrently=True)', "--dialect", "postgresql")
+    assert "concurrently-in-transaction" in found
+
+
+def test_what_asks_the_database_is_said_and_the_rest_is_looked_at(lint, capsys):
+    up = 'op.drop_table("gone")\nfor row in op.get_bind().execute("SELECT 1").mappings().one():\n    pass'
+    assert "table-dropped" in lint(up)
+    text = lint('op.get_bind().execute("SELECT 1").one()', code=1)
+    assert str(lint.path) in text and "Traceback" not in text
+
+
+def test_a_file_with_a_mistake_is_said(lint, capsys):
+    text = lint("pass", code=1, above="def broken(:")
+    assert "one1.py, line" in text and "Traceback" not in text
+
+
+def test_a_revision_that_alembic_runs_is_written_by_it(lint, monkeypatch):
+    up = 'users = sa.table("users", sa.column("id"))\nsa.select(users)\nop.execute(users.delete())\nop.drop_column("users", "old")'
+    found = json.loads(lint(up, "--json", "--dialect", "postgresql"))
+    lines = lint.path.read_text().splitlines()
+    said = {(one["code"], lines[one["line"] - 1].strip()) for one in found}
+    assert ("whole-table-written", "op.execute(users.delete())") in said
+    assert ("column-dropped", 'op.drop_column("users", "old")') in said
+    monkeypatch.setattr(_bridge, "installed", lambda: False)
+    assert "pip install ormkit[alembic]" in lint(up, code=1)
