@@ -217,3 +217,61 @@ async def test_hybrids_are_named_like_columns(session):
             writers.filter(books__thick=True)
         with pytest.raises(FieldError):
             volumes.order_by("writer__fulll")
+
+
+async def test_forms_of_django_mean_what_they_mean_there(session):
+    writers, volumes = session.query(Writer), session.query(Volume)
+    assert [w.books__count for w in await writers.annotate(Count("books")).order_by("id")] == [2, 1, 0]
+    assert await writers.annotate(total=Sum("books__pages", default=0)).order_by("id").values_list(
+        "total", flat=True
+    ) == [
+        400,
+        50,
+        0,
+    ]
+    assert await volumes.filter(id=0).aggregate(x=Max("price", default=Decimal("0.5"))) == {"x": Decimal("0.5")}
+    found = volumes.annotate(big=Q(pages__gt=60) & Q(shelf="x")).order_by("title")
+    assert [(volume.title, bool(volume.big)) for volume in await found] == [
+        ("A", True),
+        ("B", False),
+        ("C", False),
+        ("D", False),
+    ]
+    assert [volume.title for volume in await found.filter(big=True)] == ["A"]
+    by = [volume.title for volume in await volumes.order_by(F("writer_id").desc(nulls_last=True), -F("pages"))]
+    assert by == ["C", "B", "A", "D"]
+    assert [v.title for v in await volumes.order_by(F("writer__first").asc(nulls_first=True), F("pages").desc())] == [
+        "D",
+        "B",
+        "A",
+        "C",
+    ]
+    assert [w.first for w in await writers.filter(full__startswith=F("first")).order_by("id")] == ["Ann", "Bea"]
+    assert [v.title for v in await volumes.filter(pages__contains=F("writer_id"))] == ["A"]
+    assert [v.title for v in await volumes.filter(title__iexact=F("shelf"))] == []
+    with assert_queries(0):
+        with pytest.raises(TypeError, match=r"session\.get\(Volume, key\)"):
+            volumes.get(7)
+        with pytest.raises(TypeError, match=r"session\.get\(Volume, key\)"):
+            volumes.get_or_none("7")
+        with pytest.raises(NotSupportedError, match=r"func\.random"):
+            volumes.order_by("?")
+        with pytest.raises(TypeError, match="order_by"):
+            volumes.filter(pages=F("pages").desc())
+        with pytest.raises(ValueError, match="nulls_first or nulls_last"):
+            F("pages").asc(nulls_first=True, nulls_last=True)
+        with pytest.raises(TypeError, match="no default"):
+            Count("books", default=1)  # type: ignore[call-arg]
+
+
+async def test_relation_is_set_for_all_rows(session):
+    volumes = session.query(Volume)
+    bea = await session.query(Writer).get(first="Bea")
+    assert await volumes.filter(title="D").update(writer=bea) == 1
+    assert await volumes.filter(writer=bea).count() == 2
+    assert await volumes.filter(writer=bea).update(writer=1, shelf="z") == 2
+    assert await volumes.filter(writer_id=1, shelf="z").count() == 2
+    assert await volumes.filter(shelf="z").update(writer=None) == 2
+    assert await volumes.filter(writer=None).count() == 2
+    with assert_queries(0), pytest.raises(TypeError, match="compared with a Writer"):
+        volumes.update(writer=Volume())

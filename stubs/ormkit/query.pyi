@@ -660,31 +660,55 @@ class Sum(Aggregate):
     """The sum; None of nothing."""
 
     def __init__(
-        self, subject: str | F | Expr[Any], /, *, distinct: bool = False, filter: Q | Expr[bool] | None = None
+        self,
+        subject: str | F | Expr[Any],
+        /,
+        *,
+        distinct: bool = False,
+        filter: Q | Expr[bool] | None = None,
+        default: Any = None,
     ) -> None: ...
 
 class Avg(Aggregate):
     """The average; None of nothing."""
 
     def __init__(
-        self, subject: str | F | Expr[Any], /, *, distinct: bool = False, filter: Q | Expr[bool] | None = None
+        self,
+        subject: str | F | Expr[Any],
+        /,
+        *,
+        distinct: bool = False,
+        filter: Q | Expr[bool] | None = None,
+        default: Any = None,
     ) -> None: ...
 
 class Min(Aggregate):
     """The least value; None of nothing."""
 
     def __init__(
-        self, subject: str | F | Expr[Any], /, *, distinct: bool = False, filter: Q | Expr[bool] | None = None
+        self,
+        subject: str | F | Expr[Any],
+        /,
+        *,
+        distinct: bool = False,
+        filter: Q | Expr[bool] | None = None,
+        default: Any = None,
     ) -> None: ...
 
 class Max(Aggregate):
     """The greatest value; None of nothing."""
 
     def __init__(
-        self, subject: str | F | Expr[Any], /, *, distinct: bool = False, filter: Q | Expr[bool] | None = None
+        self,
+        subject: str | F | Expr[Any],
+        /,
+        *,
+        distinct: bool = False,
+        filter: Q | Expr[bool] | None = None,
+        default: Any = None,
     ) -> None: ...
 
-_Computed: TypeAlias = Aggregate | F | Expr[Any]
+_Computed: TypeAlias = Aggregate | F | Q | Expr[Any]
 _Named: TypeAlias = Expr[Any] | F | str
 
 class RowQuery(Generic[_T]):
@@ -695,7 +719,7 @@ class RowQuery(Generic[_T]):
     def filter(self, *conditions: Expr[bool] | Q, **lookups: Any) -> Self: ...
     def exclude(self, *conditions: Expr[bool] | Q, **lookups: Any) -> Self: ...
     def filter_by(self, **lookups: Any) -> Self: ...
-    def annotate(self, **values: _Computed) -> Self: ...
+    def annotate(self, *aggregates: Aggregate, **values: _Computed) -> Self: ...
     def order_by(self, *columns: _Named, desc: bool = False) -> Self: ...
     def reverse(self) -> Self: ...
     def limit(self, count: int, /) -> Self: ...
@@ -758,7 +782,7 @@ class Query(Generic[_E]):
     def filter(self, *conditions: Expr[bool] | Q, **lookups: Any) -> Self: ...
     def exclude(self, *conditions: Expr[bool] | Q, **lookups: Any) -> Self: ...
     def filter_by(self, **lookups: Any) -> Self: ...
-    def annotate(self, **values: _Computed) -> Self: ...
+    def annotate(self, *aggregates: Aggregate, **values: _Computed) -> Self: ...
     def order_by(self, *columns: _Named, desc: bool = False) -> Self: ...
     def reverse(self) -> Self: ...
     def limit(self, count: int, /) -> Self: ...

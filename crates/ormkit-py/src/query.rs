@@ -47,7 +47,9 @@ pub(crate) use read::{Select, select};
 pub(crate) use set::{except_, except_all, intersect, intersect_all, union, union_all};
 pub(crate) use shown::shown;
 pub(crate) use table_valued::{ColumnSpec, Values, column, lateral, values};
-pub(crate) use write::{Delete, Excluded, Insert, Update, delete, field_of, insert, update, update_of};
+pub(crate) use write::{
+    Delete, Excluded, Insert, Update, delete, field_of, insert, update, update_of, with_keys,
+};
 
 use ormkit_core::model::ModelId;
 use ormkit_core::query::{Expr as CoreExpr, Order, Source};

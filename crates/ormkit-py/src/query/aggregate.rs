@@ -13,7 +13,7 @@ use super::F;
 use super::lookup::condition_in;
 use super::names::Names;
 use crate::errors::to_py;
-use crate::expr::Expr;
+use crate::expr::{Expr, operand};
 use crate::model::unsupported;
 
 /// What the aggregates have in common.
@@ -23,6 +23,8 @@ pub(crate) struct Aggregate {
     subject: Subject,
     distinct: bool,
     filter: Option<Py<PyAny>>,
+    /// What it is of nothing.
+    default: Option<Py<PyAny>>,
 }
 
 enum Subject {
@@ -50,7 +52,11 @@ impl Aggregate {
         subject: &Bound<'_, PyAny>,
         distinct: bool,
         filter: Option<Py<PyAny>>,
+        default: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
+        if default.is_some() && function == "count" {
+            return Err(PyTypeError::new_err("Count() of nothing is 0: it takes no default"));
+        }
         let subject = match subject.cast::<PyString>() {
             Ok(name) if name.to_str()? == "*" && function == "count" && !distinct => Subject::Rows,
             Ok(name) => Subject::Name(name.to_str()?.to_owned()),
@@ -66,12 +72,12 @@ impl Aggregate {
                 }
             },
         };
-        Ok(Self { function, subject, distinct, filter })
+        Ok(Self { function, subject, distinct, filter, default })
     }
 
     /// Of a name alone, for `query.sum("pages")`.
     pub(crate) fn named(function: &'static str, subject: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Self::new(function, subject, false, None)
+        Self::new(function, subject, false, None, None)
     }
 
     /// The name that it has where none is given: `pages__sum`.
@@ -95,6 +101,12 @@ impl Aggregate {
             within_group: Vec::new(),
         };
         CoreExpr::Call(Arc::new(call))
+    }
+
+    fn or_default(&self, py: Python<'_>, call: CoreExpr) -> PyResult<CoreExpr> {
+        let Some(default) = &self.default else { return Ok(call) };
+        let default = operand(default.bind(py), Some(&call))?;
+        CoreExpr::call("coalesce", vec![call, default]).map_err(|error| to_py(py, error))
     }
 
     /// The way to its rows, and the field there.
@@ -191,7 +203,8 @@ impl Aggregate {
         let (mut select, end) = correlated(names.schema, names.source, &path.relations);
         let argument = self.argument(py, names, &path, end, true)?;
         select.filter.extend(self.condition(py, names, &path.relations, end)?);
-        select.items.push(Item::Value { expr: self.call(argument, None), label: None });
+        let expr = self.or_default(py, self.call(argument, None))?;
+        select.items.push(Item::Value { expr, label: None });
         Ok(CoreExpr::Scalar(select.into()))
     }
 
@@ -211,7 +224,7 @@ impl Aggregate {
             many: many.map(|length| path.relations[..length].to_vec()),
             counts_repeated: !self.distinct && !matches!(self.function, "min" | "max"),
         };
-        Ok((self.call(argument, filter), joining))
+        Ok((self.or_default(py, self.call(argument, filter))?, joining))
     }
 }
 
@@ -303,13 +316,14 @@ macro_rules! aggregate {
         #[pymethods]
         impl $class {
             #[new]
-            #[pyo3(signature = (subject, /, *, distinct = false, filter = None))]
+            #[pyo3(signature = (subject, /, *, distinct = false, filter = None, default = None))]
             fn new(
                 subject: &Bound<'_, PyAny>,
                 distinct: bool,
                 filter: Option<Py<PyAny>>,
+                default: Option<Py<PyAny>>,
             ) -> PyResult<PyClassInitializer<Self>> {
-                let base = Aggregate::new($function, subject, distinct, filter)?;
+                let base = Aggregate::new($function, subject, distinct, filter, default)?;
                 Ok(PyClassInitializer::from(base).add_subclass(Self))
             }
         }

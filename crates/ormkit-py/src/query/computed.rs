@@ -12,7 +12,7 @@ use super::answer::Answer;
 use super::hybrid::Hybrid;
 use super::names::{Annotation, Names};
 use super::read::item_of;
-use super::{F, Query};
+use super::{F, Q, Query};
 use crate::errors::to_py;
 use crate::expr::Expr;
 use crate::model::{schema, unsupported};
@@ -24,19 +24,32 @@ pub(crate) struct RowQuery;
 #[pymethods]
 impl Query {
     /// Computes values beside the columns: aggregates over related objects (`Count("posts")`), `F` expressions, or
-    /// expressions. On objects they are plain attributes that no flush writes. Behind `values(..)` aggregates are of the groups
+    /// expressions. An aggregate without a name is called `posts__count`. On objects they are plain attributes that no flush writes. Behind `values(..)` aggregates are of the groups
     /// that its columns make.
     ///
     /// Raises:
     ///     FieldError: A name is unknown, or is that of an attribute of the model.
     ///     NotSupportedError: Aggregates of one group would multiply each other's rows.
-    #[pyo3(signature = (**values))]
+    #[pyo3(signature = (*aggregates, **values))]
     fn annotate<'py>(
         slf: &Bound<'py, Self>,
+        aggregates: &Bound<'py, PyTuple>,
         values: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
-        let Some(values) = values else { return Ok(slf.clone()) };
-        slf.get().computing(slf.py(), values)
+        let all = PyDict::new(slf.py());
+        for aggregate in aggregates.iter() {
+            let Ok(named) = aggregate.cast::<Aggregate>() else {
+                return Err(PyTypeError::new_err("annotate() takes aggregates, and other values by a name"));
+            };
+            all.set_item(named.get().default_name()?, &aggregate)?;
+        }
+        if let Some(values) = values {
+            all.update(values.as_mapping())?;
+        }
+        if all.is_empty() {
+            return Ok(slf.clone());
+        }
+        slf.get().computing(slf.py(), &all)
     }
 
     /// Rows as dicts of these columns, all of them where none is named; names may cross relations (`"author__name"`), and
@@ -115,7 +128,7 @@ impl Query {
                         let each = &mut |aggregate: &Aggregate| aggregate.of_each(py, &names);
                         (field.get().resolve_aggregates(&names, py, each)?, false)
                     }
-                    Err(_) => (computed_value(&value)?, false),
+                    Err(_) => (computed_value(py, &names, &value)?, false),
                 },
             };
             core.items.push(Item::Value { expr: expr.clone(), label: Some(name.clone()) });
@@ -265,8 +278,11 @@ fn check_grouped(
     Ok(())
 }
 
-/// A value that is no aggregate and no `F`: an expression.
-fn computed_value(value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+/// A value that is no aggregate and no `F`: an expression, or a condition.
+fn computed_value(py: Python<'_>, names: &Names<'_>, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    if let Ok(condition) = value.cast::<Q>() {
+        return condition.get().resolve(names, py);
+    }
     match value.cast::<Expr>() {
         Ok(expr) => expr.get().core().cloned(),
         Err(_) => {

@@ -1,9 +1,9 @@
 //! `F("year") + 1`: a column of the row itself, by name.
 
 use ormkit_core::model::Schema;
-use ormkit_core::query::{ArithmeticOp, Expr as CoreExpr, Source};
+use ormkit_core::query::{ArithmeticOp, Expr as CoreExpr, Nulls, Order, Source};
 use ormkit_core::value::SqlType;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use std::sync::Arc;
 
@@ -17,6 +17,14 @@ use crate::expr::operand;
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct F {
     node: Arc<Node>,
+    /// What `asc()` or `desc()` said.
+    order: Option<Way>,
+}
+
+#[derive(Clone, Copy)]
+struct Way {
+    descending: bool,
+    nulls: Option<Nulls>,
 }
 
 enum Node {
@@ -24,6 +32,7 @@ enum Node {
     Value(Py<PyAny>),
     /// `Sum("a")` in `Sum("a") / Count("b")`.
     Aggregate(Py<Aggregate>),
+    Negative(Arc<Node>),
     Arithmetic(ArithmeticOp, Arc<Node>, Arc<Node>),
 }
 
@@ -41,6 +50,9 @@ impl F {
     /// # Errors
     /// `FieldError` for an unknown name; `Unsupported` for one that means several rows.
     pub(super) fn resolve_in(&self, names: &Names<'_>, py: Python<'_>) -> PyResult<CoreExpr> {
+        if self.order.is_some() {
+            return Err(PyTypeError::new_err("F(..).asc() and desc() have their place in order_by()"));
+        }
         self.node.resolve(py, names, &mut |_| {
             Err(PyTypeError::new_err("an aggregate has its place in annotate(), values() and aggregate()"))
         })
@@ -57,6 +69,29 @@ impl F {
         aggregate: &mut dyn FnMut(&Aggregate) -> PyResult<CoreExpr>,
     ) -> PyResult<CoreExpr> {
         self.node.resolve(py, names, aggregate)
+    }
+
+    /// The term of ORDER BY.
+    ///
+    /// # Errors
+    /// As [`resolve_in`](Self::resolve_in).
+    pub(super) fn resolve_order(&self, names: &Names<'_>, py: Python<'_>) -> PyResult<Order> {
+        let plain = Self { node: Arc::clone(&self.node), order: None };
+        let expr = plain.resolve_in(names, py)?;
+        let way = self.order.unwrap_or(Way { descending: false, nulls: None });
+        Ok(Order { expr, descending: way.descending, nulls: way.nulls })
+    }
+
+    fn ordered(&self, descending: bool, nulls_first: bool, nulls_last: bool) -> PyResult<Self> {
+        let nulls = match (nulls_first, nulls_last) {
+            (true, true) => {
+                return Err(PyValueError::new_err("NULLs stand first or last: nulls_first or nulls_last"));
+            }
+            (true, false) => Some(Nulls::First),
+            (false, true) => Some(Nulls::Last),
+            (false, false) => None,
+        };
+        Ok(Self { node: Arc::clone(&self.node), order: Some(Way { descending, nulls }) })
     }
 
     /// True for arithmetic of aggregates.
@@ -78,7 +113,7 @@ impl F {
         other: &Bound<'_, PyAny>,
         behind: bool,
     ) -> Self {
-        let this = Self { node: Arc::new(Node::Aggregate(aggregate.clone().unbind())) };
+        let this = Self { order: None, node: Arc::new(Node::Aggregate(aggregate.clone().unbind())) };
         if behind { this.behind(op, other) } else { this.with(op, other) }
     }
 
@@ -88,11 +123,11 @@ impl F {
     }
 
     fn with(&self, op: ArithmeticOp, other: &Bound<'_, PyAny>) -> Self {
-        Self { node: Arc::new(Node::Arithmetic(op, Arc::clone(&self.node), node_of(other))) }
+        Self { order: None, node: Arc::new(Node::Arithmetic(op, Arc::clone(&self.node), node_of(other))) }
     }
 
     fn behind(&self, op: ArithmeticOp, other: &Bound<'_, PyAny>) -> Self {
-        Self { node: Arc::new(Node::Arithmetic(op, node_of(other), Arc::clone(&self.node))) }
+        Self { order: None, node: Arc::new(Node::Arithmetic(op, node_of(other), Arc::clone(&self.node))) }
     }
 }
 
@@ -107,6 +142,7 @@ impl Node {
             Self::Name(name) => names.value(py, name),
             Self::Value(value) => operand(value.bind(py), None),
             Self::Aggregate(inner) => aggregate(inner.get()),
+            Self::Negative(inner) => Ok(CoreExpr::Negative(Arc::new(inner.resolve(py, names, aggregate)?))),
             Self::Arithmetic(op, left, right) => {
                 let (left, right) =
                     (left.resolve(py, names, aggregate)?, right.resolve(py, names, aggregate)?);
@@ -123,6 +159,7 @@ impl Node {
     fn has_aggregates(&self) -> bool {
         match self {
             Self::Aggregate(_) => true,
+            Self::Negative(inner) => inner.has_aggregates(),
             Self::Arithmetic(_, left, right) => left.has_aggregates() || right.has_aggregates(),
             Self::Name(_) | Self::Value(_) => false,
         }
@@ -131,6 +168,7 @@ impl Node {
     fn names<'a>(&'a self, found: &mut Vec<&'a str>) {
         match self {
             Self::Name(name) => found.push(name),
+            Self::Negative(inner) => inner.names(found),
             Self::Arithmetic(_, left, right) => {
                 left.names(found);
                 right.names(found);
@@ -142,6 +180,7 @@ impl Node {
     fn first_name(&self) -> Option<&str> {
         match self {
             Self::Name(name) => Some(name),
+            Self::Negative(inner) => inner.first_name(),
             Self::Value(_) | Self::Aggregate(_) => None,
             Self::Arithmetic(_, left, right) => left.first_name().or_else(|| right.first_name()),
         }
@@ -166,7 +205,7 @@ fn node_of(value: &Bound<'_, PyAny>) -> Arc<Node> {
 impl F {
     #[new]
     fn new(name: String) -> Self {
-        Self { node: Arc::new(Node::Name(name)) }
+        Self { order: None, node: Arc::new(Node::Name(name)) }
     }
 
     fn __add__(&self, other: &Bound<'_, PyAny>) -> Self {
@@ -207,6 +246,22 @@ impl F {
 
     fn __rfloordiv__(&self, other: &Bound<'_, PyAny>) -> Self {
         self.behind(ArithmeticOp::DivideWhole, other)
+    }
+
+    fn __neg__(&self) -> Self {
+        Self { order: None, node: Arc::new(Node::Negative(Arc::clone(&self.node))) }
+    }
+
+    /// Upwards, as a term of `order_by()`.
+    #[pyo3(signature = (*, nulls_first = false, nulls_last = false))]
+    fn asc(&self, nulls_first: bool, nulls_last: bool) -> PyResult<Self> {
+        self.ordered(false, nulls_first, nulls_last)
+    }
+
+    /// Downwards, as a term of `order_by()`.
+    #[pyo3(signature = (*, nulls_first = false, nulls_last = false))]
+    fn desc(&self, nulls_first: bool, nulls_last: bool) -> PyResult<Self> {
+        self.ordered(true, nulls_first, nulls_last)
     }
 
     fn __rmod__(&self, other: &Bound<'_, PyAny>) -> Self {

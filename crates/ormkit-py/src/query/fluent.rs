@@ -229,11 +229,17 @@ impl Query {
             let order = match (term.cast::<PyString>(), term.cast::<F>()) {
                 (Ok(name), _) => {
                     let name = name.to_str()?;
+                    if name == "?" {
+                        return Err(unsupported(
+                            "order_by(\"?\")",
+                            "order_by(func.random()) is a random order",
+                        ));
+                    }
                     let (bare, down) = name.strip_prefix('-').map_or((name, false), |bare| (bare, true));
                     let expr = self.named(py, &schema, bare, core)?;
                     if down { Order::desc(expr) } else { Order::asc(expr) }
                 }
-                (_, Ok(field)) => Order::asc(field.get().resolve_in(&self.names(&schema), py)?),
+                (_, Ok(field)) => field.get().resolve_order(&self.names(&schema), py)?,
                 _ => expression_of(&term)?.get().as_order()?,
             };
             orders.push(if desc && !order.descending { order.reversed() } else { order });

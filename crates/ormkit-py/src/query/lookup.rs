@@ -139,7 +139,7 @@ fn values_of(
             ColumnType::Range(of) | ColumnType::MultiRange(of) => {
                 Ok(vec![member(value, *of, &beside(model, field))?])
             }
-            _ => Ok(vec![text(name, value)?]),
+            _ => Ok(vec![text(names, name, value)?]),
         },
         Expects::Typed(sql_type) => Ok(vec![typed(names, sql_type, value)?]),
         Expects::TypedList(sql_type) => {
@@ -155,7 +155,7 @@ fn values_of(
         Expects::JsonList => listed(name, value)?.iter().map(|value| json(names, value)).collect(),
         Expects::Ordered => Ok(vec![ordered(names, value)?]),
         Expects::OrderedPair => pair(name, value)?.iter().map(|value| ordered(names, value)).collect(),
-        Expects::Text => Ok(vec![text(name, value)?]),
+        Expects::Text => Ok(vec![text(names, name, value)?]),
         Expects::Texts => listed(name, value)?
             .iter()
             .map(|key| match key.cast::<PyString>() {
@@ -228,7 +228,14 @@ fn ordered(names: &Names<'_>, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
     }
 }
 
-fn text(name: &str, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+pub(super) fn text(names: &Names<'_>, name: &str, value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    if let Ok(field) = value.cast::<F>() {
+        let expr = field.get().resolve_in(names, value.py())?;
+        return Ok(match expr.sql_type(names.schema) {
+            SqlType::Text => expr,
+            _ => expr.cast(ColumnType::Text),
+        });
+    }
     match value.cast::<PyString>() {
         Ok(text) => Ok(CoreExpr::value(text.to_str()?, SqlType::Text)),
         Err(_) if value.is_none() || value.is_instance_of::<Expr>() => operand(value, None),

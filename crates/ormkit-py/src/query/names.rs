@@ -3,14 +3,12 @@
 use ormkit_core::model::{RelationId, Schema};
 use ormkit_core::query::lookup::{Path, Takes, computed, computed_operator};
 use ormkit_core::query::{Expr as CoreExpr, Source};
-use ormkit_core::value::SqlType;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 
 use super::F;
 use super::hybrid::Hybrid;
-use super::lookup::{listed, selected, unfit};
+use super::lookup::{listed, selected, text, unfit};
 use crate::errors::to_py;
 use crate::expr::operand;
 
@@ -113,10 +111,8 @@ impl<'a> Names<'a> {
                 }
                 pair.iter().map(one).collect::<PyResult<_>>()?
             }
-            Takes::Text => match value.cast::<PyString>() {
-                Ok(text) => vec![CoreExpr::value(text.to_str()?, SqlType::Text)],
-                Err(_) => return Err(unfit(name, "a text", value)),
-            },
+            Takes::Text if value.is_none() => return Err(unfit(name, "a text", value)),
+            Takes::Text => vec![text(self, name, value)?],
             Takes::Bool => match value.extract::<bool>() {
                 Ok(constant) => vec![CoreExpr::Bool(constant)],
                 Err(_) => return Err(unfit(name, "True or False", value)),

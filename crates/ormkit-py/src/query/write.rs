@@ -5,7 +5,7 @@ mod excluded;
 
 pub(crate) use excluded::Excluded;
 
-use ormkit_core::model::{FieldId, Model, ModelId};
+use ormkit_core::model::{FieldId, Model, ModelId, RelationKind, Schema};
 use ormkit_core::query::{
     Conflict, ConflictTarget, Delete as CoreDelete, Expr as CoreExpr, IndexFilter, Insert as CoreInsert,
     Item, Select as CoreSelect, Source, Update as CoreUpdate, Write,
@@ -24,7 +24,7 @@ use super::{F, Select};
 use crate::attribute::Attribute;
 use crate::derived::Updates;
 use crate::errors::to_py;
-use crate::expr::assigned;
+use crate::expr::{assigned, expression, object_or_key};
 use crate::model::{find_class, schema, table_model};
 
 /// INSERT; every method returns a new one.
@@ -149,6 +149,39 @@ pub(crate) fn update_of(model: &Model, values: &Bound<'_, PyDict>, rows: &CoreSe
     core.filter = rows.as_filter(model).map_err(|error| to_py(values.py(), error))?;
     core.deleted = rows.deleted;
     Ok(Write::Update(core))
+}
+
+/// The values of an update, where a relation to one object stands for the columns that refer to it.
+///
+/// # Errors
+/// `TypeError` or `DataError` for what is no such object or key.
+pub(crate) fn with_keys<'py>(
+    schema: &Schema,
+    model: &Model,
+    values: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let py = values.py();
+    let keyed = PyDict::new(py);
+    for (name, value) in values {
+        let relation = model.find_relation(name.cast::<PyString>()?.to_str()?).map(|id| model.relation(id));
+        let Some(relation) = relation.filter(|relation| relation.kind == RelationKind::ManyToOne) else {
+            keyed.set_item(name, value)?;
+            continue;
+        };
+        let given = match value.is_instance_of::<F>() {
+            true => None,
+            false => Some(object_or_key(schema, model.id, relation.id, &value)?),
+        };
+        for (at, field) in relation.local.iter().enumerate() {
+            let name = &model.field(*field).name;
+            match given.as_ref().map(|keys| keys.get(at)) {
+                Some(Some(key)) => keyed.set_item(name, expression(py, key.clone())?)?,
+                Some(None) => keyed.set_item(name, py.None())?,
+                None => keyed.set_item(name, &value)?,
+            }
+        }
+    }
+    Ok(keyed)
 }
 
 impl Insert {

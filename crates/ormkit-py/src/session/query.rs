@@ -12,8 +12,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use super::{AsyncSession, SessionLink, nothing, on_session, raise, value_of};
 use crate::bridge::Operation;
 use crate::engine::{Plan, explain};
+use crate::expr::Expr as PyExpr;
 use crate::model::schema;
-use crate::query::{Aggregate, Query, update_of};
+use crate::query::{Aggregate, Q, Query, update_of, with_keys};
 
 #[pymethods]
 impl Query {
@@ -127,6 +128,7 @@ impl Query {
         conditions: &Bound<'_, PyTuple>,
         lookups: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<Operation>> {
+        refuse_keys(slf, conditions)?;
         slf.call_method("filter", conditions.clone(), lookups)?.cast::<Self>()?.get().single(slf.py(), true)
     }
 
@@ -137,6 +139,7 @@ impl Query {
         conditions: &Bound<'_, PyTuple>,
         lookups: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<Operation>> {
+        refuse_keys(slf, conditions)?;
         slf.call_method("filter", conditions.clone(), lookups)?.cast::<Self>()?.get().single(slf.py(), false)
     }
 
@@ -215,7 +218,7 @@ impl Query {
     }
 
     /// Set attributes of all rows that the query means, at once: inside the open transaction, else by itself. Held objects take
-    /// the new values. Values may be expressions and `F`.
+    /// the new values. Values may be expressions and `F`; a relation to one object takes an object, its key or None.
     ///
     /// Returns:
     ///     int: The number of rows.
@@ -227,7 +230,9 @@ impl Query {
     fn update(&self, py: Python<'_>, values: Option<&Bound<'_, PyDict>>) -> PyResult<Py<Operation>> {
         let values = values.ok_or_else(|| PyTypeError::new_err("update() sets at least one attribute"))?;
         self.check_rows("update")?;
-        let write = update_of(schema(py)?.model(self.model()), values, self.core())?;
+        let schema = schema(py)?;
+        let values = with_keys(&schema, schema.model(self.model()), values)?;
+        let write = update_of(schema.model(self.model()), &values, self.core())?;
         self.write(py, write)
     }
 
@@ -270,6 +275,20 @@ impl Query {
     fn __await__(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         self.all(py)
     }
+}
+
+/// A bare key is what the session is asked for, which may hold the object.
+fn refuse_keys(query: &Bound<'_, Query>, conditions: &Bound<'_, PyTuple>) -> PyResult<()> {
+    let is_condition =
+        |given: &Bound<'_, PyAny>| given.is_instance_of::<PyExpr>() || given.is_instance_of::<Q>();
+    if conditions.iter().all(|given| is_condition(&given)) {
+        return Ok(());
+    }
+    let schema = schema(query.py())?;
+    Err(PyTypeError::new_err(format!(
+        "get() of a query takes conditions and lookups: by its key an object is `await session.get({}, key)`",
+        schema.model(query.get().model()).name()
+    )))
 }
 
 impl Query {

@@ -103,3 +103,26 @@ fn what_has_no_keyset_says_so() {
     assert!(of(&Select::entity(CELL).limit(3)).contains("leave limit()"));
     assert!(of(&Select::values([Expr::count_star()])).contains("nothing tells apart"));
 }
+
+#[test]
+fn later_pages_are_planned_once() {
+    use crate::plan::Plans;
+    use crate::value::Params;
+
+    let schema = schema();
+    let select = Select::entity(CELL).order_by(column(1));
+    for dialect in [&Dialect::POSTGRES, &Dialect::SQLITE] {
+        let plans = Plans::new(dialect);
+        let keyset = Keyset::of(&schema, &select, dialect).unwrap();
+        let planned = |row: i64| {
+            let from = Bookmark {
+                values: vec![Value::Int(row), Value::Int(row)],
+                backwards: false,
+                inclusive: false,
+            };
+            let page = keyset.page(&select, Some(&from), 5);
+            plans.select(&schema, &page, &mut Params::new()).unwrap()
+        };
+        assert!(Arc::ptr_eq(&planned(1), &planned(2)));
+    }
+}
