@@ -69,7 +69,7 @@ pub(crate) use executor::LoopRuntime;
 pub(crate) use fork::Process;
 pub(crate) use operation::{Operation, Started};
 pub(crate) use pending::at_drop;
-pub(crate) use site::{Site, SitesWanted, current_site};
+pub(crate) use site::{FirstSite, Site, SitesWanted, current_site};
 pub(crate) use steps::{Coroutine, Next, Steps};
 use task::TaskId;
 

@@ -77,6 +77,8 @@ pub struct Started<'a> {
     pub params: &'a Params,
     /// The server's process that runs it, where the database has one.
     pub backend_pid: Option<u32>,
+    /// It was sent before, and goes on with its next piece of rows.
+    pub continues: bool,
 }
 
 /// A statement that is over.

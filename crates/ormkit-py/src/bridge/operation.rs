@@ -22,7 +22,7 @@ use pyo3::prelude::*;
 use super::context::Entered;
 use super::executor::{LoopRuntime, poll};
 use super::pending::without_pending_exception;
-use super::site::{self, Site};
+use super::site::{self, FirstSite, Site};
 use super::task::Task;
 use super::{locked, panicked};
 
@@ -154,6 +154,20 @@ impl Operation {
         Self::staged(py, name, Stage::New(Box::pin(Converted { future })), false)
     }
 
+    /// The same, for one more step of work that was begun at `site`.
+    pub(crate) fn go_on<F, T>(
+        py: Python<'_>,
+        name: &'static str,
+        site: &FirstSite,
+        future: F,
+    ) -> PyResult<Py<Self>>
+    where
+        F: Future<Output = PyResult<T>> + Send + 'static,
+        T: for<'py> IntoPyObject<'py> + Send,
+    {
+        Self::staged_at(py, name, Stage::New(Box::pin(Converted { future })), false, site.of(py))
+    }
+
     /// As [`start`](Self::start), for work that is often over at once: `first` runs when the operation is awaited,
     /// without the cost of a future, and says whether one is needed.
     pub(crate) fn attempt<F>(py: Python<'_>, name: &'static str, first: F) -> PyResult<Py<Self>>
@@ -169,8 +183,18 @@ impl Operation {
     }
 
     fn staged(py: Python<'_>, name: &'static str, stage: Stage, optional: bool) -> PyResult<Py<Self>> {
+        Self::staged_at(py, name, stage, optional, site::here(py))
+    }
+
+    fn staged_at(
+        py: Python<'_>,
+        name: &'static str,
+        stage: Stage,
+        optional: bool,
+        site: Option<Arc<Site>>,
+    ) -> PyResult<Py<Self>> {
         let state = State { stage, link: None, parked: None, cancelled: None, blocking: false };
-        let (optional, site) = (AtomicBool::new(optional), site::here(py));
+        let optional = AtomicBool::new(optional);
         Py::new(py, Self { name, optional, site, state: Mutex::new(state) })
     }
 

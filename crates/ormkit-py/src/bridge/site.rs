@@ -1,8 +1,8 @@
 //! Where in the caller's code an operation was begun, and with which context variables: looked up only while somebody wants to know.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -55,6 +55,26 @@ impl SitesWanted {
 impl Drop for SitesWanted {
     fn drop(&mut self) {
         WANTED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Where work was begun that goes on in many operations, as the reading of a stream does: they are all at its line.
+#[derive(Default)]
+pub(crate) struct FirstSite(Mutex<Option<Arc<Site>>>);
+
+impl FirstSite {
+    /// That of the first operation since somebody wants to know. None while nobody does.
+    pub(super) fn of(&self, py: Python<'_>) -> Option<Arc<Site>> {
+        if WANTED.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let locked = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = locked().clone() {
+            return Some(known);
+        }
+        let here = here(py);
+        locked().clone_from(&here);
+        here
     }
 }
 

@@ -30,7 +30,8 @@ impl TracedCopy {
     ) -> Self {
         let id = ids(1);
         tell(&**tracer, |tracer| {
-            tracer.started(&Started { id, text, params: &Params::new(), backend_pid });
+            let params = &Params::new();
+            tracer.started(&Started { id, text, params, backend_pid, continues: false });
         });
         let (tracer, runtime, text) = (Arc::clone(tracer), Arc::clone(runtime), Arc::clone(text));
         let began = runtime.now();

@@ -58,8 +58,9 @@ impl<'a> Flight<'a> {
         let backend_pid = connection.backend_pid();
         let first_id = ids(batch.before.len() + batch.statements.len());
         for (id, statement) in (first_id..).zip(batch.before.iter().chain(batch.statements)) {
-            let Statement { text, params, .. } = statement;
-            tell(tracer, |tracer| tracer.started(&Started { id, text, params, backend_pid }));
+            let Statement { text, params, piece } = statement;
+            let continues = piece.is_some_and(|piece| !piece.first);
+            tell(tracer, |tracer| tracer.started(&Started { id, text, params, backend_pid, continues }));
         }
         let progress = vec![Progress::default(); batch.statements.len()];
         Self { tracer, runtime, batch, queue, began: runtime.now(), first_id, progress, told: false }
