@@ -13,7 +13,7 @@ use pyo3::types::{PyList, PyTuple};
 
 use super::execute::of_rows;
 use super::{AsyncSession, SessionLink, nothing, raise, value_of};
-use crate::bridge::{FirstSite, Operation};
+use crate::bridge::{FirstOrigin, Operation};
 use crate::errors::to_py;
 use crate::host::PyHost;
 use crate::query::{Answers, Query, Select as PySelect};
@@ -40,7 +40,7 @@ struct Rows {
     stage: Mutex<Stage>,
     /// Rows that were read and not given out.
     waiting: Mutex<VecDeque<Py<PyAny>>>,
-    site: FirstSite,
+    origin: FirstOrigin,
 }
 
 /// What rows are made into.
@@ -78,7 +78,7 @@ impl Stream {
             batch_size: Mutex::new(size(batch_size, "batch_size")?),
             stage: Mutex::new(Stage::Unread(Box::new(select))),
             waiting: Mutex::default(),
-            site: FirstSite::default(),
+            origin: FirstOrigin::default(),
         };
         Ok(Self { rows: Arc::new(rows) })
     }
@@ -207,7 +207,7 @@ impl Stream {
             return Operation::ready(py, "Stream.__anext__", row);
         }
         let rows = Arc::clone(&self.rows);
-        Operation::go_on(py, "Stream.__anext__", &self.rows.site, async move { rows.next_row().await })
+        Operation::go_on(py, "Stream.__anext__", &self.rows.origin, async move { rows.next_row().await })
     }
 
     /// The same stream of the first column alone: of a statement's objects instead of rows that hold one.
@@ -228,7 +228,7 @@ impl Stream {
             batch_size: Mutex::new(*locked(&self.rows.batch_size)),
             stage: Mutex::new(std::mem::replace(&mut *stage, Stage::Ended)),
             waiting: Mutex::default(),
-            site: FirstSite::default(),
+            origin: FirstOrigin::default(),
         };
         Ok(Self { rows: Arc::new(rows) })
     }
@@ -296,7 +296,7 @@ impl StreamPartitions {
 
     fn __anext__(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let (rows, size) = (Arc::clone(&self.rows), self.size);
-        Operation::go_on(py, "StreamPartitions.__anext__", &self.rows.site, async move {
+        Operation::go_on(py, "StreamPartitions.__anext__", &self.rows.origin, async move {
             rows.next_part(size).await
         })
     }
