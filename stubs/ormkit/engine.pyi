@@ -100,7 +100,6 @@ class query_tags:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
     ) -> None: ...
 
-@final
 class TraceEvent:
     """Something that an engine does: what the functions of `add_tracer` are called with. It has no values."""
 
