@@ -13,6 +13,8 @@ STUBS = Path(__file__).parent.parent / "stubs" / "ormkit"
 TOP_LEVEL = """
     create_engine create_pool create_async_engine ConnectionPool Engine Connection QueryResult
     Base DeclarativeBase AsyncAttrs MappedAsDataclass MetaData Table Mapped mapped_column relationship declared_attr validates
+    query_tags create_engine create_pool create_async_engine ConnectionPool Engine Connection QueryResult
+    Base DeclarativeBase MappedAsDataclass MetaData Table Mapped mapped_column relationship declared_attr validates
     hybrid_property association_proxy
     ForeignKey ForeignKeyConstraint PrimaryKeyConstraint UniqueConstraint CheckConstraint Index Identity Computed
     ColumnInfo RelationshipInfo RelatedList Change

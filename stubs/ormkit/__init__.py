@@ -31,6 +31,7 @@ from ormkit.engine import (
     create_async_engine,
     create_engine,
     create_pool,
+    query_tags,
     quote_identifier,
     quote_literal,
 )

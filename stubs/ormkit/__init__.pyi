@@ -37,6 +37,7 @@ from ormkit.engine import (
     create_async_engine as create_async_engine,
     create_engine as create_engine,
     create_pool as create_pool,
+    query_tags as query_tags,
     quote_identifier as quote_identifier,
     quote_literal as quote_literal,
 )

@@ -23,6 +23,7 @@ from ormkit._ormkit import (
     create_async_engine,
     create_engine,
     create_pool,
+    query_tags,
     quote_identifier,
     quote_literal,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "create_async_engine",
     "create_engine",
     "create_pool",
+    "query_tags",
     "quote_identifier",
     "quote_literal",
 ]

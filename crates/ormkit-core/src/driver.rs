@@ -87,6 +87,11 @@ pub trait Connection: Send {
     /// Closes a result that is read in [pieces](Piece), with the next statement. A number that is not open does no harm.
     fn close_cursor(&mut self, _cursor: u32) {}
 
+    /// What statements say of whoever sends them, until the next call: an SQL comment, `/*route='%2F'*/`, for those that
+    /// [take one](StatementText::takes_comment). A database that shows nobody what it runs needs none. A driver MUST NOT keep a
+    /// prepared statement for each comment. No IO.
+    fn set_comment(&mut self, _comment: Option<std::sync::Arc<str>>) {}
+
     /// Makes the session as it is now its pristine state, until the next [`reset`](Self::reset). No IO.
     fn keep_session(&mut self) {}
 

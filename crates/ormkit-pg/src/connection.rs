@@ -114,6 +114,10 @@ impl Connection for PgConnection {
         self.wire.session_changed = false;
     }
 
+    fn set_comment(&mut self, comment: Option<Arc<str>>) {
+        self.wire.comment = comment;
+    }
+
     fn backend_pid(&self) -> Option<u32> {
         Some(self.cancel.pid)
     }

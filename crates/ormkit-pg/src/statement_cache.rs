@@ -107,6 +107,11 @@ impl StatementCache {
         self.keeping = if self.max_entries == 0 { Keeping::Nothing } else { keeping };
     }
 
+    /// True where statements stay prepared.
+    pub(crate) fn keeps_names(&self) -> bool {
+        matches!(self.keeping, Keeping::Named(_))
+    }
+
     /// The entry of `text`, now the most recently used.
     pub(crate) fn find(&mut self, text: &Arc<StatementText>) -> Option<&Prepared> {
         self.entries.to_back(text).map(|entry| &*entry)

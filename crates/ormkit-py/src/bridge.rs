@@ -51,6 +51,7 @@ mod pending;
 mod site;
 mod socket;
 mod steps;
+mod tags;
 mod task;
 mod timer;
 
@@ -69,8 +70,9 @@ pub(crate) use executor::LoopRuntime;
 pub(crate) use fork::Process;
 pub(crate) use operation::{Operation, Started};
 pub(crate) use pending::at_drop;
-pub(crate) use site::{Site, SitesWanted, current_site};
+pub(crate) use site::{FirstOrigin, Site, SitesWanted, current_comment, current_site};
 pub(crate) use steps::{Coroutine, Next, Steps};
+pub(crate) use tags::QueryTags;
 use task::TaskId;
 
 /// Adds the bridge's classes to the module.

@@ -33,6 +33,8 @@ mod _ormkit {
     #[pymodule_export]
     use autogen::{AutogenContext, SchemaStep, generate_migration, sqlalchemy_tables};
     #[pymodule_export]
+    use bridge::QueryTags;
+    #[pymodule_export]
     use cli::{CommandLine, load_models, parse_command_line};
     #[pymodule_export]
     use codec::{register_codec, unregister_codec};

@@ -1,7 +1,8 @@
 //! `ormkit.testing`: how many statements a block sends, and which line sends the same one again and again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use pyo3::exceptions::{PyAssertionError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -51,7 +52,8 @@ impl Watched {
 ///     engine: The engine that is counted; None: all of the process.
 ///
 /// Whatever goes to the database counts, also the statements that load relations and what other tasks send meanwhile;
-/// BEGIN, COMMIT, ROLLBACK and savepoints do not. One that writes many rows is one statement.
+/// BEGIN, COMMIT, ROLLBACK and savepoints do not. One that writes many rows is one statement, and so is one that is read in
+/// pieces.
 ///
 /// Raises:
 ///     AssertionError: At the end of the block, which raised nothing itself: the statements, and the line that began
@@ -111,7 +113,8 @@ impl AssertQueries {
 ///     limit: How often a line may send the same text.
 ///     engine: The engine that is watched; None: all of the process.
 ///
-/// BEGIN, COMMIT, ROLLBACK and savepoints do not count.
+/// What one operation sends several times counts once: a flush, a load of many levels, a stream that loads along for each of
+/// its pieces. BEGIN, COMMIT, ROLLBACK and savepoints do not count.
 ///
 /// Raises:
 ///     AssertionError: At the end of the block, which raised nothing itself: each such line, its statement, and how
@@ -152,7 +155,13 @@ impl DetectNPlusOne {
         }
         let mut found: Vec<(String, usize)> = Vec::new();
         let mut places = HashMap::new();
+        let mut operations = HashSet::new();
         for sent in self.watched.sent() {
+            // What one operation sends several times, as a load of a tree does for each level, is one time.
+            if sent.site.as_ref().is_some_and(|site| !operations.insert((Arc::as_ptr(site), &sent.text.sql)))
+            {
+                continue;
+            }
             let key = (sent.place(py)?, &sent.text.sql);
             let described = || sent.described(py).map(|text| (text, 0));
             let at = match places.get(&key) {

@@ -121,6 +121,16 @@ impl StatementText {
         Self::command(sql, Effect::Script)
     }
 
+    /// True for one that a comment may be added to, at its end: reads and writes, and SQL of the caller's own in which no
+    /// comment is yet (as the specification of sqlcommenter asks). What looks like one inside of a literal counts as one.
+    pub fn takes_comment(&self) -> bool {
+        match self.effect {
+            Effect::Read | Effect::Write { .. } => true,
+            Effect::Unknown => !self.sql.contains("--") && !self.sql.contains("/*"),
+            _ => false,
+        }
+    }
+
     /// A hash over text and parameter types, computed once: what a statement cache looks up first. Equal statements
     /// have equal fingerprints; a cache MUST still compare text and types.
     pub fn fingerprint(&self) -> u64 {

@@ -36,6 +36,8 @@ pub struct Hooks {
     pub failed: Option<Arc<dyn Fn(Error) + Send + Sync>>,
     /// Hears of connections, waiting and statements.
     pub tracer: Option<Arc<dyn Tracer>>,
+    /// What is [said of the statements](crate::driver::Connection::set_comment) that run next, asked for each flight.
+    pub comment: Option<fn() -> Option<Arc<str>>>,
 }
 
 /// A connection that was closed.

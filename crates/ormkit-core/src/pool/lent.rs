@@ -23,12 +23,14 @@ pub struct Lent {
     pooled: Option<Pooled>,
     /// How long its borrower waited for it, until a tracer was told.
     pub(super) waited: Duration,
+    /// The connection has a comment.
+    commented: bool,
 }
 
 impl Lent {
     /// Takes charge of a connection whose slot is counted as used.
     pub(super) fn new(shared: &Arc<Shared>, pooled: Pooled) -> Self {
-        Self { shared: Arc::clone(shared), pooled: Some(pooled), waited: Duration::ZERO }
+        Self { shared: Arc::clone(shared), pooled: Some(pooled), waited: Duration::ZERO, commented: false }
     }
 
     /// The same, for a callback that is due: dropped before it ends, the connection is closed.
@@ -72,12 +74,26 @@ impl Lent {
     /// As [`Connection::run`], before the eyes of the pool's tracer.
     pub fn run<'a>(&'a mut self, batch: Batch<'a>, sink: &'a mut dyn RowSink) -> BoxFuture<'a, Result<()>> {
         let queue = std::mem::take(&mut self.waited);
+        let comment = self.comment();
         let Self { shared, pooled, .. } = self;
         let connection = &mut *pooled.as_mut().expect(PRESENT).connection;
         match shared.tracer() {
             None => connection.run(batch, sink),
-            Some(tracer) => Box::pin(trace::run(connection, &**tracer, &shared.runtime, queue, batch, sink)),
+            Some(tracer) => {
+                let begun = trace::Begun { queue, comment };
+                Box::pin(trace::run(connection, &**tracer, &shared.runtime, begun, batch, sink))
+            }
         }
+    }
+
+    /// Asks for the comment of what runs next, and has the connection say it.
+    fn comment(&mut self) -> Option<Arc<str>> {
+        let comment = self.shared.hooks.comment.and_then(|ask| ask());
+        if comment.is_some() || self.commented {
+            self.commented = comment.is_some();
+            self.set_comment(comment.clone());
+        }
+        comment
     }
 
     /// For a COPY that begins on this connection: who is to be told of its end. None where no tracer listens.
@@ -131,7 +147,10 @@ impl DerefMut for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if let Some(pooled) = self.pooled.take() {
+        if let Some(mut pooled) = self.pooled.take() {
+            if self.commented {
+                pooled.connection.set_comment(None);
+            }
             take_back(&self.shared, pooled);
         }
     }

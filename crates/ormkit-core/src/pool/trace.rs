@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 pub use copy::TracedCopy;
-pub(super) use flight::run;
+pub(super) use flight::{Begun, run};
 
 use crate::driver::StatementText;
 use crate::error::Error;
@@ -77,6 +77,10 @@ pub struct Started<'a> {
     pub params: &'a Params,
     /// The server's process that runs it, where the database has one.
     pub backend_pid: Option<u32>,
+    /// The comment at its end, where there is one.
+    pub comment: Option<&'a str>,
+    /// It was sent before, and goes on with its next piece of rows.
+    pub continues: bool,
 }
 
 /// A statement that is over.
@@ -97,6 +101,8 @@ pub struct Ended<'a> {
     pub affected: u64,
     /// What came of it.
     pub outcome: Outcome<'a>,
+    /// The comment at its end, where there is one.
+    pub comment: Option<&'a str>,
 }
 
 /// What came of a statement.

@@ -43,6 +43,8 @@ pub(crate) struct Wire {
     path_moved: bool,
     /// What is known of the database's types: shared by its connections.
     pub(crate) catalog: Arc<Catalog>,
+    /// What statements say of whoever sends them.
+    pub(crate) comment: Option<Arc<str>>,
     spans: Vec<Span>,
 }
 
@@ -105,6 +107,7 @@ impl Wire {
             schema_changed: false,
             path_moved: false,
             catalog,
+            comment: None,
             spans: Vec::new(),
         }
     }

@@ -22,7 +22,7 @@ use pyo3::prelude::*;
 use super::context::Entered;
 use super::executor::{LoopRuntime, poll};
 use super::pending::without_pending_exception;
-use super::site::{self, Site};
+use super::site::{self, FirstOrigin, Origin};
 use super::task::Task;
 use super::{locked, panicked};
 
@@ -37,7 +37,7 @@ pub(crate) struct Operation {
     /// True when it may be dropped without having been awaited.
     optional: AtomicBool,
     /// Where it was begun, if somebody wants to know.
-    site: Option<Arc<Site>>,
+    origin: Option<Arc<Origin>>,
     state: Mutex<State>,
 }
 
@@ -154,6 +154,20 @@ impl Operation {
         Self::staged(py, name, Stage::New(Box::pin(Converted { future })), false)
     }
 
+    /// The same, for one more step of work that began elsewhere.
+    pub(crate) fn go_on<F, T>(
+        py: Python<'_>,
+        name: &'static str,
+        first: &FirstOrigin,
+        future: F,
+    ) -> PyResult<Py<Self>>
+    where
+        F: Future<Output = PyResult<T>> + Send + 'static,
+        T: for<'py> IntoPyObject<'py> + Send,
+    {
+        Self::staged_at(py, name, Stage::New(Box::pin(Converted { future })), false, first.of(py))
+    }
+
     /// As [`start`](Self::start), for work that is often over at once: `first` runs when the operation is awaited,
     /// without the cost of a future, and says whether one is needed.
     pub(crate) fn attempt<F>(py: Python<'_>, name: &'static str, first: F) -> PyResult<Py<Self>>
@@ -169,9 +183,19 @@ impl Operation {
     }
 
     fn staged(py: Python<'_>, name: &'static str, stage: Stage, optional: bool) -> PyResult<Py<Self>> {
+        Self::staged_at(py, name, stage, optional, site::here(py))
+    }
+
+    fn staged_at(
+        py: Python<'_>,
+        name: &'static str,
+        stage: Stage,
+        optional: bool,
+        origin: Option<Arc<Origin>>,
+    ) -> PyResult<Py<Self>> {
         let state = State { stage, link: None, parked: None, cancelled: None, blocking: false };
-        let (optional, site) = (AtomicBool::new(optional), site::here(py));
-        Py::new(py, Self { name, optional, site, state: Mutex::new(state) })
+        let optional = AtomicBool::new(optional);
+        Py::new(py, Self { name, optional, origin, state: Mutex::new(state) })
     }
 
     /// Dropping it without awaiting is no mistake: what it does happens otherwise.
@@ -186,8 +210,8 @@ impl Operation {
             Err(result) => return result.map(Step::Return),
         };
         let began = Instant::now();
-        let site = self.site.as_ref();
-        let polled = link.runtime.turn(py, || site::at(site, || poll_work(work, &link.task, began)));
+        let origin = self.origin.as_ref();
+        let polled = link.runtime.turn(py, || site::at(origin, || poll_work(work, &link.task, began)));
         match polled {
             Polled::Pending(work) => {
                 let mut state = locked(&self.state);
@@ -239,7 +263,7 @@ impl Operation {
             Stage::Unstarted(start) => {
                 state.stage = Stage::Polled;
                 drop(state);
-                let started = catch_unwind(AssertUnwindSafe(|| site::at(self.site.as_ref(), || start(py))));
+                let started = catch_unwind(AssertUnwindSafe(|| site::at(self.origin.as_ref(), || start(py))));
                 match started.unwrap_or_else(|panic| Err(panicked(py, &*panic))) {
                     Ok(Started::Going(work)) => self.enter(py, work),
                     Ok(Started::Done(result)) => self.over(Ok(result)),
@@ -292,7 +316,7 @@ impl Operation {
         // Code of the caller's that runs in a poll (a default, a converter) sees the variables of its task.
         let context = parked.context.bind(py);
         let entered = Entered::new(context);
-        let polled = site::at(operation.site.as_ref(), || poll_work(work, &link.task, Instant::now()));
+        let polled = site::at(operation.origin.as_ref(), || poll_work(work, &link.task, Instant::now()));
         let result = match polled {
             Polled::Pending(work) => {
                 locked(&operation.state).stage = Stage::Waiting(work);
@@ -340,7 +364,7 @@ impl Operation {
             link.runtime.unpark(&link.task);
         }
         // A panic of the work's own Drop has nowhere to go.
-        let _ = catch_unwind(AssertUnwindSafe(|| site::at(self.site.as_ref(), || drop(stage))));
+        let _ = catch_unwind(AssertUnwindSafe(|| site::at(self.origin.as_ref(), || drop(stage))));
         drop((parked, link, cancelled));
     }
 

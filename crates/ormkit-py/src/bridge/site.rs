@@ -1,19 +1,29 @@
 //! Where in the caller's code an operation was begun, and with which context variables: looked up only while somebody wants to know.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+
+use super::tags;
 
 /// How many want to know.
 static WANTED: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     /// That of the operation whose work runs, or is dropped, on this thread.
-    static CURRENT: RefCell<Option<Arc<Site>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Arc<Origin>>> = const { RefCell::new(None) };
+}
+
+/// What is known of the beginning of an operation.
+pub(super) struct Origin {
+    /// Where, while somebody wants to know.
+    site: Option<Arc<Site>>,
+    /// What its statements say, as an SQL comment.
+    comment: Option<Arc<str>>,
 }
 
 /// A line of the caller's.
@@ -58,13 +68,37 @@ impl Drop for SitesWanted {
     }
 }
 
-/// The line that runs now, the first outside of ormkit. None while nobody wants to know.
-pub(super) fn here(py: Python<'_>) -> Option<Arc<Site>> {
-    if WANTED.load(Ordering::Relaxed) == 0 {
+/// Where work was begun that goes on in many operations, as the reading of a stream does: they are all at its line.
+#[derive(Default)]
+pub(crate) struct FirstOrigin(Mutex<Option<Arc<Origin>>>);
+
+impl FirstOrigin {
+    /// That of the first operation since somebody wants to know. None while nobody does.
+    pub(super) fn of(&self, py: Python<'_>) -> Option<Arc<Origin>> {
+        if WANTED.load(Ordering::Relaxed) == 0 && !tags::are_used() {
+            return None;
+        }
+        let locked = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = locked().clone() {
+            return Some(known);
+        }
+        let here = here(py);
+        locked().clone_from(&here);
+        here
+    }
+}
+
+/// What is known of an operation that begins now: its line, the first outside of ormkit, and its tags. None while nobody
+/// wants to know, and there are none.
+pub(super) fn here(py: Python<'_>) -> Option<Arc<Origin>> {
+    let is_wanted = WANTED.load(Ordering::Relaxed) > 0;
+    if !is_wanted && !tags::are_used() {
         return None;
     }
     // Without a frame there is no line, and no reason to fail.
-    find(py).ok().flatten().map(Arc::new)
+    let site = if is_wanted { find(py).ok().flatten().map(Arc::new) } else { None };
+    let comment = tags::comment(py);
+    (site.is_some() || comment.is_some()).then(|| Arc::new(Origin { site, comment }))
 }
 
 fn find(py: Python<'_>) -> PyResult<Option<Site>> {
@@ -85,18 +119,18 @@ fn find(py: Python<'_>) -> PyResult<Option<Site>> {
     Ok(None)
 }
 
-/// Runs work of an operation that was begun at `site`.
+/// Runs work of an operation that was begun at `origin`.
 #[inline]
-pub(super) fn at<T>(site: Option<&Arc<Site>>, work: impl FnOnce() -> T) -> T {
-    let Some(site) = site else { return work() };
-    let outer = Restore(CURRENT.replace(Some(Arc::clone(site))));
+pub(super) fn at<T>(origin: Option<&Arc<Origin>>, work: impl FnOnce() -> T) -> T {
+    let Some(origin) = origin else { return work() };
+    let outer = Restore(CURRENT.replace(Some(Arc::clone(origin))));
     let answer = work();
     drop(outer);
     answer
 }
 
-/// Puts the outer site back, also when the work panics.
-struct Restore(Option<Arc<Site>>);
+/// Puts the outer origin back, also when the work panics.
+struct Restore(Option<Arc<Origin>>);
 
 impl Drop for Restore {
     fn drop(&mut self) {
@@ -107,5 +141,10 @@ impl Drop for Restore {
 
 /// Where the operation was begun whose work runs now.
 pub(crate) fn current_site() -> Option<Arc<Site>> {
-    CURRENT.with_borrow(Clone::clone)
+    CURRENT.with_borrow(|origin| origin.as_ref()?.site.clone())
+}
+
+/// The comment that statements of the operation whose work runs now have.
+pub(crate) fn current_comment() -> Option<Arc<str>> {
+    CURRENT.with_borrow(|origin| origin.as_ref()?.comment.clone())
 }

@@ -59,6 +59,7 @@ impl Callbacks {
                 .map(|function| on_close(Arc::clone(function), Arc::downgrade(runtime))),
             failed: Some(on_failure(Arc::downgrade(runtime))),
             tracer: Some(Arc::clone(&engine.options.tracing) as _),
+            comment: Some(bridge::current_comment),
         }
     }
 }

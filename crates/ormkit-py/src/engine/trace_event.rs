@@ -19,6 +19,8 @@ pub(crate) struct TraceEvent {
     id: Option<u64>,
     /// The text of a statement.
     sql: Option<String>,
+    /// The comment that `query_tags` has it end with.
+    comment: Option<String>,
     /// How long it took, in seconds: to connect, to wait for a connection, or the statement without that wait. None for
     /// starts, for a statement that was skipped, and for a BEGIN or SAVEPOINT that travelled in front of another
     /// statement, in whose time it is.
@@ -81,6 +83,7 @@ impl From<&Started<'_>> for TraceEvent {
             event: "started",
             id: Some(started.id),
             sql: Some(started.text.sql.clone()),
+            comment: started.comment.map(str::to_owned),
             backend_pid: started.backend_pid,
             ..Self::default()
         }
@@ -96,6 +99,7 @@ impl From<&Ended<'_>> for TraceEvent {
             event: "ended",
             id: Some(ended.id),
             sql: Some(ended.text.sql.clone()),
+            comment: ended.comment.map(str::to_owned),
             duration: seconds(|timing| timing.statement()),
             queue: seconds(|timing| timing.queue),
             server: seconds(|timing| timing.server),

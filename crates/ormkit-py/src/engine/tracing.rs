@@ -118,7 +118,7 @@ impl Tracer for Tracing {
     }
 
     fn started(&self, started: &Started<'_>) {
-        watch::note(self, started.text);
+        watch::note(self, started);
         if let Some(spans) = self.spans.as_ref().filter(|spans| spans.are_wanted()) {
             at_drop(|py| spans.begin(py, started));
         }

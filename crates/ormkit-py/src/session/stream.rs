@@ -13,7 +13,7 @@ use pyo3::types::{PyList, PyTuple};
 
 use super::execute::of_rows;
 use super::{AsyncSession, SessionLink, nothing, raise, value_of};
-use crate::bridge::Operation;
+use crate::bridge::{FirstOrigin, Operation};
 use crate::errors::to_py;
 use crate::host::PyHost;
 use crate::query::{Answers, Query, Select as PySelect, select_with};
@@ -40,6 +40,7 @@ struct Rows {
     stage: Mutex<Stage>,
     /// Rows that were read and not given out.
     waiting: Mutex<VecDeque<Py<PyAny>>>,
+    origin: FirstOrigin,
 }
 
 /// What rows are made into.
@@ -77,6 +78,7 @@ impl Stream {
             batch_size: Mutex::new(size(batch_size, "batch_size")?),
             stage: Mutex::new(Stage::Unread(Box::new(select))),
             waiting: Mutex::default(),
+            origin: FirstOrigin::default(),
         };
         Ok(Self { rows: Arc::new(rows) })
     }
@@ -205,7 +207,7 @@ impl Stream {
             return Operation::ready(py, "Stream.__anext__", row);
         }
         let rows = Arc::clone(&self.rows);
-        Operation::start(py, "Stream.__anext__", async move { rows.next_row().await })
+        Operation::go_on(py, "Stream.__anext__", &self.rows.origin, async move { rows.next_row().await })
     }
 
     /// The same stream of the first column alone: of a statement's objects instead of rows that hold one.
@@ -226,6 +228,7 @@ impl Stream {
             batch_size: Mutex::new(*locked(&self.rows.batch_size)),
             stage: Mutex::new(std::mem::replace(&mut *stage, Stage::Ended)),
             waiting: Mutex::default(),
+            origin: FirstOrigin::default(),
         };
         Ok(Self { rows: Arc::new(rows) })
     }
@@ -293,7 +296,9 @@ impl StreamPartitions {
 
     fn __anext__(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let (rows, size) = (Arc::clone(&self.rows), self.size);
-        Operation::start(py, "StreamPartitions.__anext__", async move { rows.next_part(size).await })
+        Operation::go_on(py, "StreamPartitions.__anext__", &self.rows.origin, async move {
+            rows.next_part(size).await
+        })
     }
 }
 

@@ -30,7 +30,8 @@ impl TracedCopy {
     ) -> Self {
         let id = ids(1);
         tell(&**tracer, |tracer| {
-            tracer.started(&Started { id, text, params: &Params::new(), backend_pid });
+            let params = &Params::new();
+            tracer.started(&Started { id, text, params, backend_pid, comment: None, continues: false });
         });
         let (tracer, runtime, text) = (Arc::clone(tracer), Arc::clone(runtime), Arc::clone(text));
         let began = runtime.now();
@@ -50,7 +51,7 @@ impl TracedCopy {
         let server = self.runtime.now().saturating_duration_since(self.began);
         let timing = Some(Timing { queue: self.queue, server, ..Timing::default() });
         let (id, text, params) = (self.id, &self.text, &Params::new());
-        let ended = Ended { id, text, params, timing, rows, affected: rows, outcome };
+        let ended = Ended { id, text, params, timing, rows, affected: rows, outcome, comment: None };
         tell(&*self.tracer, |tracer| tracer.ended(&ended));
     }
 }

@@ -4,24 +4,37 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Ended, Outcome, Started, Timing, Tracer, ids, tell};
-use crate::driver::{Batch, Column, Connection, Row, RowSink, Statement};
+use crate::driver::{Batch, Column, Connection, Row, RowSink, Statement, StatementText};
 use crate::error::{Error, Result};
 use crate::runtime::Runtime;
 
 /// Runs a batch and tells the tracer of each statement: of its start before, of its end when the flight is over.
-/// `queue`: how long the caller has waited for the connection.
 pub(in crate::pool) async fn run(
     connection: &mut dyn Connection,
     tracer: &dyn Tracer,
     runtime: &Arc<dyn Runtime>,
-    queue: Duration,
+    begun: Begun,
     batch: Batch<'_>,
     sink: &mut dyn RowSink,
 ) -> Result<()> {
-    let mut flight = Flight::start(connection, tracer, runtime, queue, batch);
+    let mut flight = Flight::start(connection, tracer, runtime, begun, batch);
     let ran = connection.run(batch, &mut Watch { sink, runtime, progress: &mut flight.progress }).await;
     flight.end(Some(ran.as_ref().err()));
     ran
+}
+
+/// What is known before a flight.
+pub(in crate::pool) struct Begun {
+    /// How long the caller has waited for the connection.
+    pub(in crate::pool) queue: Duration,
+    pub(in crate::pool) comment: Option<Arc<str>>,
+}
+
+impl Begun {
+    /// The comment that a statement has.
+    fn of(&self, text: &StatementText) -> Option<&str> {
+        self.comment.as_deref().filter(|_| text.takes_comment())
+    }
 }
 
 /// What is told at the end, also when the flight is dropped.
@@ -29,7 +42,7 @@ struct Flight<'a> {
     tracer: &'a dyn Tracer,
     runtime: &'a Arc<dyn Runtime>,
     batch: Batch<'a>,
-    queue: Duration,
+    begun: Begun,
     began: Instant,
     first_id: u64,
     /// One for each statement that the sink hears of.
@@ -52,17 +65,20 @@ impl<'a> Flight<'a> {
         connection: &dyn Connection,
         tracer: &'a dyn Tracer,
         runtime: &'a Arc<dyn Runtime>,
-        queue: Duration,
+        begun: Begun,
         batch: Batch<'a>,
     ) -> Self {
         let backend_pid = connection.backend_pid();
         let first_id = ids(batch.before.len() + batch.statements.len());
         for (id, statement) in (first_id..).zip(batch.before.iter().chain(batch.statements)) {
-            let Statement { text, params, .. } = statement;
-            tell(tracer, |tracer| tracer.started(&Started { id, text, params, backend_pid }));
+            let Statement { text, params, piece } = statement;
+            let continues = piece.is_some_and(|piece| !piece.first);
+            tell(tracer, |tracer| {
+                tracer.started(&Started { id, text, params, backend_pid, comment: begun.of(text), continues })
+            });
         }
         let progress = vec![Progress::default(); batch.statements.len()];
-        Self { tracer, runtime, batch, queue, began: runtime.now(), first_id, progress, told: false }
+        Self { tracer, runtime, batch, begun, began: runtime.now(), first_id, progress, told: false }
     }
 
     /// Tells of the end of all statements. `error`: what the flight has failed with; None for one that was dropped.
@@ -89,10 +105,10 @@ impl<'a> Flight<'a> {
                 (Outcome::Skipped, _) => None,
                 (_, Some(progress)) => {
                     let end = progress.done.unwrap_or(now);
-                    let queue = if at == behind { self.queue } else { Duration::ZERO };
+                    let queue = if at == behind { self.begun.queue } else { Duration::ZERO };
                     Some(progress.timing(queue, std::mem::replace(&mut began, end), end))
                 }
-                (_, None) => is_last.then(|| Progress::default().timing(self.queue, began, now)),
+                (_, None) => is_last.then(|| Progress::default().timing(self.begun.queue, began, now)),
             };
             self.tell_end(at, progress.unwrap_or_default(), timing, outcome);
         }
@@ -103,7 +119,7 @@ impl<'a> Flight<'a> {
         let Some(statement) = before.get(at).or_else(|| statements.get(at - before.len())) else { return };
         let Progress { rows, affected, .. } = progress;
         let (id, Statement { text, params, .. }) = (self.first_id + at as u64, statement);
-        let ended = Ended { id, text, params, timing, rows, affected, outcome };
+        let ended = Ended { id, text, params, timing, rows, affected, outcome, comment: self.begun.of(text) };
         tell(self.tracer, |tracer| tracer.ended(&ended));
     }
 

@@ -218,7 +218,7 @@ impl Wire {
     fn is_as_recalled(&mut self, index: usize, columns: Option<&RowDescription<'_>>) -> Result<bool> {
         let unit = &mut self.flight.units[index];
         let Some(known) = unit.shape.take_if(|known| !known.describes(columns)) else { return Ok(true) };
-        self.cache.forget_named(&unit.text, unit.name);
+        self.cache.forget(&unit.text);
         let mut shape = Shape::new(columns, unit.text.columns.as_deref())?;
         shape.resolve(&self.catalog);
         if shape.has_formats_of(&known) {
@@ -264,7 +264,10 @@ impl Wire {
             self.cache.clear();
         }
         for unit in &self.flight.units {
-            self.cache.forget_named(&unit.text, unit.name);
+            match unit.recalled {
+                true => self.cache.forget(&unit.text),
+                false => self.cache.forget_named(&unit.text, unit.name),
+            }
         }
     }
 

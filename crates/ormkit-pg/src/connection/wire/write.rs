@@ -1,5 +1,6 @@
 //! Statements become bytes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ormkit_core::driver::{Batch, Effect, Piece, Statement, StatementText};
@@ -153,23 +154,28 @@ impl Wire {
     /// Writes Parse where it is needed. False when the server has to describe the statement before it can be bound.
     fn write_prepare(&mut self, index: usize, statement: &Statement) -> Result<bool> {
         let text = &statement.text;
-        if self.cache.find(text).is_some_and(|found| is_outdated(found, text, &self.catalog)) {
+        let is_unnamed = self.commented(text).is_some();
+        let may_name = !is_unnamed && self.cache.keeps_names();
+        let is_outdated = |found: &Prepared| {
+            is_outdated(found, text, &self.catalog) || (may_name && found.name == Name::UNNAMED)
+        };
+        if self.cache.find(text).is_some_and(is_outdated) {
             self.cache.forget(text);
         }
         let unit = &mut self.flight.units[index];
         if let Some(found) = self.cache.find(text) {
-            unit.name = found.name;
+            unit.name = if is_unnamed { Name::UNNAMED } else { found.name };
             unit.oids = Arc::clone(&found.oids);
             unit.targets = Arc::clone(&found.targets);
             unit.shape =
                 found.shape.as_ref().map(|shape| retyped(shape, &found.columns_of, text, &self.catalog));
-            unit.recalled = found.name == Name::UNNAMED;
+            unit.recalled = unit.name == Name::UNNAMED;
             if unit.recalled && !self.reuse_unnamed(index) {
                 self.write_parse(index)?;
             }
             return Ok(true);
         }
-        unit.name = self.cache.name(text);
+        unit.name = if is_unnamed { Name::UNNAMED } else { self.cache.name(text) };
         unit.oids = text.params.iter().map(|param| param_oid(*param)).collect();
         if unit.name == Name::UNNAMED && self.reuse_unnamed(index) {
             return Ok(true);
@@ -195,9 +201,20 @@ impl Wire {
         if unit.name == Name::UNNAMED {
             self.flight.unnamed = Some(index);
         }
-        frontend::parse(&mut self.out, unit.name, &unit.text.sql, unit.oids.iter().copied())?;
+        let (name, oids, text) = (unit.name, Arc::clone(&unit.oids), Arc::clone(&unit.text));
+        let sql = match self.commented(&text) {
+            Some(comment) => Cow::Owned(format!("{} {comment}", text.sql)),
+            None => Cow::Borrowed(text.sql.as_str()),
+        };
+        frontend::parse(&mut self.out, name, &sql, oids.iter().copied())?;
         self.pipeline.expect(Expected::Parse(to_u32(index)));
         Ok(())
+    }
+
+    /// The comment that a statement is sent with. It is another for each request, and so the statement goes without a name, as
+    /// it would before a pooler: of the cache it uses, and leaves there, what is known of the text without it.
+    fn commented(&self, text: &StatementText) -> Option<&str> {
+        self.comment.as_deref().filter(|_| text.takes_comment())
     }
 
     /// True when the unnamed statement is this one already.

@@ -49,7 +49,8 @@ pub(super) fn statement(py: Python<'_>, ended: &Ended<'_>, values: bool) -> PyRe
         |timing| format!("{:.3} ms", timing.statement().as_secs_f64() * 1e3),
     );
     let values = if values { shown(py, ended.params)? } else { String::new() };
-    let text = format!("{} ({}){values}", ended.text.sql, summary(ended, time));
+    let comment = ended.comment.map(|comment| format!(" {comment}")).unwrap_or_default();
+    let text = format!("{}{comment} ({}){values}", ended.text.sql, summary(ended, time));
     record(py, INFO, &text, ended)
 }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ormkit_core::driver::{Effect, StatementText};
+use ormkit_core::pool::Started;
 use pyo3::prelude::*;
 
 use super::Tracing;
@@ -82,9 +83,11 @@ pub(super) fn is_wanted() -> bool {
     WATCHING.load(Ordering::Relaxed) > 0
 }
 
-/// A statement goes to the database of an engine.
-pub(super) fn note(tracing: &Tracing, text: &Arc<StatementText>) {
+/// A statement goes to the database of an engine. One that is read in pieces counts once.
+pub(super) fn note(tracing: &Tracing, started: &Started<'_>) {
+    let text = started.text;
     if !is_wanted()
+        || started.continues
         || matches!(text.effect, Effect::Begin { .. } | Effect::Commit | Effect::Rollback | Effect::Savepoint)
     {
         return;
