@@ -31,15 +31,24 @@ use std::sync::Arc;
 
 /// The host of Python instances, for the values of one engine; without one it converts none.
 #[derive(Clone)]
-pub(crate) struct PyHost(Option<EngineHandle>);
+pub(crate) struct PyHost {
+    border: Option<Arc<Border>>,
+    /// The engine of a session: what is written to it can be listened to.
+    engine: Option<EngineHandle>,
+}
 
 impl PyHost {
     /// For what needs no values: the states of objects, their snapshots.
-    pub(crate) const BARE: Self = Self(None);
+    pub(crate) const BARE: Self = Self { border: None, engine: None };
 
     /// For the values of an engine.
-    pub(crate) fn new(engine: &EngineHandle) -> Self {
-        Self(Some(engine.clone()))
+    pub(crate) fn new(border: &Arc<Border>) -> Self {
+        Self { border: Some(Arc::clone(border)), engine: None }
+    }
+
+    /// For a session.
+    pub(crate) fn of_session(engine: &EngineHandle) -> Self {
+        Self { engine: Some(engine.clone()), ..Self::new(engine.border()) }
     }
 
     /// How values cross to the engine's database and back.
@@ -47,9 +56,8 @@ impl PyHost {
     /// # Errors
     /// `Interface` without an engine.
     pub(crate) fn border(&self) -> Result<&Arc<Border>> {
-        self.0
+        self.border
             .as_ref()
-            .map(EngineHandle::border)
             .ok_or_else(|| Error::interface("values are converted for an engine, and there is none"))
     }
 }
@@ -228,9 +236,9 @@ impl Host for PyHost {
         objects: &'a [Py<PyAny>],
         link: Link,
     ) -> BoxFuture<'a, (Option<Link>, Result<()>)> {
-        match &self.0 {
+        match &self.engine {
             Some(engine) => Box::pin(event::hear(engine, moment, objects, link)),
-            // Without an engine nothing is written.
+            // Without a session nothing is written.
             None => Box::pin(async move { (Some(link), Ok(())) }),
         }
     }

@@ -157,8 +157,13 @@ impl SessionLink {
         let schema = schema(py)?;
         // Another thread may have been first: then this one's is not needed.
         Ok(self.open.get_or_init(|| {
-            let session =
-                Session::new(PyHost::new(&self.bind.engine), pool, schema, plans, self.options.clone());
+            let session = Session::new(
+                PyHost::of_session(&self.bind.engine),
+                pool,
+                schema,
+                plans,
+                self.options.clone(),
+            );
             let home = Arc::clone(session.home());
             let this: Weak<Self> = Arc::downgrade(self);
             host::enter(home.id(), this as Weak<dyn Owner>);

@@ -76,22 +76,28 @@ impl<H: Host> Session<H> {
             self.begin()?;
         }
         for level in &work.levels {
-            self.write_level(&work.assignments, level).await?;
+            self.write_level(&work.assignments, level, level).await?;
         }
         if !work.late_level.is_empty() {
-            // The second part of writes that the host has heard of.
-            self.write_level(&work.late, &work.late_level).await?;
+            // The second part of writes: who has heard of them does not hear of it.
+            self.write_level(&work.late, &work.late_level, &[]).await?;
         }
         if !work.seams.is_empty() {
             self.write_links(work.seams).await?;
         }
         for level in &work.deletes {
-            self.write_level(&work.assignments, level).await?;
+            self.write_level(&work.assignments, level, level).await?;
         }
         Ok(())
     }
 
-    async fn write_level(&mut self, assignments: &Assignments<H>, level: &[Write<H>]) -> Result<()> {
+    /// Writes a level; of `told` the host hears.
+    async fn write_level(
+        &mut self,
+        assignments: &Assignments<H>,
+        level: &[Write<H>],
+        told: &[Write<H>],
+    ) -> Result<()> {
         self.enter_journal(level)?;
         for write in level {
             for assignment in assignments.get(&self.host.id(&write.object)).into_iter().flatten() {
@@ -99,7 +105,7 @@ impl<H: Host> Session<H> {
             }
         }
         // Boxed: a flush that nobody listens to has no room for it.
-        let heard = self.heard(level)?;
+        let heard = self.heard(told)?;
         if !heard.is_empty() {
             Box::pin(self.tell_before(&heard)).await?;
         }

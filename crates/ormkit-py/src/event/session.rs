@@ -29,10 +29,12 @@ pub(super) const EVENTS: [(&str, SessionEvent); 6] = [
 /// True once a session was listened to.
 static ANY: AtomicBool = AtomicBool::new(false);
 
-/// The listeners of classes of sessions.
-static CLASSES: Mutex<Vec<(Arc<Py<PyType>>, Arc<Listeners>)>> = Mutex::new(Vec::new());
+/// Classes of sessions with their listeners.
+type Classes = Vec<(Arc<Py<PyType>>, Arc<Listeners>)>;
 
-fn classes() -> Vec<(Arc<Py<PyType>>, Arc<Listeners>)> {
+static CLASSES: Mutex<Classes> = Mutex::new(Vec::new());
+
+fn classes() -> Classes {
     CLASSES.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 

@@ -15,6 +15,9 @@ use crate::event::{self, FlushContext, Listener, SessionEvent};
 /// What listeners are told, beside the session.
 type Told = Vec<(&'static str, Py<PyAny>)>;
 
+/// A session and who listens to it.
+type Heard = (Py<AsyncSession>, Vec<Arc<Listener>>);
+
 /// Ends the time in which flushes tell nobody.
 struct Quiet<'a>(&'a SessionLink);
 
@@ -26,11 +29,7 @@ impl Drop for Quiet<'_> {
 
 impl SessionLink {
     /// The session and who listens to an event of it.
-    fn heard(
-        &self,
-        py: Python<'_>,
-        event: SessionEvent,
-    ) -> PyResult<Option<(Py<AsyncSession>, Vec<Arc<Listener>>)>> {
+    fn heard(&self, py: Python<'_>, event: SessionEvent) -> PyResult<Option<Heard>> {
         let Some(session) = self.face(py)? else { return Ok(None) };
         let mut listeners = event::of_kind(&session.get_type(), event)?;
         listeners.extend(self.maker.get().into_iter().flat_map(|maker| maker.of(event)));
