@@ -63,7 +63,10 @@ fn an_error_of_a_listener_waits_for_the_rollback_and_loses_nothing() {
     session.add(&author).unwrap();
     let refused = world.runtime.block_on(session.commit()).unwrap_err();
     assert_eq!(refused.to_string(), "no Ann");
-    assert_eq!(world.runtime.block_on(session.flush()).unwrap_err().class(), ErrorClass::PendingRollback);
+    assert_eq!(
+        world.runtime.block_on(session.flush()).unwrap_err().class(),
+        ErrorClass::PendingRollbackError
+    );
     world.runtime.block_on(session.rollback()).unwrap();
     assert_eq!(author.state(), State::Transient);
     author.set("name", "Bea").unwrap();
