@@ -20,6 +20,7 @@ TOP_LEVEL = """
     ColumnInfo RelationshipInfo RelatedList Change
     Integer BigInteger SmallInteger String Text Unicode UnicodeText Float Double Boolean LargeBinary Numeric DateTime TIMESTAMP
     Date Time Interval Uuid uuid7 Enum JSON JSONB ARRAY TypeDecorator Inet Cidr Citext Tsvector Range Vector Hstore MacAddr Bit
+    event inspect InstanceState AttributeState History Mapper NamedItems
     select insert update delete text func and_ or_ not_ exists aliased case cast literal union
     Query RowQuery Page Q F Count Sum Avg Min Max
     AsyncSession async_sessionmaker sessionmaker create_session session_context Transaction Row
@@ -36,6 +37,7 @@ TOP_LEVEL = """
 MODULES = {
     "base": "Base DeclarativeBase",
     "fields": "Mapped mapped_column ForeignKey JSON ColumnInfo Integer String DateTime TIMESTAMP Unicode UnicodeText",
+    "inspection": "inspect InstanceState AttributeState History Mapper NamedItems",
     "query": "select insert update delete bindparam Query Q F Count Sum Avg Min Max",
     "relationships": "relationship RelationshipInfo selectinload joinedload subqueryload lazyload raiseload noload contains_eager"
     " load_only defer undefer with_loader_criteria",
@@ -43,6 +45,7 @@ MODULES = {
     "mixins": "SoftDeleteMixin TimestampMixin",
     "migrations": "AlembicConfig MigrationScript MigrationRunner",
     "cli": "main",
+    "event": "listen listens_for remove contains FlushContext",
     "exc": "OrmkitError IntegrityError NoResultFound",
     "exceptions": "OrmkitError IntegrityError NoResultFound",
     "types": "Integer String JSON TypeDecorator",

@@ -1,5 +1,6 @@
 """An async ORM for PostgreSQL and SQLite."""
 
+from ormkit import event
 from ormkit.base import (
     AsyncAttrs,
     Base,
@@ -138,6 +139,7 @@ from ormkit.fields import (
     mapped_column,
     uuid7,
 )
+from ormkit.inspection import AttributeState, History, InstanceState, Mapper, NamedItems, inspect
 from ormkit.mixins import SoftDeleteMixin, TimestampMixin
 from ormkit.query import (
     CTE,

@@ -1,5 +1,6 @@
 """An async ORM for PostgreSQL and SQLite."""
 
+from ormkit import event as event
 from ormkit.base import (
     AsyncAttrs as AsyncAttrs,
     Base as Base,
@@ -143,6 +144,14 @@ from ormkit.fields import (
     declared_attr as declared_attr,
     mapped_column as mapped_column,
     uuid7 as uuid7,
+)
+from ormkit.inspection import (
+    AttributeState as AttributeState,
+    History as History,
+    InstanceState as InstanceState,
+    Mapper as Mapper,
+    NamedItems as NamedItems,
+    inspect as inspect,
 )
 from ormkit.mixins import SoftDeleteMixin as SoftDeleteMixin, TimestampMixin as TimestampMixin
 from ormkit.query import (

@@ -9,6 +9,8 @@ use crate::driver::Row;
 use crate::error::Result;
 use crate::model::{FieldId, FieldSet, Model, ModelId, RelationId};
 use crate::query::Shape;
+use crate::runtime::BoxFuture;
+use crate::session::Link;
 use crate::value::{Value, ValueRef};
 
 /// An object's address: stable while the object is held, and different for two objects held at once.
@@ -50,6 +52,23 @@ impl HomeId {
     pub const NONE: Self = Self(0);
 }
 
+/// When a host hears of objects that a session writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Moment {
+    /// An INSERT is going to be made of the object's values.
+    BeforeInsert,
+    /// The row is there, and what the database has filled in is known.
+    AfterInsert,
+    /// An UPDATE is going to be made of the changes; there may be none but of relations.
+    BeforeUpdate,
+    /// The row is written.
+    AfterUpdate,
+    /// The row is going to be deleted.
+    BeforeDelete,
+    /// The row is gone.
+    AfterDelete,
+}
+
 /// The objects of one language.
 ///
 /// An implementation MUST NOT hold a lock on an object while it calls `sink` or `visit`.
@@ -66,6 +85,28 @@ pub trait Host: Send + Sync + 'static {
     /// Who runs now, such as the name of a task: the pool names it while the transaction that begins has a connection.
     fn caller(&self) -> Option<Arc<str>> {
         None
+    }
+
+    /// True where it wants to hear of writes of a model's objects. Asked for each object that is written.
+    fn hears(&self, model: ModelId) -> bool {
+        let _ = model;
+        false
+    }
+
+    /// Hears of objects of one model that are written, in the order of writing; it may change columns of them before, and
+    /// run statements by `link`, whose transaction is the flush's. MUST answer the link as it was: without it the
+    /// transaction waits for its rollback. An error makes the write fail.
+    ///
+    /// # Cancelling
+    /// The link that is dropped with the future is rolled back.
+    fn hear<'a>(
+        &'a self,
+        moment: Moment,
+        objects: &'a [Self::Object],
+        link: Link,
+    ) -> BoxFuture<'a, (Option<Link>, Result<()>)> {
+        let _ = (moment, objects);
+        Box::pin(async move { (Some(link), Ok(())) })
     }
 
     /// The layout for rows whose cells `from`, `from + 1` … hold `fields` of `model`.

@@ -12,7 +12,7 @@ use crate::value::{Value, ValueRef};
 
 mod host;
 
-pub use host::{RecordLayout, RecordSnapshot, Records};
+pub use host::{RecordLayout, RecordListener, RecordSnapshot, Records};
 
 /// An object of a model: a handle, cheap to clone.
 #[derive(Clone)]

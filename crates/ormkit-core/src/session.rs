@@ -36,6 +36,7 @@ mod set_verb;
 mod shared;
 mod stale;
 mod stream;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod undone;

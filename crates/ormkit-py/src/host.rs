@@ -10,15 +10,19 @@ pub(crate) use homes::{Owner, enter, leave, owner};
 
 use crate::bridge::Caller;
 use crate::convert::{self, Border, Conversion, JsonCodec};
+use crate::engine::EngineHandle;
 use crate::errors::{from_py, to_py};
+use crate::event;
 use crate::fields::ClientDefault;
 use crate::instance::{self, Original, SlotKind};
 use crate::relation::{self, RelatedItems};
 use ormkit_core::driver::Row;
 use ormkit_core::error::{Error, Result};
-use ormkit_core::host::{Fill, HomeId, Host, ObjectId, State};
+use ormkit_core::host::{Fill, HomeId, Host, Moment, ObjectId, State};
 use ormkit_core::model::{FieldId, FieldSet, Model, ModelId, RelationId};
 use ormkit_core::query::Shape;
+use ormkit_core::runtime::BoxFuture;
+use ormkit_core::session::Link;
 use ormkit_core::sql::DialectName;
 use ormkit_core::value::{Value, ValueRef, json_array};
 use pyo3::prelude::*;
@@ -27,15 +31,24 @@ use std::sync::Arc;
 
 /// The host of Python instances, for the values of one engine; without one it converts none.
 #[derive(Clone)]
-pub(crate) struct PyHost(Option<Arc<Border>>);
+pub(crate) struct PyHost {
+    border: Option<Arc<Border>>,
+    /// The engine of a session: what is written to it can be listened to.
+    engine: Option<EngineHandle>,
+}
 
 impl PyHost {
     /// For what needs no values: the states of objects, their snapshots.
-    pub(crate) const BARE: Self = Self(None);
+    pub(crate) const BARE: Self = Self { border: None, engine: None };
 
     /// For the values of an engine.
     pub(crate) fn new(border: &Arc<Border>) -> Self {
-        Self(Some(Arc::clone(border)))
+        Self { border: Some(Arc::clone(border)), engine: None }
+    }
+
+    /// For a session.
+    pub(crate) fn of_session(engine: &EngineHandle) -> Self {
+        Self { engine: Some(engine.clone()), ..Self::new(engine.border()) }
     }
 
     /// How values cross to the engine's database and back.
@@ -43,7 +56,7 @@ impl PyHost {
     /// # Errors
     /// `Interface` without an engine.
     pub(crate) fn border(&self) -> Result<&Arc<Border>> {
-        self.0
+        self.border
             .as_ref()
             .ok_or_else(|| Error::interface("values are converted for an engine, and there is none"))
     }
@@ -211,6 +224,23 @@ impl Host for PyHost {
 
     fn caller(&self) -> Option<Arc<str>> {
         Python::attach(|py| Some(Caller::current(py).ok()?.name(py).into()))
+    }
+
+    fn hears(&self, model: ModelId) -> bool {
+        event::hears(model)
+    }
+
+    fn hear<'a>(
+        &'a self,
+        moment: Moment,
+        objects: &'a [Py<PyAny>],
+        link: Link,
+    ) -> BoxFuture<'a, (Option<Link>, Result<()>)> {
+        match &self.engine {
+            Some(engine) => Box::pin(event::hear(engine, moment, objects, link)),
+            // Without a session nothing is written.
+            None => Box::pin(async move { (Some(link), Ok(())) }),
+        }
     }
 
     fn layout(&self, model: &Model, fields: &[FieldId], from: usize) -> Result<PyLayout> {

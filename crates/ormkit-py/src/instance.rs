@@ -397,6 +397,34 @@ pub(crate) fn original<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResul
     })
 }
 
+/// The value of a changed slot before its first change, decoded where it is JSON; None where it was not loaded, and where
+/// the slot was not changed.
+///
+/// # Errors
+/// As [`slot`]; the database's text is no JSON.
+pub(crate) fn original_value<'py>(
+    object: &Bound<'py, PyAny>,
+    index: usize,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let kept = head(object)?.cold().and_then(|cold| {
+        let kept = cold.originals.iter().find(|entry| entry.0 as usize == index)?;
+        Some(kept.1.clone())
+    });
+    match kept {
+        None | Some(Kept::Empty) => Ok(None),
+        Some(Kept::Value(value)) => Ok(Some(value.bind(object.py()))),
+        Some(Kept::Json(text)) => (hooks::hooks().decode_json)(object, index, &text).map(Some),
+    }
+}
+
+/// True for an object that has no row yet.
+///
+/// # Errors
+/// `TypeError` for a foreign object.
+pub(crate) fn is_new(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(matches!(state(object)?, State::Transient | State::Pending))
+}
+
 /// The object is as the database has it: forgets dirty bits and originals, and remembers the text of the JSON values
 /// that it holds, which may be changed in place from now on.
 ///

@@ -11,9 +11,11 @@ mod derived;
 mod elsewhere;
 mod engine;
 mod errors;
+mod event;
 mod expr;
 mod fields;
 mod host;
+mod inspection;
 mod instance;
 mod migrate;
 mod model;
@@ -53,6 +55,8 @@ mod _ormkit {
         quote_identifier, quote_literal,
     };
     #[pymodule_export]
+    use event::{FlushContext, contains, listen, listens_for, remove};
+    #[pymodule_export]
     use expr::{
         Condition, CustomOperator, Expr, FunctionNamespace, NamedFunction, Quantifier, RowValue,
         aggregate_order_by, all_, and_, any_, asc, between, bindparam, case, cast, collate, desc, distinct,
@@ -79,6 +83,8 @@ mod _ormkit {
         Index, Mapped, MappedColumn, PrimaryKeyConstraint, RelationshipDecl, UniqueConstraint, mapped_column,
         relationship,
     };
+    #[pymodule_export]
+    use inspection::{AttributeState, History, InstanceState, Mapper, NamedItems, inspect};
     #[pymodule_export]
     use migrate::{
         MigrationRun, RevisionGraph, count_statements, render_baseline, revision_file_name,

@@ -15,6 +15,7 @@ mod retry;
 mod soft_delete;
 mod stream;
 mod sync;
+mod told;
 mod upsert;
 mod verbs;
 
@@ -25,12 +26,13 @@ use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::session::{Home, Lease, Session, SessionOptions, Shared};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 
 use self::bind::Bind;
 use self::on_commit::OnCommit;
 use crate::bridge::{Caller, Operation};
 use crate::errors::to_py;
+use crate::event::Listeners;
 use crate::host::{self, Owner, PyHost};
 use crate::model::schema;
 
@@ -64,9 +66,20 @@ pub(crate) struct AsyncSession {
     pub(super) info: PyOnceLock<Py<PyDict>>,
 }
 
+const FACELESS: &str = "the session is of a class whose __init__ does not call super().__init__(): nobody can be told which session it is";
+
 impl AsyncSession {
     pub(super) fn of(link: Arc<SessionLink>) -> Self {
         Self { link, info: PyOnceLock::new() }
+    }
+
+    /// Lets objects and listeners know the session.
+    pub(crate) fn show(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get()
+            .link
+            .face
+            .get_or_try_init(slf.py(), || PyWeakrefReference::new(slf).map(Bound::unbind))
+            .map(drop)
     }
 }
 
@@ -80,6 +93,13 @@ pub(crate) struct SessionLink {
     /// The inside of a `session_context`: a transaction follows another, and blocks of `begin()` are savepoints.
     inside: AtomicBool,
     on_commit: OnCommit,
+    /// The program's session, once it is made.
+    face: PyOnceLock<Py<PyWeakrefReference>>,
+    /// Who listens to this session alone, and to those of the maker that has made it.
+    pub(crate) listeners: Listeners,
+    pub(crate) maker: OnceLock<Arc<Listeners>>,
+    /// Listeners of a flush are being called: flushes tell nobody.
+    is_telling: AtomicBool,
 }
 
 /// A core session that was made.
@@ -111,7 +131,22 @@ impl SessionLink {
             blocks: Mutex::new(0),
             inside: AtomicBool::new(false),
             on_commit: OnCommit::default(),
+            face: PyOnceLock::new(),
+            listeners: Listeners::default(),
+            maker: OnceLock::new(),
+            is_telling: AtomicBool::new(false),
         })
+    }
+
+    /// The program's session; None where nobody holds it any more.
+    ///
+    /// # Errors
+    /// `InvalidRequestError`: it is of a subclass whose `__init__` does not call that of `AsyncSession`.
+    fn face<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, AsyncSession>>> {
+        let Some(face) = self.face.get(py) else {
+            return Err(to_py(py, Error::invalid_request(FACELESS)));
+        };
+        face.bind(py).upgrade_as::<AsyncSession>()
     }
 
     fn opened(self: &Arc<Self>, py: Python<'_>) -> PyResult<&Open> {
@@ -123,7 +158,7 @@ impl SessionLink {
         // Another thread may have been first: then this one's is not needed.
         Ok(self.open.get_or_init(|| {
             let session = Session::new(
-                PyHost::new(self.bind.engine.border()),
+                PyHost::of_session(&self.bind.engine),
                 pool,
                 schema,
                 plans,
@@ -199,7 +234,21 @@ pub(crate) fn raise(error: Error) -> PyErr {
 }
 
 /// Starts an operation on the leased session: the lease is taken on its first poll.
+///
+/// `first` is a method of the link that runs before, where some session is listened to.
 macro_rules! on_session {
+    ($py:expr, $link:expr, $name:literal, first $first:ident, |$session:ident| $body:expr) => {{
+        let link = std::sync::Arc::clone(&$link);
+        $crate::bridge::Operation::start($py, $name, async move {
+            // Boxed: an operation that nobody listens to has no room for it.
+            if $crate::event::any_session() {
+                Box::pin(link.$first()).await?;
+            }
+            #[allow(unused_mut)]
+            let mut $session = pyo3::Python::attach(|py| link.lease(py))?;
+            $body
+        })
+    }};
     ($py:expr, $link:expr, $name:literal, |$session:ident| $body:expr) => {{
         let link = std::sync::Arc::clone(&$link);
         $crate::bridge::Operation::start($py, $name, async move {
@@ -240,7 +289,13 @@ impl AsyncSession {
 
     /// Everything is done when the object is made: this lets subclasses call `super().__init__(..)` as they are used to.
     #[pyo3(signature = (*_args, **_kwargs))]
-    fn __init__(&self, _args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) {}
+    fn __init__(
+        slf: &Bound<'_, Self>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        Self::show(slf)
+    }
 
     /// Write new, changed and deleted objects; opens a transaction where none is open.
     ///
@@ -250,7 +305,7 @@ impl AsyncSession {
     ///
     /// Cancelling the task breaks the transaction: only `rollback()` is possible, and nothing is lost.
     fn flush(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        on_session!(py, self.link, "AsyncSession.flush", |session| {
+        on_session!(py, self.link, "AsyncSession.flush", first flush_told, |session| {
             session.flush().await.map_err(raise)?;
             Ok(nothing())
         })
@@ -265,11 +320,11 @@ impl AsyncSession {
     fn commit(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         self.link.outside_block(py, "commit")?;
         let waiting = Arc::clone(&self.link);
-        on_session!(py, self.link, "AsyncSession.commit", |session| {
+        on_session!(py, self.link, "AsyncSession.commit", first commit_told, |session| {
             session.commit().await.map_err(raise)?;
             waiting.begin_anew(&mut session)?;
             drop(session);
-            waiting.on_commit.run().await?;
+            waiting.kept().await?;
             Ok(nothing())
         })
     }
@@ -297,6 +352,8 @@ impl AsyncSession {
             waiting.on_commit.forget_from(0);
             session.rollback().await.map_err(raise)?;
             waiting.begin_anew(&mut session)?;
+            drop(session);
+            waiting.undone().await?;
             Ok(nothing())
         })
     }

@@ -6,22 +6,37 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use super::{Body, Record, Shared, gained, given_of, lost, value_of};
 use crate::driver::Row;
 use crate::error::{Error, Result};
-use crate::host::{Fill, HomeId, Host, ObjectId, State};
+use crate::host::{Fill, HomeId, Host, Moment, ObjectId, State};
 use crate::model::{FieldId, FieldSet, Model, ModelId, RelationId, Schema};
 use crate::query::Shape;
-use crate::session::Home;
+use crate::runtime::BoxFuture;
+use crate::session::{Home, Link};
 use crate::value::{SqlType, Value, ValueRef, coerce};
 
 /// The host of [`Record`]s.
 pub struct Records {
     schema: Arc<Schema>,
     homes: Mutex<HashMap<HomeId, Weak<Home<Records>>>>,
+    listener: Option<RecordListener>,
 }
+
+/// Hears of records that are written. What it sets before is part of the statement, its error makes the write fail.
+pub type RecordListener = Box<dyn Fn(Moment, &Record) -> Result<()> + Send + Sync>;
 
 impl Records {
     /// A host for the models of `schema`.
     pub fn new(schema: Arc<Schema>) -> Self {
-        Self { schema, homes: Mutex::new(HashMap::new()) }
+        Self { schema, homes: Mutex::new(HashMap::new()), listener: None }
+    }
+
+    /// Lets `listener` hear of every record that is written.
+    #[must_use]
+    pub fn listening(
+        mut self,
+        listener: impl Fn(Moment, &Record) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.listener = Some(Box::new(listener));
+        self
     }
 
     /// Makes a session's home known, so that its records can report their first change.
@@ -50,6 +65,23 @@ impl Host for Records {
     type Layout = RecordLayout;
     type Value = Value;
     type Snapshot = RecordSnapshot;
+
+    fn hears(&self, _model: ModelId) -> bool {
+        self.listener.is_some()
+    }
+
+    fn hear<'a>(
+        &'a self,
+        moment: Moment,
+        objects: &'a [Record],
+        link: Link,
+    ) -> BoxFuture<'a, (Option<Link>, Result<()>)> {
+        let heard = match &self.listener {
+            Some(listener) => objects.iter().try_for_each(|record| listener(moment, record)),
+            None => Ok(()),
+        };
+        Box::pin(async move { (Some(link), heard) })
+    }
 
     fn layout(&self, model: &Model, fields: &[FieldId], from: usize) -> Result<RecordLayout> {
         Ok(RecordLayout { model: Arc::clone(self.schema.model(model.id)), fields: fields.to_vec(), from })

@@ -72,30 +72,42 @@ impl<H: Host> Session<H> {
             + work.deletes.len()
             + usize::from(!work.late_level.is_empty())
             + usize::from(!work.seams.is_empty());
-        if flights > 1 && !self.link.in_transaction() {
+        if !self.link.in_transaction() && (flights > 1 || self.is_heard(&work)) {
             self.begin()?;
         }
         for level in &work.levels {
-            self.write_level(&work.assignments, level).await?;
+            self.write_level(&work.assignments, level, level).await?;
         }
         if !work.late_level.is_empty() {
-            self.write_level(&work.late, &work.late_level).await?;
+            // The second part of writes: who has heard of them does not hear of it.
+            self.write_level(&work.late, &work.late_level, &[]).await?;
         }
         if !work.seams.is_empty() {
             self.write_links(work.seams).await?;
         }
         for level in &work.deletes {
-            self.write_level(&work.assignments, level).await?;
+            self.write_level(&work.assignments, level, level).await?;
         }
         Ok(())
     }
 
-    async fn write_level(&mut self, assignments: &Assignments<H>, level: &[Write<H>]) -> Result<()> {
+    /// Writes a level; of `told` the host hears.
+    async fn write_level(
+        &mut self,
+        assignments: &Assignments<H>,
+        level: &[Write<H>],
+        told: &[Write<H>],
+    ) -> Result<()> {
         self.enter_journal(level)?;
         for write in level {
             for assignment in assignments.get(&self.host.id(&write.object)).into_iter().flatten() {
                 assignment.apply(&self.host)?;
             }
+        }
+        // Boxed: a flush that nobody listens to has no room for it.
+        let heard = self.heard(told)?;
+        if !heard.is_empty() {
+            Box::pin(self.tell_before(&heard)).await?;
         }
         let groups = self.groups(level)?;
         if !self.link.in_transaction() && groups.iter().any(|group| !group.is_all_or_nothing()) {
@@ -124,7 +136,11 @@ impl<H: Host> Session<H> {
                 })?;
             }
         }
-        self.settle(&stages.into_iter().flatten().collect::<Vec<_>>())
+        self.settle(&stages.into_iter().flatten().collect::<Vec<_>>())?;
+        match heard.is_empty() {
+            true => Ok(()),
+            false => Box::pin(self.tell_after(&heard)).await,
+        }
     }
 
     /// What is saved counts as written as soon as the statements hold its values: a change that comes while they are on

@@ -18,6 +18,7 @@
 //! would go on, and so the link refuses for both.
 
 mod atomic;
+mod entrust;
 mod loan;
 mod nested;
 mod pieces;

@@ -1,4 +1,5 @@
 mod again;
+mod told;
 
 use std::sync::Arc;
 

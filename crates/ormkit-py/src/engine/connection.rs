@@ -43,6 +43,11 @@ impl Connection {
         Self { link: Arc::new(Pinned::of_session(engine, session)), commits: false }
     }
 
+    /// The connection of a flush, for its listeners.
+    pub(crate) fn of_flush(link: Arc<Pinned>) -> Self {
+        Self { link, commits: false }
+    }
+
     /// Refuses what the session does.
     fn without_session(&self, py: Python<'_>, verb: &str, instead: &str) -> PyResult<()> {
         if !self.link.is_of_session() {

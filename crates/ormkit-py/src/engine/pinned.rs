@@ -20,6 +20,8 @@ pub(crate) struct Pinned {
     blocks: Mutex<u32>,
     /// Ends the copy that has the connection.
     recall: Mutex<Option<Recall>>,
+    /// A flush has begun its transaction and ends it.
+    in_flush: bool,
 }
 
 /// Where the link is.
@@ -60,18 +62,33 @@ type Recall = Box<dyn Fn(Python<'_>) + Send + Sync>;
 impl Pinned {
     pub(super) fn new(engine: EngineHandle, link: Link) -> Self {
         let place = Place::Own(Shared::new(link));
-        Self { engine, place, blocks: Mutex::new(0), recall: Mutex::default() }
+        Self { engine, place, blocks: Mutex::new(0), recall: Mutex::default(), in_flush: false }
     }
 
     /// The link of a session.
     pub(crate) fn of_session(engine: EngineHandle, session: Arc<SessionLink>) -> Self {
         let place = Place::Session(session);
-        Self { engine, place, blocks: Mutex::new(0), recall: Mutex::default() }
+        Self { engine, place, blocks: Mutex::new(0), recall: Mutex::default(), in_flush: false }
+    }
+
+    /// The link of a flush, for its listeners; [`take_link`](Self::take_link) ends that.
+    pub(crate) fn of_flush(engine: EngineHandle, link: Link) -> Arc<Self> {
+        Arc::new(Self { in_flush: true, ..Self::new(engine, link) })
+    }
+
+    /// Takes the link of a flush back, and refuses later use; None when somebody runs a statement on it.
+    pub(crate) fn take_link(&self) -> Option<Link> {
+        let Place::Own(shared) = &self.place else { return None };
+        let caller = Python::attach(Caller::current).ok()?;
+        let mut lease = shared.lease(caller).ok()?;
+        let mut spent = lease.apart();
+        spent.abandon();
+        Some(std::mem::replace(&mut *lease, spent))
     }
 
     /// True when a session begins and ends its transactions.
     pub(super) fn is_of_session(&self) -> bool {
-        matches!(self.place, Place::Session(_))
+        self.in_flush || matches!(self.place, Place::Session(_))
     }
 
     /// What lends it to the core.

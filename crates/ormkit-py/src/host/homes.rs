@@ -21,6 +21,12 @@ pub(crate) trait Owner: Send + Sync {
     /// The database that its values cross to.
     fn border(&self) -> &Arc<Border>;
 
+    /// The session's own object; None where nobody holds it any more.
+    ///
+    /// # Errors
+    /// `InvalidRequestError`: it is of a subclass whose `__init__` does not call that of `AsyncSession`.
+    fn session(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>;
+
     /// Writes objects and the changes of their relations at once: an awaitable's iterator.
     fn write_now(self: Arc<Self>, py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>>;
 

@@ -13,6 +13,7 @@ use super::context::mode;
 use super::sync::{mapped, mapped_all};
 use super::{AsyncSession, SessionLink, on_session, raise};
 use crate::bridge::{Operation, at_drop};
+use crate::event;
 use crate::host::PyHost;
 
 /// Where a block stands.
@@ -141,7 +142,12 @@ impl TransactionContext {
             stage: Arc::clone(&stage),
         };
         let blocks = Arc::clone(&self.link);
-        on_session!(py, self.link, "TransactionContext.__aenter__", |session| {
+        Operation::start(py, "TransactionContext.__aenter__", async move {
+            let may_flush = nested || *blocks.blocks() > 0 || blocks.inside.load(Ordering::Relaxed);
+            if may_flush && event::any_session() {
+                Box::pin(blocks.flush_told()).await?;
+            }
+            let mut session = Python::attach(|py| blocks.lease(py))?;
             match at(&stage) {
                 Stage::Unopened => begin_as(&mut session, mode)?,
                 Stage::Begun if session.in_transaction() => {}
@@ -290,21 +296,29 @@ fn end(
     keep: bool,
 ) -> PyResult<Py<Operation>> {
     let (stage, blocks) = (Arc::clone(stage), Arc::clone(link));
-    on_session!(py, link, "TransactionContext.__aexit__", |session| {
+    Operation::start(py, "TransactionContext.__aexit__", async move {
         let was = at(&stage);
         if matches!(was, Stage::Unopened | Stage::Begun | Stage::Ended) {
             return Ok(Python::attach(false_));
         }
+        let told = match was {
+            _ if !keep || !event::any_session() => Ok(()),
+            Stage::Savepoint(_) => Box::pin(blocks.flush_told()).await,
+            _ => Box::pin(blocks.commit_told()).await,
+        };
+        let mut session = Python::attach(|py| blocks.lease(py))?;
         set(&stage, Stage::Ended);
         *blocks.blocks() -= 1;
-        let mut ended = Ok(());
-        if keep {
+        let mut ended = told;
+        if keep && ended.is_ok() {
             ended = match was {
                 Stage::Savepoint(_) => session.release().await,
                 _ => session.commit().await,
-            };
+            }
+            .map_err(raise);
         }
-        if !keep || ended.is_err() {
+        let is_undone = !keep || ended.is_err();
+        if is_undone {
             blocks.on_commit.forget_from(match was {
                 Stage::Savepoint(mark) => mark,
                 _ => 0,
@@ -313,12 +327,13 @@ fn end(
                 Stage::Savepoint(_) => session.rollback_savepoint().await,
                 _ => session.rollback().await,
             };
-            ended = ended.and(undone);
+            ended = ended.and(undone.map_err(raise));
         }
         drop(session);
-        ended.map_err(raise)?;
-        if keep && was == Stage::Outermost {
-            blocks.on_commit.run().await?;
+        match was == Stage::Outermost {
+            true if is_undone => ended.and(blocks.undone().await)?,
+            true => blocks.kept().await?,
+            false => ended?,
         }
         Ok(Python::attach(false_))
     })

@@ -16,6 +16,7 @@ use super::bind::Bind;
 use super::{AsyncSession, SessionLink, nothing, raise};
 use crate::bridge::{Operation, Started, at_drop};
 use crate::errors::uncommitted_warning;
+use crate::event::{self, Listeners};
 use crate::host::PyHost;
 use crate::instance;
 use crate::model::schema;
@@ -135,12 +136,14 @@ fn listed(names: &[String]) -> String {
 /// `async_sessionmaker`: calling it makes a session.
 #[pyclass(frozen, name = "async_sessionmaker", module = "ormkit")]
 pub(crate) struct SessionMaker {
-    plan: Arc<SessionPlan>,
+    pub(crate) plan: Arc<SessionPlan>,
 }
 
 /// What sessions are made of.
-struct SessionPlan {
+pub(crate) struct SessionPlan {
     bind: Bind,
+    /// Who listens to the sessions.
+    pub(crate) listeners: Arc<Listeners>,
     options: SessionOptions,
     /// A subclass of `AsyncSession`.
     class: Option<Py<PyType>>,
@@ -174,14 +177,23 @@ impl SessionPlan {
         arguments.set_item("read_only", asked.read_only)?;
         arguments.set_item("isolation", asked.isolation)?;
         let class = class.filter(|class| !class.is(&base)).map(|class| class.clone().unbind());
-        Ok(Self { bind: place, options, class, arguments: arguments.unbind() })
+        let listeners = Arc::default();
+        Ok(Self { bind: place, listeners, options, class, arguments: arguments.unbind() })
     }
 
     fn make(&self, py: Python<'_>) -> PyResult<Py<AsyncSession>> {
+        let made = self.make_one(py)?;
+        made.get().link.maker.get_or_init(|| Arc::clone(&self.listeners));
+        Ok(made)
+    }
+
+    fn make_one(&self, py: Python<'_>) -> PyResult<Py<AsyncSession>> {
         match &self.class {
             None => {
                 let link = SessionLink::open(self.bind.clone(), self.options.clone());
-                Py::new(py, AsyncSession::of(link))
+                let made = Bound::new(py, AsyncSession::of(link))?;
+                AsyncSession::show(&made)?;
+                Ok(made.unbind())
             }
             Some(class) => {
                 let made = class.bind(py).call((), Some(self.arguments.bind(py)))?;
@@ -331,6 +343,11 @@ impl SessionContext {
         let keep = exc_type.is_none();
         Operation::start(py, "SessionContext.__aexit__", async move {
             let Some(session) = opened else { return Ok(nothing()) };
+            let told = match keep && event::any_session() {
+                true => Box::pin(session.get().link.commit_told()).await,
+                false => Ok(()),
+            };
+            let keep = keep && told.is_ok();
             let mut core = Python::attach(|py| session.get().link.lease(py))?;
             session.get().link.inside.store(false, Ordering::Relaxed);
             let committed = if keep { core.commit().await } else { Ok(()) };
@@ -340,12 +357,15 @@ impl SessionContext {
                 session.get().link.on_commit.forget_from(0);
                 raise(error)
             })?;
-            let waiting = &session.get().link.on_commit;
+            let link = &session.get().link;
             match keep {
-                true => waiting.run().await?,
-                false => waiting.forget_from(0),
+                true => link.kept().await?,
+                false => {
+                    link.on_commit.forget_from(0);
+                    link.undone().await?;
+                }
             }
-            Ok(nothing())
+            told.map(|()| nothing())
         })
     }
 }

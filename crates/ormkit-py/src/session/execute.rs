@@ -56,7 +56,7 @@ impl AsyncSession {
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
         let statement = self.read(statement, params)?;
-        on_session!(py, self.link, "AsyncSession.execute", |session| {
+        on_session!(py, self.link, "AsyncSession.execute", first autoflush_told, |session| {
             let result = run(&mut session, statement).await?;
             Python::attach(|py| Ok(Py::new(py, result)?.into_any()))
         })
@@ -71,7 +71,7 @@ impl AsyncSession {
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
         let statement = self.read(statement, params)?;
-        on_session!(py, self.link, "AsyncSession.scalars", |session| {
+        on_session!(py, self.link, "AsyncSession.scalars", first autoflush_told, |session| {
             let result = run(&mut session, statement).await?;
             Python::attach(|py| Ok(Py::new(py, result.scalars(py))?.into_any()))
         })
@@ -86,7 +86,7 @@ impl AsyncSession {
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
         let statement = self.read(statement, params)?;
-        on_session!(py, self.link, "AsyncSession.scalar", |session| {
+        on_session!(py, self.link, "AsyncSession.scalar", first autoflush_told, |session| {
             let result = run(&mut session, statement).await?;
             Python::attach(|py| Ok(result.scalar(py).unwrap_or_else(|| py.None())))
         })
@@ -108,7 +108,7 @@ impl AsyncSession {
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
         let (text, params) = bind_values(sql.to_str()?, params, self.link.bind.engine.border())?;
-        on_session!(py, self.link, "AsyncSession.execute_raw", |session| {
+        on_session!(py, self.link, "AsyncSession.execute_raw", first autoflush_told, |session| {
             let kept = run_text(&mut session, text, params, false).await?;
             let result = kept.into_result(session.host().border().map_err(raise)?);
             Python::attach(|py| Ok(Py::new(py, result)?.into_any()))
@@ -136,7 +136,7 @@ impl AsyncSession {
         let query = Bound::new(py, Query::of_session(slf.clone().into_any().unbind(), model)?)?;
         let query = query.call_method("filter", conditions, lookups)?.cast_into::<Query>()?;
         let write = update_of(schema(py)?.model(id), values, query.get().core())?;
-        on_session!(py, slf.get().link, "AsyncSession.bulk_update", |session| {
+        on_session!(py, slf.get().link, "AsyncSession.bulk_update", first autoflush_told, |session| {
             let written = session.write_at_once(&write).await.map_err(raise)?;
             Python::attach(|py| Ok(written.affected.into_pyobject(py)?.into_any().unbind()))
         })

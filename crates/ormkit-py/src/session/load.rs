@@ -52,7 +52,7 @@ impl AsyncSession {
             return on_session!(py, self.link, "AsyncSession.load", |_session| Ok(nothing()));
         };
         let wanted = paths_of(py, PyHost::BARE.model(first), paths)?;
-        on_session!(py, self.link, "AsyncSession.load", |session| {
+        on_session!(py, self.link, "AsyncSession.load", first autoflush_told, |session| {
             let loaded = match peers {
                 true => session.load_peers(&objects[0], &wanted.fields, &wanted.loads).await,
                 false => session.load(&objects, &wanted.fields, &wanted.loads).await,

@@ -31,6 +31,10 @@ impl Owner for SessionLink {
         self.bind.engine.border()
     }
 
+    fn session(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.face(py).map(|face| face.map(|face| face.unbind().into_any()))
+    }
+
     fn write_now(self: Arc<Self>, py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>> {
         let operation = on_session!(py, self, "Change.__await__", |session| {
             session.insert(&objects).await.map_err(raise)?;

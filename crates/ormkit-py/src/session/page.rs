@@ -73,7 +73,7 @@ fn turn(
     bookmark: Option<String>,
     made: impl FnOnce(Rows<PyHost>, usize) -> PyResult<Vec<Py<PyAny>>> + Send + 'static,
 ) -> PyResult<Py<Operation>> {
-    on_session!(py, link, "Query.page", |session| {
+    on_session!(py, link, "Query.page", first autoflush_told, |session| {
         let keyset = Keyset::of(session.schema(), &select, session.dialect()).map_err(raise)?;
         let from = bookmark.map(|text| keyset.read(&text)).transpose().map_err(raise)?;
         let page = keyset.page(&select, from.as_ref(), size);

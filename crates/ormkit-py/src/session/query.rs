@@ -21,7 +21,7 @@ impl Query {
     /// All objects, as a list.
     fn all(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let (select, answers) = (self.core().clone(), self.answers());
-        on_session!(py, self.link(py)?, "Query.all", |session| {
+        on_session!(py, self.link(py)?, "Query.all", first autoflush_told, |session| {
             let objects = answers.of(session.select(&select).await.map_err(raise)?)?;
             Python::attach(|py| Ok(PyList::new(py, objects)?.into_any().unbind()))
         })
@@ -30,7 +30,7 @@ impl Query {
     /// The first object, or None.
     fn first(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let (select, answers) = (at_most(self.core(), 1), self.answers());
-        on_session!(py, self.link(py)?, "Query.first", |session| {
+        on_session!(py, self.link(py)?, "Query.first", first autoflush_told, |session| {
             let rows = answers.of(session.select(&select).await.map_err(raise)?)?;
             Ok(rows.into_iter().next().unwrap_or_else(nothing))
         })
@@ -54,7 +54,7 @@ impl Query {
             select.order_by = select.order_by.into_iter().map(Order::reversed).collect();
             select.limit = Some(1);
         }
-        on_session!(py, self.link(py)?, "Query.last", |session| {
+        on_session!(py, self.link(py)?, "Query.last", first autoflush_told, |session| {
             let mut rows = answers.of(session.select(&select).await.map_err(raise)?)?;
             Ok(if sliced { rows.pop() } else { rows.into_iter().next() }.unwrap_or_else(nothing))
         })
@@ -89,7 +89,7 @@ impl Query {
         };
         let this = narrowed.get();
         let (select, answers) = (this.core().clone(), this.answers());
-        on_session!(py, this.link(py)?, "Query.in_bulk", |session| {
+        on_session!(py, this.link(py)?, "Query.in_bulk", first autoflush_told, |session| {
             let objects = answers.of(session.select(&select).await.map_err(raise)?)?;
             Python::attach(|py| {
                 let found = PyDict::new(py);
@@ -146,7 +146,7 @@ impl Query {
     /// Number of rows, with respect to filters, limit and offset.
     fn count(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let select = self.uncomputed();
-        on_session!(py, self.link(py)?, "Query.count", |session| {
+        on_session!(py, self.link(py)?, "Query.count", first autoflush_told, |session| {
             let count = session.count(&select).await.map_err(raise)?;
             Python::attach(|py| Ok(count.into_pyobject(py)?.into_any().unbind()))
         })
@@ -155,7 +155,7 @@ impl Query {
     /// True when there is a row.
     fn exists(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let select = self.uncomputed();
-        on_session!(py, self.link(py)?, "Query.exists", |session| {
+        on_session!(py, self.link(py)?, "Query.exists", first autoflush_told, |session| {
             let exists = session.exists(&select).await.map_err(raise)?;
             Python::attach(|py| Ok(exists.into_pyobject(py)?.to_owned().into_any().unbind()))
         })
@@ -210,7 +210,7 @@ impl Query {
             list.push((name.extract()?, aggregate));
         }
         let select = self.aggregating(py, list)?;
-        on_session!(py, self.link(py)?, "Query.aggregate", |session| {
+        on_session!(py, self.link(py)?, "Query.aggregate", first autoflush_told, |session| {
             let rows = session.select(&select).await.map_err(raise)?;
             let dict = crate::query::Answers::dicts().of(rows)?;
             Ok(dict.into_iter().next().unwrap_or_else(nothing))
@@ -262,7 +262,7 @@ impl Query {
     #[pyo3(signature = (*, analyze = false))]
     fn explain(&self, py: Python<'_>, analyze: bool) -> PyResult<Py<Operation>> {
         let select = self.core().clone();
-        on_session!(py, self.link(py)?, "Query.explain", |session| {
+        on_session!(py, self.link(py)?, "Query.explain", first autoflush_told, |session| {
             let statement = session.statement(&select).map_err(raise)?;
             let dialect = session.dialect();
             let statement = explain(&statement.text, statement.params, analyze, dialect).map_err(raise)?;
@@ -296,7 +296,7 @@ impl Query {
         let py = column.py();
         let aggregate = Bound::new(py, Aggregate::named(function, column)?)?;
         let select = self.aggregating(py, vec![(function.to_owned(), aggregate.into_any())])?;
-        on_session!(py, self.link(py)?, "Query.aggregate", |session| {
+        on_session!(py, self.link(py)?, "Query.aggregate", first autoflush_told, |session| {
             let rows = session.select(&select).await.map_err(raise)?;
             Python::attach(|py| {
                 Ok(rows.items.into_iter().next().map_or_else(nothing, |item| value_of(py, item)))
@@ -315,7 +315,7 @@ impl Query {
     }
 
     fn write(&self, py: Python<'_>, write: Write) -> PyResult<Py<Operation>> {
-        on_session!(py, self.link(py)?, "Query.update", |session| {
+        on_session!(py, self.link(py)?, "Query.update", first autoflush_told, |session| {
             let written = session.write_at_once(&write).await.map_err(raise)?;
             Python::attach(|py| Ok(written.affected.into_pyobject(py)?.into_any().unbind()))
         })
@@ -328,7 +328,7 @@ impl Query {
     fn single(&self, py: Python<'_>, required: bool) -> PyResult<Py<Operation>> {
         // A limit of the caller's own stays: two rows are enough to see that one is not alone.
         let (select, answers) = (at_most(self.core(), 2), self.answers());
-        on_session!(py, self.link(py)?, "Query.one", |session| {
+        on_session!(py, self.link(py)?, "Query.one", first autoflush_told, |session| {
             let mut objects = answers.of(session.select(&select).await.map_err(raise)?)?;
             match (objects.len(), required) {
                 (0, true) => Err(raise(Error::new(ErrorKind::NoResult("one() found no row".to_owned())))),

@@ -130,7 +130,7 @@ impl AsyncSession {
         if asked.populate_existing || asked.lock.is_some() {
             let (lock, loads) = (asked.lock, relations_of(py, id, asked.options)?);
             let deleted = if asked.include_deleted { Deleted::Included } else { Deleted::LeftOut };
-            return on_session!(py, self.link, "AsyncSession.get", |session| {
+            return on_session!(py, self.link, "AsyncSession.get", first autoflush_told, |session| {
                 let found = session.get_again(id, &key, &loads, lock, deleted).await.map_err(raise)?;
                 match found {
                     None if required => Err(raise(no_such(&session.schema().model(id).def.name))),
@@ -141,7 +141,7 @@ impl AsyncSession {
         }
         let (fields, loads) = loads_of(py, id, asked.options)?;
         let deleted = asked.include_deleted;
-        on_session!(py, self.link, "AsyncSession.get", |session| {
+        on_session!(py, self.link, "AsyncSession.get", first autoflush_told, |session| {
             let found = match fields {
                 fields if deleted => {
                     Box::pin(session.get_with_deleted(id, &key, fields.as_deref(), &loads)).await

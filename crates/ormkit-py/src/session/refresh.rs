@@ -108,7 +108,7 @@ impl AsyncSession {
         }
         let given = mapped(object)?;
         let loads = relations_of(py, PyHost::BARE.model(&given), options)?;
-        on_session!(py, self.link, "AsyncSession.merge", |session| {
+        on_session!(py, self.link, "AsyncSession.merge", first autoflush_told, |session| {
             session.merge(&given, &loads).await.map_err(raise)
         })
     }

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use super::context::mode;
 use super::{AsyncSession, SessionLink, raise};
 use crate::bridge::{self, LoopRuntime, Operation};
+use crate::event;
 
 /// Before the first retry; it doubles with each one.
 const BACK_OFF: Duration = Duration::from_millis(10);
@@ -121,6 +122,10 @@ async fn attempt(
         let _block = Block::open(link);
         bridge::call(|py| function.bind(py).call1((session,))).await
     };
+    let answer = match answer {
+        Ok(answer) if event::any_session() => Box::pin(link.commit_told()).await.map(|()| answer),
+        answer => answer,
+    };
     let mut core = Python::attach(|py| link.lease(py))?;
     let outcome = match answer {
         Ok(answer) => core.commit().await.map(|()| answer).map_err(raise),
@@ -128,7 +133,7 @@ async fn attempt(
     };
     if outcome.is_ok() {
         drop(core);
-        link.on_commit.run().await?;
+        link.kept().await?;
         return outcome;
     }
     link.on_commit.forget_from(0);
@@ -136,6 +141,8 @@ async fn attempt(
     if outcome.as_ref().is_err_and(can_be_retried) {
         core.let_go();
     }
+    drop(core);
+    link.undone().await?;
     outcome
 }
 

@@ -15,6 +15,7 @@ use super::execute::of_rows;
 use super::{AsyncSession, SessionLink, nothing, raise, value_of};
 use crate::bridge::{FirstOrigin, Operation};
 use crate::errors::to_py;
+use crate::event;
 use crate::host::PyHost;
 use crate::query::{Answers, Query, Select as PySelect, select_with};
 
@@ -105,6 +106,9 @@ impl Rows {
     /// # Cancelling
     /// The stream is given up; inside of a transaction that is broken, too.
     async fn read(&self) -> PyResult<Option<Vec<Py<PyAny>>>> {
+        if event::any_session() && matches!(*locked(&self.stage), Stage::Unread(_)) {
+            Box::pin(self.link.autoflush_told()).await?;
+        }
         let stage = std::mem::replace(&mut *locked(&self.stage), Stage::Reading);
         let mut session = match &stage {
             Stage::Ended => {

@@ -100,7 +100,7 @@ impl AsyncSession {
     ) -> PyResult<Py<Operation>> {
         let py = slf.py();
         let wanted = Wanted::new(slf, model, defaults, lookups)?;
-        on_session!(py, slf.get().link, "AsyncSession.get_or_create", |session| {
+        on_session!(py, slf.get().link, "AsyncSession.get_or_create", first autoflush_told, |session| {
             let (object, created) = wanted.get_or_create(&mut session).await?;
             answer(object, created)
         })
@@ -119,7 +119,7 @@ impl AsyncSession {
     ) -> PyResult<Py<Operation>> {
         let py = slf.py();
         let wanted = Wanted::new(slf, model, defaults, lookups)?;
-        on_session!(py, slf.get().link, "AsyncSession.update_or_create", |session| {
+        on_session!(py, slf.get().link, "AsyncSession.update_or_create", first autoflush_told, |session| {
             let (object, created) = wanted.get_or_create(&mut session).await?;
             if !created {
                 wanted.update(&mut session, &object).await?;

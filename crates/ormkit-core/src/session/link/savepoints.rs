@@ -6,7 +6,7 @@ use crate::driver::{Effect, Statement, StatementText};
 use crate::value::Params;
 
 /// The savepoints of one transaction, the innermost last.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Savepoints {
     open: Vec<Mark>,
     /// SAVEPOINT and RELEASE commands in the order in which they are to be sent. An unsent SAVEPOINT has its mark in
@@ -15,6 +15,7 @@ pub(super) struct Savepoints {
 }
 
 /// An open savepoint.
+#[derive(Clone)]
 pub(super) enum Mark {
     /// The database knows it.
     Sent(Savepoint),
@@ -23,6 +24,7 @@ pub(super) enum Mark {
 }
 
 /// The commands of one savepoint.
+#[derive(Clone)]
 pub(super) struct Savepoint {
     release: Arc<StatementText>,
     pub(super) rollback: Arc<StatementText>,

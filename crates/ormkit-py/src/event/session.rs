@@ -1,0 +1,143 @@
+//! Listeners of what sessions do: `before_flush` and its like.
+use super::listener::{Choices, Listener};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyType};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a session does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SessionEvent {
+    BeforeFlush,
+    AfterFlush,
+    AfterFlushPostexec,
+    BeforeCommit,
+    AfterCommit,
+    AfterRollback,
+}
+
+/// The events and their names.
+pub(super) const EVENTS: [(&str, SessionEvent); 6] = [
+    ("before_flush", SessionEvent::BeforeFlush),
+    ("after_flush", SessionEvent::AfterFlush),
+    ("after_flush_postexec", SessionEvent::AfterFlushPostexec),
+    ("before_commit", SessionEvent::BeforeCommit),
+    ("after_commit", SessionEvent::AfterCommit),
+    ("after_rollback", SessionEvent::AfterRollback),
+];
+
+/// True once a session was listened to.
+static ANY: AtomicBool = AtomicBool::new(false);
+
+/// Classes of sessions with their listeners.
+type Classes = Vec<(Arc<Py<PyType>>, Arc<Listeners>)>;
+
+static CLASSES: Mutex<Classes> = Mutex::new(Vec::new());
+
+fn classes() -> Classes {
+    CLASSES.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// True where some session may be listened to.
+#[inline]
+pub(crate) fn any_session() -> bool {
+    ANY.load(Ordering::Relaxed)
+}
+
+/// The listeners of one target, in the order of calling.
+#[derive(Default)]
+pub(crate) struct Listeners(Mutex<Vec<(SessionEvent, Arc<Listener>)>>);
+
+impl Listeners {
+    fn entries(&self) -> MutexGuard<'_, Vec<(SessionEvent, Arc<Listener>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(&self, event: SessionEvent, function: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+        let entries = self.entries().clone();
+        for (at, (known, listener)) in entries.iter().enumerate() {
+            if *known == event && listener.is_of(function)? {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets a function hear. The same function once more changes nothing.
+    pub(super) fn add(
+        &self,
+        event: SessionEvent,
+        function: &Bound<'_, PyAny>,
+        choices: Choices,
+    ) -> PyResult<()> {
+        let listener = Arc::new(Listener::new(function, choices)?);
+        if self.has(event, function)? {
+            return Ok(());
+        }
+        let mut entries = self.entries();
+        let at = if choices.insert { 0 } else { entries.len() };
+        entries.insert(at, (event, listener));
+        ANY.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Takes a function out; false where it did not listen.
+    pub(super) fn take(&self, event: SessionEvent, function: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let Some(at) = self.place(event, function)? else { return Ok(false) };
+        let taken = self.entries().remove(at);
+        drop(taken);
+        Ok(true)
+    }
+
+    /// True where a function listens.
+    pub(super) fn has(&self, event: SessionEvent, function: &Bound<'_, PyAny>) -> PyResult<bool> {
+        self.place(event, function).map(|at| at.is_some())
+    }
+
+    /// Those of an event.
+    pub(crate) fn of(&self, event: SessionEvent) -> Vec<Arc<Listener>> {
+        self.entries()
+            .iter()
+            .filter(|(known, _)| *known == event)
+            .map(|(_, found)| Arc::clone(found))
+            .collect()
+    }
+}
+
+/// The listeners of just this class of sessions.
+pub(super) fn of_class(class: &Bound<'_, PyType>) -> Arc<Listeners> {
+    let mut classes = CLASSES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, found)) = classes.iter().find(|(known, _)| known.is(class)) {
+        return Arc::clone(found);
+    }
+    let made = Arc::<Listeners>::default();
+    classes.push((Arc::new(class.clone().unbind()), Arc::clone(&made)));
+    made
+}
+
+/// The listeners of an event for a session of a class, those of its bases among them.
+pub(crate) fn of_kind(class: &Bound<'_, PyType>, event: SessionEvent) -> PyResult<Vec<Arc<Listener>>> {
+    let mut found = Vec::new();
+    for (known, listeners) in classes() {
+        let known = known.bind(class.py());
+        let is_own = class.is(known);
+        if is_own || class.is_subclass(known)? {
+            found.extend(listeners.of(event).into_iter().filter(|one| is_own || one.choices.propagate));
+        }
+    }
+    Ok(found)
+}
+
+/// What a flush writes: lists of objects.
+#[pyclass(frozen, module = "ormkit.event")]
+pub(crate) struct FlushContext {
+    /// New objects.
+    #[pyo3(get)]
+    pub(crate) new: Py<PyList>,
+    /// Changed objects.
+    #[pyo3(get)]
+    pub(crate) dirty: Py<PyList>,
+    /// Objects whose rows are deleted.
+    #[pyo3(get)]
+    pub(crate) deleted: Py<PyList>,
+}

@@ -1,0 +1,269 @@
+//! What can be listened to, and how that is said.
+use super::listener::Choices;
+use super::mapper;
+use super::session::{self, Listeners, SessionEvent};
+use crate::attribute::Attribute;
+use crate::engine::Engine;
+use crate::errors::to_py;
+use crate::inspection::Mapper;
+use crate::instance;
+use crate::session::{AsyncSession, SessionMaker};
+use ormkit_core::error::Error;
+use ormkit_core::host::Moment;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+use std::sync::Arc;
+
+/// A target with an event that it has.
+enum Subject<'py> {
+    /// Objects of a class.
+    Class(Bound<'py, PyType>, Moment),
+    /// A session, a maker of sessions, or a class of them.
+    Sessions(SessionSet, SessionEvent),
+}
+
+/// Whose listeners are meant.
+enum SessionSet {
+    One(Py<AsyncSession>),
+    Shared(Arc<Listeners>),
+}
+
+impl SessionSet {
+    fn listeners(&self) -> &Listeners {
+        match self {
+            Self::One(session) => &session.get().link.listeners,
+            Self::Shared(listeners) => listeners,
+        }
+    }
+}
+
+/// Events of SQLAlchemy's that have another form here.
+const CLASS_WORDS: [(&str, &str); 12] = [
+    ("init", "write an __init__, which calls super().__init__(**values)"),
+    ("load", "write a property: objects are made without running code of their class"),
+    ("refresh", "write a property"),
+    ("refresh_flush", "listen to after_insert and after_update"),
+    ("expire", "write a property"),
+    ("first_init", "write __init_subclass__"),
+    ("instrument_class", "write __init_subclass__"),
+    ("mapper_configured", "write __init_subclass__"),
+    ("before_configured", "write __init_subclass__"),
+    ("after_configured", "write __init_subclass__"),
+    ("attribute_instrument", "write __init_subclass__"),
+    ("before_mapper_configured", "write __init_subclass__"),
+];
+
+const SESSION_WORDS: [(&str, &str); 20] = [
+    (
+        "after_begin",
+        "run it by session.connection() where the transaction begins, or give create_engine init=",
+    ),
+    ("do_orm_execute", "give the statement with_loader_criteria(..), or the class SoftDeleteMixin"),
+    ("after_soft_rollback", "listen to after_rollback"),
+    ("after_transaction_create", "listen to before_commit, after_commit and after_rollback"),
+    ("after_transaction_end", "listen to after_commit and after_rollback"),
+    ("before_attach", "listen to before_flush"),
+    ("after_attach", "listen to before_flush"),
+    ("after_bulk_update", "use what the verb or the statement answers"),
+    ("after_bulk_delete", "use what the verb or the statement answers"),
+    ("transient_to_pending", "listen to before_flush, whose session.new has the object"),
+    ("pending_to_transient", "ask inspect(obj).transient"),
+    ("pending_to_persistent", "listen to after_insert of the class"),
+    ("persistent_to_transient", "ask inspect(obj).transient"),
+    ("persistent_to_deleted", "listen to after_delete of the class"),
+    ("deleted_to_persistent", "ask inspect(obj).persistent"),
+    ("deleted_to_detached", "listen to after_commit"),
+    ("detached_to_persistent", "ask inspect(obj).persistent"),
+    ("persistent_to_detached", "ask inspect(obj).detached"),
+    ("loaded_as_persistent", "write a property: objects are made without running code of the program"),
+    ("init", "write an __init__ of a subclass, which calls super().__init__(..)"),
+];
+
+const ATTRIBUTE: &str = "write a method of the class: @validates(\"name\") sees each value that is set, and each member that \
+                         comes into a list";
+const ENGINE: &str = "give create_engine init= (a function for each new connection), reset= (each that comes back) or close=, and \
+                      engine.add_tracer(function) for statements with their duration and rows";
+
+impl<'py> Subject<'py> {
+    fn of(target: &Bound<'py, PyAny>, identifier: &str) -> PyResult<Self> {
+        let py = target.py();
+        if let Ok(class) = target.cast::<PyType>() {
+            if class.is(py.get_type::<Mapper>()) {
+                let all = instance::model(py).cast_into::<PyType>()?;
+                return Self::of_class(all, identifier);
+            }
+            if instance::is_model_class(class)? || is_mixin(class)? {
+                return Self::of_class(class.clone(), identifier);
+            }
+        }
+        if let Ok(mapper) = target.cast::<Mapper>() {
+            return Self::of_class(mapper.get().class(py).clone(), identifier);
+        }
+        let sessions = if let Ok(session) = target.cast::<AsyncSession>() {
+            AsyncSession::show(session)?;
+            Some(SessionSet::One(session.clone().unbind()))
+        } else if let Ok(maker) = target.cast::<SessionMaker>() {
+            Some(SessionSet::Shared(Arc::clone(&maker.get().plan.listeners)))
+        } else if let Ok(class) = target.cast::<PyType>()
+            && class.is_subclass_of::<AsyncSession>()?
+        {
+            Some(SessionSet::Shared(session::of_class(class)))
+        } else {
+            None
+        };
+        if let Some(sessions) = sessions {
+            return session_event(py, identifier).map(|event| Self::Sessions(sessions, event));
+        }
+        let shown = target.repr()?;
+        if target.is_instance_of::<Attribute>() {
+            return Err(unsupported(py, format!("the event {identifier:?} of {shown}"), ATTRIBUTE));
+        }
+        if target.is_instance_of::<Engine>() {
+            return Err(unsupported(py, format!("the event {identifier:?} of {shown}"), ENGINE));
+        }
+        Err(PyTypeError::new_err(format!(
+            "nothing can be listened to at {shown}: a target is a mapped class, a base, a session, a \
+             sessionmaker or a class of sessions"
+        )))
+    }
+
+    fn of_class(class: Bound<'py, PyType>, identifier: &str) -> PyResult<Self> {
+        let py = class.py();
+        if let Some((_, moment)) = mapper::EVENTS.iter().find(|(name, _)| *name == identifier) {
+            return Ok(Self::Class(class, *moment));
+        }
+        if let Some((_, instead)) = CLASS_WORDS.iter().find(|(word, _)| *word == identifier) {
+            return Err(unsupported(py, format!("the event {identifier:?} of {}", class.name()?), instead));
+        }
+        let known = mapper::EVENTS.iter().map(|(name, _)| *name);
+        Err(to_py(py, Error::unknown_name("event", identifier, class.name()?.to_string(), known)))
+    }
+}
+
+fn session_event(py: Python<'_>, identifier: &str) -> PyResult<SessionEvent> {
+    if let Some((_, event)) = session::EVENTS.iter().find(|(name, _)| *name == identifier) {
+        return Ok(*event);
+    }
+    if let Some((_, instead)) = SESSION_WORDS.iter().find(|(word, _)| *word == identifier) {
+        return Err(unsupported(py, format!("the event {identifier:?} of sessions"), instead));
+    }
+    let known = session::EVENTS.iter().map(|(name, _)| *name);
+    Err(to_py(py, Error::unknown_name("event", identifier, "sessions", known)))
+}
+
+/// A class that mapped classes may derive from: not one of Python's own, which all do.
+fn is_mixin(class: &Bound<'_, PyType>) -> PyResult<bool> {
+    let module: String = class.getattr("__module__")?.extract()?;
+    let is_ours = module == "builtins" || module == "ormkit" || module.starts_with("ormkit.");
+    Ok(!is_ours && !class.is_subclass_of::<AsyncSession>()?)
+}
+
+fn unsupported(py: Python<'_>, what: String, instead: &str) -> PyErr {
+    to_py(py, Error::unsupported(what, instead))
+}
+
+/// Let a function hear of an event.
+///
+/// Args:
+///     target: A mapped class, a base or mixin (for all classes that derive from it), or `Mapper` for all mapped classes.
+///     identifier: The event's name, such as `"before_insert"`.
+///     fn: The function, async or not. It is called with the mapper, the connection of the flush, and the object.
+///     once: Call it for the first event alone.
+///     named: Give it its arguments by name.
+///     propagate: Objects of classes that derive from the target are meant, too.
+///     raw: Give it the object's `InstanceState` instead of the object.
+///     insert: Call it before the listeners that are there.
+///
+/// Raises:
+///     FieldError: The target has no such event; the near one is named.
+///     NotSupportedError: An event of SQLAlchemy's that has another form here; the text says which.
+///     TypeError: The target has no events, or the function cannot be called.
+#[pyfunction]
+#[pyo3(signature = (target, identifier, r#fn, *, once = false, named = false, propagate = true, raw = false, insert = false))]
+#[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
+pub(crate) fn listen(
+    target: &Bound<'_, PyAny>,
+    identifier: &str,
+    r#fn: &Bound<'_, PyAny>,
+    once: bool,
+    named: bool,
+    propagate: bool,
+    raw: bool,
+    insert: bool,
+) -> PyResult<()> {
+    let choices = Choices { once, named, propagate, raw, insert };
+    match Subject::of(target, identifier)? {
+        Subject::Class(class, moment) => mapper::add(&class, moment, r#fn, choices),
+        Subject::Sessions(sessions, event) => sessions.listeners().add(event, r#fn, choices),
+    }
+}
+
+/// The same as a decorator: `@listens_for(User, "before_insert")`.
+#[pyfunction]
+#[pyo3(signature = (target, identifier, *, once = false, named = false, propagate = true, raw = false, insert = false))]
+#[allow(clippy::fn_params_excessive_bools)]
+pub(crate) fn listens_for(
+    target: &Bound<'_, PyAny>,
+    identifier: &str,
+    once: bool,
+    named: bool,
+    propagate: bool,
+    raw: bool,
+    insert: bool,
+) -> PyResult<ListensFor> {
+    Subject::of(target, identifier)?;
+    let choices = Choices { once, named, propagate, raw, insert };
+    Ok(ListensFor { target: target.clone().unbind(), identifier: identifier.to_owned(), choices })
+}
+
+/// What `listens_for(..)` returns: decorates the function.
+#[pyclass(frozen, module = "ormkit.event")]
+pub(crate) struct ListensFor {
+    target: Py<PyAny>,
+    identifier: String,
+    choices: Choices,
+}
+
+#[pymethods]
+impl ListensFor {
+    fn __call__<'py>(&self, function: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        match Subject::of(self.target.bind(function.py()), &self.identifier)? {
+            Subject::Class(class, moment) => mapper::add(&class, moment, &function, self.choices)?,
+            Subject::Sessions(sessions, event) => sessions.listeners().add(event, &function, self.choices)?,
+        }
+        Ok(function)
+    }
+}
+
+/// Let a function hear no more of an event.
+///
+/// Raises:
+///     InvalidRequestError: It does not listen to it.
+#[pyfunction]
+pub(crate) fn remove(target: &Bound<'_, PyAny>, identifier: &str, r#fn: &Bound<'_, PyAny>) -> PyResult<()> {
+    let taken = match Subject::of(target, identifier)? {
+        Subject::Class(class, moment) => mapper::take(&class, moment, r#fn)?,
+        Subject::Sessions(sessions, event) => sessions.listeners().take(event, r#fn)?,
+    };
+    match taken {
+        true => Ok(()),
+        false => {
+            let text = format!("{} does not listen to {identifier:?} of {}", r#fn.repr()?, target.repr()?);
+            Err(to_py(target.py(), Error::invalid_request(text)))
+        }
+    }
+}
+
+/// True where a function listens to an event of just this target.
+#[pyfunction]
+pub(crate) fn contains(
+    target: &Bound<'_, PyAny>,
+    identifier: &str,
+    r#fn: &Bound<'_, PyAny>,
+) -> PyResult<bool> {
+    match Subject::of(target, identifier)? {
+        Subject::Class(class, moment) => mapper::has(&class, moment, r#fn),
+        Subject::Sessions(sessions, event) => sessions.listeners().has(event, r#fn),
+    }
+}

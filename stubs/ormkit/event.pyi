@@ -1,0 +1,47 @@
+"""Functions of the program that hear of what is written and of what sessions do."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+class FlushContext:
+    """What a flush writes."""
+
+    @property
+    def new(self) -> list[Any]: ...
+    @property
+    def dirty(self) -> list[Any]: ...
+    @property
+    def deleted(self) -> list[Any]: ...
+
+def listen(
+    target: Any,
+    identifier: str,
+    fn: Callable[..., Any],
+    *,
+    once: bool = False,
+    named: bool = False,
+    propagate: bool = True,
+    raw: bool = False,
+    insert: bool = False,
+) -> None:
+    """Let a function hear of an event."""
+
+def listens_for(
+    target: Any,
+    identifier: str,
+    *,
+    once: bool = False,
+    named: bool = False,
+    propagate: bool = True,
+    raw: bool = False,
+    insert: bool = False,
+) -> Callable[[_F], _F]:
+    """The same as a decorator: `@listens_for(User, "before_insert")`."""
+
+def remove(target: Any, identifier: str, fn: Callable[..., Any]) -> None:
+    """Let a function hear no more of an event."""
+
+def contains(target: Any, identifier: str, fn: Callable[..., Any]) -> bool:
+    """True where a function listens to an event of just this target."""
