@@ -18,6 +18,7 @@ from ormkit import (
     DeclarativeBase,
     ForeignKey,
     Mapped,
+    SoftDeleteMixin,
     Sum,
     func,
     joinedload,
@@ -178,6 +179,69 @@ async def test_joins_and_exists_to_a_class_below(staffed: SimpleNamespace, engin
         assert await session.query(f.Report).filter(manager__bonus=3, manager__name="max").count() == 2
         outer = select(f.Company.name, f.Lead.team).outerjoin(f.Lead, f.Lead.company_id == f.Company.id)
         assert (await session.execute(outer)).tuples() == [("here", "core")]
+
+
+async def test_objects_of_classes_below_in_lookups(staffed: SimpleNamespace, engine: ormkit.ConnectionPool) -> None:
+    f = staffed
+    async with AsyncSession(engine) as session:
+        lea = await session.get(f.Lead, 4)
+        report = await session.insert(f.Report(title="c", manager=lea))
+        assert await session.query(f.Report).filter(manager=lea).all() == [report]
+        assert await session.query(f.Report).filter(manager__in=session.query(f.Lead)).all() == [report]
+        assert (await session.scalars(select(f.Report).where(f.Report.manager == lea))).all() == [report]
+        with pytest.raises(TypeError, match="Report.manager"):
+            session.query(f.Report).filter(manager=await session.get(f.Employee, 1))
+
+
+async def test_lists_through_a_junction_that_nobody_declares(engine: ormkit.ConnectionPool) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Tag(Base):
+        __tablename__ = "tags"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        items: Mapped[list[Item]] = relationship(secondary="item_tags", back_populates="tags", order_by="Item.id")
+
+    class Item(SoftDeleteMixin, Base):
+        __tablename__ = "items"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        tags: Mapped[list[Tag]] = relationship(secondary="item_tags", back_populates="items")
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "item"}
+
+    class Book(Item):
+        __tablename__ = "books"
+        id: Mapped[int] = mapped_column(ForeignKey("items.id"), primary_key=True)
+        pages: Mapped[int]
+        __mapper_args__ = {"polymorphic_identity": "book"}
+
+    class Toy(Item):
+        age: Mapped[int]
+        __mapper_args__ = {"polymorphic_identity": "toy"}
+
+    await Base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        session.add(Tag(items=[Book(pages=3), Toy(age=4), Item()]))
+        await session.commit()
+    async with AsyncSession(engine) as session:
+        tag = (await session.scalars(select(Tag).options(selectinload(Tag.items)))).one()
+        book, toy, item = tag.items
+        assert (type(book), book.pages, type(toy), toy.age, type(item)) == (Book, 3, Toy, 4, Item)
+        await session.load(book, Book.tags)
+        assert book.tags == [tag]
+        assert await session.query(Book).filter(tags__id=tag.id).all() == [book]
+        await session.soft_delete(book)
+        await session.soft_delete(toy)
+        assert await session.query(Item).all() == [item]
+        assert await session.query(Book).count() == await session.query(Toy).count() == 0
+        assert await session.query(Book).with_deleted().all() == [book]
+        assert await session.get(Item, book.id) is None
+        await session.restore(book)
+        tag.items.remove(item)
+        await session.commit()
+    async with AsyncSession(engine) as session:
+        tag = (await session.scalars(select(Tag).options(joinedload(Tag.items)))).one()
+        assert [type(each) for each in tag.items] == [Book]
 
 
 async def test_changes_are_written_to_the_table_that_has_them(

@@ -27,7 +27,7 @@ pub(crate) use operand::{assigned, assigned_as, json_operand, operand, typed_ope
 pub(crate) use operator::member;
 pub(crate) use param::{any_parameters, argument, bindparam};
 pub(crate) use quantifier::{Quantifier, all_, any_};
-pub(crate) use relation::{object_or_key, related_condition};
+pub(crate) use relation::{is_one, object_or_key, related_condition};
 pub(crate) use row::{RowValue, tuple_};
 
 use ormkit_core::model::{FieldId, ModelId};

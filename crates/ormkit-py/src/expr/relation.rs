@@ -63,13 +63,19 @@ fn object_key(
         true => Some(instance::table_of(object)?.model),
         false => None,
     };
-    if found.is_none_or(|found| schema.model(found).table() != target.table()) {
+    if !found.is_some_and(|found| is_one(schema, found, target)) {
         let type_name = object.get_type().name()?;
         let text =
             format!("{} is compared with a {} or None, not with a {type_name}", place(), target.name());
         return Err(PyTypeError::new_err(text));
     }
     Expects::fields(schema, model, relation).iter().map(|field| key_part(target, *field, object)).collect()
+}
+
+/// True where objects of `found` are objects of `target`: of the class, another declaration of it, or one that extends it.
+pub(crate) fn is_one(schema: &Schema, found: ModelId, target: &Model) -> bool {
+    let found = schema.model(found);
+    found.is_a(target.id) || (target.family.is_none() && found.table() == target.table())
 }
 
 /// The same in a lookup, which takes the key of an object, too: `author=7`; of several columns as a tuple.

@@ -16,7 +16,7 @@ use super::names::Names;
 use super::{F, Query, Select};
 use crate::errors::to_py;
 use crate::expr::{
-    Expr, condition_of, json_operand, member, object_or_key, operand, ordered_json, typed_operand,
+    Expr, condition_of, is_one, json_operand, member, object_or_key, operand, ordered_json, typed_operand,
 };
 use crate::model::{schema, unsupported};
 
@@ -278,7 +278,7 @@ fn selected_of(
     let Some(queried) = select.root_model() else { return one_column(select).map(Some) };
     let target = schema.model(schema.model(model).relation(relation).target);
     match Expects::fields(schema, model, relation)[..] {
-        [field] if schema.model(queried).table() == target.table() => keys_of(select, field).map(Some),
+        [field] if is_one(schema, queried, target) => keys_of(select, field).map(Some),
         _ => Err(PyTypeError::new_err(format!(
             "{}.{} is looked for among objects of {}, not of {}",
             schema.model(model).name(),

@@ -34,6 +34,11 @@ impl Families {
         std::iter::successors(up(&id), up).collect()
     }
 
+    /// The class of the family that a class extends.
+    pub(super) fn parent(&self, id: ModelId) -> Option<ModelId> {
+        self.kin.get(&id)?.parent
+    }
+
     /// True when `class` extends `of`, at any depth.
     pub(super) fn extends(&self, class: ModelId, of: ModelId) -> bool {
         self.above(class).contains(&of)

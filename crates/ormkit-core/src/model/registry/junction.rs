@@ -41,6 +41,10 @@ impl Registry {
         let (owner, space) = (self.def(id), self.space(id));
         let relation = &owner.relations[at];
         let Some(Secondary::Table(table)) = &relation.secondary else { return None };
+        // What a class has from the one that it extends goes through the junction of that one.
+        if self.families.parent(id).is_some_and(|above| at < self.def(above).relations.len()) {
+            return None;
+        }
         let target = self.target(id, relation).ok()?;
         if self.is_same_table(id, target) || !relation.near_keys.is_empty() || !relation.far_keys.is_empty() {
             return None;
