@@ -131,8 +131,13 @@ impl<H: Host> Session<H> {
 
     fn take_over_columns(&self, model: &Model, given: &H::Object, target: &H::Object) -> Result<()> {
         let is_new = |object| matches!(self.host.state(object), State::Transient | State::Pending);
-        let fields = if is_new(given) { self.host.given(given)? } else { self.host.loaded(given) };
         let into_new = is_new(target);
+        // What a new object has from defaults alone is no change of a row that is there.
+        let fields = match is_new(given) {
+            true if into_new => self.host.given(given)?,
+            true => self.host.changed(given)?,
+            false => self.host.loaded(given),
+        };
         for field in fields.iter().filter(|field| into_new || !model.key.contains(field)) {
             self.host.copy(Some((given, field)), target, field)?;
         }

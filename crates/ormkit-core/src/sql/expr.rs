@@ -215,7 +215,10 @@ impl Render for Order {
             }
             _ => term(out, &self.expr),
         }
-        self.direction(out);
+        // A text may say it itself.
+        if self.descending || self.nulls.is_some() || !matches!(self.expr, Expr::Text(_)) {
+            self.direction(out);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::expr::{Render, all_of};
 use super::select::{self, Layout, listed};
 use super::{DialectName, SqlWriter, dml, tombstone};
 use crate::error::{Error, ErrorKind};
-use crate::model::{FieldId, Model, ModelId, OnUpdate};
+use crate::model::{FieldId, Model, ModelId, OnUpdate, Version};
 use crate::query::{
     Conflict, ConflictTarget, Delete, Expr, FromItem, Insert, Item, Select, Source, Update, Write, wider,
 };
@@ -204,7 +204,18 @@ fn on_conflict(out: &mut SqlWriter<'_>, conflict: &Conflict, node: &Insert) {
     out.push(" DO UPDATE SET ");
     // Beside EXCLUDED a bare name could be a column of either.
     let bare = out.qualify(true);
-    assignments(out, node.model, &conflict.set);
+    // The version of the row is counted, not taken from the one that was to be inserted.
+    let version =
+        model.upkeep.version.filter(|(_, version)| *version == Version::Counted).map(|(field, _)| field);
+    let is_version = |(field, expr): &(FieldId, Expr)| {
+        Some(*field) == version && matches!(expr, Expr::Excluded(_, of) if of == field)
+    };
+    let set: Vec<_> = conflict.set.iter().filter(|pair| !is_version(pair)).cloned().collect();
+    assignments(out, node.model, &set);
+    if let Some(field) = version.filter(|version| set.iter().all(|(field, _)| field != version)) {
+        out.push(if set.is_empty() { "" } else { ", " });
+        next_version(out, model, field);
+    }
     all_of(out, " WHERE ", &conflict.filter);
     out.qualify(bare);
 }
@@ -238,16 +249,22 @@ fn renew(out: &mut SqlWriter<'_>, node: &Update) {
             continue;
         }
         out.push(", ");
-        out.name(&model.field(*field).column);
-        out.push(" = ");
         match &model.field(*field).on_update {
-            OnUpdate::Sql(sql) => out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite }),
-            _ => {
-                out.column(Source::plain(node.model), *field); // the next version
-                out.push(" + 1");
+            OnUpdate::Sql(sql) => {
+                out.name(&model.field(*field).column);
+                out.push(" = ");
+                out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite });
             }
+            _ => next_version(out, model, *field),
         }
     }
+}
+
+fn next_version(out: &mut SqlWriter<'_>, model: &Model, field: FieldId) {
+    out.name(&model.field(field).column);
+    out.push(" = ");
+    out.column(Source::plain(model.id), field);
+    out.push(" + 1");
 }
 
 /// Refuses a value for what the database alone writes.

@@ -61,7 +61,10 @@ impl Query {
         computed: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
         let query = slf.get().showing(slf.py(), columns, Answer::Dicts)?;
-        match computed {
+        match computed.filter(|computed| !computed.is_empty()) {
+            Some(computed) if columns.is_empty() => {
+                query.get().computing(slf.py(), computed)?.get().with_only(computed)
+            }
             Some(computed) => query.get().computing(slf.py(), computed),
             None => Ok(query),
         }
@@ -83,6 +86,16 @@ impl Query {
 }
 
 impl Query {
+    /// The same query with these of its values alone.
+    fn with_only<'py>(&self, names: &Bound<'py, PyDict>) -> PyResult<Bound<'py, Self>> {
+        let py = names.py();
+        let names: Vec<String> = names.keys().extract()?;
+        let mut core = CoreSelect::clone(self.core());
+        core.items
+            .retain(|item| matches!(item, Item::Value { label: Some(label), .. } if names.contains(label)));
+        self.made(py, core, self.annotations().to_vec())
+    }
+
     /// The same query with more computed values.
     fn computing<'py>(&self, py: Python<'py>, values: &Bound<'py, PyDict>) -> PyResult<Bound<'py, Self>> {
         let schema = schema(py)?;

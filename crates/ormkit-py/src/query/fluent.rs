@@ -15,7 +15,7 @@ use super::answer::{Answer, Answers};
 use super::computed::RowQuery;
 use super::hybrid::Hybrid;
 use super::loader::{Loader, apply_options};
-use super::lookup::{Said, condition_in, lookups_in};
+use super::lookup::{Said, condition_in, lookups_in, says_nothing};
 use super::names::{Annotation, Names};
 use super::read::no_truth;
 use super::shown::shown;
@@ -389,6 +389,9 @@ impl Query {
     ) -> PyResult<Bound<'py, Self>> {
         let py = conditions.py();
         let Said { rows, groups } = self.said(conditions, lookups)?;
+        if says_nothing(conditions, lookups) {
+            return self.narrowed(py, CoreExpr::Bool(true), None);
+        }
         let schema = schema(py)?;
         if groups.is_empty() {
             return self.narrowed(py, CoreExpr::all(rows).not_true(&schema), None);

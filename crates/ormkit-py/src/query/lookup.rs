@@ -360,7 +360,27 @@ impl Q {
     }
 }
 
+/// True for conditions that say nothing: none at all, or `Q()` alone. They neither let rows in nor keep them out, combined
+/// or denied.
+pub(super) fn says_nothing(conditions: &Bound<'_, PyTuple>, lookups: Option<&Bound<'_, PyDict>>) -> bool {
+    let is_empty = |item: Bound<'_, PyAny>| item.cast::<Q>().is_ok_and(|q| q.get().node.is_empty(item.py()));
+    lookups.is_none_or(|lookups| lookups.is_empty()) && conditions.iter().all(is_empty)
+}
+
 impl Node {
+    fn is_empty(&self, py: Python<'_>) -> bool {
+        match self {
+            Self::Leaf(given, lookups) => {
+                let is_empty =
+                    |item: &Py<PyAny>| item.bind(py).cast::<Q>().is_ok_and(|q| q.get().node.is_empty(py));
+                lookups.as_ref().is_none_or(|lookups| lookups.bind(py).is_empty())
+                    && given.iter().all(is_empty)
+            }
+            Self::All(one, other) | Self::Any(one, other) => one.is_empty(py) && other.is_empty(py),
+            Self::Not(inner) => inner.is_empty(py),
+        }
+    }
+
     fn is_of_group(&self, names: &Names<'_>, py: Python<'_>) -> bool {
         match self {
             Self::Leaf(given, lookups) => {
@@ -396,6 +416,9 @@ impl Node {
                 }
                 CoreExpr::all(parts)
             }
+            Self::All(one, other) | Self::Any(one, other) if one.is_empty(py) => other.resolve(names, py)?,
+            Self::All(one, other) | Self::Any(one, other) if other.is_empty(py) => one.resolve(names, py)?,
+            Self::Not(inner) if inner.is_empty(py) => CoreExpr::Bool(true),
             Self::All(one, other) => one.resolve(names, py)?.and(other.resolve(names, py)?),
             Self::Any(one, other) => one.resolve(names, py)?.or(other.resolve(names, py)?),
             Self::Not(inner) => inner.resolve(names, py)?.not_true(names.schema),

@@ -26,7 +26,26 @@ pub(super) fn grouped(out: &mut SqlWriter<'_>, select: &Select, by: &Expr) {
     {
         return out.number(place.number);
     }
+    // PostgreSQL takes two equal values that are bound for two different ones.
+    if out.is_postgres()
+        && by.binds_values()
+        && let Some(number) = number(out, select, by)
+    {
+        return out.number(number);
+    }
     expr::grouped(out, by);
+}
+
+/// The number, from 1, of the value that the statement selects as it is.
+fn number(out: &SqlWriter<'_>, select: &Select, by: &Expr) -> Option<u64> {
+    let mut before = 0;
+    for item in &select.items {
+        if matches!(item, Item::Value { expr, .. } if expr == by) {
+            return Some(before + 1);
+        }
+        before += names(out, item, select).len() as u64;
+    }
+    None
 }
 
 /// Where a labelled value stands in the result.

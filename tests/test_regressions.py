@@ -1,0 +1,111 @@
+"""What once answered wrongly, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+import pytest_asyncio
+
+import ormkit
+from ormkit import AsyncSession, DeclarativeBase, F, Mapped, Q, case, func, mapped_column, select, text, true
+from ormkit.exc import StaleDataError
+
+
+class Base(DeclarativeBase):
+    __abstract__ = True
+
+
+class Item(Base):
+    __tablename__ = "items"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    n: Mapped[int] = mapped_column(default=0)
+    extra: Mapped[dict[str, int]] = mapped_column(default=dict)
+
+
+class Counted(Base):
+    __tablename__ = "counted"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    n: Mapped[int] = mapped_column(default=0)
+    version: Mapped[int]
+    __mapper_args__ = {"version_id_col": "version"}
+
+
+@pytest_asyncio.fixture
+async def session(engine: ormkit.ConnectionPool) -> AsyncSession:
+    await Base.metadata.create_all(engine)
+    session = AsyncSession(engine)
+    await session.insert_all([Item(name=name, n=n) for n, name in enumerate("abc")])
+    return session
+
+
+async def test_conditions_that_say_nothing_are_neutral(session: AsyncSession) -> None:
+    either = Q()
+    for name in ("a", "b"):
+        either |= Q(name=name)
+    query = session.query(Item)
+    assert await query.filter(either).count() == 2
+    assert await query.filter(Q() | Q(Q()) | Q(name="a")).count() == 1
+    assert await query.filter(Q(name="a") & Q()).count() == 1
+    assert await query.filter(~Q()).count() == await query.filter(~(Q() | Q())).count() == 3
+    assert await query.exclude().count() == await query.exclude(Q()).count() == 3
+    # What says something and is true of all rows denies all of them.
+    assert await query.exclude(true()).count() == await query.exclude(id__notin=[]).count() == 0
+    await session.close()
+
+
+async def test_values_that_are_computed_are_answered_alone(session: AsyncSession) -> None:
+    rows = await session.query(Item).order_by("id").values(called=F("name"))
+    assert rows == [{"called": "a"}, {"called": "b"}, {"called": "c"}]
+    await session.close()
+
+
+async def test_groups_of_values_with_parameters(session: AsyncSession) -> None:
+    for value in (case((Item.n == 1, "x"), else_="y"), func.coalesce(Item.n, 7) % 2, Item.n + 5):
+        counted = {
+            key: number for key, number in (await session.execute(select(value, func.count()).group_by(value))).all()
+        }
+        assert sum(counted.values()) == 3
+    grouped = select(Item.id, (Item.n + 5).label("more")).group_by(Item.id, Item.n + 5).order_by(Item.id)
+    assert (await session.execute(grouped)).tuples() == [(1, 5), (2, 6), (3, 7)]
+    await session.close()
+
+
+async def test_texts_in_order_by_say_their_direction(session: AsyncSession) -> None:
+    assert (await session.scalars(select(Item.name).order_by(text("id desc")))).all() == ["c", "b", "a"]
+    await session.close()
+
+
+async def test_merge_leaves_alone_what_was_not_given(session: AsyncSession) -> None:
+    item = await session.insert(Item(name="m", n=42, extra={"z": 1}))
+    assert await session.merge(Item(id=item.id, name="other")) is item
+    await session.commit()
+    await session.refresh(item)
+    assert (item.name, item.n, item.extra) == ("other", 42, {"z": 1})
+    await session.close()
+
+
+async def test_upserts_count_versions(session: AsyncSession, engine: ormkit.ConnectionPool) -> None:
+    first = await session.insert(Counted(name="x"))
+    async with AsyncSession(engine) as other:
+        again = await other.upsert(Counted(name="x", n=5), conflict_target="name")
+        assert (again.version, again.n) == (2, 5)
+        statement = ormkit.insert(Counted).values(name="x", n=6, version=1).on_conflict_do_update("name")
+        await other.execute(statement)
+        await other.commit()
+        await other.refresh(again)
+        assert (again.version, again.n) == (3, 6)
+    first.n = 9
+    with pytest.raises(StaleDataError):
+        await session.commit()
+    await session.rollback()
+    await session.close()
+
+
+def test_star_import_leaves_builtins_alone() -> None:
+    space: dict[str, object] = {}
+    exec("from ormkit import *", space)
+    assert space.get("range", range) is range
+    assert "Range" in space
+    builtins = vars(__import__("builtins"))
+    assert not [name for name in ormkit.__all__ if name in builtins]
