@@ -58,7 +58,9 @@ def postgres_url(postgres_database: str, postgres_admin: psycopg.Connection) -> 
     # Whoever is still connected is a leftover of the last test; its locks would make us wait.
     postgres_admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
     with psycopg.connect(postgres_database, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
+        rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)'")
+        for (schema,) in rows.fetchall():
+            connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
         connection.execute("CREATE SCHEMA public")
     return postgres_database
 
@@ -96,7 +98,9 @@ def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, None]],
 def library_url(postgres_database: str) -> str:
     """The URL of a database with the tables of the library, for all tests of a module."""
     with psycopg.connect(postgres_database, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
+        rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)'")
+        for (schema,) in rows.fetchall():
+            connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
         connection.execute("CREATE SCHEMA public")
 
     async def create() -> None:
