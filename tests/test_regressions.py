@@ -6,8 +6,8 @@ import pytest
 import pytest_asyncio
 
 import ormkit
-from ormkit import AsyncSession, DeclarativeBase, F, Mapped, Q, case, func, mapped_column, select, text, true
-from ormkit.exc import StaleDataError
+from ormkit import AsyncSession, DeclarativeBase, F, Mapped, Prefetch, Q, case, func, mapped_column, select, text, true
+from ormkit.exc import NotSupportedError, StaleDataError
 
 
 class Base(DeclarativeBase):
@@ -107,3 +107,39 @@ def test_star_import_leaves_builtins_alone() -> None:
     assert "Range" in space
     builtins = vars(__import__("builtins"))
     assert not [name for name in ormkit.__all__ if name in builtins]
+
+
+def test_generic_classes_are_subscripted() -> None:
+    for name in [
+        "async_sessionmaker",
+        "AsyncSession",
+        "Query",
+        "Select",
+        "ScalarResult",
+        "ExecuteResult",
+        "Attribute",
+        "Expr",
+        "Change",
+        "Stream",
+        "RowQuery",
+        "Insert",
+        "Update",
+        "Delete",
+        "CTE",
+        "Subquery",
+        "Prefetch",
+        "Page",
+        "MappingResult",
+        "RelationPart",
+        "hybrid_property",
+        "AssociationProxy",
+        "CopyOut",
+    ]:
+        generic = getattr(ormkit, name)
+        assert generic[int].__origin__ is generic
+
+
+def test_a_prefetch_does_not_leave_out_what_its_query_says(engine: ormkit.ConnectionPool) -> None:
+    query = AsyncSession(engine).query(Item).with_deleted()
+    with pytest.raises(NotSupportedError, match="with_deleted"):
+        Prefetch("parts", query)

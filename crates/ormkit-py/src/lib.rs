@@ -14,6 +14,7 @@ mod errors;
 mod event;
 mod expr;
 mod fields;
+mod generic;
 mod host;
 mod inspection;
 mod instance;
@@ -126,6 +127,7 @@ mod _ormkit {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         bridge::register(module)?;
         errors::register(module)?;
+        generic::register(module)?;
         host::register(module)?;
         instance::register(module)?;
         module.add("func", Bound::new(module.py(), expr::FunctionNamespace)?)?;

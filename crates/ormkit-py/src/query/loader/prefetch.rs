@@ -1,11 +1,12 @@
 //! `Prefetch("posts", queryset=session.query(Post).filter(..))`, as Django has it.
 
 use ormkit_core::model::{ModelId, RelationId};
-use ormkit_core::query::{Item, Load, Strategy};
+use ormkit_core::query::{Deleted, Item, Load, Strategy};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use super::step::Step;
+use crate::model::unsupported;
 use crate::query::Query;
 
 /// A relation to load by one more statement, with what a query says of its objects.
@@ -72,6 +73,12 @@ fn load_of(query: &Query) -> PyResult<(ModelId, Load)> {
         return Err(PyTypeError::new_err(
             "Prefetch(queryset=..) takes over conditions, order, slice and options of a query: no joins, groups, \
              DISTINCT, locks or criteria",
+        ));
+    }
+    if core.deleted != Deleted::LeftOut {
+        return Err(unsupported(
+            "with_deleted() or only_deleted() of the queryset of a Prefetch",
+            "say with_deleted() of the whole query, which speaks of its loads, too",
         ));
     }
     // The relation is known where the path is followed.
