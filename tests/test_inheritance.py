@@ -20,6 +20,7 @@ from ormkit import (
     Mapped,
     SoftDeleteMixin,
     Sum,
+    aliased,
     func,
     joinedload,
     load_only,
@@ -29,6 +30,7 @@ from ormkit import (
     select,
     selectin_polymorphic,
     selectinload,
+    text,
     update,
     with_polymorphic,
 )
@@ -163,6 +165,27 @@ async def test_conditions_on_columns_of_classes_below(staffed: SimpleNamespace, 
         ]
         option = selectin_polymorphic(f.Employee, [f.Manager])
         assert len((await session.scalars(select(f.Employee).options(option))).all()) == 5
+
+
+async def test_objects_of_other_statements_are_of_their_class(
+    staffed: SimpleNamespace, engine: ormkit.ConnectionPool
+) -> None:
+    f = staffed
+    async with AsyncSession(engine) as session:
+        own = text("SELECT id, name, type, company_id FROM employees ORDER BY id")
+        found = (await session.scalars(select(f.Employee).from_statement(own))).all()
+        assert shown(found) == EVERYBODY
+        rows = select(f.Employee).where(f.Employee.id > 3).subquery()
+        assert len((await session.scalars(select(aliased(f.Employee, rows)))).all()) == 2
+        both = select(f.Employee).where(f.Employee.id < 2).union_all(select(f.Employee).where(f.Employee.id == 4))
+        found = (await session.scalars(select(f.Employee).from_statement(both))).all()
+        assert sorted(shown(found)) == [("Employee", "eve"), ("Lead", "lea")]
+        among = select(f.Report).where(f.Report.manager_id.in_(select(f.Manager.id).where(f.Manager.bonus == 3)))
+        assert len((await session.scalars(among)).all()) == 2
+        assert await session.scalar(select(func.count()).select_from(select(f.Employee).subquery())) == 5
+        partly = aliased(f.Employee, select(f.Employee.id, f.Employee.name).subquery())
+        with pytest.raises(ormkit.exc.ProgrammingError, match=r"Employee\.type"):
+            await session.scalars(select(partly))
 
 
 async def test_joins_and_exists_to_a_class_below(staffed: SimpleNamespace, engine: ormkit.ConnectionPool) -> None:
@@ -372,6 +395,15 @@ async def test_locked_rows(staffed: SimpleNamespace, engine: ormkit.ConnectionPo
         assert (found[1].bonus, found[2].language) == (3, "rust")
         lead = (await session.scalars(select(f.Lead).with_for_update())).one()
         assert (lead.team, lead.bonus) == ("core", 5)
+
+
+async def test_limits_for_each_parent(staffed: SimpleNamespace, engine: ormkit.ConnectionPool) -> None:
+    f = staffed
+    async with AsyncSession(engine) as session:
+        option = selectinload(f.Company.staff).order_by("-id").limit(2)
+        here = (await session.scalars(select(f.Company).options(option))).one()
+        assert shown(here.staff) == [("Apprentice", "ivo"), ("Lead", "lea")]
+        assert (here.staff[0].school, here.staff[1].team) == ("night", "core")
 
 
 async def test_limited_parents_with_joined_lists(staffed: SimpleNamespace, engine: ormkit.ConnectionPool) -> None:

@@ -37,6 +37,8 @@ pub(crate) struct Layout {
     pub(crate) types: Vec<SqlType>,
     /// The cells of [`Select::parents`].
     pub(crate) parents: Vec<usize>,
+    /// Rows are made into objects: those of a family say of which class they are.
+    pub(crate) whole: bool,
 }
 
 /// The column that counts rows where the statement around them needs their numbers.
@@ -48,7 +50,7 @@ pub(crate) fn select(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
     with(out, |walk| walk.select(select));
     let around = out.enter(select.deleted);
     let mut eager = Eager::of(out.schema(), select);
-    let mut layout = Layout::default();
+    let mut layout = Layout { whole: true, ..Layout::default() };
     if let Some(error) = eager.refused.take() {
         out.fail(error);
     }
@@ -356,7 +358,8 @@ pub(super) fn listed(
                 let (model, from) = (schema.model(*model), layout.types.len());
                 let fields: Vec<FieldId> = columns.iter().map(|(field, _)| *field).collect();
                 layout.types.extend(fields.iter().map(|field| model.field(*field).column_type.sql_type()));
-                layout.outputs.push(Output::Entity { model: model.id, fields, from, kinds: None });
+                let kinds = kinds::told(out, model, &fields, from);
+                layout.outputs.push(Output::Entity { model: model.id, fields, from, kinds });
             }
             Item::Value { expr, label } => value(out, expr, label.as_deref(), once, layout),
         }

@@ -310,7 +310,7 @@ fn assignments(out: &mut SqlWriter<'_>, model: ModelId, set: &[(FieldId, Expr)])
 }
 
 fn returning(out: &mut SqlWriter<'_>, items: &[Item]) -> Layout {
-    let mut layout = Layout::default();
+    let mut layout = Layout { whole: true, ..Layout::default() };
     if !items.is_empty() {
         out.push(" RETURNING ");
         listed(out, items, &[], false, false, &mut layout);

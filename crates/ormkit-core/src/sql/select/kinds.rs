@@ -28,6 +28,31 @@ pub(super) fn entity(
     layout.outputs.push(Output::Entity { model: source.model, fields, from, kinds });
 }
 
+/// What tells of which class objects are that are made of derived rows or of a text, where nothing but `fields` is known.
+/// A family whose rows do not say it is refused.
+pub(super) fn told(
+    out: &mut SqlWriter<'_>,
+    model: &Model,
+    fields: &[FieldId],
+    from: usize,
+) -> Option<Arc<Kinds>> {
+    let schema = out.schema();
+    let family = model.family.as_ref()?;
+    let Some(at) = fields.iter().position(|field| *field == family.discriminator) else {
+        out.fail(Error::new(ErrorKind::Programming(format!(
+            "objects of {} are read from rows without {}, which says of which class they are: select it, too",
+            model.name(),
+            model.place(family.discriminator)
+        ))));
+        return None;
+    };
+    let each = std::iter::once(model.id).chain(family.below.iter().copied()).filter_map(|id| {
+        let mark = schema.model(id).family.as_ref()?.mark.clone()?;
+        Some(Kind { mark, model: id, more: Vec::new() })
+    });
+    Some(Arc::new(Kinds { cell: from + at, each: each.collect() }))
+}
+
 fn kinds(
     out: &mut SqlWriter<'_>,
     source: Source,
@@ -38,7 +63,7 @@ fn kinds(
 ) -> Option<Arc<Kinds>> {
     let schema = out.schema();
     let model = schema.model(source.model);
-    let family = model.family.as_ref()?;
+    let family = model.family.as_ref().filter(|_| layout.whole)?;
     let cell = from + fields.iter().position(|field| *field == family.discriminator)?;
     // By class, so that one that extends another finds its cells.
     let mut runs: Vec<(ModelId, Vec<FieldId>, usize)> = Vec::new();

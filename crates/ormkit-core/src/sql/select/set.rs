@@ -1,7 +1,7 @@
 //! UNION, INTERSECT and EXCEPT as text.
 
 use super::super::SqlWriter;
-use super::{Layout, derived, limit, sql_name};
+use super::{Layout, derived, kinds, limit, sql_name};
 use crate::error::{Error, ErrorKind};
 use crate::plan::Output;
 use crate::query::{DerivedColumn, Expr, Item, Order, Select, SetOp, SetOperation};
@@ -138,8 +138,11 @@ fn shown(out: &mut SqlWriter<'_>, select: &Select, columns: Vec<DerivedColumn>, 
                     column.name
                 )))),
             };
-            match columns.iter().map(field).collect() {
-                Ok(fields) => vec![Output::Entity { model: model.id, fields, from: 0, kinds: None }],
+            match columns.iter().map(field).collect::<Result<Vec<_>, _>>() {
+                Ok(fields) => {
+                    let kinds = kinds::told(out, model, &fields, 0);
+                    vec![Output::Entity { model: model.id, fields, from: 0, kinds }]
+                }
                 Err(error) => return out.fail(error),
             }
         }
