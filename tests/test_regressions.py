@@ -143,3 +143,20 @@ def test_a_prefetch_does_not_leave_out_what_its_query_says(engine: ormkit.Connec
     query = AsyncSession(engine).query(Item).with_deleted()
     with pytest.raises(NotSupportedError, match="with_deleted"):
         Prefetch("parts", query)
+
+
+async def test_texts_run_once_for_each_set_of_values(session: AsyncSession, engine: ormkit.ConnectionPool) -> None:
+    insert = "INSERT INTO items (id, name, n, extra) VALUES (:id, :name, 0, '{}')"
+    rows = [{"id": 11, "name": "x"}, {"id": 12, "name": "y"}]
+    assert (await session.execute(text(insert), rows)).rowcount == 2
+    await session.commit()
+    async with engine.begin() as connection:
+        assert (
+            await connection.execute(text(insert), [{"id": 13, "name": "z"}, {"id": 14, "name": "w"}])
+        ).rowcount == 2
+    found = await session.scalars(select(Item.name).where(Item.id > 10).order_by(Item.id))
+    assert found.all() == ["x", "y", "z", "w"]
+    for run in (engine.execute, session.execute_raw):
+        with pytest.raises(ormkit.exc.ProgrammingError, match="execute_many"):
+            await run(insert, rows)
+    await session.close()

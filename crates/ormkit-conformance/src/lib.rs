@@ -36,6 +36,7 @@
 //!     constraints: vec![],
 //!     indexes: vec![],
 //!     comment: None,
+//!     renamed_from: None,
 //! })?;
 //! let schema = registry.freeze()?;
 //!

@@ -55,7 +55,7 @@ pub(crate) use inspect::{FoundColumn, FoundConstraint, FoundIndex, FoundTable};
 pub(crate) use listen::{Listener, Notification};
 use options::Options;
 pub(crate) use options::{create_engine, create_pool};
-pub(crate) use params::{bind as bind_values, bind_text};
+pub(crate) use params::{bind as bind_values, bind_texts};
 pub(crate) use pinned::Pinned;
 pub(crate) use quote::{quote_identifier, quote_literal};
 pub(crate) use status::{PoolCounters, PoolHolder, PoolStatus};

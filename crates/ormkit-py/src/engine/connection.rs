@@ -292,7 +292,7 @@ impl Connection {
         if let Ok(expr) = statement.cast::<Expr>()
             && let Some(text) = expr.get().written()
         {
-            return Ok(vec![params::bind_text(py, text, params, border)?]);
+            return params::bind_texts(py, text, params, border);
         }
         let params = params.filter(|params| !params.is_none());
         let dialect = border.dialect.name.as_str();

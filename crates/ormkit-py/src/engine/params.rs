@@ -52,7 +52,7 @@ pub(crate) fn bind(
 ///
 /// # Errors
 /// As [`bind`]; `TypeError` where it has values of its own and is given some.
-pub(crate) fn bind_text(
+fn bind_text(
     py: Python<'_>,
     text: &CoreExpr,
     values: Option<&Bound<'_, PyAny>>,
@@ -69,6 +69,38 @@ pub(crate) fn bind_text(
             Ok((Arc::new(StatementText::raw(sql)), params))
         }
     }
+}
+
+/// The same, once for each of several sets of `:name` values.
+///
+/// # Errors
+/// As [`bind_text`].
+pub(crate) fn bind_texts(
+    py: Python<'_>,
+    text: &CoreExpr,
+    values: Option<&Bound<'_, PyAny>>,
+    border: &Border,
+) -> PyResult<Vec<(Arc<StatementText>, Params)>> {
+    let (CoreExpr::Text(sql), Some(sets)) = (text, values.filter(|values| are_sets(values))) else {
+        return Ok(vec![bind_text(py, text, values, border)?]);
+    };
+    if !names_values(sql, border) {
+        return Ok(vec![bind(sql, values, border)?]);
+    }
+    let mut repeated = Repeated::new(sql, border);
+    sets.try_iter()?.map(|set| repeated.bind(&set?)).collect()
+}
+
+/// True for a list of dicts.
+fn are_sets(values: &Bound<'_, PyAny>) -> bool {
+    values
+        .cast::<PyList>()
+        .is_ok_and(|sets| !sets.is_empty() && sets.iter().all(|set| set.is_instance_of::<PyDict>()))
+}
+
+/// True where the text has `:name` placeholders.
+fn names_values(sql: &str, border: &Border) -> bool {
+    !placeholder::named(sql, border.dialect).1.is_empty()
 }
 
 /// SQL that is bound to one set of values after the other: what follows from its text is found once.
@@ -107,6 +139,13 @@ impl<'a> Repeated<'a> {
             let error = Error::new(ErrorKind::Programming(format!(
                 "params must be a list, a tuple or a dict, not {found}"
             )));
+            return Err(to_py(py, error));
+        }
+        if are_sets(values) && names_values(self.sql, self.border) {
+            let error = Error::new(ErrorKind::Programming(
+                "params is a list of dicts, and the text names its values: give one dict, or run it by execute_many()"
+                    .into(),
+            ));
             return Err(to_py(py, error));
         }
         for (index, value) in values.try_iter()?.enumerate() {

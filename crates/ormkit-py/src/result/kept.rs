@@ -26,9 +26,14 @@ impl Kept {
         &self.names
     }
 
+    /// Rows that were written.
+    pub(crate) fn affected(&self) -> u64 {
+        self.affected.iter().sum()
+    }
+
     /// The result.
     pub(crate) fn into_result(self, border: &Border) -> QueryResult {
-        let affected = self.affected.iter().sum();
+        let affected = self.affected();
         QueryResult::new(self.names, self.types, self.rows, affected, border)
     }
 }

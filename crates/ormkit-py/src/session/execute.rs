@@ -12,7 +12,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::{AsyncSession, on_session, raise, value_of};
 use crate::bridge::Operation;
-use crate::engine::{bind_text, bind_values, only_reads};
+use crate::engine::{bind_texts, bind_values, only_reads};
 use crate::expr::Expr;
 use crate::host::PyHost;
 use crate::model::schema;
@@ -23,7 +23,8 @@ use crate::result::{ExecuteResult, Kept};
 enum Statement {
     Select(CoreSelect),
     Writes(Vec<Write>),
-    Text(Arc<StatementText>, Params),
+    /// Once for each set of values.
+    Text(Vec<(Arc<StatementText>, Params)>),
 }
 
 #[pymethods]
@@ -37,8 +38,8 @@ impl AsyncSession {
     /// Args:
     ///     statement: `select(..)`, `insert(..)`, `update(..)`, `delete(..)` or `text(..)`.
     ///     params: Values of `bindparam(..)` and of `:name` in a text: a dict; of `text(..)` alone also a list for native
-    ///         placeholders. Rows of `insert(..)`, values of `update(..)`: a dict, or a list of them. Beside `update(..)` and
-    ///         `delete(..)` a list of dicts runs the statement once for each; without a condition `update(..)` finds each row by
+    ///         placeholders. Rows of `insert(..)`, values of `update(..)`: a dict, or a list of them. Beside `update(..)`,
+    ///         `delete(..)` and a text with `:name` a list of dicts runs the statement once for each; without a condition `update(..)` finds each row by
     ///         its key.
     ///
     /// Returns the rows, read and complete: iterate without await. What RETURNING answers as objects are those of the session.
@@ -149,8 +150,8 @@ impl AsyncSession {
         if let Ok(expr) = statement.cast::<Expr>()
             && let Some(text) = expr.get().written()
         {
-            let (text, params) = bind_text(statement.py(), text, params, self.link.bind.engine.border())?;
-            return Ok(Statement::Text(text, params));
+            let bound = bind_texts(statement.py(), text, params, self.link.bind.engine.border())?;
+            return Ok(Statement::Text(bound));
         }
         if let Ok(select) = statement.cast::<Select>() {
             return select_with(statement.py(), select.get().core(), params).map(Statement::Select);
@@ -181,8 +182,22 @@ async fn run(session: &mut Session<PyHost>, statement: Statement) -> PyResult<Ex
             }
             Python::attach(|py| Ok(ExecuteResult::new(py, Vec::new(), Vec::new())?.written(affected, None)))
         }
-        Statement::Text(text, params) => {
+        Statement::Text(mut bound) => {
+            let Some((text, params)) = bound.pop() else {
+                return Python::attach(|py| ExecuteResult::new(py, Vec::new(), Vec::new()));
+            };
+            let mut before = 0;
+            let is_one = bound.is_empty();
+            for (text, params) in bound {
+                before += run_text(session, text, params, true).await?.affected();
+            }
             let kept = run_text(session, text, params, true).await?;
+            if !is_one {
+                let affected = before + kept.affected();
+                return Python::attach(|py| {
+                    Ok(ExecuteResult::new(py, Vec::new(), Vec::new())?.written(affected, None))
+                });
+            }
             let (names, result) =
                 (kept.names().to_vec(), kept.into_result(session.host().border().map_err(raise)?));
             Python::attach(|py| ExecuteResult::of_query(py, names, &result))
