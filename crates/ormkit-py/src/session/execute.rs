@@ -21,7 +21,7 @@ use crate::result::{ExecuteResult, Kept};
 
 /// What `execute` runs.
 enum Statement {
-    Select(CoreSelect),
+    Select(Box<CoreSelect>),
     Writes(Vec<Write>),
     /// Once for each set of values.
     Text(Vec<(Arc<StatementText>, Params)>),
@@ -39,8 +39,8 @@ impl AsyncSession {
     ///     statement: `select(..)`, `insert(..)`, `update(..)`, `delete(..)` or `text(..)`.
     ///     params: Values of `bindparam(..)` and of `:name` in a text: a dict; of `text(..)` alone also a list for native
     ///         placeholders. Rows of `insert(..)`, values of `update(..)`: a dict, or a list of them. Beside `update(..)`,
-    ///         `delete(..)` and a text with `:name` a list of dicts runs the statement once for each; without a condition `update(..)` finds each row by
-    ///         its key.
+    ///         `delete(..)` and a text with `:name` a list of dicts runs the statement once for each; without a condition
+    ///         `update(..)` finds each row by its key.
     ///
     /// Returns the rows, read and complete: iterate without await. What RETURNING answers as objects are those of the session.
     ///
@@ -154,7 +154,8 @@ impl AsyncSession {
             return Ok(Statement::Text(bound));
         }
         if let Ok(select) = statement.cast::<Select>() {
-            return select_with(statement.py(), select.get().core(), params).map(Statement::Select);
+            return select_with(statement.py(), select.get().core(), params)
+                .map(|select| Statement::Select(Box::new(select)));
         }
         if let Some(writes) = writes_with(statement, params)? {
             return Ok(Statement::Writes(writes));
