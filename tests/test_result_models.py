@@ -13,7 +13,16 @@ import pytest
 from library import Author, Base as LibraryBase, Book
 from pydantic import BaseModel, Field, ValidationError
 
-from ormkit import AsyncSession, DataError, FieldError, NotLoadedError, ProgrammingError
+from ormkit import (
+    AsyncSession,
+    DataError,
+    DeclarativeBase,
+    FieldError,
+    Mapped,
+    NotLoadedError,
+    ProgrammingError,
+    mapped_column,
+)
 
 
 class Mood(enum.Enum):
@@ -137,6 +146,34 @@ async def test_mapped_classes_need_their_key(engine):
     await make_library(engine)
     with pytest.raises(ProgrammingError, match=r"without Author\.id: select it, too"):
         (await engine.execute("SELECT name FROM authors")).to_models(Author)
+
+
+async def test_rows_are_of_the_class_that_they_say(engine):
+    class Zoo(DeclarativeBase):
+        pass
+
+    class Animal(Zoo):
+        __tablename__ = "animals"
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "animal"}
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+
+    class Bird(Animal):
+        __mapper_args__ = {"polymorphic_identity": "bird"}
+        wings: Mapped[int | None]
+
+    await Zoo.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        session.add_all([Animal(id=1), Bird(id=2, wings=2)])
+        await session.commit()
+    result = await engine.execute("SELECT * FROM animals ORDER BY id")
+    one, bird = result.to_models(Animal)
+    assert type(one) is Animal
+    assert type(bird) is Bird and bird.wings == 2
+    with pytest.raises(DataError, match="kind: the row is neither of Bird nor of a class that extends it"):
+        result.to_models(Bird)
+    with pytest.raises(ProgrammingError, match=r"without Animal\.kind: select it, too"):
+        (await engine.execute("SELECT id FROM animals")).to_models(Animal)
 
 
 async def test_what_does_not_fit_is_named_before_an_object_is_made(engine):
