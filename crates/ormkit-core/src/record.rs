@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use crate::driver::Row;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Fill, HomeId, ObjectId, State};
-use crate::model::{FieldId, FieldSet, Model, RelationId};
+use crate::model::{FieldId, FieldSet, Mark, Model, RelationId};
 use crate::query::Shape;
 use crate::session::Home;
 use crate::value::{Value, ValueRef};
@@ -57,8 +57,16 @@ impl Record {
     fn bare(model: &Arc<Model>, state: State) -> Self {
         let new = state == State::Transient;
         let related = Related { loaded: new, ..Related::default() };
+        let mut fields = vec![None; model.fields().len()];
+        // A new object of a family says of which class it is.
+        if let Some(family) = model.family.as_ref().filter(|_| new) {
+            fields[family.discriminator.index()] = family.mark.as_ref().map(|mark| match mark {
+                Mark::Text(text) => Value::from(text.as_str()),
+                Mark::Int(number) => Value::from(*number),
+            });
+        }
         let body = Body {
-            fields: vec![None; model.fields().len()],
+            fields,
             changed: FieldSet::new(),
             originals: Vec::new(),
             relations: vec![related; model.relations.len()],
