@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import psycopg.sql
 import pytest
 import pytest_asyncio
 from library import Base
@@ -60,7 +61,7 @@ def postgres_url(postgres_database: str, postgres_admin: psycopg.Connection) -> 
     with psycopg.connect(postgres_database, autocommit=True) as connection:
         rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)'")
         for (schema,) in rows.fetchall():
-            connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
+            connection.execute(psycopg.sql.SQL("DROP SCHEMA {} CASCADE").format(psycopg.sql.Identifier(schema)))
         connection.execute("CREATE SCHEMA public")
     return postgres_database
 
@@ -100,7 +101,7 @@ def library_url(postgres_database: str) -> str:
     with psycopg.connect(postgres_database, autocommit=True) as connection:
         rows = connection.execute("SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema)'")
         for (schema,) in rows.fetchall():
-            connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
+            connection.execute(psycopg.sql.SQL("DROP SCHEMA {} CASCADE").format(psycopg.sql.Identifier(schema)))
         connection.execute("CREATE SCHEMA public")
 
     async def create() -> None:
