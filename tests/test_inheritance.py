@@ -35,6 +35,7 @@ from ormkit import (
     with_polymorphic,
 )
 from ormkit.exc import DataError, InvalidRequestError, NotLoadedError, NotSupportedError, StaleDataError
+from ormkit.migrations import AutogenContext
 from ormkit.testing import assert_queries
 
 
@@ -265,6 +266,54 @@ async def test_lists_through_a_junction_that_nobody_declares(engine: ormkit.Conn
     async with AsyncSession(engine) as session:
         tag = (await session.scalars(select(Tag).options(joinedload(Tag.items)))).one()
         assert [type(each) for each in tag.items] == [Book]
+
+
+async def test_a_list_of_a_family_alone_has_its_junction(engine: ormkit.ConnectionPool) -> None:
+    class Base(DeclarativeBase):
+        pass
+
+    class Word(Base):
+        __tablename__ = "words"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Text(Base):
+        __tablename__ = "texts"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        kind: Mapped[str]
+        words: Mapped[list[Word]] = relationship(secondary="text_words")
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "text"}
+
+    class Poem(Text):
+        lines: Mapped[int]
+        rhymes: Mapped[list[Word]] = relationship(secondary="poem_rhymes")
+        __mapper_args__ = {"polymorphic_identity": "poem"}
+
+    await Base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        session.add(Poem(lines=4, words=[Word()], rhymes=[Word(), Word()]))
+        await session.commit()
+    async with AsyncSession(engine) as session:
+        options = [selectinload(Text.words), selectinload(Poem.rhymes)]
+        (poem,) = (await session.scalars(select(Text).options(*options))).all()
+        assert isinstance(poem, Poem)
+        assert (len(poem.words), len(poem.rhymes)) == (1, 2)
+    assert {"text_words", "poem_rhymes"} <= set(Base.metadata.tables)
+    await Base.metadata.drop_all(engine)
+    assert await engine.get_tables() == []
+
+
+async def test_the_tables_of_a_family_are_what_its_classes_want(
+    family: SimpleNamespace, engine: ormkit.ConnectionPool
+) -> None:
+    f = family
+    await f.base.metadata.create_all(engine)
+    every = [f.Company, f.Employee, f.Manager, f.Engineer, f.Lead, f.Apprentice, f.Report]
+    assert await AutogenContext(engine, every).diff() == []
+    assert await AutogenContext(engine, every[::-1]).diff() == []
+    # A class stands for its tables, with the columns of all that share them.
+    lacking = await AutogenContext(engine, [f.Company, f.Apprentice, f.Report]).diff()
+    gone = {("drop_table", "managers"), ("drop_table", "leads")} if f.joined else set()
+    assert {(step.operation_type, step.table_name) for step in lacking} <= gone | {("drop_constraint", "reports")}
 
 
 async def test_changes_are_written_to_the_table_that_has_them(

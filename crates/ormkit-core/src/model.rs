@@ -375,6 +375,8 @@ pub struct Model {
     pub implied: bool,
     /// Fields that need care when a row is written.
     pub upkeep: Upkeep,
+    /// A table of a family: the class that brings it.
+    pub table_of: Option<ModelId>,
     /// The classes that it shares rows with.
     pub family: Option<std::sync::Arc<Family>>,
 }

@@ -66,6 +66,8 @@ pub struct Family {
     pub is_filtered: bool,
     /// The tables of the class, the first class's first, where it has more than one.
     pub parts: Vec<Part>,
+    /// What stands for each of its tables, with the columns of all classes that share it.
+    pub tables: Vec<ModelId>,
 }
 
 /// One of several tables of a class.

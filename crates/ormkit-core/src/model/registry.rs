@@ -79,10 +79,24 @@ impl Schema {
         self.epoch
     }
 
+    /// What stands for the tables of a model: itself, unless it shares some.
+    pub fn tables_of(&self, id: ModelId) -> impl Iterator<Item = &Arc<Model>> {
+        let tables = self.model(id).family.as_ref().map(|family| &family.tables);
+        let alone = tables.is_none().then_some(id);
+        alone.into_iter().chain(tables.into_iter().flatten().copied()).map(|id| self.model(id))
+    }
+
+    /// The classes whose rows a model has: itself, or those of the table of a family.
+    fn classes_of(&self, id: ModelId) -> impl Iterator<Item = &Arc<Model>> {
+        let owner = self.model(self.model(id).table_of.unwrap_or(id));
+        let below = owner.family.iter().filter(move |_| owner.id != id).flat_map(|family| &family.below);
+        std::iter::once(owner).chain(below.map(|id| self.model(*id)))
+    }
+
     /// The junctions that nobody declares and that lists of `models` go through, as far as both ends are among them.
     pub fn implied_junctions(&self, models: &[ModelId]) -> Vec<&Arc<Model>> {
         let tables: HashSet<&TableName> = models.iter().map(|id| self.model(*id).table()).collect();
-        let relations = models.iter().flat_map(|id| &self.model(*id).relations);
+        let relations = models.iter().flat_map(|id| self.classes_of(*id)).flat_map(|model| &model.relations);
         let mut found: Vec<&Arc<Model>> = Vec::new();
         for relation in relations.filter(|relation| tables.contains(self.model(relation.target).table())) {
             if let Some(junction) = relation.junction.as_ref().map(|junction| self.model(junction.model))
@@ -319,6 +333,7 @@ impl Registry {
                     bare: self.bare.contains(&ModelId(index as u32)),
                     implied: self.plain.contains(&ModelId(index as u32)),
                     upkeep: Upkeep::of(&self.defs[index].fields),
+                    table_of: self.families.owner(ModelId(index as u32)),
                     family: self.family(ModelId(index as u32)),
                 })
             },

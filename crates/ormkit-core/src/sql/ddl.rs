@@ -103,8 +103,11 @@ fn require_types(schema: &Schema, model: &Model, dialect: &'static Dialect) -> R
 /// The models, each table once, those referred to first; with the junctions between them that nobody declares.
 pub(crate) fn in_order<'a>(schema: &'a Schema, models: &[ModelId]) -> Vec<&'a Arc<Model>> {
     let mut seen = HashSet::new();
-    let mut ordered: Vec<&Arc<Model>> =
-        models.iter().map(|id| schema.model(*id)).filter(|model| seen.insert(model.table())).collect();
+    let mut ordered: Vec<&Arc<Model>> = models
+        .iter()
+        .flat_map(|id| schema.tables_of(*id))
+        .filter(|model| seen.insert(model.table()))
+        .collect();
     let junctions = schema.implied_junctions(models);
     ordered.extend(junctions.into_iter().filter(|junction| seen.insert(junction.table())));
     ordered.sort_by_key(|model| model.rank);

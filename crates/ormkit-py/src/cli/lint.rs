@@ -104,7 +104,7 @@ fn revised((_, dialect, statements, rebuilt): &Rendered, conditions: &Conditions
 /// The columns that models map.
 fn mapped(py: Python<'_>, models: &[ModelId]) -> PyResult<Vec<(String, String)>> {
     let schema = schema(py)?;
-    let all = models.iter().map(|id| schema.model(*id));
+    let all = models.iter().flat_map(|id| schema.tables_of(*id));
     Ok(all
         .flat_map(|model| {
             let table = model.table().name.clone();

@@ -228,6 +228,14 @@ impl Registry {
         })
     }
 
+    /// What stands for the tables of a class of a family, the first class's first.
+    fn family_tables(&self, id: ModelId) -> Vec<ModelId> {
+        let owner = self.families.table_owner(id);
+        let above = self.families.parent(owner).map_or_else(Vec::new, |above| self.family_tables(above));
+        let own = self.families.shared.get(&owner).copied().unwrap_or(owner);
+        above.into_iter().chain([own]).collect()
+    }
+
     /// What is known of a class of a family, with all that extend it so far.
     pub(super) fn family(&self, id: ModelId) -> Option<Arc<Family>> {
         let kin = self.families.kin.get(&id)?;
@@ -249,6 +257,7 @@ impl Registry {
             own: if kin.parent.is_some() { kin.own } else { 0 },
             is_filtered: kin.parent.is_some() && !kin.is_joined,
             parts: kin.parts.clone(),
+            tables: self.family_tables(id),
         }))
     }
 }
