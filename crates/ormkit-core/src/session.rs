@@ -18,6 +18,7 @@ mod departure;
 mod expire;
 mod flush;
 mod gather;
+mod group;
 mod guest;
 mod home;
 pub(crate) mod identity;

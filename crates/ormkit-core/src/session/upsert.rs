@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::flush::insert_fields;
 use super::gather::related;
+use super::group::insert_fields;
 use super::journal::Action;
 use super::unit::{Unit, missing};
 use crate::driver::{Batch, Row, RowSink, Statement};

@@ -1,6 +1,6 @@
 //! What the statements of a flush answer: rows with what the database filled in, and how many rows they matched.
 
-use super::flush::Group;
+use super::group::Group;
 use super::identity::KeyIndex;
 use super::journal::Action;
 use super::unit::{key_of, stored_key_of};
