@@ -9,7 +9,7 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use ormkit_core::model::{ColumnType, Field, ModelDef, Registry, TableName};
+//! use ormkit_core::model::{ColumnType, Field, ModelDef, Registry};
 //! use ormkit_core::plan::Plans;
 //! use ormkit_core::pool::{Pool, PoolOptions};
 //! use ormkit_core::query::{CompareOp, Expr, Order, Select};
@@ -23,21 +23,12 @@
 //! # async fn example() -> ormkit_core::error::Result<()> {
 //! // A model: its columns, its table.
 //! let mut registry = Registry::new();
-//! let book = registry.declare(ModelDef {
-//!     name: "Book".into(),
-//!     module: "library".into(),
-//!     table: TableName { schema: None, name: "books".into() },
-//!     fields: vec![
-//!         Field::new("id", ColumnType::Integer).key().numbered(),
-//!         Field::new("title", ColumnType::Text).required(),
-//!         Field::new("year", ColumnType::Integer),
-//!     ],
-//!     relations: vec![],
-//!     constraints: vec![],
-//!     indexes: vec![],
-//!     comment: None,
-//!     renamed_from: None,
-//! })?;
+//! let fields = vec![
+//!     Field::new("id", ColumnType::Integer).key().numbered(),
+//!     Field::new("title", ColumnType::Text).required(),
+//!     Field::new("year", ColumnType::Integer),
+//! ];
+//! let book = registry.declare(ModelDef::new("Book", "books", fields))?;
 //! let schema = registry.freeze()?;
 //!
 //! // A database: a driver and a pool on tokio.

@@ -127,15 +127,5 @@ fn linked(name: &str, target: &str, back: &str, junction: &str) -> RelationDef {
 }
 
 fn model(name: &str, table: &str, fields: Vec<Field>, relations: Vec<RelationDef>) -> ModelDef {
-    ModelDef {
-        name: name.into(),
-        module: "library".into(),
-        table: TableName { schema: None, name: table.into() },
-        fields,
-        relations,
-        constraints: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        renamed_from: None,
-    }
+    ModelDef { module: "library".into(), relations, ..ModelDef::new(name, table, fields) }
 }

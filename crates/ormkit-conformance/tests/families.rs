@@ -6,7 +6,6 @@ use ormkit_conformance::{Database, on_both};
 use ormkit_core::error::Result;
 use ormkit_core::model::{
     ColumnType, Field, FieldId, Kinship, Mark, ModelDef, ModelId, OwnTable, Registry, Schema, Space,
-    TableName,
 };
 use ormkit_core::query::{Expr, Order, Select};
 use ormkit_core::record::Record;
@@ -16,17 +15,7 @@ use ormkit_core::value::Value;
 on_both!(records_are_of_the_class_of_their_row,);
 
 fn def(name: &str, table: &str, fields: Vec<Field>) -> ModelDef {
-    ModelDef {
-        name: name.into(),
-        module: "zoo".into(),
-        table: TableName { schema: None, name: table.into() },
-        fields,
-        relations: Vec::new(),
-        constraints: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        renamed_from: None,
-    }
+    ModelDef { module: "zoo".into(), ..ModelDef::new(name, table, fields) }
 }
 
 fn below(parent: ModelId, mark: i64, joined: Option<OwnTable>) -> Kinship {

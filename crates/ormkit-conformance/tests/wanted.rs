@@ -20,17 +20,7 @@ on_both!(
 );
 
 fn model(name: &str, fields: Vec<Field>) -> ModelDef {
-    ModelDef {
-        name: name.into(),
-        module: "wanted".into(),
-        table: TableName { schema: None, name: name.into() },
-        fields,
-        relations: vec![],
-        constraints: vec![],
-        indexes: vec![],
-        comment: None,
-        renamed_from: None,
-    }
+    ModelDef { module: "wanted".into(), ..ModelDef::new(name, name, fields) }
 }
 
 fn given(mut field: Field, postgres: &str, sqlite: &str) -> Field {

@@ -103,6 +103,23 @@ pub struct ModelDef {
     pub renamed_from: Option<String>,
 }
 
+impl ModelDef {
+    /// A class and its table in the database's default schema, with nothing but columns. Its module has no name.
+    pub fn new(name: impl Into<String>, table: impl Into<String>, fields: Vec<Field>) -> Self {
+        Self {
+            name: name.into(),
+            module: String::new(),
+            table: TableName { schema: None, name: table.into() },
+            fields,
+            relations: Vec::new(),
+            constraints: Vec::new(),
+            indexes: Vec::new(),
+            comment: None,
+            renamed_from: None,
+        }
+    }
+}
+
 /// A column and the attribute that shows it.
 #[derive(Clone, Debug)]
 pub struct Field {

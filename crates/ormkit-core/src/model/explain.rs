@@ -145,7 +145,7 @@ fn constraints(model: &Model) -> Vec<Named> {
 #[cfg(test)]
 mod tests {
     use crate::error::{Diagnostics, Error, ErrorKind, SqlState};
-    use crate::model::{ColumnType, Field, ModelDef, Registry, TableName};
+    use crate::model::{ColumnType, Field, ModelDef, Registry};
 
     fn explained(change: impl FnOnce(&mut Diagnostics)) -> Diagnostics {
         let mut name = Field::new("name", ColumnType::Text);
@@ -153,15 +153,8 @@ mod tests {
         let mut registry = Registry::new();
         registry
             .declare(ModelDef {
-                name: "User".into(),
                 module: "app".into(),
-                table: TableName { schema: None, name: "users".into() },
-                fields: vec![Field::new("id", ColumnType::Integer).key(), name],
-                relations: vec![],
-                constraints: vec![],
-                indexes: vec![],
-                comment: None,
-                renamed_from: None,
+                ..ModelDef::new("User", "users", vec![Field::new("id", ColumnType::Integer).key(), name])
             })
             .unwrap();
         let mut diagnostics = Diagnostics::new(SqlState::UNIQUE_VIOLATION, "duplicate");

@@ -219,18 +219,13 @@ mod tests {
         let mut user = Field::new("user_id", ColumnType::Integer).references("users", "id");
         user.index = true;
         ModelDef {
-            name: "Post".into(),
             module: "app".into(),
-            table: TableName { schema: None, name: "posts".into() },
-            fields: vec![Field::new("id", ColumnType::Integer).key(), user],
-            relations: Vec::new(),
             constraints: vec![Constraint::Check {
                 name: Some("positive".into()),
                 condition: "id > 0".into(),
             }],
             indexes: vec![Index::on(None, ["id", "user_id"], false)],
-            comment: None,
-            renamed_from: None,
+            ..ModelDef::new("Post", "posts", vec![Field::new("id", ColumnType::Integer).key(), user])
         }
     }
 

@@ -16,17 +16,7 @@ fn schema() -> Arc<Schema> {
         Field::new("order", ColumnType::Text),
     ];
     for (name, table, fields) in [("User", "users", fields), ("Pair", "pairs", pair)] {
-        let def = ModelDef {
-            name: name.into(),
-            module: "app".into(),
-            table: TableName { schema: None, name: table.into() },
-            fields,
-            relations: Vec::new(),
-            constraints: Vec::new(),
-            indexes: Vec::new(),
-            comment: None,
-            renamed_from: None,
-        };
+        let def = ModelDef { module: "app".into(), ..ModelDef::new(name, table, fields) };
         registry.declare(def).unwrap();
     }
     registry.freeze().unwrap()
@@ -156,15 +146,12 @@ fn columns_of_arrays_and_of_native_types_travel_as_text_in_many_rows() {
 fn rows_go_by_another_name_beside_a_table_of_theirs() {
     let mut registry = Registry::new();
     let def = ModelDef {
-        name: "R".into(),
         module: "app".into(),
-        table: TableName { schema: None, name: "r".into() },
-        fields: vec![Field::new("id", ColumnType::Integer).key(), Field::new("a", ColumnType::Integer)],
-        relations: Vec::new(),
-        constraints: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        renamed_from: None,
+        ..ModelDef::new(
+            "R",
+            "r",
+            vec![Field::new("id", ColumnType::Integer).key(), Field::new("a", ColumnType::Integer)],
+        )
     };
     registry.declare(def).unwrap();
     let schema = registry.freeze().unwrap();
@@ -196,15 +183,9 @@ fn select_in_binds_all_keys_as_one_array() {
     use crate::model::{RelationDef, Target};
     let mut registry = Registry::new();
     let def = |name: &str, table: &str, fields, relations| ModelDef {
-        name: name.into(),
         module: "app".into(),
-        table: TableName { schema: None, name: table.into() },
-        fields,
         relations,
-        constraints: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        renamed_from: None,
+        ..ModelDef::new(name, table, fields)
     };
     let id = || Field::new("id", ColumnType::Integer).key().numbered();
     let mut posts = RelationDef::new("posts", Target::Name("Post".into()));

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use super::{Session, SessionOptions};
 use crate::error::{Diagnostics, Error, ErrorClass, ErrorKind, SqlState};
 use crate::host::State;
-use crate::model::{
-    ColumnType, Field, Model, ModelDef, ModelId, Registry, RelationDef, Schema, TableName, Target,
-};
+use crate::model::{ColumnType, Field, Model, ModelDef, ModelId, Registry, RelationDef, Schema, Target};
 use crate::plan::Plans;
 use crate::pool::{Pool, PoolOptions};
 use crate::query::{Load, Select, Strategy};
@@ -26,17 +24,7 @@ const UPDATE_AUTHOR: &str = "UPDATE authors SET name = $1 WHERE id = $2";
 const GET_AUTHOR: &str = "SELECT id, name FROM authors WHERE id = $1";
 
 fn model(name: &str, table: &str, fields: Vec<Field>, relation: RelationDef) -> ModelDef {
-    ModelDef {
-        name: name.into(),
-        module: "app".into(),
-        table: TableName { schema: None, name: table.into() },
-        fields,
-        relations: vec![relation],
-        constraints: vec![],
-        indexes: vec![],
-        comment: None,
-        renamed_from: None,
-    }
+    ModelDef { module: "app".into(), relations: vec![relation], ..ModelDef::new(name, table, fields) }
 }
 
 fn library() -> Arc<Schema> {

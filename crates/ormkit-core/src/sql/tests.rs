@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::model::{
-    ColumnType, Field, FieldId, ModelDef, ModelId, Registry, RelationDef, RelationId, Schema, TableName,
-    Target,
+    ColumnType, Field, FieldId, ModelDef, ModelId, Registry, RelationDef, RelationId, Schema, Target,
 };
 use crate::query::{ArithmeticOp, CompareOp, Expr, Item, JoinKind, Load, Order, Pattern, Source, Strategy};
 use crate::value::{SqlType, Value, ValueRef};
@@ -33,15 +32,9 @@ fn schema_with(more: &[Field]) -> Arc<Schema> {
     books.order_by = vec!["-year".into()];
     let author = RelationDef::new("author", Target::Name("Author".into()));
     let def = |name: &str, table: &str, fields: Vec<Field>, relations| ModelDef {
-        name: name.into(),
         module: "app".into(),
-        table: TableName { schema: None, name: table.into() },
-        fields: [fields, more.to_vec()].concat(),
         relations,
-        constraints: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        renamed_from: None,
+        ..ModelDef::new(name, table, [fields, more.to_vec()].concat())
     };
     let authors = vec![id(), Field::new("name", ColumnType::Text)];
     registry.declare(def("Author", "authors", authors, vec![books])).unwrap();

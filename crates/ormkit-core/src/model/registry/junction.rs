@@ -325,15 +325,9 @@ mod tests {
         relations: Vec<RelationDef>,
     ) -> ModelId {
         let def = ModelDef {
-            name: name.into(),
             module: "app".into(),
-            table: TableName { schema: None, name: format!("{}s", snake(name)) },
-            fields,
             relations,
-            constraints: Vec::new(),
-            indexes: Vec::new(),
-            comment: None,
-            renamed_from: None,
+            ..ModelDef::new(name, format!("{}s", snake(name)), fields)
         };
         registry.declare(def).unwrap()
     }

@@ -2,17 +2,7 @@ use super::*;
 use crate::model::{ColumnType, Field, RelationKind};
 
 fn model(name: &str, table: &str, fields: Vec<Field>, relations: Vec<RelationDef>) -> ModelDef {
-    ModelDef {
-        name: name.into(),
-        module: "app".into(),
-        table: TableName { schema: None, name: table.into() },
-        fields,
-        relations,
-        constraints: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        renamed_from: None,
-    }
+    ModelDef { module: "app".into(), relations, ..ModelDef::new(name, table, fields) }
 }
 
 fn id() -> Field {

@@ -57,22 +57,12 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::{Field, ModelDef, Space, TableName};
+    use crate::model::{Field, ModelDef, Space};
 
     use super::*;
 
     fn table(name: &str, fields: Vec<Field>) -> ModelDef {
-        ModelDef {
-            name: name.into(),
-            module: String::new(),
-            table: TableName { schema: None, name: name.into() },
-            fields,
-            relations: Vec::new(),
-            constraints: Vec::new(),
-            indexes: Vec::new(),
-            comment: None,
-            renamed_from: None,
-        }
+        ModelDef::new(name, name, fields)
     }
 
     #[test]

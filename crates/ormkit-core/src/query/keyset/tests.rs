@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::model::{ColumnType, Field, FieldId, ModelDef, ModelId, Registry, TableName};
+use crate::model::{ColumnType, Field, FieldId, ModelDef, ModelId, Registry};
 
 const CELL: ModelId = ModelId(0);
 
@@ -9,19 +9,16 @@ const CELL: ModelId = ModelId(0);
 fn schema() -> Arc<Schema> {
     let mut registry = Registry::new();
     let def = ModelDef {
-        name: "Cell".into(),
         module: "app".into(),
-        table: TableName { schema: None, name: "cells".into() },
-        fields: vec![
-            Field::new("id", ColumnType::Integer).key(),
-            Field::new("row", ColumnType::Integer).required(),
-            Field::new("note", ColumnType::Text),
-        ],
-        relations: Vec::new(),
-        constraints: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        renamed_from: None,
+        ..ModelDef::new(
+            "Cell",
+            "cells",
+            vec![
+                Field::new("id", ColumnType::Integer).key(),
+                Field::new("row", ColumnType::Integer).required(),
+                Field::new("note", ColumnType::Text),
+            ],
+        )
     };
     registry.declare(def).unwrap();
     registry.freeze().unwrap()

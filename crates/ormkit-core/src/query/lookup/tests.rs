@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::model::{ColumnType, Field, ModelDef, Registry, RelationDef, TableName, Target};
+use crate::model::{ColumnType, Field, ModelDef, Registry, RelationDef, Target};
 use crate::query::{Expr, Select, Source};
 use crate::sql::Dialect;
 use crate::value::{SqlType, Value};
@@ -20,15 +20,9 @@ fn schema() -> Arc<Schema> {
         relation
     };
     let def = |name: &str, table: &str, fields, relations| ModelDef {
-        name: name.into(),
         module: "app".into(),
-        table: TableName { schema: None, name: table.into() },
-        fields,
         relations,
-        constraints: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        renamed_from: None,
+        ..ModelDef::new(name, table, fields)
     };
     let name = || Field::new("name", ColumnType::Text);
     let members = relation("members", "User", true, "team_id");

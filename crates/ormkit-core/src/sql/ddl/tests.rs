@@ -6,17 +6,7 @@ use crate::query::Expr;
 use crate::sql::server_default;
 
 fn def(name: &str, table: &str, fields: Vec<Field>) -> ModelDef {
-    ModelDef {
-        name: name.into(),
-        module: "app".into(),
-        table: TableName { schema: None, name: table.into() },
-        fields,
-        relations: Vec::new(),
-        constraints: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        renamed_from: None,
-    }
+    ModelDef { module: "app".into(), ..ModelDef::new(name, table, fields) }
 }
 
 fn id() -> Field {

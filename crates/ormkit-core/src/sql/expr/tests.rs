@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ColumnType, Field, FieldId, ModelDef, ModelId, Registry, Schema, TableName};
+use crate::model::{ColumnType, Field, FieldId, ModelDef, ModelId, Registry, Schema};
 use crate::plan::Plans;
 use crate::query::{
     ArithmeticOp, Call, CompareOp, Expr, Frame, FrameEnd, FrameUnit, JsonRead, JsonStep, Order, Select,
@@ -24,17 +24,7 @@ fn schema() -> Arc<Schema> {
         Field::new("tags", ColumnType::Array(ColumnType::Text.into())),
         Field::new("price", ColumnType::Numeric(None)),
     ];
-    let def = ModelDef {
-        name: "Book".into(),
-        module: "app".into(),
-        table: TableName { schema: None, name: "books".into() },
-        fields,
-        relations: Vec::new(),
-        constraints: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        renamed_from: None,
-    };
+    let def = ModelDef { module: "app".into(), ..ModelDef::new("Book", "books", fields) };
     registry.declare(def).unwrap();
     registry.freeze().unwrap()
 }

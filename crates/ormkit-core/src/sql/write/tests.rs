@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{ColumnType, Field, FieldId, ModelDef, ModelId, Registry, Schema, TableName};
+use crate::model::{ColumnType, Field, FieldId, ModelDef, ModelId, Registry, Schema};
 use crate::plan::{Output, Plans};
 use crate::query::{
     ArithmeticOp, Conflict, ConflictTarget, Delete, Expr, Insert, Item, Order, Select, Source, Update, Write,
@@ -20,17 +20,7 @@ fn schema() -> Arc<Schema> {
         Field::new("year", ColumnType::Integer),
         Field::new("isbn", ColumnType::Text),
     ];
-    let def = ModelDef {
-        name: "Book".into(),
-        module: "app".into(),
-        table: TableName { schema: None, name: "books".into() },
-        fields,
-        relations: Vec::new(),
-        constraints: Vec::new(),
-        indexes: Vec::new(),
-        comment: None,
-        renamed_from: None,
-    };
+    let def = ModelDef { module: "app".into(), ..ModelDef::new("Book", "books", fields) };
     registry.declare(def).unwrap();
     registry.freeze().unwrap()
 }
