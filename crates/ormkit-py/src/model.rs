@@ -10,6 +10,7 @@ mod dataclass;
 mod declaration;
 mod extension;
 mod family;
+mod gathered;
 mod info;
 mod joining;
 mod late_columns;
