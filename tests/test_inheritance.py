@@ -430,6 +430,24 @@ async def test_set_verbs(staffed: SimpleNamespace, engine: ormkit.ConnectionPool
             assert await session.query(f.Employee).count() == 3
 
 
+async def test_rollback_forgets_what_set_verbs_wrote(staffed: SimpleNamespace, engine: ormkit.ConnectionPool) -> None:
+    f = staffed
+    async with AsyncSession(engine) as session:
+        lea = await session.get(f.Lead, 4)
+        assert lea is not None
+        await session.execute(update(f.Employee).values(name="all"))
+        assert lea.name == "all"
+        fresh = await session.get(f.Employee, 2)
+        assert fresh is not None and fresh.name == "all"
+        await session.rollback()
+        await session.refresh(lea)
+        assert lea.name == "lea"
+        with pytest.raises(NotLoadedError):
+            _ = fresh.name
+        await session.refresh(fresh)
+        assert fresh.name == "max"
+
+
 async def test_locked_rows(staffed: SimpleNamespace, engine: ormkit.ConnectionPool) -> None:
     f = staffed
     async with AsyncSession(engine) as session, session.begin():
@@ -575,6 +593,23 @@ async def test_relations_to_the_family_itself(engine: ormkit.ConnectionPool) -> 
         root.children.remove(red)
         await session.commit()
         assert await session.query(Leaf).count() == 1
+    async with AsyncSession(engine) as session:
+        # Each after what refers to it, whatever their classes.
+        for each in await session.query(Node).order_by("id").all():
+            session.delete(each)
+        await session.commit()
+        assert await session.query(Node).count() == 0
+    async with AsyncSession(engine) as session:
+        session.add(Leaf(children=[Node(), Leaf()]))
+        await session.commit()
+    async with AsyncSession(engine) as session:
+        part = selectinload(Node.children.and_(Node.kind == "leaf"))
+        query = select(Node).where(Node.parent_id.is_(None)).options(part)
+        leaf = (await session.scalars(query)).one()
+        assert [type(child) for child in leaf.children] == [Leaf]
+        session.delete(leaf)
+        await session.commit()
+        assert await session.query(Node).filter(parent_id=None).count() == 2
 
 
 def declared(body: dict[str, Any], *, on: str | None = "kind", identity: Any = "b") -> None:

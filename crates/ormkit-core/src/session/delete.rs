@@ -81,7 +81,7 @@ impl<H: Host> Session<H> {
         // Rows refer to their parent whether they count as deleted or not.
         let reach = Reach { criteria: &[], deleted: true };
         let attached = self.host.is_attached(parent, relation.id);
-        if !attached || !self.unit.partial.contains(&(model.id, relation.id)) {
+        if !attached || !self.unit.partial.contains(&(model.root(), relation.id)) {
             return self.load_levels(model, parents, &[load], reach, Ahead::<H>::default()).await;
         }
         if !self.host.relation_changed(parent, relation.id) {

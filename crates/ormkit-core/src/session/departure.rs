@@ -56,8 +56,9 @@ impl<H: Host> Session<H> {
         };
         if relation.junction.is_some() {
             // Only a loaded list tells who has it, and it tells all of them that are stored.
-            let is_whole =
-                |back| self.host.is_attached(object, back) && !self.unit.partial.contains(&(model.id, back));
+            let is_whole = |back| {
+                self.host.is_attached(object, back) && !self.unit.partial.contains(&(model.root(), back))
+            };
             if !relation.back.is_some_and(is_whole) {
                 let is_owner = |owner: &H::Object| {
                     self.host.model(owner) == owner_model.id && self.host.is_attached(owner, relation.id)

@@ -511,7 +511,7 @@ fn delete_edges<H: Host>(host: &H, schema: &Schema, writes: &[Write<H>]) -> Resu
     let mut places = FxHashMap::default();
     for (at, write) in writes.iter().enumerate() {
         let key = stored_key_of(host, &write.model, &write.object)?;
-        places.insert((write.model.id, format!("{key:?}")), at);
+        places.insert((write.model.root(), format!("{key:?}")), at);
     }
     let mut edges = Vec::new();
     for (after, write) in writes.iter().enumerate() {
@@ -521,8 +521,9 @@ fn delete_edges<H: Host>(host: &H, schema: &Schema, writes: &[Write<H>]) -> Resu
             }
             // As the row has it: what the program has set since is not written.
             let key = stored_fields_of(host, &write.model, &write.object, &reference.fields)?;
-            if let Some(before) =
-                places.get(&(reference.target, format!("{key:?}"))).filter(|before| **before != after)
+            if let Some(before) = places
+                .get(&(schema.model(reference.target).root(), format!("{key:?}")))
+                .filter(|before| **before != after)
             {
                 let because = write.model.place(reference.fields[0]);
                 edges.push(Edge { before: *before, after, because });

@@ -120,7 +120,7 @@ impl<H: Host> Seams<H> {
             if leaves {
                 continue;
             }
-            if unit.partial.contains(&(model.id, relation.id))
+            if unit.partial.contains(&(model.root(), relation.id))
                 && is_known(host, schema, owner, relation, &member)?
             {
                 continue;

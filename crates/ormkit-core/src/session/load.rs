@@ -202,7 +202,7 @@ impl<H: Host> Session<H> {
 
     /// Notes that lists of a relation may hold a part of what is there.
     pub(crate) fn note_partial(&mut self, model: ModelId, relation: RelationId) {
-        self.unit.partial.insert((model, relation));
+        self.unit.partial.insert((self.schema.model(model).root(), relation));
     }
 
     /// True when one of the objects lacks one of the fields.

@@ -283,7 +283,7 @@ impl<H: Host> Session<H> {
             if let Output::Entity { model, .. } = rows.plan.outputs[joined.parent] {
                 let target = schema.model(model).relation(joined.relation).target;
                 if !reach.criteria.is_empty() || reach.leaves_out(schema.model(target)) {
-                    self.unit.partial.insert((model, joined.relation));
+                    self.unit.partial.insert((schema.model(model).root(), joined.relation));
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! After a rollback, lists that were loaded inside of the transaction show rows that it has undone: they are put right.
 
+use rustc_hash::FxHashSet;
+
 use super::gather::related;
 use super::identity::{Key, has_null};
 use super::journal::Mark;
@@ -32,7 +34,10 @@ impl<H: Host> Unit<H> {
         let is_linked = |relation: &Relation| {
             relation.junction.as_ref().is_some_and(|junction| written.contains(&Some(junction.model)))
         };
-        let is_written = |model: ModelId| any || written.contains(&Some(model));
+        // A statement on one class writes rows of its whole family.
+        let root = |model: ModelId| schema.model(model).root();
+        let roots: FxHashSet<ModelId> = written.iter().flatten().map(|model| root(*model)).collect();
+        let is_written = |model: ModelId| any || roots.contains(&root(model));
         let has_lists = |model: ModelId| schema.model(model).relations.iter().any(is_linked);
         for object in self.identity.living(host, |model| is_written(model) || has_lists(model)) {
             let model = model_of(host, schema, &object);

@@ -32,7 +32,7 @@ pub(super) struct Unit<H: Host> {
     expunged: FxHashMap<ObjectId, H::Weak>,
     /// Objects that were expired and not seen complete since: a get reads their rows.
     pub(super) expired: FxHashMap<ObjectId, H::Weak>,
-    /// Lists of which a query has loaded a part, for whatever object.
+    /// Lists of which a query has loaded a part, for whatever object; of a family by its first class.
     pub(super) partial: FxHashSet<(ModelId, RelationId)>,
 }
 
