@@ -123,22 +123,19 @@ impl RowSink for Cells {
     }
 }
 
-/// Runs a test on a new file, which is removed when the test passes.
+/// Runs a test on a new file, in a folder of its own, which is removed in any case.
 ///
 /// # Panics
 /// When the test fails, or leaves a connection behind.
 pub fn on_sqlite<T: Future<Output = Result<()>>>(test: impl FnOnce(Database) -> T) {
-    let file = std::env::temp_dir().join(format!("{}.db", unique_name()));
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let file = folder.path().join("test.db");
     on_tokio(async {
         let runtime = Arc::new(TokioRuntime::current());
-        let config = Config::new(ormkit_sqlite::Database::File(file.clone()));
+        let config = Config::new(ormkit_sqlite::Database::File(file));
         let driver = Arc::new(SqliteDriver::new(config, runtime.clone()));
         run(Pool::new(driver, runtime, options()), test).await.expect("the test passes");
     });
-    for suffix in ["", "-wal", "-shm"] {
-        // The last connection removes all but the database itself, as a rule.
-        let _ = std::fs::remove_file(file.with_extension(format!("db{suffix}")));
-    }
 }
 
 /// Runs a test in a new schema of the server in `ORMKIT_TEST_POSTGRES_URL`.

@@ -6,7 +6,6 @@ use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -18,6 +17,7 @@ use ormkit_core::error::{Error, Result};
 use ormkit_core::runtime::{Address, BoxFuture, Runtime, TcpOptions, Transport};
 use ormkit_core::value::{ParamType, Params, SqlType, Value, ValueRef};
 use ormkit_sqlite::{Config, SqliteDriver};
+use tempfile::TempDir;
 
 struct Unpark(Thread);
 
@@ -88,14 +88,13 @@ pub fn connect(driver: &SqliteDriver) -> Box<dyn Connection> {
     block_on(driver.connect()).unwrap()
 }
 
-/// A file name of its own; the files are removed at the end.
-pub struct File(pub PathBuf);
+/// A file name in a folder of its own, which is removed at the end.
+pub struct File(pub PathBuf, TempDir);
 
 impl File {
     pub fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self(std::env::temp_dir().join(format!("ormkit-{}-{number}.db", std::process::id())))
+        let folder = tempfile::tempdir().unwrap();
+        Self(folder.path().join("test.db"), folder)
     }
 
     pub fn driver(&self) -> SqliteDriver {
@@ -104,14 +103,6 @@ impl File {
 
     pub fn wal(&self) -> PathBuf {
         PathBuf::from(format!("{}-wal", self.0.display()))
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        for end in ["", "-wal", "-shm", "-journal"] {
-            let _ = std::fs::remove_file(format!("{}{end}", self.0.display()));
-        }
     }
 }
 
