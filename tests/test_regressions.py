@@ -160,3 +160,19 @@ async def test_texts_run_once_for_each_set_of_values(session: AsyncSession, engi
         with pytest.raises(ormkit.exc.ProgrammingError, match="execute_many"):
             await run(insert, rows)
     await session.close()
+
+
+async def test_flushes_change_nothing_of_a_stream_that_is_open(
+    session: AsyncSession, engine: ormkit.ConnectionPool
+) -> None:
+    await engine.execute("CREATE INDEX ix_items_n ON items (n)")
+    async with session.begin():
+        seen = []
+        async for item in session.query(Item).order_by("n").stream(batch_size=1):
+            seen.append(item.name)
+            item.n += 10
+            session.add(Item(name=f"new {item.name}", n=item.n))
+            await session.flush()
+        assert seen == ["a", "b", "c"]
+    assert await session.query(Item).order_by("n", "name").values_list("n", flat=True) == [10, 10, 11, 11, 12, 12]
+    await session.close()

@@ -12,6 +12,7 @@ use ormkit_core::value::{Params, ValueRef};
 on_both!(
     rows_come_once_and_in_order,
     two_results_and_other_statements_take_turns,
+    writes_change_nothing_of_a_result_that_is_half_read,
     result_ends_with_its_transaction,
     result_needs_a_transaction,
     failing_row_fails_the_transaction,
@@ -115,6 +116,41 @@ async fn two_results_and_other_statements_take_turns(database: Database) -> Resu
     assert!(second.is_ended());
     link.commit().await?;
     assert_eq!(database.number("SELECT count(*) FROM authors WHERE name = 'between'").await?, 1);
+    Ok(())
+}
+
+async fn writes_change_nothing_of_a_result_that_is_half_read(database: Database) -> Result<()> {
+    for sql in [
+        "CREATE TABLE people (id integer PRIMARY KEY, age integer)",
+        "CREATE INDEX ix_age ON people (age)",
+        "INSERT INTO people (id, age) SELECT i, i FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+            WHERE i < 5000) SELECT i FROM n) AS n",
+    ] {
+        database.rows(sql).await?;
+    }
+    let mut link = Link::new(database.pool.clone());
+    // Along an index, and along the keys.
+    for order in ["age", "id"] {
+        link.begin()?;
+        let sql = format!("SELECT age FROM people WHERE age > 0 ORDER BY {order}");
+        let mut pieces = link.pieces(statement(&database, &sql, &[]), rows(1000))?;
+        let mut ages = Vec::new();
+        while !pieces.is_ended() {
+            let read = piece(&mut link, &mut pieces).await?;
+            if let (Some(first), Some(last)) = (read.first(), read.last()) {
+                for sql in [
+                    format!("UPDATE people SET age = age + 10000 WHERE age BETWEEN {first} AND {last}"),
+                    format!("INSERT INTO people (id, age) VALUES ({last} + 5000, 20000)"),
+                    "DELETE FROM people WHERE age = 3500".to_owned(),
+                ] {
+                    run(&mut link, statement(&database, &sql, &[])).await?;
+                }
+            }
+            ages.extend(read);
+        }
+        assert_eq!(ages, (1..=5000).collect::<Vec<_>>(), "by {order}");
+        link.rollback().await;
+    }
     Ok(())
 }
 

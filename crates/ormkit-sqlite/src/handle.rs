@@ -118,6 +118,11 @@ impl Handle {
         self.seat().close(cursor);
     }
 
+    /// True when a write has to read on first, which may take long.
+    pub(crate) fn is_half_read(&self) -> bool {
+        self.seat().reads_here()
+    }
+
     /// Gives up all of them.
     pub(crate) fn close_cursors(&self) {
         self.seat().close_all();
@@ -203,6 +208,9 @@ impl Handle {
         if text.columns.is_none() && is_empty(&statement) {
             return Ok(0);
         }
+        if !statement.readonly() {
+            self.put_aside(&text.sql)?;
+        }
         let mut scratch = String::new();
         let mut bind = |statement: &mut Statement<'_>, index, value| {
             bind(statement, index, value, &mut scratch).map_err(|error| error.in_statement(&text.sql))
@@ -233,8 +241,14 @@ impl Handle {
         Ok(affected)
     }
 
+    /// Before a write: nothing of it comes in a result that is half read.
+    fn put_aside(&self, sql: &str) -> Result<(), Failure> {
+        self.seat().put_aside().map_err(|error| self.failure(error, sql, false))
+    }
+
     /// Runs several statements. What they had done when one of them fails stays, unless a transaction is around them.
     fn run_script(&self, script: &str) -> Result<u64, Failure> {
+        self.put_aside(script)?;
         self.connection().execute_batch(script).map_err(|error| self.failure(error, script, false))?;
         Ok(0)
     }

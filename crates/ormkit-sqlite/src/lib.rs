@@ -16,6 +16,7 @@
     deny(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)
 )]
 
+mod aside;
 mod checkpoint;
 mod config;
 mod connection;

@@ -80,7 +80,9 @@ impl SqliteConnection {
         let Some(grant) = &self.writer else { return false };
         match text.effect {
             Effect::Read => !self.engine.slow.contains(text.fingerprint()),
-            Effect::Write { bounded } => bounded && (self.open || grant.handle().quick_commit),
+            Effect::Write { bounded } => {
+                bounded && (self.open || grant.handle().quick_commit) && !grant.handle().is_half_read()
+            }
             Effect::Begin { .. } | Effect::BeginRebuild => true,
             Effect::Commit => grant.bounded && grant.handle().quick_commit,
             Effect::Rollback | Effect::Savepoint => grant.bounded,
