@@ -41,6 +41,10 @@ from ormkit import (
 from ormkit.migrations import AlembicConfig, AutogenContext, MigrationRunner, generate_migration
 
 
+def strip(text: str) -> str:
+    return re.sub(r"Create Date: .*", "", text)
+
+
 def first(postgres: bool) -> list[type[DeclarativeBase]]:
     class Base(DeclarativeBase):
         pass
@@ -386,6 +390,42 @@ async def test_files_are_plain(engine):
     empty = AutogenContext(engine, [Note]).render_migration("nothing", [], ("a", "b"))
     assert "down_revision = ('a', 'b')" in empty
     assert "def upgrade():\n    pass\n" in empty
+
+
+async def test_steps_of_another_context_are_written_whole(engine):
+    await engine.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(20))")
+
+    class Base(DeclarativeBase):
+        pass
+
+    class User(Base):
+        __tablename__ = "users"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str] = mapped_column(String(20), index=True)
+
+    first, second = AutogenContext(engine, [User]), AutogenContext(engine, [])
+    steps = await first.diff()
+    text = second.render_migration("x", steps, revision="1")
+    assert text.count("create_index(") == text.count("drop_index(") == 1
+    assert strip(text) == strip(first.render_migration("x", steps, revision="1"))
+    later = await second.diff()
+    assert "drop_table(" in second.render_migration("x", [*steps, *later])
+    await engine.execute("DROP TABLE users")
+    with pytest.raises(InvalidRequestError, match="several diffs"):
+        second.render_migration("x", [*steps, *(await first.diff())])
+
+
+async def test_steps_of_another_database_are_refused(sqlite_url, postgres_url):
+    class Base(DeclarativeBase):
+        pass
+
+    class User(Base):
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    async with create_engine(sqlite_url) as lite, create_engine(postgres_url) as postgres:
+        steps = await AutogenContext(lite, [User]).diff()
+        with pytest.raises(InvalidRequestError, match="a diff on sqlite, this context is on postgresql"):
+            AutogenContext(postgres, [User]).render_migration("x", steps)
 
 
 async def test_what_alembic_cannot_do_is_refused(engine):

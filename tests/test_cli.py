@@ -63,6 +63,27 @@ def test_the_url_may_stand_in_the_environment(url, capsys, monkeypatch):
     assert "connected" in capsys.readouterr().out
 
 
+def test_the_url_may_stand_in_an_ini_file(url, project, capsys, monkeypatch):
+    assert main(["migrate", "init", "--url", url]) == 0
+    Path("none.sql").write_text("SELECT 1;\n")
+    for command in (["ping"], ["inspect"], ["sql", "--models", project], ["lint", "none.sql"]):
+        assert main(command) == 0, capsys.readouterr().err
+    capsys.readouterr()
+    assert main(["sql", "--models", project]) == 0
+    assert ("GENERATED" in capsys.readouterr().out) == url.startswith("postgresql")
+    assert main(["lint", "--models", project, "--json"]) == 0
+    Path("alembic.ini").rename("other.ini")
+    assert main(["ping", "-c", "other.ini"]) == 0
+    capsys.readouterr()
+    assert main(["ping"]) == 2
+    assert "say sqlalchemy.url in an alembic.ini" in capsys.readouterr().err
+    Path("alembic.ini").write_text("sqlalchemy.url = sqlite://\n")
+    assert main(["ping"]) == 1
+    assert "alembic.ini cannot be read" in capsys.readouterr().err
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert main(["ping"]) == 0
+
+
 async def test_printed_sql_makes_and_drops_the_tables(engine, project, capsys):
     # In a process of its own, as there is a loop around this one.
     def run(*arguments: str) -> str:
@@ -145,7 +166,7 @@ def test_lint_knows_what_models_map(project, tmp_path, capsys, monkeypatch):
         ([], "Usage: ormkit"),
         (["nonsense"], "unrecognized subcommand 'nonsense'"),
         (["insepct"], "inspect"),
-        (["ping"], "give --url, or set DATABASE_URL"),
+        (["ping"], "give --url, set DATABASE_URL"),
         (["sql", "--models", "m"], "Give --dialect or --url"),
         (["sql", "--dialect", "sqlite"], "--models"),
         (["sql", "--models", "m", "--dialect", "mysql"], "possible values: postgresql, sqlite"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -217,6 +218,37 @@ def test_a_table_is_renamed_by_the_flag(project):
     project.type("up")
     assert project.rows("SELECT title FROM clubs") == [("Reds",)]
     assert "a.b:c.d" in project.compared("check", "--rename", "a.b:c.d", code=2)
+
+
+def test_init_makes_what_alembic_makes(tmp_path, url, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    project = Project(tmp_path, url, capsys)
+    project.type("init", "migrations", "--url", url)
+    made = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert made == {"alembic.ini", *(f"migrations{name}" for name in ("", "/env.py", "/script.py.mako", "/versions"))}
+    project.type("revision", "-m", "first")
+    assert json.loads(project.type("upgrade", "head", "--json"))
+    assert "is there already" in project.type("init", "other", code=1)
+    assert "is not empty" in project.type("-c", "other.ini", "init", "migrations", code=1)
+    assert not (tmp_path / "other.ini").exists() and not (tmp_path / "other").exists()
+    project.type("-c", "etc/100%.ini", "-n", "side", "init", "elsewhere", "--url", url)
+    monkeypatch.setenv("ALEMBIC_CONFIG", "etc/100%.ini")
+    made = Path(project.type("-n", "side", "revision", "-m", "a side").strip())
+    assert made.parent == tmp_path / "elsewhere" / "versions"
+    assert "etc/100%.ini has no section [alembic]" in project.type("status", code=1)
+    assert "init makes an ini file" in project.type("init", "x", "-c", "pyproject.toml", code=2)
+
+
+def test_alembic_runs_what_init_has_made(tmp_path, sqlite_url, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Project(tmp_path, sqlite_url, capsys).type("init", "alembic", "--url", sqlite_url)
+    for command in (["revision", "-m", "first"], ["upgrade", "head"], ["current"]):
+        ran = subprocess.run([sys.executable, "-m", "alembic", *command], capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+    assert "(head)" in ran.stdout
+    assert main(["migrate", "status"]) == 0
+    assert "nothing waits" in capsys.readouterr().out
 
 
 async def test_the_helpers_use_the_pool_that_they_are_given(engine, tmp_path):

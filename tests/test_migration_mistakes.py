@@ -77,6 +77,10 @@ def syntax(project: Project, url: str) -> None:
     path.write_text(path.read_text() + "\ndef broken(:\n")
 
 
+def nothing_but_a_mistake(project: Project, url: str) -> None:
+    (project.versions / "bad.py").write_text("import sqlalchemy as sa\n\ndef upgrade(:\n")
+
+
 def no_id(project: Project, url: str) -> None:
     (project.versions / "notes.py").write_text("x = 1\n")
 
@@ -143,6 +147,9 @@ MISTAKES = {
     "missing parent": Mistake(missing_parent, file="two2.py", revisions=("two2", "gone"), next="down_revision|file"),
     "duplicate": Mistake(duplicate, file="first.py|one1.py", revisions=("one1", "one1"), next="an id of its own"),
     "syntax": Mistake(syntax, file="two2.py", revisions=("two2",), next="`ormkit migrate status`"),
+    "nothing but a mistake": Mistake(
+        nothing_but_a_mistake, file="bad.py", next="bad.py, line 3: invalid syntax: `def upgrade(:`"
+    ),
     "no id": Mistake(no_id, file="notes.py", next="`ormkit migrate history`"),
     "no function": Mistake(no_function, file="one1.py", revisions=("one1",), next="write one"),
     "unloadable": Mistake(unloadable, file="one1.py", revisions=("one1",), next="`ormkit migrate status`"),

@@ -16,7 +16,13 @@ def main(argv=None):
 
     It runs a loop of its own, so there must be none around it.
     """
-    command = parse_command_line(list(sys.argv[1:] if argv is None else argv))
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        command = parse_command_line(given)
+    except MigrationError as error:
+        if "--debug" in given:
+            raise
+        return CommandLine.fail(error)
     if isinstance(command, int):
         return command
     try:
@@ -63,7 +69,8 @@ def _config(folder):
 
 def migrate_init(folder, url=None):
     """Make `alembic.ini` and `alembic/{env.py,script.py.mako,versions/}` in a folder. What is there already is an error."""
-    _folder.init(folder, url)
+    place = Path(folder)
+    _folder.init(place / "alembic.ini", place / "alembic", url)
 
 
 def migrate_create(folder, message):

@@ -1,13 +1,14 @@
 //! `ormkit.migrations.autogen`: what leads from the database to the models, and the revision file that does it; and the models
 //! for Alembic itself.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use ormkit_core::error::Error;
 use ormkit_core::model::{ModelId, TableName};
 use ormkit_core::schema::alembic::{RevisionBody, RevisionFile, metadata};
 use ormkit_core::schema::{Catalog, Compare, Operation as Step, Part, Renames, declared};
 use ormkit_core::session::Link;
-use ormkit_core::sql::Dialect;
+use ormkit_core::sql::{Dialect, DialectName};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -22,6 +23,14 @@ use crate::session::raise;
 #[pyclass(frozen, module = "ormkit.migrations")]
 pub(crate) struct SchemaStep {
     step: Step,
+    found: Arc<Found>,
+}
+
+/// What a `diff` found in a database: a step is written down in the light of it.
+#[derive(Default, PartialEq)]
+struct Found {
+    catalog: Catalog,
+    dialect: Option<DialectName>,
 }
 
 #[pymethods]
@@ -115,8 +124,6 @@ pub(crate) struct AutogenContext {
     engine: EngineHandle,
     models: Vec<ModelId>,
     compare: Compare,
-    /// What the last `diff` found in the database.
-    found: Arc<Mutex<Option<Catalog>>>,
 }
 
 #[pymethods]
@@ -142,12 +149,7 @@ impl AutogenContext {
         };
         let models: Vec<ModelId> =
             models.try_iter()?.map(|class| model_of(&class?)).collect::<PyResult<_>>()?;
-        Ok(Self {
-            engine: pool.get().handle(),
-            models,
-            compare: Compare { renames, exclude },
-            found: Arc::default(),
-        })
+        Ok(Self { engine: pool.get().handle(), models, compare: Compare { renames, exclude } })
     }
 
     /// The steps from the database to the models, in the order in which they can be done: an empty list where both are the
@@ -159,7 +161,10 @@ impl AutogenContext {
     fn diff(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         let compared = self.compared(py)?;
         Operation::start(py, "AutogenContext.diff", async move {
-            Ok(compared.await?.into_iter().map(|step| SchemaStep { step }).collect::<Vec<_>>())
+            let (found, steps) = compared.await?;
+            let found = Arc::new(found);
+            let step = |step| SchemaStep { step, found: Arc::clone(&found) };
+            Ok(steps.into_iter().map(step).collect::<Vec<_>>())
         })
     }
 
@@ -167,11 +172,12 @@ impl AutogenContext {
     ///
     /// Args:
     ///     message: What it does, in words.
-    ///     operations: Steps of `diff()`.
+    ///     operations: Steps of one `diff()`, of this context or another.
     ///     down_revision: The revision before it; a tuple of them merges.
     ///     revision: Its id; None: a new one.
     ///
     /// Raises:
+    ///     InvalidRequestError: The steps are of several diffs, or of another kind of database.
     ///     NotSupportedError: Alembic cannot do a step on SQLite.
     #[pyo3(signature = (message, operations, down_revision = None, *, revision = None))]
     fn render_migration(
@@ -182,28 +188,53 @@ impl AutogenContext {
         down_revision: Option<&Bound<'_, PyAny>>,
         revision: Option<String>,
     ) -> PyResult<String> {
+        let dialect = self.engine.dialect();
+        let found = found_by(&operations, dialect)?;
         let steps: Vec<Step> = operations.iter().map(|step| step.get().step.clone()).collect();
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
         let before = match down_revision {
             Some(one) => one.extract::<String>().map(|one| vec![one]).or_else(|_| one.extract())?,
             None => Vec::new(),
         };
-        render(py, self.engine.dialect(), &found, &steps, message, &before, revision)
+        render(py, dialect, &found.catalog, &steps, message, &before, revision)
     }
 }
 
 impl AutogenContext {
-    /// The steps; what was found is kept.
-    fn compared(&self, py: Python<'_>) -> PyResult<impl Future<Output = PyResult<Vec<Step>>> + use<>> {
-        let (engine, found, compare) = (self.engine.clone(), Arc::clone(&self.found), self.compare.clone());
+    /// What is there, and the steps.
+    fn compared(
+        &self,
+        py: Python<'_>,
+    ) -> PyResult<impl Future<Output = PyResult<(Found, Vec<Step>)>> + use<>> {
+        let (engine, compare) = (self.engine.clone(), self.compare.clone());
         let (models, schema) = (self.models.clone(), schema(py)?);
         Ok(async move {
             let mut link = Link::new(Python::attach(|py| engine.pool(py))?);
             let compared = compare.run(&mut link, &schema, &models).await;
             let compared = compared.map_err(|error| engine.explained(error))?;
-            *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(compared.found);
-            Ok(compared.operations)
+            let found = Found { catalog: compared.found, dialect: Some(engine.dialect().name) };
+            Ok((found, compared.operations))
         })
+    }
+}
+
+/// What was found by the diff that all steps are of.
+fn found_by(steps: &[Bound<'_, SchemaStep>], dialect: &Dialect) -> PyResult<Arc<Found>> {
+    let Some((first, others)) = steps.split_first() else { return Ok(Arc::default()) };
+    let found = &first.get().found;
+    let same =
+        |step: &Bound<'_, SchemaStep>| Arc::ptr_eq(&step.get().found, found) || step.get().found == *found;
+    if !others.iter().all(same) {
+        let text = "render_migration: the steps are of several diffs, between which the database has changed: \
+            await diff() once more";
+        return Err(raise(Error::invalid_request(text)));
+    }
+    match found.dialect {
+        Some(other) if other != dialect.name => Err(raise(Error::invalid_request(format!(
+            "render_migration: the steps are of a diff on {}, this context is on {}",
+            other.as_str(),
+            dialect.name.as_str()
+        )))),
+        _ => Ok(Arc::clone(found)),
     }
 }
 
@@ -234,9 +265,9 @@ pub(crate) fn generate_migration(
     let context = AutogenContext::new(pool, models, Vec::new(), version_table, None, None)?;
     let compared = context.compared(py)?;
     Operation::start(py, "generate_migration", async move {
-        let steps = compared.await?;
-        let found = context.found.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
-        Python::attach(|py| render(py, context.engine.dialect(), &found, &steps, &message, &before, None))
+        let (found, steps) = compared.await?;
+        let dialect = context.engine.dialect();
+        Python::attach(|py| render(py, dialect, &found.catalog, &steps, &message, &before, None))
     })
 }
 

@@ -18,7 +18,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use self::arguments::Command;
+use self::arguments::{Command, Mistake};
 use self::lint::Rendered;
 pub(crate) use self::models::load_models;
 use self::terminal::Terminal;
@@ -128,6 +128,9 @@ impl Context {
 }
 
 /// Reads the arguments: a command, or the exit code where help was asked for or they make no sense.
+///
+/// Raises:
+///     MigrationError: The database is to be read from a configuration file, which cannot be read.
 #[pyfunction]
 pub(crate) fn parse_command_line(py: Python<'_>, argv: Vec<String>) -> PyResult<Py<PyAny>> {
     let terminal = Terminal::of(py)?;
@@ -143,12 +146,18 @@ pub(crate) fn parse_command_line(py: Python<'_>, argv: Vec<String>) -> PyResult<
                 return Ok(USAGE.into_pyobject(py)?.into_any().unbind());
             }
         };
-    match arguments::command(&matches) {
+    let configured = || {
+        let [file, section] = ["config", "name"].map(|name| matches.get_one::<String>(name));
+        let config = py.import("ormkit.migrations.config")?.getattr("configured")?.call1((file, section))?;
+        if config.is_none() { Ok(None) } else { config.call_method0("get_url")?.extract() }
+    };
+    match arguments::command(&matches, configured) {
         Ok(command) => {
             let (url, debug, json) = (command.1, matches.get_flag("debug"), matches.get_flag("json"));
             Ok(Py::new(py, CommandLine { command: command.0, url, debug, json })?.into_any())
         }
-        Err(usage) => {
+        Err(Mistake::Raised(error)) => Err(error),
+        Err(Mistake::Usage(usage)) => {
             terminal.error(py, &usage)?;
             terminal.say(py, "Type `ormkit --help` for the commands.\n")?;
             Ok(USAGE.into_pyobject(py)?.into_any().unbind())

@@ -16,7 +16,7 @@ from ormkit.exc import MigrationError
 from ormkit.migrations import _bridge, _folder, _squash as _squashing
 from ormkit.migrations._problem import problem
 from ormkit.migrations.autogen import AutogenContext, SchemaStep
-from ormkit.migrations.config import AlembicConfig
+from ormkit.migrations.config import AlembicConfig, configured, named_file
 from ormkit.migrations.runner import MigrationRunner
 from ormkit.migrations.script import MigrationScript, ScriptFolder, several
 
@@ -39,14 +39,7 @@ class Command:
         return self.given[name]
 
     def configuration(self) -> AlembicConfig:
-        section = self.given["name"] or "alembic"
-        if path := self.given["config"]:
-            return (
-                AlembicConfig.from_pyproject(path) if path.endswith(".toml") else AlembicConfig.from_ini(path, section)
-            )
-        if section != "alembic":
-            return AlembicConfig.from_ini("alembic.ini", section)
-        found = AlembicConfig.detect(".")
+        found = configured(self.given["config"], self.given["name"])
         if found is None:
             text = "there is no alembic.ini here: `ormkit migrate init` makes one, -c names another"
             raise problem(text, file=Path.cwd() / "alembic.ini")
@@ -143,7 +136,10 @@ def _list(
 
 
 async def _init(command: Command) -> int:
-    made = _folder.init(command.given["folder"], command._url)
+    ini = Path(named_file(command.given["config"]) or "alembic.ini")
+    if ini.suffix == ".toml":
+        raise Usage(f"{ini}: init makes an ini file; -c names another one")
+    made = _folder.init(ini, Path(command.given["folder"]), command._url, command.given["name"] or "alembic")
     return command.answer([str(path) for path in made], "".join(f"made {path}\n" for path in made))
 
 

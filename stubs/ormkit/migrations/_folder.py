@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ormkit.exc import MigrationError
+from ormkit.migrations._problem import problem
 from ormkit.migrations.script import _TEMPLATE
 
 __all__ = ["init"]
 
 _INI = """\
 # Read by ormkit and by Alembic.
-[alembic]
-script_location = %(here)s/alembic
+[SECTION]
+script_location = FOLDER
 prepend_sys_path = .
 # file_template = %%(rev)s_%%(slug)s
 # truncate_slug_length = 40
-# version_locations = %(here)s/alembic/versions
+# version_locations = FOLDER/versions
 
 # The models that `ormkit migrate auto` and `check` compare.
 # models = app.models
@@ -51,22 +51,26 @@ else:
 """
 
 
-def init(folder: str | os.PathLike[str], url: str | None = None) -> list[Path]:
-    """Make `alembic.ini` and `alembic/{env.py,script.py.mako,versions/}`; the answer is what was made."""
-    place = Path(folder)
-    said = (
-        "# sqlalchemy.url = postgresql://user@host/name"
-        if url is None
-        else f"sqlalchemy.url = {url.replace('%', '%%')}"
-    )
+def init(ini: Path, folder: Path, url: str | None = None, section: str = "alembic") -> list[Path]:
+    """Make the ini file, and `env.py`, `script.py.mako` and `versions/` in the folder; the answer is what was made."""
+    place, scripts = ini.absolute().parent, Path(os.path.abspath(folder))
+    location = str(scripts).replace("%", "%%")
+    if scripts.is_relative_to(place):
+        location = f"%(here)s/{scripts.relative_to(place).as_posix().replace('%', '%%')}"
+    database = "# sqlalchemy.url = postgresql://user@host/name"
+    if url is not None:
+        database = f"sqlalchemy.url = {url.replace('%', '%%')}"
     files = {
-        place / "alembic.ini": _INI.replace("URL\n", f"{said}\n"),
-        place / "alembic" / "env.py": _ENV,
-        place / "alembic" / "script.py.mako": _TEMPLATE,
+        ini: _INI.replace("SECTION", section).replace("FOLDER", location).replace("URL\n", f"{database}\n"),
+        folder / "env.py": _ENV,
+        folder / "script.py.mako": _TEMPLATE,
     }
-    if there := [path for path in files if path.exists()]:
-        raise MigrationError(f"{there[0]} is there already: nothing was made")
-    (place / "alembic" / "versions").mkdir(parents=True, exist_ok=True)
+    if ini.exists():
+        raise problem(f"{ini} is there already: nothing was made", file=ini)
+    if folder.exists() and any(folder.iterdir()):
+        raise problem(f"{folder} is there already, and is not empty: nothing was made", file=folder)
+    (folder / "versions").mkdir(parents=True, exist_ok=True)
+    ini.parent.mkdir(parents=True, exist_ok=True)
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")
-    return [*files, place / "alembic" / "versions"]
+    return [*files, folder / "versions"]

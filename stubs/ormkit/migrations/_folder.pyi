@@ -1,7 +1,6 @@
 """A new folder of revisions, as `alembic init` makes it: Alembic itself runs it, too."""
 
-import os
 from pathlib import Path
 
-def init(folder: str | os.PathLike[str], url: str | None = None) -> list[Path]:
-    """Make `alembic.ini` and `alembic/{env.py,script.py.mako,versions/}`; the answer is what was made."""
+def init(ini: Path, folder: Path, url: str | None = None, section: str = "alembic") -> list[Path]:
+    """Make the ini file, and `env.py`, `script.py.mako` and `versions/` in the folder; the answer is what was made."""

@@ -18,5 +18,6 @@ def problem(text: str, *, file: Path | None = None, revisions: tuple[str, ...] =
 
 def mistake(path: Path, error: SyntaxError, revisions: tuple[str, ...] = ()) -> MigrationError:
     """A file that is no Python."""
-    text = f"{path}, line {error.lineno}: {error.msg}: mend it, then `ormkit migrate status` says what waits"
+    line = f": `{error.text.strip()}`" if error.text and error.text.strip() else ""
+    text = f"{path}, line {error.lineno}: {error.msg}{line}: mend it, then `ormkit migrate status` says what waits"
     return problem(text, file=path, revisions=revisions)

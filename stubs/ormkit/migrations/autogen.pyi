@@ -62,7 +62,18 @@ class AutogenContext:
         *,
         revision: str | None = None,
     ) -> str:
-        """The text of a revision file that does `operations`, and undoes them: a plain file of Alembic."""
+        """The text of a revision file that does `operations`, and undoes them: a plain file of Alembic.
+
+        Args:
+            message: What it does, in words.
+            operations: Steps of one `diff()`, of this context or another.
+            down_revision: The revision before it; several of them are merged.
+            revision: Its id; None: a new one.
+
+        Raises:
+            InvalidRequestError: The steps are of several diffs, or of another kind of database.
+            NotSupportedError: Alembic cannot do a step on SQLite.
+        """
 
 async def generate_migration(
     pool: ConnectionPool,

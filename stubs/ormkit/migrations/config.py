@@ -158,3 +158,14 @@ class AlembicConfig:
 
     def __repr__(self) -> str:
         return f"AlembicConfig({str(self.path)!r})"
+
+
+def named_file(path: str | None) -> str | None:
+    return path or os.environ.get("ALEMBIC_CONFIG") or None
+
+
+def configured(path: str | None = None, section: str | None = None) -> AlembicConfig | None:
+    name = section or "alembic"
+    if file := named_file(path):
+        return AlembicConfig.from_pyproject(file) if file.endswith(".toml") else AlembicConfig.from_ini(file, name)
+    return AlembicConfig.detect(".") if name == "alembic" else AlembicConfig.from_ini("alembic.ini", name)

@@ -78,3 +78,13 @@ class AlembicConfig:
     @property
     def timezone(self) -> str | None:
         """The zone of the dates in new files; None for the machine's own."""
+
+def named_file(path: str | None) -> str | None:
+    """The file that a command line names by `-c`, or else `ALEMBIC_CONFIG` of the environment; None where neither does."""
+
+def configured(path: str | None = None, section: str | None = None) -> AlembicConfig | None:
+    """What a command line means: the file that is named, or else the one of the working directory; None where there is none.
+
+    Raises:
+        MigrationError: It is not there, cannot be read, or has no such section.
+    """

@@ -182,9 +182,12 @@ def _head(path: Path, source: str) -> dict[str, Any]:
     """What stands above the functions of a file, without running it."""
     try:
         tree = ast.parse(source)
-    except SyntaxError:
-        return _lines(source)
-    found: dict[str, Any] = {"message": (ast.get_docstring(tree) or "").partition("\n")[0]}
+    except SyntaxError as error:
+        found = _lines(source)
+        if "revision" not in found:
+            raise mistake(path, error) from error
+        return found
+    found = {"message": (ast.get_docstring(tree) or "").partition("\n")[0]}
     for node in tree.body:
         if isinstance(node, ast.Assign):
             targets, value = node.targets, node.value

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command as Parser, value_parser};
+use pyo3::prelude::*;
 
 use super::migrate::{self, Migrate};
 
@@ -47,8 +48,9 @@ pub(super) struct Lint {
 
 const ENVIRONMENT: &str = "\
 Environment:
-  DATABASE_URL  The database, where --url is not given
-  NO_COLOR      No colours, whatever the terminal is
+  DATABASE_URL    The database, where --url is not given; without it that of alembic.ini
+  ALEMBIC_CONFIG  The file, where -c is not given
+  NO_COLOR        No colours, whatever the terminal is
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something.";
 
@@ -67,6 +69,10 @@ pub(super) fn parser() -> Parser {
                 .global(true)
                 .value_name("URL")
                 .help("The database: postgresql://user@host/name, sqlite:///file.db"),
+            value("config", "FILE", "alembic.ini or pyproject.toml, instead of one in the working directory")
+                .short('c')
+                .global(true),
+            value("name", "SECTION", "The section of the ini file [default: alembic]").short('n').global(true),
             flag("json", "Answer with JSON, for programs").global(true),
             flag("debug", "Show the traceback of an error").global(true),
         ])
@@ -130,6 +136,10 @@ pub(super) fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
+pub(super) fn value(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
 pub(super) fn many(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).action(ArgAction::Append).help(help)
 }
@@ -150,17 +160,43 @@ fn texts(matches: &ArgMatches, name: &str) -> Vec<String> {
     matches.get_many(name).into_iter().flatten().cloned().collect()
 }
 
-/// The command, and the database that it needs.
+/// Why there is no command.
+pub(super) enum Mistake {
+    /// What is missing.
+    Usage(String),
+    /// The configuration file cannot be read.
+    Raised(PyErr),
+}
+
+impl From<&str> for Mistake {
+    fn from(usage: &str) -> Self {
+        Self::Usage(usage.to_owned())
+    }
+}
+
+impl From<PyErr> for Mistake {
+    fn from(error: PyErr) -> Self {
+        Self::Raised(error)
+    }
+}
+
+/// The command, and the database that it needs: that of the command line, of the environment, or of the configuration file,
+/// which `configured` reads.
 ///
 /// # Errors
-/// What is missing.
-pub(super) fn command(matches: &ArgMatches) -> Result<(Command, Option<String>), String> {
+/// What is missing; what reading the file raises.
+pub(super) fn command(
+    matches: &ArgMatches,
+    configured: impl Fn() -> PyResult<Option<String>>,
+) -> Result<(Command, Option<String>), Mistake> {
     let given = matches.get_one::<String>("url").cloned();
     let environment = || std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
+    let said = || given.clone().or_else(environment);
+    let url = || said().map_or_else(&configured, |url| Ok(Some(url)));
     let needed = || {
-        given.clone().or_else(environment).ok_or_else(|| {
-            "there is no database: give --url, or set DATABASE_URL in the environment".to_owned()
-        })
+        url()?.ok_or(Mistake::from(
+            "there is no database: give --url, set DATABASE_URL, or say sqlalchemy.url in an alembic.ini",
+        ))
     };
     Ok(match matches.subcommand() {
         Some(("inspect", matches)) => {
@@ -172,8 +208,8 @@ pub(super) fn command(matches: &ArgMatches) -> Result<(Command, Option<String>),
             (Command::Inspect(inspect), Some(needed()?))
         }
         Some(("sql", matches)) => {
-            let said = matches.get_one("dialect").cloned();
-            let dialect = language(said, given.clone().or_else(environment))?;
+            let dialect = language(matches.get_one("dialect").cloned(), url)?
+                .ok_or("which SQL? Give --dialect or --url")?;
             let sql = Sql { models: texts(matches, "models"), dialect, drop: matches.get_flag("drop") };
             (Command::Sql(sql), None)
         }
@@ -188,32 +224,29 @@ pub(super) fn command(matches: &ArgMatches) -> Result<(Command, Option<String>),
             };
             match (lint.files.is_empty(), lint.models.is_empty()) {
                 (true, true) => {
-                    return Err(
-                        "lint what? Give SQL scripts, revision files, or --models and --url".to_owned()
-                    );
+                    return Err("lint what? Give SQL scripts, revision files, or --models and --url".into());
                 }
                 (true, false) => (Command::Lint(lint), Some(needed()?)),
                 (false, _) => {
-                    let dialect = match language(lint.dialect.clone(), given.clone().or_else(environment)) {
-                        Err(_) if lint.files.iter().all(|file| is_revision(file)) => None,
-                        found => Some(found?),
-                    };
+                    let dialect = language(lint.dialect.clone(), url)?;
+                    if dialect.is_none() && !lint.files.iter().all(|file| is_revision(file)) {
+                        return Err("which SQL? Give --dialect or --url".into());
+                    }
                     (Command::Lint(Lint { dialect, ..lint }), None)
                 }
             }
         }
-        // The configuration file may know the database.
+        // It reads the configuration file by itself, for more than the database.
         Some(("migrate", matches)) => {
-            let migrate = Migrate::of(matches).ok_or_else(|| "which command?".to_owned())?;
-            (Command::Migrate(migrate), given.or_else(environment))
+            let migrate = Migrate::of(matches).ok_or("which command?")?;
+            (Command::Migrate(migrate), said())
         }
         Some(("ping", _)) => (Command::Ping, Some(needed()?)),
         // Clap asks for one of those above.
-        _ => return Err("which command?".to_owned()),
+        _ => return Err("which command?".into()),
     })
 }
 
-/// The database's language: the one said, or that of a URL.
 fn is_revision(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension == "py")
 }
@@ -232,11 +265,14 @@ impl Lint {
     }
 }
 
-fn language(said: Option<String>, url: Option<String>) -> Result<String, String> {
-    match (said, url) {
-        (Some(dialect), _) => Ok(dialect),
-        (None, Some(url)) if url.starts_with("sqlite") => Ok("sqlite".to_owned()),
-        (None, Some(_)) => Ok("postgresql".to_owned()),
-        (None, None) => Err("which SQL? Give --dialect or --url".to_owned()),
+/// The database's language: the one said, or that of a URL.
+fn language(
+    said: Option<String>,
+    url: impl Fn() -> PyResult<Option<String>>,
+) -> Result<Option<String>, Mistake> {
+    let of_url = |url: String| if url.starts_with("sqlite") { "sqlite" } else { "postgresql" };
+    match said {
+        Some(dialect) => Ok(Some(dialect)),
+        None => Ok(url()?.map(|url| of_url(url).to_owned())),
     }
 }

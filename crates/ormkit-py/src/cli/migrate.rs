@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command as Parser};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::arguments::{dialect, flag, many, models};
+use super::arguments::{dialect, flag, many, models, value};
 
 /// A command about revisions with its arguments.
 #[derive(Clone)]
@@ -28,18 +28,14 @@ pub(super) fn parser() -> Parser {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .args([
-            text("config", "FILE", "alembic.ini or pyproject.toml, instead of one in the working directory")
-                .short('c')
-                .global(true),
-            text("name", "SECTION", "The section of the ini file [default: alembic]").short('n').global(true),
+        .arg(
             Arg::new("x")
                 .short('x')
                 .value_name("KEY=VALUE")
                 .action(ArgAction::Append)
                 .global(true)
                 .help("For revisions that ask context.get_x_argument(); may be repeated"),
-        ])
+        )
         .subcommands(making())
         .subcommands(running())
         .subcommands(looking())
@@ -49,17 +45,17 @@ fn making() -> Vec<Parser> {
     let file = |parser: Parser| {
         parser.args([
             Arg::new("message").value_name("MESSAGE").help("What it does, in words"),
-            text("said", "MESSAGE", "The same").short('m').long("message").conflicts_with("message"),
-            text("head", "REVISION", "The revision that it follows [default: head]"),
+            value("said", "MESSAGE", "The same").short('m').long("message").conflicts_with("message"),
+            value("head", "REVISION", "The revision that it follows [default: head]"),
             flag("splice", "It may follow one that is no head, which begins a branch"),
-            text("branch-label", "LABEL", "A name for the branch that begins with it"),
+            value("branch-label", "LABEL", "A name for the branch that begins with it"),
             many(
                 "depends-on",
                 "REVISION",
                 "A revision of another branch that must be there; may be repeated",
             ),
-            text("version-path", "FOLDER", "The folder for the file"),
-            text("rev-id", "ID", "Its id, instead of a new one"),
+            value("version-path", "FOLDER", "The folder for the file"),
+            value("rev-id", "ID", "Its id, instead of a new one"),
         ])
     };
     let comparing = |parser: Parser| {
@@ -75,8 +71,8 @@ fn making() -> Vec<Parser> {
     };
     vec![
         Parser::new("init")
-            .about("Make alembic.ini and the folder alembic")
-            .arg(Arg::new("folder").value_name("FOLDER").default_value(".").help("Where")),
+            .about("Make alembic.ini here, or what -c names, and a folder for revisions")
+            .arg(Arg::new("folder").value_name("FOLDER").default_value("alembic").help("The folder")),
         comparing(file(
             Parser::new("create")
                 .alias("revision")
@@ -88,9 +84,9 @@ fn making() -> Vec<Parser> {
         )),
         Parser::new("merge").about("Make a revision that joins several heads").args([
             Arg::new("revisions").value_name("REVISION").num_args(0..).help("Which [default: all heads]"),
-            text("said", "MESSAGE", "What it does, in words").short('m').long("message"),
-            text("branch-label", "LABEL", "A name for the branch that begins with it"),
-            text("rev-id", "ID", "Its id, instead of a new one"),
+            value("said", "MESSAGE", "What it does, in words").short('m').long("message"),
+            value("branch-label", "LABEL", "A name for the branch that begins with it"),
+            value("rev-id", "ID", "Its id, instead of a new one"),
         ]),
         Parser::new("squash")
             .about("Put one revision in the place of all up to one, made from the database")
@@ -99,7 +95,7 @@ fn making() -> Vec<Parser> {
                     .value_name("REVISION")
                     .default_value("head")
                     .help("The last one that is replaced: where the database is"),
-                text("said", "MESSAGE", "What it does, in words").short('m').long("message"),
+                value("said", "MESSAGE", "What it does, in words").short('m').long("message"),
                 flag("leave-out", "Go on where the database has more than a revision file can be made of"),
             ]),
     ]
@@ -112,7 +108,7 @@ fn running() -> Vec<Parser> {
                 "An id or its beginning, head, heads, base, +1, -1, branch@head; with --sql also from:to",
             )
         };
-    let locked = text(
+    let locked = value(
         "lock-timeout",
         "SECONDS",
         "How long a statement waits for a lock before the revision is tried again",
@@ -141,7 +137,7 @@ fn looking() -> Vec<Parser> {
             .about("Print the revisions of the database")
             .args([flag("check-heads", "Exit with 3 where they are not the heads"), verbose.clone()]),
         Parser::new("history").about("Print the revisions, the newest first").args([
-            text("range", "FROM:TO", "Only these").short('r').allow_hyphen_values(true),
+            value("range", "FROM:TO", "Only these").short('r').allow_hyphen_values(true),
             flag("indicate-current", "Mark those that the database has").short('i'),
             verbose.clone(),
         ]),
@@ -157,10 +153,6 @@ fn looking() -> Vec<Parser> {
                 many("rename", "OLD:NEW", "users:people, or people.email:mail; may be repeated"),
             ]),
     ]
-}
-
-fn text(name: &'static str, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).value_name(value).help(help)
 }
 
 impl Migrate {
@@ -183,7 +175,9 @@ impl Migrate {
             };
             (name.replace('-', "_"), given)
         });
-        Some(Self { verb: command.get_name().to_owned(), arguments: arguments.collect() })
+        let file = ["config", "name"]
+            .map(|name| (name.to_owned(), Given::Text(matches.get_one::<String>(name).cloned())));
+        Some(Self { verb: command.get_name().to_owned(), arguments: arguments.chain(file).collect() })
     }
 
     /// The verb and the arguments, by name.

@@ -100,9 +100,13 @@ impl Block {
         let empty = Table::new(table.clone());
         let (before, known) = (self.from.clone(), after.table(&table).unwrap_or(&empty));
         let moved = |from: &Table, name: &String, make: fn(TableName, Part) -> Operation| {
-            let index = from.indexes.iter().find(|index| index.name == *name).cloned();
-            let operation = index.map(|index| make(table.clone(), Part::Index(index)));
-            operation.map_or(Ok(Vec::new()), |operation| steps::step(&operation, after, dialect))
+            let known = from.indexes.iter().find(|index| index.name == *name).cloned();
+            let index = known.ok_or_else(|| {
+                Error::invalid_request(format!(
+                    "the index `{name}` of `{table}`: what the database has must be known, and has no such table"
+                ))
+            })?;
+            steps::step(&make(table.clone(), Part::Index(index)), after, dialect)
         };
         let mut lines = Vec::new();
         for name in &self.dropped {
