@@ -29,6 +29,8 @@ BASES = {
     "InvalidRequestError": "OrmkitError",
     "PendingRollbackError": "InvalidRequestError",
     "DetachedInstanceError": "InvalidRequestError",
+    "AmbiguousForeignKeysError": "InvalidRequestError",
+    "NoForeignKeysError": "InvalidRequestError",
     "BookmarkError": "InvalidRequestError",
     "ConcurrentSessionUse": "InvalidRequestError",
     "NoResultFound": "OrmkitError",

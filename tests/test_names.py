@@ -28,7 +28,7 @@ TOP_LEVEL = """
     OrmkitError InterfaceError DatabaseError DBAPIError DataError OperationalError PoolTimeout ConnectionLost SerializationFailure
     DeadlockDetected QueryCanceled LockNotAvailable IntegrityError UniqueViolation ForeignKeyViolation NotNullViolation
     CheckViolation ExclusionViolation ProgrammingError InternalError NotSupportedError Unsupported InvalidRequestError
-    PendingRollbackError DetachedInstanceError ConcurrentSessionUse BookmarkError NoResultFound MultipleResultsFound DoesNotExist
+    PendingRollbackError DetachedInstanceError ConcurrentSessionUse AmbiguousForeignKeysError NoForeignKeysError BookmarkError NoResultFound MultipleResultsFound DoesNotExist
     MultipleObjectsReturned FieldError NotLoadedError RelationNotLoadedError StaleDataError CircularDependencyError
     MigrationError UncommittedWarning
     RustColumnInfo RustIndexInfo RustConstraintInfo RustTableInfo

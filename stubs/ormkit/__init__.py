@@ -37,6 +37,7 @@ from ormkit.engine import (
     quote_literal,
 )
 from ormkit.exc import (
+    AmbiguousForeignKeysError,
     BookmarkError,
     CheckViolation,
     CircularDependencyError,
@@ -59,6 +60,7 @@ from ormkit.exc import (
     MigrationError,
     MultipleObjectsReturned,
     MultipleResultsFound,
+    NoForeignKeysError,
     NoResultFound,
     NotLoadedError,
     NotNullViolation,

@@ -43,6 +43,7 @@ from ormkit.engine import (
     quote_literal as quote_literal,
 )
 from ormkit.exc import (
+    AmbiguousForeignKeysError as AmbiguousForeignKeysError,
     BookmarkError as BookmarkError,
     CheckViolation as CheckViolation,
     CircularDependencyError as CircularDependencyError,
@@ -65,6 +66,7 @@ from ormkit.exc import (
     MigrationError as MigrationError,
     MultipleObjectsReturned as MultipleObjectsReturned,
     MultipleResultsFound as MultipleResultsFound,
+    NoForeignKeysError as NoForeignKeysError,
     NoResultFound as NoResultFound,
     NotLoadedError as NotLoadedError,
     NotNullViolation as NotNullViolation,

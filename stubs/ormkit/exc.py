@@ -1,6 +1,7 @@
 """All exceptions and warnings."""
 
 from ._ormkit import (
+    AmbiguousForeignKeysError,
     BookmarkError,
     CheckViolation,
     CircularDependencyError,
@@ -23,6 +24,7 @@ from ._ormkit import (
     MigrationError,
     MultipleObjectsReturned,
     MultipleResultsFound,
+    NoForeignKeysError,
     NoResultFound,
     NotLoadedError,
     NotNullViolation,
@@ -43,6 +45,7 @@ from ._ormkit import (
 )
 
 __all__ = [
+    "AmbiguousForeignKeysError",
     "BookmarkError",
     "CheckViolation",
     "CircularDependencyError",
@@ -65,6 +68,7 @@ __all__ = [
     "MigrationError",
     "MultipleObjectsReturned",
     "MultipleResultsFound",
+    "NoForeignKeysError",
     "NoResultFound",
     "NotLoadedError",
     "NotNullViolation",

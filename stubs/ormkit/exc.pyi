@@ -66,6 +66,12 @@ class PendingRollbackError(InvalidRequestError):
 
 class DetachedInstanceError(InvalidRequestError): ...
 
+class AmbiguousForeignKeysError(InvalidRequestError, TypeError):
+    """Several foreign keys join the tables: the text lists them."""
+
+class NoForeignKeysError(InvalidRequestError, TypeError):
+    """No foreign key joins the tables."""
+
 class BookmarkError(InvalidRequestError, ValueError):
     """The text is no bookmark of this query: it was changed, or is of another class or order."""
 

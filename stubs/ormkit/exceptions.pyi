@@ -1,6 +1,7 @@
 """Every error that ormkit raises: another name of `ormkit.exc`."""
 
 from ormkit.exc import (
+    AmbiguousForeignKeysError as AmbiguousForeignKeysError,
     BookmarkError as BookmarkError,
     CheckViolation as CheckViolation,
     CircularDependencyError as CircularDependencyError,
@@ -23,6 +24,7 @@ from ormkit.exc import (
     MigrationError as MigrationError,
     MultipleObjectsReturned as MultipleObjectsReturned,
     MultipleResultsFound as MultipleResultsFound,
+    NoForeignKeysError as NoForeignKeysError,
     NoResultFound as NoResultFound,
     NotLoadedError as NotLoadedError,
     NotNullViolation as NotNullViolation,

@@ -74,6 +74,10 @@ pub enum ErrorKind {
     Interface(String),
     /// Not possible in the object's present state.
     InvalidRequest(String),
+    /// Several foreign keys join two tables, and nothing says which is meant.
+    AmbiguousKeys(String),
+    /// No foreign key joins two tables.
+    NoKeys(String),
     /// A text is no bookmark of the order that it is given to.
     Bookmark(String),
     /// The transaction has failed and waits for `rollback()`.
@@ -416,6 +420,8 @@ impl fmt::Display for ErrorKind {
             Self::Mapping(text)
             | Self::Interface(text)
             | Self::InvalidRequest(text)
+            | Self::AmbiguousKeys(text)
+            | Self::NoKeys(text)
             | Self::Bookmark(text)
             | Self::Detached(text)
             | Self::ConnectionLost(text)

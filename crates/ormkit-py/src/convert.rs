@@ -168,7 +168,11 @@ pub(crate) fn type_name(value: &Bound<'_, PyAny>) -> String {
 /// The error for a value of another type.
 #[cold]
 fn unfit(value: &Bound<'_, PyAny>, expected: &str, place: &Place<'_>) -> Error {
-    Error::data(Some(place()), format!("expected {expected}, got a value of type {}", type_name(value)))
+    let found = match value.hasattr("__await__").unwrap_or(false) {
+        true => format!("a {} that was not awaited: write await before it", type_name(value)),
+        false => format!("a value of type {}", type_name(value)),
+    };
+    Error::data(Some(place()), format!("expected {expected}, got {found}"))
 }
 
 /// The error for a value of the right type that does not fit.

@@ -174,8 +174,17 @@ pub(crate) fn table_of<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<&'a ClassTa
 
 #[cold]
 fn unmapped_object(object: &Bound<'_, PyAny>) -> PyErr {
+    if let Ok(class) = object.cast::<PyType>() {
+        let name = class.name().map_or_else(|_| "the class".to_owned(), |name| name.to_string());
+        return PyTypeError::new_err(format!(
+            "expected an instance of a mapped class, got the class {name} itself"
+        ));
+    }
     let name = object.get_type().name().map_or_else(|_| "object".to_owned(), |name| name.to_string());
-    PyTypeError::new_err(format!("expected an instance of a mapped class, got an instance of {name}"))
+    let several = if name == "list" { ": add_all, insert_all and update_all take lists" } else { "" };
+    PyTypeError::new_err(format!(
+        "expected an instance of a mapped class, got an instance of {name}{several}"
+    ))
 }
 
 /// True for instances of mapped classes.

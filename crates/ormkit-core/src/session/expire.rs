@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Session;
 use super::stale::unload_stale;
 use super::unit::{Unit, stored_key_of};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Fill, Host, State};
 use crate::model::{FieldId, FieldSet, Model, RelationId, Schema};
 use crate::query::{Deleted, Select};
@@ -66,7 +66,11 @@ impl<H: Host> Session<H> {
             return Ok(());
         }
         let name = self.schema.model(self.host.model(object)).name();
-        Err(Error::invalid_request(format!("only a stored {name} of this session can be {what}")))
+        let message = format!("only a stored {name} of this session can be {what}");
+        Err(match self.host.state(object) {
+            State::Detached => Error::new(ErrorKind::Detached(format!("{message}: add() takes it in again"))),
+            _ => Error::invalid_request(message),
+        })
     }
 
     /// Reads what is not loaded of the columns of an object. One whose row is gone stays as it is.

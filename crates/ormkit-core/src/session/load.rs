@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Session;
 use super::identity::{Key, KeyCells, has_null, own};
 use crate::error::{Error, Result};
-use crate::host::{Fill, Host, State};
+use crate::host::{Fill, Host};
 use crate::load::select_in::{Ahead, loads_of};
 use crate::model::{FieldId, Model, ModelId, RelationId};
 use crate::plan::select_in;
@@ -191,13 +191,7 @@ impl<H: Host> Session<H> {
                 self.schema.model(found).name()
             )));
         }
-        if self.host.state(object) != State::Persistent || self.host.home(object) != self.unit.home.id() {
-            return Err(Error::invalid_request(format!(
-                "only a stored {} of this session can be loaded",
-                model.name()
-            )));
-        }
-        Ok(())
+        self.check_stored(object, "loaded")
     }
 
     /// Notes that lists of a relation may hold a part of what is there.

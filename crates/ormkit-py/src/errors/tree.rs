@@ -148,6 +148,18 @@ pub(super) const TREE: &[Node] = &[
         "The object belongs to no session.",
     ),
     node(
+        C::AmbiguousForeignKeysError,
+        "AmbiguousForeignKeysError",
+        &["InvalidRequestError", "TypeError"],
+        "Several foreign keys join the tables: the text lists them.",
+    ),
+    node(
+        C::NoForeignKeysError,
+        "NoForeignKeysError",
+        &["InvalidRequestError", "TypeError"],
+        "No foreign key joins the tables.",
+    ),
+    node(
         C::BookmarkError,
         "BookmarkError",
         &["InvalidRequestError", "ValueError"],

@@ -132,6 +132,11 @@ pub(crate) fn element_list(
     if values.is_instance_of::<PyString>() || values.is_instance_of::<PyBytes>() {
         return Err(PyTypeError::new_err("in_() takes a list of values, not one text"));
     }
+    if values.is_none() {
+        return Err(PyTypeError::new_err(
+            "in_() takes a list of values, not None: is_(None) finds rows without one",
+        ));
+    }
     let mut typing = typing_of(beside);
     let mut list = Vec::new();
     for value in values.try_iter()? {

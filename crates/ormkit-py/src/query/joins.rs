@@ -1,5 +1,6 @@
 //! Joins: along relations, on the one foreign key, on conditions.
 
+use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::model::{FieldId, Model, ModelId, RelationId, Schema};
 use ormkit_core::query::{
     Expr as CoreExpr, FromItem, Item, Join, JoinKind, On, Select as CoreSelect, Source,
@@ -11,6 +12,7 @@ use super::{Subquery, mapped_item};
 use crate::attribute::Attribute;
 use crate::expr::condition_of;
 use crate::model::{Table, schema, unsupported, with_def};
+use crate::session::raise;
 
 /// What a class, an alias or a subquery is in FROM.
 ///
@@ -318,17 +320,17 @@ fn only_key(schema: &Schema, known: &[FromItem], item: &FromItem) -> PyResult<Co
     }
     let name = name_of(item);
     match (all.len(), &last[..]) {
-        (0, _) => Err(PyTypeError::new_err(format!(
+        (0, _) => Err(raise(Error::new(ErrorKind::NoKeys(format!(
             "no foreign key joins {name} to the statement: give a condition"
-        ))),
+        ))))),
         (1, _) => Ok(all.remove(0).condition),
         (_, [one]) => Ok(all.remove(*one).condition),
         _ => {
             let texts: Vec<&str> = all.iter().map(|candidate| candidate.text.as_str()).collect();
-            Err(PyTypeError::new_err(format!(
+            Err(raise(Error::new(ErrorKind::AmbiguousKeys(format!(
                 "several foreign keys join {name} to the statement: {}; join along a relation, or give a condition",
                 texts.join(", ")
-            )))
+            )))))
         }
     }
 }

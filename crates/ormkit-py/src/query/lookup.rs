@@ -120,7 +120,16 @@ fn values_of(
         Ok(field) => field.get().resolve_in(names, value.py()),
         Err(_) => operand(value, Some(beside)),
     };
+    let nothing = value.is_none() && !lookup.operator.takes_null();
     match lookup.expects() {
+        Expects::Value(..) | Expects::Part(..) | Expects::Typed(_) | Expects::Ordered | Expects::Text
+            if nothing =>
+        {
+            let (field, _) = name.rsplit_once("__").unwrap_or((name, ""));
+            Err(PyTypeError::new_err(format!(
+                "{name} takes a value, not None: {field}__isnull=True finds rows without one"
+            )))
+        }
         Expects::Value(model, field) => Ok(vec![converted(value, &beside(model, field))?]),
         Expects::List(model, field) => {
             if let Some(select) = selected(value)? {

@@ -328,14 +328,15 @@ impl Query {
     fn single(&self, py: Python<'_>, required: bool) -> PyResult<Py<Operation>> {
         // A limit of the caller's own stays: two rows are enough to see that one is not alone.
         let (select, answers) = (at_most(self.core(), 2), self.answers());
+        let name = schema(py)?.model(self.model()).name().to_owned();
         on_session!(py, self.link(py)?, "Query.one", first autoflush_told, |session| {
             let mut objects = answers.of(session.select(&select).await.map_err(raise)?)?;
             match (objects.len(), required) {
-                (0, true) => Err(raise(Error::new(ErrorKind::NoResult("one() found no row".to_owned())))),
+                (0, true) => Err(raise(Error::new(ErrorKind::NoResult(format!("the query found no {name}"))))),
                 (0, false) => Ok(nothing()),
                 (1, _) => Ok(objects.remove(0)),
                 _ => Err(raise(Error::new(ErrorKind::MultipleResults(
-                    "one row was asked for, there are more".to_owned(),
+                    format!("one {name} was asked for, there are more"),
                 )))),
             }
         })

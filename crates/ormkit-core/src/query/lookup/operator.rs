@@ -135,6 +135,11 @@ impl Operator {
         )
     }
 
+    /// True for those that NULL says something to: a value is NULL or not. Of it nothing is greater or a part.
+    pub fn takes_null(self) -> bool {
+        matches!(self, O::Exact | O::Ne | O::IExact)
+    }
+
     /// True for those that ask for keys of a JSON object.
     pub(super) fn is_of_keys(self) -> bool {
         matches!(self, O::HasKey | O::HasKeys | O::HasAnyKeys)
