@@ -14,6 +14,7 @@ from ormkit import (
     joinedload,
     select,
     selectinload,
+    text,
 )
 
 COUNT = 50
@@ -141,6 +142,32 @@ async def test_stream_in_a_transaction_belongs_to_it(session, engine):
     with pytest.raises(InvalidRequestError, match="transaction of the result has ended"):
         await late.__anext__()
     await settled(engine)
+
+
+@pytest.mark.parametrize("end", ["last row", "break", "leave", "close", "forget"])
+async def test_portal_of_a_stream_inside_of_a_transaction_is_closed_before_that_ends(session, engine, end):
+    if not engine.is_postgres():
+        pytest.skip("SQLite has no view of its statements; the Rust tests look at them")
+    async with session.begin():
+        stream = session.query(Author).stream(batch_size=COUNT // 2 + 1 if end == "last row" else 2)
+        await stream.__anext__()
+        open_portals = text("SELECT count(*) FROM pg_cursors WHERE name <> ''")
+        assert await session.scalar(open_portals) == 1
+        match end:
+            case "last row":
+                assert len([author async for author in stream]) == COUNT - 1
+            case "break":
+                async for _ in stream:
+                    break
+            case "leave":
+                async with stream:
+                    pass
+            case "close":
+                await stream.close()
+            case "forget":
+                del stream
+                gc.collect()
+        assert await session.scalar(open_portals) == 0
 
 
 @pytest.mark.parametrize("inside", [False, True])
