@@ -10,7 +10,14 @@ from ormkit.base import (
     ModelMeta,
     Table,
 )
-from ormkit.derived import AssociationProxy, association_proxy, hybrid_method, hybrid_property, validates
+from ormkit.derived import (
+    AssociationProxy,
+    association_proxy,
+    column_property,
+    hybrid_method,
+    hybrid_property,
+    validates,
+)
 from ormkit.engine import (
     ClosedConnection,
     Connection,

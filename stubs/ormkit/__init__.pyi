@@ -13,6 +13,7 @@ from ormkit.base import (
 from ormkit.derived import (
     AssociationProxy as AssociationProxy,
     association_proxy as association_proxy,
+    column_property as column_property,
     hybrid_method as hybrid_method,
     hybrid_property as hybrid_property,
     validates as validates,

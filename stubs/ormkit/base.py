@@ -29,6 +29,10 @@ class ModelMeta(_ormkit.ModelType):
         body.finish(cls)
         return cls
 
+    def __setattr__(cls, name: str, value: Any) -> None:
+        _ormkit.check_assignment(cls, name, value)
+        super().__setattr__(name, value)
+
     @property
     def metadata(cls) -> MetaData:
         """The tables of this base; a column of that name wins on its class."""

@@ -1,5 +1,19 @@
 """Attributes that are made of others."""
 
-from ormkit._ormkit import AssociationProxy, association_proxy, hybrid_method, hybrid_property, validates
+from ormkit._ormkit import (
+    AssociationProxy,
+    association_proxy,
+    column_property,
+    hybrid_method,
+    hybrid_property,
+    validates,
+)
 
-__all__ = ["AssociationProxy", "association_proxy", "hybrid_method", "hybrid_property", "validates"]
+__all__ = [
+    "AssociationProxy",
+    "association_proxy",
+    "column_property",
+    "hybrid_method",
+    "hybrid_property",
+    "validates",
+]

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from typing_extensions import Self
 
+from ormkit.fields import Mapped
 from ormkit.query import Condition, Expr
 
 _T = TypeVar("_T")
@@ -64,3 +65,25 @@ class _ProxiedAttribute:
 
 def association_proxy(target_collection: str, attr: str, *, creator: Callable[[Any], Any] | None = None) -> Any:
     """Show an attribute of the objects behind a relation."""
+
+@overload
+def column_property(
+    column: Expr[_T],
+    *,
+    group: str | None = None,
+    deferred: bool = False,
+    repr: bool = ...,
+    compare: bool = ...,
+    raiseload: bool = ...,
+) -> Mapped[_T]: ...
+@overload
+def column_property(
+    column: Any,
+    *,
+    group: str | None = None,
+    deferred: bool = False,
+    repr: bool = ...,
+    compare: bool = ...,
+    raiseload: bool = ...,
+) -> Any:
+    """An attribute that SQL computes from the row: `full = column_property(first + " " + last)`."""

@@ -70,8 +70,8 @@ _T = TypeVar("_T")
 _V = TypeVar("_V")
 _E = TypeVar("_E", bound=DeclarativeBase)
 
-class Mapped(Generic[_T]):
-    """The annotation of a mapped attribute: an expression on the class, a plain value on an instance."""
+class Mapped(Expr[_T]):
+    """The annotation of a mapped attribute: an expression on the class and in its body, a plain value on an instance."""
 
     @overload
     def __get__(self, instance: None, owner: Any, /) -> Attribute[_T]: ...

@@ -12,6 +12,7 @@ from ormkit import (
     ForeignKey,
     Mapped,
     MappedAsDataclass,
+    column_property,
     declared_attr,
     hybrid_property,
     mapped_column,
@@ -40,7 +41,10 @@ class Owned:
 class Thing(Owned, Base):
     __tablename__ = "things"
     id: Mapped[int] = mapped_column(primary_key=True)
-    size: Mapped[int]
+    size: Mapped[int] = mapped_column()
+
+    twice = column_property(size * 2)
+    late: Mapped[str | None] = column_property(lambda: Thing.size.cast(str), deferred=True)
 
     @validates("size")
     def check(self, name: str, value: int) -> int:
@@ -60,6 +64,12 @@ def hybrids_are_both(thing: Thing) -> None:
     assert_type(thing.double, int)
     assert_type(thing.check("size", 3), int)
     thing.double = 4
+
+
+def properties_are_expressions_on_the_class(thing: Thing) -> None:
+    assert_type(Thing.twice, Attribute[int])
+    assert_type(thing.twice, int)
+    assert_type(thing.late, str | None)
 
 
 def mixins_are_read_as_columns(thing: Thing) -> None:

@@ -9,6 +9,7 @@ mod field_set;
 mod generated;
 mod index;
 mod naming;
+mod property;
 mod registry;
 mod relation;
 mod types;
@@ -18,11 +19,13 @@ pub use field_set::FieldSet;
 pub use generated::{Computed, Identity, OnUpdate, Upkeep, Version};
 pub use index::{Index, IndexPart, IndexTerm};
 pub use naming::{Naming, Templates};
+pub use property::Property;
 pub use registry::{Registry, Schema, Space};
 pub use relation::{Cascade, Junction, Lazy, Relation, RelationDef, RelationKind, Secondary, Target};
 pub use types::{ColumnType, EnumType, NativeType, RangeType};
 
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -89,7 +92,7 @@ pub struct ModelDef {
     pub module: String,
     /// The table.
     pub table: TableName,
-    /// Columns in declaration order.
+    /// Columns and properties in declaration order.
     pub fields: Vec<Field>,
     /// Relations in declaration order.
     pub relations: Vec<RelationDef>,
@@ -120,7 +123,7 @@ impl ModelDef {
     }
 }
 
-/// A column and the attribute that shows it.
+/// A column, or a property, and the attribute that shows it.
 #[derive(Clone, Debug)]
 pub struct Field {
     /// The attribute's name.
@@ -163,6 +166,8 @@ pub struct Field {
     pub deferred_group: Option<String>,
     /// A row in which it is not NULL counts as deleted: statements leave it out. One field of a model at most.
     pub tombstone: bool,
+    /// No column: an expression that is computed where it is read.
+    pub property: Option<Arc<Property>>,
 }
 
 /// Names of what a field asks for itself; None: the usual ones.
@@ -199,6 +204,7 @@ impl Field {
             version: None,
             deferred_group: None,
             tombstone: false,
+            property: None,
         }
     }
 
@@ -395,7 +401,7 @@ pub struct Model {
     /// A table of a family: the class that brings it.
     pub table_of: Option<ModelId>,
     /// The classes that it shares rows with.
-    pub family: Option<std::sync::Arc<Family>>,
+    pub family: Option<Arc<Family>>,
 }
 
 impl Model {
@@ -417,6 +423,16 @@ impl Model {
     /// All fields in declaration order.
     pub fn fields(&self) -> &[Field] {
         &self.def.fields
+    }
+
+    /// The fields that are columns, in declaration order.
+    pub fn columns(&self) -> impl Iterator<Item = &Field> {
+        self.def.fields.iter().filter(|field| field.property.is_none())
+    }
+
+    /// The property that a field is; None for a column.
+    pub fn property(&self, id: FieldId) -> Option<&Property> {
+        self.field(id).property.as_deref()
     }
 
     /// A field.

@@ -199,7 +199,10 @@ impl Plans {
             return Ok(plan);
         }
         let plan = self.select(schema, &Select::by_key(model, key.iter().cloned()), params)?;
-        self.lock().keep_plan(&found, &plan);
+        // Properties may bind values of their own: those are only found by walking.
+        if plan.text.params.len() == key.len() {
+            self.lock().keep_plan(&found, &plan);
+        }
         Ok(plan)
     }
 

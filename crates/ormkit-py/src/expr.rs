@@ -24,7 +24,7 @@ pub(crate) use logic::{
     literal, literal_column, not_, null, nulls_first, nulls_last, or_, text, true_,
 };
 pub(crate) use operand::{assigned, assigned_as, json_operand, operand, typed_operand};
-pub(crate) use operator::member;
+pub(crate) use operator::{is_text, member};
 pub(crate) use param::{any_parameters, argument, bindparam};
 pub(crate) use quantifier::{Quantifier, all_, any_};
 pub(crate) use relation::{is_one, object_or_key, related_condition};

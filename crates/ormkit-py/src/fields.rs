@@ -9,12 +9,13 @@ mod generated;
 mod index;
 mod json_null;
 pub(crate) mod native;
+mod property;
 pub(crate) mod range;
 mod relation;
 pub(crate) mod types;
 
 pub(crate) use column::{
-    ClientDefault, Given, JoinCondition, MappedColumn, Renewal, ServerValue, mapped_column,
+    ClientDefault, Given, JoinCondition, MappedColumn, Renewal, ServerValue, join_condition, mapped_column,
 };
 pub(crate) use constraints::{
     CheckConstraint, ForeignKeyConstraint, Named, PrimaryKeyConstraint, UniqueConstraint,
@@ -25,6 +26,7 @@ pub(crate) use foreign_key::ForeignKey;
 pub(crate) use generated::{Computed, FetchedValue, Identity};
 pub(crate) use index::Index;
 pub(crate) use json_null::is_json_null;
+pub(crate) use property::{ColumnProperty, column_property};
 pub(crate) use relation::{
     ColumnName, RelationColumn, RelationJoin, RelationshipDecl, RelationshipTarget, SecondaryTable,
     columns_given, relationship,

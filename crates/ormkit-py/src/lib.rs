@@ -80,9 +80,9 @@ mod _ormkit {
     };
     #[pymodule_export]
     use fields::{
-        CheckConstraint, Computed, DeclaredAttr, FetchedValue, ForeignKey, ForeignKeyConstraint, Identity,
-        Index, Mapped, MappedColumn, PrimaryKeyConstraint, RelationshipDecl, UniqueConstraint, mapped_column,
-        relationship,
+        CheckConstraint, ColumnProperty, Computed, DeclaredAttr, FetchedValue, ForeignKey,
+        ForeignKeyConstraint, Identity, Index, Mapped, MappedColumn, PrimaryKeyConstraint, RelationshipDecl,
+        UniqueConstraint, column_property, mapped_column, relationship,
     };
     #[pymodule_export]
     use inspection::{AttributeState, History, InstanceState, Mapper, NamedItems, inspect};
@@ -93,8 +93,8 @@ mod _ormkit {
     };
     #[pymodule_export]
     use model::{
-        ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, TableColumns, check_dataclass_options,
-        metadata_of,
+        ClassBody, ColumnInfo, MetaData, RelationshipInfo, Table, TableColumns, check_assignment,
+        check_dataclass_options, metadata_of,
     };
     #[pymodule_export]
     use range::Range;

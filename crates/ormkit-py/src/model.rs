@@ -20,6 +20,7 @@ mod metadata;
 mod names;
 mod options;
 mod plan;
+mod properties;
 pub(crate) mod raise;
 mod registry;
 mod soft_delete;
@@ -31,6 +32,7 @@ pub(crate) use body::{ClassBody, metadata_of};
 pub(crate) use dataclass::check_dataclass_options;
 pub(crate) use info::{ColumnInfo, RelationshipInfo};
 pub(crate) use metadata::MetaData;
+pub(crate) use properties::check_assignment;
 pub(crate) use raise::unsupported;
 pub(crate) use registry::{
     add_index, any_conversion, conversion, find_class, mapped_class, schema, target_of, with_def,

@@ -94,6 +94,8 @@ pub struct Upkeep {
     pub generated: FieldIds,
     /// The version of the row.
     pub version: Option<(FieldId, Version)>,
+    /// No columns: computed where they are read.
+    pub properties: FieldIds,
 }
 
 impl Upkeep {
@@ -102,7 +104,9 @@ impl Upkeep {
         let mut upkeep = Self::default();
         for (id, field) in fields.iter().enumerate().map(|(at, field)| (FieldId(at as u16), field)) {
             upkeep.version = field.version.map(|version| (id, version)).or(upkeep.version);
-            if field.is_generated() {
+            if field.property.is_some() {
+                upkeep.properties.push(id);
+            } else if field.is_generated() {
                 upkeep.generated.push(id);
             }
             if field.on_update == OnUpdate::Client || field.version == Some(Version::Client) {
@@ -132,7 +136,9 @@ impl Upkeep {
 impl Field {
     /// True when the program never writes it.
     pub fn is_generated(&self) -> bool {
-        self.computed.is_some() || self.identity.is_some_and(|identity| identity.always)
+        self.computed.is_some()
+            || self.property.is_some()
+            || self.identity.is_some_and(|identity| identity.always)
     }
 
     /// True when the database may fill the column of a new row that gives no value: it is read back.

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{
-    Constraint, FieldId, Index, Model, ModelDef, ModelId, Naming, RelationDef, RelationId, TableName, Target,
-    Upkeep,
+    Constraint, FieldId, Index, Model, ModelDef, ModelId, Naming, Property, RelationDef, RelationId,
+    TableName, Target, Upkeep,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -191,6 +191,14 @@ impl Registry {
         }
         relation.near_keys.extend(near);
         relation.far_keys.extend(far);
+    }
+
+    /// Says what a property is that was [undefined](super::Property::undefined), before its model is resolved.
+    ///
+    /// # Panics
+    /// When the numbers are of another registry.
+    pub fn define(&mut self, id: ModelId, field: FieldId, property: Property) {
+        self.defs[id.index()].fields[field.index()].property = Some(Arc::new(property));
     }
 
     /// The declaration of a relation, before it is resolved.

@@ -229,7 +229,8 @@ impl Host for Records {
         let body = &mut *body;
         if body.is_new() {
             for (index, value) in body.fields.iter_mut().enumerate() {
-                if value.is_none() && !object.model().fields()[index].filled_by_database() {
+                let field = &object.model().fields()[index];
+                if value.is_none() && !field.filled_by_database() && field.property.is_none() {
                     *value = Some(Value::Null);
                 }
             }

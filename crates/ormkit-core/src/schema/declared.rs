@@ -40,7 +40,7 @@ pub fn declared(schema: &Schema, models: &[ModelId], dialect: &'static Dialect) 
 fn table(schema: &Schema, model: &Model, dialect: &'static Dialect) -> Result<Table> {
     let mut table = Table::new(model.table().clone());
     table.comment = model.def.comment.clone().filter(|_| dialect.comments);
-    table.columns = model.fields().iter().map(|field| column(model, field, dialect)).collect();
+    table.columns = model.columns().map(|field| column(model, field, dialect)).collect();
     let key: Vec<String> = model.key.iter().map(|field| model.field(*field).column.clone()).collect();
     let said = model.def.constraints.iter().find_map(|constraint| match constraint {
         Constraint::PrimaryKey { name } => Some(name.clone()),
@@ -74,7 +74,7 @@ fn table(schema: &Schema, model: &Model, dialect: &'static Dialect) -> Result<Ta
             Constraint::PrimaryKey { .. } | Constraint::ForeignKey { .. } => {}
         }
     }
-    let enums = model.fields().iter().filter(|_| !dialect.native_enums);
+    let enums = model.columns().filter(|_| !dialect.native_enums);
     table.checks.extend(enums.filter_map(|field| enum_check(model, field, dialect)));
     table.foreign_keys = ForeignKeyDef::all(&model.def).iter().map(foreign_key).collect();
     for index in ddl::declared_indexes(model, dialect) {

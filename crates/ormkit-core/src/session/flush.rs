@@ -257,6 +257,7 @@ impl<H: Host> Session<H> {
                 }
             }
         }
+        groups.iter().for_each(|group| group.forget_properties(&self.host));
         if !self.plans.dialect().returns_triggered {
             groups.iter().for_each(|group| group.forget_triggered(&self.host));
         }

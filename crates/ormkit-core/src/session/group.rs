@@ -57,6 +57,7 @@ pub(super) fn in_stages<H: Host>(groups: Vec<Group<H>>) -> Vec<Vec<Group<H>>> {
 /// What INSERT writes; a NOT NULL column that nobody fills is an error before anything is sent.
 pub(super) fn insert_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<FieldSet> {
     let mut given = host.given(object)?;
+    model.upkeep.properties.iter().for_each(|property| given.remove(*property));
     refuse_generated(model, &given)?;
     for field in &model.upkeep.client_insert {
         if !given.contains(*field) {
@@ -76,6 +77,7 @@ pub(super) fn insert_fields<H: Host>(host: &H, model: &Model, object: &H::Object
 /// What UPDATE writes.
 pub(super) fn update_fields<H: Host>(host: &H, model: &Model, object: &H::Object) -> Result<FieldSet> {
     let mut changed = host.changed(object)?;
+    model.upkeep.properties.iter().for_each(|property| changed.remove(*property));
     if changed.is_empty() {
         return Ok(changed);
     }
@@ -159,6 +161,15 @@ impl<H: Host> Group<H> {
     /// True when rows are answered with their keys in front, in any order.
     pub(super) fn is_keyed(&self) -> bool {
         self.action != Action::Insert && self.objects.len() > 1 && !self.returning.is_empty()
+    }
+
+    /// Makes unloaded what is computed where it is read: what it is made of may have changed.
+    pub(super) fn forget_properties(&self, host: &H) {
+        let properties = &self.model.upkeep.properties;
+        if !properties.is_empty() && self.action != Action::Delete {
+            let properties: FieldSet = properties.iter().copied().collect();
+            self.objects.iter().for_each(|object| host.unload(object, &properties));
+        }
     }
 
     /// Makes unloaded what triggers fill in and RETURNING does not know.

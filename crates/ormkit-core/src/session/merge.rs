@@ -11,7 +11,7 @@ use super::identity::{Key, has_null};
 use super::unit::key_of;
 use crate::error::{Error, Result};
 use crate::host::{Host, ObjectId, State};
-use crate::model::{Model, ModelId, Relation};
+use crate::model::{FieldId, Model, ModelId, Relation};
 use crate::query::{Load, Strategy};
 
 /// The session's objects, by the given ones and by their keys.
@@ -138,7 +138,9 @@ impl<H: Host> Session<H> {
             true => self.host.changed(given)?,
             false => self.host.loaded(given),
         };
-        for field in fields.iter().filter(|field| into_new || !model.key.contains(field)) {
+        let is_column = |field: &FieldId| model.property(*field).is_none();
+        let is_taken = |field: &FieldId| is_column(field) && (into_new || !model.key.contains(field));
+        for field in fields.iter().filter(is_taken) {
             self.host.copy(Some((given, field)), target, field)?;
         }
         Ok(())

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::{Dialect, SqlWriter};
 use crate::error::Result;
-use crate::model::{ColumnType, EnumType, FieldId, Model, ModelId, Schema, TableName};
+use crate::model::{ColumnType, EnumType, Model, ModelId, Schema, TableName};
 use crate::value::Params;
 pub(crate) use foreign_key::ForeignKeyDef;
 pub(crate) use index::{declared_indexes, index_expression};
@@ -94,8 +94,8 @@ pub(crate) fn rehearsal(
 fn require_types(schema: &Schema, model: &Model, dialect: &'static Dialect) -> Result<()> {
     let mut params = Params::new();
     let mut out = SqlWriter::new(dialect, schema, &mut params);
-    for index in 0..model.fields().len() {
-        out.require_type(model, FieldId(index as u16));
+    for field in model.field_ids().filter(|field| model.property(*field).is_none()) {
+        out.require_type(model, field);
     }
     out.finish().map(drop)
 }
@@ -117,7 +117,7 @@ pub(crate) fn in_order<'a>(schema: &'a Schema, models: &[ModelId]) -> Vec<&'a Ar
 /// All enum types, each once.
 pub(crate) fn enums(models: &[&Arc<Model>]) -> Vec<Arc<EnumType>> {
     let mut found: Vec<Arc<EnumType>> = Vec::new();
-    for field in models.iter().flat_map(|model| model.fields()) {
+    for field in models.iter().flat_map(|model| model.columns()) {
         let scalar = match &field.column_type {
             ColumnType::Array(element) => element,
             column_type => column_type,

@@ -102,8 +102,7 @@ fn insert_defaults(out: &mut SqlWriter<'_>, model: &Model) {
         let is_plain = field.default == FieldDefault::None && !field.filled_by_database();
         field.autoincrement || (field.nullable && is_plain)
     };
-    let fields = model.fields();
-    let field = fields.iter().find(spare).unwrap_or(&fields[0]);
+    let field = model.columns().find(spare).unwrap_or(&model.fields()[0]);
     out.push(" (");
     out.name(&field.column);
     made.iter().for_each(|field| {

@@ -251,12 +251,20 @@ pub(super) fn alike(out: &SqlWriter<'_>, expr: &Expr) -> &'static str {
 
 /// Writes an expression; a decimal that the database has computed as another type as the text that it keeps of it.
 pub(super) fn decimal_text(out: &mut SqlWriter<'_>, expr: &Expr) {
-    if is_decimal_text(out, expr) && !matches!(expr, Expr::Column(_) | Expr::Part(_) | Expr::Value(_)) {
+    if is_decimal_text(out, expr) && !is_kept(out, expr) {
         out.push("CAST(");
         expr.render(out);
         out.push(" AS TEXT)");
     } else {
         operand(out, expr, Level::Or);
+    }
+}
+
+/// True where the database keeps the value, or was given it.
+fn is_kept(out: &SqlWriter<'_>, expr: &Expr) -> bool {
+    match expr {
+        Expr::Column(column) => out.schema().model(column.source.model).property(column.field).is_none(),
+        other => matches!(other, Expr::Part(_) | Expr::Value(_)),
     }
 }
 

@@ -211,7 +211,8 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
     let model = out.schema().model(parent.model);
     let fields = entity_fields(model, &select.items[0], &select.loads);
     let by_columns = select.order_by.iter().all(|term| {
-        matches!(&term.expr, Expr::Column(column) if column.source == parent && fields.contains(&column.field))
+        matches!(&term.expr, Expr::Column(column) if column.source == parent && fields.contains(&column.field)
+            && model.property(column.field).is_none())
     });
 
     let mut outer_sources: Vec<FromItem> = vec![parent.into()];
@@ -223,7 +224,7 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
     let inner_sources = sources::all(out, select, &Eager::default(), Place::Nested);
     out.open_scope(&inner_sources);
     opening(out, select);
-    out.list(&fields, |out, field| out.column(parent, *field));
+    out.list(&columns_for(model, &fields), |out, field| out.column(parent, *field));
     let is_whole = matches!(select.items[0], Item::Entity { fields: None, .. });
     kinds::columns(out, parent, (is_whole, widens(out, select)));
     let terms: Vec<&Order> = select.order_by.iter().collect();
@@ -297,7 +298,10 @@ fn named_items(out: &mut SqlWriter<'_>, select: &Select, columns: &[DerivedColum
 /// What SQL calls a column that has a name by itself.
 fn sql_name<'a>(out: &SqlWriter<'a>, expr: &'a Expr) -> Option<&'a str> {
     match expr {
-        Expr::Column(column) => Some(&out.schema().model(column.source.model).field(column.field).column),
+        Expr::Column(column) => {
+            let field = out.schema().model(column.source.model).field(column.field);
+            field.property.is_none().then_some(&field.column)
+        }
         Expr::Part(part) => Some(&part.shown().column),
         _ => None,
     }
@@ -407,6 +411,15 @@ pub(crate) fn entity_fields(model: &Model, item: &Item, loads: &[Load]) -> Vec<F
         Item::Mapped { .. } | Item::Value { .. } => None,
     };
     fields_read(model, chosen, loads)
+}
+
+/// The columns that a subquery answers for objects that are read out of it: those of which properties are made, too.
+pub(super) fn columns_for(model: &Model, fields: &[FieldId]) -> Vec<FieldId> {
+    let is_column = |field: &FieldId| model.property(*field).is_none();
+    match fields.iter().all(is_column) {
+        true => fields.to_vec(),
+        false => model.field_ids().filter(is_column).collect(),
+    }
 }
 
 fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], eager: &Eager) {

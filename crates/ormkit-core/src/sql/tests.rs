@@ -2,6 +2,7 @@
 
 mod derived;
 mod family;
+mod property;
 mod tombstone;
 
 use std::sync::Arc;

@@ -34,6 +34,9 @@ pub struct SqlWriter<'a> {
     spreads_lists: bool,
     /// Values are written as literals: for DDL, which takes no parameters.
     inlines_values: bool,
+    /// Values that have a literal are written as one: what is part of a model is the same in every statement, and PostgreSQL
+    /// takes a value that is bound twice for two.
+    prefers_literals: bool,
     /// What each statement reads from is worked out: for text, and for values where derived rows have some.
     resolves: bool,
     /// Names of the common table expressions, by their numbers.
@@ -72,6 +75,7 @@ impl<'a> SqlWriter<'a> {
             writes_text: true,
             spreads_lists: false,
             inlines_values: false,
+            prefers_literals: false,
             resolves: true,
             ctes: Vec::new(),
             derived: false,
@@ -305,7 +309,7 @@ impl<'a> SqlWriter<'a> {
 
     /// Appends a placeholder and binds a value.
     pub(crate) fn bind(&mut self, bound: &Bound) {
-        if self.inlines_values && self.inline(&bound.value) {
+        if (self.inlines_values || self.prefers_literals) && self.inline(&bound.value) {
             return;
         }
         self.placeholder(ParamType::scalar(bound.sql_type));

@@ -108,7 +108,7 @@ fn mapped(py: Python<'_>, models: &[ModelId]) -> PyResult<Vec<(String, String)>>
     Ok(all
         .flat_map(|model| {
             let table = model.table().name.clone();
-            model.fields().iter().map(move |field| (table.clone(), field.column.clone()))
+            model.columns().map(move |field| (table.clone(), field.column.clone()))
         })
         .collect())
 }

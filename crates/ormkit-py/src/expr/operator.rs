@@ -16,6 +16,7 @@ use super::operand::{
 use super::quantifier::Quantifier;
 use super::texts::literally;
 use super::{Condition, Direction, Expr, comparison, condition, expression, ordered_json, relation};
+use crate::fields::join_condition;
 use crate::query::{Select, Subquery};
 use crate::range::Range;
 
@@ -29,6 +30,11 @@ impl Expr {
         let py = slf.py();
         let truth = other.is_instance_of::<Self>().then(|| slf.is(other));
         let this = slf.get();
+        if matches!(op, PyCompare::Eq)
+            && let Some(join) = join_condition(slf.as_any(), other)?
+        {
+            return Ok(join);
+        }
         if this.relation().is_some() {
             return match op {
                 PyCompare::Eq => comparison(py, relation::equals(this, other)?, truth),
@@ -450,7 +456,8 @@ fn sum_of(left: &CoreExpr, right: &CoreExpr) -> ArithmeticOp {
     if is_text(left) || is_text(right) { ArithmeticOp::Concat } else { ArithmeticOp::Add }
 }
 
-fn is_text(expr: &CoreExpr) -> bool {
+/// True for a text: `+` joins it.
+pub(crate) fn is_text(expr: &CoreExpr) -> bool {
     match expr {
         CoreExpr::Value(bound) => bound.sql_type == SqlType::Text,
         CoreExpr::Arithmetic(node) => node.op == ArithmeticOp::Concat,

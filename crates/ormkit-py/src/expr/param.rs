@@ -106,6 +106,15 @@ impl Parameter {
 }
 
 impl Expr {
+    /// A column of a class that is not made yet: a parameter called `name` until it is.
+    ///
+    /// # Errors
+    /// None of ours.
+    pub(crate) fn unmade(py: Python<'_>, name: &str, column_type: Option<ColumnType>) -> PyResult<Self> {
+        let made = Parameter::new(py, Param { column_type, ..Param::untyped(name) }, None)?;
+        Ok(Self { kind: Kind::Param(Arc::new(made)), label: None, order: None, truth: None })
+    }
+
     /// A parameter beside something of a type; None for any other value.
     ///
     /// # Errors

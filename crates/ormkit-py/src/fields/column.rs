@@ -1,8 +1,9 @@
 //! `mapped_column(...)`.
 use super::types::{TypeEngine, length_of, type_of};
 use super::{CheckConstraint, Computed, DataclassOptions, FetchedValue, ForeignKey, Identity, refuse};
-use crate::expr::Expr;
-use ormkit_core::query::Expr as CoreExpr;
+use crate::attribute::Attribute;
+use crate::expr::{Condition, Expr};
+use ormkit_core::query::{CompareOp, Expr as CoreExpr};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PySet, PyString, PyTuple};
@@ -16,8 +17,9 @@ pub(super) fn next_serial() -> u64 {
     SERIAL.fetch_add(1, Ordering::Relaxed)
 }
 
-/// What `mapped_column` returns: options of a column, until its class is mapped.
-#[pyclass(frozen, module = "ormkit")]
+/// What `mapped_column` returns: options of a column, until its class is mapped. In expressions of the class body it stands for
+/// the column.
+#[pyclass(frozen, extends = Expr, module = "ormkit")]
 pub(crate) struct MappedColumn {
     pub(crate) serial: u64,
     /// The column's name, where it is not the attribute's.
@@ -114,6 +116,18 @@ impl ClientDefault {
 }
 
 impl MappedColumn {
+    /// The object of Python's. As an expression it is a parameter until its class is made.
+    pub(crate) fn object(self, py: Python<'_>) -> PyResult<Bound<'_, Self>> {
+        let column_type = self.column_type.as_ref().map(|given| given.get().column_type.clone());
+        let base = Expr::unmade(py, &self.placeholder(), column_type)?;
+        Bound::new(py, PyClassInitializer::from(base).add_subclass(self))
+    }
+
+    /// The name of the parameter that stands for it.
+    pub(crate) fn placeholder(&self) -> String {
+        format!("column {} of a class body", self.serial)
+    }
+
     /// A column of an annotation alone.
     pub(crate) fn bare() -> Self {
         Self {
@@ -144,7 +158,7 @@ impl MappedColumn {
 }
 
 /// `id == links.c.user_id` in a class body: a column of the class that is not made yet, and one of a table.
-#[pyclass(frozen, module = "ormkit._ormkit")]
+#[pyclass(frozen, extends = Condition, module = "ormkit._ormkit")]
 pub(crate) struct JoinCondition {
     /// The declaration.
     pub(crate) column: Py<MappedColumn>,
@@ -156,25 +170,38 @@ pub(crate) struct JoinCondition {
 impl JoinCondition {
     /// The same with the name of its column.
     pub(crate) fn named(&self, py: Python<'_>, own: String) -> PyResult<Py<PyAny>> {
-        let (column, other) = (self.column.clone_ref(py), self.other.clone_ref(py));
-        Ok(Bound::new(py, Self { column, own, other })?.into_any().unbind())
+        let other = self.other.bind(py);
+        Ok(Self::of(self.column.bind(py), own, other.cast()?)?.into_any().unbind())
+    }
+
+    /// A declaration beside an attribute.
+    fn of<'py>(
+        column: &Bound<'py, MappedColumn>,
+        own: String,
+        other: &Bound<'py, Attribute>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let (left, right) = (column.as_super().get().core()?.clone(), other.as_super().get().core()?.clone());
+        let base = PyClassInitializer::from(Expr::new(CoreExpr::compare(left, CompareOp::Eq, right)));
+        let this = Self { column: column.clone().unbind(), own, other: other.clone().into_any().unbind() };
+        Bound::new(column.py(), base.add_subclass(Condition).add_subclass(this))
     }
 }
 
-#[pymethods]
-impl MappedColumn {
-    /// `id == links.c.user_id`: for `primaryjoin=`, where the class is not made yet.
-    fn __eq__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        if other.is_instance_of::<crate::attribute::Attribute>() {
-            let (column, other) = (slf.clone().unbind(), other.clone().unbind());
-            return Ok(Bound::new(py, JoinCondition { column, own: String::new(), other })?.into_any());
+/// A comparison of a declaration and an attribute of another table, in either order; None for anything else.
+pub(crate) fn join_condition<'py>(
+    one: &Bound<'py, PyAny>,
+    other: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, Condition>>> {
+    let (column, attribute) = match (one.cast::<MappedColumn>(), other.cast::<MappedColumn>()) {
+        (Ok(column), _) => (column, other),
+        (_, Ok(column)) => (column, one),
+        _ => return Ok(None),
+    };
+    match attribute.cast::<Attribute>() {
+        Ok(attribute) if attribute.as_super().get().relation().is_none() => {
+            JoinCondition::of(column, String::new(), attribute).map(|made| Some(made.into_super()))
         }
-        Ok(pyo3::types::PyBool::new(py, slf.is(other)).to_owned().into_any())
-    }
-
-    fn __hash__(slf: &Bound<'_, Self>) -> isize {
-        slf.as_ptr() as isize >> 4
+        _ => Ok(None),
     }
 }
 
@@ -212,8 +239,8 @@ impl MappedColumn {
     sort_order = 0, renamed_from = None,
     info = None, init = None, repr = None, compare = None, kw_only = None))]
 #[allow(clippy::too_many_arguments, reason = "the options of a column")]
-pub(crate) fn mapped_column(
-    args: &Bound<'_, PyTuple>,
+pub(crate) fn mapped_column<'py>(
+    args: &Bound<'py, PyTuple>,
     primary_key: bool,
     nullable: Option<bool>,
     unique: bool,
@@ -237,7 +264,7 @@ pub(crate) fn mapped_column(
     repr: Option<bool>,
     compare: Option<bool>,
     kw_only: Option<bool>,
-) -> PyResult<MappedColumn> {
+) -> PyResult<Bound<'py, MappedColumn>> {
     refuse("mapped_column", "info", info.is_some(), "keep it beside the model")?;
     let dataclass = DataclassOptions {
         init,
@@ -273,7 +300,7 @@ pub(crate) fn mapped_column(
     for (at, argument) in args.iter().enumerate() {
         take_argument(&mut column, at, &argument)?;
     }
-    Ok(column)
+    column.object(args.py())
 }
 
 fn take_argument(column: &mut MappedColumn, at: usize, argument: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -27,7 +27,7 @@ pub(crate) struct FieldInfo {
     pub(crate) column_type: ColumnType,
     /// Holds what can be changed in place: JSON or an array. It is kept as JSON text until somebody looks at it.
     pub(crate) is_json: bool,
-    /// The database fills it where no value is given.
+    /// The database fills it where no value is given, or computes it where it is read.
     pub(crate) filled_by_database: bool,
     /// What UPDATE sets it to where the program does not.
     pub(crate) renewal: Option<ClientDefault>,
@@ -78,7 +78,7 @@ fn learn(py: Python<'_>, model: ModelId) -> &'static ClassInfo {
     let tombstone = fields.iter().position(|field| field.tombstone).map(|at| FieldId(at as u16));
     let field = |(at, field): (usize, ormkit_core::model::Field)| FieldInfo {
         is_json: field.column_type.is_changed_in_place(),
-        filled_by_database: field.filled_by_database(),
+        filled_by_database: field.filled_by_database() || field.property.is_some(),
         is_version: field.version.is_some(),
         renewal: class.as_ref().and_then(|class| Some(class.renewals.get(at)?.as_ref()?.clone_ref(py))),
         conversion: conversion(py, model, FieldId(at as u16)),

@@ -7,6 +7,7 @@ use super::joining;
 use super::late_columns;
 use super::metadata::MetaData;
 use super::plan::{Plan, plan};
+use super::properties;
 use super::registry::{self, MappedClass};
 use super::table::Table;
 use crate::fields::ClientDefault;
@@ -109,6 +110,8 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
         }
     }
     plan.def.relations = plan.relations.iter().map(|relation| relation.def.clone()).collect();
+    let late = properties::define(&mut plan, class)?;
+    plan.def.fields = plan.columns.iter().map(|column| column.field.clone()).collect();
     metadata_of(class)?.get().complete(&mut plan.def)?;
     for (column, field) in plan.columns.iter_mut().zip(&plan.def.fields) {
         column.field = field.clone(); // with its names and schema
@@ -127,6 +130,7 @@ fn finish(mut plan: Plan, class: &Bound<'_, PyType>) -> PyResult<()> {
         metadata_of(class)?.get().complete(&mut table.def)?;
     }
     let id = registry::declare(py, metadata_of(class)?.get(), plan.def.clone(), mapped, kin)?;
+    properties::note(id, late);
     for (at, relation) in plan.relations.iter_mut().enumerate() {
         let [primary, secondary] = std::mem::take(&mut relation.joins);
         joining::note(id, RelationId(at as u16), primary, secondary);
@@ -203,7 +207,10 @@ fn slots(py: Python<'_>, plan: &Plan, id: ModelId) -> PyResult<Vec<SlotSpec>> {
         .map(|(at, (name, kind, initial))| {
             let expression = Bound::new(py, Attribute::new(id, at, name.clone()))?;
             let validator = plan.validators.iter().rev().find(|(names, _)| names.contains(&name));
-            let validator = validator.map(|(_, function)| Held::new(function.bind(py)));
+            let validator = match plan.columns.get(at).is_some_and(|column| column.field.property.is_some()) {
+                true => Some(Held::new(wrap_pyfunction!(properties::refuse_assignment, py)?.as_any())),
+                false => validator.map(|(_, function)| Held::new(function.bind(py))),
+            };
             Ok(SlotSpec { name, kind, initial, expression: Some(Held::new(expression.as_any())), validator })
         })
         .collect()
@@ -213,7 +220,7 @@ fn slots(py: Python<'_>, plan: &Plan, id: ModelId) -> PyResult<Vec<SlotSpec>> {
 fn show(plan: &Plan, id: ModelId, class: &Bound<'_, PyType>) -> PyResult<()> {
     let py = class.py();
     let columns = PyDict::new(py);
-    for column in &plan.columns {
+    for column in plan.columns.iter().filter(|column| column.field.property.is_none()) {
         let info = ColumnInfo::new(column.field.clone(), column.default.clone_ref(py));
         columns.set_item(&column.field.name, Bound::new(py, info)?)?;
     }

@@ -2,7 +2,7 @@
 use super::annotation::inside_mapped;
 use super::names::Names;
 use super::raise::mapping;
-use crate::fields::{MappedColumn, RelationshipDecl};
+use crate::fields::{ColumnProperty, MappedColumn, RelationshipDecl};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 
@@ -28,6 +28,8 @@ pub(super) enum Value<'py> {
     Column(Bound<'py, MappedColumn>),
     /// `relationship(..)`
     Relation(Bound<'py, RelationshipDecl>),
+    /// `column_property(..)`
+    Property(Bound<'py, ColumnProperty>),
 }
 
 impl Value<'_> {
@@ -36,6 +38,7 @@ impl Value<'_> {
             Self::Bare(_) => None,
             Self::Column(column) => Some(column.get().serial),
             Self::Relation(relation) => Some(relation.get().serial),
+            Self::Property(property) => Some(property.get().serial),
         }
     }
 }
@@ -80,7 +83,10 @@ fn value_of(assigned: Option<Bound<'_, PyAny>>) -> Value<'_> {
         Ok(column) => Value::Column(column),
         Err(other) => match other.into_inner().cast_into::<RelationshipDecl>() {
             Ok(relation) => Value::Relation(relation),
-            Err(other) => Value::Bare(Some(other.into_inner())),
+            Err(other) => match other.into_inner().cast_into::<ColumnProperty>() {
+                Ok(property) => Value::Property(property),
+                Err(other) => Value::Bare(Some(other.into_inner())),
+            },
         },
     }
 }

@@ -4,6 +4,7 @@ use super::body::metadata_of;
 use super::collect::{Declared, Value, place};
 use super::late_columns::{ColumnsOf, LateColumns};
 use super::plan::{Column, Plan, Relation};
+use super::properties;
 use super::raise::{mapping, unsupported};
 use super::registry;
 use crate::convert::Conversion;
@@ -43,11 +44,14 @@ impl<'py> Context<'_, 'py> {
         };
         let is_relation = match (&declared.value, &annotation) {
             (Value::Relation(_), _) => true,
-            (Value::Column(_), _) => false,
+            (Value::Column(_) | Value::Property(_), _) => false,
             (Value::Bare(_), Some(annotation)) => !matches!(annotation.inner, Inner::Type(_)),
             (Value::Bare(_), None) => false,
         };
         let read = match is_relation {
+            false if matches!(declared.value, Value::Property(_)) => {
+                self.property(py, declared, annotation).map(|column| plan.columns.push(column))
+            }
             true => self.relation(declared, annotation).map(|relation| plan.relations.push(relation)),
             false => self.column(py, declared, annotation).map(|column| plan.columns.push(column)),
         };
@@ -66,12 +70,12 @@ impl<'py> Context<'_, 'py> {
         declared: &Declared<'py>,
         annotation: Option<Annotation<'py>>,
     ) -> PyResult<Column> {
-        let bare = Bound::new(py, MappedColumn::bare())?;
+        let bare = MappedColumn::bare().object(py)?;
         let carried = annotation.as_ref().and_then(|annotation| annotation.column.clone());
         let (options, plain) = match &declared.value {
             Value::Column(column) => (column.clone(), None),
             Value::Bare(plain) => (carried.unwrap_or(bare), plain.clone()),
-            Value::Relation(_) => (bare, None),
+            Value::Relation(_) | Value::Property(_) => (bare, None),
         };
         let options = options.get();
         let (column_type, conversion) = self.type_of(py, options, annotation.as_ref())?;
@@ -131,7 +135,26 @@ impl<'py> Context<'_, 'py> {
             autoincrement,
             sort_order,
             inherited: false,
+            property: None,
         })
+    }
+
+    fn property(
+        &self,
+        py: Python<'py>,
+        declared: &Declared<'py>,
+        annotation: Option<Annotation<'py>>,
+    ) -> PyResult<Column> {
+        let Value::Property(property) = &declared.value else {
+            return Err(mapping("no property"));
+        };
+        let bare = MappedColumn::bare();
+        let any = py.import("typing")?.getattr("Any")?;
+        let says_nothing =
+            |annotation: &Annotation<'py>| matches!(&annotation.inner, Inner::Type(class) if class.is(&any));
+        let annotation = annotation.filter(|annotation| !says_nothing(annotation));
+        let typed = annotation.map(|annotation| self.type_of(py, &bare, Some(&annotation))).transpose()?;
+        Ok(properties::column(py, &declared.name, property.get(), typed))
     }
 
     fn type_of(

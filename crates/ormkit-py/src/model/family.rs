@@ -189,7 +189,9 @@ fn own_table(plan: &mut Plan) -> PyResult<(OwnTable, Vec<Option<Arc<Conversion>>
             registry_table(plan)
         )));
     }
-    let rest = positions(&plan.columns, |column| !column.inherited && !column.field.primary_key);
+    let rest = positions(&plan.columns, |column| {
+        !column.inherited && !column.field.primary_key && column.field.property.is_none()
+    });
     let order: Vec<usize> = own_key.iter().chain(&rest).copied().collect();
     let def = ModelDef {
         fields: order.iter().map(|at| plan.columns[*at].field.clone()).collect(),

@@ -4,10 +4,11 @@ use super::joining;
 use super::late_columns;
 use super::making::Making;
 use super::plan::{Column, Relation};
+use super::properties;
 use super::registry;
 use crate::fields::{ClientDefault, DeclaredAttr};
 use crate::instance::{self, Initial};
-use ormkit_core::model::RelationId;
+use ormkit_core::model::{FieldId, RelationId};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
@@ -115,7 +116,7 @@ impl<'a, 'py> Gathered<'a, 'py> {
         let (fields, relations) =
             registry::with_def(table.model, |def| (def.fields.clone(), def.relations.clone()));
         let sides = table.slots.iter().zip(&class.conversions).zip(&class.renewals);
-        for (field, ((slot, conversion), renewal)) in fields.into_iter().zip(sides) {
+        for (at, (field, ((slot, conversion), renewal))) in (0..).zip(fields.into_iter().zip(sides)) {
             // The key of a table of its own is declared beside the key that it holds.
             if self.has(&field.name) && !(field.primary_key && is_kin) {
                 continue;
@@ -126,6 +127,7 @@ impl<'a, 'py> Gathered<'a, 'py> {
                 Initial::Callable(callable) => ClientDefault::Callable(callable.bind(py).unbind()),
             };
             let conversion = conversion.clone();
+            let property = properties::said(py, table.model, FieldId(at));
             self.seen.push(field.name.clone());
             let autoincrement = Some(field.autoincrement);
             self.columns.push(Column {
@@ -137,6 +139,7 @@ impl<'a, 'py> Gathered<'a, 'py> {
                 autoincrement,
                 sort_order: 0,
                 inherited: true,
+                property,
             });
         }
         for (at, def) in relations.into_iter().enumerate() {

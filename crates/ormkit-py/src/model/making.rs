@@ -1,7 +1,7 @@
 //! A class that is not made yet, as `declared_attr` sees it.
 use super::collect::{ancestors, namespace_of};
 use super::raise::mapping;
-use crate::fields::{DeclaredAttr, MappedColumn, RelationshipDecl};
+use crate::fields::{ColumnProperty, DeclaredAttr, MappedColumn, RelationshipDecl};
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -63,8 +63,9 @@ impl Making {
             let name: String = key.extract()?;
             let answer = Self::answer(slf, &name, attr)?;
             namespace.set_item(&name, &answer)?;
-            let mapped =
-                answer.is_instance_of::<MappedColumn>() || answer.is_instance_of::<RelationshipDecl>();
+            let mapped = answer.is_instance_of::<MappedColumn>()
+                || answer.is_instance_of::<RelationshipDecl>()
+                || answer.is_instance_of::<ColumnProperty>();
             if mapped && name.starts_with("__") && name.ends_with("__") {
                 return Err(mapping(format!("{}.{name} is an option, not a column", slf.get().name)));
             }

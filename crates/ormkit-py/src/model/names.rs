@@ -75,6 +75,7 @@ impl Names {
 fn is_declaration(value: &Bound<'_, PyAny>) -> bool {
     value.is_instance_of::<crate::fields::MappedColumn>()
         || value.is_instance_of::<crate::fields::RelationshipDecl>()
+        || value.is_instance_of::<crate::fields::ColumnProperty>()
 }
 
 /// A name that nobody knows yet: the target of a relation.

@@ -9,6 +9,7 @@ use super::late_columns::LateColumns;
 use super::making::Making;
 use super::mapper;
 use super::options::{TableArgs, column_named, table_args};
+use super::properties::{self, Pending};
 use super::raise::{mapping, to_python, unsupported};
 use super::registry;
 use super::soft_delete;
@@ -41,6 +42,8 @@ pub(super) struct Plan {
     pub(super) above: Option<TableName>,
     /// Who stands in for the class until it is made.
     pub(super) making: Py<Making>,
+    /// What stands for its columns in expressions of the body, and their attributes' names.
+    pub(super) placeholders: Vec<(String, String)>,
 }
 
 pub(super) struct Column {
@@ -55,6 +58,25 @@ pub(super) struct Column {
     pub(super) sort_order: i64,
     /// Of the mapped class that this one extends: those come first.
     pub(super) inherited: bool,
+    /// What a property is made of, until it is read.
+    pub(super) property: Option<Pending>,
+}
+
+impl Column {
+    /// A column that nothing more is said of.
+    pub(super) fn of(field: Field, default: ClientDefault) -> Self {
+        Self {
+            field,
+            default,
+            renewal: None,
+            conversion: None,
+            checks: Vec::new(),
+            autoincrement: None,
+            sort_order: 0,
+            inherited: false,
+            property: None,
+        }
+    }
 }
 
 pub(super) struct Relation {
@@ -102,6 +124,7 @@ pub(super) fn plan<'py>(
         above: parent.as_ref().map(table_of).transpose()?,
         validators: vec![],
         dataclass: vec![],
+        placeholders: properties::placeholders(&declared),
     };
     let map = type_map(bases)?;
     let context = Context { class: name, module: plan.def.module.clone(), map, own: &declared };
@@ -133,6 +156,7 @@ fn dataclass_field(py: Python<'_>, declared: &Declared<'_>, own: bool, plan: &Pl
     let (options, is_column) = match &declared.value {
         Value::Column(column) => (column.get().dataclass.clone_ref(py), true),
         Value::Relation(relation) => (relation.get().dataclass.clone_ref(py), false),
+        Value::Property(property) => (property.get().dataclass.clone_ref(py), true),
         Value::Bare(plain) => {
             let value = plain.as_ref().map(|plain| plain.clone().unbind());
             let is_column = plan.columns.last().is_some_and(|column| column.field.name == declared.name);

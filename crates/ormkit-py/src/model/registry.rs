@@ -3,12 +3,13 @@ use super::family::Kin;
 use super::joining;
 use super::late_columns;
 use super::metadata::MetaData;
+use super::properties;
 use super::raise::to_python;
 use crate::attribute::Attribute;
 use crate::convert::Conversion;
 use crate::fields::ClientDefault;
 use ormkit_core::model::{
-    FieldId, Index, ModelDef, ModelId, Registry, RelationDef, RelationId, Schema, Space, TableName,
+    FieldId, Index, ModelDef, ModelId, Property, Registry, RelationDef, RelationId, Schema, Space, TableName,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -179,6 +180,7 @@ pub(crate) fn add_index(py: Python<'_>, model: ModelId, mut index: Index) -> PyR
 pub(crate) fn schema(py: Python<'_>) -> PyResult<Arc<Schema>> {
     joining::resolve(py)?;
     late_columns::resolve(py)?;
+    properties::resolve(py)?;
     let frozen = declared(py).registry.freeze();
     frozen.map_err(to_python)
 }
@@ -261,6 +263,11 @@ pub(super) fn with_relation(
     change: impl FnOnce(&mut RelationDef),
 ) {
     change(declared(py).registry.relation_mut(model, relation));
+}
+
+/// Says what a property is, before its model is resolved.
+pub(super) fn define(py: Python<'_>, model: ModelId, field: FieldId, property: Property) {
+    declared(py).registry.define(model, field, property);
 }
 
 /// True when the same class of the same module was declared again.

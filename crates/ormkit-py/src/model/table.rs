@@ -44,7 +44,7 @@ impl Table {
     /// A table without a class.
     pub(super) fn plain<'py>(py: Python<'py>, model: ModelId, def: &ModelDef) -> PyResult<Bound<'py, Self>> {
         let columns = PyDict::new(py);
-        for field in &def.fields {
+        for field in def.fields.iter().filter(|field| field.property.is_none()) {
             let info = ColumnInfo::new(field.clone(), ClientDefault::None);
             columns.set_item(&field.name, Bound::new(py, info)?)?;
         }
@@ -63,9 +63,8 @@ impl Table {
 
     /// What it is in a result: all its columns.
     pub(crate) fn items(&self) -> Vec<Item> {
-        let count = with_def(self.model(), |def| def.fields.len());
         let item = |at| Item::Value { expr: CoreExpr::column(self.source, FieldId(at as u16)), label: None };
-        (0..count).map(item).collect()
+        places(self.model()).into_iter().map(item).collect()
     }
 }
 
@@ -232,6 +231,14 @@ fn read(
     Ok((columns, untyped))
 }
 
+/// Where the columns are among the fields of a model.
+fn places(model: ModelId) -> Vec<usize> {
+    with_def(model, |def| {
+        let fields = def.fields.iter().enumerate();
+        fields.filter(|(_, field)| field.property.is_none()).map(|(at, _)| at).collect()
+    })
+}
+
 /// The columns of a table, as expressions.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct TableColumns {
@@ -241,13 +248,16 @@ pub(crate) struct TableColumns {
 impl TableColumns {
     fn find(&self, name: &str) -> Option<usize> {
         with_def(self.source.model, |def| {
-            let by = |named: fn(&Field) -> &String| def.fields.iter().position(|field| named(field) == name);
+            let by = |named: fn(&Field) -> &String| {
+                def.fields.iter().position(|field| field.property.is_none() && named(field) == name)
+            };
             by(|field| &field.column).or_else(|| by(|field| &field.name))
         })
     }
 
     fn names(&self) -> Vec<String> {
-        with_def(self.source.model, |def| def.fields.iter().map(|field| field.column.clone()).collect())
+        let places = places(self.source.model);
+        with_def(self.source.model, |def| places.iter().map(|at| def.fields[*at].column.clone()).collect())
     }
 
     fn at<'py>(&self, py: Python<'py>, at: usize) -> PyResult<Bound<'py, Attribute>> {
@@ -284,11 +294,12 @@ impl TableColumns {
     }
 
     fn __len__(&self) -> usize {
-        with_def(self.source.model, |def| def.fields.len())
+        places(self.source.model).len()
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        let columns = (0..self.__len__()).map(|at| self.at(py, at)).collect::<PyResult<Vec<_>>>()?;
+        let places = places(self.source.model).into_iter();
+        let columns = places.map(|at| self.at(py, at)).collect::<PyResult<Vec<_>>>()?;
         PyList::new(py, columns)?.try_iter()
     }
 

@@ -172,8 +172,11 @@ impl Select {
         let mut core = CoreSelect::clone(&self.core);
         for item in conditions.iter() {
             let condition = match self.named() {
-                Some(source) => condition_on(&*schema(item.py())?, source, &item)?,
-                None => condition_of(&item)?,
+                // An expression is one before all classes are there.
+                Some(source) if !item.is_instance_of::<Expr>() => {
+                    condition_on(&*schema(item.py())?, source, &item)?
+                }
+                _ => condition_of(&item)?,
             };
             core = core.filter(condition);
         }

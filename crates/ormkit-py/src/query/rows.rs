@@ -33,7 +33,13 @@ impl Select {
     /// Raises:
     ///     TypeError: It has several columns.
     fn scalar_subquery<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Expr>> {
-        let width = self.core().columns(&*schema(py)?).map_err(|error| to_py(py, error))?.len();
+        let is_value = |item: &Item| matches!(item, Item::Value { .. });
+        let items = &self.core().items;
+        let width = match self.core().set.is_none() && !items.is_empty() && items.iter().all(is_value) {
+            // Values are counted before all classes are there.
+            true => items.len(),
+            false => self.core().columns(&*schema(py)?).map_err(|error| to_py(py, error))?.len(),
+        };
         if width != 1 {
             return Err(PyTypeError::new_err(format!(
                 "scalar_subquery() is one value: this statement selects {width} columns"

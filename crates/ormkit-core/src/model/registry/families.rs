@@ -152,7 +152,8 @@ impl Registry {
                 FieldId(at.expect("the table has the columns of all that share it") as u16)
             };
             if let Some(part) = parts.last_mut() {
-                let fresh = def.fields.iter().enumerate().skip(own);
+                let fresh =
+                    def.fields.iter().enumerate().skip(own).filter(|(_, field)| field.property.is_none());
                 part.fields.extend(fresh.map(|(at, field)| (FieldId(at as u16), of_table(&field.column))));
             }
             let model = self.push_table(space, table, owner);
@@ -191,7 +192,7 @@ impl Registry {
         let current = self.families.shared.get(&owner).copied().unwrap_or(owner);
         let mut table = ModelDef { relations: Vec::new(), ..self.def(current).clone() };
         let above = self.def(parent);
-        for field in &def.fields[above.fields.len()..] {
+        for field in def.fields[above.fields.len()..].iter().filter(|field| field.property.is_none()) {
             match table.fields.iter().find(|known| known.column == field.column) {
                 None => {
                     let mut field = field.clone();

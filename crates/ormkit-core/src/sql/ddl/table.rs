@@ -10,7 +10,8 @@ pub(super) fn create(out: &mut SqlWriter<'_>, model: &Model, keys: &[ForeignKeyD
     out.push("CREATE TABLE IF NOT EXISTS ");
     out.table(model.table());
     out.push(" (\n    ");
-    out.separated(model.fields(), ",\n    ", |out, field| column(out, model, field));
+    let columns: Vec<&Field> = model.columns().collect();
+    out.separated(&columns, ",\n    ", |out, field| column(out, model, field));
     let key_name = key_name(model);
     let is_rowid =
         model.key.len() == 1 && !out.is_postgres() && model.field(model.key[0]).column_type.is_integer();
@@ -32,7 +33,7 @@ pub(super) fn create(out: &mut SqlWriter<'_>, model: &Model, keys: &[ForeignKeyD
         table_constraint(out, model, constraint);
     }
     if !out.dialect().native_enums {
-        model.fields().iter().for_each(|field| enum_check(out, model, field));
+        model.columns().for_each(|field| enum_check(out, model, field));
     }
     for key in keys {
         out.push(",\n    ");

@@ -21,7 +21,10 @@ pub(super) fn entity(
 ) {
     let schema = out.schema();
     let model = schema.model(source.model);
-    out.list(&fields, |out, field| out.column(source, *field));
+    out.list(&fields, |out, field| match model.property(*field) {
+        None => out.column(source, *field),
+        Some(property) => out.selected_property(property, source),
+    });
     let from = layout.types.len();
     layout.types.extend(fields.iter().map(|field| model.field(*field).column_type.sql_type()));
     let kinds = kinds(out, source, &fields, from, (is_whole, widens), layout);
@@ -72,7 +75,10 @@ fn kinds(
         let first = layout.types.len();
         for field in &own {
             out.push(", ");
-            out.kind_column(source, class, *field);
+            match class.property(*field) {
+                None => out.kind_column(source, class, *field),
+                Some(property) => out.selected_property(property, Source { model: class.id, ..source }),
+            }
             layout.types.push(class.field(*field).column_type.sql_type());
         }
         runs.push((class.id, own, first));
@@ -103,7 +109,7 @@ pub(super) fn columns(out: &mut SqlWriter<'_>, source: Source, whole: (bool, boo
     let schema = out.schema();
     let mut seen: Vec<String> = Vec::new();
     for class in read_along(schema, schema.model(source.model), whole) {
-        for field in own_fields(class) {
+        for field in own_fields(class).into_iter().filter(|field| class.property(*field).is_none()) {
             let name = shown_column(schema, source, class, field);
             if !seen.contains(&name) {
                 out.push(", ");
@@ -132,7 +138,7 @@ pub(in crate::sql) fn joined_tables(out: &mut SqlWriter<'_>, source: Source, is_
     }
     let first = tables[0];
     let mut names = Vec::new();
-    for field in model.field_ids() {
+    for field in model.field_ids().filter(|field| model.property(*field).is_none()) {
         let column = &model.field(field).column;
         let part = model.parts().iter().enumerate().find_map(|(at, part)| {
             let known =
@@ -149,7 +155,7 @@ pub(in crate::sql) fn joined_tables(out: &mut SqlWriter<'_>, source: Source, is_
         if table.table() != model.table() && !others.iter().any(|known| known.table() == table.table()) {
             others.push(table);
         }
-        for field in own_fields(class) {
+        for field in own_fields(class).into_iter().filter(|field| class.property(*field).is_none()) {
             let column = &class.field(field).column;
             let Some(of_table) = table.find_column(column) else { continue };
             list(out, &mut names, (table, of_table), shown_column(schema, source, class, field));

@@ -28,12 +28,20 @@ pub(super) fn grouped(out: &mut SqlWriter<'_>, select: &Select, by: &Expr) {
     }
     // PostgreSQL takes two equal values that are bound for two different ones.
     if out.is_postgres()
-        && by.binds_values()
+        && binds(out, by)
         && let Some(number) = number(out, select, by)
     {
         return out.number(number);
     }
     expr::grouped(out, by);
+}
+
+/// True where values are bound in it, or may be in the property that it is.
+fn binds(out: &SqlWriter<'_>, by: &Expr) -> bool {
+    match by {
+        Expr::Column(column) => out.schema().model(column.source.model).property(column.field).is_some(),
+        other => other.binds_values(),
+    }
 }
 
 /// The number, from 1, of the value that the statement selects as it is.

@@ -3,7 +3,9 @@
 use super::super::SqlWriter;
 use super::super::expr::Render;
 use super::sources::Place;
-use super::{Eager, Layout, ROW_NUMBER, entity_fields, from_where, items, kinds, sources, widens};
+use super::{
+    Eager, Layout, ROW_NUMBER, columns_for, entity_fields, from_where, items, kinds, sources, widens,
+};
 use crate::error::Error;
 use crate::query::{Expr, FromItem, Item, Order, Select};
 
@@ -29,7 +31,7 @@ pub(super) fn limited(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, l
     let inner_sources = sources::all(out, select, &Eager::default(), Place::Nested);
     out.open_scope(&inner_sources);
     out.push("SELECT ");
-    out.list(&fields, |out, field| out.column(source, *field));
+    out.list(&columns_for(model, &fields), |out, field| out.column(source, *field));
     let is_whole = matches!(select.items[0], Item::Entity { fields: None, .. });
     kinds::columns(out, source, (is_whole, widens(out, select)));
     for (at, (parent, field)) in select.parents.iter().enumerate() {

@@ -2,18 +2,24 @@
 
 use super::{Scope, SqlWriter, push_name};
 use crate::error::{Error, ErrorKind};
-use crate::model::{FieldId, Model, TableName};
+use crate::model::{FieldId, Model, Property, TableName};
 use crate::query::{FromItem, Part, Source};
+use crate::sql::expr::{Level, decimal_text, operand};
 use crate::sql::select::{kinds, sources};
 
 impl SqlWriter<'_> {
     /// Appends a column: bare where only one table can be meant.
     pub(crate) fn column(&mut self, source: Source, field: FieldId) {
+        let schema = self.schema;
+        let model = schema.model(source.model);
+        if !model.upkeep.properties.is_empty()
+            && let Some(property) = model.property(field)
+        {
+            return self.property(property, source);
+        }
         if !self.writes_text {
             return;
         }
-        let schema = self.schema;
-        let model = schema.model(source.model);
         self.require_type(model, field);
         let Some((depth, name)) = self.found(|scope| scope.table(source)) else {
             if let Some(above) = self.above(source) {
@@ -52,6 +58,9 @@ impl SqlWriter<'_> {
 
     /// Appends a column of a class that extends the one of `source`.
     pub(crate) fn kind_column(&mut self, source: Source, class: &Model, field: FieldId) {
+        if let Some(property) = class.property(field) {
+            return self.property(property, Source { model: class.id, ..source });
+        }
         if !self.writes_text {
             return;
         }
@@ -63,6 +72,22 @@ impl SqlWriter<'_> {
             }
             self.qualified(depth, &name, &column);
         }
+    }
+
+    /// Appends what a property is on a row of `source`.
+    pub(crate) fn property(&mut self, property: &Property, source: Source) {
+        self.with_literals(|out| operand(out, &property.of(source), Level::Atom));
+    }
+
+    /// The same as one of the values that are selected.
+    pub(crate) fn selected_property(&mut self, property: &Property, source: Source) {
+        self.with_literals(|out| decimal_text(out, &property.of(source)));
+    }
+
+    fn with_literals(&mut self, write: impl FnOnce(&mut Self)) {
+        let around = std::mem::replace(&mut self.prefers_literals, true);
+        write(self);
+        self.prefers_literals = around;
     }
 
     /// Appends a column of derived rows.
