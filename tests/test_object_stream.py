@@ -157,7 +157,8 @@ async def test_portal_of_a_stream_inside_of_a_transaction_is_closed_before_that_
             case "last row":
                 assert len([author async for author in stream]) == COUNT - 1
             case "break":
-                async for _ in stream:
+                del stream
+                async for _ in session.query(Author).stream(batch_size=2):
                     break
             case "leave":
                 async with stream:
