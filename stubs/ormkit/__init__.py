@@ -26,6 +26,7 @@ from ormkit.engine import (
     Engine,
     Listener,
     Notification,
+    PlanCounters,
     PoolCounters,
     PoolHolder,
     PoolStatus,

@@ -26,6 +26,7 @@ from ormkit.engine import (
     Engine as Engine,
     Listener as Listener,
     Notification as Notification,
+    PlanCounters as PlanCounters,
     PoolCounters as PoolCounters,
     PoolHolder as PoolHolder,
     PoolStatus as PoolStatus,

@@ -72,6 +72,18 @@ class PoolCounters:
     @property
     def resets(self) -> int: ...
 
+class PlanCounters:
+    """The statements that an engine has compiled: one that is run with other values is found again."""
+
+    @property
+    def kept(self) -> int: ...
+    @property
+    def most(self) -> int: ...
+    @property
+    def hits(self) -> int: ...
+    @property
+    def misses(self) -> int: ...
+
 class PoolStatus:
     """The connections of an engine at one moment, of all event loops together."""
 
@@ -93,6 +105,8 @@ class PoolStatus:
     def counters(self) -> PoolCounters: ...
     @property
     def holders(self) -> tuple[PoolHolder, ...]: ...
+    @property
+    def plans(self) -> PlanCounters: ...
 
 class query_tags:
     """Have the statements of a block say where they come from, by an SQL comment in the form of sqlcommenter."""

@@ -105,6 +105,19 @@ pub struct Joined {
     pub entity: usize,
 }
 
+/// What a cache of plans did so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanCounters {
+    /// Statements that it keeps.
+    pub kept: usize,
+    /// The most that it keeps: beyond them the least recently used give way.
+    pub most: usize,
+    /// Statements that were found.
+    pub hits: u64,
+    /// Statements that had to be written.
+    pub misses: u64,
+}
+
 /// Plans of one engine, shared by its sessions. All models come from one registry.
 pub struct Plans {
     dialect: &'static Dialect,
@@ -134,6 +147,11 @@ impl Plans {
     /// The dialect.
     pub fn dialect(&self) -> &'static Dialect {
         self.dialect
+    }
+
+    /// What it did so far.
+    pub fn counters(&self) -> PlanCounters {
+        self.lock().counters()
     }
 
     /// INSERT of `fields`, answering `returning`.

@@ -58,7 +58,7 @@ pub(crate) use options::{create_engine, create_pool};
 pub(crate) use params::{bind as bind_values, bind_texts};
 pub(crate) use pinned::Pinned;
 pub(crate) use quote::{quote_identifier, quote_literal};
-pub(crate) use status::{PoolCounters, PoolHolder, PoolStatus};
+pub(crate) use status::{PlanCounters, PoolCounters, PoolHolder, PoolStatus};
 pub(crate) use stream::{RowBatches, RowStream, only_reads};
 use target::Target;
 pub(crate) use trace_event::TraceEvent;
@@ -356,9 +356,10 @@ impl Engine {
         Listener::new(self.handle(), names).map_err(|error| to_py(py, error))
     }
 
-    /// How many connections there are, how many callers wait, and who has a connection.
+    /// How many connections there are, how many callers wait, who has a connection, and how many statements were compiled.
     fn status(&self, py: Python<'_>) -> PyResult<PoolStatus> {
-        PoolStatus::of(py, self.handle().all_pools().iter().map(Pool::status), self.inner.options.pool.max)
+        let (pools, plans) = (self.handle().all_pools(), self.handle().plans().counters());
+        PoolStatus::of(py, pools.iter().map(Pool::status), self.inner.options.pool.max, plans.into())
     }
 
     /// Close all connections, and wait for borrowed ones.

@@ -51,9 +51,9 @@ mod _ormkit {
     #[pymodule_export]
     use engine::{
         ClosedConnection, Connection, ConnectionBlock, ConnectionContext, CopyOut, Engine, FoundColumn,
-        FoundConstraint, FoundIndex, FoundTable, Listener, Notification, PoolCounters, PoolHolder,
-        PoolStatus, RowBatches, RowStream, TraceEvent, create_async_engine, create_engine, create_pool,
-        quote_identifier, quote_literal,
+        FoundConstraint, FoundIndex, FoundTable, Listener, Notification, PlanCounters, PoolCounters,
+        PoolHolder, PoolStatus, RowBatches, RowStream, TraceEvent, create_async_engine, create_engine,
+        create_pool, quote_identifier, quote_literal,
     };
     #[pymodule_export]
     use event::{FlushContext, contains, listen, listens_for, remove};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashlink::LruCache;
 use rustc_hash::FxBuildHasher;
 
-use super::Plan;
+use super::{Plan, PlanCounters};
 use crate::driver::StatementText;
 use crate::model::{FieldId, ModelId};
 use crate::query::{NumberPattern, Select, Walk, Write, by_shape, hash_of};
@@ -47,11 +47,22 @@ enum Made {
 pub(super) struct Cache {
     entries: LruCache<u64, (Kept, NumberPattern, Made), FxBuildHasher>,
     epoch: u32,
+    hits: u64,
+    misses: u64,
 }
 
 impl Cache {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { entries: LruCache::with_hasher(capacity, FxBuildHasher), epoch: 0 }
+        Self { entries: LruCache::with_hasher(capacity, FxBuildHasher), epoch: 0, hits: 0, misses: 0 }
+    }
+
+    pub(super) fn counters(&self) -> PlanCounters {
+        PlanCounters {
+            kept: self.entries.len(),
+            most: self.entries.capacity(),
+            hits: self.hits,
+            misses: self.misses,
+        }
     }
 
     /// Forgets everything when a later schema is met than before.
@@ -84,7 +95,12 @@ impl Cache {
         } else {
             *pattern == key.pattern && by_shape(|| kept.shape() == key.shape)
         };
-        same.then_some(made)
+        if same {
+            self.hits += 1;
+            Some(made)
+        } else {
+            None
+        }
     }
 
     pub(super) fn keep_text(&mut self, key: &Key<'_>, text: &Arc<StatementText>) {
@@ -96,6 +112,7 @@ impl Cache {
     }
 
     fn keep(&mut self, key: &Key<'_>, made: Made) {
+        self.misses += 1;
         self.entries.insert(key.hash, (key.shape.to_kept(), key.pattern.clone(), made));
     }
 }

@@ -25,6 +25,37 @@ pub(crate) struct PoolStatus {
     counters: Py<PoolCounters>,
     /// Who has a connection, the longest first.
     holders: Py<PyTuple>,
+    /// What the cache of compiled statements did so far.
+    plans: Py<PlanCounters>,
+}
+
+/// The statements that an engine has compiled. Values are no part of a statement: one that is run with others is found
+/// again.
+#[pyclass(frozen, get_all, name = "PlanCounters", module = "ormkit")]
+pub(crate) struct PlanCounters {
+    /// Statements that are kept.
+    kept: usize,
+    /// The most that are kept: beyond them the least recently used give way.
+    most: usize,
+    /// Statements that were found.
+    hits: u64,
+    /// Statements that had to be written. Where it goes on growing, a program makes ever new statements.
+    misses: u64,
+}
+
+impl From<ormkit_core::plan::PlanCounters> for PlanCounters {
+    fn from(counters: ormkit_core::plan::PlanCounters) -> Self {
+        let ormkit_core::plan::PlanCounters { kept, most, hits, misses } = counters;
+        Self { kept, most, hits, misses }
+    }
+}
+
+#[pymethods]
+impl PlanCounters {
+    fn __repr__(&self) -> String {
+        let Self { kept, most, hits, misses } = self;
+        format!("<PlanCounters kept={kept} most={most} hits={hits} misses={misses}>")
+    }
 }
 
 /// Who has a connection.
@@ -40,7 +71,12 @@ pub(crate) struct PoolHolder {
 
 impl PoolStatus {
     /// The pools of all event loops together.
-    pub(super) fn of(py: Python<'_>, pools: impl Iterator<Item = Status>, max: usize) -> PyResult<Self> {
+    pub(super) fn of(
+        py: Python<'_>,
+        pools: impl Iterator<Item = Status>,
+        max: usize,
+        plans: PlanCounters,
+    ) -> PyResult<Self> {
         let (mut size, mut idle, mut in_use, mut waiting, mut draining) = (0, 0, 0, 0, 0);
         let mut connect_error = None;
         let mut counters = Counters::default();
@@ -65,7 +101,8 @@ impl PoolStatus {
         let holders = PyTuple::new(py, holders)?.unbind();
         let connect_error = connect_error.map(|error| error.to_string());
         let counters = Py::new(py, PoolCounters::of(py, &counters)?)?;
-        Ok(Self { size, idle, in_use, waiting, draining, max, connect_error, counters, holders })
+        let plans = Py::new(py, plans)?;
+        Ok(Self { size, idle, in_use, waiting, draining, max, connect_error, counters, holders, plans })
     }
 }
 
