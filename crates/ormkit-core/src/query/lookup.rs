@@ -2,7 +2,7 @@
 //!
 //! A name is resolved against the models first ([`resolve`]), which finds every mistake before any SQL; it then says
 //! what kind of value it takes ([`Lookup::expects`]); with its values it is a [`Condition`], and the conditions of one
-//! call together are an expression ([`conditions`]).
+//! call together are an expression ([`conditions`], [`Formula`]).
 
 mod computed;
 mod condition;
@@ -15,7 +15,7 @@ pub use computed::{Takes, computed, computed_operator};
 pub use operator::Operator;
 pub use path::{Path, correlated};
 pub use subject::Subject;
-pub use tree::{Condition, conditions, conditions_within};
+pub use tree::{Condition, Formula, conditions};
 
 use super::{Expr, Source};
 use crate::error::{Error, ErrorKind, Result};

@@ -1,7 +1,7 @@
 //! `session.query(User)`: the builder. What runs it is the session's.
 
 use ormkit_core::model::{FieldId, ModelId, RelationId, Schema};
-use ormkit_core::query::lookup::{Path, resolve_value};
+use ormkit_core::query::lookup::{Formula, Path, resolve_value};
 use ormkit_core::query::{
     Deleted, Expr as CoreExpr, Item, Lock, On, Order, Select as CoreSelect, Source, Strategy,
 };
@@ -15,7 +15,7 @@ use super::answer::{Answer, Answers};
 use super::computed::RowQuery;
 use super::hybrid::Hybrid;
 use super::loader::{Loader, apply_options};
-use super::lookup::{Said, condition_in, lookups_in, says_nothing};
+use super::lookup::{Said, condition_in, formula_in, lookups_in, says_nothing};
 use super::names::{Annotation, Names};
 use super::read::no_truth;
 use super::shown::shown;
@@ -174,7 +174,11 @@ impl Query {
     }
 
     /// All that one call of `filter` says.
-    fn said(&self, given: &Bound<'_, PyTuple>, lookups: Option<&Bound<'_, PyDict>>) -> PyResult<Said> {
+    fn said(
+        &self,
+        given: &Bound<'_, PyTuple>,
+        lookups: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<(CoreExpr, Vec<CoreExpr>)> {
         let py = given.py();
         let schema = schema(py)?;
         let names = self.names(&schema);
@@ -183,11 +187,12 @@ impl Query {
             None => Said::default(),
         };
         for item in given.iter() {
-            let of_group = item.cast::<Q>().is_ok_and(|q| q.get().is_of_group(&names, py));
-            let condition = condition_in(&names, &item)?;
-            if of_group { said.groups.push(condition) } else { said.rows.push(condition) }
+            match item.cast::<Q>().is_ok_and(|q| q.get().is_of_group(&names, py)) {
+                true => said.groups.push(condition_in(&names, &item)?),
+                false => said.rows.push(formula_in(&names, &item)?),
+            }
         }
-        Ok(said)
+        Ok((Formula::All(said.rows).written(&schema, &names.around()), said.groups))
     }
 
     fn narrowed<'py>(
@@ -375,9 +380,9 @@ impl Query {
         conditions: &Bound<'py, PyTuple>,
         lookups: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
-        let Said { rows, groups } = self.said(conditions, lookups)?;
+        let (rows, groups) = self.said(conditions, lookups)?;
         let groups = (!groups.is_empty()).then(|| CoreExpr::all(groups));
-        self.narrowed(conditions.py(), CoreExpr::all(rows), groups)
+        self.narrowed(conditions.py(), rows, groups)
     }
 
     /// Leaves out the objects for which all that is said is true; where it is NULL they stay.
@@ -388,16 +393,16 @@ impl Query {
         lookups: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
         let py = conditions.py();
-        let Said { rows, groups } = self.said(conditions, lookups)?;
+        let (rows, groups) = self.said(conditions, lookups)?;
         if says_nothing(conditions, lookups) {
             return self.narrowed(py, CoreExpr::Bool(true), None);
         }
         let schema = schema(py)?;
         if groups.is_empty() {
-            return self.narrowed(py, CoreExpr::all(rows).not_true(&schema), None);
+            return self.narrowed(py, rows.not_true(&schema), None);
         }
         // Both together are denied, so that both are asked of the groups.
-        let said = CoreExpr::all(rows.into_iter().chain(groups)).not_true(&schema);
+        let said = CoreExpr::all(std::iter::once(rows).chain(groups)).not_true(&schema);
         self.narrowed(py, CoreExpr::Bool(true), Some(said))
     }
 
@@ -502,8 +507,10 @@ impl Query {
         conditions: &Bound<'py, PyTuple>,
         lookups: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
-        let Said { rows, groups } = self.said(conditions, lookups)?;
-        self.with(conditions.py(), |core| core.having.extend(rows.into_iter().filter(is_said).chain(groups)))
+        let (rows, groups) = self.said(conditions, lookups)?;
+        self.with(conditions.py(), |core| {
+            core.having.extend(Some(rows).filter(is_said).into_iter().chain(groups))
+        })
     }
 
     /// Nothing at all.

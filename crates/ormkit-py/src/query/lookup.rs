@@ -1,9 +1,7 @@
 //! Lookups by keyword, and `Q`.
 
 use ormkit_core::model::{ColumnType, FieldId, ModelId, RelationId, Schema};
-use ormkit_core::query::lookup::{
-    Condition, Expects, Lookup, Subject, conditions, conditions_within, resolve,
-};
+use ormkit_core::query::lookup::{Condition, Expects, Formula, Lookup, Subject, resolve};
 use ormkit_core::query::{Expr as CoreExpr, Item, Select as CoreSelect, Source};
 use ormkit_core::value::SqlType;
 use pyo3::exceptions::PyTypeError;
@@ -29,21 +27,22 @@ pub(crate) fn lookup_condition(
     source: Source,
     lookups: &Bound<'_, PyDict>,
 ) -> PyResult<CoreExpr> {
-    Ok(lookups_in(&Names::of(schema, source), lookups)?.all())
+    let names = Names::of(schema, source);
+    Ok(lookups_in(&names, lookups)?.all().written(schema, &names.around()))
 }
 
 /// The conditions of a call.
 #[derive(Default)]
 pub(super) struct Said {
     /// On rows.
-    pub(super) rows: Vec<CoreExpr>,
+    pub(super) rows: Vec<Formula>,
     /// On groups of rows.
     pub(super) groups: Vec<CoreExpr>,
 }
 
 impl Said {
-    fn all(self) -> CoreExpr {
-        CoreExpr::all(self.rows.into_iter().chain(self.groups))
+    fn all(self) -> Formula {
+        Formula::All(self.rows.into_iter().chain(self.groups.into_iter().map(Formula::Said)).collect())
     }
 }
 
@@ -52,8 +51,6 @@ impl Said {
 /// # Errors
 /// As [`lookup_condition`].
 pub(super) fn lookups_in(names: &Names<'_>, lookups: &Bound<'_, PyDict>) -> PyResult<Said> {
-    let mut list = Vec::with_capacity(lookups.len());
-    let mut inner = Vec::new();
     let mut said = Said::default();
     for (name, value) in lookups {
         let name = name.cast::<PyString>()?.to_str()?;
@@ -63,20 +60,20 @@ pub(super) fn lookups_in(names: &Names<'_>, lookups: &Bound<'_, PyDict>) -> PyRe
                 continue;
             }
             Some((condition, false)) => {
-                said.rows.push(condition);
+                said.rows.push(Formula::Said(condition));
                 continue;
             }
             None => {}
         }
         if let Some(condition) = hybrid_condition(names, name, &value)? {
-            said.rows.push(condition);
+            said.rows.push(Formula::Said(condition));
             continue;
         }
         let mut condition = one(names, name, &value)?;
         match names.within {
-            Some((way, _)) if condition.lookup.path.starts_with(way) => {
+            Some((way, end)) if condition.lookup.path.starts_with(way) => {
                 condition.lookup.path.drain(..way.len());
-                inner.push(condition);
+                said.rows.push(Formula::Lookup(end, condition));
             }
             Some((way, _)) if ends_at(&condition.lookup, way) => {
                 return Err(unsupported(
@@ -84,12 +81,8 @@ pub(super) fn lookups_in(names: &Names<'_>, lookups: &Bound<'_, PyDict>) -> PyRe
                     "name a column of the related object as well",
                 ));
             }
-            _ => list.push(condition),
+            _ => said.rows.push(Formula::Lookup(names.source, condition)),
         }
-    }
-    said.rows.push(conditions(names.schema, names.source, &list));
-    if let Some((_, end)) = names.within {
-        said.rows.push(conditions_within(names.schema, names.source, end, &inner));
     }
     Ok(said)
 }
@@ -363,6 +356,11 @@ impl Q {
         self.node.resolve(names, py)
     }
 
+    /// The same, to be said together with other conditions of a call.
+    pub(super) fn formula(&self, names: &Names<'_>, py: Python<'_>) -> PyResult<Formula> {
+        self.node.formula(names, py)
+    }
+
     /// True when it says something of a group of rows.
     pub(super) fn is_of_group(&self, names: &Names<'_>, py: Python<'_>) -> bool {
         self.node.is_of_group(names, py)
@@ -414,23 +412,27 @@ impl Node {
     }
 
     fn resolve(&self, names: &Names<'_>, py: Python<'_>) -> PyResult<CoreExpr> {
+        Ok(self.formula(names, py)?.written(names.schema, &names.around()))
+    }
+
+    fn formula(&self, names: &Names<'_>, py: Python<'_>) -> PyResult<Formula> {
         Ok(match self {
             Self::Leaf(given, lookups) => {
                 let mut parts = Vec::new();
                 for item in given {
-                    parts.push(condition_in(names, item.bind(py))?);
+                    parts.push(formula_in(names, item.bind(py))?);
                 }
                 if let Some(lookups) = lookups {
                     parts.push(lookups_in(names, lookups.bind(py))?.all());
                 }
-                CoreExpr::all(parts)
+                Formula::All(parts)
             }
-            Self::All(one, other) | Self::Any(one, other) if one.is_empty(py) => other.resolve(names, py)?,
-            Self::All(one, other) | Self::Any(one, other) if other.is_empty(py) => one.resolve(names, py)?,
-            Self::Not(inner) if inner.is_empty(py) => CoreExpr::Bool(true),
-            Self::All(one, other) => one.resolve(names, py)?.and(other.resolve(names, py)?),
-            Self::Any(one, other) => one.resolve(names, py)?.or(other.resolve(names, py)?),
-            Self::Not(inner) => inner.resolve(names, py)?.not_true(names.schema),
+            Self::All(one, other) | Self::Any(one, other) if one.is_empty(py) => other.formula(names, py)?,
+            Self::All(one, other) | Self::Any(one, other) if other.is_empty(py) => one.formula(names, py)?,
+            Self::Not(inner) if inner.is_empty(py) => Formula::Said(CoreExpr::Bool(true)),
+            Self::All(one, other) => Formula::All(vec![one.formula(names, py)?, other.formula(names, py)?]),
+            Self::Any(one, other) => Formula::Any(vec![one.formula(names, py)?, other.formula(names, py)?]),
+            Self::Not(inner) => Formula::Said(inner.resolve(names, py)?.not_true(names.schema)),
         })
     }
 }
@@ -445,6 +447,14 @@ pub(super) fn condition_in(names: &Names<'_>, item: &Bound<'_, PyAny>) -> PyResu
     match item.cast::<Q>() {
         Ok(q) => q.get().resolve(names, item.py()),
         Err(_) => condition_of(item),
+    }
+}
+
+/// The same, to be said together with other conditions of a call.
+pub(super) fn formula_in(names: &Names<'_>, item: &Bound<'_, PyAny>) -> PyResult<Formula> {
+    match item.cast::<Q>() {
+        Ok(q) => q.get().formula(names, item.py()),
+        Err(_) => condition_of(item).map(Formula::Said),
     }
 }
 

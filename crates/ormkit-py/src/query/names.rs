@@ -40,6 +40,12 @@ impl<'a> Names<'a> {
         Self { schema, source, annotations: &[], within: None }
     }
 
+    /// The rows that conditions may speak of.
+    pub(super) fn around(&self) -> Vec<Source> {
+        let end = self.within.map(|(_, end)| end);
+        std::iter::once(self.source).chain(end).collect()
+    }
+
     /// The computed value of a name.
     pub(super) fn annotation(&self, name: &str) -> Option<&'a Annotation> {
         self.annotations.iter().find(|annotation| annotation.name == name)

@@ -2,7 +2,7 @@
 
 use super::super::{ArraysOp, CompareOp, Expr, JsonRead, Pattern, Source};
 use super::{Lookup, Operator, Subject};
-use crate::model::{ColumnType, Model, RelationId, RelationKind, Schema};
+use crate::model::{ColumnType, FieldId, Model, RelationId, RelationKind, Schema};
 use crate::value::{SqlType, Value};
 
 /// The condition on a row of `source`, whose model is the lookup's.
@@ -140,15 +140,9 @@ fn on_relation(
         O::IsNull | O::IsNotNull => {
             return absent(is_true(values.first().unwrap_or(&Expr::Null)) == (operator == O::IsNull));
         }
-        O::In | O::NotIn => {
-            let Some(field) = fields.first() else { return Expr::Bool(false) };
-            let element = schema.model(at.model).field(*field).column_type.sql_type();
-            among(Expr::column(at, *field), values, element)
-        }
-        _ if values.is_empty() || values.iter().all(is_null) => return absent(true),
-        _ => Expr::all(
-            fields.iter().zip(values).map(|(field, value)| Expr::column(at, *field).eq(value.clone())),
-        ),
+        O::In | O::NotIn => is_object(schema, at, fields, operator, values),
+        _ if values.iter().all(is_null) => return absent(true),
+        _ => is_object(schema, at, fields, operator, values),
     };
     match relation.kind {
         RelationKind::ManyToOne => is_object,
@@ -156,6 +150,26 @@ fn on_relation(
         RelationKind::OneToMany | RelationKind::ManyToMany => {
             Expr::related(source, relation.id, target, Some(is_object))
         }
+    }
+}
+
+/// True where `fields` of a row of `at` are those of an object, or of one of several.
+pub(super) fn is_object(
+    schema: &Schema,
+    at: Source,
+    fields: &[FieldId],
+    operator: Operator,
+    values: &[Expr],
+) -> Expr {
+    match (operator, fields.first()) {
+        (Operator::In | Operator::NotIn, Some(field)) => {
+            let element = schema.model(at.model).field(*field).column_type.sql_type();
+            among(Expr::column(at, *field), values, element)
+        }
+        (Operator::In | Operator::NotIn, None) => Expr::Bool(false),
+        _ => Expr::all(
+            fields.iter().zip(values).map(|(field, value)| Expr::column(at, *field).eq(value.clone())),
+        ),
     }
 }
 
@@ -198,7 +212,7 @@ pub(super) fn is_true(value: &Expr) -> bool {
     }
 }
 
-fn is_null(value: &Expr) -> bool {
+pub(super) fn is_null(value: &Expr) -> bool {
     match value {
         Expr::Null => true,
         Expr::Value(bound) => bound.value.is_null(),

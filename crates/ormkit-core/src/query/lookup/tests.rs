@@ -159,7 +159,28 @@ fn words_behind_a_field_are_parts_of_it() {
     assert_eq!(
         one(TEAM, "members__since__date__isnull", Expr::Bool(true)),
         "EXISTS (SELECT 1 FROM users WHERE users.team_id = teams.id AND \
-         CAST(users.since AT TIME ZONE 'UTC' AS DATE) IS NULL)"
+         CAST(users.since AT TIME ZONE 'UTC' AS DATE) IS NULL) OR \
+         NOT EXISTS (SELECT 1 FROM users WHERE users.team_id = teams.id)"
+    );
+}
+
+#[test]
+fn what_one_call_says_of_a_list_is_said_of_one_row() {
+    let schema = schema();
+    let lookup = |name: &str, value: Expr| {
+        let lookup = resolve(&schema, TEAM, name).unwrap();
+        Formula::Lookup(Source::plain(TEAM), Condition { lookup, values: vec![value] })
+    };
+    let formula = Formula::All(vec![
+        Formula::Any(vec![lookup("members__name", text("a")), lookup("name", text("b"))]),
+        lookup("members__id", int(3)),
+    ]);
+    let condition = formula.written(&schema, &[Source::plain(TEAM)]);
+    let sql = Select::entity(TEAM).filter(condition).to_sql(&schema, &Dialect::POSTGRES).unwrap().0;
+    assert_eq!(
+        sql.split_once(" WHERE ").unwrap().1,
+        "EXISTS (SELECT 1 FROM users WHERE users.team_id = teams.id AND (users.name = $1 OR teams.name = $2) \
+         AND users.id = $3)"
     );
 }
 
