@@ -20,6 +20,7 @@ from ormkit import (
     Computed,
     DeclarativeBase,
     Enum,
+    ExcludeConstraint,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -108,6 +109,17 @@ def first(postgres: bool) -> list[type[DeclarativeBase]]:
             __table_args__ = (
                 Index("ix_gin", "moods", postgresql_using="gin"),
                 Index("ix_more", "ip", postgresql_include=["note"], postgresql_nulls_not_distinct=True, unique=True),
+                Index("ix_full", text("naive DESC"), postgresql_with={"fillfactor": 70}),
+                UniqueConstraint("note", deferrable=True, name="uq_note"),
+                UniqueConstraint("naive", "note", postgresql_nulls_not_distinct=True),
+                ExcludeConstraint(
+                    ("ip", "&&"),
+                    ops={"ip": "inet_ops"},
+                    where=text("note <> 'x'"),
+                    deferrable=True,
+                    initially="deferred",
+                ),
+                ExcludeConstraint((text("tstzrange(naive, naive)"), "&&"), name="ex odd"),
             )
             id: Mapped[int] = mapped_column(Identity(always=True, start=100), primary_key=True)
             ip: Mapped[Any] = mapped_column(Inet)
@@ -165,6 +177,12 @@ def second(postgres: bool) -> list[type[DeclarativeBase]]:
 
         class Native(Base):
             __tablename__ = "natives"
+            __table_args__ = (
+                Index("ix_full", text("naive DESC"), postgresql_with={"fillfactor": 80}),
+                UniqueConstraint("note", deferrable=True, initially="DEFERRED", name="uq_note"),
+                ExcludeConstraint(("note", "="), using="btree"),
+                ExcludeConstraint((text("tstzrange(naive, naive)"), "&&"), name="ex odd", deferrable=True),
+            )
             id: Mapped[int] = mapped_column(primary_key=True)
             ip: Mapped[str]
             note: Mapped[str | None]

@@ -419,10 +419,12 @@ fn check_columns(def: &ModelDef) -> Result<()> {
         .constraints
         .iter()
         .flat_map(|constraint| match constraint {
-            Constraint::Unique { columns, .. } | Constraint::ForeignKey { columns, .. } => columns.as_slice(),
-            Constraint::Check { .. } | Constraint::PrimaryKey { .. } => &[],
+            Constraint::Unique { columns, .. } | Constraint::ForeignKey { columns, .. } => {
+                columns.iter().map(String::as_str).collect()
+            }
+            Constraint::Exclude(exclude) => exclude.columns().collect(),
+            Constraint::Check { .. } | Constraint::PrimaryKey { .. } => Vec::new(),
         })
-        .map(String::as_str)
         .chain(def.indexes.iter().flat_map(index_columns));
     for column in listed {
         if !columns().any(|known| known == column) {
