@@ -16,7 +16,9 @@ from alembic_run import alembic, make_folder
 
 from ormkit import (
     ARRAY,
+    BigInteger,
     CheckConstraint,
+    Column,
     Computed,
     DeclarativeBase,
     Enum,
@@ -34,9 +36,11 @@ from ormkit import (
     Numeric,
     SmallInteger,
     String,
+    Table,
     UniqueConstraint,
     create_engine,
     mapped_column,
+    relationship,
     text,
 )
 from ormkit.migrations import AlembicConfig, AutogenContext, MigrationRunner, generate_migration
@@ -580,3 +584,41 @@ async def test_values_that_are_too_long_for_a_new_type_are_refused(engine, url, 
     with pytest.raises(MigrationError, match="value too long for type character varying"):
         await MigrationRunner(engine, AlembicConfig.detect(tmp_path)).upgrade()
     assert (await engine.execute("SELECT name FROM notes")).scalar() == "four"
+
+
+def linked() -> tuple[Any, list[Any]]:
+    class Base(DeclarativeBase):
+        pass
+
+    links = Table(
+        "links",
+        Base.metadata,
+        Column("post_id", ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True),
+        Column("tag_id", ForeignKey("tags.id"), primary_key=True),
+        Index("ix_links", "tag_id"),
+    )
+
+    class Post(Base):
+        __tablename__ = "posts"
+        id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+        tags: Mapped[list[Tag]] = relationship(secondary=links)
+
+    class Tag(Base):
+        __tablename__ = "tags"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    return links, [Post, Tag]
+
+
+async def test_a_junction_without_a_class_is_compared_along(engine):
+    links, classes = linked()
+    assert [step.table_name for step in await left(engine, classes)].count("links") == 2
+    await classes[0].metadata.create_all(engine)
+    assert await left(engine, classes) == await left(engine, [*classes, links]) == []
+    assert await left(engine, [links, *classes]) == []
+    steps = await left(engine, classes[:1])
+    assert {step.table_name for step in steps if step.operation_type == "drop_table"} == {"links", "tags"}
+    await engine.execute("DROP TABLE links")
+    assert {step.operation_type for step in await left(engine, classes)} >= {"create_table", "create_index"}
+    with pytest.raises(TypeError, match="a mapped class is expected"):
+        AutogenContext(engine, [3])
