@@ -16,10 +16,13 @@ from alembic_run import alembic, make_folder
 
 from ormkit import (
     ARRAY,
+    BigInteger,
     CheckConstraint,
+    Column,
     Computed,
     DeclarativeBase,
     Enum,
+    ExcludeConstraint,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -33,9 +36,11 @@ from ormkit import (
     Numeric,
     SmallInteger,
     String,
+    Table,
     UniqueConstraint,
     create_engine,
     mapped_column,
+    relationship,
     text,
 )
 from ormkit.migrations import AlembicConfig, AutogenContext, MigrationRunner, generate_migration
@@ -108,6 +113,17 @@ def first(postgres: bool) -> list[type[DeclarativeBase]]:
             __table_args__ = (
                 Index("ix_gin", "moods", postgresql_using="gin"),
                 Index("ix_more", "ip", postgresql_include=["note"], postgresql_nulls_not_distinct=True, unique=True),
+                Index("ix_full", text("naive DESC"), postgresql_with={"fillfactor": 70}),
+                UniqueConstraint("note", deferrable=True, name="uq_note"),
+                UniqueConstraint("naive", "note", postgresql_nulls_not_distinct=True),
+                ExcludeConstraint(
+                    ("ip", "&&"),
+                    ops={"ip": "inet_ops"},
+                    where=text("note <> 'x'"),
+                    deferrable=True,
+                    initially="deferred",
+                ),
+                ExcludeConstraint((text("tstzrange(naive, naive)"), "&&"), name="ex odd"),
             )
             id: Mapped[int] = mapped_column(Identity(always=True, start=100), primary_key=True)
             ip: Mapped[Any] = mapped_column(Inet)
@@ -165,6 +181,12 @@ def second(postgres: bool) -> list[type[DeclarativeBase]]:
 
         class Native(Base):
             __tablename__ = "natives"
+            __table_args__ = (
+                Index("ix_full", text("naive DESC"), postgresql_with={"fillfactor": 80}),
+                UniqueConstraint("note", deferrable=True, initially="DEFERRED", name="uq_note"),
+                ExcludeConstraint(("note", "="), using="btree"),
+                ExcludeConstraint((text("tstzrange(naive, naive)"), "&&"), name="ex odd", deferrable=True),
+            )
             id: Mapped[int] = mapped_column(primary_key=True)
             ip: Mapped[str]
             note: Mapped[str | None]
@@ -562,3 +584,41 @@ async def test_values_that_are_too_long_for_a_new_type_are_refused(engine, url, 
     with pytest.raises(MigrationError, match="value too long for type character varying"):
         await MigrationRunner(engine, AlembicConfig.detect(tmp_path)).upgrade()
     assert (await engine.execute("SELECT name FROM notes")).scalar() == "four"
+
+
+def linked() -> tuple[Any, list[Any]]:
+    class Base(DeclarativeBase):
+        pass
+
+    links = Table(
+        "links",
+        Base.metadata,
+        Column("post_id", ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True),
+        Column("tag_id", ForeignKey("tags.id"), primary_key=True),
+        Index("ix_links", "tag_id"),
+    )
+
+    class Post(Base):
+        __tablename__ = "posts"
+        id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+        tags: Mapped[list[Tag]] = relationship(secondary=links)
+
+    class Tag(Base):
+        __tablename__ = "tags"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    return links, [Post, Tag]
+
+
+async def test_a_junction_without_a_class_is_compared_along(engine):
+    links, classes = linked()
+    assert [step.table_name for step in await left(engine, classes)].count("links") == 2
+    await classes[0].metadata.create_all(engine)
+    assert await left(engine, classes) == await left(engine, [*classes, links]) == []
+    assert await left(engine, [links, *classes]) == []
+    steps = await left(engine, classes[:1])
+    assert {step.table_name for step in steps if step.operation_type == "drop_table"} == {"links", "tags"}
+    await engine.execute("DROP TABLE links")
+    assert {step.operation_type for step in await left(engine, classes)} >= {"create_table", "create_index"}
+    with pytest.raises(TypeError, match="a mapped class is expected"):
+        AutogenContext(engine, [3])

@@ -206,6 +206,35 @@ def test_tables_are_asked_for_on_a_terminal_and_each_question_once(project, monk
     assert "drop_table clubs" in project.compared("check", code=3)
 
 
+def test_tables_without_a_class_are_compared_along(project):
+    project.models(
+        'links: Mapped[list["Link"]] = relationship(secondary="team_links")',
+        "",
+    )
+    path = project.folder / f"{project.module}.py"
+    path.write_text(
+        path.read_text().replace("import ", "import Column, ForeignKey, Table, relationship, ", 1)
+        + """
+
+class Link(Base):
+    __tablename__ = "links"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+Table(
+    "team_links",
+    Base.metadata,
+    Column("team_id", ForeignKey("teams.id"), primary_key=True),
+    Column("link_id", ForeignKey("links.id"), primary_key=True),
+)
+Table("logs", Base.metadata, Column("id", ForeignKey("links.id"), primary_key=True))
+"""
+    )
+    assert "create_table team_links" in project.compared("auto", "first")
+    project.type("up")
+    assert "as the models want" in project.compared("check")
+    assert project.rows("SELECT * FROM team_links") == project.rows("SELECT * FROM logs") == []
+
+
 def test_a_table_is_renamed_by_the_flag(project):
     project.models("name: Mapped[str]")
     project.compared("auto", "first")

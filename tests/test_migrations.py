@@ -420,3 +420,22 @@ async def test_two_thousand_files_load(project: Project, engine: ConnectionPool)
     pending = await project.runner(engine).get_pending_migrations()
     assert [script.revision for script in pending[:2]] == ["rev0000", "rev0001"]
     assert len(pending) == 2000
+
+
+async def test_a_connection_that_is_lost_between_revisions_ends_the_run(postgres_url: str, project: Project) -> None:
+    for id, before in (("one1", None), ("two2", "one1"), ("three3", "two2")):
+        project.table(id, before)
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+    def kill(script: MigrationScript, up: bool, seconds: float) -> None:
+        if script.revision == "two2":
+            with psycopg.connect(postgres_url, autocommit=True) as connection:
+                connection.execute(end)
+
+    async with create_engine(postgres_url) as engine:
+        with pytest.raises(MigrationError, match="`ormkit migrate up` tries again") as raised:
+            await project.runner(engine, on_revision=kill).upgrade()
+        assert raised.value.revisions == ("three3",) and Path(str(raised.value.file)).name == "three3.py"
+        assert await tables(engine) == ["one1", "two2"]
+        assert await project.runner(engine).get_current_revision() == "two2"
+        assert await project.runner(engine).upgrade() == ["three3"]

@@ -16,7 +16,7 @@ TOP_LEVEL = """
     query_tags create_engine create_pool create_async_engine ConnectionPool Engine Connection QueryResult
     Base DeclarativeBase MappedAsDataclass MetaData Table Mapped mapped_column relationship declared_attr validates
     hybrid_property association_proxy column_property
-    ForeignKey ForeignKeyConstraint PrimaryKeyConstraint UniqueConstraint CheckConstraint Index Identity Computed
+    ForeignKey ForeignKeyConstraint PrimaryKeyConstraint UniqueConstraint CheckConstraint ExcludeConstraint Index Identity Computed
     ColumnInfo RelationshipInfo RelatedList Change
     Integer BigInteger SmallInteger String Text Unicode UnicodeText Float Double Boolean LargeBinary Numeric DateTime TIMESTAMP
     Date Time Interval Uuid uuid7 Enum JSON JSONB ARRAY TypeDecorator Inet Cidr Citext Tsvector Range Vector Hstore MacAddr Bit

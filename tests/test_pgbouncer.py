@@ -11,12 +11,14 @@ from ormkit import (
     DatabaseError,
     DeclarativeBase,
     Mapped,
+    MigrationError,
     QueryCanceled,
     UniqueViolation,
     async_sessionmaker,
     create_engine,
     mapped_column,
 )
+from ormkit.migrations import AlembicConfig, MigrationRunner
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
 from pgbouncer import PgBouncer
@@ -76,6 +78,51 @@ async def test_work_is_right_where_every_transaction_has_another_server(url, pre
     async with create_engine(url, prepared=prepared, max_connections=8) as engine:
         await work(engine)
         assert (await engine.execute("SELECT count(*) FROM pg_prepared_statements")).scalar() == 0
+
+
+REVISION = """
+from alembic import op
+
+revision, down_revision = {id!r}, {before!r}
+
+
+def upgrade():
+    op.execute("SELECT pg_sleep(0.2)")
+    op.execute("CREATE TABLE {id} (id INTEGER)")
+
+
+def downgrade():
+    op.drop_table({id!r})
+"""
+
+
+async def test_runners_of_migrations_take_turns(url, postgres_url, tmp_path):
+    versions = tmp_path / "alembic" / "versions"
+    versions.mkdir(parents=True)
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = alembic\n")
+    for id, before in (("one1", None), ("two2", "one1"), ("three3", "two2")):
+        (versions / f"{id}.py").write_text(REVISION.format(id=id, before=before))
+
+    async def upgrade():
+        async with create_engine(url) as engine:
+            return await MigrationRunner(engine, AlembicConfig.detect(tmp_path)).upgrade()
+
+    done = await asyncio.gather(upgrade(), upgrade())
+    assert sorted(id for ids in done for id in ids) == ["one1", "three3", "two2"]
+    async with create_engine(postgres_url) as engine:
+        locks = await engine.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        assert locks.scalar() == 0
+        assert await MigrationRunner(engine).get_current_revision() == "three3"
+    source = REVISION.format(id="four4", before="three3")
+    block = """with op.get_context().autocommit_block():
+        op.execute("CREATE INDEX CONCURRENTLY ix_one ON one1 (id)")"""
+    (versions / "four4.py").write_text(source.replace('op.execute("SELECT pg_sleep(0.2)")', block))
+    with pytest.raises(MigrationError, match="with the URL of the server itself") as raised:
+        await upgrade()
+    assert raised.value.revisions == ("four4",)
+    async with create_engine(postgres_url) as engine:
+        assert await engine.get_tables() == ["accounts", "alembic_version", "one1", "three3", "two2"]
+        assert await MigrationRunner(engine, AlembicConfig.detect(tmp_path)).upgrade() == ["four4"]
 
 
 @pytest.mark.parametrize("prepared", ["auto", "never"])

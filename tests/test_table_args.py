@@ -11,6 +11,8 @@ from ormkit import (
     CheckViolation,
     DatabaseError,
     DeclarativeBase,
+    ExcludeConstraint,
+    ExclusionViolation,
     FieldError,
     ForeignKey,
     ForeignKeyConstraint,
@@ -30,6 +32,7 @@ from ormkit import (
     relationship,
     text,
 )
+from ormkit.migrations import AutogenContext
 
 CONVENTION = {
     "ix": "ix_%(column_0_label)s",
@@ -127,6 +130,118 @@ async def test_options_of_postgresql_indexes(base, engine):
         assert "INCLUDE (id)" in texts["ix_title"]
     else:
         assert set(texts) == {"ix_title"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ([desc("title")], "title DESC"),
+        (["-title", "id"], "title DESC, id"),
+        ([text("title DESC")], "title DESC"),
+        ([text('"title" desc nulls last'), "id"], "title DESC"),
+        ([text("lower(title) DESC")], "lower(title)"),
+        ([desc(text("lower(title)"))], "lower(title)"),
+    ],
+)
+async def test_an_index_sorts_as_it_says(base, engine, parts, said):
+    class Doc(base):
+        __tablename__ = "docs"
+        __table_args__ = (Index("ix_title", *parts),)
+        id: Mapped[int] = mapped_column(primary_key=True)
+        title: Mapped[str]
+
+    await base.metadata.create_all(engine)
+    assert said in (await index_texts(engine))["ix_title"]
+    assert await AutogenContext(engine, [Doc]).diff() == []
+
+
+async def test_storage_parameters_of_an_index(base, engine):
+    class Doc(base):
+        __tablename__ = "docs"
+        __table_args__ = (Index("ix_title", "title", postgresql_with={"fillfactor": 70, "deduplicate_items": False}),)
+        id: Mapped[int] = mapped_column(primary_key=True)
+        title: Mapped[str]
+
+    await base.metadata.create_all(engine)
+    text = (await index_texts(engine))["ix_title"]
+    assert ("WITH (deduplicate_items='false', fillfactor='70')" in text) == engine.is_postgres()
+    assert await AutogenContext(engine, [Doc]).diff() == []
+    with pytest.raises(TypeError, match="is no parameter"):
+        Index("ix", "a", postgresql_with={"a) --": 1})
+
+
+async def test_a_deferred_unique_is_checked_at_commit(base, engine):
+    class Step(base):
+        __tablename__ = "steps"
+        __table_args__ = (UniqueConstraint("place", deferrable=True, initially="DEFERRED"),)
+        id: Mapped[int] = mapped_column(primary_key=True)
+        place: Mapped[int]
+
+    if not engine.is_postgres():
+        with pytest.raises(NotSupportedError, match="UNIQUE that is DEFERRABLE"):
+            await base.metadata.create_all(engine)
+        return
+    await base.metadata.create_all(engine)
+    assert await AutogenContext(engine, [Step]).diff() == []
+    async with AsyncSession(engine) as session:
+        first, second = await session.insert_all([Step(place=1), Step(place=2)])
+        async with session.begin():
+            first.place, second.place = 2, 1
+        with pytest.raises(UniqueViolation):
+            await session.insert(Step(place=1))
+
+
+async def test_exclusions_keep_rows_apart(base, engine):
+    class Stay(base):
+        __tablename__ = "stays"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        room: Mapped[int]
+        first: Mapped[int]
+        last: Mapped[int]
+        __table_args__ = (
+            ExcludeConstraint(
+                (text("int4range(room, room + 1)"), "&&"),
+                (text("int4range(first, last)"), "&&"),
+                where="last > first",
+            ),
+        )
+
+    if not engine.is_postgres():
+        with pytest.raises(NotSupportedError, match="EXCLUDE"):
+            await base.metadata.create_all(engine)
+        return
+    await base.metadata.create_all(engine)
+    assert await AutogenContext(engine, [Stay]).diff() == []
+    async with AsyncSession(engine) as session:
+        await session.insert_all([Stay(room=1, first=1, last=5), Stay(room=2, first=1, last=5)])
+        with pytest.raises(ExclusionViolation) as raised:
+            await session.insert(Stay(room=1, first=4, last=6))
+        assert raised.value.constraint_name == "ex_stays_expr_expr"
+
+
+@pytest.mark.parametrize(
+    ("elements", "options", "said"),
+    [
+        ([], {}, "takes pairs"),
+        (["during"], {}, "takes pairs"),
+        ([("during", "&& x")], {}, "is no operator"),
+        ([("during", "&&")], {"ops": {"other": "x"}}, 'names "other"'),
+        ([("during", "&&")], {"deferrable": False, "initially": "DEFERRED"}, "needs deferrable"),
+    ],
+)
+def test_exclusions_that_make_no_sense_are_refused(elements, options, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        ExcludeConstraint(*elements, **options)
+
+
+def test_exclusions_of_unknown_columns_are_refused(base):
+    with pytest.raises(FieldError, match="nowhere"):
+
+        class Stay(base):
+            __table_args__ = (ExcludeConstraint(("nowhere", "=")),)
+            id: Mapped[int] = mapped_column(primary_key=True)
+
+        Stay(id=1)
 
 
 async def test_nulls_not_distinct(base, engine):
@@ -321,7 +436,7 @@ def test_wrong_options_are_refused_where_they_are_written(base):
     with pytest.raises(TypeError, match="postgresql_ops"):
         Index("ix", "a", postgresql_ops={"b": "x"})
     with pytest.raises(TypeError):
-        Index("ix", "a", postgresql_with={})
+        Index("ix", "a", mysql_length=1)
 
     class Thing(base):
         id: Mapped[int] = mapped_column(primary_key=True)

@@ -117,6 +117,7 @@ from ormkit.fields import (
     DateTime,
     Double,
     Enum,
+    ExcludeConstraint,
     FetchedValue,
     Float,
     ForeignKey,

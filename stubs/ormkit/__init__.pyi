@@ -117,6 +117,7 @@ from ormkit.fields import (
     DateTime as DateTime,
     Double as Double,
     Enum as Enum,
+    ExcludeConstraint as ExcludeConstraint,
     FetchedValue as FetchedValue,
     Float as Float,
     ForeignKey as ForeignKey,

@@ -369,7 +369,7 @@ class Index:
     In `__table_args__` columns are given by name, by their declarations or as `text("lower(email)")`; behind the class
     as attributes and expressions of them, `Index("ix_email", func.lower(User.email))`, which adds the index to it.
     """
-    def __new__(cls, name: typing.Optional[builtins.str], *columns: typing.Any, unique: builtins.bool = ..., postgresql_where: typing.Optional[typing.Any] = None, sqlite_where: typing.Optional[typing.Any] = None, postgresql_using: typing.Optional[builtins.str] = None, postgresql_include: typing.Optional[typing.Sequence[typing.Any]] = None, postgresql_ops: typing.Optional[typing.Mapping[builtins.str, builtins.str]] = None, postgresql_nulls_not_distinct: builtins.bool = ...) -> Index:
+    def __new__(cls, name: typing.Optional[builtins.str], *columns: typing.Any, unique: builtins.bool = ..., postgresql_where: typing.Optional[typing.Any] = None, sqlite_where: typing.Optional[typing.Any] = None, postgresql_using: typing.Optional[builtins.str] = None, postgresql_include: typing.Optional[typing.Sequence[typing.Any]] = None, postgresql_ops: typing.Optional[typing.Mapping[builtins.str, builtins.str]] = None, postgresql_with: typing.Optional[typing.Mapping[builtins.str, typing.Any]] = None, postgresql_nulls_not_distinct: builtins.bool = ...) -> Index:
         r"""
         Declare an index.
         
@@ -382,6 +382,7 @@ class Index:
             postgresql_using: The access method, such as `"gin"`: SQLite has B-trees only, and gets no other index.
             postgresql_include: Columns that it carries along; SQLite's index goes without.
             postgresql_ops: Operator classes by column; SQLite's index goes without.
+            postgresql_with: Storage parameters, such as `{"fillfactor": 70}`; SQLite's index goes without.
             postgresql_nulls_not_distinct: Rows with NULL in the same place are alike; not on SQLite.
         """
 

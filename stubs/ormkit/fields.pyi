@@ -1,6 +1,6 @@
 """What a class body is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, overload
 
 from ormkit._ormkit import (
@@ -119,7 +119,32 @@ class PrimaryKeyConstraint:
 class UniqueConstraint:
     """UNIQUE over columns, by name or declaration."""
 
-    def __init__(self, *columns: Any, name: str | None = None, postgresql_nulls_not_distinct: bool = False) -> None: ...
+    def __init__(
+        self,
+        *columns: Any,
+        name: str | None = None,
+        deferrable: bool | None = None,
+        initially: str | None = None,
+        postgresql_nulls_not_distinct: bool = False,
+    ) -> None: ...
+
+class ExcludeConstraint:
+    """EXCLUDE of PostgreSQL: no two rows are alike in all parts, each as its operator says.
+
+    `ExcludeConstraint(("room", "="), ("during", "&&"))`: columns by name or declaration, or expressions, and operators.
+    `where=` is the rows that it covers, `ops=` operator classes by column. SQLite has none: `NotSupportedError`.
+    """
+
+    def __init__(
+        self,
+        *elements: tuple[Any, str],
+        name: str | None = None,
+        deferrable: bool | None = None,
+        initially: str | None = None,
+        using: str = "gist",
+        where: Any = None,
+        ops: Mapping[str, str] | None = None,
+    ) -> None: ...
 
 class declared_attr(Generic[_T]):
     """A method of a mixin that answers a column, a relation or an option for each class that is mapped with it."""

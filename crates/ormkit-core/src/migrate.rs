@@ -24,4 +24,4 @@ pub use moves::Move;
 pub use plan::{Direction, Step};
 pub use problem::MigrationProblem;
 pub use revision::Revision;
-pub use run::{Goal, Run, RunOptions};
+pub use run::{Goal, Run, RunOptions, in_the_way};

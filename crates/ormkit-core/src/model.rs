@@ -3,6 +3,7 @@
 //! A binding declares [`ModelDef`]s in a [`Registry`]; [`Registry::freeze`] checks every cross-reference once and answers
 //! a [`Schema`] of [`Model`]s. Afterwards no layer re-checks a name.
 
+mod exclude;
 mod explain;
 mod family;
 mod field_set;
@@ -14,6 +15,7 @@ mod registry;
 mod relation;
 mod types;
 
+pub use exclude::{Exclude, Timing};
 pub use family::{Family, Kinship, Mark, OwnTable, Part};
 pub use field_set::FieldSet;
 pub use generated::{Computed, Identity, OnUpdate, Upkeep, Version};
@@ -293,6 +295,17 @@ pub struct KeyCheck {
     pub alter: bool,
 }
 
+impl KeyCheck {
+    /// When it is checked.
+    pub fn timing(self) -> Timing {
+        match (self.deferrable, self.deferred) {
+            (Some(false), _) | (None, None | Some(false)) => Timing::Immediate,
+            (_, Some(true)) => Timing::Deferred,
+            (Some(true), _) => Timing::Deferrable,
+        }
+    }
+}
+
 impl ForeignKey {
     /// A reference without options.
     pub fn new(table: &str, column: &str) -> Self {
@@ -330,7 +343,11 @@ pub enum Constraint {
         columns: Vec<String>,
         /// Two rows with NULL in the same place are equal.
         nulls_not_distinct: bool,
+        /// When it is checked (PostgreSQL).
+        timing: Timing,
     },
+    /// EXCLUDE (PostgreSQL).
+    Exclude(Exclude),
     /// PRIMARY KEY over the fields that say so: its name.
     PrimaryKey {
         /// The name.

@@ -15,8 +15,7 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::bridge::Operation;
 use crate::engine::{Engine, EngineHandle};
-use crate::model::{metadata_of, schema};
-use crate::query::model_of;
+use crate::model::{find_class, metadata_of, schema, table_model};
 use crate::session::raise;
 
 /// A step from the database to the models, as `AutogenContext.diff` finds it.
@@ -114,7 +113,8 @@ pub(crate) fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
 ///
 /// Args:
 ///     pool: An engine.
-///     models: The classes, exactly: a table that none of them maps is to be dropped.
+///     models: The classes and tables, exactly: a table that is none of theirs is to be dropped. Junctions between them that are
+///         tables without a class come along.
 ///     exclude: Tables that are let be, `"table"` or `"schema.table"`.
 ///     version_table: The table of the migrations, which is let be too.
 ///     rename_tables: Names of tables so far, with their new ones, beside what the classes say by `renamed_from`.
@@ -148,7 +148,7 @@ impl AutogenContext {
                 .collect::<PyResult<_>>()?,
         };
         let models: Vec<ModelId> =
-            models.try_iter()?.map(|class| model_of(&class?)).collect::<PyResult<_>>()?;
+            models.try_iter()?.map(|one| table_model(&one?)).collect::<PyResult<_>>()?;
         Ok(Self { engine: pool.get().handle(), models, compare: Compare { renames, exclude } })
     }
 
@@ -206,7 +206,12 @@ impl AutogenContext {
         py: Python<'_>,
     ) -> PyResult<impl Future<Output = PyResult<(Found, Vec<Step>)>> + use<>> {
         let (engine, compare) = (self.engine.clone(), self.compare.clone());
-        let (models, schema) = (self.models.clone(), schema(py)?);
+        let (mut models, schema) = (self.models.clone(), schema(py)?);
+        // Nobody can list a junction that is a table without a class where only classes are listed.
+        let declared = schema.junctions(&models).into_iter().filter(|junction| !junction.implied);
+        let tables = declared.map(|junction| junction.id);
+        let tables: Vec<ModelId> = tables.filter(|id| find_class(py, *id).is_none()).collect();
+        models.extend(tables);
         Ok(async move {
             let mut link = Link::new(Python::attach(|py| engine.pool(py))?);
             let compared = compare.run(&mut link, &schema, &models).await;

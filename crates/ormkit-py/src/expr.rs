@@ -191,6 +191,12 @@ impl Expr {
         }
     }
 
+    /// The name, whether it descends, and where NULLs stand.
+    pub(crate) fn order_of_name(&self) -> Option<(&str, bool, Option<Nulls>)> {
+        let direction = self.order.unwrap_or_default();
+        self.order_name().map(|name| (name, direction.descending, direction.nulls))
+    }
+
     /// A value in the place of a name, sorted as it says.
     pub(crate) fn in_order_of(&self, expr: CoreExpr) -> Self {
         Self { order: self.order, ..Self::new(expr) }

@@ -4,6 +4,7 @@ mod constraints;
 mod dataclass;
 mod declared_attr;
 pub(crate) mod decorator;
+mod exclude;
 mod foreign_key;
 mod generated;
 mod index;
@@ -22,6 +23,7 @@ pub(crate) use constraints::{
 };
 pub(crate) use dataclass::DataclassOptions;
 pub(crate) use declared_attr::DeclaredAttr;
+pub(crate) use exclude::ExcludeConstraint;
 pub(crate) use foreign_key::ForeignKey;
 pub(crate) use generated::{Computed, FetchedValue, Identity};
 pub(crate) use index::Index;

@@ -80,7 +80,7 @@ mod _ormkit {
     };
     #[pymodule_export]
     use fields::{
-        CheckConstraint, ColumnProperty, Computed, DeclaredAttr, FetchedValue, ForeignKey,
+        CheckConstraint, ColumnProperty, Computed, DeclaredAttr, ExcludeConstraint, FetchedValue, ForeignKey,
         ForeignKeyConstraint, Identity, Index, Mapped, MappedColumn, PrimaryKeyConstraint, RelationshipDecl,
         UniqueConstraint, column_property, mapped_column, relationship,
     };

@@ -37,4 +37,4 @@ pub(crate) use raise::unsupported;
 pub(crate) use registry::{
     add_index, any_conversion, conversion, find_class, mapped_class, schema, target_of, with_def,
 };
-pub(crate) use table::{Table, TableColumns, table_model};
+pub(crate) use table::{Table, TableColumns, table_model, table_of};

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ormkit._ormkit import quote_literal
+from ormkit._ormkit import quote_identifier, quote_literal
 from ormkit.exc import MigrationError
 from ormkit.migrations._types import TYPES, Enum, Type, _Variant, text_of
 
@@ -203,11 +203,19 @@ class ExcludeConstraint(Constraint):
     def __init__(self, *elements: Any, name: str | None = None, using: str = "gist", where: Any = None, **options: Any):
         super().__init__(name, options.pop("deferrable", None), options.pop("initially", None))
         self.elements, self.using, self.where = elements, using, where
+        self.classes = dict(options.pop("ops", None) or {})
+        known(options, "an EXCLUDE constraint")
 
     def spec(self, dialect: str) -> Spec:
-        parts = ", ".join(f"{expression(part, dialect)} WITH {operator}" for part, operator in self.elements)
+        parts = ", ".join(f"{self._part(part, dialect)} WITH {operator}" for part, operator in self.elements)
         where = "" if self.where is None else f" WHERE ({expression(self.where, dialect)})"
-        return super().spec(dialect) | {"condition": f"EXCLUDE USING {self.using} ({parts}){where}"}
+        timing = " DEFERRABLE" * self.deferrable + " INITIALLY DEFERRED" * self.deferred
+        return super().spec(dialect) | {"condition": f"EXCLUDE USING {self.using} ({parts}){where}{timing}"}
+
+    def _part(self, part: Any, dialect: str) -> str:
+        name = part if isinstance(part, str) else part.name if isinstance(part, ColumnName) else None
+        said = expression(part, dialect) if name is None else quote_identifier(name)
+        return f"{said} {self.classes[name]}" if name in self.classes else said
 
 
 class ForeignKeyConstraint(Constraint):

@@ -50,7 +50,7 @@ NAMES: dict[str, dict[str, Any]] = {
     "sqlalchemy.sql": SQL,
     "sqlalchemy.sql.expression": SQL,
     "sqlalchemy.dialects": {},
-    "sqlalchemy.dialects.postgresql": types.POSTGRESQL,
+    "sqlalchemy.dialects.postgresql": types.POSTGRESQL | {"ExcludeConstraint": columns.ExcludeConstraint},
     "sqlalchemy.dialects.sqlite": types.SQLITE,
     "alembic": {},
 }

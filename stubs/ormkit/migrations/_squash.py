@@ -46,8 +46,6 @@ _LEFT_OUT = {
             UNION ALL SELECT 'policy', polname || ' of ' || here.oid::regclass FROM pg_policy JOIN here ON polrelid = here.oid
             UNION ALL SELECT 'rule', rulename || ' of ' || here.oid::regclass FROM pg_rewrite
                 JOIN here ON ev_class = here.oid WHERE rulename <> '_RETURN'
-            UNION ALL SELECT 'exclusion constraint', conname || ' of ' || here.oid::regclass FROM pg_constraint
-                JOIN here ON conrelid = here.oid WHERE contype = 'x'
             UNION ALL SELECT 'inheritance', here.oid::regclass::text FROM pg_inherits
                 JOIN here ON inhrelid = here.oid AND here.relkind = 'r' AND NOT here.relispartition
             UNION ALL SELECT 'function', p.oid::regprocedure::text FROM pg_proc p JOIN ours ON pronamespace = ours.oid

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, final
 
-from ormkit.base import DeclarativeBase
+from ormkit.base import DeclarativeBase, Table
 from ormkit.engine import ConnectionPool
 
 @final
@@ -44,7 +44,7 @@ class AutogenContext:
     def __init__(
         self,
         pool: ConnectionPool,
-        models: Iterable[type[DeclarativeBase]],
+        models: Iterable[type[DeclarativeBase] | Table],
         *,
         exclude: Sequence[str] = (),
         version_table: str = "alembic_version",
@@ -77,7 +77,7 @@ class AutogenContext:
 
 async def generate_migration(
     pool: ConnectionPool,
-    models: Iterable[type[DeclarativeBase]],
+    models: Iterable[type[DeclarativeBase] | Table],
     message: str,
     down_revision: str | Sequence[str] | None = None,
 ) -> str:

@@ -19,6 +19,10 @@ impl SqlState {
     pub const CHECK_VIOLATION: Self = Self(*b"23514");
     /// `23P01`: an exclusion constraint of PostgreSQL.
     pub const EXCLUSION_VIOLATION: Self = Self(*b"23P01");
+    /// `2BP01`: other objects depend on it.
+    pub const DEPENDENT_OBJECTS: Self = Self(*b"2BP01");
+    /// `0A000`: the server cannot do it.
+    pub const FEATURE_NOT_SUPPORTED: Self = Self(*b"0A000");
     /// `42601`: the statement cannot be parsed.
     pub const SYNTAX_ERROR: Self = Self(*b"42601");
     /// `42P01`: no such table.

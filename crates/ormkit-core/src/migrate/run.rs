@@ -9,8 +9,9 @@
 //! ```
 //!
 //! On PostgreSQL a run holds an advisory lock of the session, and asks for it without waiting in the server: a statement that
-//! waits has a snapshot, for which `CREATE INDEX CONCURRENTLY` of the other run would wait in turn. On SQLite the transaction
-//! of each revision is the only one that writes, and looks again at where the database is.
+//! waits has a snapshot, for which `CREATE INDEX CONCURRENTLY` of the other run would wait in turn. Behind a pooler, which may
+//! give each transaction another session, the lock is that of the transaction of each revision. On SQLite that transaction is
+//! the only one that writes. Either of the two looks again at where the database is.
 //!
 //! # Cancelling
 //! The transaction of the revision is rolled back, the lock goes with the connection.
@@ -24,7 +25,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::{Direction, Graph, MigrationProblem, Step, VersionTable};
 use crate::driver::{Batch, Effect, NoRows, Row, RowSink, Statement, StatementText};
-use crate::error::{Error, ErrorClass, ErrorKind, Result};
+use crate::error::{Error, ErrorClass, ErrorKind, Result, SqlState};
 use crate::runtime::Runtime;
 use crate::schema::{Catalog, Operation, check_foreign_keys, migrate_in};
 use crate::session::Link;
@@ -80,6 +81,8 @@ pub struct Run {
     /// It rebuilt tables: foreign keys are to be checked before its end.
     rebuilt: bool,
     locked: bool,
+    /// A pooler stands before the server: a lock lasts for a transaction.
+    pooled: bool,
     has_table: bool,
 }
 
@@ -109,12 +112,16 @@ impl Run {
             parted: false,
             rebuilt: false,
             locked: false,
+            pooled: false,
             has_table: false,
         };
         if link.dialect().name == DialectName::Postgres {
             // The lock is that of a session.
             link.pin().await?;
-            run.lock(link, runtime).await?;
+            run.pooled = is_pooled(link).await?;
+            if !run.pooled {
+                run.lock(link, runtime).await?;
+            }
         }
         let planned = run.plan(link, goal).await;
         if planned.is_err() {
@@ -147,16 +154,23 @@ impl Run {
     pub async fn next(&mut self, link: &mut Link, runtime: &dyn Runtime) -> Result<Option<Step>> {
         let Some(step) = self.left.front().cloned() else { return Ok(None) };
         let start = runtime.now();
-        while let Err(error) = self.begin(link, step.direction).await {
+        loop {
+            let begun = self.begin(link, step.direction).await;
+            if let Ok(true) = begun {
+                break;
+            }
             link.rollback().await;
             // SQLite's one writer is another run, or somebody else whom it waits for as it waits for runs.
             let waited = runtime.now().saturating_duration_since(start);
             let may_wait = self.options.wait.is_none_or(|longest| waited < longest);
-            let is_busy = link.dialect().name == DialectName::Sqlite && Self::is_lock(error.class());
-            if !(is_busy && may_wait) {
-                return Err(failure(&step, error, None));
+            let is_sqlite = link.dialect().name == DialectName::Sqlite;
+            match begun {
+                Err(error) if !(may_wait && is_sqlite && Self::is_lock(error.class())) => {
+                    return Err(failure(&step, error, None));
+                }
+                Ok(_) if !may_wait => return Err(held(waited)),
+                _ => runtime.sleep(LOOK).await,
             }
-            runtime.sleep(LOOK).await;
         }
         let step = self.left.pop_front();
         if step.is_none() {
@@ -169,11 +183,18 @@ impl Run {
         Ok(step)
     }
 
-    async fn begin(&mut self, link: &mut Link, direction: Direction) -> Result<()> {
+    /// False where another run has the lock of a transaction.
+    async fn begin(&mut self, link: &mut Link, direction: Direction) -> Result<bool> {
         link.begin_as(TransactionMode { rebuilds: true, ..TransactionMode::default() })?;
         if let (Some(timeout), DialectName::Postgres) = (self.options.lock_timeout, link.dialect().name) {
             let set = format!("SET LOCAL lock_timeout = {}", timeout.as_millis().max(1));
             link.run(Batch::of(&Statement::command(set, Effect::Unknown)), &mut NoRows).await?;
+        }
+        if self.pooled {
+            let sql = format!("SELECT pg_try_advisory_xact_lock({})", self.key());
+            if !answer(link, sql).await? {
+                return Ok(false);
+            }
         }
         if !self.locked {
             let heads = self.options.table.heads(link).await?;
@@ -184,7 +205,7 @@ impl Run {
         if !self.has_table && !self.left.is_empty() {
             self.options.table.ensure(link).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Another run was there in between: what it has done is not to be done again.
@@ -292,8 +313,17 @@ impl Run {
     /// Commits what the revision has done so far: what comes until [`resume`](Self::resume) commits by itself.
     ///
     /// # Errors
-    /// What the database says.
+    /// What the database says; behind a pooler, where nothing would keep other runs waiting.
     pub async fn pause(&mut self, link: &mut Link) -> Result<()> {
+        if self.pooled {
+            let problem = "a pooler stands before the server, where no run can hold others off outside of a transaction, \
+                as autocommit_block() needs";
+            let next = "run `ormkit migrate up` with the URL of the server itself";
+            return Err(MigrationProblem::new(problem)
+                .about(self.open.iter().map(|step| &step.revision))
+                .next(next)
+                .error());
+        }
         self.parted = true;
         self.check(link).await?;
         link.commit().await
@@ -323,19 +353,14 @@ impl Run {
     }
 
     async fn lock(&mut self, link: &mut Link, runtime: &dyn Runtime) -> Result<()> {
-        let sql = format!("SELECT pg_try_advisory_lock({})", self.key());
-        let text = Arc::new(StatementText::new(sql, Vec::new(), Some(vec![SqlType::Bool]), Effect::Unknown));
         let mut waited = Duration::ZERO;
         loop {
-            let mut got = Got(false);
-            link.run(Batch::of(&Statement::new(Arc::clone(&text), Params::new())), &mut got).await?;
-            if got.0 {
+            if answer(link, format!("SELECT pg_try_advisory_lock({})", self.key())).await? {
                 self.locked = true;
                 return Ok(());
             }
             if self.options.wait.is_some_and(|longest| waited >= longest) {
-                let problem = format!("another run has held the database for {} s", waited.as_secs());
-                return Err(MigrationProblem::new(problem).next("wait for it to end, and try again").error());
+                return Err(held(waited));
             }
             runtime.sleep(LOOK).await;
             waited += LOOK;
@@ -349,6 +374,27 @@ impl Run {
         hasher.write(self.options.table.name.to_string().as_bytes());
         hasher.finish().cast_signed()
     }
+}
+
+/// True where the process that serves us is not the one that the connection was told of: between the two stands a pooler.
+async fn is_pooled(link: &mut Link) -> Result<bool> {
+    let told = link.connection().and_then(|connection| connection.backend_pid());
+    let Some(told) = told else { return Ok(false) };
+    Ok(!answer(link, format!("SELECT pg_backend_pid() = {told}")).await?)
+}
+
+/// What a query of one boolean answers.
+async fn answer(link: &mut Link, sql: String) -> Result<bool> {
+    let text = StatementText::new(sql, Vec::new(), Some(vec![SqlType::Bool]), Effect::Unknown);
+    let mut got = Got(false);
+    link.run(Batch::of(&Statement::new(Arc::new(text), Params::new())), &mut got).await?;
+    Ok(got.0)
+}
+
+/// Another run took too long.
+fn held(waited: Duration) -> Error {
+    let problem = format!("another run has held the database for {} s", waited.as_secs());
+    MigrationProblem::new(problem).next("wait for it to end, and try again").error()
 }
 
 /// The failure of a revision that was undone.
@@ -381,6 +427,13 @@ fn named(step: &Step, error: Error, line: Option<u32>, next: String) -> Error {
         Direction::Down => "downgrade",
     };
     let line = line.map_or_else(String::new, |line| format!(" in line {line}"));
+    let detail = error.diagnostics().and_then(|known| {
+        known.detail.as_ref().and_then(|detail| in_the_way(known.sqlstate.as_str(), detail))
+    });
+    let error = match detail {
+        Some(detail) => error.with_note(detail),
+        None => error,
+    };
     let problem = format!("{function} of {} failed{line}: {error}", step.revision.place());
     let wrapped = MigrationProblem::new(problem).about([&step.revision]).next(next).error();
     let wrapped = match error.statement().map(str::to_owned) {
@@ -388,6 +441,13 @@ fn named(step: &Step, error: Error, line: Option<u32>, next: String) -> Error {
         None => wrapped,
     };
     wrapped.caused_by(error)
+}
+
+/// Which view, key or other object it is that keeps a step from being done: PostgreSQL says so beside its message, in a
+/// detail that holds no values there.
+pub fn in_the_way(sqlstate: &str, detail: &str) -> Option<String> {
+    let states = [SqlState::DEPENDENT_OBJECTS, SqlState::FEATURE_NOT_SUPPORTED];
+    states.iter().any(|state| state.as_str() == sqlstate).then(|| detail.replace('\n', "; "))
 }
 
 struct Got(bool);

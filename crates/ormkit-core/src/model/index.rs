@@ -22,6 +22,8 @@ pub struct Index {
     pub method: Option<String>,
     /// Columns that it carries along (PostgreSQL; SQLite's index goes without).
     pub include: Vec<String>,
+    /// Storage parameters by name (PostgreSQL; SQLite's index goes without).
+    pub storage: Vec<(String, String)>,
 }
 
 /// One thing that an index sorts by.
@@ -65,22 +67,18 @@ impl Index {
             sqlite_where: None,
             method: None,
             include: Vec::new(),
+            storage: Vec::new(),
         }
     }
 
     /// The columns among its parts.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match &part.term {
-            IndexTerm::Column(column) => Some(column.as_str()),
-            IndexTerm::Expr(_) => None,
-        })
+        self.parts.iter().filter_map(IndexPart::column)
     }
 
     /// What names are made of: the columns, and `expr` for an expression.
     pub fn words(&self) -> Vec<&str> {
-        let word = |part: &'_ IndexPart| matches!(part.term, IndexTerm::Expr(_)).then_some("expr");
-        let mut columns = self.columns();
-        self.parts.iter().map(|part| word(part).or_else(|| columns.next()).unwrap_or("expr")).collect()
+        self.parts.iter().map(|part| part.column().unwrap_or("expr")).collect()
     }
 }
 
@@ -88,5 +86,13 @@ impl IndexPart {
     /// Upwards, without options.
     pub fn new(term: IndexTerm) -> Self {
         Self { term, descending: false, nulls: None, class: None }
+    }
+
+    /// The column that it is; None for an expression.
+    pub fn column(&self) -> Option<&str> {
+        match &self.term {
+            IndexTerm::Column(column) => Some(column),
+            IndexTerm::Expr(_) => None,
+        }
     }
 }

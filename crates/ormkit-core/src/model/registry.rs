@@ -95,12 +95,16 @@ impl Schema {
 
     /// The junctions that nobody declares and that lists of `models` go through, as far as both ends are among them.
     pub fn implied_junctions(&self, models: &[ModelId]) -> Vec<&Arc<Model>> {
+        self.junctions(models).into_iter().filter(|junction| junction.implied).collect()
+    }
+
+    /// The junctions that lists of `models` go through, each table once, as far as both ends are among them.
+    pub fn junctions(&self, models: &[ModelId]) -> Vec<&Arc<Model>> {
         let tables: HashSet<&TableName> = models.iter().map(|id| self.model(*id).table()).collect();
         let relations = models.iter().flat_map(|id| self.classes_of(*id)).flat_map(|model| &model.relations);
         let mut found: Vec<&Arc<Model>> = Vec::new();
         for relation in relations.filter(|relation| tables.contains(self.model(relation.target).table())) {
             if let Some(junction) = relation.junction.as_ref().map(|junction| self.model(junction.model))
-                && junction.implied
                 && !found.iter().any(|known| known.table() == junction.table())
             {
                 found.push(junction);
@@ -419,10 +423,12 @@ fn check_columns(def: &ModelDef) -> Result<()> {
         .constraints
         .iter()
         .flat_map(|constraint| match constraint {
-            Constraint::Unique { columns, .. } | Constraint::ForeignKey { columns, .. } => columns.as_slice(),
-            Constraint::Check { .. } | Constraint::PrimaryKey { .. } => &[],
+            Constraint::Unique { columns, .. } | Constraint::ForeignKey { columns, .. } => {
+                columns.iter().map(String::as_str).collect()
+            }
+            Constraint::Exclude(exclude) => exclude.columns().collect(),
+            Constraint::Check { .. } | Constraint::PrimaryKey { .. } => Vec::new(),
         })
-        .map(String::as_str)
         .chain(def.indexes.iter().flat_map(index_columns));
     for column in listed {
         if !columns().any(|known| known == column) {

@@ -105,6 +105,7 @@ impl Catalog {
             unique.written.iter_mut().for_each(reword);
         }
         table.checks.iter_mut().for_each(|check| reword(&mut check.expression));
+        table.exclusions.iter_mut().for_each(|exclusion| reword(&mut exclusion.definition));
         table.foreign_keys.iter_mut().flat_map(|key| &mut key.columns).for_each(swap);
         for index in &mut table.indexes {
             index.include.iter_mut().for_each(swap);
@@ -137,6 +138,7 @@ fn add(table: &mut Table, part: &Part) {
         Part::Unique(unique) => table.uniques.push(unique),
         Part::Check(check) => table.checks.push(check),
         Part::ForeignKey(key) => table.foreign_keys.push(key),
+        Part::Exclusion(exclusion) => table.exclusions.push(exclusion),
         Part::Index(index) => table.indexes.push(index),
     }
 }
@@ -148,6 +150,7 @@ fn drop_part(table: &mut Table, part: &Part) {
         Part::Unique(unique) => remove(&mut table.uniques, unique),
         Part::Check(check) => remove(&mut table.checks, check),
         Part::ForeignKey(key) => remove(&mut table.foreign_keys, key),
+        Part::Exclusion(exclusion) => remove(&mut table.exclusions, exclusion),
         Part::Index(index) => remove(&mut table.indexes, index),
     }
 }

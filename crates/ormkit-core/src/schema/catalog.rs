@@ -3,6 +3,8 @@
 //! Names are as they are stored, without quotes. Types and expressions are texts in the database's own words: what it
 //! would print for them, not what somebody has typed. Equal things are equal values.
 
+pub use crate::model::Timing;
+
 use crate::model::TableName;
 
 /// What there is in a database, as far as a [`Scope`](crate::driver::Scope) reaches.
@@ -238,29 +240,6 @@ pub struct ForeignKey {
     pub match_full: bool,
     /// When it is checked.
     pub timing: Timing,
-}
-
-/// When a constraint is checked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Timing {
-    /// At each statement.
-    #[default]
-    Immediate,
-    /// `DEFERRABLE`: at each statement, unless the transaction says otherwise.
-    Deferrable,
-    /// `DEFERRABLE INITIALLY DEFERRED`: at the end of the transaction, unless it says otherwise.
-    Deferred,
-}
-
-impl Timing {
-    /// As SQL says it, with a space before it.
-    pub(super) fn sql(self) -> &'static str {
-        match self {
-            Self::Immediate => "",
-            Self::Deferrable => " DEFERRABLE",
-            Self::Deferred => " DEFERRABLE INITIALLY DEFERRED",
-        }
-    }
 }
 
 /// EXCLUDE.

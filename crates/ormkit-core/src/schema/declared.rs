@@ -2,7 +2,7 @@
 
 use super::wanted::foreign_key;
 use super::{
-    Catalog, Check, Column, Computed, Enum, Index, IndexPart, IndexTerm, Numbering, NumberingKind,
+    Catalog, Check, Column, Computed, Enum, Exclusion, Index, IndexPart, IndexTerm, Numbering, NumberingKind,
     PrimaryKey, Table, Timing, Unique,
 };
 use crate::error::Result;
@@ -64,10 +64,17 @@ fn table(schema: &Schema, model: &Model, dialect: &'static Dialect) -> Result<Ta
     }
     for constraint in &model.def.constraints {
         match constraint {
-            Constraint::Unique { name, columns, nulls_not_distinct } => {
+            Constraint::Unique { name, columns, nulls_not_distinct, timing } => {
                 let name = name.clone().unwrap_or_else(|| names::unique(model.table(), columns));
-                table.uniques.push(unique(name, columns.clone(), *nulls_not_distinct));
+                let made = unique(name, columns.clone(), *nulls_not_distinct);
+                table.uniques.push(Unique { timing: *timing, ..made });
             }
+            Constraint::Exclude(exclude) => table.exclusions.push(Exclusion {
+                name: ddl::exclude_name(model, exclude),
+                definition: ddl::checked(schema, dialect, |out| {
+                    ddl::exclude_definition(out, model, exclude);
+                })?,
+            }),
             Constraint::Check { name, condition } => {
                 table.checks.push(Check { name: name.clone(), expression: condition.clone() });
             }
@@ -179,6 +186,9 @@ fn index_of(schema: &Schema, model: &Model, index: &IndexDef, dialect: &'static 
         method: index.method.clone().filter(|_| postgres),
         predicate: condition.as_ref().map(rendered).transpose()?,
         nulls_not_distinct: index.nulls_not_distinct,
-        storage: Vec::new(),
+        storage: match postgres {
+            true => index.storage.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            false => Vec::new(),
+        },
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! Both are in the database's own words, so that equal things are equal. Names of constraints and indexes do not count where
 //! what they name is the same: a database that another tool has made keeps its own. What models cannot declare is let be:
-//! views, EXCLUDE, enum types that no table has.
+//! views, enum types that no table has.
 
 mod column;
 mod enums;

@@ -1,6 +1,6 @@
 //! The steps from one schema to another.
 
-use super::{Check, Column, Enum, ForeignKey, Index, Numbering, PrimaryKey, Table, Unique};
+use super::{Check, Column, Enum, Exclusion, ForeignKey, Index, Numbering, PrimaryKey, Table, Unique};
 use crate::model::TableName;
 
 /// One step. Each can be written as one statement, except those that SQLite cannot do but by a rebuild of the table.
@@ -100,6 +100,8 @@ pub enum Part {
     Check(Check),
     /// FOREIGN KEY.
     ForeignKey(ForeignKey),
+    /// EXCLUDE.
+    Exclusion(Exclusion),
     /// An index.
     Index(Index),
 }
@@ -148,6 +150,7 @@ impl Part {
             Self::Unique(_) => "a UNIQUE",
             Self::Check(_) => "a CHECK",
             Self::ForeignKey(_) => "a FOREIGN KEY",
+            Self::Exclusion(_) => "an EXCLUDE",
             Self::Index(_) => "an index",
         }
     }
@@ -204,6 +207,7 @@ impl Operation {
                 Part::Unique(_) => "create_unique_constraint",
                 Part::Check(_) => "create_check_constraint",
                 Part::ForeignKey(_) => "create_foreign_key",
+                Part::Exclusion(_) => "create_exclude_constraint",
                 Part::Index(_) => "create_index",
             },
             Self::Drop { part, .. } => match part {

@@ -8,10 +8,10 @@
 use std::collections::BTreeSet;
 
 use super::introspect::introspect;
-use super::{Catalog, ForeignKey, Timing};
+use super::{Catalog, ForeignKey};
 use crate::driver::{Batch, NoRows, Scope, Statement, StatementText};
 use crate::error::{Error, Result};
-use crate::model::{KeyCheck, Model, ModelId, Schema, TableName};
+use crate::model::{Model, ModelId, Schema, TableName};
 use crate::session::Link;
 use crate::sql::ddl::{self, DdlStep, ForeignKeyDef};
 use crate::value::Params;
@@ -101,14 +101,6 @@ pub(super) fn foreign_key(def: &ForeignKeyDef) -> ForeignKey {
         on_update: action(def.on_update),
         // PostgreSQL forgets it where there is one column, which is NULL or not.
         match_full: def.check.full && def.columns.len() > 1,
-        timing: timing(def.check),
-    }
-}
-
-fn timing(check: KeyCheck) -> Timing {
-    match (check.deferrable, check.deferred) {
-        (Some(false), _) | (None, None | Some(false)) => Timing::Immediate,
-        (_, Some(true)) => Timing::Deferred,
-        (Some(true), _) => Timing::Deferrable,
+        timing: def.check.timing(),
     }
 }

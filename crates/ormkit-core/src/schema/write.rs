@@ -3,8 +3,8 @@
 use super::retype::cast;
 use super::token::bare;
 use super::{
-    Change, Check, Column, Enum, ForeignKey, Index, IndexPart, IndexTerm, NumberingKind, Operation, Part,
-    PrimaryKey, Table, Unique,
+    Change, Check, Column, Enum, Exclusion, ForeignKey, Index, IndexPart, IndexTerm, NumberingKind,
+    Operation, Part, PrimaryKey, Table, Unique,
 };
 use crate::error::{Error, Result};
 use crate::model::TableName;
@@ -136,6 +136,7 @@ fn add(out: &mut SqlWriter<'_>, table: &TableName, part: &Part) {
         Part::Unique(unique) => write_unique(out, unique),
         Part::Check(check) => write_check(out, check),
         Part::ForeignKey(key) => write_foreign_key(out, key),
+        Part::Exclusion(exclusion) => write_exclusion(out, exclusion),
         Part::Index(_) => {}
     }
 }
@@ -155,6 +156,7 @@ fn drop_part(out: &mut SqlWriter<'_>, table: &TableName, part: &Part) {
         | Part::Unique(Unique { name, .. })
         | Part::Check(Check { name, .. })
         | Part::ForeignKey(ForeignKey { name, .. }) => name.as_deref(),
+        Part::Exclusion(exclusion) => Some(exclusion.name.as_str()),
         Part::Index(_) => None,
     };
     out.push("DROP CONSTRAINT ");
@@ -253,8 +255,7 @@ pub(super) fn create_table(out: &mut SqlWriter<'_>, table: &Table) {
     }
     for exclusion in &table.exclusions {
         next(out);
-        constraint(out, Some(&exclusion.name));
-        out.push(&exclusion.definition);
+        write_exclusion(out, exclusion);
     }
     for key in &table.foreign_keys {
         next(out);
@@ -423,6 +424,11 @@ fn write_foreign_key(out: &mut SqlWriter<'_>, key: &ForeignKey) {
         }
     }
     out.push(key.timing.sql());
+}
+
+fn write_exclusion(out: &mut SqlWriter<'_>, exclusion: &Exclusion) {
+    constraint(out, Some(&exclusion.name));
+    out.push(&exclusion.definition);
 }
 
 /// CREATE INDEX.

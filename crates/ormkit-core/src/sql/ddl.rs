@@ -1,6 +1,7 @@
 //! CREATE and DROP of what models declare.
 
 mod drop;
+mod exclude;
 mod foreign_key;
 mod index;
 pub mod names;
@@ -15,6 +16,7 @@ use super::{Dialect, SqlWriter};
 use crate::error::Result;
 use crate::model::{ColumnType, EnumType, Model, ModelId, Schema, TableName};
 use crate::value::Params;
+pub(crate) use exclude::{definition as exclude_definition, name as exclude_name};
 pub(crate) use foreign_key::ForeignKeyDef;
 pub(crate) use index::{declared_indexes, index_expression};
 
@@ -83,7 +85,7 @@ pub(crate) fn rehearsal(
     let borrowed: Vec<&Arc<Model>> = models.iter().collect();
     let mut steps: Vec<DdlStep> = enums(&borrowed).iter().map(|kind| create_enum(kind, dialect)).collect();
     for model in &models {
-        steps.push(DdlStep::Run(written(dialect, |out| table::create(out, model, &[]))));
+        steps.push(DdlStep::Run(checked(schema, dialect, |out| table::create(out, model, &[]))?));
         steps.extend(index::indexes(schema, model, dialect)?);
         steps.extend(table::comments(model, dialect));
     }
@@ -166,7 +168,7 @@ fn add_constraint(model: &Model, key: &ForeignKeyDef, dialect: &'static Dialect)
 }
 
 /// The text of a statement that the dialect may lack something for; its values are literals.
-fn checked(
+pub(crate) fn checked(
     schema: &Schema,
     dialect: &'static Dialect,
     write: impl FnOnce(&mut SqlWriter<'_>),

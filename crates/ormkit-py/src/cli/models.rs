@@ -5,7 +5,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PyType};
 
-use crate::model::{MetaData, mapped_class};
+use crate::model::{MetaData, find_class, table_of};
 
 /// The models of all bases that the modules name, each once. Modules are looked for in the working directory, too.
 ///
@@ -36,15 +36,18 @@ pub(super) fn load(py: Python<'_>, names: &[String]) -> PyResult<Vec<ModelId>> {
     Ok(models)
 }
 
-/// The classes of the models in modules: `app.models`, `app.models:Base`.
+/// The classes of the models in modules, `app.models`, `app.models:Base`, and the tables without a class.
 ///
 /// Raises:
 ///     ImportError: A module cannot be imported.
 ///     ValueError: There are no models in one.
 #[pyfunction]
-pub(crate) fn load_models(py: Python<'_>, names: Vec<String>) -> PyResult<Vec<Py<PyType>>> {
-    let models = load(py, &names)?;
-    Ok(models.into_iter().map(|model| mapped_class(py, model).class.clone_ref(py)).collect())
+pub(crate) fn load_models(py: Python<'_>, names: Vec<String>) -> PyResult<Vec<Py<PyAny>>> {
+    let one = |model: ModelId| match find_class(py, model) {
+        Some(mapped) => Ok(mapped.class.clone_ref(py).into_any()),
+        None => Ok(table_of(py, model)?.into_any().unbind()),
+    };
+    load(py, &names)?.into_iter().map(one).collect()
 }
 
 fn of_module(module: &Bound<'_, PyModule>) -> PyResult<Vec<ModelId>> {

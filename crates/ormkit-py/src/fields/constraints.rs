@@ -1,8 +1,8 @@
 //! What stands in `__table_args__`: constraints and indexes over several columns.
-use super::foreign_key::{key_check, place};
+use super::foreign_key::{key_check, place, timing};
 use super::{ColumnName, MappedColumn};
 use crate::model::raise::to_python;
-use ormkit_core::model::{Constraint, ForeignKey};
+use ormkit_core::model::{Constraint, ForeignKey, Timing};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -13,19 +13,24 @@ pub(crate) struct UniqueConstraint {
     columns: Vec<ColumnName>,
     name: Option<String>,
     nulls_not_distinct: bool,
+    timing: Timing,
 }
 
 #[pymethods]
 impl UniqueConstraint {
     #[new]
-    #[pyo3(signature = (*columns, name = None, postgresql_nulls_not_distinct = false))]
+    #[pyo3(signature = (*columns, name = None, deferrable = None, initially = None,
+        postgresql_nulls_not_distinct = false))]
     fn new(
         columns: &Bound<'_, PyTuple>,
         name: Option<String>,
+        deferrable: Option<bool>,
+        initially: Option<&str>,
         postgresql_nulls_not_distinct: bool,
     ) -> PyResult<Self> {
         let columns = columns_of(columns.as_any(), "UniqueConstraint")?;
-        Ok(Self { columns, name, nulls_not_distinct: postgresql_nulls_not_distinct })
+        let timing = timing(deferrable, initially)?;
+        Ok(Self { columns, name, nulls_not_distinct: postgresql_nulls_not_distinct, timing })
     }
 }
 
@@ -36,6 +41,7 @@ impl UniqueConstraint {
             name: self.name.clone(),
             columns: self.columns.iter().map(|column| column.named(named)).collect::<PyResult<_>>()?,
             nulls_not_distinct: self.nulls_not_distinct,
+            timing: self.timing,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! `ForeignKey("teams.id", ondelete="CASCADE")`.
 use crate::model::raise::to_python;
 use ormkit_core::error::Error;
-use ormkit_core::model::{self, KeyCheck, TableName};
+use ormkit_core::model::{self, KeyCheck, TableName, Timing};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -112,6 +112,11 @@ pub(super) fn key_check(
         return Err(PyValueError::new_err("initially=\"DEFERRED\" needs deferrable=True"));
     }
     Ok(KeyCheck { deferrable, deferred: deferred.map(|at| at == 1), full: full == Some(1), alter })
+}
+
+/// When a constraint other than a foreign key is checked.
+pub(super) fn timing(deferrable: Option<bool>, initially: Option<&str>) -> PyResult<Timing> {
+    Ok(key_check(deferrable, initially, None, false)?.timing())
 }
 
 fn target_of(target: &Bound<'_, PyAny>) -> PyResult<(TableName, String)> {

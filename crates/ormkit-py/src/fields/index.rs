@@ -5,6 +5,7 @@ use crate::expr::Expr;
 use crate::model::{Attribute, add_index};
 use ormkit_core::model::{Index as IndexDef, IndexPart, IndexTerm, ModelId};
 use ormkit_core::query::Expr as CoreExpr;
+use ormkit_core::schema::index_part;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -24,7 +25,7 @@ pub(crate) struct Index {
 }
 
 /// What a part of an index was given as.
-enum Part {
+pub(super) enum Part {
     /// A column, named when the class is known.
     Column(ColumnName),
     /// Said by the [`IndexPart`].
@@ -45,10 +46,11 @@ impl Index {
     ///     postgresql_using: The access method, such as `"gin"`: SQLite has B-trees only, and gets no other index.
     ///     postgresql_include: Columns that it carries along; SQLite's index goes without.
     ///     postgresql_ops: Operator classes by column; SQLite's index goes without.
+    ///     postgresql_with: Storage parameters, such as `{"fillfactor": 70}`; SQLite's index goes without.
     ///     postgresql_nulls_not_distinct: Rows with NULL in the same place are alike; not on SQLite.
     #[new]
     #[pyo3(signature = (name, *columns, unique = false, postgresql_where = None, sqlite_where = None,
-        postgresql_using = None, postgresql_include = None, postgresql_ops = None,
+        postgresql_using = None, postgresql_include = None, postgresql_ops = None, postgresql_with = None,
         postgresql_nulls_not_distinct = false))]
     #[allow(clippy::too_many_arguments, reason = "the options of an index")]
     fn new(
@@ -60,18 +62,22 @@ impl Index {
         postgresql_using: Option<String>,
         postgresql_include: Option<Vec<Bound<'_, PyAny>>>,
         postgresql_ops: Option<BTreeMap<String, String>>,
+        postgresql_with: Option<BTreeMap<String, Bound<'_, PyAny>>>,
         postgresql_nulls_not_distinct: bool,
     ) -> PyResult<Self> {
         if columns.is_empty() {
             return Err(PyTypeError::new_err("Index() needs a column"));
         }
-        let mut parts = columns.iter().map(|column| part_of(&column)).collect::<PyResult<Vec<_>>>()?;
+        let mut parts =
+            columns.iter().map(|column| part_of(&column, "Index")).collect::<PyResult<Vec<_>>>()?;
         if let Some(classes) = postgresql_ops {
-            give_classes(classes, columns, &mut parts)?;
+            let columns: Vec<_> = columns.iter().collect();
+            give_classes(classes, &columns, &mut parts, "Index(postgresql_ops=..)")?;
         }
         let include = postgresql_include.unwrap_or_default();
-        let on_postgres = postgresql_where.as_ref().map(condition_of).transpose()?;
-        let on_sqlite = sqlite_where.as_ref().map(condition_of).transpose()?;
+        let condition = |given| condition_of(given, "Index(postgresql_where=..)");
+        let on_postgres = postgresql_where.as_ref().map(condition).transpose()?;
+        let on_sqlite = sqlite_where.as_ref().map(condition).transpose()?;
         let index = Self {
             parts,
             include: include.iter().map(|column| column_of(column, "Index")).collect::<PyResult<_>>()?,
@@ -80,6 +86,7 @@ impl Index {
                 sqlite_where: on_sqlite.or(on_postgres),
                 method: postgresql_using,
                 nulls_not_distinct: postgresql_nulls_not_distinct,
+                storage: postgresql_with.map(storage).transpose()?.unwrap_or_default(),
                 ..IndexDef::on(name, Vec::<String>::new(), unique)
             },
         };
@@ -96,20 +103,20 @@ impl Index {
 impl Index {
     /// As the core knows it; `named` as for [`UniqueConstraint::def`](super::UniqueConstraint::def).
     pub(crate) fn def(&self, named: &Named<'_>) -> PyResult<IndexDef> {
-        let part = |(given, part): &(Part, IndexPart)| {
-            Ok(match given {
-                Part::Column(column) => {
-                    IndexPart { term: IndexTerm::Column(column.named(named)?), ..part.clone() }
-                }
-                Part::Said => part.clone(),
-            })
-        };
         Ok(IndexDef {
-            parts: self.parts.iter().map(part).collect::<PyResult<_>>()?,
+            parts: self.parts.iter().map(|part| resolved(part, named)).collect::<PyResult<_>>()?,
             include: self.include.iter().map(|column| column.named(named)).collect::<PyResult<_>>()?,
             ..self.def.clone()
         })
     }
+}
+
+/// A part with the name of its column.
+pub(super) fn resolved((given, part): &(Part, IndexPart), named: &Named<'_>) -> PyResult<IndexPart> {
+    Ok(match given {
+        Part::Column(column) => IndexPart { term: IndexTerm::Column(column.named(named)?), ..part.clone() },
+        Part::Said => part.clone(),
+    })
 }
 
 /// The model whose index it is, where it is given by attributes.
@@ -118,40 +125,72 @@ fn model_of(column: &Bound<'_, PyAny>) -> Option<ModelId> {
     expr.get().core().ok()?.first_column().map(|column| column.source.model)
 }
 
-fn part_of(given: &Bound<'_, PyAny>) -> PyResult<(Part, IndexPart)> {
+/// What `what` was given as one of its parts.
+pub(super) fn part_of(given: &Bound<'_, PyAny>, what: &str) -> PyResult<(Part, IndexPart)> {
     let bare = IndexPart::new(IndexTerm::Column(String::new()));
+    if let Some(name) = given.extract::<String>().ok().as_deref().and_then(|name| name.strip_prefix('-')) {
+        return Ok((Part::Column(ColumnName::Name(name.to_owned())), IndexPart { descending: true, ..bare }));
+    }
     if given.is_instance_of::<PyString>() || given.is_instance_of::<MappedColumn>() {
-        return Ok((Part::Column(column_of(given, "Index")?), bare));
+        return Ok((Part::Column(column_of(given, what)?), bare));
     }
     let Ok(expr) = given.cast::<Expr>() else {
         return Err(PyTypeError::new_err(format!(
-            "Index() takes columns, their names and expressions, not {}",
+            "{what}() takes columns, their names and expressions, not {}",
             given.repr()?
         )));
     };
+    if let Some((name, descending, nulls)) = expr.get().order_of_name() {
+        let column = Part::Column(ColumnName::Name(name.to_owned()));
+        return Ok((column, IndexPart { descending, nulls, ..bare }));
+    }
     let order = expr.get().as_order()?;
     let (descending, nulls) = (order.descending, order.nulls);
-    match given.cast::<Attribute>() {
-        Ok(_) => Ok((Part::Column(column_of(given, "Index")?), IndexPart { descending, nulls, ..bare })),
-        Err(_) => {
+    match (given.cast::<Attribute>(), &order.expr) {
+        (Ok(_), _) => Ok((Part::Column(column_of(given, what)?), IndexPart { descending, nulls, ..bare })),
+        (Err(_), CoreExpr::Text(text)) => {
+            let part = index_part(text);
+            let (descending, nulls) = (descending || part.descending, nulls.or(part.nulls));
+            Ok((Part::Said, IndexPart { descending, nulls, ..part }))
+        }
+        (Err(_), _) => {
             Ok((Part::Said, IndexPart { descending, nulls, ..IndexPart::new(IndexTerm::Expr(order.expr)) }))
         }
     }
 }
 
-fn condition_of(given: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+/// The rows that an index or constraint covers.
+pub(super) fn condition_of(given: &Bound<'_, PyAny>, what: &str) -> PyResult<CoreExpr> {
     match given.cast::<Expr>() {
         Ok(expr) => expr.get().core().cloned(),
-        Err(_) => Err(PyTypeError::new_err(
-            "Index(postgresql_where=..) takes a condition or text(\"deleted_at IS NULL\")",
-        )),
+        Err(_) => {
+            Err(PyTypeError::new_err(format!("{what} takes a condition or text(\"deleted_at IS NULL\")")))
+        }
     }
 }
 
-fn give_classes(
+/// Storage parameters as PostgreSQL keeps them.
+fn storage(given: BTreeMap<String, Bound<'_, PyAny>>) -> PyResult<Vec<(String, String)>> {
+    let is_name = |name: &str| name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_');
+    let pair = |(name, value): (String, Bound<'_, PyAny>)| {
+        let value: String = value.str()?.extract()?;
+        let value = if value == "True" || value == "False" { value.to_lowercase() } else { value };
+        match is_name(&name) {
+            true => Ok((name, value)),
+            false => {
+                Err(PyTypeError::new_err(format!("Index(postgresql_with=..): {name:?} is no parameter")))
+            }
+        }
+    };
+    given.into_iter().map(pair).collect()
+}
+
+/// Notes the operator classes of parts that are columns.
+pub(super) fn give_classes(
     classes: BTreeMap<String, String>,
-    columns: &Bound<'_, PyTuple>,
+    columns: &[Bound<'_, PyAny>],
     parts: &mut [(Part, IndexPart)],
+    what: &str,
 ) -> PyResult<()> {
     for (column, class) in classes {
         let is_it = |given: &Bound<'_, PyAny>| match (given.extract::<String>(), given.cast::<Attribute>()) {
@@ -159,10 +198,8 @@ fn give_classes(
             (_, Ok(attribute)) => attribute.get().column_place().is_some_and(|(_, name)| name == column),
             _ => false,
         };
-        let at = columns.iter().position(|given| is_it(&given)).ok_or_else(|| {
-            PyTypeError::new_err(format!(
-                "Index(postgresql_ops=..) names {column:?}, which is no column of it"
-            ))
+        let at = columns.iter().position(is_it).ok_or_else(|| {
+            PyTypeError::new_err(format!("{what} names {column:?}, which is no column of it"))
         })?;
         parts[at].1.class = Some(class);
     }

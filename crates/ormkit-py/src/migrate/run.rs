@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ormkit_core::driver::{Batch, Scope, Statement};
 use ormkit_core::error::{Error, ErrorClass};
-use ormkit_core::migrate::{Goal, Graph, Run, RunOptions, VersionTable};
+use ormkit_core::migrate::{Goal, Graph, Run, RunOptions, VersionTable, in_the_way};
 use ormkit_core::model::TableName;
 use ormkit_core::schema;
 use ormkit_core::session::{Lease, Link, Shared};
@@ -210,6 +210,12 @@ impl MigrationRun {
         let error = from_py(PyErr::from_value(raised.clone()));
         let error = match statement {
             Some(sql) => error.in_statement(&sql),
+            None => error,
+        };
+        let said = |name: &str| raised.getattr(name).ok()?.extract::<String>().ok();
+        let detail = said("sqlstate").zip(said("detail"));
+        let error = match detail.and_then(|(sqlstate, detail)| in_the_way(&sqlstate, &detail)) {
+            Some(detail) => error.with_note(detail),
             None => error,
         };
         let seat = Arc::clone(&self.seat);

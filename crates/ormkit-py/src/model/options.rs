@@ -2,7 +2,8 @@
 use super::collect::{Declared, Value};
 use super::raise::{mapping, unsupported};
 use crate::fields::{
-    CheckConstraint, ForeignKeyConstraint, Index, MappedColumn, Named, PrimaryKeyConstraint, UniqueConstraint,
+    CheckConstraint, ExcludeConstraint, ForeignKeyConstraint, Index, MappedColumn, Named,
+    PrimaryKeyConstraint, UniqueConstraint,
 };
 use ormkit_core::model::{Constraint, Index as IndexDef};
 use pyo3::prelude::*;
@@ -68,6 +69,8 @@ pub(super) fn take_item(
         args.constraints.push(unique.get().def(named)?);
     } else if let Ok(check) = item.cast::<CheckConstraint>() {
         args.constraints.push(check.get().def());
+    } else if let Ok(exclude) = item.cast::<ExcludeConstraint>() {
+        args.constraints.push(exclude.get().def(named)?);
     } else if let Ok(key) = item.cast::<ForeignKeyConstraint>() {
         args.constraints.push(key.get().def());
     } else if let Ok(index) = item.cast::<Index>() {

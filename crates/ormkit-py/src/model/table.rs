@@ -313,6 +313,11 @@ impl TableColumns {
     }
 }
 
+/// The table of a model without a class.
+pub(crate) fn table_of(py: Python<'_>, model: ModelId) -> PyResult<Bound<'_, Table>> {
+    with_def(model, |def| Table::plain(py, model, def))
+}
+
 /// The model of a mapped class or table.
 ///
 /// # Errors

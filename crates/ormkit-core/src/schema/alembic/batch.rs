@@ -226,8 +226,8 @@ fn add(table: &TableName, part: &Part, now: &Catalog, dialect: &'static Dialect)
                 .with(list(&referred(key, known, now)?));
             Some(key_options(call, key))
         }
-        // Indexes stand outside of the block.
-        Part::Index(_) => None,
+        // Indexes stand outside of the block; SQLite has no EXCLUDE.
+        Part::Index(_) | Part::Exclusion(_) => None,
     }
 }
 
@@ -242,6 +242,7 @@ fn drop(table: &TableName, part: &Part) -> Result<Option<Call>> {
         Part::Unique(unique) => (unique.name.as_deref(), "unique"),
         Part::Check(check) => (check.name.as_deref(), "check"),
         Part::ForeignKey(key) => (key.name.as_deref(), "foreignkey"),
+        Part::Exclusion(exclusion) => (Some(exclusion.name.as_str()), "exclude"),
     };
     let name = name.ok_or_else(|| refused(&format!("dropping {} without a name", part.kind()), table))?;
     let call = Call::new("batch_op.drop_constraint").with(final_name(name));

@@ -1,6 +1,6 @@
 //! Tables as SQLAlchemy's metadata has them.
 
-use super::parts::{check, column, foreign_key, index, primary_key, unique};
+use super::parts::{check, column, exclusion, foreign_key, index, primary_key, unique};
 use super::steps::options;
 use super::types::Enums;
 use crate::error::{Error, Result};
@@ -52,6 +52,9 @@ fn table(table: &Table, catalog: &Catalog, dialect: &'static Dialect) -> Result<
     }
     for key in &table.foreign_keys {
         call = call.with(said(foreign_key(key, table, catalog), "a FOREIGN KEY")?);
+    }
+    for one in &table.exclusions {
+        call = call.with(said(exclusion(one), "an EXCLUDE")?);
     }
     for one in &table.indexes {
         let named = Call::new("add_index").with(string(&one.name));

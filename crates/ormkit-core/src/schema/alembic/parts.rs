@@ -2,11 +2,12 @@
 
 use super::types::{Enums, is_numbered_by_itself, written};
 use crate::model::TableName;
+use crate::schema::exclusion::Definition;
 use crate::schema::python::{Call, list, sa_text, sql, string};
 use crate::schema::write::write_index_part;
 use crate::schema::{
-    Catalog, Check, Column, ForeignKey, Index, IndexPart, IndexTerm, NumberingKind, PrimaryKey, Table,
-    Timing, Unique,
+    Catalog, Check, Column, Exclusion, ForeignKey, Index, IndexPart, IndexTerm, NumberingKind, PrimaryKey,
+    Table, Timing, Unique,
 };
 use crate::sql::ddl::written as sql_of;
 use crate::sql::{Dialect, DialectName};
@@ -151,6 +152,40 @@ pub(super) fn referred(key: &ForeignKey, table: &Table, now: &Catalog) -> Option
     }
     let target = if key.table == table.name { Some(table) } else { now.table(&key.table) };
     target.and_then(|target| target.primary_key.as_ref()).map(|key| key.columns.clone())
+}
+
+/// `postgresql.ExcludeConstraint(…)`
+pub(super) fn exclusion(exclusion: &Exclusion) -> Option<String> {
+    let call = excluded(Call::new("postgresql.ExcludeConstraint"), exclusion)?;
+    Some(named(call, Some(&exclusion.name)).written())
+}
+
+/// Adds what an EXCLUDE says.
+pub(super) fn excluded(call: Call, exclusion: &Exclusion) -> Option<Call> {
+    let definition = Definition::of(&exclusion.definition)?;
+    let mut classes = Vec::new();
+    let mut call = call;
+    for (part, operator) in &definition.parts {
+        let term = match &part.term {
+            IndexTerm::Column(name) => Call::new("sa.column").text(name).written(),
+            // Alembic wants a name of each.
+            IndexTerm::Expression(text) => {
+                Call::new("sa.literal_column").with(sql(&format!("({text})"))?).written()
+            }
+        };
+        call = call.with(format!("({term}, {})", string(operator)));
+        if let Some(class) = &part.class {
+            classes.push(format!("{}: {}", string(part.term.column()?), string(class)));
+        }
+    }
+    call = call.keyword("using", string(&definition.method));
+    if let Some(predicate) = &definition.predicate {
+        call = call.keyword("where", sa_text(predicate)?);
+    }
+    if !classes.is_empty() {
+        call = call.keyword("ops", format!("{{{}}}", classes.join(", ")));
+    }
+    Some(timed(call, definition.timing))
 }
 
 /// True for names that stay whole in `schema.table.column`.

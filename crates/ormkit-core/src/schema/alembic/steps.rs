@@ -1,8 +1,8 @@
 //! Steps as calls of `op`, one after the other.
 
 use super::parts::{
-    check, column, default_text, final_name, foreign_key, index, is_plain_key, is_plain_unique, is_speakable,
-    key_options, primary_key, referred, unique, unique_options,
+    check, column, default_text, excluded, exclusion, final_name, foreign_key, index, is_plain_key,
+    is_plain_unique, is_speakable, key_options, primary_key, referred, unique, unique_options,
 };
 use super::types;
 use crate::error::{Error, Result};
@@ -120,6 +120,9 @@ fn add(table: &TableName, part: &Part, now: &Catalog, dialect: &'static Dialect)
         Part::Check(check) => {
             on("op.create_check_constraint", check.name.as_deref()).with(sql(&check.expression)?)
         }
+        Part::Exclusion(exclusion) => {
+            excluded(on("op.create_exclude_constraint", Some(&exclusion.name)), exclusion)?
+        }
         Part::ForeignKey(key) => {
             let empty = Table::new(table.clone());
             let referred = referred(key, known.unwrap_or(&empty), now)?;
@@ -153,6 +156,11 @@ fn drop(table: &TableName, part: &Part) -> Option<Call> {
         Part::Unique(unique) => (unique.name.as_deref(), "unique"),
         Part::Check(check) => (check.name.as_deref(), "check"),
         Part::ForeignKey(key) => (key.name.as_deref(), "foreignkey"),
+        // Alembic has no word for its type.
+        Part::Exclusion(exclusion) => {
+            let call = Call::new("op.drop_constraint").with(final_name(&exclusion.name)).text(&table.name);
+            return Some(in_schema(call, table));
+        }
     };
     let call = Call::new("op.drop_constraint").with(final_name(name?)).text(&table.name);
     Some(in_schema(call.keyword("type_", string(kind)), table))
@@ -260,6 +268,9 @@ fn create_table(table: &Table, now: &Catalog, dialect: &'static Dialect) -> Resu
     for key in &table.foreign_keys {
         say(foreign_key(key, table, now), Part::ForeignKey(key.clone()));
     }
+    for one in &table.exclusions {
+        say(exclusion(one), Part::Exclusion(one.clone()));
+    }
     if !later.is_empty() && !dialect.adds_constraints {
         return whole();
     }
@@ -268,16 +279,6 @@ fn create_table(table: &Table, now: &Catalog, dialect: &'static Dialect) -> Resu
     let mut lines = vec![in_schema(options(call, table), &table.name).written()];
     for part in later {
         lines.push(execute(&Operation::Add { table: table.name.clone(), part }.sql(dialect)?)?);
-    }
-    for exclusion in &table.exclusions {
-        let quoted = |name: &str| dialect.quoted(name);
-        let name = match &table.name.schema {
-            Some(schema) => format!("{}.{}", quoted(schema), quoted(&table.name.name)),
-            None => quoted(&table.name.name),
-        };
-        let add =
-            format!("ALTER TABLE {name} ADD CONSTRAINT {} {}", quoted(&exclusion.name), exclusion.definition);
-        lines.push(execute(&add)?);
     }
     Ok(lines)
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::super::token::same_name;
+use super::super::token::{same_name, same_tokens};
 use super::super::{
-    Catalog, Check, ForeignKey, Index, IndexTerm, Operation, Part, PrimaryKey, Table, Unique,
+    Catalog, Check, Exclusion, ForeignKey, Index, IndexTerm, Operation, Part, PrimaryKey, Table, Unique,
 };
 use super::column::same_expression;
 use super::{Steps, add, drop};
@@ -20,7 +20,11 @@ impl<'a> Names<'a> {
             let key = table.primary_key.iter().filter_map(|key| key.name.as_deref());
             let uniques = table.uniques.iter().filter_map(|unique| unique.name.as_deref());
             let indexes = table.indexes.iter().map(|index| index.name.as_str());
-            key.chain(uniques).chain(indexes).map(|name| (table.name.schema.as_deref(), name))
+            let exclusions = table.exclusions.iter().map(|exclusion| exclusion.name.as_str());
+            key.chain(uniques)
+                .chain(indexes)
+                .chain(exclusions)
+                .map(|name| (table.name.schema.as_deref(), name))
         });
         Self(named.collect())
     }
@@ -115,6 +119,10 @@ pub(super) fn diff(
         |name| wanted.checks.iter().any(|check| check.name.as_deref() == Some(name)),
     );
     change(name, dropped, added, Part::Check, steps);
+    let same = |one: &Exclusion, other: &Exclusion| same_tokens(&one.definition, &other.definition, dialect);
+    let (dropped, added) =
+        unmatched(&wanted.exclusions, &found.exclusions, |one| Some(&one.name), same, is_taken);
+    change(name, dropped, added, Part::Exclusion, steps);
     let same = |one: &Index, other: &Index| same_index(one, other, dialect);
     let (dropped, added) =
         unmatched(&wanted.indexes, &found.indexes, |index| Some(&index.name), same, is_taken);
@@ -212,4 +220,11 @@ fn same_index(one: &Index, other: &Index, dialect: &Dialect) -> bool {
         && (&one.include, &one.method) == (&other.include, &other.method)
         && same_expression(one.predicate.as_deref(), other.predicate.as_deref(), dialect)
         && one.nulls_not_distinct == other.nulls_not_distinct
+        && sorted(&one.storage) == sorted(&other.storage)
+}
+
+fn sorted(options: &[String]) -> Vec<&String> {
+    let mut options: Vec<&String> = options.iter().collect();
+    options.sort();
+    options
 }

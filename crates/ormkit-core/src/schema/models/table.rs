@@ -6,10 +6,12 @@ use super::names::Naming;
 use super::relations::{Kind, Relation};
 use super::{Uses, class, names_list, types};
 use crate::model::TableName;
+use crate::schema::exclusion::Definition;
 use crate::schema::python::{Call, quoted};
 use crate::schema::token::same_name;
 use crate::schema::{
-    Catalog, Check, Column, ForeignKey, Index, IndexPart, IndexTerm, NumberingKind, Table, Timing, Unique,
+    Catalog, Check, Column, Exclusion, ForeignKey, Index, IndexPart, IndexTerm, NumberingKind, Table, Timing,
+    Unique,
 };
 use crate::sql::ddl::names as usual;
 use crate::sql::{Dialect, DialectName};
@@ -84,9 +86,6 @@ impl Printer<'_> {
         let mut note = |said: bool, text: String| notes.extend(said.then_some(text));
         note(table.without_rowid, "WITHOUT ROWID is not said by a model".into());
         note(table.strict, "STRICT is not said by a model".into());
-        for exclusion in &table.exclusions {
-            note(true, format!("{} is not said by a model: {}", exclusion.name, exclusion.definition));
-        }
         if let Some(key) = &table.primary_key {
             let odd = key.timing != Timing::Immediate || !key.include.is_empty() || key.on_conflict.is_some();
             note(odd, "the primary key has options that a model does not say".into());
@@ -253,6 +252,15 @@ impl Printer<'_> {
                 .with(names_list(&targets));
             arguments.push(key_options(call, table, key));
         }
+        for exclusion in &table.exclusions {
+            match self.exclusion(exclusion) {
+                Some(text) => arguments.push(text),
+                None => notes.push(format!(
+                    "{} has options that a model does not say: {}",
+                    exclusion.name, exclusion.definition
+                )),
+            }
+        }
         for index in &table.indexes {
             match self.index(table, index) {
                 // Order is said of attributes, which are there behind the class.
@@ -278,8 +286,38 @@ impl Printer<'_> {
         }
         let call = Call::new(self.uses.ormkit("UniqueConstraint"));
         let call = unique.columns.iter().fold(call, |call, column| call.with(quoted(column)));
-        let call = named(call, unique.name.as_deref());
+        let call = timed(named(call, unique.name.as_deref()), unique.timing);
         Some(call.flag("postgresql_nulls_not_distinct", unique.nulls_not_distinct).written())
+    }
+
+    fn exclusion(&mut self, exclusion: &Exclusion) -> Option<String> {
+        let definition = Definition::of(&exclusion.definition)?;
+        let mut classes = Vec::new();
+        let mut call = Call::new(self.uses.ormkit("ExcludeConstraint"));
+        for (part, operator) in &definition.parts {
+            let term = match &part.term {
+                IndexTerm::Column(name) => quoted(name),
+                IndexTerm::Expression(text) => {
+                    Call::new(self.uses.ormkit("text")).with(self.sql(text)).written()
+                }
+            };
+            call = call.with(format!("({term}, {})", quoted(operator)));
+            if let Some(class) = &part.class {
+                classes.push(format!("{}: {}", quoted(part.term.column()?), quoted(class)));
+            }
+        }
+        call = named(call, Some(&exclusion.name));
+        if definition.method != "gist" {
+            call = call.keyword("using", quoted(&definition.method));
+        }
+        if let Some(predicate) = &definition.predicate {
+            call = call
+                .keyword("where", Call::new(self.uses.ormkit("text")).with(self.sql(predicate)).written());
+        }
+        if !classes.is_empty() {
+            call = call.keyword("ops", format!("{{{}}}", classes.join(", ")));
+        }
+        Some(timed(call, definition.timing).written())
     }
 
     fn check(&mut self, check: &Check) -> String {
@@ -307,6 +345,14 @@ impl Printer<'_> {
             call = call.keyword("postgresql_ops", format!("{{{}}}", classes.join(", ")));
         }
         call = call.flag("postgresql_nulls_not_distinct", index.nulls_not_distinct);
+        if !index.storage.is_empty() {
+            let pair = |option: &String| {
+                let (name, value) = option.split_once('=')?;
+                Some(format!("{}: {}", quoted(name), quoted(value)))
+            };
+            let pairs = index.storage.iter().map(pair).collect::<Option<Vec<String>>>()?;
+            call = call.keyword("postgresql_with", format!("{{{}}}", pairs.join(", ")));
+        }
         if let Some(predicate) = &index.predicate {
             let text = Call::new(self.uses.ormkit("text")).with(self.sql(predicate)).written();
             let option =
@@ -380,10 +426,7 @@ fn single_keys(table: &Table) -> impl Iterator<Item = &ForeignKey> {
 }
 
 fn is_plain(unique: &Unique) -> bool {
-    unique.include.is_empty()
-        && unique.timing == Timing::Immediate
-        && unique.on_conflict.is_none()
-        && unique.written.is_none()
+    unique.include.is_empty() && unique.on_conflict.is_none() && unique.written.is_none()
 }
 
 /// The UNIQUE of one column that its `unique=True` makes.
@@ -393,6 +436,7 @@ fn own_unique<'a>(table: &'a Table, column: &Column) -> Option<&'a Unique> {
             [usual::unique(&table.name, &unique.columns), format!("{}_{}_key", table.name.name, column.name)];
         unique.columns == [column.name.clone()]
             && is_plain(unique)
+            && unique.timing == Timing::Immediate
             && !unique.nulls_not_distinct
             && unique.name.as_ref().is_none_or(|name| names.contains(name))
     })
@@ -405,6 +449,15 @@ fn named(call: Call, name: Option<&str>) -> Call {
     }
 }
 
+/// `deferrable=True, initially="DEFERRED"`
+fn timed(call: Call, timing: Timing) -> Call {
+    let call = call.flag("deferrable", timing != Timing::Immediate);
+    match timing {
+        Timing::Deferred => call.keyword("initially", quoted("DEFERRED")),
+        Timing::Immediate | Timing::Deferrable => call,
+    }
+}
+
 fn key_options(call: Call, table: &Table, key: &ForeignKey) -> String {
     let usual = usual::foreign_key(&table.name, &key.columns, &key.table);
     let said = |call: Call, name: &str, value: Option<&str>| match value {
@@ -414,7 +467,6 @@ fn key_options(call: Call, table: &Table, key: &ForeignKey) -> String {
     let call = said(call, "ondelete", key.on_delete.as_deref());
     let call = said(call, "onupdate", key.on_update.as_deref());
     let call = said(call, "match", key.match_full.then_some("FULL"));
-    let call = call.flag("deferrable", key.timing != Timing::Immediate);
-    let call = said(call, "initially", (key.timing == Timing::Deferred).then_some("DEFERRED"));
+    let call = timed(call, key.timing);
     named(call, key.name.as_deref().filter(|name| *name != usual)).written()
 }

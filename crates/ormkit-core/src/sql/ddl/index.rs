@@ -86,6 +86,15 @@ fn create(out: &mut SqlWriter<'_>, model: &Model, index: &Index) {
     if index.nulls_not_distinct {
         table::nulls_equal(out);
     }
+    if !index.storage.is_empty() && out.is_postgres() {
+        out.push(" WITH (");
+        out.list(&index.storage, |out, (name, value)| {
+            out.name(name);
+            out.push("=");
+            out.literal(value);
+        });
+        out.push(")");
+    }
     let condition = if out.is_postgres() { &index.postgres_where } else { &index.sqlite_where };
     if let Some(condition) = condition {
         out.push(" WHERE ");
@@ -94,7 +103,8 @@ fn create(out: &mut SqlWriter<'_>, model: &Model, index: &Index) {
     out.close_scope();
 }
 
-fn part(out: &mut SqlWriter<'_>, part: &IndexPart) {
+/// A column or an expression, and how it is sorted.
+pub(super) fn part(out: &mut SqlWriter<'_>, part: &IndexPart) {
     match &part.term {
         IndexTerm::Column(column) => out.name(column),
         IndexTerm::Expr(expr @ Expr::Column(_)) => expr.render(out),

@@ -21,6 +21,11 @@ pub fn check<S: AsRef<str>>(table: &TableName, columns: &[S]) -> String {
     name("ck", table, columns, None)
 }
 
+/// `ex_<table>_<columns>`
+pub fn exclude<S: AsRef<str>>(table: &TableName, columns: &[S]) -> String {
+    name("ex", table, columns, None)
+}
+
 /// `fk_<table>_<columns>_<referred table>`
 pub fn foreign_key<S: AsRef<str>>(table: &TableName, columns: &[S], referred: &TableName) -> String {
     name("fk", table, columns, Some(referred))

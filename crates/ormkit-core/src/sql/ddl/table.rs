@@ -2,8 +2,8 @@
 
 use super::super::{Dialect, SqlWriter};
 use super::foreign_key::ForeignKeyDef;
-use super::{DdlStep, names, written};
-use crate::model::{ColumnType, Computed, Constraint, Field, FieldDefault, Model};
+use super::{DdlStep, exclude, names, written};
+use crate::model::{ColumnType, Computed, Constraint, Field, FieldDefault, Model, Timing};
 
 /// `CREATE TABLE IF NOT EXISTS`, with `keys` as its foreign keys.
 pub(super) fn create(out: &mut SqlWriter<'_>, model: &Model, keys: &[ForeignKeyDef]) {
@@ -27,7 +27,7 @@ pub(super) fn create(out: &mut SqlWriter<'_>, model: &Model, keys: &[ForeignKeyD
     {
         let usual = || names::unique(model.table(), &[&field.column]);
         let name = field.names.unique.clone().unwrap_or_else(usual);
-        unique(out, &name, std::slice::from_ref(&field.column), false);
+        unique(out, &name, std::slice::from_ref(&field.column), false, Timing::Immediate);
     }
     for constraint in &model.def.constraints {
         table_constraint(out, model, constraint);
@@ -146,7 +146,7 @@ fn is_alone_key(model: &Model, field: &Field) -> bool {
     field.primary_key && model.key.len() == 1
 }
 
-fn unique(out: &mut SqlWriter<'_>, name: &str, columns: &[String], nulls_not_distinct: bool) {
+fn unique(out: &mut SqlWriter<'_>, name: &str, columns: &[String], nulls_not_distinct: bool, timing: Timing) {
     out.push(",\n    CONSTRAINT ");
     out.name(name);
     out.push(" UNIQUE");
@@ -156,6 +156,10 @@ fn unique(out: &mut SqlWriter<'_>, name: &str, columns: &[String], nulls_not_dis
     out.push(" (");
     out.list(columns, |out, column| out.name(column));
     out.push(")");
+    if timing != Timing::Immediate && !out.is_postgres() {
+        out.unsupported("UNIQUE that is DEFERRABLE", "SQLite checks each row as it is written: leave it out");
+    }
+    out.push(timing.sql());
 }
 
 /// `NULLS NOT DISTINCT`, which PostgreSQL 15 and later know.
@@ -170,10 +174,15 @@ pub(super) fn nulls_equal(out: &mut SqlWriter<'_>) {
 
 fn table_constraint(out: &mut SqlWriter<'_>, model: &Model, constraint: &Constraint) {
     match constraint {
-        Constraint::Unique { name, columns, nulls_not_distinct } => match name {
-            Some(name) => unique(out, name, columns, *nulls_not_distinct),
-            None => unique(out, &names::unique(model.table(), columns), columns, *nulls_not_distinct),
-        },
+        Constraint::Unique { name, columns, nulls_not_distinct, timing } => {
+            let name = name.clone().unwrap_or_else(|| names::unique(model.table(), columns));
+            unique(out, &name, columns, *nulls_not_distinct, *timing);
+        }
+        Constraint::Exclude(one) => {
+            out.push(",\n    ");
+            constraint_name(out, Some(&exclude::name(model, one)));
+            exclude::definition(out, model, one);
+        }
         Constraint::Check { name, condition } => {
             out.push(",\n    ");
             constraint_name(out, name.as_deref());

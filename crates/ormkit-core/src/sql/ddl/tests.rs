@@ -1,7 +1,7 @@
 //! Golden texts of DDL.
 
 use super::*;
-use crate::model::{Constraint, Field, FieldDefault, Index, KeyCheck, ModelDef, Registry};
+use crate::model::{Constraint, Field, FieldDefault, Index, KeyCheck, ModelDef, Registry, Timing};
 use crate::query::Expr;
 use crate::sql::server_default;
 
@@ -151,7 +151,7 @@ fn seats() -> Arc<Schema> {
     let columns = vec!["row".to_owned()];
     seats.constraints = vec![
         Constraint::PrimaryKey { name: "seats_key".into() },
-        Constraint::Unique { name: None, columns, nulls_not_distinct: false },
+        Constraint::Unique { name: None, columns, nulls_not_distinct: false, timing: Timing::Immediate },
     ];
     let mut partial = Index::on(Some("ix_row".into()), ["row"], true);
     partial.parts[0].descending = true;
