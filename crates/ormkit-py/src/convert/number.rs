@@ -58,7 +58,7 @@ pub(super) fn decimal(
     let py = value.py();
     if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
         if let Ok(int) = value.extract::<i64>() {
-            return sink(ValueRef::Numeric(sized(Numeric::from(int), size, place)?));
+            return sized(Numeric::from(int), size, place, sink);
         }
     } else if !value.is_instance(decimal_class(py)?).map_err(from_py)? {
         return Err(unfit(value, "Decimal", place));
@@ -72,13 +72,19 @@ pub(super) fn decimal(
     let text = if text.contains("NaN") { "NaN" } else { text };
     let numeric =
         Numeric::parse(text).map_err(|_| refused("the Decimal has too large an exponent", place))?;
-    sink(ValueRef::Numeric(sized(numeric, size, place)?))
+    sized(numeric, size, place, sink)
 }
 
-fn sized<'a>(numeric: Numeric<'a>, size: Option<(u32, u32)>, place: &Place<'_>) -> Result<Numeric<'a>> {
-    let Some((precision, scale)) = size else { return Ok(numeric) };
+/// Of a size with the digits that it has, so that equal values have one text where a database keeps text.
+fn sized(
+    numeric: Numeric<'_>,
+    size: Option<(u32, u32)>,
+    place: &Place<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<()> {
+    let Some((precision, scale)) = size else { return sink(ValueRef::Numeric(numeric)) };
     let problem = match numeric.digits() {
-        None if numeric.to_string() == "NaN" => return Ok(numeric),
+        None if numeric.to_string() == "NaN" => return sink(ValueRef::Numeric(numeric)),
         None => format!("NUMERIC({precision}, {scale}) holds no infinity"),
         Some((whole, _)) if whole > i64::from(precision - scale) => format!(
             "NUMERIC({precision}, {scale}) has {} digit(s) before the point, the value has {whole}",
@@ -88,7 +94,7 @@ fn sized<'a>(numeric: Numeric<'a>, size: Option<(u32, u32)>, place: &Place<'_>) 
             "NUMERIC({precision}, {scale}) has {scale} digit(s) behind the point, the value has {fraction}: round it \
              with quantize()"
         ),
-        Some(_) => return Ok(numeric),
+        Some(_) => return sink(ValueRef::Numeric(numeric.at_scale(scale, &mut String::new()))),
     };
     Err(refused(problem, place))
 }
