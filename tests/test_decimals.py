@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import random
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -17,21 +18,27 @@ from ormkit import (
     DeclarativeBase,
     F,
     Float,
+    ForeignKey,
     Integer,
     Mapped,
     Numeric,
     String,
+    bindparam,
     case,
     cast,
     create_engine,
     func,
     insert,
+    literal_column,
     mapped_column,
+    relationship,
     select,
+    selectinload,
     tuple_,
     union_all,
     update,
 )
+from ormkit.exc import StaleDataError
 
 
 class Base(DeclarativeBase):
@@ -130,6 +137,12 @@ EXPRESSIONS = {
     "div": func.div(Item.q, Decimal("1.25")),
     "coalesce": func.coalesce(Item.p, Item.q),
     "coalesce int": func.coalesce(Item.p, 0),
+    "nullif of int": func.nullif(Item.q, 3),
+    "nullif of int column": func.nullif(Item.q, Item.n - 3),
+    "case with float": case((Item.id == 1, Item.p), else_=cast(0.5, Float)),
+    "coalesce with float": func.coalesce(cast(Item.n, Float), Item.q),
+    "greatest of float": func.greatest(cast(Item.n, Float) + 0.25, Item.q % 7),
+    "beside a float": (Item.q % 7) * cast(Item.n, Float),
     "nullif": func.nullif(Item.q, Decimal("1.50")),
     "greatest": func.greatest(Item.p, Item.q),
     "least with int": func.least(Item.p, Item.n),
@@ -322,8 +335,171 @@ async def test_what_does_not_fit_its_column_is_refused(session: AsyncSession) ->
         await session.query(Item).filter(id=2).update(q=F("q") * Decimal("1e8"))
 
 
+class Fee(Base):
+    __tablename__ = "decimal_fees"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    cost: Mapped[Decimal] = mapped_column(Numeric(8, 2), default=cast(1, Numeric) / 3)
+    seen: Mapped[Decimal | None] = mapped_column(Numeric(8, 3), onupdate=cast(2, Numeric) / 3)
+
+
+async def test_defaults_of_sql_have_the_digits_of_their_column(engine: ormkit.ConnectionPool) -> None:
+    await Base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        fee = await session.insert(Fee())
+        await session.execute(insert(Fee).from_select(["id"], select(Fee.id + 1)))
+        assert list(map(str, (await session.scalars(select(Fee.cost))).all())) == ["0.33", "0.33"]
+        fee.cost = Decimal(1)
+        await session.commit()
+        await session.refresh(fee)
+        assert (str(fee.cost), str(fee.seen)) == ("1.00", "0.667")
+
+
+async def test_values_of_unknown_type_are_no_decimals_on_sqlite(
+    session: AsyncSession, engine: ormkit.ConnectionPool
+) -> None:
+    unknown: Any = Item.q + literal_column("0.1")
+    assert await session.scalar(select(Item.q + cast(literal_column("0.1"), Numeric)).where(Item.id == 1)) == Decimal(
+        "0.3"
+    )
+    assert await session.scalar(
+        select(Item.q + bindparam("by", Decimal("0.1"), Numeric)).where(Item.id == 1)
+    ) == Decimal("0.3")
+    if not engine.is_postgres():
+        with pytest.raises(ormkit.Unsupported, match="say its type"):
+            await session.scalar(select(unknown))
+
+
 async def test_sums_of_the_query_are_exact(session: AsyncSession) -> None:
     cheap = session.query(Item).filter(id__in=[1, 2])
     assert str(await cheap.sum("q")) == "12345678901234567890.2100"
     assert await cheap.avg("q") == Decimal("6172839450617283945.105")
     assert await session.query(Item).filter(id=99).sum("q") is None
+
+
+class Rate(Base):
+    __tablename__ = "decimal_rates"
+    rate: Mapped[Decimal] = mapped_column(primary_key=True)
+    fee: Mapped[Decimal] = mapped_column(Numeric(10, 2), unique=True)
+    uses: Mapped[list[Use]] = relationship(back_populates="rate", foreign_keys="Use.rate_key")
+
+
+class Use(Base):
+    __tablename__ = "decimal_uses"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rate_key: Mapped[Decimal | None] = mapped_column(ForeignKey("decimal_rates.rate"))
+    fee: Mapped[Decimal | None] = mapped_column(Numeric(10, 2), ForeignKey("decimal_rates.fee"))
+    rate: Mapped[Rate | None] = relationship(back_populates="uses", foreign_keys="Use.rate_key")
+
+
+async def test_equal_decimals_are_one_key(engine: ormkit.ConnectionPool) -> None:
+    await Base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        rate = await session.insert(Rate(rate=Decimal("1.0"), fee=Decimal(2)))
+        await session.commit()
+        for rate_key, fee in [("1.00", "5"), ("3", "2.0")]:
+            with pytest.raises(ormkit.UniqueViolation):
+                await session.insert(Rate(rate=Decimal(rate_key), fee=Decimal(fee)))
+            await session.rollback()
+        assert await session.get(Rate, Decimal("1.000")) is rate
+        with pytest.raises(ormkit.ForeignKeyViolation):
+            await session.insert(Use(id=3, rate_key=Decimal("1.01")))
+        await session.rollback()
+    async with AsyncSession(engine) as session:
+        await session.insert(Use(id=1, rate_key=Decimal(1), fee=Decimal("2.0")))
+        await session.execute(insert(Use).values(id=2, rate_key=Decimal("1.0000")))
+        await session.execute(
+            insert(Use).from_select(["id", "rate_key"], select(Use.id + 2, Use.rate_key * Decimal("1.0")))
+        )
+        assert (await session.scalars(select(Use.id).join(Use.rate).order_by(Use.id))).all() == [1, 2, 3, 4]
+        rate = await session.query(Rate).options(selectinload(Rate.uses)).one()
+        assert sorted(use.id for use in rate.uses) == [1, 2, 3, 4]
+        await session.query(Use).filter(id=4).update(rate_key=F("rate_key") + Decimal("0.00"))
+        rate.fee = Decimal("2.000")
+        await session.upsert(Rate(rate=Decimal("1.0"), fee=Decimal("2.00")), "fee")
+        await session.commit()
+        assert await session.query(Rate).count() == 1
+        use = await session.get(Use, 4)
+        assert use is not None
+        await session.delete(use)
+        await session.commit()
+
+
+async def test_digits_that_other_programs_wrote_count_for_nothing(sqlite_url: str) -> None:
+    async with create_engine(sqlite_url) as engine:
+        await Base.metadata.create_all(engine)
+        await engine.execute("INSERT INTO decimal_rates VALUES ('1.0', '2.0'), ('1e1', '10'), ('007', '-0.50')")
+        await engine.execute("INSERT INTO decimal_uses VALUES (1, '1.0', '2.0'), (2, '1e1', NULL)")
+        async with AsyncSession(engine) as session:
+            assert (await session.scalars(select(Rate.fee).order_by(Rate.rate))).all() == [2, Decimal("-0.5"), 10]
+            assert await session.query(Rate).filter(fee=2).count() == 1
+            assert await session.query(Rate).sum("fee") == Decimal("11.5")
+            ten = await session.get(Rate, Decimal(10))
+            assert ten is not None
+            assert ten.fee == 10
+            ten.fee = Decimal(11)
+            with pytest.raises(StaleDataError):
+                await session.flush()
+            await session.rollback()
+            used = select(Use.id, Rate.fee).join(Use.rate).order_by(Use.id)
+            assert (await session.execute(used)).tuples() == [(1, 2), (2, 10)]
+            await session.query(Rate).filter(rate=7).update(fee=F("fee"))
+            await session.commit()
+        await engine.execute("UPDATE decimal_rates SET rate = ormkit_decimal(rate) WHERE rate = '007'")
+        rows = await engine.execute("SELECT rate, fee FROM decimal_rates WHERE fee LIKE '-%'")
+        assert rows.tuples() == [("7", "-0.50")]
+        await engine.execute("UPDATE decimal_rates SET fee = 'none' WHERE rate = '7'")
+        async with AsyncSession(engine) as session:
+            with pytest.raises(ormkit.DataError):
+                await session.query(Rate).sum("fee")
+
+
+class Kind(Base):
+    __tablename__ = "decimal_kinds"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    flag: Mapped[bool] = mapped_column(default=True)
+    name: Mapped[str] = mapped_column(default="1")
+    at: Mapped[datetime] = mapped_column(default=datetime(2024, 5, 1, tzinfo=timezone.utc))
+    length: Mapped[timedelta | None]
+    prices: Mapped[list[Decimal]] = mapped_column(default_factory=list)
+
+
+async def test_sums_are_of_numbers_and_spans(engine: ormkit.ConnectionPool) -> None:
+    await Base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        lengths = [timedelta(days=1), timedelta(seconds=1, microseconds=1), None]
+        await session.insert_all([Kind(length=length) for length in lengths])
+        assert (await session.execute(select(func.sum(Kind.length), func.avg(Kind.length)))).one() == (
+            timedelta(days=1, seconds=1, microseconds=1),
+            timedelta(seconds=43200, microseconds=500000),
+        )
+        for name in ("flag", "name", "at"):
+            for aggregate in ("sum", "avg"):
+                with pytest.raises(ormkit.ProgrammingError, match=rf"{aggregate}\(\) adds numbers"):
+                    await getattr(session.query(Kind), aggregate)(name)
+
+
+async def test_arrays_of_decimals_are_compared_exactly(engine: ormkit.ConnectionPool) -> None:
+    await Base.metadata.create_all(engine)
+    big = [Decimal("12345678901234567890.01"), Decimal("2.0")]
+    async with AsyncSession(engine) as session:
+        await session.insert_all([Kind(prices=big), Kind(prices=[big[0] + Decimal("0.01")]), Kind(prices=[])])
+
+        async def ids(condition: Any) -> Any:
+            return (await session.scalars(select(Kind.id).where(condition).order_by(Kind.id))).all()
+
+        prices: Any = Kind.prices
+        assert await ids(prices.contains([Decimal("12345678901234567890.010")])) == [1]
+        assert await ids(prices == [Decimal("12345678901234567890.010"), Decimal(2)]) == [1]
+        assert await ids(prices.any(big[0])) == [1]
+
+
+async def test_long_lists_of_decimals_are_found(session: AsyncSession) -> None:
+    many = [Decimal(at) / 100 for at in range(40_000)]
+    assert (await session.scalars(select(Item.id).where(Item.q.in_(many)).order_by(Item.id))).all() == [
+        1,
+        4,
+        6,
+        8,
+        9,
+        10,
+    ]

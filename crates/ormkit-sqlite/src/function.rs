@@ -8,7 +8,7 @@
 //! | collation `ormkit_decimal` | comparisons and the order of decimals, which are stored as text |
 //! | `ormkit_decimal(number)` | one text for equal decimals |
 //! | `ormkit_add`, `ormkit_round(number, digits)`, … | what is computed with decimals, as PostgreSQL's NUMERIC |
-//! | `ormkit_sum`, `ormkit_avg` | aggregates of decimals, also over windows |
+//! | `ormkit_sum`, `ormkit_avg`, `ormkit_avg_span` | aggregates of decimals, and of microseconds, also over windows |
 //! | `ormkit_numeric(number[, precision, scale])`, `ormkit_integer` | a number as a column of that type holds it |
 //! | `ormkit_json…`, collation `ormkit_json` | ways into JSON values, containment, keys, equality, order |
 //! | `ormkit_extract(part, time)`, `ormkit_shift`, `ormkit_span` | parts and arithmetic of times |

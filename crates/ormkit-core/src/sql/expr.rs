@@ -14,7 +14,7 @@ mod set;
 mod temporal;
 
 pub(crate) use along::{FULL, INNER, join_along};
-pub(crate) use decimal::{alike, assigned, decimal_text, is_decimal_text};
+pub(crate) use decimal::{alike, assigned, decimal_text, fitting, is_decimal_key, is_decimal_text};
 
 use super::{Dialect, SqlWriter};
 use crate::model::{ColumnType, NativeType, Schema};
@@ -190,16 +190,17 @@ impl Render for Cast {
 
 impl Render for Case {
     fn render(&self, out: &mut SqlWriter<'_>) {
+        let sql_type = self.sql_type(out.schema());
         out.push("CASE");
         for (condition, value) in &self.whens {
             out.push(" WHEN ");
             condition.render(out);
             out.push(" THEN ");
-            value.render(out);
+            decimal::branch(out, value, sql_type);
         }
         if let Some(otherwise) = &self.otherwise {
             out.push(" ELSE ");
-            otherwise.render(out);
+            decimal::branch(out, otherwise, sql_type);
         }
         out.push(" END");
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::expr::{Render, all_of, assigned};
+use super::expr::{Render, all_of, assigned, fitting};
 use super::select::{self, Layout, listed};
 use super::{DialectName, SqlWriter, dml, tombstone};
 use crate::error::{Error, ErrorKind};
@@ -124,8 +124,9 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
     };
     node.columns.iter().for_each(|field| refuse_generated(out, model, *field));
     if let Some(rows) = &node.select {
+        let fields = [node.columns.as_slice(), &made].concat();
         out.push(" (");
-        out.columns(model, &[node.columns.as_slice(), &made].concat());
+        out.columns(model, &fields);
         out.push(") ");
         let mut rows = Select::clone(rows);
         for field in &made {
@@ -138,8 +139,8 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
         let scopes = out.leave_scopes();
         // SQLite takes the ON of a conflict for that of a join unless a WHERE stands before it.
         let wraps = node.conflict.is_some() && !out.is_postgres();
-        if holds_decimals(out, model, &node.columns) {
-            numbered_rows(out, model, &[node.columns.as_slice(), &made].concat(), &rows);
+        if holds_decimals(out, model, &fields) {
+            numbered_rows(out, model, &fields, &rows);
             out.push(if wraps { " WHERE TRUE" } else { "" });
         } else {
             out.push(if wraps { "SELECT * FROM (" } else { "" });
@@ -164,7 +165,7 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
             out.push("(");
             let mut fields = node.columns.iter();
             out.list(row, |out, value| match fields.next() {
-                Some(field) => assigned(out, &model.field(*field).column_type, value),
+                Some(field) => assigned(out, model, *field, value),
                 None => value.render(out),
             });
             dml::make(out, model, &made, !row.is_empty());
@@ -192,7 +193,7 @@ fn numbered_rows(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId], row
     out.push(") SELECT ");
     let mut fields = fields.iter();
     out.list(&names, |out, name| match fields.next() {
-        Some(field) => assigned(out, &model.field(*field).column_type, &Expr::Text(Arc::clone(name))),
+        Some(field) => assigned(out, model, *field, &Expr::Text(Arc::clone(name))),
         None => out.push(name),
     });
     out.push(" FROM ormkit_rows");
@@ -286,7 +287,9 @@ fn renew(out: &mut SqlWriter<'_>, node: &Update) {
             OnUpdate::Sql(sql) => {
                 out.name(&model.field(*field).column);
                 out.push(" = ");
-                out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite });
+                fitting(out, model, *field, |out| {
+                    out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite });
+                });
             }
             _ => next_version(out, model, *field),
         }
@@ -338,7 +341,7 @@ fn assignments(out: &mut SqlWriter<'_>, model: ModelId, set: &[(FieldId, Expr)])
     out.list(set, |out, (field, value)| {
         out.name(&model.field(*field).column);
         out.push(" = ");
-        assigned(out, &model.field(*field).column_type, value);
+        assigned(out, model, *field, value);
     });
 }
 

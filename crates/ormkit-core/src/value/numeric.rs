@@ -102,10 +102,34 @@ impl<'a> Numeric<'a> {
         Some(if used == 0 { (0, 0) } else { ((point - unused).max(0), (used - point).max(0)) })
     }
 
-    /// The value with `scale` digits behind the point, as a column of that scale holds it: no database keeps more, and
-    /// equal values have one text. Digits beyond are cut off, where [`digits`](Self::digits) has not told that there are
-    /// none. NaN and the infinities are as they are. The text is made in `scratch` where it is another.
-    pub fn at_scale<'b>(self, scale: u32, scratch: &'b mut String) -> Numeric<'b>
+    /// The value as a column of NUMERIC(precision, scale) holds it: with `scale` digits behind the point, so that equal
+    /// values have one text. Text that has to be made is made in `scratch`. NaN is as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Data`](crate::error::ErrorKind::Data) without a place where it does not fit as it is: one database
+    /// would round, the other not.
+    pub fn fitted<'b>(self, (precision, scale): (u32, u32), scratch: &'b mut String) -> Result<Numeric<'b>>
+    where
+        'a: 'b,
+    {
+        let problem = match self.digits() {
+            None if self.to_string() == "NaN" => return Ok(self),
+            None => format!("NUMERIC({precision}, {scale}) holds no infinity"),
+            Some((whole, _)) if whole > i64::from(precision - scale) => format!(
+                "NUMERIC({precision}, {scale}) has {} digit(s) before the point, the value has {whole}",
+                precision - scale
+            ),
+            Some((_, fraction)) if fraction > i64::from(scale) => format!(
+                "NUMERIC({precision}, {scale}) has {scale} digit(s) behind the point, the value has {fraction}: round \
+                 it with quantize()"
+            ),
+            Some(_) => return Ok(self.at_scale(scale, scratch)),
+        };
+        Err(Error::data(None, problem))
+    }
+
+    /// A finite value with `scale` digits behind the point, of which it needs no more.
+    fn at_scale<'b>(self, scale: u32, scratch: &'b mut String) -> Numeric<'b>
     where
         'a: 'b,
     {
@@ -116,9 +140,6 @@ impl<'a> Numeric<'a> {
         }
         scratch.clear();
         self.write_to(scratch);
-        if special(scratch).is_some() {
-            return Numeric(Form::Text(scratch));
-        }
         let kept = scale as usize;
         match (scratch.find('.'), kept) {
             (Some(point), 0) => scratch.truncate(point),
@@ -421,7 +442,11 @@ mod tests {
         assert_eq!(at("-0.0", 2), "0.00");
         assert_eq!(at("-0.10", 1), "-0.1");
         assert_eq!(at("1E+3", 1), "1000.0");
-        assert_eq!(at("NaN", 2), "NaN");
+        let fits =
+            |text| Numeric::parse(text).unwrap().fitted((5, 2), &mut String::new()).map(|it| it.to_string());
+        assert_eq!(fits("NaN").unwrap(), "NaN");
+        assert_eq!(fits("999.9").unwrap(), "999.90");
+        assert!(fits("1000").is_err() && fits("0.001").is_err() && fits("Infinity").is_err());
         assert_eq!(Numeric::from(-7).at_scale(2, &mut String::new()).to_string(), "-7.00");
     }
 

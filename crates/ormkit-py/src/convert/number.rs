@@ -75,28 +75,17 @@ pub(super) fn decimal(
     sized(numeric, size, place, sink)
 }
 
-/// Of a size with the digits that it has, so that equal values have one text where a database keeps text.
+/// Of a size with the digits that it has.
 fn sized(
     numeric: Numeric<'_>,
     size: Option<(u32, u32)>,
     place: &Place<'_>,
     sink: &mut Sink<'_>,
 ) -> Result<()> {
-    let Some((precision, scale)) = size else { return sink(ValueRef::Numeric(numeric)) };
-    let problem = match numeric.digits() {
-        None if numeric.to_string() == "NaN" => return sink(ValueRef::Numeric(numeric)),
-        None => format!("NUMERIC({precision}, {scale}) holds no infinity"),
-        Some((whole, _)) if whole > i64::from(precision - scale) => format!(
-            "NUMERIC({precision}, {scale}) has {} digit(s) before the point, the value has {whole}",
-            precision - scale
-        ),
-        Some((_, fraction)) if fraction > i64::from(scale) => format!(
-            "NUMERIC({precision}, {scale}) has {scale} digit(s) behind the point, the value has {fraction}: round it \
-             with quantize()"
-        ),
-        Some(_) => return sink(ValueRef::Numeric(numeric.at_scale(scale, &mut String::new()))),
-    };
-    Err(refused(problem, place))
+    let Some(size) = size else { return sink(ValueRef::Numeric(numeric)) };
+    let mut scratch = String::new();
+    let fitted = numeric.fitted(size, &mut scratch).map_err(|error| error.at(place))?;
+    sink(ValueRef::Numeric(fitted))
 }
 
 fn decimal_class(py: Python<'_>) -> Result<&Bound<'_, PyAny>> {

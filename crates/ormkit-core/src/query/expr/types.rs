@@ -1,7 +1,7 @@
 //! Which type an expression has.
 
 use super::super::{Item, Select, Shape};
-use super::{Arithmetic, ArithmeticOp, Call, Expr};
+use super::{Arithmetic, ArithmeticOp, Call, Case, Expr};
 use crate::model::{ColumnType, Schema};
 use crate::value::{Element, SqlType};
 
@@ -37,10 +37,7 @@ impl Expr {
             Self::Call(node) => node.sql_type(schema),
             Self::Operation(node) => node.sql_type(schema),
             Self::Cast(node) => node.to.sql_type(),
-            Self::Case(node) => {
-                let values = node.whens.iter().map(|(_, value)| value).chain(&node.otherwise);
-                widest(values.map(|value| value.sql_type(schema)))
-            }
+            Self::Case(node) => node.sql_type(schema),
             Self::Scalar(select) => select.first_type(schema),
             Self::Labelled(node) => node.expr.sql_type(schema),
             Self::Null | Self::Text(_) => SqlType::Unknown,
@@ -81,6 +78,14 @@ pub(super) fn widest(types: impl Iterator<Item = SqlType>) -> SqlType {
         _ if known == SqlType::Unknown => sql_type,
         _ => known,
     })
+}
+
+impl Case {
+    /// Its type, as far as it is known.
+    pub(crate) fn sql_type(&self, schema: &Schema) -> SqlType {
+        let values = self.whens.iter().map(|(_, value)| value).chain(&self.otherwise);
+        widest(values.map(|value| value.sql_type(schema)))
+    }
 }
 
 impl Arithmetic {
@@ -193,7 +198,7 @@ impl Call {
                 S::Real => S::Double,
                 other => other,
             },
-            "coalesce" | "nullif" => known(&self.args),
+            "coalesce" | "ifnull" | "nullif" => known(&self.args),
             "round" | "ceil" | "ceiling" | "floor" | "trunc" | "sign" if first() == S::Numeric => S::Numeric,
             "mod" | "div" if self.args.len() == 2 && known(&self.args) == S::Numeric => S::Numeric,
             "lower" | "upper" => match self.args.first() {

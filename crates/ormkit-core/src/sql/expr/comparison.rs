@@ -4,7 +4,7 @@ use super::super::SqlWriter;
 use super::arrays::elements_of;
 use super::decimal::{DECIMAL_ORDER, as_text};
 use super::{Level, Render, operand};
-use crate::query::{Expr, Select};
+use crate::query::Expr;
 use crate::value::SqlType;
 
 /// What the operands of a comparison are converted to, so that equal values are equal.
@@ -34,9 +34,9 @@ impl Comparison {
         Self::of_types(exprs.iter().map(|expr| expr.sql_type(out.schema())))
     }
 
-    /// For `expr` and the rows of one column: numbers alone are converted.
-    pub(super) fn with_rows(out: &SqlWriter<'_>, expr: &Expr, rows: &Select) -> Self {
-        let types = [expr.sql_type(out.schema()), rows.first_type(out.schema())];
+    /// For `expr` and values of another type: numbers alone are converted.
+    pub(super) fn with(out: &SqlWriter<'_>, expr: &Expr, others: SqlType) -> Self {
+        let types = [expr.sql_type(out.schema()), others];
         match !out.is_postgres() && types.contains(&SqlType::Numeric) {
             true => Self::of_types(types.into_iter()),
             false => Self::Plain,

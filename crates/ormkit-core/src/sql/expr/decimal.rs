@@ -3,7 +3,7 @@
 
 use super::super::SqlWriter;
 use super::{Level, Render, operand};
-use crate::model::ColumnType;
+use crate::model::{ColumnType, FieldId, Model};
 use crate::query::{Arithmetic, ArithmeticOp, Call, Cast, Expr, JsonRead, OperationKind};
 use crate::value::SqlType;
 
@@ -50,8 +50,8 @@ fn is_text(out: &SqlWriter<'_>, expr: &Expr) -> bool {
     match expr {
         Expr::Column(column) => out.schema().model(column.source.model).property(column.field).is_none(),
         Expr::Part(_) | Expr::Value(_) | Expr::Param(_) | Expr::Excluded(..) => true,
-        Expr::Arithmetic(_) | Expr::Negative(_) | Expr::Cast(_) => true,
-        Expr::Call(node) => function(node).is_some(),
+        Expr::Arithmetic(_) | Expr::Negative(_) | Expr::Cast(_) | Expr::Case(_) => true,
+        Expr::Call(node) => function(node).is_some() || chooses(node),
         Expr::Operation(node) => matches!(node.kind, OperationKind::Json(JsonRead::Numeric)),
         Expr::Labelled(node) => is_text(out, &node.expr),
         _ => false,
@@ -61,7 +61,7 @@ fn is_text(out: &SqlWriter<'_>, expr: &Expr) -> bool {
 /// Arithmetic with a decimal. False where there is none, or the database computes with decimals itself.
 pub(super) fn arithmetic(out: &mut SqlWriter<'_>, node: &Arithmetic) -> bool {
     use ArithmeticOp as A;
-    if out.is_postgres() || !computes(out, &node.left, &node.right) {
+    if out.is_postgres() || !computes(out, [&node.left, &node.right]) {
         return false;
     }
     let (before, after) = match node.op {
@@ -81,12 +81,35 @@ pub(super) fn arithmetic(out: &mut SqlWriter<'_>, node: &Arithmetic) -> bool {
     true
 }
 
-/// True for a decimal and a decimal, an integer, or a value that nothing is known of.
-fn computes(out: &SqlWriter<'_>, left: &Expr, right: &Expr) -> bool {
+/// True for a decimal and a decimal or an integer. What nothing is known of is refused beside a decimal: SQLite's own
+/// arithmetic is that of floats.
+fn computes(out: &mut SqlWriter<'_>, operands: [&Expr; 2]) -> bool {
     use SqlType as S;
-    let types = [left, right].map(|expr| expr.sql_type(out.schema()));
-    let fits = |sql_type| matches!(sql_type, S::Numeric | S::SmallInt | S::Integer | S::BigInt | S::Unknown);
+    let types = operands.map(|expr| expr.sql_type(out.schema()));
+    let is_unknown = |at: usize| types[at] == S::Unknown && !matches!(operands[at], Expr::Null);
+    if types.contains(&S::Numeric) && (is_unknown(0) || is_unknown(1)) {
+        out.unsupported(
+            "arithmetic of a decimal and a value of unknown type",
+            "say its type: cast(.., Numeric)",
+        );
+    }
+    let fits = |sql_type| matches!(sql_type, S::Numeric | S::SmallInt | S::Integer | S::BigInt);
     types.contains(&S::Numeric) && types.into_iter().all(fits)
+}
+
+/// Writes one of several values of which one is the result, as that of `sql_type`: beside decimals, which are text, an
+/// integer is one; beside floats a decimal is one.
+pub(super) fn branch(out: &mut SqlWriter<'_>, expr: &Expr, sql_type: SqlType) {
+    let is_null = matches!(expr, Expr::Null);
+    match sql_type {
+        SqlType::Numeric if !out.is_postgres() && !is_null => as_text(out, expr),
+        SqlType::Real | SqlType::Double if is_decimal_text(out, expr) => {
+            out.push("CAST(");
+            expr.render(out);
+            out.push(" AS REAL)");
+        }
+        _ => expr.render(out),
+    }
 }
 
 /// The opposite of a decimal. False where it is none.
@@ -104,6 +127,11 @@ pub(super) fn negative(out: &mut SqlWriter<'_>, inner: &Expr) -> bool {
 pub(super) fn function_of(out: &SqlWriter<'_>, node: &Call) -> Option<&'static str> {
     let is_decimal = !out.is_postgres() && node.sql_type(out.schema()) == SqlType::Numeric;
     if is_decimal { function(node) } else { None }
+}
+
+/// True for what answers the first of its arguments that counts.
+pub(super) fn chooses(node: &Call) -> bool {
+    ["coalesce", "ifnull"].iter().any(|name| node.name.eq_ignore_ascii_case(name))
 }
 
 fn function(node: &Call) -> Option<&'static str> {
@@ -128,7 +156,11 @@ pub(super) fn cast(out: &mut SqlWriter<'_>, node: &Cast) -> bool {
         return false;
     }
     match &node.to {
-        ColumnType::Numeric(size) => numeric(out, &node.expr, *size),
+        ColumnType::Numeric(size) => {
+            out.push("ormkit_numeric(");
+            node.expr.render(out);
+            end(out, *size);
+        }
         ColumnType::SmallInt | ColumnType::Integer | ColumnType::BigInt
             if is_decimal_text(out, &node.expr) =>
         {
@@ -141,10 +173,47 @@ pub(super) fn cast(out: &mut SqlWriter<'_>, node: &Cast) -> bool {
     true
 }
 
-/// Writes a number as a column of NUMERIC holds it.
-fn numeric(out: &mut SqlWriter<'_>, expr: &Expr, size: Option<(u32, u32)>) {
-    out.push("ormkit_numeric(");
-    expr.render(out);
+/// True for a column of a key, where the database compares the texts of decimals: those of equal ones have to be one. A
+/// column with a scale gets such texts from the host.
+pub(crate) fn is_decimal_key(out: &SqlWriter<'_>, model: &Model, field: FieldId) -> bool {
+    !out.is_postgres()
+        && model.field(field).column_type == ColumnType::Numeric(None)
+        && model.is_of_key(field)
+}
+
+/// Writes what a column is set to. A decimal that the database has computed gets the digits that the column has, as on
+/// PostgreSQL; in a key it has the one text of its value.
+pub(crate) fn assigned(out: &mut SqlWriter<'_>, model: &Model, field: FieldId, expr: &Expr) {
+    let is_ready = match expr {
+        Expr::Null => true,
+        Expr::Value(_) => !is_decimal_key(out, model, field),
+        _ => false,
+    };
+    match is_ready {
+        true => expr.render(out),
+        false => fitting(out, model, field, |out| expr.render(out)),
+    }
+}
+
+/// Writes a value of the database's making as a column holds it.
+pub(crate) fn fitting(
+    out: &mut SqlWriter<'_>,
+    model: &Model,
+    field: FieldId,
+    value: impl FnOnce(&mut SqlWriter<'_>),
+) {
+    let ColumnType::Numeric(size) = model.field(field).column_type else { return value(out) };
+    if out.is_postgres() {
+        return value(out);
+    }
+    let is_key = is_decimal_key(out, model, field);
+    out.push(if is_key { "ormkit_decimal(" } else { "ormkit_numeric(" });
+    value(out);
+    end(out, size);
+}
+
+/// The end of a call of `ormkit_numeric`.
+fn end(out: &mut SqlWriter<'_>, size: Option<(u32, u32)>) {
     if let Some((precision, scale)) = size {
         out.push(", ");
         out.number(precision.into());
@@ -152,15 +221,4 @@ fn numeric(out: &mut SqlWriter<'_>, expr: &Expr, size: Option<(u32, u32)>) {
         out.number(scale.into());
     }
     out.push(")");
-}
-
-/// Writes what a column is set to. A decimal that the database has computed gets the digits that the column has, as on
-/// PostgreSQL.
-pub(crate) fn assigned(out: &mut SqlWriter<'_>, to: &ColumnType, expr: &Expr) {
-    match to {
-        ColumnType::Numeric(size) if !out.is_postgres() && !matches!(expr, Expr::Value(_) | Expr::Null) => {
-            numeric(out, expr, *size);
-        }
-        _ => expr.render(out),
-    }
 }

@@ -1,9 +1,9 @@
 //! Function calls, aggregates and windows.
 
 use super::super::SqlWriter;
-use super::{Render, decimal, grouped, order_of, require_order};
+use super::{Comparison, Render, comparable, decimal, grouped, is_decimal_text, order_of, require_order};
 use crate::error::{Error, ErrorKind};
-use crate::query::{Call, Frame, FrameEnd, FrameUnit, Order};
+use crate::query::{Call, Expr, Frame, FrameEnd, FrameUnit, Order};
 use crate::value::SqlType;
 
 impl Render for Call {
@@ -21,10 +21,10 @@ impl Render for Call {
         let is_span = !out.is_postgres()
             && self.name.eq_ignore_ascii_case("avg")
             && self.sql_type(out.schema()) == SqlType::Interval;
-        out.push(if is_span { "ormkit_integer(" } else { "" });
+        out.push(if is_span { "CAST(" } else { "" });
         let name = match decimal::function_of(out, self) {
             Some(name) => name,
-            None if is_span => "ormkit_avg",
+            None if is_span => "ormkit_avg_span",
             None => self.spelled(out),
         };
         out.push(name);
@@ -35,11 +35,19 @@ impl Render for Call {
         if self.distinct {
             out.push("DISTINCT ");
         }
-        let told_apart = self.distinct || self.name.eq_ignore_ascii_case("nullif");
-        out.list(&self.args, |out, arg| if told_apart { grouped(out, arg) } else { arg.render(out) });
-        if let ("min" | "max", [arg]) = (name, &self.args[..]) {
-            require_order(out, &[arg]);
-            out.push(order_of(out, &[arg]));
+        self.arguments(out);
+        match (name, &self.args[..]) {
+            ("min" | "max", [arg]) => {
+                require_order(out, &[arg]);
+                out.push(order_of(out, &[arg]));
+            }
+            ("min" | "max", several) if several.iter().any(|arg| is_decimal_text(out, arg)) => {
+                out.unsupported(
+                    "min() and max() of several decimals",
+                    "func.least(..) and func.greatest(..)",
+                );
+            }
+            _ => {}
         }
         if self.name.eq_ignore_ascii_case("group_concat") && self.args.len() == 1 && out.is_postgres() {
             out.push(", ','");
@@ -71,11 +79,31 @@ impl Render for Call {
             }
             out.push(")");
         }
-        out.push(if is_span { ")" } else { "" });
+        out.push(if is_span { " AS INTEGER)" } else { "" });
     }
 }
 
 impl Call {
+    fn arguments(&self, out: &mut SqlWriter<'_>) {
+        let all: Vec<&Expr> = self.args.iter().collect();
+        let sql_type = self.sql_type(out.schema());
+        match Comparison::of(out, &all) {
+            comparison @ (Comparison::Number | Comparison::Float)
+                if self.name.eq_ignore_ascii_case("nullif") =>
+            {
+                out.list(&self.args, |out, arg| {
+                    comparable(out, arg, comparison);
+                    out.push(comparison.equality());
+                });
+            }
+            _ if self.distinct => out.list(&self.args, grouped),
+            _ if decimal::chooses(self) => {
+                out.list(&self.args, |out, arg| decimal::branch(out, arg, sql_type))
+            }
+            _ => out.list(&self.args, |out, arg| arg.render(out)),
+        }
+    }
+
     /// Sums and averages are those of numbers and spans: SQLite would take anything for a number.
     fn refuse_sum(&self, out: &mut SqlWriter<'_>) {
         use SqlType as S;

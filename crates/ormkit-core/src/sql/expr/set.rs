@@ -8,7 +8,10 @@ use crate::value::{SqlType, Value};
 
 impl Render for InList {
     fn render(&self, out: &mut SqlWriter<'_>) {
-        let comparison = Comparison::of(out, &[&self.expr]);
+        let comparison = match self.list.sql_type {
+            SqlType::Numeric => Comparison::with(out, &self.expr, SqlType::Numeric),
+            _ => Comparison::of(out, &[&self.expr]),
+        };
         comparable(out, &self.expr, comparison);
         out.push(comparison.equality());
         if is_spread(out, &self.list) {
@@ -110,12 +113,12 @@ fn values_of(list: &Bound) -> &[Value] {
 
 impl Render for InSelect {
     fn render(&self, out: &mut SqlWriter<'_>) {
-        let comparison = Comparison::with_rows(out, &self.expr, &self.select);
+        let others = self.select.first_type(out.schema());
+        let comparison = Comparison::with(out, &self.expr, others);
         comparable(out, &self.expr, comparison);
         out.push(comparison.equality());
         out.push(if self.negated { " NOT IN (" } else { " IN (" });
-        let is_text = self.select.first_type(out.schema()) == SqlType::Numeric;
-        match comparison == Comparison::Number && !is_text {
+        match comparison == Comparison::Number && others != SqlType::Numeric {
             true => rows_as_text(out, &self.select),
             false => select::subquery(out, &self.select),
         }

@@ -1,16 +1,19 @@
 //! Sums and averages of decimals, also of a moving window.
 
+use std::cmp::Ordering;
+
 use rusqlite::functions::{Aggregate, Context, FunctionFlags, WindowAggregate};
 use rusqlite::{Connection, Result};
 
-use super::number::{Decimal, Number};
+use super::number::{Decimal, Number, TooLarge};
 use super::{number_of, too_large};
 
 pub(super) fn install(connection: &Connection) -> Result<()> {
     let flags =
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_window_function("ormkit_sum", 1, flags, Fold { answer: Total::sum })?;
-    connection.create_window_function("ormkit_avg", 1, flags, Fold { answer: Total::average })
+    connection.create_window_function("ormkit_avg", 1, flags, Fold { answer: Total::average })?;
+    connection.create_window_function("ormkit_avg_span", 1, flags, Fold { answer: Total::average_span })
 }
 
 /// An aggregate that is asked for `answer` in the end.
@@ -88,6 +91,19 @@ impl Total {
         let count = Number::Finite(Decimal::of_int(self.count.into()));
         // There is a row where somebody asks.
         Ok(sum.over(&count).map_err(too_large)?.unwrap_or(sum))
+    }
+
+    /// Of microseconds, which are whole: halves to the even neighbour, as PostgreSQL rounds intervals.
+    fn average_span(&self) -> Result<Number> {
+        let (sum, count) =
+            (self.finite.whole_units().ok_or(TooLarge).map_err(too_large)?, i128::from(self.count));
+        let (below, rest) = (sum.div_euclid(count), sum.rem_euclid(count));
+        let up = match (2 * rest).cmp(&count) {
+            Ordering::Less => 0,
+            Ordering::Equal => below & 1,
+            Ordering::Greater => 1,
+        };
+        Ok(Number::Finite(Decimal::of_int(below + up)))
     }
 }
 

@@ -284,6 +284,14 @@ impl Decimal {
         self.rounded(scale.into())
     }
 
+    /// The number without what stands behind the point, where it fits.
+    pub(super) fn whole_units(&self) -> Option<i128> {
+        match self.truncated(0).units {
+            Units::Small(units) => Some(units),
+            Units::Big(_) => None,
+        }
+    }
+
     pub(super) fn scale(&self) -> u32 {
         self.scale
     }
@@ -494,10 +502,10 @@ impl Number {
     /// The nearest integer, where it fits.
     pub(super) fn integer(&self) -> Result<i64> {
         match self {
-            Self::Finite(decimal) => match decimal.rounded(0).units {
-                Units::Small(small) => i64::try_from(small).map_err(|_| TooLarge),
-                Units::Big(_) => Err(TooLarge),
-            },
+            Self::Finite(decimal) => {
+                let whole = decimal.rounded(0).whole_units();
+                whole.and_then(|units| i64::try_from(units).ok()).ok_or(TooLarge)
+            }
             Self::Special(_) => Err(TooLarge),
         }
     }
