@@ -1,16 +1,21 @@
 //! Values of every type come back as they were written.
 
+use std::sync::Arc;
+
 use ormkit_conformance::{Database, SAMPLE, on_both};
 use ormkit_core::error::{ErrorClass, Result};
-use ormkit_core::query::{CompareOp, Expr, Order, Select};
+use ormkit_core::model::ColumnType;
+use ormkit_core::query::{ArithmeticOp, CompareOp, Expr, Order, Select};
 use ormkit_core::record::Record;
-use ormkit_core::value::{Date, Interval, Numeric, Time, Timestamp, Value, ValueRef};
+use ormkit_core::value::{Date, Interval, Numeric, SqlType, Time, Timestamp, Value, ValueRef};
 
 on_both!(
     values_come_back_as_they_were_written,
     nulls_come_back_as_null,
     values_can_be_looked_for,
     decimals_are_exact_and_compare_as_numbers,
+    decimals_are_computed_exactly,
+    decimals_have_the_digits_of_their_column,
     integers_out_of_range_are_refused_before_anything_is_sent,
     text_with_a_nul_is_refused,
 );
@@ -124,6 +129,59 @@ async fn decimals_are_exact_and_compare_as_numbers(database: Database) -> Result
         .map(|sample| sample.get("exact"))
         .collect::<Result<_>>()?;
     assert_eq!(found, ["-1", "0.5", "9", "10"].map(numeric));
+    Ok(())
+}
+
+async fn decimals_are_computed_exactly(database: Database) -> Result<()> {
+    let mut session = database.session();
+    for text in ["12345678901234567890.01", "0.2", "-1.50"] {
+        session.insert(&[Record::new(database.schema.model(SAMPLE)).with("exact", numeric(text))?]).await?;
+    }
+    let field = database.schema.model(SAMPLE).field_named("exact")?;
+    let exact = || Expr::column(SAMPLE, field);
+    let tenth = || Expr::value(numeric("0.1"), SqlType::Numeric);
+    let is = |text| Expr::compare(exact(), CompareOp::Eq, Expr::value(numeric(text), SqlType::Numeric));
+    let by = |op| exact().arithmetic(op, tenth());
+    let call = |name| Expr::call(name, vec![exact()]).expect("a function");
+    let answers = [
+        (by(ArithmeticOp::Add), "0.2", "0.3"),
+        (by(ArithmeticOp::Multiply), "12345678901234567890.01", "1234567890123456789.001"),
+        (by(ArithmeticOp::Divide), "-1.5", "-15.0000000000000000"),
+        (by(ArithmeticOp::Modulo), "-1.5", "0.00"),
+        (Expr::Negative(Arc::new(exact())), "12345678901234567890.01", "-12345678901234567890.01"),
+        (call("round"), "-1.5", "-2"),
+    ];
+    for (expr, of, expected) in answers {
+        let select = Select::entity(SAMPLE).filter(is(of)).filter(reads(expr, expected));
+        assert_eq!(session.count(&select).await?, 1, "{expected}");
+    }
+    let all = |name| Expr::Scalar(Arc::new(Select::values([call(name)])));
+    let sums = [
+        ("sum", "12345678901234567888.71"),
+        ("avg", "4115226300411522629.5700"),
+        ("max", "12345678901234567890.01"),
+    ];
+    for (name, expected) in sums {
+        let sum = Expr::compare(all(name), CompareOp::Eq, Expr::value(numeric(expected), SqlType::Numeric));
+        assert_eq!(session.count(&Select::entity(SAMPLE).filter(sum)).await?, 3, "{name}");
+    }
+    Ok(())
+}
+
+/// True where a decimal has those digits.
+fn reads(decimal: Expr, digits: &str) -> Expr {
+    decimal.cast(ColumnType::Text).eq(Expr::value(digits, SqlType::Text))
+}
+
+async fn decimals_have_the_digits_of_their_column(database: Database) -> Result<()> {
+    let mut session = database.session();
+    let sample = || Record::new(database.schema.model(SAMPLE));
+    let error = session.insert(&[sample().with("money", numeric("0.001"))?]).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::DataError);
+    session.insert(&[sample().with("money", numeric("2"))?]).await?;
+    let money = database.schema.model(SAMPLE).field_named("money")?;
+    let stored = Select::entity(SAMPLE).filter(reads(Expr::column(SAMPLE, money), "2.00"));
+    assert_eq!(session.count(&stored).await?, 1);
     Ok(())
 }
 

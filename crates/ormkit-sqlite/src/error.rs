@@ -115,7 +115,8 @@ fn state_of(code: i32, message: &str) -> SqlState {
 }
 
 /// How the messages of our own functions begin.
-const FUNCTIONS: [(&str, &[u8; 5]); 4] = [
+const FUNCTIONS: [(&str, &[u8; 5]); 5] = [
+    ("invalid decimal", b"22P02"),
     ("invalid regular expression", b"2201B"),
     ("invalid time", b"22007"),
     ("invalid text", b"22021"),

@@ -5,7 +5,11 @@
 //! | `like(pattern, text, escape)` | `LIKE … ESCAPE`: letters of every script without regard to case; LIKE without ESCAPE stays SQLite's own |
 //! | `ormkit_lower(text)` | the same for texts that are compared |
 //! | `regexp(pattern, text)` | `REGEXP` |
-//! | collation `ormkit_decimal` | the greatest and the least of decimals, which are stored as text |
+//! | collation `ormkit_decimal` | comparisons and the order of decimals, which are stored as text |
+//! | `ormkit_decimal(number)` | one text for equal decimals |
+//! | `ormkit_add`, `ormkit_round(number, digits)`, … | what is computed with decimals, as PostgreSQL's NUMERIC |
+//! | `ormkit_sum`, `ormkit_avg`, `ormkit_avg_span` | aggregates of decimals, and of microseconds, also over windows |
+//! | `ormkit_numeric(number[, precision, scale])`, `ormkit_integer` | a number as a column of that type holds it |
 //! | `ormkit_json…`, collation `ormkit_json` | ways into JSON values, containment, keys, equality, order |
 //! | `ormkit_extract(part, time)`, `ormkit_shift`, `ormkit_span` | parts and arithmetic of times |
 //! | `floor`, `ceil`, `ceiling`, `mod` | what SQLite has where it is built with its mathematical functions |
@@ -27,13 +31,11 @@ pub(crate) fn install(connection: &Connection) -> Result<()> {
     regex::install(connection)?;
     json::install(connection)?;
     temporal::install(connection)?;
+    decimal::install(connection)?;
     define(connection, "floor", 1, |context| rounded(context.get_raw(0), f64::floor))?;
     define(connection, "ceil", 1, |context| rounded(context.get_raw(0), f64::ceil))?;
     define(connection, "ceiling", 1, |context| rounded(context.get_raw(0), f64::ceil))?;
-    define(connection, "mod", 2, modulo)?;
-    connection.create_collation("ormkit_decimal", |left: &str, right: &str| {
-        decimal::compare(&decimal::canonical(left), &decimal::canonical(right))
-    })
+    define(connection, "mod", 2, modulo)
 }
 
 /// Defines a function of its arguments alone. `arguments` is their number, -1 for any.

@@ -108,6 +108,14 @@ fn explain(diagnostics: &mut Diagnostics, constraints: &[Named]) {
     }
 }
 
+impl Model {
+    /// True for a column of a primary, unique or foreign key.
+    pub(crate) fn is_of_key(&self, field: FieldId) -> bool {
+        let column = &self.field(field).column;
+        constraints(self).iter().any(|named| named.columns.contains(column))
+    }
+}
+
 fn constraints(model: &Model) -> Vec<Named> {
     let table = model.table();
     let key = model.key.iter().map(|field| model.field(*field).column.clone()).collect();

@@ -38,7 +38,8 @@ impl Bound {
 /// True for element types whose lists every dialect can bind as one parameter: JSON carries them exactly, and the
 /// server knows the array's type without being told a name.
 pub(crate) fn fits_one_parameter(element: SqlType) -> bool {
-    matches!(element, SqlType::Bool | SqlType::SmallInt | SqlType::Integer | SqlType::BigInt | SqlType::Text)
+    use SqlType as S;
+    matches!(element, S::Bool | S::SmallInt | S::Integer | S::BigInt | S::Numeric | S::Text)
 }
 
 impl PartialEq for Bound {

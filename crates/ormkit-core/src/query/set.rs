@@ -156,7 +156,7 @@ fn mixed(one: SqlType, other: SqlType) -> std::result::Result<SqlType, (SqlType,
 
 impl SqlType {
     /// How much a type of numbers holds, as databases convert one to another; None for others.
-    fn number_rank(self) -> Option<u8> {
+    pub(super) fn number_rank(self) -> Option<u8> {
         match self {
             Self::SmallInt => Some(1),
             Self::Integer => Some(2),

@@ -109,7 +109,16 @@ fn hash_value(hasher: &mut FxHasher, value: ValueRef<'_>) {
 
 fn same(key: &Key, cells: &(impl KeyCells + ?Sized)) -> bool {
     key.len() == cells.len()
-        && key.iter().enumerate().all(|(index, part)| part.as_ref() == cells.part(index).ok())
+        && key.iter().enumerate().all(|(index, part)| {
+            let (one, other) = (part.as_ref(), cells.part(index).ok());
+            one == other || is_same_number(one, other)
+        })
+}
+
+/// Decimals of one number are one key, whatever their digits.
+#[cold]
+fn is_same_number(one: Option<ValueRef<'_>>, other: Option<ValueRef<'_>>) -> bool {
+    matches!((one, other), (Some(ValueRef::Numeric(one)), Some(ValueRef::Numeric(other))) if one.is_same_number(&other))
 }
 
 struct Entry<H: Host> {

@@ -2,6 +2,7 @@
 
 mod rows;
 
+use super::expr::{fitting, is_decimal_key};
 use super::{Dialect, DialectName, Lacking, SqlWriter};
 use crate::driver::{Effect, StatementText};
 use crate::model::{Field, FieldDefault, FieldId, Model, OnUpdate, Schema};
@@ -33,7 +34,7 @@ fn insert_values(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId], man
     out.push(" (");
     out.columns(model, &[fields, &made].concat());
     out.push(") VALUES (");
-    out.list(fields, |out, field| placeholder(out, model.field(*field), many));
+    out.list(fields, |out, field| placeholder(out, model, *field, many));
     make(out, model, &made, !fields.is_empty());
     out.push(")");
 }
@@ -50,7 +51,7 @@ pub(super) fn make(out: &mut SqlWriter<'_>, model: &Model, made: &[FieldId], mut
             out.push(", ");
         }
         comma = true;
-        out.push(made_by(out.dialect(), model, *field));
+        fitting(out, model, *field, |out| out.push(made_by(out.dialect(), model, *field)));
     }
 }
 
@@ -113,12 +114,12 @@ fn insert_defaults(out: &mut SqlWriter<'_>, model: &Model) {
     match &field.default {
         FieldDefault::Server(default) if !field.autoincrement => {
             out.push("coalesce(");
-            placeholder(out, field, true);
+            bare_placeholder(out, field, true);
             out.push(", ");
             out.push(&default.sqlite);
             out.push(")");
         }
-        _ => placeholder(out, field, true),
+        _ => bare_placeholder(out, field, true),
     }
     make(out, model, &made, true);
     out.push(")");
@@ -157,10 +158,10 @@ pub(crate) fn update_by_key(
             out.push(") WHERE ");
             keys.matches(out);
         } else {
-            out.list(fields, |out, field| equals(out, model.field(*field), many));
+            out.list(fields, |out, field| equals(out, model, *field, many));
             renew(out, model, fields);
             out.push(" WHERE ");
-            out.separated(&by, " AND ", |out, field| equals(out, model.field(*field), many));
+            out.separated(&by, " AND ", |out, field| equals(out, model, *field, many));
         }
     })
 }
@@ -189,7 +190,9 @@ fn renew(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId]) {
         out.name(&field.column);
         out.push(" = ");
         match &field.on_update {
-            OnUpdate::Sql(sql) => out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite }),
+            OnUpdate::Sql(sql) => fitting(out, model, *id, |out| {
+                out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite });
+            }),
             _ => {
                 // The next version; the rows that it is joined with have other names.
                 out.name(&model.table().name);
@@ -225,7 +228,7 @@ pub(crate) fn delete_by(
         let keys = Rows::new(model, by, 'k');
         if !(many && dialect.arrays) {
             out.push(" WHERE ");
-            out.separated(by, " AND ", |out, field| equals(out, model.field(*field), many));
+            out.separated(by, " AND ", |out, field| equals(out, model, *field, many));
         } else if let [key] = by[..] {
             out.push(" WHERE ");
             out.name(&model.field(key).column);
@@ -298,14 +301,22 @@ fn dml(
     }
 }
 
-fn equals(out: &mut SqlWriter<'_>, field: &Field, many: bool) {
-    out.name(&field.column);
+fn equals(out: &mut SqlWriter<'_>, model: &Model, field: FieldId, many: bool) {
+    out.name(&model.field(field).column);
     out.push(" = ");
-    placeholder(out, field, many);
+    placeholder(out, model, field, many);
 }
 
-/// A placeholder for a field. Of a statement that runs once per row the parameter is the array of all rows' values.
-fn placeholder(out: &mut SqlWriter<'_>, field: &Field, many: bool) {
+/// A placeholder for a field, in the one form that a key has. Of a statement that runs once per row the parameter is the
+/// array of all rows' values.
+fn placeholder(out: &mut SqlWriter<'_>, model: &Model, field: FieldId, many: bool) {
+    let is_key = is_decimal_key(out, model, field);
+    out.push(if is_key { "ormkit_decimal(" } else { "" });
+    bare_placeholder(out, model.field(field), many);
+    out.push(if is_key { ")" } else { "" });
+}
+
+fn bare_placeholder(out: &mut SqlWriter<'_>, field: &Field, many: bool) {
     let element = field.column_type.sql_type();
     out.placeholder(if many { ParamType::array(element) } else { ParamType::scalar(element) });
 }

@@ -3,6 +3,7 @@
 mod along;
 mod arrays;
 mod comparison;
+mod decimal;
 mod function;
 mod json;
 mod operation;
@@ -13,12 +14,14 @@ mod set;
 mod temporal;
 
 pub(crate) use along::{FULL, INNER, join_along};
+pub(crate) use decimal::{alike, assigned, decimal_text, fitting, is_decimal_key, is_decimal_text};
 
 use super::{Dialect, SqlWriter};
 use crate::model::{ColumnType, NativeType, Schema};
 use crate::query::{Case, Cast, Expr, IsNull, IsTrue, Nulls, Order, TimePart};
 use crate::value::{Params, SqlType};
-use comparison::{Comparison, JSON_ORDER, comparable, order_of, require_order};
+use comparison::{Comparison, comparable, order_of, require_order};
+use decimal::told_apart;
 
 /// A node that can write itself.
 pub(crate) trait Render {
@@ -73,6 +76,7 @@ impl Render for Expr {
             Self::InSelect(node) => node.render(out),
             Self::Exists(node) => node.render(out),
             Self::Arithmetic(node) => node.render(out),
+            Self::Negative(inner) if decimal::negative(out, inner) => {}
             Self::Negative(inner) => {
                 out.push("-");
                 operand(out, inner, Level::Atom);
@@ -144,12 +148,6 @@ pub(crate) fn all_of(out: &mut SqlWriter<'_>, clause: &str, conditions: &[Expr])
     }
 }
 
-/// True where values of `expr` are decimals that the database keeps as text: compared and sorted as numbers they have
-/// to be converted first.
-pub(crate) fn is_decimal_text(out: &SqlWriter<'_>, expr: &Expr) -> bool {
-    !out.is_postgres() && expr.sql_type(out.schema()) == SqlType::Numeric
-}
-
 impl Render for IsNull {
     fn render(&self, out: &mut SqlWriter<'_>) {
         operand(out, &self.expr, Level::Operand);
@@ -179,6 +177,9 @@ impl Render for Cast {
         {
             return temporal::extract(out, part, &self.expr);
         }
+        if decimal::cast(out, self) {
+            return;
+        }
         out.push("CAST(");
         self.expr.render(out);
         out.push(" AS ");
@@ -189,16 +190,17 @@ impl Render for Cast {
 
 impl Render for Case {
     fn render(&self, out: &mut SqlWriter<'_>) {
+        let sql_type = self.sql_type(out.schema());
         out.push("CASE");
         for (condition, value) in &self.whens {
             out.push(" WHEN ");
             condition.render(out);
             out.push(" THEN ");
-            value.render(out);
+            decimal::branch(out, value, sql_type);
         }
         if let Some(otherwise) = &self.otherwise {
             out.push(" ELSE ");
-            otherwise.render(out);
+            decimal::branch(out, otherwise, sql_type);
         }
         out.push(" END");
     }
@@ -208,10 +210,9 @@ impl Render for Order {
     fn render(&self, out: &mut SqlWriter<'_>) {
         require_order(out, &[&self.expr]);
         match Comparison::of(out, &[&self.expr]) {
-            Comparison::Number => comparable(out, &self.expr, Comparison::Number),
-            Comparison::Json => {
-                comparable(out, &self.expr, Comparison::Json);
-                out.push(JSON_ORDER);
+            comparison @ (Comparison::Number | Comparison::Json) => {
+                comparable(out, &self.expr, comparison);
+                out.push(comparison.order());
             }
             _ => term(out, &self.expr),
         }
@@ -238,34 +239,9 @@ pub(super) fn term(out: &mut SqlWriter<'_>, expr: &Expr) {
 /// Writes what rows are grouped by.
 pub(super) fn grouped(out: &mut SqlWriter<'_>, expr: &Expr) {
     if is_decimal_text(out, expr) {
-        decimal_text(out, expr);
-        return out.push(alike(out, expr));
+        return told_apart(out, expr);
     }
     term(out, expr);
-}
-
-/// What makes decimals of one number equal where the database keeps them as texts.
-pub(super) fn alike(out: &SqlWriter<'_>, expr: &Expr) -> &'static str {
-    if is_decimal_text(out, expr) { " COLLATE ormkit_decimal" } else { "" }
-}
-
-/// Writes an expression; a decimal that the database has computed as another type as the text that it keeps of it.
-pub(super) fn decimal_text(out: &mut SqlWriter<'_>, expr: &Expr) {
-    if is_decimal_text(out, expr) && !is_kept(out, expr) {
-        out.push("CAST(");
-        expr.render(out);
-        out.push(" AS TEXT)");
-    } else {
-        operand(out, expr, Level::Or);
-    }
-}
-
-/// True where the database keeps the value, or was given it.
-fn is_kept(out: &SqlWriter<'_>, expr: &Expr) -> bool {
-    match expr {
-        Expr::Column(column) => out.schema().model(column.source.model).property(column.field).is_none(),
-        other => matches!(other, Expr::Part(_) | Expr::Value(_)),
-    }
 }
 
 impl Order {

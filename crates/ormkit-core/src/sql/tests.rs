@@ -183,9 +183,9 @@ fn empty_list_matches_nothing() {
 fn decimals_are_compared_as_numbers_on_sqlite() {
     let price = Expr::column(BOOK, FieldId(4));
     let cheap = Expr::compare(price.clone(), CompareOp::Lt, Expr::value(9, SqlType::Numeric));
-    assert_eq!(condition(cheap), ["price < $1", "CAST(price AS NUMERIC) < CAST(? AS NUMERIC)"]);
+    assert_eq!(condition(cheap), ["price < $1", "price COLLATE ormkit_decimal < ?"]);
     let total = columns([Expr::call("sum", vec![price]).unwrap()]);
-    assert_eq!(both(&total), ["SELECT sum(price) FROM books", "SELECT CAST(sum(price) AS TEXT) FROM books"]);
+    assert_eq!(both(&total), ["SELECT sum(price) FROM books", "SELECT ormkit_sum(price) FROM books"]);
 }
 
 #[test]

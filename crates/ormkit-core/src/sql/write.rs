@@ -1,10 +1,12 @@
 //! INSERT, UPDATE and DELETE of a program's own, as text.
 
-use super::expr::{Render, all_of};
+use std::sync::Arc;
+
+use super::expr::{Render, all_of, assigned, fitting};
 use super::select::{self, Layout, listed};
 use super::{DialectName, SqlWriter, dml, tombstone};
 use crate::error::{Error, ErrorKind};
-use crate::model::{FieldId, Model, ModelId, OnUpdate, Version};
+use crate::model::{ColumnType, FieldId, Model, ModelId, OnUpdate, Version};
 use crate::query::{
     Conflict, ConflictTarget, Delete, Expr, FromItem, Insert, Item, Select, Source, Update, Write, wider,
 };
@@ -122,8 +124,9 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
     };
     node.columns.iter().for_each(|field| refuse_generated(out, model, *field));
     if let Some(rows) = &node.select {
+        let fields = [node.columns.as_slice(), &made].concat();
         out.push(" (");
-        out.columns(model, &[node.columns.as_slice(), &made].concat());
+        out.columns(model, &fields);
         out.push(") ");
         let mut rows = Select::clone(rows);
         for field in &made {
@@ -136,9 +139,14 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
         let scopes = out.leave_scopes();
         // SQLite takes the ON of a conflict for that of a join unless a WHERE stands before it.
         let wraps = node.conflict.is_some() && !out.is_postgres();
-        out.push(if wraps { "SELECT * FROM (" } else { "" });
-        select::subquery(out, &rows);
-        out.push(if wraps { ") WHERE TRUE" } else { "" });
+        if holds_decimals(out, model, &fields) {
+            numbered_rows(out, model, &fields, &rows);
+            out.push(if wraps { " WHERE TRUE" } else { "" });
+        } else {
+            out.push(if wraps { "SELECT * FROM (" } else { "" });
+            select::subquery(out, &rows);
+            out.push(if wraps { ") WHERE TRUE" } else { "" });
+        }
         out.return_to(scopes);
     } else if node.columns.is_empty() && (made.is_empty() || node.rows.len() > 1) {
         if node.rows.len() > 1 {
@@ -155,7 +163,11 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
         let rows = if node.rows.is_empty() { &defaults_only[..] } else { &node.rows };
         out.list(rows, |out, row| {
             out.push("(");
-            out.list(row, |out, value| value.render(out));
+            let mut fields = node.columns.iter();
+            out.list(row, |out, value| match fields.next() {
+                Some(field) => assigned(out, model, *field, value),
+                None => value.render(out),
+            });
             dml::make(out, model, &made, !row.is_empty());
             out.push(")");
         });
@@ -163,6 +175,28 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
     if let Some(conflict) = &node.conflict {
         on_conflict(out, conflict, node);
     }
+}
+
+/// True where columns keep decimals as text.
+fn holds_decimals(out: &SqlWriter<'_>, model: &Model, fields: &[FieldId]) -> bool {
+    let is_decimal = |field: &FieldId| matches!(model.field(*field).column_type, ColumnType::Numeric(_));
+    !out.is_postgres() && fields.iter().any(is_decimal)
+}
+
+/// The rows for columns of which some keep decimals: each with the digits that its column has.
+fn numbered_rows(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId], rows: &Select) {
+    let names: Vec<Arc<str>> = (1..=fields.len()).map(|number| format!("c{number}").into()).collect();
+    out.push("WITH ormkit_rows(");
+    out.list(&names, |out, name| out.push(name));
+    out.push(") AS (");
+    select::subquery(out, rows);
+    out.push(") SELECT ");
+    let mut fields = fields.iter();
+    out.list(&names, |out, name| match fields.next() {
+        Some(field) => assigned(out, model, *field, &Expr::Text(Arc::clone(name))),
+        None => out.push(name),
+    });
+    out.push(" FROM ormkit_rows");
 }
 
 fn on_conflict(out: &mut SqlWriter<'_>, conflict: &Conflict, node: &Insert) {
@@ -253,7 +287,9 @@ fn renew(out: &mut SqlWriter<'_>, node: &Update) {
             OnUpdate::Sql(sql) => {
                 out.name(&model.field(*field).column);
                 out.push(" = ");
-                out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite });
+                fitting(out, model, *field, |out| {
+                    out.push(if out.is_postgres() { &sql.postgres } else { &sql.sqlite });
+                });
             }
             _ => next_version(out, model, *field),
         }
@@ -305,7 +341,7 @@ fn assignments(out: &mut SqlWriter<'_>, model: ModelId, set: &[(FieldId, Expr)])
     out.list(set, |out, (field, value)| {
         out.name(&model.field(*field).column);
         out.push(" = ");
-        value.render(out);
+        assigned(out, model, *field, value);
     });
 }
 

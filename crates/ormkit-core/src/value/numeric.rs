@@ -102,6 +102,83 @@ impl<'a> Numeric<'a> {
         Some(if used == 0 { (0, 0) } else { ((point - unused).max(0), (used - point).max(0)) })
     }
 
+    /// The value as a column of NUMERIC(precision, scale) holds it: with `scale` digits behind the point, so that equal
+    /// values have one text. Text that has to be made is made in `scratch`. NaN is as it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Data`](crate::error::ErrorKind::Data) without a place where it does not fit as it is: one database
+    /// would round, the other not.
+    pub fn fitted<'b>(self, (precision, scale): (u32, u32), scratch: &'b mut String) -> Result<Numeric<'b>>
+    where
+        'a: 'b,
+    {
+        let problem = match self.digits() {
+            None if self.to_string() == "NaN" => return Ok(self),
+            None => format!("NUMERIC({precision}, {scale}) holds no infinity"),
+            Some((whole, _)) if whole > i64::from(precision - scale) => format!(
+                "NUMERIC({precision}, {scale}) has {} digit(s) before the point, the value has {whole}",
+                precision - scale
+            ),
+            Some((_, fraction)) if fraction > i64::from(scale) => format!(
+                "NUMERIC({precision}, {scale}) has {scale} digit(s) behind the point, the value has {fraction}: round \
+                 it with quantize()"
+            ),
+            Some(_) => return Ok(self.at_scale(scale, scratch)),
+        };
+        Err(Error::data(None, problem))
+    }
+
+    /// A finite value with `scale` digits behind the point, of which it needs no more.
+    fn at_scale<'b>(self, scale: u32, scratch: &'b mut String) -> Numeric<'b>
+    where
+        'a: 'b,
+    {
+        if let Form::Text(text) = self.0
+            && has_scale(text, scale)
+        {
+            return self;
+        }
+        scratch.clear();
+        self.write_to(scratch);
+        let kept = scale as usize;
+        match (scratch.find('.'), kept) {
+            (Some(point), 0) => scratch.truncate(point),
+            (Some(point), _) => {
+                let digits = scratch.len() - point - 1;
+                scratch.extend(std::iter::repeat_n('0', kept.saturating_sub(digits)));
+                scratch.truncate(point + 1 + kept);
+            }
+            (None, 0) => {}
+            (None, _) => {
+                scratch.push('.');
+                scratch.extend(std::iter::repeat_n('0', kept));
+            }
+        }
+        if scratch.starts_with('-') && scratch.bytes().all(|byte| matches!(byte, b'-' | b'0' | b'.')) {
+            scratch.remove(0);
+        }
+        Numeric(Form::Text(scratch))
+    }
+
+    /// True for two of one value, whatever their digits: `1.0` and `1.00`. NaN is that of itself.
+    pub fn is_same_number(&self, other: &Self) -> bool {
+        if let (Form::Text(one), Form::Text(two)) = (self.0, other.0)
+            && one == two
+        {
+            return true;
+        }
+        self.canonical() == other.canonical()
+    }
+
+    /// One text for equal values: without zeros that do not count.
+    fn canonical(&self) -> String {
+        let text = self.to_string();
+        let Some(parts) = split(&text) else { return text };
+        let (whole, fraction) = (parts.whole.trim_start_matches('0'), parts.fraction.trim_end_matches('0'));
+        let sign = if parts.negative && !(whole.is_empty() && fraction.is_empty()) { "-" } else { "" };
+        format!("{sign}{whole}.{fraction}")
+    }
+
     /// The value as an integer, where it is one that fits.
     pub fn to_i64(&self) -> Option<i64> {
         match self.0 {
@@ -168,6 +245,15 @@ impl PartialEq for Numeric<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()
     }
+}
+
+/// True for plain text that has those digits behind the point and is not below zero, where a sign could be that of zero.
+fn has_scale(text: &str, scale: u32) -> bool {
+    let point = text.len().checked_sub(scale as usize + usize::from(scale > 0));
+    let Some((whole, fraction)) = point.and_then(|point| text.split_at_checked(point)) else { return false };
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain = whole == "0" || (!whole.is_empty() && !whole.starts_with('0'));
+    is_plain && digits(whole) && (scale == 0 || fraction.strip_prefix('.').is_some_and(digits))
 }
 
 fn special(text: &str) -> Option<Sign> {
@@ -343,6 +429,32 @@ mod tests {
         }
         assert_eq!(through_groups("NaN"), "NaN");
         assert_eq!(through_groups("-Infinity"), "-Infinity");
+    }
+
+    #[test]
+    fn equal_values_have_one_text_at_a_scale() {
+        let at = |text, scale| Numeric::parse(text).unwrap().at_scale(scale, &mut String::new()).to_string();
+        for text in ["2", "2.0", "2.00", "2.000", "+2", "02.0", "200E-2", "0.2e1"] {
+            let at = at(text, 2);
+            assert_eq!(at.strip_prefix('0').unwrap_or(&at), "2.00", "{text}");
+        }
+        assert_eq!(at("2.00", 0), "2");
+        assert_eq!(at("-0.0", 2), "0.00");
+        assert_eq!(at("-0.10", 1), "-0.1");
+        assert_eq!(at("1E+3", 1), "1000.0");
+        let fits =
+            |text| Numeric::parse(text).unwrap().fitted((5, 2), &mut String::new()).map(|it| it.to_string());
+        assert_eq!(fits("NaN").unwrap(), "NaN");
+        assert_eq!(fits("999.9").unwrap(), "999.90");
+        assert!(fits("1000").is_err() && fits("0.001").is_err() && fits("Infinity").is_err());
+        assert_eq!(Numeric::from(-7).at_scale(2, &mut String::new()).to_string(), "-7.00");
+    }
+
+    #[test]
+    fn numbers_are_the_same_whatever_their_digits() {
+        let same = |one, two| Numeric::parse(one).unwrap().is_same_number(&Numeric::parse(two).unwrap());
+        assert!(same("1", "1.00") && same("-0", "0.0") && same("NaN", "NaN") && same("1e2", "100"));
+        assert!(!same("1", "-1") && !same("1.01", "1.1") && !same("10", "1") && !same("NaN", "1"));
     }
 
     #[test]

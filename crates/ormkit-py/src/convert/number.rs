@@ -58,7 +58,7 @@ pub(super) fn decimal(
     let py = value.py();
     if value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>() {
         if let Ok(int) = value.extract::<i64>() {
-            return sink(ValueRef::Numeric(sized(Numeric::from(int), size, place)?));
+            return sized(Numeric::from(int), size, place, sink);
         }
     } else if !value.is_instance(decimal_class(py)?).map_err(from_py)? {
         return Err(unfit(value, "Decimal", place));
@@ -72,25 +72,20 @@ pub(super) fn decimal(
     let text = if text.contains("NaN") { "NaN" } else { text };
     let numeric =
         Numeric::parse(text).map_err(|_| refused("the Decimal has too large an exponent", place))?;
-    sink(ValueRef::Numeric(sized(numeric, size, place)?))
+    sized(numeric, size, place, sink)
 }
 
-fn sized<'a>(numeric: Numeric<'a>, size: Option<(u32, u32)>, place: &Place<'_>) -> Result<Numeric<'a>> {
-    let Some((precision, scale)) = size else { return Ok(numeric) };
-    let problem = match numeric.digits() {
-        None if numeric.to_string() == "NaN" => return Ok(numeric),
-        None => format!("NUMERIC({precision}, {scale}) holds no infinity"),
-        Some((whole, _)) if whole > i64::from(precision - scale) => format!(
-            "NUMERIC({precision}, {scale}) has {} digit(s) before the point, the value has {whole}",
-            precision - scale
-        ),
-        Some((_, fraction)) if fraction > i64::from(scale) => format!(
-            "NUMERIC({precision}, {scale}) has {scale} digit(s) behind the point, the value has {fraction}: round it \
-             with quantize()"
-        ),
-        Some(_) => return Ok(numeric),
-    };
-    Err(refused(problem, place))
+/// Of a size with the digits that it has.
+fn sized(
+    numeric: Numeric<'_>,
+    size: Option<(u32, u32)>,
+    place: &Place<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<()> {
+    let Some(size) = size else { return sink(ValueRef::Numeric(numeric)) };
+    let mut scratch = String::new();
+    let fitted = numeric.fitted(size, &mut scratch).map_err(|error| error.at(place))?;
+    sink(ValueRef::Numeric(fitted))
 }
 
 fn decimal_class(py: Python<'_>) -> Result<&Bound<'_, PyAny>> {

@@ -135,9 +135,7 @@ impl Json {
     fn compare(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::String(left), Self::String(right)) => left.cmp(right),
-            (Self::Number(left), Self::Number(right)) => {
-                decimal::compare(&decimal::canonical(left), &decimal::canonical(right))
-            }
+            (Self::Number(left), Self::Number(right)) => decimal::order(left, right),
             (Self::Bool(left), Self::Bool(right)) => left.cmp(right),
             (Self::Array(left), Self::Array(right)) => left.len().cmp(&right.len()).then_with(|| {
                 let pairs = left.iter().zip(right);

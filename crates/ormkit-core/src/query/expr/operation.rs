@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::Bound;
+use super::types::widest;
 use super::{CompareOp, Expr};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Schema;
@@ -219,7 +220,8 @@ impl Operation {
             | K::JsonContains
             | K::JsonHas(_) => SqlType::Bool,
             K::Infix { condition: false, .. } | K::Row | K::Template(_) => SqlType::Unknown,
-            K::Collate(_) | K::BitNot | K::Greatest | K::Least => first(),
+            K::Collate(_) | K::BitNot => first(),
+            K::Greatest | K::Least => widest(self.args.iter().map(|arg| arg.sql_type(schema))),
             K::Json(read) => read.sql_type(),
             K::Extract(part) => part.sql_type(),
             K::Length => SqlType::Integer,

@@ -1,7 +1,7 @@
 //! Which type an expression has.
 
 use super::super::{Item, Select, Shape};
-use super::{Arithmetic, ArithmeticOp, Call, Expr};
+use super::{Arithmetic, ArithmeticOp, Call, Case, Expr};
 use crate::model::{ColumnType, Schema};
 use crate::value::{Element, SqlType};
 
@@ -37,12 +37,7 @@ impl Expr {
             Self::Call(node) => node.sql_type(schema),
             Self::Operation(node) => node.sql_type(schema),
             Self::Cast(node) => node.to.sql_type(),
-            Self::Case(node) => node
-                .whens
-                .iter()
-                .map(|(_, value)| value.sql_type(schema))
-                .find(|sql_type| *sql_type != SqlType::Unknown)
-                .unwrap_or(SqlType::Unknown),
+            Self::Case(node) => node.sql_type(schema),
             Self::Scalar(select) => select.first_type(schema),
             Self::Labelled(node) => node.expr.sql_type(schema),
             Self::Null | Self::Text(_) => SqlType::Unknown,
@@ -66,12 +61,30 @@ impl Expr {
 }
 
 impl Select {
-    fn first_type(&self, schema: &Schema) -> SqlType {
+    /// The type of its first column.
+    pub(crate) fn first_type(&self, schema: &Schema) -> SqlType {
         match (self.items.first(), &self.set) {
             (Some(Item::Value { expr, .. }), _) => expr.sql_type(schema),
             (None, Some(set)) => set.parts[0].first_type(schema),
             _ => SqlType::Unknown,
         }
+    }
+}
+
+/// The type of what is one of several values: of numbers the one that holds them all, else the first that is known.
+pub(super) fn widest(types: impl Iterator<Item = SqlType>) -> SqlType {
+    types.fold(SqlType::Unknown, |known, sql_type| match (known.number_rank(), sql_type.number_rank()) {
+        (Some(rank), Some(other)) if other > rank => sql_type,
+        _ if known == SqlType::Unknown => sql_type,
+        _ => known,
+    })
+}
+
+impl Case {
+    /// Its type, as far as it is known.
+    pub(crate) fn sql_type(&self, schema: &Schema) -> SqlType {
+        let values = self.whens.iter().map(|(_, value)| value).chain(&self.otherwise);
+        widest(values.map(|value| value.sql_type(schema)))
     }
 }
 
@@ -89,19 +102,9 @@ impl Arithmetic {
         if let Some(sql_type) = self.of_times(left, right) {
             return sql_type;
         }
-        let rank = |sql_type| match sql_type {
-            S::SmallInt => 1,
-            S::Integer => 2,
-            S::BigInt => 3,
-            S::Numeric => 4,
-            S::Real => 5,
-            S::Double => 6,
-            _ => 0,
-        };
-        match (rank(left), rank(right)) {
-            (0, _) | (_, 0) => S::Unknown,
-            (one, other) if one >= other => left,
-            _ => right,
+        match (left.number_rank(), right.number_rank()) {
+            (Some(_), Some(_)) => widest([left, right].into_iter()),
+            _ => S::Unknown,
         }
     }
 }
@@ -176,14 +179,10 @@ impl Call {
         )
     }
 
-    fn sql_type(&self, schema: &Schema) -> SqlType {
+    /// Its type, as far as it is known.
+    pub fn sql_type(&self, schema: &Schema) -> SqlType {
         use SqlType as S;
-        let known = |args: &[Expr]| {
-            args.iter()
-                .map(|arg| arg.sql_type(schema))
-                .find(|known| *known != S::Unknown)
-                .unwrap_or(S::Unknown)
-        };
+        let known = |args: &[Expr]| widest(args.iter().map(|arg| arg.sql_type(schema)));
         let first = || self.args.first().map_or(S::Unknown, |arg| arg.sql_type(schema));
         match self.name.to_ascii_lowercase().as_str() {
             "count" | "row_number" | "rank" | "dense_rank" => S::BigInt,
@@ -199,7 +198,9 @@ impl Call {
                 S::Real => S::Double,
                 other => other,
             },
-            "coalesce" | "nullif" => known(&self.args),
+            "coalesce" | "ifnull" | "nullif" => known(&self.args),
+            "round" | "ceil" | "ceiling" | "floor" | "trunc" | "sign" if first() == S::Numeric => S::Numeric,
+            "mod" | "div" if self.args.len() == 2 && known(&self.args) == S::Numeric => S::Numeric,
             "lower" | "upper" => match self.args.first() {
                 // The bounds of a range.
                 Some(Expr::Column(column)) => {

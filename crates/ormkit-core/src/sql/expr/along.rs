@@ -1,7 +1,7 @@
 //! Tables along a relation: what joins them, and the junction between them where there is one.
 
 use super::super::{SqlWriter, tombstone};
-use crate::model::{FieldId, Junction, Model, RelationId};
+use crate::model::{ColumnType, FieldId, Junction, Model, RelationId};
 use crate::query::{Deleted, Source};
 
 /// Joins `target` along a relation of `parent`; `words` are one of SQL's joins. More conditions may follow.
@@ -88,8 +88,16 @@ fn equal(out: &mut SqlWriter<'_>, one: Source, fields: &[FieldId], other: Source
             out.push(" AND ");
         }
         out.column(one, *field);
-        out.push(" = ");
+        out.push(same(out, out.schema().model(one.model), *field));
         out.column(other, *with);
+    }
+}
+
+/// Joins of decimals, too, are by their numbers.
+fn same(out: &SqlWriter<'_>, model: &Model, field: FieldId) -> &'static str {
+    match (&model.field(field).column_type, out.is_postgres()) {
+        (ColumnType::Numeric(_), false) => " COLLATE ormkit_decimal = ",
+        _ => " = ",
     }
 }
 
@@ -132,7 +140,7 @@ impl<'a> Link<'a> {
             out.name(&self.name);
             out.push(".");
             out.name(&self.model.field(*field).column);
-            out.push(" = ");
+            out.push(same(out, self.model, *field));
             out.column(other, *with);
         }
     }

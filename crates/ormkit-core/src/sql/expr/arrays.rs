@@ -24,7 +24,7 @@ impl Arrays {
     fn render_json(&self, out: &mut SqlWriter<'_>) {
         let leaf = match self.left.sql_type(out.schema()) {
             SqlType::Array(element) if element.sql_type() == SqlType::Numeric => {
-                ["CAST(ormkit_l.atom AS NUMERIC)", "CAST(ormkit_r.atom AS NUMERIC)"]
+                ["ormkit_decimal(ormkit_l.atom)", "ormkit_decimal(ormkit_r.atom)"]
             }
             _ => ["ormkit_l.atom", "ormkit_r.atom"],
         };

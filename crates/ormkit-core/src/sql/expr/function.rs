@@ -1,8 +1,10 @@
 //! Function calls, aggregates and windows.
 
 use super::super::SqlWriter;
-use super::{Render, grouped, order_of, require_order};
-use crate::query::{Call, Frame, FrameEnd, FrameUnit, Order};
+use super::{Comparison, Render, comparable, decimal, grouped, is_decimal_text, order_of, require_order};
+use crate::error::{Error, ErrorKind};
+use crate::query::{Call, Expr, Frame, FrameEnd, FrameUnit, Order};
+use crate::value::SqlType;
 
 impl Render for Call {
     fn render(&self, out: &mut SqlWriter<'_>) {
@@ -15,7 +17,16 @@ impl Render for Call {
         if self.name.contains('.') && !out.is_postgres() {
             return out.unsupported("a function of a schema", "name the function alone");
         }
-        let name = self.spelled(out);
+        self.refuse_sum(out);
+        let is_span = !out.is_postgres()
+            && self.name.eq_ignore_ascii_case("avg")
+            && self.sql_type(out.schema()) == SqlType::Interval;
+        out.push(if is_span { "CAST(" } else { "" });
+        let name = match decimal::function_of(out, self) {
+            Some(name) => name,
+            None if is_span => "ormkit_avg_span",
+            None => self.spelled(out),
+        };
         out.push(name);
         out.push("(");
         if self.star {
@@ -24,11 +35,19 @@ impl Render for Call {
         if self.distinct {
             out.push("DISTINCT ");
         }
-        let told_apart = self.distinct || self.name.eq_ignore_ascii_case("nullif");
-        out.list(&self.args, |out, arg| if told_apart { grouped(out, arg) } else { arg.render(out) });
-        if let ("min" | "max", [arg]) = (name, &self.args[..]) {
-            require_order(out, &[arg]);
-            out.push(order_of(out, &[arg]));
+        self.arguments(out);
+        match (name, &self.args[..]) {
+            ("min" | "max", [arg]) => {
+                require_order(out, &[arg]);
+                out.push(order_of(out, &[arg]));
+            }
+            ("min" | "max", several) if several.iter().any(|arg| is_decimal_text(out, arg)) => {
+                out.unsupported(
+                    "min() and max() of several decimals",
+                    "func.least(..) and func.greatest(..)",
+                );
+            }
+            _ => {}
         }
         if self.name.eq_ignore_ascii_case("group_concat") && self.args.len() == 1 && out.is_postgres() {
             out.push(", ','");
@@ -60,10 +79,49 @@ impl Render for Call {
             }
             out.push(")");
         }
+        out.push(if is_span { " AS INTEGER)" } else { "" });
     }
 }
 
 impl Call {
+    fn arguments(&self, out: &mut SqlWriter<'_>) {
+        let all: Vec<&Expr> = self.args.iter().collect();
+        let sql_type = self.sql_type(out.schema());
+        match Comparison::of(out, &all) {
+            comparison @ (Comparison::Number | Comparison::Float)
+                if self.name.eq_ignore_ascii_case("nullif") =>
+            {
+                out.list(&self.args, |out, arg| {
+                    comparable(out, arg, comparison);
+                    out.push(comparison.equality());
+                });
+            }
+            _ if self.distinct => out.list(&self.args, grouped),
+            _ if decimal::chooses(self) => {
+                out.list(&self.args, |out, arg| decimal::branch(out, arg, sql_type))
+            }
+            _ => out.list(&self.args, |out, arg| arg.render(out)),
+        }
+    }
+
+    /// Sums and averages are those of numbers and spans: SQLite would take anything for a number.
+    fn refuse_sum(&self, out: &mut SqlWriter<'_>) {
+        use SqlType as S;
+        let is_sum = ["sum", "avg"].iter().any(|name| self.name.eq_ignore_ascii_case(name));
+        let ([arg], true) = (&self.args[..], is_sum) else { return };
+        let sql_type = arg.sql_type(out.schema());
+        match sql_type {
+            S::SmallInt | S::Integer | S::BigInt | S::Numeric | S::Real | S::Double => {}
+            S::Interval | S::Unknown | S::Literal => {}
+            S::Time if out.is_postgres() => {}
+            _ => out.fail(Error::new(ErrorKind::Programming(format!(
+                "{}() adds numbers and spans of time, its argument is of type {}",
+                self.name,
+                sql_type.name()
+            )))),
+        }
+    }
+
     /// The name that the dialect has for it.
     fn spelled(&self, out: &SqlWriter<'_>) -> &str {
         match (self.name.to_ascii_lowercase().as_str(), out.is_postgres()) {

@@ -1,7 +1,7 @@
 //! Operations that need nothing but their operands.
 
 use super::super::SqlWriter;
-use super::{Comparison, Level, Render, comparable, operand, order_of, require_order};
+use super::{Comparison, Level, Render, comparable, operand, order_of, require_order, told_apart};
 use crate::query::{CompareOp, Expr, Operation, OperationKind};
 use crate::value::{SqlType, Value};
 
@@ -20,7 +20,7 @@ impl Render for Operation {
             }
             (K::Row, exprs) => {
                 out.push("(");
-                out.list(exprs, |out, expr| expr.render(out));
+                out.list(exprs, told_apart);
                 out.push(")");
             }
             (K::Quantified { op, all }, [value, array]) => quantified(out, value, *op, array, *all),
@@ -134,9 +134,10 @@ fn quantified(out: &mut SqlWriter<'_>, value: &Expr, op: CompareOp, array: &Expr
     out.open_scope(&[]);
     comparable(out, value, comparison);
     out.close_scope();
+    out.push(comparison.order());
     out.push(op.text());
     out.push(match comparison {
-        Comparison::Number => "CAST(ormkit_t.atom AS NUMERIC)",
+        Comparison::Number => "CAST(ormkit_t.atom AS TEXT)",
         _ => "ormkit_t.atom",
     });
     out.push(" AS holds FROM json_tree(");
@@ -174,7 +175,7 @@ fn extreme(out: &mut SqlWriter<'_>, exprs: &[Expr], postgres: &str, sqlite: &str
         out.list(exprs, |out, expr| expr.render(out));
         return out.push(")");
     }
-    let order = order_of(out, &all);
+    let (order, comparison) = (order_of(out, &all), Comparison::of(out, &all));
     out.push("(SELECT ");
     out.push(sqlite);
     out.push("(ormkit_v");
@@ -182,7 +183,10 @@ fn extreme(out: &mut SqlWriter<'_>, exprs: &[Expr], postgres: &str, sqlite: &str
     out.push(") FROM (SELECT ");
     out.separated(exprs, " UNION ALL SELECT ", |out, expr| {
         out.open_scope(&[]);
-        expr.render(out);
+        match comparison {
+            Comparison::Number | Comparison::Float => comparable(out, expr, comparison),
+            _ => expr.render(out),
+        }
         out.close_scope();
         out.push(" AS ormkit_v");
     });

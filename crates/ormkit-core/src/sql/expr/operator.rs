@@ -1,7 +1,7 @@
 //! Comparisons and arithmetic.
 
 use super::super::SqlWriter;
-use super::{Comparison, JSON_ORDER, Level, Render, comparable, operand, require_order};
+use super::{Comparison, Level, Render, comparable, operand, require_order};
 use crate::query::{Arithmetic, ArithmeticOp, Between, Compare, CompareOp, Distinct, Expr};
 use crate::value::SqlType;
 
@@ -12,9 +12,10 @@ impl Render for Compare {
         }
         let comparison = Comparison::of(out, &[&self.left, &self.right]);
         comparable(out, &self.left, comparison);
-        if comparison == Comparison::Json && !matches!(self.op, CompareOp::Eq | CompareOp::Ne) {
-            out.push(JSON_ORDER);
-        }
+        out.push(match self.op {
+            CompareOp::Eq | CompareOp::Ne => comparison.equality(),
+            _ => comparison.order(),
+        });
         out.push(self.op.text());
         comparable(out, &self.right, comparison);
     }
@@ -24,6 +25,7 @@ impl Render for Distinct {
     fn render(&self, out: &mut SqlWriter<'_>) {
         let comparison = Comparison::of(out, &[&self.left, &self.right]);
         comparable(out, &self.left, comparison);
+        out.push(comparison.equality());
         let dialect = out.dialect();
         out.push(if self.negated { dialect.not_distinct_from } else { dialect.distinct_from });
         comparable(out, &self.right, comparison);
@@ -35,9 +37,7 @@ impl Render for Between {
         require_order(out, &[&self.expr, &self.low, &self.high]);
         let comparison = Comparison::of(out, &[&self.expr, &self.low, &self.high]);
         comparable(out, &self.expr, comparison);
-        if comparison == Comparison::Json {
-            out.push(JSON_ORDER);
-        }
+        out.push(comparison.order());
         out.push(if self.negated { " NOT BETWEEN " } else { " BETWEEN " });
         if !self.symmetric || out.is_postgres() {
             out.push(if self.symmetric { "SYMMETRIC " } else { "" });
@@ -48,6 +48,7 @@ impl Render for Between {
         for (function, after) in [("min(", ") AND "), ("max(", ")")] {
             out.push(function);
             comparable(out, &self.low, comparison);
+            out.push(comparison.order());
             out.push(", ");
             comparable(out, &self.high, comparison);
             out.push(after);
@@ -74,7 +75,7 @@ pub(super) fn level_of(op: ArithmeticOp) -> Level {
 impl Render for Arithmetic {
     fn render(&self, out: &mut SqlWriter<'_>) {
         use ArithmeticOp as A;
-        if super::temporal::arithmetic(out, self) {
+        if super::temporal::arithmetic(out, self) || super::decimal::arithmetic(out, self) {
             return;
         }
         let kinds = [&self.left, &self.right].map(|expr| Kind::of(out, expr));

@@ -2,14 +2,18 @@
 
 use super::super::{SqlWriter, select, tombstone};
 use super::along::from_along;
-use super::{Comparison, Level, Render, comparable, operand};
-use crate::query::{Bound, Exists, Expr, InList, InRows, InSelect, fits_one_parameter};
-use crate::value::Value;
+use super::{Comparison, Level, Render, comparable, operand, told_apart};
+use crate::query::{Bound, Exists, Expr, InList, InRows, InSelect, Select, fits_one_parameter};
+use crate::value::{SqlType, Value};
 
 impl Render for InList {
     fn render(&self, out: &mut SqlWriter<'_>) {
-        let comparison = Comparison::of(out, &[&self.expr]);
+        let comparison = match self.list.sql_type {
+            SqlType::Numeric => Comparison::with(out, &self.expr, SqlType::Numeric),
+            _ => Comparison::of(out, &[&self.expr]),
+        };
         comparable(out, &self.expr, comparison);
+        out.push(comparison.equality());
         if is_spread(out, &self.list) {
             out.push(if self.negated { " NOT IN (" } else { " IN (" });
             spread(out, &self.list, comparison);
@@ -55,7 +59,7 @@ impl Render for InRows {
         }
         if !out.is_postgres() {
             out.push("(");
-            out.list(&self.exprs, |out, expr| expr.render(out));
+            out.list(&self.exprs, told_apart);
             out.push(") IN (VALUES ");
             self.each_row(out, ", ", |row, out| {
                 out.push("(");
@@ -109,11 +113,26 @@ fn values_of(list: &Bound) -> &[Value] {
 
 impl Render for InSelect {
     fn render(&self, out: &mut SqlWriter<'_>) {
-        operand(out, &self.expr, Level::Operand);
+        let others = self.select.first_type(out.schema());
+        let comparison = Comparison::with(out, &self.expr, others);
+        comparable(out, &self.expr, comparison);
+        out.push(comparison.equality());
         out.push(if self.negated { " NOT IN (" } else { " IN (" });
-        select::subquery(out, &self.select);
+        match comparison == Comparison::Number && others != SqlType::Numeric {
+            true => rows_as_text(out, &self.select),
+            false => select::subquery(out, &self.select),
+        }
         out.push(")");
     }
+}
+
+/// The rows of a column that are compared with decimals.
+fn rows_as_text(out: &mut SqlWriter<'_>, rows: &Select) {
+    out.push(
+        "SELECT CAST(ormkit_v AS TEXT) FROM (SELECT NULL AS ormkit_v WHERE FALSE UNION ALL SELECT * FROM (",
+    );
+    select::subquery(out, rows);
+    out.push("))");
 }
 
 impl Render for Exists {

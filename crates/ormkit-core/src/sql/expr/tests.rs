@@ -9,7 +9,7 @@ use crate::query::{
     TimePart,
 };
 use crate::sql::Dialect;
-use crate::value::{Params, SqlType, Value};
+use crate::value::{Numeric, Params, SqlType, Value};
 
 const BOOK: ModelId = ModelId(0);
 
@@ -101,7 +101,7 @@ fn ways_into_json_are_one_path() {
         value(meta(&["a"]).json([], JsonRead::Numeric)),
         [
             "CASE WHEN jsonb_typeof(meta -> $1) = 'number' THEN CAST(meta -> $2 AS NUMERIC) END",
-            "CAST(ormkit_json_numeric(meta, ?) AS TEXT)"
+            "ormkit_json_numeric(meta, ?)"
         ]
     );
     assert_eq!(
@@ -167,6 +167,26 @@ fn decimals_are_the_greatest_by_their_value() {
         value(Expr::least(vec![id(), int(3)]))[1],
         "(SELECT min(ormkit_v) FROM (SELECT books.id AS ormkit_v UNION ALL SELECT ? AS ormkit_v))"
     );
+}
+
+#[test]
+fn decimals_are_computed_by_functions_on_sqlite() {
+    let (price, tenth) =
+        (column(5), Expr::value(Value::Numeric(Numeric::parse("0.1").unwrap().into()), SqlType::Numeric));
+    let sum = price.clone().arithmetic(ArithmeticOp::Add, tenth.clone());
+    assert_eq!(value(sum.clone()), ["price + $1", "ormkit_add(price, ?)"]);
+    assert_eq!(value(sum.clone().eq(tenth.clone()))[1], "ormkit_add(price, ?) COLLATE ormkit_decimal = ?");
+    assert_eq!(
+        value(sum.arithmetic(ArithmeticOp::Divide, id()))[1],
+        "ormkit_divide(ormkit_add(price, ?), id)"
+    );
+    assert_eq!(value(price.clone().eq(id()))[1], "price COLLATE ormkit_decimal = CAST(id AS TEXT)");
+    assert_eq!(value(Expr::call("round", vec![price.clone(), int(2)]).unwrap())[1], "ormkit_round(price, ?)");
+    let either = Expr::call("coalesce", vec![id(), price.clone()]).unwrap();
+    assert_eq!(value(either)[1], "CAST(coalesce(id, price) AS TEXT)");
+    assert_eq!(value(id().cast(ColumnType::Numeric(Some((8, 2)))))[1], "ormkit_numeric(id, 8, 2)");
+    assert_eq!(value(price.cast(ColumnType::Integer))[1], "ormkit_integer(price)");
+    assert!(refused(Expr::call("sum", vec![title()]).unwrap()).contains("sum() adds numbers"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! UNION, INTERSECT and EXCEPT as text.
 
 use super::super::SqlWriter;
+use super::super::expr::alike;
 use super::{Layout, derived, kinds, limit, sql_name};
 use crate::error::{Error, ErrorKind};
 use crate::plan::Output;
@@ -74,8 +75,8 @@ fn order(out: &mut SqlWriter<'_>, term: &Order, columns: &[DerivedColumn], named
     };
     let column = &columns[at];
     let sql_type = column.of.sql_type(out.schema());
-    if !out.is_postgres() && matches!(sql_type, SqlType::Numeric | SqlType::Array(_)) {
-        out.unsupported("the order of decimals and arrays of a set operation", "sort its subquery");
+    if !out.is_postgres() && matches!(sql_type, SqlType::Array(_)) {
+        out.unsupported("the order of arrays of a set operation", "sort its subquery");
     }
     let own = sql_name(out, &column.of).map(|name| *name == *column.column);
     if named || own == Some(true) {
@@ -83,6 +84,7 @@ fn order(out: &mut SqlWriter<'_>, term: &Order, columns: &[DerivedColumn], named
     } else {
         out.number(at as u64 + 1);
     }
+    out.push(alike(out, &column.of));
     term.direction(out);
 }
 
