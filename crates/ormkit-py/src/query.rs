@@ -48,7 +48,7 @@ pub(crate) use set::{except_, except_all, intersect, intersect_all, union, union
 pub(crate) use shown::shown;
 pub(crate) use table_valued::{ColumnSpec, Values, column, lateral, values};
 pub(crate) use write::{
-    Delete, Excluded, Insert, Update, delete, field_of, insert, update, update_of, with_keys,
+    Delete, Excluded, Insert, Update, delete, field_of, insert, set_to, update, update_of, with_keys,
 };
 
 use ormkit_core::model::ModelId;
