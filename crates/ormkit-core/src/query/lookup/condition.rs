@@ -20,6 +20,7 @@ pub(super) fn at_end(
     }
     match &lookup.subject {
         Subject::Relation(relation) => on_relation(schema, model, source, *relation, operator, values, alias),
+        Subject::Key => on_key(model, source, operator, values),
         subject => match subject.value(source) {
             Some(value) => on_value(schema, model, subject, value, operator, values),
             None => Expr::Bool(false),
@@ -157,6 +158,26 @@ fn on_relation(
             Expr::related(source, relation.id, target, Some(is_object))
         }
     }
+}
+
+/// A key of several columns, or a list of them one behind the other.
+fn on_key(model: &Model, source: Source, operator: Operator, values: &[Expr]) -> Expr {
+    let columns: Vec<Expr> = model.key.iter().map(|field| Expr::column(source, *field)).collect();
+    let is_key = |key: &[Expr]| {
+        Expr::all(columns.iter().zip(key).map(|(column, value)| column.clone().eq(value.clone())))
+    };
+    if operator != Operator::In {
+        return is_key(values);
+    }
+    let types = model.key.iter().map(|field| model.field(*field).column_type.sql_type());
+    let mut lists: Vec<(SqlType, Vec<Value>)> = types.map(|element| (element, Vec::new())).collect();
+    for (at, value) in values.iter().enumerate() {
+        let Expr::Value(bound) = value else {
+            return Expr::any(values.chunks(columns.len()).map(is_key));
+        };
+        lists[at % columns.len()].1.push(bound.value.clone());
+    }
+    Expr::in_rows(columns, lists)
 }
 
 /// One of the values: as one list where all are constants.
