@@ -14,7 +14,7 @@ from ormkit._ormkit import (
     Index as Index,
 )
 from ormkit.base import DeclarativeBase
-from ormkit.query import Attribute, Expr
+from ormkit.query import Attribute, Expr, F, Select
 from ormkit.relationships import RelatedList
 from ormkit.types import (
     ARRAY as ARRAY,
@@ -79,7 +79,7 @@ class Mapped(Expr[_T]):
     def __get__(self: Mapped[list[_E]], instance: object, owner: Any, /) -> RelatedList[_E]: ...
     @overload
     def __get__(self, instance: object, owner: Any, /) -> _T: ...
-    def __set__(self, instance: Any, value: _T | Expr[_T], /) -> None: ...
+    def __set__(self, instance: Any, value: _T | Expr[_T] | F | Select[Any], /) -> None: ...
 
 def mapped_column(
     *args: Any,

@@ -3,13 +3,15 @@
 use ormkit_conformance::{AUTHOR, BOOK, Database, on_both};
 use ormkit_core::error::{ErrorClass, Result};
 use ormkit_core::host::State;
-use ormkit_core::query::{CompareOp, Expr, Order, Select};
+use ormkit_core::model::FieldId;
+use ormkit_core::query::{ArithmeticOp, CompareOp, Expr, Order, Select};
 use ormkit_core::value::{SqlType, Value, ValueRef};
 
 on_both!(
     added_objects_are_read_back_with_their_keys,
     parents_are_written_first_whichever_side_was_related,
     only_changed_columns_are_written,
+    expressions_are_computed_by_the_statement_that_writes_them,
     deleted_author_takes_the_books_along,
     rollback_undoes_rows_and_objects,
     object_of_a_key_is_one_object,
@@ -63,6 +65,27 @@ async fn only_changed_columns_are_written(database: Database) -> Result<()> {
         database.rows("SELECT title, year FROM books").await?,
         [[Value::from("Momo!"), Value::Int(1974)]]
     );
+    Ok(())
+}
+
+async fn expressions_are_computed_by_the_statement_that_writes_them(database: Database) -> Result<()> {
+    let mut session = database.session();
+    let next =
+        || Expr::column(BOOK, FieldId(2)).arithmetic(ArithmeticOp::Add, Expr::value(1, SqlType::Integer));
+    let (momo, jim) = (database.book("Momo").with("year", 1973_i64)?, database.book("Jim"));
+    jim.set_expr("year", Expr::value(1960, SqlType::Integer))?;
+    session.add(&momo)?;
+    session.add(&jim)?;
+    session.commit().await?;
+    assert_eq!(jim.get("year")?, Value::Int(1960));
+    for book in [&momo, &jim] {
+        book.set_expr("year", next())?;
+        assert_eq!(book.get("year").unwrap_err().class(), ErrorClass::NotLoadedError);
+    }
+    session.flush().await?;
+    assert_eq!((momo.get("year")?, jim.get("year")?), (Value::Int(1974), Value::Int(1961)));
+    session.rollback().await?;
+    assert_eq!((momo.get("year")?, jim.get("year")?), (Value::Int(1973), Value::Int(1960)));
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::driver::Row;
 use crate::error::Result;
 use crate::model::{FieldId, FieldSet, Model, ModelId, RelationId};
-use crate::query::Shape;
+use crate::query::{Expr, Shape};
 use crate::runtime::BoxFuture;
 use crate::session::Link;
 use crate::value::{Value, ValueRef};
@@ -195,6 +195,17 @@ pub trait Host: Send + Sync + 'static {
 
     /// Fields of a new object that have a value or were set to NULL on purpose: what INSERT writes.
     fn given(&self, object: &Self::Object) -> Result<FieldSet>;
+
+    /// Fields that were set to SQL expressions since the object was read or made: they count as
+    /// [`changed`](Self::changed), and have no value until the row is written. The statement that writes the object sets
+    /// them, and answers their values.
+    ///
+    /// # Errors
+    /// The host's own: an expression that does not fit the model.
+    fn expressions(&self, object: &Self::Object) -> Result<Vec<(FieldId, Expr)>> {
+        let _ = object;
+        Ok(Vec::new())
+    }
 
     /// Fields that are loaded.
     fn loaded(&self, object: &Self::Object) -> FieldSet;

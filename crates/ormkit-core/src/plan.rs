@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::model::{FieldId, Mark, Model, ModelId, RelationId, Schema};
 use crate::query::{Select, Shape as ValueShape, Write};
 use crate::sql::select::{self, Layout};
-use crate::sql::{self, Dialect, SqlWriter, Written, write};
+use crate::sql::{self, Dialect, Expressions, SqlWriter, Written, write};
 use crate::value::{Params, Value};
 
 /// A compiled query.
@@ -175,6 +175,38 @@ impl Plans {
     pub fn update(&self, model: &Model, fields: &[FieldId], many: bool) -> Arc<StatementText> {
         let shape = Shape::Update { model: model.id, fields, many };
         self.text(shape, || sql::update_by_key(self.dialect, model, fields, many))
+    }
+
+    /// INSERT of `fields` and of expressions, as [`insert`](Self::insert). What the expressions bind is appended to
+    /// `params` and comes before the fields. It is written anew each time.
+    ///
+    /// # Errors
+    /// An expression reads columns, or the dialect lacks a feature.
+    pub(crate) fn insert_expressions(
+        &self,
+        (model, fields): (&Model, &[FieldId]),
+        many: bool,
+        returning: &[FieldId],
+        expressions: &Expressions<'_>,
+        params: &mut Params,
+    ) -> Result<StatementText> {
+        let out = SqlWriter::new(self.dialect, expressions.schema, params).for_host(self.host.as_deref());
+        sql::insert_expressions(out, (model, fields), many, returning, expressions)
+    }
+
+    /// UPDATE of `fields` and of expressions, as [`update`](Self::update), in the same way.
+    ///
+    /// # Errors
+    /// An expression reads columns of another table, or the dialect lacks a feature.
+    pub(crate) fn update_expressions(
+        &self,
+        (model, fields): (&Model, &[FieldId]),
+        many: bool,
+        expressions: &Expressions<'_>,
+        params: &mut Params,
+    ) -> Result<StatementText> {
+        let out = SqlWriter::new(self.dialect, expressions.schema, params).for_host(self.host.as_deref());
+        sql::update_expressions(out, (model, fields), many, expressions)
     }
 
     /// DELETE by key. Parameters: the key and the version; with `many` an array per key column of the type in

@@ -17,7 +17,7 @@ mod write;
 
 pub(crate) use alike::{Pattern as NumberPattern, by_shape, hash_of};
 pub use bound::Bound;
-pub(crate) use bound::fits_one_parameter;
+pub(crate) use bound::{fits_one_parameter, json_carries};
 pub use derived::{Cte, CteBody, Derived, DerivedColumn, Part, Rows};
 pub use expr::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,

@@ -6,7 +6,7 @@ use crate::driver::Row;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Fill, HomeId, ObjectId, State};
 use crate::model::{FieldId, FieldSet, Mark, Model, RelationId};
-use crate::query::Shape;
+use crate::query::{Expr, Shape};
 use crate::session::Home;
 use crate::value::{Value, ValueRef};
 
@@ -29,6 +29,8 @@ struct Body {
     /// None: not loaded.
     fields: Vec<Option<Value>>,
     changed: FieldSet,
+    /// Changed fields that have no value: the statement that writes the record computes them.
+    expressions: Vec<(FieldId, Expr)>,
     /// Values that fields had before their first change.
     originals: Vec<(FieldId, Option<Value>)>,
     relations: Vec<Related>,
@@ -68,6 +70,7 @@ impl Record {
         let body = Body {
             fields,
             changed: FieldSet::new(),
+            expressions: Vec::new(),
             originals: Vec::new(),
             relations: vec![related; model.relations.len()],
             state,
@@ -106,6 +109,22 @@ impl Record {
         Ok(())
     }
 
+    /// Sets an attribute to an SQL expression: the statement that writes the record computes its value, which is known
+    /// from then on. Columns of the expression are those of the row that is there.
+    ///
+    /// # Errors
+    /// The model has no such attribute.
+    pub fn set_expr(&self, name: &str, expr: Expr) -> Result<()> {
+        let field = self.0.model.field_named(name)?;
+        self.report();
+        let mut body = self.body();
+        let old = body.fields[field.index()].take();
+        body.expressions.retain(|(known, _)| *known != field);
+        body.expressions.push((field, expr));
+        body.mark(field, old);
+        Ok(())
+    }
+
     /// An attribute's value.
     ///
     /// # Errors
@@ -113,6 +132,13 @@ impl Record {
     pub fn get(&self, name: &str) -> Result<Value> {
         let field = self.0.model.field_named(name)?;
         let body = self.body();
+        if body.is_computed(field) {
+            return Err(Error::new(ErrorKind::NotLoaded {
+                place: self.0.model.place(field),
+                relation: false,
+                cure: "it was set to an SQL expression: flush the session, or refresh the record".into(),
+            }));
+        }
         match &body.fields[field.index()] {
             Some(value) => Ok(value.clone()),
             None if matches!(body.state, State::Transient | State::Pending) => Ok(Value::Null),
@@ -188,10 +214,8 @@ impl Record {
         self.report();
         let mut body = self.body();
         let old = body.fields[field.index()].replace(value);
-        if !body.changed.contains(field) {
-            body.changed.insert(field);
-            body.originals.push((field, old));
-        }
+        body.expressions.retain(|(known, _)| *known != field);
+        body.mark(field, old);
     }
 
     /// Tells the session of the first change since the record was clean.
@@ -252,11 +276,24 @@ impl Body {
         matches!(self.state, State::Transient | State::Pending)
     }
 
+    fn is_computed(&self, field: FieldId) -> bool {
+        self.expressions.iter().any(|(known, _)| *known == field)
+    }
+
+    /// Marks a field as changed; the value that it had is kept once.
+    fn mark(&mut self, field: FieldId, old: Option<Value>) {
+        if !self.changed.contains(field) {
+            self.changed.insert(field);
+            self.originals.push((field, old));
+        }
+    }
+
     fn cells(&mut self, row: &Row<'_>, layout: &RecordLayout, fill: Fill) -> Result<()> {
         for (at, field) in layout.fields.iter().enumerate() {
+            let computed = self.is_computed(*field);
             let slot = &mut self.fields[field.index()];
             let takes = match fill {
-                Fill::Missing => slot.is_none(),
+                Fill::Missing => slot.is_none() && !computed,
                 Fill::Unchanged => !self.changed.contains(*field),
                 Fill::All => true,
             };
@@ -265,6 +302,7 @@ impl Body {
                 if self.changed.contains(*field) {
                     self.changed.remove(*field);
                     self.originals.retain(|(other, _)| other != field);
+                    self.expressions.retain(|(other, _)| other != field);
                 }
             }
         }

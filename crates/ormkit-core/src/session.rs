@@ -16,6 +16,7 @@ mod cascade;
 mod delete;
 mod departure;
 mod expire;
+mod expressions;
 mod flush;
 mod gather;
 mod group;

@@ -18,7 +18,10 @@ mod writer;
 
 pub use constant::server_default;
 pub use dialect::{Dialect, DialectName, Placeholder};
-pub(crate) use dml::{delete_by, delete_by_key, insert_rows, update_by_key, update_returning};
+pub(crate) use dml::{
+    Expressions, delete_by, delete_by_key, insert_expressions, insert_rows, update_by_key,
+    update_expressions, update_returning,
+};
 pub use expr::type_name;
 pub use transaction::{Isolation, TransactionMode};
 pub use writer::SqlWriter;

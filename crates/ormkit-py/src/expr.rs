@@ -23,7 +23,7 @@ pub(crate) use logic::{
     and_, asc, between, case, cast, collate, condition_of, conditions_of, desc, distinct, extract, false_,
     literal, literal_column, not_, null, nulls_first, nulls_last, or_, text, true_,
 };
-pub(crate) use operand::{assigned, assigned_as, json_operand, operand, typed_operand};
+pub(crate) use operand::{assigned, assigned_as, is_expression, json_operand, operand, typed_operand};
 pub(crate) use operator::{is_text, member};
 pub(crate) use param::{any_parameters, argument, bindparam};
 pub(crate) use quantifier::{Quantifier, all_, any_};

@@ -17,12 +17,14 @@ use crate::errors::from_py;
 use crate::event;
 use crate::fields::ClientDefault;
 use crate::instance::{self, Original, SlotKind};
+use crate::model::schema;
+use crate::query::set_to;
 use crate::relation::{self, RelatedItems};
 use ormkit_core::driver::Row;
 use ormkit_core::error::{Error, Result};
 use ormkit_core::host::{Fill, HomeId, Host, Moment, ObjectId, State};
 use ormkit_core::model::{FieldId, FieldSet, Model, ModelId, RelationId};
-use ormkit_core::query::Shape;
+use ormkit_core::query::{Expr, Shape, Source};
 use ormkit_core::runtime::BoxFuture;
 use ormkit_core::session::Link;
 use ormkit_core::value::{Value, ValueRef, json_array};
@@ -333,7 +335,13 @@ impl Host for PyHost {
     fn copy(&self, from: Option<(&Py<PyAny>, FieldId)>, to: &Py<PyAny>, into: FieldId) -> Result<()> {
         Python::attach(|py| {
             let value = match from {
-                Some((object, field)) => instance::read(object.bind(py), field.index()).map_err(from_py)?,
+                Some((object, field)) => {
+                    let (object, slot) = (object.bind(py), field.index());
+                    match instance::expression(object, slot).map_err(from_py)? {
+                        Some(expression) => expression,
+                        None => instance::read(object, slot).map_err(from_py)?,
+                    }
+                }
                 None => py.None().into_bound(py),
             };
             instance::set(to.bind(py), into.index(), &value).map_err(from_py)
@@ -398,6 +406,23 @@ impl Host for PyHost {
                 dirty.contains(*slot) || slots.get(*slot).is_some_and(|value| !value.is_none())
             };
             Ok((0..slots.table.columns).filter(is_given).map(|slot| FieldId(slot as u16)).collect())
+        })
+    }
+
+    fn expressions(&self, object: &Py<PyAny>) -> Result<Vec<(FieldId, Expr)>> {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            let assigned = instance::expressions(object).map_err(from_py)?;
+            if assigned.is_empty() {
+                return Ok(Vec::new());
+            }
+            let schema = schema(py).map_err(from_py)?;
+            let source = Source::plain(table(object).model);
+            let resolved = assigned.into_iter().map(|(slot, value)| {
+                let field = FieldId(slot as u16);
+                Ok((field, set_to(&schema, source, field, &value).map_err(from_py)?))
+            });
+            resolved.collect()
         })
     }
 
@@ -472,7 +497,11 @@ impl Host for PyHost {
             if matches!(mapped(instance::state(object)), State::Transient | State::Pending) {
                 let info = class_info(py, slots.table.model);
                 for slot in 0..slots.table.columns {
-                    if slots.is_empty(slot) && !info.fields[slot].filled_by_database {
+                    let is_answered = || {
+                        info.fields[slot].filled_by_database
+                            || mapped(instance::expression(object, slot)).is_some()
+                    };
+                    if slots.is_empty(slot) && !is_answered() {
                         mapped(instance::put(object, slot, py.None().into_bound(py)));
                     }
                 }

@@ -426,6 +426,28 @@ pub(crate) fn original_value<'py>(
     }
 }
 
+/// The SQL expression that a column was set to and that is not written.
+///
+/// # Errors
+/// As [`slot`].
+pub(crate) fn expression<'py>(
+    object: &Bound<'py, PyAny>,
+    index: usize,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let cold = head(object)?.cold();
+    let held = cold.and_then(|cold| cold.expression(index as u32).cloned());
+    Ok(held.map(|held| held.bind(object.py())))
+}
+
+/// All of an object, with their columns.
+///
+/// # Errors
+/// As [`slot`].
+pub(crate) fn expressions<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<(usize, Bound<'py, PyAny>)>> {
+    let held: Vec<_> = head(object)?.cold().map(|cold| cold.expressions.to_vec()).unwrap_or_default();
+    Ok(held.into_iter().map(|(slot, held)| (slot as usize, held.bind(object.py()))).collect())
+}
+
 /// True for an object that has no row yet.
 ///
 /// # Errors
@@ -442,8 +464,9 @@ pub(crate) fn is_new(object: &Bound<'_, PyAny>) -> PyResult<bool> {
 pub(crate) fn settle(object: &Bound<'_, PyAny>) -> PyResult<()> {
     let head = head(object)?;
     head.clear_dirty();
-    let originals = head.cold().map(|cold| std::mem::take(&mut cold.originals));
-    drop(originals); // may run Python: the head is in order by now
+    let kept =
+        head.cold().map(|cold| (std::mem::take(&mut cold.originals), std::mem::take(&mut cold.expressions)));
+    drop(kept); // may run Python: the head is in order by now
     let table = table_of(object)?;
     if table.has_json {
         for (index, slot) in table.slots[..table.columns].iter().enumerate() {
@@ -477,7 +500,11 @@ pub(crate) fn restore_originals(object: &Bound<'_, PyAny>) -> PyResult<()> {
     }
     let head = head(object)?;
     head.clear_dirty();
-    let originals = head.cold().map(|cold| std::mem::take(&mut cold.originals)).unwrap_or_default();
+    let (originals, expressions) = match head.cold() {
+        Some(cold) => (std::mem::take(&mut cold.originals), std::mem::take(&mut cold.expressions)),
+        None => return Ok(()),
+    };
+    drop(expressions); // may run Python: the head is in order by now
     for (index, kept) in originals {
         match kept {
             Kept::Empty => {
@@ -500,7 +527,7 @@ pub(crate) fn complete(object: &Bound<'_, PyAny>) -> PyResult<()> {
     let slots = Slots::of(object)?;
     if matches!(state(object)?, State::Transient | State::Pending) {
         for index in 0..slots.table.columns {
-            if slots.is_empty(index) {
+            if slots.is_empty(index) && expression(object, index)?.is_none() {
                 absent(object, index)?;
             }
         }

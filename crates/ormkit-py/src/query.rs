@@ -14,6 +14,7 @@ mod fluent;
 mod given;
 mod hybrid;
 mod joins;
+mod key;
 mod loader;
 mod lookup;
 mod names;
@@ -36,6 +37,7 @@ pub(crate) use field::F;
 pub(crate) use fluent::Query;
 pub(crate) use given::{select_with, writes_with};
 pub(crate) use joins::{JoinedTables, join, outerjoin, relation_id};
+pub(crate) use key::key_parts;
 pub(crate) use loader::{
     Loader, Prefetch, RelationPart, contains_eager, defaultload, defer, immediateload, joinedload, lazyload,
     load_from, load_only, loads_of, noload, paths_of, raiseload, relations_of, selectin_polymorphic,
@@ -48,7 +50,7 @@ pub(crate) use set::{except_, except_all, intersect, intersect_all, union, union
 pub(crate) use shown::shown;
 pub(crate) use table_valued::{ColumnSpec, Values, column, lateral, values};
 pub(crate) use write::{
-    Delete, Excluded, Insert, Update, delete, field_of, insert, update, update_of, with_keys,
+    Delete, Excluded, Insert, Update, delete, field_of, insert, set_to, update, update_of, with_keys,
 };
 
 use ormkit_core::model::ModelId;

@@ -2,7 +2,7 @@
 
 use crate::model::{FieldId, Model, Relation, Schema};
 use crate::query::{
-    Criterion, Deleted, Expr, Item, JoinKind, Load, Order, Select, Source, fits_one_parameter,
+    Criterion, Deleted, Expr, Item, JoinKind, Load, Order, Select, Source, fits_one_parameter, json_carries,
 };
 use crate::sql::Dialect;
 use crate::value::Value;
@@ -139,8 +139,7 @@ fn pad(list: &mut Vec<Value>) {
 pub fn keys_at_once(dialect: &Dialect, model: &Model, fields: &[FieldId]) -> usize {
     let bound_as_one = |field: &FieldId| {
         let element = model.field(*field).column_type.sql_type();
-        let as_array = dialect.arrays && element.has_array_parameter();
-        as_array || (fields.len() == 1 && fits_one_parameter(element))
+        if dialect.arrays { element.has_array_parameter() } else { json_carries(element) }
     };
     if fields.iter().all(bound_as_one) {
         return usize::MAX;

@@ -38,8 +38,29 @@ impl Bound {
 /// True for element types whose lists every dialect can bind as one parameter: JSON carries them exactly, and the
 /// server knows the array's type without being told a name.
 pub(crate) fn fits_one_parameter(element: SqlType) -> bool {
-    use SqlType as S;
-    matches!(element, S::Bool | S::SmallInt | S::Integer | S::BigInt | S::Numeric | S::Text)
+    json_carries(element) && element.has_array_parameter()
+}
+
+/// True for element types whose values JSON carries exactly. It does not promise that of floats.
+pub(crate) fn json_carries(element: SqlType) -> bool {
+    use SqlType as T;
+    matches!(
+        element,
+        T::Bool
+            | T::SmallInt
+            | T::Integer
+            | T::BigInt
+            | T::Text
+            | T::Enum
+            | T::Bytes
+            | T::Numeric
+            | T::Date
+            | T::Time
+            | T::Timestamp
+            | T::TimestampTz
+            | T::Interval
+            | T::Uuid
+    )
 }
 
 impl PartialEq for Bound {

@@ -70,6 +70,10 @@ pub enum Expects {
     Object(ModelId, RelationId),
     /// A list of such objects; only where one field gives an object.
     Objects(ModelId, RelationId),
+    /// A key of several columns: a value for each of them.
+    Key(ModelId),
+    /// A list of such keys, one behind the other.
+    Keys(ModelId),
 }
 
 impl Expects {
@@ -95,6 +99,8 @@ impl Lookup {
         };
         match (&self.subject, self.operator) {
             (_, O::IsNull | O::IsNotNull) => Expects::Bool,
+            (Subject::Key, O::In | O::NotIn) => Expects::Keys(self.model),
+            (Subject::Key, _) => Expects::Key(self.model),
             (Subject::Relation(relation), O::In | O::NotIn) => Expects::Objects(self.model, *relation),
             (Subject::Relation(relation), _) => Expects::Object(self.model, *relation),
             (_, O::HasKey) => Expects::Text,
@@ -149,6 +155,10 @@ pub fn resolve(schema: &Schema, model: ModelId, name: &str) -> Result<Lookup> {
     // `split` answers at least one part.
     let mut part = parts.next().unwrap_or_default();
     loop {
+        if part == "pk" && at.key.len() > 1 && at.find_field(part).is_none() {
+            let operator = operator_of(&format!("{}.pk", at.name()), parts)?;
+            return lookup(schema, path, at, Subject::Key, operator);
+        }
         if let Some(field) = field_of(at, part)? {
             let (subject, operator) = subject::behind(at, field, parts)?;
             return lookup(schema, path, at, subject, operator);
@@ -192,7 +202,7 @@ fn field_of(model: &Model, name: &str) -> Result<Option<FieldId>> {
         (Some(field), ..) => Ok(Some(field)),
         (None, "pk", [key]) => Ok(Some(*key)),
         (None, "pk", _) => Err(Error::new(ErrorKind::Unsupported {
-            feature: format!("the lookup `pk` on {}", model.name()),
+            feature: format!("`pk` as one value of {}", model.name()),
             instead: "its key has several columns: name them one by one".into(),
         })),
         _ => Ok(None),
@@ -211,7 +221,7 @@ fn lookup(
     Ok(Lookup { path, model: model.id, subject, operator })
 }
 
-/// The operator of a relation, which nothing else may follow.
+/// The operator of a relation or of a key, which nothing else may follow.
 fn operator_of<'a>(place: &str, mut rest: impl Iterator<Item = &'a str>) -> Result<Option<Operator>> {
     let Some(name) = rest.next() else { return Ok(None) };
     let operator =

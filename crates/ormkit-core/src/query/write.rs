@@ -4,7 +4,7 @@ mod conflict;
 
 pub use conflict::{Conflict, ConflictTarget, IndexFilter};
 
-use super::{Arguments, Deleted, Expr, Item, Select, Source};
+use super::{Arguments, Child, Deleted, Expr, Item, Select, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FieldId, Model, ModelId, Schema};
 use std::sync::Arc;
@@ -173,6 +173,53 @@ impl Insert {
         self.rows.push(row);
         Ok(self)
     }
+}
+
+impl Write {
+    /// The statements that do the same where this one binds more values than a database takes in one: an INSERT of many rows
+    /// goes in parts, in order. All of them belong into one transaction.
+    pub fn in_parts(self) -> Vec<Self> {
+        match self {
+            Self::Insert(insert) if insert.rows.len() > 1 => {
+                insert.in_parts().into_iter().map(Self::Insert).collect()
+            }
+            other => vec![other],
+        }
+    }
+}
+
+impl Insert {
+    /// The most values of one statement: SQLite takes 32,766, some of which may stand elsewhere in it.
+    const MOST_VALUES: usize = 30_000;
+
+    fn in_parts(mut self) -> Vec<Self> {
+        let mut parts = Vec::new();
+        let mut rows = std::mem::take(&mut self.rows).into_iter().peekable();
+        while rows.peek().is_some() {
+            let (mut taken, mut bound) = (Vec::new(), 0);
+            while let Some(row) =
+                rows.next_if(|row| taken.is_empty() || bound + values_in(row) <= Self::MOST_VALUES)
+            {
+                bound += values_in(&row);
+                taken.push(row);
+            }
+            parts.push(Self { rows: taken, ..self.clone() });
+        }
+        parts
+    }
+}
+
+/// The values that a row binds, or a few more.
+fn values_in(row: &[Expr]) -> usize {
+    fn of(expr: &Expr) -> usize {
+        let mut inside = 1;
+        expr.children(&mut |child| match child {
+            Child::Expr(expr) => inside += of(expr),
+            Child::Select(_) => inside += 16,
+        });
+        inside
+    }
+    row.iter().map(of).sum()
 }
 
 /// `select` with more values in each row, which are for `field`.

@@ -8,7 +8,7 @@ use crate::driver::Row;
 use crate::error::{Error, Result};
 use crate::host::{Fill, HomeId, Host, Moment, ObjectId, State};
 use crate::model::{ColumnType, FieldId, FieldSet, Model, ModelId, RelationId, Schema};
-use crate::query::Shape;
+use crate::query::{Expr, Shape};
 use crate::runtime::BoxFuture;
 use crate::session::{Home, Link};
 use crate::value::{Value, ValueRef, coerce};
@@ -160,6 +160,13 @@ impl Host for Records {
     }
 
     fn copy(&self, from: Option<(&Record, FieldId)>, to: &Record, into: FieldId) -> Result<()> {
+        let assigned = from.and_then(|(record, field)| {
+            let assigned = record.body().expressions.iter().find(|(known, _)| *known == field).cloned();
+            assigned.map(|(_, expr)| expr)
+        });
+        if let Some(expr) = assigned {
+            return to.set_expr(&to.model().field(into).name, expr);
+        }
         let value = match from {
             Some((record, field)) => record.get(&record.model().field(field).name)?,
             None => Value::Null,
@@ -174,6 +181,10 @@ impl Host for Records {
 
     fn given(&self, object: &Record) -> Result<FieldSet> {
         Ok(given_of(&object.body()))
+    }
+
+    fn expressions(&self, object: &Record) -> Result<Vec<(FieldId, Expr)>> {
+        Ok(object.body().expressions.clone())
     }
 
     fn loaded(&self, object: &Record) -> FieldSet {
@@ -216,6 +227,7 @@ impl Host for Records {
             body.fields[field.index()] = original;
         }
         body.changed = FieldSet::new();
+        body.expressions.clear();
         for related in body.relations.iter_mut().filter(|related| related.changed) {
             related.changed = false;
             dropped.append(&mut related.members);
@@ -230,12 +242,15 @@ impl Host for Records {
         if body.is_new() {
             for (index, value) in body.fields.iter_mut().enumerate() {
                 let field = &object.model().fields()[index];
-                if value.is_none() && !field.filled_by_database() && field.property.is_none() {
+                let is_computed = body.expressions.iter().any(|(field, _)| field.index() == index);
+                let is_left = !is_computed && field.property.is_none();
+                if value.is_none() && is_left && !field.filled_by_database() {
                     *value = Some(Value::Null);
                 }
             }
         }
         body.changed = FieldSet::new();
+        body.expressions.clear();
         body.originals.clear();
         for related in &mut body.relations {
             related.changed = false;
@@ -249,6 +264,7 @@ impl Host for Records {
             body.fields[field.index()] = None;
             body.changed.remove(field);
             body.originals.retain(|(other, _)| *other != field);
+            body.expressions.retain(|(other, _)| *other != field);
         }
     }
 

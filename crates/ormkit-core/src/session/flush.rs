@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Session;
+use super::expressions::Assigned;
 use super::gather::{Assignment, Scope, Work, Write};
 use super::group::{Group, in_stages, insert_fields, stored_version, update_fields};
 use super::identity::{Key, KeyIndex, has_null};
@@ -24,7 +25,9 @@ use crate::model::{FieldSet, Model, ModelId};
 /// The most rows of one statement: bounds the memory of a flight.
 pub(super) const MAX_ROWS: usize = 32_768;
 
-type Groups<H> = IndexMap<(ModelId, Option<usize>, Action, FieldSet), Vec<Group<H>>, FxBuildHasher>;
+/// By what their statements are made of: the last is that of one object, where it computes something.
+type Groups<H> =
+    IndexMap<(ModelId, Option<usize>, Action, FieldSet, Option<Box<str>>), Vec<Group<H>>, FxBuildHasher>;
 
 impl<H: Host> Session<H> {
     /// Writes what `scope` says: everything, or some objects and what their cascades reach.
@@ -98,7 +101,7 @@ impl<H: Host> Session<H> {
             }
             let mut statements = Vec::with_capacity(groups.len());
             for group in groups {
-                statements.push(group.statement(&self.host, &self.plans)?);
+                statements.push(group.statement(&self.host, &self.schema, &self.plans)?);
             }
             if at == 0 {
                 self.mark_sent(level, &stages);
@@ -126,7 +129,7 @@ impl<H: Host> Session<H> {
     fn mark_sent(&self, level: &[Write<H>], stages: &[Vec<Group<H>>]) {
         for group in stages.iter().flatten().filter(|group| group.action == Action::Update) {
             for object in &group.objects {
-                unload_stale(&self.host, &self.schema, &group.model, object, &group.fields);
+                unload_stale(&self.host, &self.schema, &group.model, object, &group.written());
             }
         }
         // Also those of which only relations were changed, which others write: an object that stays marked would not
@@ -172,11 +175,22 @@ impl<H: Host> Session<H> {
             if write.action == Action::Update && fields.is_empty() {
                 continue;
             }
-            let mut add = |part: Option<usize>, fields: FieldSet| {
-                let chunks = groups.entry((model.id, part, write.action, fields)).or_default();
-                if chunks.last().is_none_or(|group| group.objects.len() >= MAX_ROWS) {
-                    let table = part.map_or(model, |part| self.schema.model(model.parts()[part].model));
-                    chunks.push(Group::new(write.action, Arc::clone(model), Arc::clone(table), part));
+            let mut add = |part: Option<usize>, mut fields: FieldSet| -> Result<()> {
+                let table = part.map_or(model, |part| self.schema.model(model.parts()[part].model));
+                let fresh = || Group::new(write.action, Arc::clone(model), Arc::clone(table), part);
+                let assigned = match write.action {
+                    Action::Delete => None,
+                    _ => Assigned::of(host, &self.schema, &self.plans, &write.object, &mut fields, fresh)?,
+                };
+                let sql = assigned.as_ref().map(|assigned| assigned.sql.clone());
+                let chunks = groups.entry((model.id, part, write.action, fields, sql)).or_default();
+                let joins = |group: &Group<H>| match (&group.assigned, &assigned) {
+                    (Some(others), Some(own)) => others.joins(own, &self.plans),
+                    _ => true,
+                };
+                let takes = |group: &Group<H>| group.objects.len() < MAX_ROWS && joins(group);
+                if !chunks.last().is_some_and(takes) {
+                    chunks.push(Group { assigned, ..fresh() });
                 }
                 if let Some(group) = chunks.last_mut() {
                     group.objects.push(host.retain(&write.object));
@@ -184,23 +198,24 @@ impl<H: Host> Session<H> {
                         group.versions.extend(version.clone());
                     }
                 }
+                Ok(())
             };
             if model.parts().is_empty() {
-                add(None, fields);
+                add(None, fields)?;
                 continue;
             }
             for (at, part) in model.parts().iter().enumerate() {
                 let of_part = part.written(at, write.action == Action::Insert, model.key.len(), &fields);
                 let counts = at == 0 && self.schema.model(part.model).upkeep.version.is_some();
                 if write.action != Action::Update || !of_part.is_empty() || counts {
-                    add(Some(at), of_part);
+                    add(Some(at), of_part)?;
                 }
             }
         }
         let mut flat = Vec::new();
-        for ((_, _, _, fields), chunks) in groups {
+        for ((_, _, _, fields, _), chunks) in groups {
             for mut group in chunks {
-                group.take_fields(host, &fields)?;
+                group.take_fields(host, &self.schema, &fields)?;
                 flat.push(group);
             }
         }
@@ -277,6 +292,9 @@ pub(super) type Assignments<H> = rustc_hash::FxHashMap<crate::host::ObjectId, Ve
 /// Names the attribute whose value a driver has refused: it knows the number of a parameter.
 fn name_parameter<H: Host>(error: Error, groups: &[Group<H>], statements: &[Statement]) -> Error {
     let Some(group) = group_of(&error, groups, statements) else { return error };
+    if group.assigned.is_some() {
+        return error;
+    }
     error.name_parameter(|index| {
         let field = group.fields.iter().chain(&group.model.key).nth(index)?;
         Some(group.model.place(*field))

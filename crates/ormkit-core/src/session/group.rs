@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::expressions::Assigned;
 use super::gather::Write;
 use super::identity::Key;
 use super::journal::Action;
@@ -9,7 +10,7 @@ use super::unit::{key_of, missing, stored_key_of, values_of};
 use crate::driver::Statement;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::model::{FieldDefault, FieldId, FieldSet, Model, OnUpdate, Version};
+use crate::model::{FieldDefault, FieldId, FieldSet, Model, OnUpdate, Schema, Version};
 use crate::plan::Plans;
 use crate::sql::update_returning;
 use crate::value::{Params, Value, ValueRef};
@@ -25,6 +26,8 @@ pub(super) struct Group<H: Host> {
     pub(super) fields: Vec<FieldId>,
     /// The same in the table.
     pub(super) columns: Vec<FieldId>,
+    /// What else it writes, where fields were set to expressions.
+    pub(super) assigned: Option<Box<Assigned>>,
     pub(super) returning: Vec<FieldId>,
     pub(super) layout: Option<H::Layout>,
     pub(super) objects: Vec<H::Object>,
@@ -127,6 +130,7 @@ impl<H: Host> Group<H> {
             part,
             fields: Vec::new(),
             columns: Vec::new(),
+            assigned: None,
             returning: Vec::new(),
             layout: None,
             objects: Vec::new(),
@@ -177,7 +181,7 @@ impl<H: Host> Group<H> {
         let is_triggered = |field: &FieldId| {
             let known = self.model.field(*field);
             match self.action {
-                Action::Insert => known.default == FieldDefault::Fetched && !self.fields.contains(field),
+                Action::Insert => known.default == FieldDefault::Fetched && !self.written().contains(field),
                 Action::Update => {
                     known.on_update == OnUpdate::Fetched || known.version == Some(Version::Server)
                 }
@@ -211,7 +215,8 @@ impl<H: Host> Group<H> {
         (self.action != Action::Delete).then_some((&self.table, &self.columns))
     }
 
-    pub(super) fn take_fields(&mut self, host: &H, fields: &FieldSet) -> Result<()> {
+    /// Says which fields it writes.
+    pub(super) fn place(&mut self, fields: &FieldSet) {
         self.fields = fields.iter().collect();
         self.columns = match self.part {
             None => self.fields.clone(),
@@ -221,13 +226,20 @@ impl<H: Host> Group<H> {
                 self.fields.iter().filter_map(column).map(|(_, column)| *column).collect()
             }
         };
+    }
+
+    pub(super) fn take_fields(&mut self, host: &H, schema: &Schema, fields: &FieldSet) -> Result<()> {
+        self.place(fields);
+        let computed = self.computed(schema);
         if self.is_first() && self.changes_key(host)? {
             let key = |object| stored_key_of(host, &self.model, object);
             self.keys = self.objects.iter().map(key).collect::<Result<_>>()?;
         }
         if self.action == Action::Insert {
             let filled = |column: &FieldId| {
-                self.table.field(*column).filled_by_database() && !self.columns.contains(column)
+                let is_filled =
+                    self.table.field(*column).filled_by_database() && !self.columns.contains(column);
+                is_filled || computed.contains(column)
             };
             self.returning = self.table.field_ids().filter(filled).collect();
         }
@@ -235,7 +247,7 @@ impl<H: Host> Group<H> {
         let mut from = 0;
         match self.action {
             Action::Insert => {}
-            Action::Update => self.returning = update_returning(&self.table, many),
+            Action::Update => self.returning = update_returning(&self.table, many, &computed),
             Action::Delete if many && self.table.upkeep.version.is_some() => {
                 self.returning = self.table.key.to_vec();
             }
@@ -275,6 +287,7 @@ impl<H: Host> Group<H> {
         match self.action {
             Action::Insert => {
                 self.part.is_none()
+                    && self.assigned.is_none()
                     && self.returning.iter().all(|field| self.table.field(*field).autoincrement)
             }
             Action::Update | Action::Delete => {
@@ -283,18 +296,22 @@ impl<H: Host> Group<H> {
         }
     }
 
-    pub(super) fn statement(&self, host: &H, plans: &Plans) -> Result<Statement> {
+    pub(super) fn statement(&self, host: &H, schema: &Schema, plans: &Plans) -> Result<Statement> {
         let many = self.objects.len() > 1;
-        let (text, by_key) = match self.action {
-            Action::Insert => (plans.insert(&self.table, &self.columns, many, &self.returning), false),
-            Action::Update => (plans.update(&self.table, &self.columns, many), true),
-            Action::Delete => (plans.delete(&self.table, many), true),
-        };
-        let key: &[FieldId] = if by_key { &self.model.key } else { &[] };
         let mut params = Params::new();
+        let text = match self.action {
+            _ if self.assigned.is_some() => {
+                Arc::new(self.text_with(schema, plans, self.set(), many, &mut params)?)
+            }
+            Action::Insert => plans.insert(&self.table, &self.columns, many, &self.returning),
+            Action::Update => plans.update(&self.table, &self.columns, many),
+            Action::Delete => plans.delete(&self.table, many),
+        };
+        let key: &[FieldId] = if self.action == Action::Insert { &[] } else { &self.model.key };
+        // Behind those of expressions.
+        let wanted = &text.params[params.len()..];
         // What the rows are found by stands behind the values: where keys change, their old ones; then the version.
-        let (own, old) =
-            text.params.split_at(if self.keys.is_empty() { text.params.len() } else { self.fields.len() });
+        let (own, old) = wanted.split_at(if self.keys.is_empty() { wanted.len() } else { self.fields.len() });
         let mut old = old.iter();
         let mut own = own.iter();
         for (field, param) in self.fields.iter().chain(key).zip(&mut own) {
@@ -324,7 +341,7 @@ impl<H: Host> Group<H> {
         }
         if many && self.fields.is_empty() && self.action == Action::Insert {
             // Rows without any value are counted by an array of NULLs.
-            params.push_array(text.params[0].element, self.objects.iter().map(|_| ValueRef::Null));
+            params.push_array(wanted[0].element, self.objects.iter().map(|_| ValueRef::Null));
         }
         Ok(Statement::new(text, params))
     }

@@ -179,7 +179,8 @@ fn insert_of<H: Host>(
         ));
     }
     update.iter().chain(&how.target).for_each(|field| fields.insert(*field));
-    let mut row = Vec::new();
+    let mut row = host.expressions(object)?;
+    row.iter().for_each(|(field, _)| fields.remove(*field));
     for field in fields.iter() {
         let value = read(host, model, object, field)?;
         if value.is_null() && !model.field(field).nullable {

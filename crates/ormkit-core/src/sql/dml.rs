@@ -1,10 +1,14 @@
 //! INSERT, UPDATE and DELETE of objects by their keys: what a flush sends.
 
+mod expressions;
 mod rows;
 
 use super::expr::{fitting, is_decimal_key};
+pub(crate) use expressions::Expressions;
+
 use super::{Dialect, DialectName, Lacking, SqlWriter};
 use crate::driver::{Effect, StatementText};
+use crate::error::Result;
 use crate::model::{Field, FieldDefault, FieldId, Model, OnUpdate, Schema};
 use crate::value::{ParamType, Params, SqlType};
 use rows::Rows;
@@ -23,19 +27,80 @@ pub(crate) fn insert_rows(
         match (fields.is_empty(), many) {
             (true, false) if model.upkeep.sql_insert.is_empty() => out.push(" DEFAULT VALUES"),
             (true, true) => insert_defaults(out, model),
-            (false, true) if dialect.arrays => insert_unnest(out, model, fields),
-            _ => insert_values(out, model, fields, many),
+            (false, true) if dialect.arrays => insert_unnest(out, model, fields, None),
+            _ => insert_values(out, model, fields, many, None),
         }
     })
 }
 
-fn insert_values(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId], many: bool) {
-    let made = made(model, fields);
+/// The same with columns that are set to expressions; see [`Plans::insert_expressions`](crate::plan::Plans::insert_expressions).
+pub(crate) fn insert_expressions(
+    mut out: SqlWriter<'_>,
+    (model, fields): (&Model, &[FieldId]),
+    many: bool,
+    returning: &[FieldId],
+    expressions: &Expressions<'_>,
+) -> Result<StatementText> {
+    expressions.begin(&mut out);
+    out.push("INSERT INTO ");
+    out.table(model.table());
+    match (fields.is_empty(), many) {
+        (true, true) => insert_counted(&mut out, model, expressions),
+        (false, true) if out.dialect().arrays => insert_unnest(&mut out, model, fields, Some(expressions)),
+        _ => insert_values(&mut out, model, fields, many, Some(expressions)),
+    }
+    Expressions::finish(&mut out)?;
+    Ok(statement(out, many, (model, fields), Answers::Expressions(returning, true)))
+}
+
+/// What an INSERT writes by itself beside `fields`, and all of its columns: those of expressions, `fields`, those.
+fn insert_columns(
+    model: &Model,
+    fields: &[FieldId],
+    expressions: Option<&Expressions<'_>>,
+) -> (Vec<FieldId>, Vec<FieldId>) {
+    let lead = expressions.map(Expressions::columns).unwrap_or_default();
+    let given = [lead.as_slice(), fields].concat();
+    let made = made(model, &given);
+    (given.into_iter().chain(made.iter().copied()).collect(), made)
+}
+
+/// The expressions in front of what else a row is made of.
+fn lead(out: &mut SqlWriter<'_>, model: &Model, expressions: Option<&Expressions<'_>>, more: bool) {
+    if let Some(expressions) = expressions {
+        expressions.values(out, model);
+        out.push(if more { ", " } else { "" });
+    }
+}
+
+/// Rows of expressions only: the last parameter is an array of as many NULLs as there are rows.
+fn insert_counted(out: &mut SqlWriter<'_>, model: &Model, expressions: &Expressions<'_>) {
+    let (columns, made) = insert_columns(model, &[], Some(expressions));
     out.push(" (");
-    out.columns(model, &[fields, &made].concat());
+    out.columns(model, &columns);
+    out.push(") SELECT ");
+    lead(out, model, Some(expressions), false);
+    make(out, model, &made, true);
+    let arrays = out.dialect().arrays;
+    out.push(if arrays { " FROM unnest(" } else { " WHERE " });
+    out.placeholder(ParamType::array(SqlType::Integer));
+    out.push(if arrays { "::int4[])" } else { " IS NULL" });
+}
+
+fn insert_values(
+    out: &mut SqlWriter<'_>,
+    model: &Model,
+    fields: &[FieldId],
+    many: bool,
+    expressions: Option<&Expressions<'_>>,
+) {
+    let (columns, made) = insert_columns(model, fields, expressions);
+    out.push(" (");
+    out.columns(model, &columns);
     out.push(") VALUES (");
+    lead(out, model, expressions, !fields.is_empty());
     out.list(fields, |out, field| placeholder(out, model, *field, many));
-    make(out, model, &made, !fields.is_empty());
+    make(out, model, &made, expressions.is_some() || !fields.is_empty());
     out.push(")");
 }
 
@@ -65,11 +130,18 @@ pub(super) fn made_by<'a>(dialect: &Dialect, model: &'a Model, field: FieldId) -
 }
 
 /// One array per column; RETURNING answers in the order of the rows because INSERT follows the order of its SELECT.
-fn insert_unnest(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId]) {
-    let (rows, made) = (Rows::new(model, fields, 'c'), made(model, fields));
+fn insert_unnest(
+    out: &mut SqlWriter<'_>,
+    model: &Model,
+    fields: &[FieldId],
+    expressions: Option<&Expressions<'_>>,
+) {
+    let rows = Rows::new(model, fields, 'c');
+    let (columns, made) = insert_columns(model, fields, expressions);
     out.push(" (");
-    out.columns(model, &[fields, &made].concat());
+    out.columns(model, &columns);
     out.push(") SELECT ");
+    lead(out, model, expressions, true);
     rows.columns(out);
     make(out, model, &made, true);
     out.push(" FROM ");
@@ -132,46 +204,80 @@ pub(crate) fn update_by_key(
     fields: &[FieldId],
     many: bool,
 ) -> StatementText {
-    let (returning, by) = (update_returning(model, many), found_by(model));
+    let returning = update_returning(model, many, &[]);
     dml(dialect, many, (model, fields), Answers::Changed(&returning), |out| {
-        out.push("UPDATE ");
-        out.table(model.table());
-        out.push(" SET ");
-        if many && dialect.arrays {
-            let (rows, keys) = (Rows::new(model, fields, 'c'), Rows::new(model, &by, 'k'));
-            rows.assignments(out);
-            renew(out, model, fields);
-            out.push(" FROM unnest(");
-            rows.arrays(out);
-            if !fields.is_empty() {
-                out.push(", ");
-            }
-            keys.arrays(out);
-            out.push(") AS ");
-            out.push(Rows::alias(model));
-            out.push("(");
-            rows.names(out);
-            if !fields.is_empty() {
-                out.push(", ");
-            }
-            keys.names(out);
-            out.push(") WHERE ");
-            keys.matches(out);
-        } else {
-            out.list(fields, |out, field| equals(out, model, *field, many));
-            renew(out, model, fields);
-            out.push(" WHERE ");
-            out.separated(&by, " AND ", |out, field| equals(out, model, *field, many));
-        }
+        update(out, model, fields, many, None);
     })
 }
 
-/// What UPDATE answers: the key, where rows have to be told apart, and what it or the database has made anew.
-pub(crate) fn update_returning(model: &Model, many: bool) -> Vec<FieldId> {
+/// The same with columns that are set to expressions; see [`Plans::update_expressions`](crate::plan::Plans::update_expressions).
+pub(crate) fn update_expressions(
+    mut out: SqlWriter<'_>,
+    (model, fields): (&Model, &[FieldId]),
+    many: bool,
+    expressions: &Expressions<'_>,
+) -> Result<StatementText> {
+    expressions.begin(&mut out);
+    update(&mut out, model, fields, many, Some(expressions));
+    Expressions::finish(&mut out)?;
+    let returning = update_returning(model, many, &expressions.columns());
+    Ok(statement(out, many, (model, fields), Answers::Expressions(&returning, false)))
+}
+
+fn update(
+    out: &mut SqlWriter<'_>,
+    model: &Model,
+    fields: &[FieldId],
+    many: bool,
+    expressions: Option<&Expressions<'_>>,
+) {
+    let by = found_by(model);
+    let beside = many && out.dialect().arrays;
+    out.push("UPDATE ");
+    out.table(model.table());
+    out.push(" SET ");
+    if let Some(expressions) = expressions {
+        expressions.assignments(out, model, beside);
+        out.push(if fields.is_empty() { "" } else { ", " });
+    }
+    let set = [expressions.map(Expressions::columns).unwrap_or_default().as_slice(), fields].concat();
+    if beside {
+        let (rows, keys) = (Rows::new(model, fields, 'c'), Rows::new(model, &by, 'k'));
+        rows.assignments(out);
+        renew(out, model, &set);
+        out.push(" FROM unnest(");
+        rows.arrays(out);
+        if !fields.is_empty() {
+            out.push(", ");
+        }
+        keys.arrays(out);
+        out.push(") AS ");
+        out.push(Rows::alias(model));
+        out.push("(");
+        rows.names(out);
+        if !fields.is_empty() {
+            out.push(", ");
+        }
+        keys.names(out);
+        out.push(") WHERE ");
+        keys.matches(out);
+    } else {
+        out.list(fields, |out, field| equals(out, model, *field, many));
+        renew(out, model, &set);
+        out.push(" WHERE ");
+        out.separated(&by, " AND ", |out, field| equals(out, model, *field, many));
+    }
+}
+
+/// What UPDATE answers: the key, where rows have to be told apart, what it or the database has made anew, and what
+/// expressions give.
+pub(crate) fn update_returning(model: &Model, many: bool, expressions: &[FieldId]) -> Vec<FieldId> {
     let fetched = &model.upkeep.fetched;
-    let is_asked = !fetched.is_empty() || (many && model.upkeep.version.is_some());
+    let mut made = fetched.to_vec();
+    made.extend(expressions.iter().filter(|column| !fetched.contains(column)));
+    let is_asked = !made.is_empty() || (many && model.upkeep.version.is_some());
     let key = if many && is_asked { model.key.as_slice() } else { &[] };
-    [key, fetched.as_slice()].concat()
+    [key, made.as_slice()].concat()
 }
 
 /// What a row is found by: its key, and its version where it has one.
@@ -180,7 +286,7 @@ pub(crate) fn found_by(model: &Model) -> Vec<FieldId> {
     model.key.iter().copied().chain(version).collect()
 }
 
-/// What UPDATE sets by itself.
+/// What UPDATE sets by itself beside `fields`.
 fn renew(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId]) {
     for id in model.upkeep.sql.iter().filter(|id| !fields.contains(id)) {
         let field = model.field(*id);
@@ -254,6 +360,8 @@ enum Answers<'a> {
     Inserted(&'a [FieldId]),
     /// Fields of changed rows, in any order.
     Changed(&'a [FieldId]),
+    /// Either, and expressions are among them: of new rows where it is true.
+    Expressions(&'a [FieldId], bool),
 }
 
 fn dml(
@@ -266,15 +374,27 @@ fn dml(
     let (schema, mut params) = (Schema::default(), Params::new());
     let mut out = SqlWriter::new(dialect, &schema, &mut params);
     write(&mut out);
-    let (returning, inserts) = match answers {
-        Answers::Inserted(fields) => (fields, true),
-        Answers::Changed(fields) => (fields, false),
+    statement(out, many, (model, fields), answers)
+}
+
+/// What was written, with RETURNING behind it.
+fn statement(
+    mut out: SqlWriter<'_>,
+    many: bool,
+    (model, fields): (&Model, &[FieldId]),
+    answers: Answers<'_>,
+) -> StatementText {
+    let dialect = out.dialect();
+    let (returning, inserts, numbers) = match answers {
+        Answers::Inserted(fields) => (fields, true, true),
+        Answers::Changed(fields) => (fields, false, false),
+        Answers::Expressions(fields, inserts) => (fields, inserts, false),
     };
     let mut used = fields.iter().chain(returning).chain(&model.key).copied();
     let mut columns = Vec::new();
     let mut unreturning = None;
     if !returning.is_empty() {
-        if let ([field], true) = (returning, inserts)
+        if let ([field], true) = (returning, numbers)
             && model.field(*field).autoincrement
         {
             unreturning = Some(out.text().to_owned());

@@ -203,6 +203,11 @@ impl<'a> SqlWriter<'a> {
         self.error.get_or_insert(error);
     }
 
+    /// The first reason why the statement cannot be written.
+    pub(crate) fn take_error(&mut self) -> Option<Error> {
+        self.error.take()
+    }
+
     /// Notes a feature that the dialect lacks.
     pub(crate) fn unsupported(&mut self, feature: &str, instead: &str) {
         let dialect = self.dialect.name.as_str();
@@ -367,6 +372,13 @@ impl<'a> SqlWriter<'a> {
             ))));
         }
         self.scopes.push(scope);
+    }
+
+    /// Opens a scope that is made already.
+    pub(crate) fn enter_scope(&mut self, scope: Scope) {
+        if self.resolves {
+            self.scopes.push(scope);
+        }
     }
 
     /// A name for a junction that a join of the innermost scope goes through.

@@ -211,8 +211,13 @@ pub(super) fn listed<'py>(value: &Bound<'py, PyAny>, name: &str) -> PyResult<Vec
     value.try_iter()?.collect()
 }
 
+/// True for what SQL computes.
+pub(crate) fn is_expression(value: &Bound<'_, PyAny>) -> bool {
+    value.is_instance_of::<Expr>() || value.is_instance_of::<Select>() || value.is_instance_of::<F>()
+}
+
 fn refuse_expression(value: &Bound<'_, PyAny>) -> PyResult<()> {
-    match value.is_instance_of::<Expr>() || value.is_instance_of::<Select>() || value.is_instance_of::<F>() {
+    match is_expression(value) {
         true => Err(PyTypeError::new_err(
             "values beside a statement are plain ones: write expressions into the statement, values(..) or where(..)",
         )),

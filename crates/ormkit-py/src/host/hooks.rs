@@ -10,6 +10,7 @@ use super::homes::{self, owner};
 use super::{ClassInfo, FieldInfo, class_info};
 use crate::convert::{Border, JsonCodec};
 use crate::errors::{from_py, to_py};
+use crate::expr::is_expression;
 use crate::instance;
 use crate::relation;
 
@@ -18,6 +19,7 @@ pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
     instance::set_hooks(instance::Hooks {
         first_change: homes::first_change,
         first_look: homes::first_look,
+        is_expression,
         assign_relation: relation::assign,
         missing: relation::missing,
         decode_json: |object, slot, text| {

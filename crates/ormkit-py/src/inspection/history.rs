@@ -45,6 +45,7 @@ fn of_value<'py>(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<[Values<'p
     let is_changed = instance::dirty(object)?.contains(slot);
     let value = match instance::slot(object, slot)? {
         None if instance::is_pending_json(object, slot)? => Some(instance::read(object, slot)?),
+        None => instance::expression(object, slot)?,
         value => value,
     };
     let value: Values<'py> = value.into_iter().collect();

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 use super::cold::Json;
 use super::head::{Head, place, swap};
-use super::hooks::hooks;
+use super::hooks::{hooks, not_computed};
 use super::table::{Initial, SlotKind};
 use super::{HomeId, State, weak};
 use pyo3::prelude::*;
@@ -16,6 +16,9 @@ pub(super) fn absent<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<
     let offset = slot.offset;
     // SAFETY: `object` has a table, so it is an instance of the base; no reference to its head is held while Python runs.
     unsafe {
+        if Head::of(object.as_ptr()).cold().is_some_and(|cold| cold.expression(index as u32).is_some()) {
+            return Err(not_computed(object, index)?);
+        }
         let pending = Head::of(object.as_ptr()).cold().and_then(|cold| match cold.json(index as u32) {
             Some(Json::Pending(text)) => Some(text.clone()),
             _ => None,

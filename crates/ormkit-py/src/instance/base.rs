@@ -74,12 +74,15 @@ unsafe extern "C" fn traverse(
                 return result;
             }
         }
-        for (_, kept) in head.cold().into_iter().flat_map(|cold| &cold.originals) {
-            if let Kept::Value(value) = kept {
-                let result = visit(value.as_ptr(), argument);
-                if result != 0 {
-                    return result;
-                }
+        let Some(cold) = head.cold() else { return 0 };
+        let originals = cold.originals.iter().filter_map(|(_, kept)| match kept {
+            Kept::Value(value) => Some(value),
+            Kept::Empty | Kept::Json(_) => None,
+        });
+        for held in originals.chain(cold.expressions.iter().map(|(_, held)| held)) {
+            let result = visit(held.as_ptr(), argument);
+            if result != 0 {
+                return result;
             }
         }
         0

@@ -43,7 +43,7 @@ pub(crate) fn report(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
     Ok(())
 }
 
-/// Forgets that a slot was changed, and its original.
+/// Forgets that a slot was changed, its original, and the SQL expression that it was set to.
 ///
 /// # Errors
 /// As [`set`].
@@ -53,9 +53,9 @@ pub(crate) fn unmark(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
     let original = unsafe {
         let head = Head::of(object.as_ptr());
         head.unmark(index);
-        head.cold().and_then(|cold| {
-            let at = cold.originals.iter().position(|(slot, _)| *slot as usize == index)?;
-            Some(cold.originals.remove(at))
+        head.cold().map(|cold| {
+            let at = cold.originals.iter().position(|(slot, _)| *slot as usize == index);
+            (at.map(|at| cold.originals.remove(at)), cold.take_expression(index as u32))
         })
     };
     drop(original);

@@ -1,4 +1,4 @@
-//! What few objects have, kept out of every object's head: originals, wide dirty sets, JSON.
+//! What few objects have, kept out of every object's head: originals, wide dirty sets, JSON, SQL expressions.
 use super::held::Held;
 use crate::convert::Border;
 use smallvec::SmallVec;
@@ -13,6 +13,8 @@ pub(super) struct Cold {
     pub(super) more: SmallVec<[u64; 1]>,
     /// JSON columns as the database has them, decoded or not.
     pub(super) json: SmallVec<[(u32, Json); 1]>,
+    /// SQL expressions that columns were set to: their slots are empty and marked.
+    pub(super) expressions: SmallVec<[(u32, Held); 1]>,
     /// The engine whose functions read and write that JSON, where that matters.
     pub(super) border: Option<Arc<Border>>,
 }
@@ -41,6 +43,17 @@ impl Cold {
     /// The JSON entry of `slot`.
     pub(super) fn json(&self, slot: u32) -> Option<&Json> {
         self.json.iter().find(|entry| entry.0 == slot).map(|entry| &entry.1)
+    }
+
+    /// The SQL expression that `slot` was set to.
+    pub(super) fn expression(&self, slot: u32) -> Option<&Held> {
+        self.expressions.iter().find(|entry| entry.0 == slot).map(|entry| &entry.1)
+    }
+
+    /// Removes it; the caller drops it last.
+    pub(super) fn take_expression(&mut self, slot: u32) -> Option<Held> {
+        let at = self.expressions.iter().position(|entry| entry.0 == slot)?;
+        Some(self.expressions.swap_remove(at).1)
     }
 
     /// True where None in a slot was read from JSON's null: the row does not hold SQL's NULL.

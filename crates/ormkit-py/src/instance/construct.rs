@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 use super::access::find;
 use super::base::{class_lookup, or_null, raise};
-use super::head::{BORN, allocate, place, swap};
+use super::head::{BORN, Head, allocate, place, swap};
 use super::metatype::{table_of_instances, table_of_type};
 use super::store::store;
 use super::table::{ClassTable, Initial};
@@ -128,12 +128,13 @@ unsafe fn set_keyword(
     }
 }
 
-/// Gives every column that is still empty its default, or None.
+/// Gives every column that is still empty its default, or None; not those that were set to an SQL expression.
 unsafe fn fill(object: *mut ffi::PyObject, table: &ClassTable) -> c_int {
     // SAFETY: called with an instance of the table's class.
     unsafe {
-        for slot in &table.slots[..table.columns] {
-            if !(*place(object, slot.offset)).is_null() {
+        let assigned = Head::of(object).cold().is_some_and(|cold| !cold.expressions.is_empty());
+        for (index, slot) in table.slots[..table.columns].iter().enumerate() {
+            if !(*place(object, slot.offset)).is_null() || (assigned && is_computed(object, index)) {
                 continue;
             }
             let value = match &slot.initial {
@@ -151,6 +152,11 @@ unsafe fn fill(object: *mut ffi::PyObject, table: &ClassTable) -> c_int {
         }
         0
     }
+}
+
+unsafe fn is_computed(object: *mut ffi::PyObject, index: usize) -> bool {
+    // SAFETY: called with an instance of a mapped class.
+    unsafe { Head::of(object).cold().is_some_and(|cold| cold.expression(index as u32).is_some()) }
 }
 
 /// Calling a mapped class. Falls back to `type`'s call where the class has a constructor of its own, whenever that was

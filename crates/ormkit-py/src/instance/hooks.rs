@@ -21,6 +21,8 @@ pub(crate) struct Hooks {
     pub(crate) first_change: fn(object: &Bound<'_, PyAny>, home: HomeId),
     /// Somebody looks at a JSON value, which can be changed in place, for the first time.
     pub(crate) first_look: fn(object: &Bound<'_, PyAny>, home: HomeId),
+    /// True for an SQL expression that stands for the value of a column. Runs no Python code.
+    pub(crate) is_expression: fn(value: &Bound<'_, PyAny>) -> bool,
     /// Before a relation's slot is set by the user: what to store. Keeps the other side in step and wraps lists.
     pub(crate) assign_relation: Assign,
     /// An empty slot was read: the value to store and answer, or the error that says how to load it.
@@ -39,6 +41,7 @@ impl Default for Hooks {
         Self {
             first_change: |_, _| {},
             first_look: |_, _| {},
+            is_expression: |_| false,
             assign_relation: |_, _, value| Ok(value.clone()),
             missing,
             decode_json: |object, _, text| object.py().import("json")?.call_method1("loads", (text,)),
@@ -84,6 +87,20 @@ pub(crate) fn not_loaded(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<PyE
     let shown = super::text::representation(object)?; // class and key: a repr of the user's may fail or tell secrets
     let cure = format!("query {shown} with .options({option}({place})), or await session.load(obj, {place})");
     Ok(to_python(Error::new(ErrorKind::NotLoaded { place, relation, cure })))
+}
+
+/// The error of reading what was set to an SQL expression and is not written yet.
+///
+/// # Errors
+/// `TypeError` for a foreign object.
+pub(super) fn not_computed(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<PyErr> {
+    let table = table_of(object)?;
+    let place = format!("{}.{}", table.class, table.slots[slot].text);
+    let cure =
+        "it was set to an SQL expression, which the database computes: await session.flush() writes it and \
+                reads the value, await session.refresh(obj) gives it up"
+            .into();
+    Ok(to_python(Error::new(ErrorKind::NotLoaded { place, relation: false, cure })))
 }
 
 /// True where two values are shown alike: inside of JSON values `1 == True == 1.0`, their text tells them apart.

@@ -74,7 +74,8 @@ pub(crate) struct Filling<'a, 'py> {
 }
 
 impl<'py> Filling<'_, 'py> {
-    /// True where the slot of a cell is not loaded; JSON that nobody has looked at is.
+    /// True where the slot of a cell is not loaded; JSON that nobody has looked at is, and so is an SQL expression that is
+    /// not written.
     ///
     /// # Panics
     /// Past the layout's cells.
@@ -83,7 +84,9 @@ impl<'py> Filling<'_, 'py> {
         // SAFETY: the layout's places are the object's own: checked when it was opened.
         unsafe {
             (*head::place(self.object.as_ptr(), offset)).is_null()
-                && Head::of(self.object.as_ptr()).cold().is_none_or(|cold| cold.json(slot).is_none())
+                && Head::of(self.object.as_ptr())
+                    .cold()
+                    .is_none_or(|cold| cold.json(slot).is_none() && cold.expression(slot).is_none())
         }
     }
 

@@ -2,8 +2,9 @@
 #![allow(unsafe_code)]
 use super::base::or_null;
 use super::head::{BORN, Head};
+use super::hooks::not_computed;
 use super::table::SlotKind;
-use super::{State, dirty, put, read, slot, state, table_of};
+use super::{State, dirty, expression, expressions, put, read, slot, state, table_of};
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -126,6 +127,7 @@ fn present<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<Option<Bou
     let column = index < table_of(object)?.columns;
     match slot(object, index)? {
         Some(value) => Ok(Some(value)),
+        None if expression(object, index)?.is_some() => Ok(None),
         None if column && (is_new || super::is_pending_json(object, index)?) => read(object, index).map(Some),
         None => Ok(None),
     }
@@ -135,6 +137,9 @@ fn present<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<Option<Bou
 fn state_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
     let py = object.py();
     let table = table_of(object)?;
+    if let Some((index, _)) = expressions(object)?.first() {
+        return Err(not_computed(object, *index)?);
+    }
     let values = PyDict::new(py);
     for (index, slot) in table.slots.iter().enumerate() {
         if let Some(value) = present(object, index)? {

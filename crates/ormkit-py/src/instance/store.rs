@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 use super::base::raise;
 use super::cold::Kept;
-use super::head::{Head, place, swap};
+use super::head::{Head, place, swap, track};
 use super::held::Held;
 use super::hooks::hooks;
 use super::table::{ClassTable, SlotKind};
@@ -67,6 +67,11 @@ pub(super) unsafe fn store_column(
 ) {
     // SAFETY: called for an instance whose class has a slot at `offset`, with a live value.
     unsafe {
+        if is_unusual(value)
+            && Python::attach(|py| (hooks().is_expression)(&Bound::from_borrowed_ptr(py, value)))
+        {
+            return store_expression(object, index, offset, value);
+        }
         let head = Head::of(object);
         let keep = !is_new(head);
         let old = *place(object, offset);
@@ -75,6 +80,41 @@ pub(super) unsafe fn store_column(
         }
         ffi::Py_INCREF(value);
         drop(write(object, index, offset, value, keep)); // may run Python: the object is in order by now
+    }
+}
+
+/// False for values of the types that most are of: none of them is an SQL expression.
+#[inline]
+unsafe fn is_unusual(value: *mut ffi::PyObject) -> bool {
+    const PLAIN: std::ffi::c_ulong = ffi::Py_TPFLAGS_LONG_SUBCLASS
+        | ffi::Py_TPFLAGS_UNICODE_SUBCLASS
+        | ffi::Py_TPFLAGS_BYTES_SUBCLASS
+        | ffi::Py_TPFLAGS_LIST_SUBCLASS
+        | ffi::Py_TPFLAGS_DICT_SUBCLASS;
+    // SAFETY: a live object.
+    unsafe {
+        ffi::PyType_FastSubclass(ffi::Py_TYPE(value), PLAIN) == 0
+            && value != ffi::Py_None()
+            && ffi::PyFloat_CheckExact(value) == 0
+    }
+}
+
+/// Sets a column to an SQL expression, which is kept beside the slot: that is empty until the database has computed it.
+#[cold]
+unsafe fn store_expression(
+    object: *mut ffi::PyObject,
+    index: usize,
+    offset: usize,
+    expression: *mut ffi::PyObject,
+) {
+    // SAFETY: called for an instance whose class has a slot at `offset`, with a live expression.
+    unsafe {
+        let keep = !is_new(Head::of(object));
+        let expression = Held::from_borrowed(expression);
+        track(object); // an expression may hold anything
+        let old = write(object, index, offset, std::ptr::null_mut(), keep);
+        Head::of(object).cold_or_new().expressions.push((index as u32, expression));
+        drop(old);
     }
 }
 
@@ -118,9 +158,12 @@ pub(super) unsafe fn write(
     unsafe {
         let mut old = swap(object, offset, value);
         let head = Head::of(object);
-        let json = head.cold().and_then(|cold| cold.take_json(index as u32));
+        let (json, expression) = match head.cold() {
+            Some(cold) => (cold.take_json(index as u32), cold.take_expression(index as u32)),
+            None => (None, None),
+        };
         if head.is_dirty(index) {
-            return old;
+            return old.or(expression);
         }
         let first = head.cell != 0 && head.is_clean();
         head.mark(index);

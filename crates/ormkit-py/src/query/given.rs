@@ -40,7 +40,7 @@ pub(crate) fn select_with(
     Ok(select)
 }
 
-/// A statement that writes, once for each set of values.
+/// A statement that writes, once for each set of values; an INSERT of very many rows in parts.
 ///
 /// # Errors
 /// As [`select_with`]; `TypeError` for rows that are no dicts.
@@ -89,10 +89,11 @@ fn inserts(py: Python<'_>, insert: &Insert, given: Option<&Bound<'_, PyAny>>) ->
         false => Wanted::default(),
     };
     if wanted.params.is_empty() {
-        return match given {
-            Some(rows) => Ok(vec![insert.given(rows)?.core(py)?]),
-            None => Ok(vec![insert.core(py)?]),
+        let write = match given {
+            Some(rows) => insert.given(rows)?.core(py)?,
+            None => insert.core(py)?,
         };
+        return Ok(write.in_parts());
     }
     let (sets, many) = match given {
         Some(given) => sets_of(given)?,

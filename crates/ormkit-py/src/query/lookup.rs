@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use std::sync::Arc;
 
 use super::hybrid::hybrid_condition;
+use super::key::key_parts;
 use super::names::Names;
 use super::{F, Query, Select};
 use crate::errors::to_py;
@@ -169,6 +170,20 @@ fn values_of(
             Ok(constant) => Ok(vec![CoreExpr::Bool(constant)]),
             Err(_) => Err(unfit(name, "True or False", value)),
         },
+        Expects::Key(model) => of_key(schema, model, value),
+        Expects::Keys(model) => {
+            if given_select(value).is_some() {
+                return Err(unsupported(
+                    format!("a query for {name}"),
+                    "say it as exists(), or by each column of the key",
+                ));
+            }
+            let mut keys = Vec::new();
+            for key in listed(name, value)? {
+                keys.extend(of_key(schema, model, &key)?);
+            }
+            Ok(keys)
+        }
         Expects::Object(model, relation) => related_key(names, model, relation, value),
         Expects::Objects(model, relation) => {
             if let Some(select) = selected_of(schema, model, relation, value)? {
@@ -181,6 +196,17 @@ fn values_of(
             Ok(keys)
         }
     }
+}
+
+/// The values of a key of several columns, none of them NULL.
+fn of_key(schema: &Schema, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Vec<CoreExpr>> {
+    let model = schema.model(model);
+    let parts = key_parts(model, key)?;
+    let part = |(field, part): (&FieldId, &Bound<'_, PyAny>)| match part.is_none() {
+        true => Err(PyTypeError::new_err(format!("None is no {}", model.place(*field)))),
+        false => operand(part, Some(&CoreExpr::column(model.id, *field))),
+    };
+    model.key.iter().zip(&parts).map(part).collect()
 }
 
 /// What gives an object: itself, its key, or a column of the row that holds one.

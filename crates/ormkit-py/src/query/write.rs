@@ -90,13 +90,25 @@ fn assignments(model: ModelId, values: &Bound<'_, PyDict>) -> PyResult<Vec<(Fiel
     let mut set = Vec::with_capacity(values.len());
     for (name, value) in hybrids_resolved(source.model, values)? {
         let field = field_of(model, &name)?;
-        let value = match value.cast::<F>() {
-            Ok(f) => f.get().resolve(&schema, source, py)?,
-            Err(_) => assigned(&value, source.model, field)?,
-        };
-        set.push((field, value));
+        set.push((field, set_to(&schema, source, field, &value)?));
     }
     Ok(set)
+}
+
+/// What a field is set to, checked against its column.
+///
+/// # Errors
+/// `FieldError` for a name that `F` does not find; `DataError` for a value that does not fit.
+pub(crate) fn set_to(
+    schema: &Schema,
+    source: Source,
+    field: FieldId,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<CoreExpr> {
+    match value.cast::<F>() {
+        Ok(f) => f.get().resolve(schema, source, value.py()),
+        Err(_) => assigned(value, source.model, field),
+    }
 }
 
 /// The assignments with hybrids replaced by the columns that they say.

@@ -177,11 +177,14 @@ async fn run(session: &mut Session<PyHost>, statement: Statement) -> PyResult<Ex
                 let written = session.write_in_transaction(write).await.map_err(raise)?;
                 return Python::attach(|py| of_written(py, written));
             }
-            let mut affected = 0;
+            let mut all = Written { items: Vec::new(), names: Vec::new(), affected: 0, key: None };
             for write in &writes {
-                affected += session.write_in_transaction(write).await.map_err(raise)?.affected;
+                let written = session.write_in_transaction(write).await.map_err(raise)?;
+                all.items.extend(written.items);
+                all.names = written.names;
+                all.affected += written.affected;
             }
-            Python::attach(|py| Ok(ExecuteResult::new(py, Vec::new(), Vec::new())?.written(affected, None)))
+            Python::attach(|py| of_written(py, all))
         }
         Statement::Text(mut bound) => {
             let Some((text, params)) = bound.pop() else {

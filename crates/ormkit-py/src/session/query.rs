@@ -64,7 +64,7 @@ impl Query {
     ///
     /// Args:
     ///     values: The values; None: every object.
-    ///     field_name: The column, the key by default. Where it is not unique, the last object of a value stays.
+    ///     field_name: The column, the key by default: a tuple where it has several columns. Where it is not unique, the last object of a value stays.
     #[pyo3(signature = (values = None, *, field_name = "pk"))]
     fn in_bulk(
         slf: &Bound<'_, Self>,
@@ -77,11 +77,16 @@ impl Query {
         }
         let schema = schema(py)?;
         let model = schema.model(slf.get().model());
-        let field = resolve_field(model, field_name).map_err(raise)?;
-        let name = model.field(field).name.clone();
+        let whole = field_name == "pk" && model.key.len() > 1 && model.find_field(field_name).is_none();
+        let fields = match whole {
+            true => model.key.to_vec(),
+            false => vec![resolve_field(model, field_name).map_err(raise)?],
+        };
+        let names: Vec<String> = fields.iter().map(|field| model.field(*field).name.clone()).collect();
         let narrowed = match values {
             Some(values) => {
                 let lookups = PyDict::new(py);
+                let name = if whole { "pk" } else { &names[0] };
                 lookups.set_item(format!("{name}__in"), values.try_iter()?.collect::<PyResult<Vec<_>>>()?)?;
                 slf.call_method("filter", (), Some(&lookups))?.cast_into::<Self>()?
             }
@@ -94,7 +99,13 @@ impl Query {
             Python::attach(|py| {
                 let found = PyDict::new(py);
                 for object in objects {
-                    found.set_item(object.bind(py).getattr(name.as_str())?, object)?;
+                    let bound = object.bind(py);
+                    let parts: Vec<_> =
+                        names.iter().map(|name| bound.getattr(name.as_str())).collect::<PyResult<_>>()?;
+                    match &parts[..] {
+                        [value] => found.set_item(value, &object)?,
+                        parts => found.set_item(PyTuple::new(py, parts)?, &object)?,
+                    }
                 }
                 Ok(found.into_any().unbind())
             })

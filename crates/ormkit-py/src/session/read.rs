@@ -7,8 +7,6 @@ use ormkit_core::query::{Deleted, Lock};
 use ormkit_core::session::Key;
 use ormkit_core::value::Value;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
-use smallvec::{SmallVec, smallvec};
 
 use super::refresh::lock_of;
 use super::{AsyncSession, nothing, on_session, raise};
@@ -16,7 +14,7 @@ use crate::bridge::Operation;
 use crate::convert::Border;
 use crate::host::{PyHost, class_info};
 use crate::model::{any_conversion, schema};
-use crate::query::{Query, loads_of, model_of, relations_of};
+use crate::query::{Query, key_parts, loads_of, model_of, relations_of};
 
 #[pymethods]
 impl AsyncSession {
@@ -24,7 +22,7 @@ impl AsyncSession {
     ///
     /// Args:
     ///     model: A mapped class.
-    ///     key: The key's value; a tuple for a key of several columns, in the order of their declaration.
+    ///     key: The key's value; for a key of several columns a tuple in the order of their declaration, or a dict.
     ///     options: Loader options, such as `selectinload(User.posts)`.
     ///     with_for_update: True, or a dict of `nowait`, `read`, `key_share`, `skip_locked`: the row is locked until the
     ///         transaction ends, which is opened where none is, and read as with `populate_existing`. SQLite locks the
@@ -178,20 +176,7 @@ fn no_such(model: &str) -> Error {
 fn key_of(py: Python<'_>, border: &Border, model: ModelId, key: &Bound<'_, PyAny>) -> PyResult<Key> {
     let schema = schema(py)?;
     let model = schema.model(model);
-    let parts: SmallVec<[Bound<'_, PyAny>; 2]> = match key.cast::<PyTuple>() {
-        Ok(parts) => parts.iter().collect(),
-        Err(_) => smallvec![key.clone()],
-    };
-    if parts.len() != model.key.len() {
-        let names: Vec<_> = model.key.iter().map(|field| model.field(*field).name.as_str()).collect();
-        let text = format!(
-            "the key of {} is ({}): {} value(s) were given",
-            model.name(),
-            names.join(", "),
-            parts.len()
-        );
-        return Err(raise(Error::invalid_request(text)));
-    }
+    let parts = key_parts(model, key)?;
     let part = |(field, part): (&FieldId, &Bound<'_, PyAny>)| {
         let own = match any_conversion() {
             true => class_info(py, model.id).fields[field.index()].conversion.as_deref(),

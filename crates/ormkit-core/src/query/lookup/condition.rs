@@ -20,6 +20,7 @@ pub(super) fn at_end(
     }
     match &lookup.subject {
         Subject::Relation(relation) => on_relation(schema, model, source, *relation, operator, values, alias),
+        Subject::Key => is_object(schema, source, &model.key, operator, values),
         subject => match subject.value(source) {
             Some(value) => on_value(schema, model, subject, value, operator, values),
             None => Expr::Bool(false),
@@ -140,7 +141,7 @@ fn on_relation(
         O::IsNull | O::IsNotNull => {
             return absent(is_true(values.first().unwrap_or(&Expr::Null)) == (operator == O::IsNull));
         }
-        O::In | O::NotIn => is_object(schema, at, fields, operator, values),
+        O::In => is_object(schema, at, fields, operator, values),
         _ if values.iter().all(is_null) => return absent(true),
         _ => is_object(schema, at, fields, operator, values),
     };
@@ -153,24 +154,35 @@ fn on_relation(
     }
 }
 
-/// True where `fields` of a row of `at` are those of an object, or of one of several.
+/// True where `fields` of a row of `source` are a key, or one of a list of them, one behind the other.
 pub(super) fn is_object(
     schema: &Schema,
-    at: Source,
+    source: Source,
     fields: &[FieldId],
     operator: Operator,
     values: &[Expr],
 ) -> Expr {
-    match (operator, fields.first()) {
-        (Operator::In | Operator::NotIn, Some(field)) => {
-            let element = schema.model(at.model).field(*field).column_type.sql_type();
-            among(Expr::column(at, *field), values, element)
-        }
-        (Operator::In | Operator::NotIn, None) => Expr::Bool(false),
-        _ => Expr::all(
-            fields.iter().zip(values).map(|(field, value)| Expr::column(at, *field).eq(value.clone())),
-        ),
+    let columns: Vec<Expr> = fields.iter().map(|field| Expr::column(source, *field)).collect();
+    let is_key = |key: &[Expr]| {
+        Expr::all(columns.iter().zip(key).map(|(column, value)| column.clone().eq(value.clone())))
+    };
+    if operator != Operator::In {
+        return is_key(values);
     }
+    let model = schema.model(source.model);
+    let element = |field: FieldId| model.field(field).column_type.sql_type();
+    if let [field] = fields {
+        return among(Expr::column(source, *field), values, element(*field));
+    }
+    let mut lists: Vec<(SqlType, Vec<Value>)> =
+        fields.iter().map(|field| (element(*field), Vec::new())).collect();
+    for (at, value) in values.iter().enumerate() {
+        let Expr::Value(bound) = value else {
+            return Expr::any(values.chunks(columns.len()).map(is_key));
+        };
+        lists[at % columns.len()].1.push(bound.value.clone());
+    }
+    Expr::in_rows(columns, lists)
 }
 
 /// One of the values: as one list where all are constants.

@@ -12,6 +12,8 @@ pub enum Subject {
     Field(FieldId),
     /// The object at the other end of a relation.
     Relation(RelationId),
+    /// The key, where it has several columns.
+    Key,
     /// A part of a day or time; of a timestamp with time zone, in UTC.
     Part(FieldId, TimePart),
     /// What lies in a JSON field at the end of a path that has at least one step.
@@ -116,15 +118,15 @@ impl Subject {
             Self::Field(field) | Self::Part(field, _) | Self::Path(field, _) | Self::Length(field, _) => {
                 Some(*field)
             }
-            Self::Relation(_) => None,
+            Self::Relation(_) | Self::Key => None,
         }
     }
 
-    /// Its value on a row of `source`; None for a relation, which has none.
+    /// Its value on a row of `source`; None for a relation and a key of several columns, which have none.
     pub fn value(&self, source: Source) -> Option<Expr> {
         let column = Expr::column(source, self.field()?);
         Some(match self {
-            Self::Field(_) | Self::Relation(_) => column,
+            Self::Field(_) | Self::Relation(_) | Self::Key => column,
             Self::Part(_, part) => column.extract(*part),
             Self::Path(_, steps) => column.json(steps.iter().cloned(), JsonRead::Json),
             Self::Length(_, steps) if steps.is_empty() => column.length(),
@@ -137,7 +139,7 @@ impl Subject {
     /// # Errors
     /// [`ErrorKind::Unsupported`].
     pub(super) fn require(&self, schema: &Schema, model: &Model, operator: Operator) -> Result<()> {
-        let Some(field) = self.field() else { return self.require_of_relation(schema, model, operator) };
+        let Some(field) = self.field() else { return self.require_of_object(schema, model, operator) };
         let column_type = &model.field(field).column_type;
         let refused = |what: String, instead: &str| {
             let feature = format!("{what} on {}", model.place(field));
@@ -181,20 +183,27 @@ impl Subject {
         }
     }
 
-    fn require_of_relation(&self, schema: &Schema, model: &Model, operator: Operator) -> Result<()> {
-        let Self::Relation(relation) = self else { return Ok(()) };
-        let fits = match operator {
-            Operator::In | Operator::NotIn => super::Expects::fields(schema, model.id, *relation).len() == 1,
-            other => {
+    fn require_of_object(&self, schema: &Schema, model: &Model, operator: Operator) -> Result<()> {
+        let fits = match (self, operator) {
+            (Self::Key, Operator::IsNull | Operator::IsNotNull) => false,
+            (Self::Relation(relation), Operator::In | Operator::NotIn) => {
+                super::Expects::fields(schema, model.id, *relation).len() == 1
+            }
+            (_, Operator::In | Operator::NotIn) => true,
+            (_, other) => {
                 matches!(other, Operator::Exact | Operator::Ne | Operator::IsNull | Operator::IsNotNull)
             }
         };
         if fits {
             return Ok(());
         }
+        let (what, instead) = match self {
+            Self::Key => ("the key of several columns", "name one of them"),
+            _ => ("a relation", "name a field of the related model as well"),
+        };
         Err(Error::new(ErrorKind::Unsupported {
-            feature: format!("`{}` on a relation", operator.name()),
-            instead: "name a field of the related model as well".into(),
+            feature: format!("`{}` on {what}", operator.name()),
+            instead: instead.into(),
         }))
     }
 }

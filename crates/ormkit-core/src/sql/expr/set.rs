@@ -3,7 +3,7 @@
 use super::super::{SqlWriter, select, tombstone};
 use super::along::from_along;
 use super::{Comparison, Level, Render, comparable, operand, told_apart};
-use crate::query::{Bound, Exists, Expr, InList, InRows, InSelect, Select, fits_one_parameter};
+use crate::query::{Bound, Exists, Expr, InList, InRows, InSelect, Select, json_carries};
 use crate::value::{SqlType, Value};
 
 impl Render for InList {
@@ -22,10 +22,15 @@ impl Render for InList {
         let (before, after) = match (out.dialect().arrays, self.negated) {
             (true, false) => (" = ANY(", ")"),
             (true, true) => (" != ALL(", ")"),
-            (false, false) => (" IN (SELECT value FROM json_each(", "))"),
-            (false, true) => (" NOT IN (SELECT value FROM json_each(", "))"),
+            (false, false) => (" IN (", "))"),
+            (false, true) => (" NOT IN (", "))"),
         };
         out.push(before);
+        if !out.dialect().arrays {
+            out.push("SELECT ");
+            from_json(out, "value", self.list.sql_type);
+            out.push(" FROM json_each(");
+        }
         out.bind_list(&self.list);
         out.push(after);
     }
@@ -33,9 +38,22 @@ impl Render for InList {
 
 /// True where the elements of a list are parameters of their own.
 pub(super) fn is_spread(out: &SqlWriter<'_>, list: &Bound) -> bool {
-    let one_parameter =
-        fits_one_parameter(list.sql_type) || (out.dialect().arrays && list.sql_type.has_array_parameter());
+    let one_parameter = match out.dialect().arrays {
+        true => list.sql_type.has_array_parameter(),
+        false => json_carries(list.sql_type),
+    };
     out.spreads_lists() || !one_parameter
+}
+
+/// What JSON carries, as the database stores it, or as comparisons have it.
+fn from_json(out: &mut SqlWriter<'_>, json: &str, sql_type: SqlType) {
+    let (before, after) = match sql_type {
+        SqlType::Bytes | SqlType::Uuid => ("unhex(", ")"),
+        _ => ("", ""),
+    };
+    out.push(before);
+    out.push(json);
+    out.push(after);
 }
 
 /// Each element as a parameter of its own.
@@ -58,6 +76,9 @@ impl Render for InRows {
             return out.push("))");
         }
         if !out.is_postgres() {
+            if !out.spreads_lists() && self.columns.iter().all(|column| json_carries(column.sql_type)) {
+                return self.render_json(out);
+            }
             out.push("(");
             out.list(&self.exprs, told_apart);
             out.push(") IN (VALUES ");
@@ -78,6 +99,26 @@ impl Render for InRows {
 }
 
 impl InRows {
+    /// The rows as one parameter: a list of lists in JSON.
+    fn render_json(&self, out: &mut SqlWriter<'_>) {
+        out.push("(");
+        out.list(&self.exprs, told_apart);
+        out.push(") IN (SELECT ");
+        for (index, column) in self.columns.iter().enumerate() {
+            out.push(if index > 0 { ", " } else { "" });
+            from_json(out, &format!("value ->> {index}"), column.sql_type);
+        }
+        out.push(" FROM json_each(");
+        let cell = |column: &Bound, row: usize| values_of(column).get(row).cloned().unwrap_or(Value::Null);
+        let row = |row| {
+            let cells = self.columns.iter().map(|column| cell(column, row)).collect();
+            Value::Array(SqlType::Unknown, cells)
+        };
+        let rows = Value::Array(SqlType::Unknown, (0..self.rows).map(row).collect());
+        out.bind_list(&Bound::new(rows, SqlType::Unknown));
+        out.push("))");
+    }
+
     fn each_row(&self, out: &mut SqlWriter<'_>, separator: &str, write: impl Fn(usize, &mut SqlWriter<'_>)) {
         for row in 0..self.rows {
             if row > 0 {

@@ -1,6 +1,6 @@
 //! Which names the tables of a SELECT go by.
 
-use crate::model::Schema;
+use crate::model::{FieldId, ModelId, Schema};
 use crate::query::{FromItem, Rows, Source};
 
 /// What one SELECT, UPDATE or DELETE reads from, and the names in its text.
@@ -12,6 +12,8 @@ pub(crate) struct Scope {
     qualifies: bool,
     /// Tables of classes that are read together with those of the classes that extend them.
     wide: Vec<Source>,
+    /// Of a row that is written to one of several tables of its class: the fields that this one holds, and their columns.
+    held: Option<Vec<(FieldId, String)>>,
 }
 
 impl Scope {
@@ -44,7 +46,27 @@ impl Scope {
             names.push((item.clone(), name));
         }
         let qualifies = names.len() > 1 || !outer.is_empty();
-        Self { names, links: Vec::new(), qualifies, wide: Vec::new() }
+        Self { names, links: Vec::new(), qualifies, wide: Vec::new(), held: None }
+    }
+
+    /// The scope of one row, which is of each of `classes`. It `qualifies` its columns where it stands beside others, and
+    /// knows those alone that its table has `held`, where that is not all.
+    pub(crate) fn of_row(
+        classes: impl Iterator<Item = ModelId>,
+        table: &str,
+        qualifies: bool,
+        held: Option<Vec<(FieldId, String)>>,
+    ) -> Self {
+        let name = |class| (FromItem::Table(Source::plain(class)), table.to_owned());
+        Self { names: classes.map(name).collect(), links: Vec::new(), qualifies, wide: Vec::new(), held }
+    }
+
+    /// The column of a row of several tables; None: this one does not hold it.
+    pub(super) fn held<'a>(&'a self, field: FieldId, column: &'a str) -> Option<&'a str> {
+        match &self.held {
+            Some(held) => held.iter().find(|(known, _)| *known == field).map(|(_, column)| column.as_str()),
+            None => Some(column),
+        }
     }
 
     /// The name of `item`, if it is one of the scope's.

@@ -33,7 +33,17 @@ impl SqlWriter<'_> {
                 model.place(field)
             ))));
         };
-        self.qualified(depth, &name, &model.field(field).column);
+        let Some(column) = self.scopes[depth].held(field, &model.field(field).column).map(str::to_owned)
+        else {
+            return self.unsupported(
+                &format!(
+                    "{} in an expression for a column of another table of its class",
+                    model.place(field)
+                ),
+                "say it as select(..).where(..).scalar_subquery(), or set the value itself",
+            );
+        };
+        self.qualified(depth, &name, &column);
     }
 
     /// The source of a class above that of `source`, in its family, whose rows have its columns, too.
