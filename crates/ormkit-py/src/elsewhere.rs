@@ -175,6 +175,7 @@ const MODULE: Words = &[
     ("async_scoped_session", "async with maker() as session in each task"),
     ("AsyncEngine", "Engine"),
     ("AsyncConnection", "Connection"),
+    ("object_session", "inspect(it).session"),
     ("make_transient", "copy.copy(it), a new object"),
     ("Bundle", "select(User.id, User.name)"),
     ("Load", "selectinload, joinedload, load_only"),
