@@ -545,7 +545,7 @@ def test_mistake_in_a_class_body_is_named(body, text):
 @pytest.mark.parametrize(
     ("body", "parameter"),
     [
-        ("x = mapped_column(Text, info={})", "mapped_column(info=..)"),
+        ("x = mapped_column(Text, key='y')", "mapped_column(key=..)"),
         ("x = mapped_column(Text, init=False)", "mapped_column(init=..)"),
         ("x = relationship('X', backref='t')", "relationship(backref=..)"),
         ("x = relationship('X', lazy='dynamic')", 'relationship(lazy="dynamic")'),

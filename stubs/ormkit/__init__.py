@@ -1,6 +1,8 @@
 """An async ORM for PostgreSQL and SQLite."""
 
-from ormkit import event
+from typing import Any
+
+from ormkit import _ormkit, event
 from ormkit.base import (
     AsyncAttrs,
     Base,
@@ -260,4 +262,13 @@ from ormkit.session import (
 )
 
 # Not the modules of the package: one is called as a builtin is.
-__all__ = [name for name, value in globals().items() if not (name.startswith("_") or isinstance(value, type(event)))]
+__all__ = [
+    name
+    for name, value in globals().items()
+    if not (name.startswith("_") or name == "Any" or isinstance(value, type(event)))
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Names that other libraries have: the error says what to write instead."""
+    raise _ormkit.missing_name("ormkit", name, __all__)

@@ -161,6 +161,16 @@ class ColumnInfo:
         r"""
         The comment on the column.
         """
+    @property
+    def info(self) -> typing.Any:
+        r"""
+        What was said to readers: the dict of `info=`, an empty one without it.
+        """
+    @property
+    def doc(self) -> typing.Optional[builtins.str]:
+        r"""
+        The text of `doc=`.
+        """
     def sql_type(self, dialect: builtins.str = ...) -> builtins.str:
         r"""
         The SQL type.
@@ -480,6 +490,16 @@ class RelationshipInfo:
     def cascade(self) -> builtins.str:
         r"""
         The cascade, as declared.
+        """
+    @property
+    def info(self) -> typing.Any:
+        r"""
+        What was said to readers: the dict of `info=`, an empty one without it.
+        """
+    @property
+    def doc(self) -> typing.Optional[builtins.str]:
+        r"""
+        The text of `doc=`.
         """
     @property
     def secondary(self) -> typing.Optional[builtins.str]:

@@ -33,6 +33,7 @@ class Table:
         extend_existing: bool = False,
         keep_existing: bool = False,
         renamed_from: str | None = None,
+        info: dict[Any, Any] | None = None,
     ) -> None: ...
     @property
     def c(self) -> TableColumns: ...
@@ -44,6 +45,8 @@ class Table:
     @property
     def fullname(self) -> str: ...
     @property
+    def info(self) -> dict[Any, Any]: ...
+    @property
     def columns(self) -> tuple[ColumnInfo, ...]: ...
     @property
     def primary_key(self) -> tuple[str, ...]: ...
@@ -51,7 +54,15 @@ class Table:
 class MetaData:
     """The tables of a base: `naming_convention` has templates for `ix`, `uq`, `ck`, `fk` and `pk`."""
 
-    def __init__(self, *, naming_convention: dict[str, str] | None = None, schema: str | None = None) -> None: ...
+    def __init__(
+        self,
+        *,
+        naming_convention: dict[str, str] | None = None,
+        schema: str | None = None,
+        info: dict[Any, Any] | None = None,
+    ) -> None: ...
+    @property
+    def info(self) -> dict[Any, Any]: ...
     @property
     def schema(self) -> str | None: ...
     @property

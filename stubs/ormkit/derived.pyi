@@ -75,6 +75,8 @@ def column_property(
     repr: bool = ...,
     compare: bool = ...,
     raiseload: bool = ...,
+    info: dict[Any, Any] | None = None,
+    doc: str | None = None,
 ) -> Mapped[_T]: ...
 @overload
 def column_property(
@@ -85,5 +87,7 @@ def column_property(
     repr: bool = ...,
     compare: bool = ...,
     raiseload: bool = ...,
+    info: dict[Any, Any] | None = None,
+    doc: str | None = None,
 ) -> Any:
     """An attribute that SQL computes from the row: `full = column_property(first + " " + last)`."""

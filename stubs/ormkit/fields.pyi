@@ -1,7 +1,7 @@
 """What a class body is made of."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from ormkit._ormkit import (
     CheckConstraint as CheckConstraint,
@@ -101,7 +101,13 @@ def mapped_column(
     deferred_group: str | None = None,
     sort_order: int = 0,
     renamed_from: str | None = None,
-    info: Any = None,
+    type_: Any = None,
+    info: dict[Any, Any] | None = None,
+    doc: str | None = None,
+    key: None = None,
+    use_existing_column: bool = False,
+    active_history: Literal[False] = ...,
+    deferred_raiseload: Literal[True] | None = None,
     init: bool = ...,
     repr: bool = ...,
     compare: bool = ...,

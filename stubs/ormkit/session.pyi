@@ -158,8 +158,10 @@ class AsyncSession:
     async def refresh(
         self,
         object: DeclarativeBase,
-        attributes: Sequence[str] | None = None,
+        attribute_names: Sequence[str] | None = None,
         with_for_update: bool | _Lock | None = None,
+        *,
+        attributes: Sequence[str] | None = None,
     ) -> None: ...
     async def merge(self, object: _E, *, load: Literal[True] = True, options: Sequence[Loader] | None = None) -> _E: ...
     def expunge_all(self) -> None: ...
@@ -222,9 +224,8 @@ class AsyncSession:
     # Reading
     async def get(
         self,
-        model: type[_E],
-        key: Any,
-        /,
+        entity: type[_E],
+        ident: Any,
         *,
         options: Sequence[_Option] | _Option | None = None,
         with_for_update: bool | _Lock | None = None,
@@ -233,9 +234,8 @@ class AsyncSession:
     ) -> _E | None: ...
     async def get_one(
         self,
-        model: type[_E],
-        key: Any,
-        /,
+        entity: type[_E],
+        ident: Any,
         *,
         options: Sequence[_Option] | _Option | None = None,
         with_for_update: bool | _Lock | None = None,
@@ -244,9 +244,8 @@ class AsyncSession:
     ) -> _E: ...
     async def get_or_raise(
         self,
-        model: type[_E],
-        key: Any,
-        /,
+        entity: type[_E],
+        ident: Any,
         *,
         options: Sequence[_Option] | _Option | None = None,
         with_for_update: bool | _Lock | None = None,

@@ -75,7 +75,7 @@ def unregister_codec(name: str, *, schema: str | None = None) -> None:
 class ARRAY(TypeEngine):
     """`item_type[]`; a JSON array on SQLite. Lists, nested where there are more dimensions, with None for NULL."""
 
-    def __init__(self, item_type: TypeEngine | type[TypeEngine], /) -> None: ...
+    def __init__(self, item_type: TypeEngine | type[TypeEngine], /, *, dimensions: int | None = None) -> None: ...
 
 class Enum(TypeEngine):
     """Stores the members' values, or their names with `by="name"`."""

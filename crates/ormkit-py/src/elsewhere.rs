@@ -1,7 +1,7 @@
 //! Words of SQLAlchemy, Django and of drivers that have another form here: the `AttributeError` says what to type instead.
 
 use ormkit_core::error::near_matches;
-use pyo3::exceptions::PyAttributeError;
+use pyo3::exceptions::{PyAttributeError, PyImportError};
 use pyo3::prelude::*;
 
 use crate::engine::{Connection, Engine};
@@ -141,6 +141,83 @@ const DRIVER: Words = &[
     ("sync_engine", "the engine itself: nothing in it blocks"),
     ("copy_records_to_table", "await {it}.copy_from(table, rows)"),
 ];
+
+/// Names of SQLAlchemy's modules.
+const MODULE: Words = &[
+    ("registry", "class Base(DeclarativeBase): each base has a metadata of its own"),
+    ("declarative_base", "class Base(DeclarativeBase): pass"),
+    ("as_declarative", "class Base(DeclarativeBase): pass"),
+    ("declarative_mixin", "a plain class with columns"),
+    ("DeferredReflection", "classes by `ormkit inspect`, which writes them from the database"),
+    ("automap_base", "classes by `ormkit inspect`, which writes them from the database"),
+    ("type_coerce", "cast(expression, type_), or literal(value, type_) for a value"),
+    ("backref", "back_populates= on both sides"),
+    (
+        "DynamicMapped",
+        "Mapped[list[..]], unloaded: session.query(Post).filter(author=user) reads a part of it",
+    ),
+    (
+        "WriteOnlyMapped",
+        "Mapped[list[..]], unloaded: session.query(Post).filter(author=user) reads a part of it",
+    ),
+    (
+        "dynamic_loader",
+        "relationship(), unloaded: session.query(Post).filter(author=user) reads a part of it",
+    ),
+    ("query_expression", "session.query(User).annotate(name=..)"),
+    ("with_expression", "session.query(User).annotate(name=..)"),
+    ("attribute_keyed_dict", "a list: {tag.name: tag for tag in user.tags}"),
+    ("attribute_mapped_collection", "a list: {tag.name: tag for tag in user.tags}"),
+    ("MutableDict", "dict alone: changes in place are noticed"),
+    ("MutableList", "list alone: changes in place are noticed"),
+    ("Session", "AsyncSession"),
+    ("scoped_session", "async with maker() as session in each task"),
+    ("async_scoped_session", "async with maker() as session in each task"),
+    ("AsyncEngine", "Engine"),
+    ("AsyncConnection", "Connection"),
+    ("object_session", "inspect(it).session"),
+    ("make_transient", "copy.copy(it), a new object"),
+    ("Bundle", "select(User.id, User.name)"),
+    ("Load", "selectinload, joinedload, load_only"),
+    ("PickleType", "JSON, or a TypeDecorator"),
+    ("VARCHAR", "String"),
+    ("CHAR", "String"),
+    ("TEXT", "Text"),
+    ("INTEGER", "Integer"),
+    ("BIGINT", "BigInteger"),
+    ("SMALLINT", "SmallInteger"),
+    ("BOOLEAN", "Boolean"),
+    ("FLOAT", "Float"),
+    ("NUMERIC", "Numeric"),
+    ("DECIMAL", "Numeric"),
+    ("UUID", "Uuid"),
+    ("INET", "Inet"),
+    ("CIDR", "Cidr"),
+    ("TSVECTOR", "Tsvector"),
+    ("HSTORE", "Hstore"),
+    ("Sequence", "Identity(start=..), or server_default=text(\"nextval('name')\")"),
+    ("DDL", "await connection.execute(sql)"),
+    ("URL", "the URL as a text"),
+    ("make_url", "the URL as a text"),
+    ("NullPool", "create_engine(min_connections=0, idle_timeout=0)"),
+    ("StaticPool", "create_engine(max_connections=1)"),
+    ("QueuePool", "create_engine(min_connections=.., max_connections=..)"),
+    ("IntegerField", "id: Mapped[int] = mapped_column()"),
+    ("CharField", "name: Mapped[str] = mapped_column(max_length=..)"),
+    ("Model", "class User(Base), with Base of ormkit or of your own"),
+];
+
+/// The error for a name that a module of the package does not have: `ImportError` for a word that has another form here, which
+/// `from ormkit import` shows, `AttributeError` for any other.
+#[pyfunction]
+pub(crate) fn missing_name(module: &str, name: &str, known: Vec<String>) -> PyErr {
+    if let Some(instead) = instead(MODULE, name, "") {
+        return PyImportError::new_err(format!("{module} has no {name}: write {instead}"));
+    }
+    let near = near_matches(name, known.iter().map(String::as_str));
+    let near = near.first().map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
+    PyAttributeError::new_err(format!("module '{module}' has no attribute '{name}'{near}"))
+}
 
 /// What says the same as a word of `words`, for a class.
 pub(crate) fn instead(words: Words, name: &str, class: &str) -> Option<String> {

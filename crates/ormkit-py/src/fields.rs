@@ -10,6 +10,7 @@ mod generated;
 mod index;
 mod json_null;
 pub(crate) mod native;
+mod notes;
 mod property;
 pub(crate) mod range;
 mod relation;
@@ -28,6 +29,7 @@ pub(crate) use foreign_key::ForeignKey;
 pub(crate) use generated::{Computed, FetchedValue, Identity};
 pub(crate) use index::Index;
 pub(crate) use json_null::is_json_null;
+pub(crate) use notes::Notes;
 pub(crate) use property::{ColumnProperty, column_property};
 pub(crate) use relation::{
     ColumnName, RelationColumn, RelationJoin, RelationshipDecl, RelationshipTarget, SecondaryTable,

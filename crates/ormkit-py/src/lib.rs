@@ -49,6 +49,8 @@ mod _ormkit {
         Validates, Validator, association_proxy, validates,
     };
     #[pymodule_export]
+    use elsewhere::missing_name;
+    #[pymodule_export]
     use engine::{
         ClosedConnection, Connection, ConnectionBlock, ConnectionContext, CopyOut, Engine, FoundColumn,
         FoundConstraint, FoundIndex, FoundTable, Listener, Notification, PlanCounters, PoolCounters,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::logic::conditions_of;
 use super::operand::{free_operand, kindred_operand};
-use super::{Argument, Expr, Kind, expression};
+use super::{Argument, Expr, Kind, RowValue, expression};
 use crate::errors::to_py;
 
 /// `func`: every attribute is an SQL function of that name.
@@ -51,6 +51,10 @@ impl NamedFunction {
         let (mut distinct, mut order_by) = (false, Vec::new());
         let mut args: Vec<CoreExpr> = Vec::with_capacity(arguments.len());
         for argument in arguments.iter() {
+            if let Some(group) = group_of(&name, &argument)? {
+                args.push(group);
+                continue;
+            }
             if let Some(said) = argument.cast::<Expr>().ok().and_then(|expr| expr.get().as_aggregated()) {
                 distinct |= said.distinct;
                 order_by.extend(said.order_by.iter().cloned());
@@ -78,6 +82,19 @@ impl NamedFunction {
             call => expression(py, call),
         }
     }
+}
+
+/// Several columns as one argument of what says of GROUP BY that rows are grouped several times: `tuple_(..)` or a tuple.
+fn group_of(name: &str, argument: &Bound<'_, PyAny>) -> PyResult<Option<CoreExpr>> {
+    if !matches!(name, "rollup" | "cube" | "grouping_sets") {
+        return Ok(None);
+    }
+    if let Ok(row) = argument.cast::<RowValue>() {
+        return Ok(Some(row.get().core()));
+    }
+    let Ok(columns) = argument.cast::<PyTuple>() else { return Ok(None) };
+    let columns = columns.iter().map(|column| free_operand(&column)).collect::<PyResult<_>>()?;
+    Ok(Some(CoreExpr::row(columns)))
 }
 
 /// True for arguments that are values beside the first one, and not settings.

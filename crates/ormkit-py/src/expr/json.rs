@@ -1,18 +1,61 @@
 //! JSON in expressions: `Book.meta["tags"][0].as_string()`.
 
 use ormkit_core::model::ColumnType;
-use ormkit_core::query::{Expr as CoreExpr, JsonRead, JsonStep};
+use ormkit_core::query::{Expr as CoreExpr, JsonRead, JsonStep, OperationKind};
 use ormkit_core::value::Value;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyTuple};
+use pyo3::types::{PyBool, PyFloat, PyInt, PySlice, PyString, PyTuple};
 
 use super::operand::{column_type_of, typed_operand};
 use super::{Condition, Expr, condition, expression};
 use crate::errors::to_py;
+use crate::model::{conversion, unsupported};
+
+/// An element or a part of an array; None for what is no array.
+fn part_of_array(this: &CoreExpr, step: &Bound<'_, PyAny>) -> PyResult<Option<CoreExpr>> {
+    let (array, before) = match this {
+        CoreExpr::Operation(node) => match (&node.kind, &node.args[..]) {
+            (OperationKind::Element(places), [array]) => (array, places.to_vec()),
+            _ => (this, Vec::new()),
+        },
+        _ => (this, Vec::new()),
+    };
+    if !matches!(column_type_of(array), Some(ColumnType::Array(_))) {
+        return Ok(None);
+    }
+    if let CoreExpr::Column(column) = array
+        && conversion(step.py(), column.source.model, column.field).is_some()
+    {
+        return Err(unsupported(
+            "an element of an array whose values are converted",
+            "read the array and take it in Python",
+        ));
+    }
+    let place = |given: &Bound<'_, PyAny>| -> PyResult<i64> {
+        given
+            .extract()
+            .map_err(|_| PyTypeError::new_err("the places of an array are numbers, from 1 on: Book.tags[1]"))
+    };
+    let Ok(slice) = step.cast::<PySlice>() else {
+        let places = before.into_iter().chain([place(step)?]).collect();
+        return Ok(Some(array.clone().element(places)));
+    };
+    if !slice.getattr("step")?.is_none() || !before.is_empty() {
+        return Err(PyTypeError::new_err(
+            "a part of an array is taken once, and without a step: Book.tags[1:2]",
+        ));
+    }
+    let end = |name: &str| -> PyResult<Option<i64>> {
+        let end = slice.getattr(name)?;
+        if end.is_none() { Ok(None) } else { place(&end).map(Some) }
+    };
+    Ok(Some(array.clone().slice(end("start")?, end("stop")?)))
+}
 
 #[pymethods]
 impl Expr {
+    /// Of an array: the element at a place, counted from 1, or the part between two places (`[1:2]`, both included; PostgreSQL).
     /// Of HSTORE: the text of a key, NULL where there is none. What lies in a JSON value: by the key of an object, by the place in a list (from its end where negative), or by a
     /// tuple of them. NULL where there is nothing; JSON's null is a value. As in PostgreSQL a scalar is a list of itself:
     /// its places 0 and -1 are the scalar.
@@ -23,9 +66,12 @@ impl Expr {
             let found = this.operator("->", key, false).map_err(|error| to_py(step.py(), error))?;
             return expression(step.py(), found.cast(ColumnType::Text));
         }
+        if let Some(part) = part_of_array(&this, step)? {
+            return expression(step.py(), part);
+        }
         if !matches!(column_type_of(&this), Some(ColumnType::Json)) {
             return Err(PyTypeError::new_err(
-                "only JSON columns and what lies in them have parts: Book.meta[\"key\"]",
+                "only JSON columns, what lies in them, and arrays have parts: Book.meta[\"key\"], Book.tags[1]",
             ));
         }
         let steps = match step.cast::<PyTuple>() {

@@ -298,6 +298,11 @@ fn typing_of(expr: &CoreExpr) -> Option<Typing> {
                 _ => ColumnType::Integer,
             }),
             OperationKind::Length => plain(ColumnType::Integer),
+            OperationKind::Element(_) => match node.args.first().and_then(column_type_of) {
+                Some(ColumnType::Array(element)) => plain(ColumnType::clone(&element)),
+                _ => None,
+            },
+            OperationKind::Slice(..) => node.args.first().and_then(typing_of).map(anywhere),
             OperationKind::Collate(_)
             | OperationKind::BitNot
             | OperationKind::Greatest

@@ -22,21 +22,22 @@ pub(crate) struct RowValue {
 #[pyfunction]
 #[pyo3(signature = (*parts))]
 pub(crate) fn tuple_(parts: &Bound<'_, PyTuple>) -> PyResult<RowValue> {
-    if parts.is_empty() {
-        return Err(PyTypeError::new_err("tuple_() takes at least one expression"));
-    }
     let parts =
         parts.iter().map(|part| part.cast::<Expr>()?.get().core().cloned()).collect::<PyResult<_>>()?;
     Ok(RowValue { parts })
 }
 
 impl RowValue {
-    fn core(&self) -> CoreExpr {
+    /// The parts as one expression.
+    pub(super) fn core(&self) -> CoreExpr {
         CoreExpr::row(self.parts.clone())
     }
 
     /// The values of one row, each beside its part.
     fn values_of(&self, row: &Bound<'_, PyAny>) -> PyResult<Vec<CoreExpr>> {
+        if self.parts.is_empty() {
+            return Err(PyTypeError::new_err("tuple_() of nothing is for func.grouping_sets(..) alone"));
+        }
         let is_row = row.is_instance_of::<PyTuple>() || row.is_instance_of::<PyList>();
         let values: Vec<Bound<'_, PyAny>> = if is_row { row.extract()? } else { Vec::new() };
         if values.len() != self.parts.len() {

@@ -1,6 +1,6 @@
 //! `mapped_column(...)`.
 use super::types::{TypeEngine, length_of, type_of};
-use super::{CheckConstraint, Computed, DataclassOptions, FetchedValue, ForeignKey, Identity, refuse};
+use super::{CheckConstraint, Computed, DataclassOptions, FetchedValue, ForeignKey, Identity, Notes, refuse};
 use crate::attribute::Attribute;
 use crate::expr::{Condition, Expr};
 use ormkit_core::query::{CompareOp, Expr as CoreExpr};
@@ -48,6 +48,7 @@ pub(crate) struct MappedColumn {
     pub(crate) deferred_group: Option<String>,
     pub(crate) sort_order: i64,
     pub(crate) dataclass: DataclassOptions,
+    pub(crate) notes: Notes,
 }
 
 /// An argument that may be None on purpose.
@@ -153,6 +154,7 @@ impl MappedColumn {
             deferred_group: None,
             sort_order: 0,
             dataclass: DataclassOptions::default(),
+            notes: Notes::default(),
         }
     }
 }
@@ -229,6 +231,9 @@ pub(crate) fn join_condition<'py>(
 ///     init, repr, compare, kw_only: As in `dataclasses.field`, for classes with `MappedAsDataclass`.
 ///     deferred_group: The same, with a name under which `undefer_group` asks for several columns.
 ///     sort_order: Columns are sorted by it, then by their declaration.
+///     type_: The type, as `args` may hold it.
+///     info, doc: A dict and a text for those who read `__columns__`.
+///     use_existing_column: Accepted: classes of a family may declare one column of their table in any case.
 ///
 /// Raises:
 ///     NotSupportedError: An option that is not implemented, by name.
@@ -237,7 +242,8 @@ pub(crate) fn join_condition<'py>(
     default_factory = None, insert_default = None, server_default = None, onupdate = None, server_onupdate = None,
     max_length = None, autoincrement = None, name = None, comment = None, deferred = false, deferred_group = None,
     sort_order = 0, renamed_from = None,
-    info = None, init = None, repr = None, compare = None, kw_only = None))]
+    type_ = None, info = None, doc = None, key = None, use_existing_column = false, active_history = false,
+    deferred_raiseload = None, init = None, repr = None, compare = None, kw_only = None))]
 #[allow(clippy::too_many_arguments, reason = "the options of a column")]
 pub(crate) fn mapped_column<'py>(
     args: &Bound<'py, PyTuple>,
@@ -259,13 +265,24 @@ pub(crate) fn mapped_column<'py>(
     deferred_group: Option<String>,
     sort_order: i64,
     renamed_from: Option<String>,
+    type_: Option<Bound<'_, PyAny>>,
     info: Option<Bound<'_, PyAny>>,
+    doc: Option<String>,
+    key: Option<String>,
+    #[expect(unused_variables, reason = "classes of a family may share a column anyway")] use_existing_column: bool,
+    active_history: bool,
+    deferred_raiseload: Option<bool>,
     init: Option<bool>,
     repr: Option<bool>,
     compare: Option<bool>,
     kw_only: Option<bool>,
 ) -> PyResult<Bound<'py, MappedColumn>> {
-    refuse("mapped_column", "info", info.is_some(), "keep it beside the model")?;
+    let own_name = "the attribute's name for it, and the column's name as the first argument";
+    refuse("mapped_column", "key", key.is_some(), own_name)?;
+    let history = "nothing: the value before a change is kept (inspect(obj).attrs)";
+    refuse("mapped_column", "active_history", active_history, history)?;
+    let raises = "nothing: what is not loaded raises, await session.load(obj, ..) reads it";
+    refuse("mapped_column", "deferred_raiseload", deferred_raiseload == Some(false), raises)?;
     let dataclass = DataclassOptions {
         init,
         repr,
@@ -295,8 +312,15 @@ pub(crate) fn mapped_column<'py>(
         deferred_group,
         sort_order,
         dataclass,
+        notes: Notes::new("mapped_column", info, doc)?,
         ..MappedColumn::bare()
     };
+    if let Some(given) = type_ {
+        let found = type_of(&given)?.ok_or_else(|| {
+            PyTypeError::new_err("mapped_column(type_=..) takes a column type, such as String(50)")
+        })?;
+        column.column_type = Some(found.unbind());
+    }
     for (at, argument) in args.iter().enumerate() {
         take_argument(&mut column, at, &argument)?;
     }

@@ -1,6 +1,7 @@
 //! Arrays, and the column types that PostgreSQL alone has.
 use super::types::{TypeEngine, derived, plain, plain_type, type_of};
 use crate::convert::Beyond;
+use crate::model::unsupported;
 use ormkit_core::model::{ColumnType, NativeType};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -12,8 +13,28 @@ pub(crate) struct Array;
 
 #[pymethods]
 impl Array {
+    /// Args:
+    ///     item_type: The type of the elements.
+    ///     dimensions: Of how many dimensions the values are: PostgreSQL takes any number in any array.
+    ///     as_tuple, zero_indexes: Refused where True: values are lists, and places are counted from 1.
     #[new]
-    fn new(item_type: &Bound<'_, PyAny>) -> PyResult<PyClassInitializer<Self>> {
+    #[pyo3(signature = (item_type, *, as_tuple = false, dimensions = None, zero_indexes = false))]
+    fn new(
+        item_type: &Bound<'_, PyAny>,
+        as_tuple: bool,
+        dimensions: Option<u32>,
+        zero_indexes: bool,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        if as_tuple || zero_indexes {
+            let option = if as_tuple { "as_tuple" } else { "zero_indexes" };
+            return Err(unsupported(
+                format!("ARRAY({option}=True)"),
+                "values are lists, and places are counted from 1, as in SQL",
+            ));
+        }
+        if dimensions == Some(0) {
+            return Err(PyTypeError::new_err("ARRAY(dimensions=0): an array has one dimension at least"));
+        }
         let Some(item) = type_of(item_type)? else {
             let found = item_type.repr()?;
             return Err(PyTypeError::new_err(format!("ARRAY() takes the type of its items, not {found}")));

@@ -1,6 +1,6 @@
 //! `column_property(...)`.
 use super::column::next_serial;
-use super::{DataclassOptions, refuse};
+use super::{DataclassOptions, Notes, refuse};
 use crate::expr::Expr;
 use crate::query::Select;
 use pyo3::exceptions::PyTypeError;
@@ -17,6 +17,7 @@ pub(crate) struct ColumnProperty {
     pub(crate) deferred: bool,
     pub(crate) deferred_group: Option<String>,
     pub(crate) dataclass: DataclassOptions,
+    pub(crate) notes: Notes,
 }
 
 /// Declare an attribute that SQL computes from the row when it is read: `column_property(first + " " + last)`.
@@ -29,6 +30,7 @@ pub(crate) struct ColumnProperty {
 ///         answers one of them when all classes are there: `lambda: select(func.count(Post.id)).where(..)`.
 ///     group: A name under which `undefer_group` asks for several deferred ones.
 ///     deferred: Left out of queries unless asked for.
+///     info, doc: A dict and a text for those who read the declaration.
 ///     repr, compare: As in `dataclasses.field`, for classes with `MappedAsDataclass`.
 ///
 /// Raises:
@@ -49,15 +51,14 @@ pub(crate) fn column_property(
     expire_on_flush: Option<bool>,
     active_history: Option<bool>,
     info: Option<Bound<'_, PyAny>>,
-    doc: Option<Bound<'_, PyAny>>,
+    doc: Option<String>,
 ) -> PyResult<ColumnProperty> {
     let refuse = |option, given, instead| refuse("column_property", option, given, instead);
+    let notes = Notes::new("column_property", info, doc)?;
     refuse("raiseload", raiseload == Some(false), "what is not loaded raises: await session.load(it, ..)")?;
     refuse("comparator_factory", comparator_factory.is_some(), "hybrid_property with a comparator")?;
     refuse("expire_on_flush", expire_on_flush == Some(false), "keep the value in an attribute of your own")?;
     refuse("active_history", active_history == Some(true), "nothing: it cannot be assigned")?;
-    refuse("info", info.is_some(), "keep it beside the model")?;
-    refuse("doc", doc.is_some(), "a comment beside it")?;
     if column.is_instance_of::<MappedColumn>() {
         return Err(PyTypeError::new_err(
             "column_property() takes an expression: a column alone is declared by mapped_column(), with deferred=True \
@@ -77,5 +78,6 @@ pub(crate) fn column_property(
         deferred: deferred || group.is_some(),
         deferred_group: group,
         dataclass: DataclassOptions { repr, compare, ..DataclassOptions::default() },
+        notes,
     })
 }

@@ -1,6 +1,6 @@
 //! `relationship(...)`.
 use super::column::{Given, next_serial};
-use super::{DataclassOptions, MappedColumn, refuse};
+use super::{DataclassOptions, MappedColumn, Notes, refuse};
 use crate::expr::Expr;
 use crate::model::Table;
 use crate::model::raise::unsupported;
@@ -37,6 +37,7 @@ pub(crate) struct RelationshipDecl {
     pub(crate) secondary_join: Option<RelationJoin>,
     /// An object of it has one parent.
     pub(crate) single_parent: bool,
+    pub(crate) notes: Notes,
 }
 
 /// A condition that joins two tables, as it was given.
@@ -124,6 +125,7 @@ impl RelationshipDecl {
             primary_join: None,
             secondary_join: None,
             single_parent: false,
+            notes: Notes::default(),
         }
     }
 }
@@ -147,6 +149,9 @@ impl RelationshipDecl {
 ///     lazy: `"select"` (or True) and `"raise"` leave it unloaded, `"selectin"` and `"joined"` (or False) always load it.
 ///     viewonly: Never written.
 ///     single_parent: Accepted for lists without a junction, whose members have one parent in any case.
+///     doc, info: A text and a dict for those who read `__relationships__`.
+///     overlaps: Accepted: nothing warns of relations that share a key.
+///     collection_class: `list`.
 ///     default, default_factory, init, repr, compare, kw_only: As in `dataclasses.field`, for classes with
 ///         `MappedAsDataclass`.
 ///     post_update: The foreign key is written by an UPDATE of its own, behind the INSERTs and before the DELETEs of a flush,
@@ -158,7 +163,8 @@ impl RelationshipDecl {
 #[pyo3(signature = (target = None, *, secondary = None, back_populates = None, foreign_keys = None,
     remote_side = None, primaryjoin = None, secondaryjoin = None, uselist = None, order_by = None,
     cascade = "save-update, merge", passive_deletes = None, lazy = None, viewonly = false, post_update = false,
-    single_parent = false, backref = None, default = Given(None), default_factory = None, init = None, repr = None,
+    single_parent = false, doc = None, info = None, overlaps = None, collection_class = None, innerjoin = None,
+    passive_updates = None, active_history = false, join_depth = None, sync_backref = None, backref = None, default = Given(None), default_factory = None, init = None, repr = None,
     compare = None, kw_only = None))]
 #[allow(clippy::too_many_arguments, reason = "the options of a relation")]
 pub(crate) fn relationship(
@@ -177,6 +183,17 @@ pub(crate) fn relationship(
     viewonly: bool,
     post_update: bool,
     single_parent: bool,
+    doc: Option<String>,
+    info: Option<Bound<'_, PyAny>>,
+    #[expect(unused_variables, reason = "nothing warns of relations that share a key")] overlaps: Option<
+        String,
+    >,
+    collection_class: Option<Bound<'_, PyAny>>,
+    innerjoin: Option<Bound<'_, PyAny>>,
+    passive_updates: Option<bool>,
+    active_history: bool,
+    join_depth: Option<Bound<'_, PyAny>>,
+    sync_backref: Option<Bound<'_, PyAny>>,
     backref: Option<Bound<'_, PyAny>>,
     default: Given<'_>,
     default_factory: Option<Bound<'_, PyAny>>,
@@ -187,6 +204,26 @@ pub(crate) fn relationship(
 ) -> PyResult<RelationshipDecl> {
     let both = "declare both sides and join them with back_populates=";
     refuse("relationship", "backref", backref.is_some(), both)?;
+    let is_list = |given: &Bound<'_, PyAny>| given.is(given.py().get_type::<PyList>());
+    let refuse = |option, given, instead| refuse("relationship", option, given, instead);
+    let sorted = "nothing: a list holds each object once, and is sorted by order_by=; set(user.tags) and \
+                  {tag.name: tag for tag in user.tags} are made of it";
+    refuse("collection_class", collection_class.as_ref().is_some_and(|given| !is_list(given)), sorted)?;
+    let inner = "joinedload(.., innerjoin=True) in the query, which leaves out objects without a related one";
+    refuse("innerjoin", innerjoin.is_some_and(|given| given.is_truthy().unwrap_or(true)), inner)?;
+    let updates = "ForeignKey(.., onupdate=\"CASCADE\")";
+    refuse("passive_updates", passive_updates == Some(false), updates)?;
+    refuse(
+        "active_history",
+        active_history,
+        "nothing: what was there before a change is kept (inspect(obj).attrs)",
+    )?;
+    refuse(
+        "join_depth",
+        join_depth.is_some(),
+        "selectinload(Node.children, recursion_depth=..) in the query",
+    )?;
+    refuse("sync_backref", sync_backref.is_some(), "viewonly=True without back_populates=")?;
     if secondaryjoin.is_some() && secondary.is_none() {
         return Err(PyTypeError::new_err("relationship(secondaryjoin=..) needs secondary=.."));
     }
@@ -215,6 +252,7 @@ pub(crate) fn relationship(
         primary_join: primaryjoin.map(RelationJoin::of).transpose()?,
         secondary_join: secondaryjoin.map(RelationJoin::of).transpose()?,
         single_parent,
+        notes: Notes::new("relationship", info, doc)?,
         ..RelationshipDecl::bare()
     })
 }

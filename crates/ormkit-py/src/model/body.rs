@@ -221,7 +221,8 @@ fn show(plan: &Plan, id: ModelId, class: &Bound<'_, PyType>) -> PyResult<()> {
     let py = class.py();
     let columns = PyDict::new(py);
     for column in plan.columns.iter().filter(|column| column.field.property.is_none()) {
-        let info = ColumnInfo::new(column.field.clone(), column.default.clone_ref(py));
+        let info =
+            ColumnInfo::new(column.field.clone(), column.default.clone_ref(py), column.notes.shown(py));
         columns.set_item(&column.field.name, Bound::new(py, info)?)?;
     }
     let relations = PyDict::new(py);
@@ -237,13 +238,17 @@ fn show(plan: &Plan, id: ModelId, class: &Bound<'_, PyType>) -> PyResult<()> {
             uselist: relation.def.many.unwrap_or(true),
             back_populates: relation.def.back_populates.clone(),
             cascade: relation.cascade.clone(),
+            notes: relation.notes.shown(py),
         };
         relations.set_item(&relation.def.name, Bound::new(py, info)?)?;
     }
     let shared = registry::shared_table(py, id);
     let table = match shared {
-        Some(shared) => Table::plain(py, shared, &registry::with_def(shared, ModelDef::clone))?,
-        None => Bound::new(py, Table::new(id, &plan.def, &columns)?)?,
+        Some(shared) => {
+            let info = Table::info_above(class)?;
+            Table::plain(py, shared, &registry::with_def(shared, ModelDef::clone), &[], info)?
+        }
+        None => Bound::new(py, Table::new(id, &plan.def, &columns, plan.notes.shown(py))?)?,
     };
     for above in class.mro().iter().skip(1).filter(|_| shared.is_some()) {
         let above = above.cast_into::<PyType>()?;

@@ -136,6 +136,7 @@ impl<'py> Context<'_, 'py> {
             sort_order,
             inherited: false,
             property: None,
+            notes: options.notes.clone_ref(py),
         })
     }
 
@@ -276,6 +277,7 @@ impl<'py> Context<'_, 'py> {
             joins: [primary?, secondary?],
             late: columns,
             cascade: options.cascade_text.clone(),
+            notes: options.notes.clone_ref(py),
         })
     }
 

@@ -1,5 +1,6 @@
 //! The declarations of a class: its own, and those of its mixins and of the mapped class that it extends.
 use super::collect::{Declared, declarations, names_of, namespace_of};
+use super::info::{ColumnInfo, RelationshipInfo};
 use super::joining;
 use super::late_columns;
 use super::making::Making;
@@ -128,6 +129,7 @@ impl<'a, 'py> Gathered<'a, 'py> {
             };
             let conversion = conversion.clone();
             let property = properties::said(py, table.model, FieldId(at));
+            let notes = ColumnInfo::notes_of(ancestor, &field.name)?;
             self.seen.push(field.name.clone());
             let autoincrement = Some(field.autoincrement);
             self.columns.push(Column {
@@ -140,11 +142,13 @@ impl<'a, 'py> Gathered<'a, 'py> {
                 sort_order: 0,
                 inherited: true,
                 property,
+                notes,
             });
         }
         for (at, def) in relations.into_iter().enumerate() {
             if !self.has(&def.name) {
                 self.seen.push(def.name.clone());
+                let name = def.name.clone();
                 self.relations.push(Relation {
                     def,
                     target: None,
@@ -152,6 +156,7 @@ impl<'a, 'py> Gathered<'a, 'py> {
                     joins: joining::said(py, table.model, RelationId(at as u16)),
                     late: late_columns::said(py, table.model, RelationId(at as u16)),
                     cascade: String::new(),
+                    notes: RelationshipInfo::notes_of(ancestor, &name)?,
                 });
             }
         }

@@ -1,10 +1,11 @@
 //! What tools read of a model: `__columns__`, `__relationships__`, `__table__`.
 use super::registry::{find_secondary, with_def};
-use crate::fields::{ClientDefault, ForeignKey};
+use crate::fields::{ClientDefault, ForeignKey, Notes};
 use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelId, Secondary};
 use ormkit_core::sql::{Dialect, type_name};
 use ormkit_core::value::SqlType;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 /// A column of a model.
 #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
@@ -12,11 +13,19 @@ use pyo3::prelude::*;
 pub(crate) struct ColumnInfo {
     field: Field,
     default: ClientDefault,
+    notes: Notes,
 }
 
 impl ColumnInfo {
-    pub(super) fn new(field: Field, default: ClientDefault) -> Self {
-        Self { field, default }
+    pub(super) fn new(field: Field, default: ClientDefault, notes: Notes) -> Self {
+        Self { field, default, notes }
+    }
+
+    /// What the declaration of a class's column says to its readers.
+    pub(super) fn notes_of(class: &Bound<'_, PyAny>, name: &str) -> PyResult<Notes> {
+        let known = class.getattr("__columns__")?.cast_into::<PyDict>()?.get_item(name)?;
+        let known = known.and_then(|known| known.cast_into::<Self>().ok());
+        Ok(known.map_or_else(Notes::default, |known| known.get().notes.clone_ref(class.py())))
     }
 }
 
@@ -108,6 +117,18 @@ impl ColumnInfo {
         self.field.comment.as_deref()
     }
 
+    /// What was said to readers: the dict of `info=`, an empty one without it.
+    #[getter]
+    fn info<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.notes.info(py).into_any()
+    }
+
+    /// The text of `doc=`.
+    #[getter]
+    fn doc(&self) -> Option<&str> {
+        self.notes.doc()
+    }
+
     /// The SQL type.
     ///
     /// Args:
@@ -179,11 +200,33 @@ pub(crate) struct RelationshipInfo {
     /// The cascade, as declared.
     #[pyo3(get)]
     pub(crate) cascade: String,
+    pub(crate) notes: Notes,
+}
+
+impl RelationshipInfo {
+    /// What the declaration of a class's relation says to its readers.
+    pub(super) fn notes_of(class: &Bound<'_, PyAny>, name: &str) -> PyResult<Notes> {
+        let known = class.getattr("__relationships__")?.cast_into::<PyDict>()?.get_item(name)?;
+        let known = known.and_then(|known| known.cast_into::<Self>().ok());
+        Ok(known.map_or_else(Notes::default, |known| known.get().notes.clone_ref(class.py())))
+    }
 }
 
 #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
 #[pymethods]
 impl RelationshipInfo {
+    /// What was said to readers: the dict of `info=`, an empty one without it.
+    #[getter]
+    fn info<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.notes.info(py).into_any()
+    }
+
+    /// The text of `doc=`.
+    #[getter]
+    fn doc(&self) -> Option<&str> {
+        self.notes.doc()
+    }
+
     /// The junction's table; None without one.
     #[getter]
     fn secondary(&self, py: Python<'_>) -> Option<String> {

@@ -2,6 +2,7 @@
 use super::raise::{mapping, to_python};
 use super::registry;
 use super::table::Table;
+use crate::fields::Notes;
 use ormkit_core::error::Error;
 use ormkit_core::model::{Constraint, ModelDef, ModelId, Naming, Secondary, Space, TableName, Templates};
 use pyo3::prelude::*;
@@ -16,22 +17,32 @@ pub(crate) struct MetaData {
     tables: Py<PyDict>,
     naming: Arc<Naming>,
     schema: Option<String>,
+    info: Py<PyDict>,
 }
 
 #[pymethods]
 impl MetaData {
     /// Args:
     ///     naming_convention: Templates of names by kind: `ix`, `uq`, `ck`, `fk`, `pk`.
+    ///     info: A dict for those who read it.
     ///     schema: The schema of tables and foreign keys that name none.
     #[new]
-    #[pyo3(signature = (*, naming_convention = None, schema = None))]
+    #[pyo3(signature = (*, naming_convention = None, schema = None, info = None))]
     fn new(
         py: Python<'_>,
         naming_convention: Option<Bound<'_, PyDict>>,
         schema: Option<String>,
+        info: Option<Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
         let naming = naming_convention.as_ref().map(naming_of).transpose()?.unwrap_or_default();
-        Ok(Self { naming: Arc::new(naming), schema, ..Self::empty(py) })
+        let info = info.unwrap_or_else(|| PyDict::new(py)).unbind();
+        Ok(Self { naming: Arc::new(naming), schema, info, ..Self::empty(py) })
+    }
+
+    /// What was said to readers: the dict of `info=`, an empty one without it.
+    #[getter]
+    fn info<'py>(&self, py: Python<'py>) -> &Bound<'py, PyDict> {
+        self.info.bind(py)
     }
 
     /// The schema of tables that name none.
@@ -49,7 +60,10 @@ impl MetaData {
             for junction in schema.implied_junctions(&self.newest(py)) {
                 let name = junction.table().to_string();
                 if !tables.contains(&name)? {
-                    tables.set_item(name, Table::plain(py, junction.id, &junction.def)?)?;
+                    tables.set_item(
+                        name,
+                        Table::plain(py, junction.id, &junction.def, &[], Notes::default().shown(py))?,
+                    )?;
                 }
             }
         }
@@ -83,7 +97,8 @@ impl MetaData {
     pub(super) fn empty(py: Python<'_>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let space = Space(NEXT.fetch_add(1, Ordering::Relaxed));
-        Self { space, tables: PyDict::new(py).unbind(), naming: Arc::default(), schema: None }
+        let (tables, info) = (PyDict::new(py).unbind(), PyDict::new(py).unbind());
+        Self { space, tables, naming: Arc::default(), schema: None, info }
     }
 
     /// The models that no later declaration of the same table replaces, in the order of their declaration.

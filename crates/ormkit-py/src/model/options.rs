@@ -2,7 +2,7 @@
 use super::collect::{Declared, Value};
 use super::raise::{mapping, unsupported};
 use crate::fields::{
-    CheckConstraint, ExcludeConstraint, ForeignKeyConstraint, Index, MappedColumn, Named,
+    CheckConstraint, ExcludeConstraint, ForeignKeyConstraint, Index, MappedColumn, Named, Notes,
     PrimaryKeyConstraint, UniqueConstraint,
 };
 use ormkit_core::model::{Constraint, Index as IndexDef};
@@ -19,6 +19,7 @@ pub(super) struct TableArgs {
     pub(super) indexes: Vec<IndexDef>,
     /// Columns named by a `PrimaryKeyConstraint`.
     pub(super) key: Vec<String>,
+    pub(super) notes: Notes,
 }
 
 /// Finds the column of a declaration that stands in the class body.
@@ -90,6 +91,7 @@ fn take_options(class: &str, options: &Bound<'_, PyDict>, args: &mut TableArgs) 
         match option.as_str() {
             "schema" => args.schema = value.extract()?,
             "comment" => args.comment = value.extract()?,
+            "info" => args.notes = Notes::new(&format!("{class}.__table_args__"), Some(value), None)?,
             "renamed_from" => args.renamed_from = value.extract()?,
             "extend_existing" | "keep_existing" => {} // a class may be declared again anyway
             other => {

@@ -15,7 +15,7 @@ use super::registry;
 use super::soft_delete;
 use crate::convert::Conversion;
 use crate::derived::Validator;
-use crate::fields::{ClientDefault, DataclassOptions, RelationJoin};
+use crate::fields::{ClientDefault, DataclassOptions, Notes, RelationJoin};
 use crate::instance;
 use ormkit_core::error::Error;
 use ormkit_core::model::{Constraint, Field, FieldDefault, ModelDef, RelationDef, TableName};
@@ -44,6 +44,8 @@ pub(super) struct Plan {
     pub(super) making: Py<Making>,
     /// What stands for its columns in expressions of the body, and their attributes' names.
     pub(super) placeholders: Vec<(String, String)>,
+    /// Of its table.
+    pub(super) notes: Notes,
 }
 
 pub(super) struct Column {
@@ -60,6 +62,7 @@ pub(super) struct Column {
     pub(super) inherited: bool,
     /// What a property is made of, until it is read.
     pub(super) property: Option<Pending>,
+    pub(super) notes: Notes,
 }
 
 impl Column {
@@ -75,6 +78,7 @@ impl Column {
             sort_order: 0,
             inherited: false,
             property: None,
+            notes: Notes::default(),
         }
     }
 }
@@ -89,6 +93,7 @@ pub(super) struct Relation {
     pub(super) joins: [Option<RelationJoin>; 2],
     pub(super) late: LateColumns,
     pub(super) cascade: String,
+    pub(super) notes: Notes,
 }
 
 /// Reads a class body, takes what is mapped out of it, and names the new slots.
@@ -125,6 +130,7 @@ pub(super) fn plan<'py>(
         validators: vec![],
         dataclass: vec![],
         placeholders: properties::placeholders(&declared),
+        notes: Notes::default(),
     };
     let map = type_map(bases)?;
     let context = Context { class: name, module: plan.def.module.clone(), map, own: &declared };
@@ -349,8 +355,9 @@ fn type_map<'py>(bases: &[Bound<'py, PyType>]) -> PyResult<Option<Bound<'py, PyD
 fn complete(plan: &mut Plan, making: &Bound<'_, Making>, own: &[Declared<'_>]) -> PyResult<()> {
     if let Some(given) = Making::find(making, "__table_args__")? {
         let class = plan.def.name.clone();
-        let named = table_args(&class, &given, &column_named(&class, own))?.key;
-        key_columns(&class, &mut plan.columns, &named)?;
+        let args = table_args(&class, &given, &column_named(&class, own))?;
+        key_columns(&class, &mut plan.columns, &args.key)?;
+        plan.notes = args.notes;
     }
     number_alone(&mut plan.columns);
     let checks: Vec<Constraint> =

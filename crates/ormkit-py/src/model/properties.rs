@@ -38,8 +38,10 @@ pub(super) fn column(
         ..Field::new(name, column_type)
     };
     let expression = declared.expression.clone_ref(py);
+    let notes = declared.notes.clone_ref(py);
     Column {
         property: Some(Pending { expression, is_typed }),
+        notes,
         conversion,
         ..Column::of(field, ClientDefault::None)
     }

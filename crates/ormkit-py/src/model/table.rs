@@ -9,13 +9,13 @@ use super::plan::{Column, key_columns, number_alone};
 use super::raise::{mapping, to_python, unsupported};
 use super::registry::{self, with_def};
 use crate::attribute::Attribute;
-use crate::fields::{ClientDefault, MappedColumn, Renewal};
+use crate::fields::{ClientDefault, MappedColumn, Notes, Renewal};
 use ormkit_core::error::near_matches;
 use ormkit_core::model::{Field, FieldId, ModelDef, ModelId, TableName};
 use ormkit_core::query::{Expr as CoreExpr, Item, Source};
 use pyo3::exceptions::{PyAttributeError, PyKeyError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator, PyList, PyTuple};
+use pyo3::types::{PyDict, PyIterator, PyList, PyTuple, PyType};
 
 /// A table, of a mapped class or without one.
 #[pyclass(frozen, module = "ormkit")]
@@ -24,11 +24,17 @@ pub(crate) struct Table {
     name: TableName,
     columns: Py<PyTuple>,
     key: Vec<String>,
+    notes: Notes,
 }
 
 impl Table {
     /// The table of a model; `columns` are its [`ColumnInfo`]s.
-    pub(super) fn new(model: ModelId, def: &ModelDef, columns: &Bound<'_, PyDict>) -> PyResult<Self> {
+    pub(super) fn new(
+        model: ModelId,
+        def: &ModelDef,
+        columns: &Bound<'_, PyDict>,
+        notes: Notes,
+    ) -> PyResult<Self> {
         let key = def.fields.iter().filter(|field| field.primary_key).map(|field| field.column.clone());
         if def.table.name.is_empty() {
             return Err(mapping(format!("{}: __tablename__ is empty", def.name)));
@@ -38,17 +44,36 @@ impl Table {
             name: def.table.clone(),
             columns: columns.values().to_tuple().unbind(),
             key: key.collect(),
+            notes,
         })
     }
 
-    /// A table without a class.
-    pub(super) fn plain<'py>(py: Python<'py>, model: ModelId, def: &ModelDef) -> PyResult<Bound<'py, Self>> {
+    /// What a class's table says to its readers, where the class that is extended has it.
+    pub(super) fn info_above(class: &Bound<'_, PyType>) -> PyResult<Notes> {
+        for above in class.mro().iter().skip(1) {
+            let table = above.getattr_opt("__table__")?.and_then(|table| table.cast_into::<Self>().ok());
+            if let Some(table) = table {
+                return Ok(table.get().notes.clone_ref(class.py()));
+            }
+        }
+        Ok(Notes::default().shown(class.py()))
+    }
+
+    /// A table without a class; `noted` has what is said of its columns, in their order.
+    pub(super) fn plain<'py>(
+        py: Python<'py>,
+        model: ModelId,
+        def: &ModelDef,
+        noted: &[Notes],
+        notes: Notes,
+    ) -> PyResult<Bound<'py, Self>> {
         let columns = PyDict::new(py);
-        for field in def.fields.iter().filter(|field| field.property.is_none()) {
-            let info = ColumnInfo::new(field.clone(), ClientDefault::None);
+        for (at, field) in def.fields.iter().filter(|field| field.property.is_none()).enumerate() {
+            let said = noted.get(at).map_or_else(Notes::default, |noted| noted.clone_ref(py));
+            let info = ColumnInfo::new(field.clone(), ClientDefault::None, said.shown(py));
             columns.set_item(&field.name, Bound::new(py, info)?)?;
         }
-        Bound::new(py, Self::new(model, def, &columns)?)
+        Bound::new(py, Self::new(model, def, &columns, notes)?)
     }
 
     /// Its model: the class's, or its own.
@@ -78,6 +103,7 @@ impl Table {
     ///     items: `Column`s, constraints and indexes.
     ///     schema: Its schema; by default that of the metadata.
     ///     comment: A comment on the table.
+    ///     info: A dict for those who read the table.
     ///     renamed_from: Its name so far, in the same schema: migrations rename it.
     ///
     /// Raises:
@@ -85,7 +111,7 @@ impl Table {
     ///     NotSupportedError: `default=` or `onupdate=` with a value of Python's: there are no objects that have it.
     #[new]
     #[pyo3(signature = (name, metadata, *items, schema = None, comment = None, extend_existing = false,
-        keep_existing = false, renamed_from = None))]
+        keep_existing = false, renamed_from = None, info = None))]
     #[allow(clippy::too_many_arguments, reason = "the options of a table")]
     fn declare(
         name: &str,
@@ -96,6 +122,7 @@ impl Table {
         extend_existing: bool,
         keep_existing: bool,
         renamed_from: Option<String>,
+        info: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Py<Self>> {
         // A table may be declared again anyway.
         let _ = (extend_existing, keep_existing);
@@ -141,10 +168,11 @@ impl Table {
         };
         def.constraints.extend(columns.iter_mut().flat_map(|column| column.checks.drain(..)));
         let conversions = columns.iter().map(|column| column.conversion.clone()).collect();
+        let noted: Vec<Notes> = columns.iter().map(|column| column.notes.clone_ref(py)).collect();
         def.fields = columns.into_iter().map(|column| column.field).collect();
         metadata.get().complete(&mut def)?;
         let id = registry::declare_table(py, metadata.get(), def.clone(), untyped, conversions)?;
-        let table = Self::plain(py, id, &def)?;
+        let table = Self::plain(py, id, &def, &noted, Notes::new("Table", info, None)?.shown(py))?;
         metadata.get().add(py, &table)?;
         Ok(table.unbind())
     }
@@ -173,6 +201,12 @@ impl Table {
         self.columns.bind(py)
     }
 
+    /// What was said to readers: the dict of `info=`, an empty one without it.
+    #[getter]
+    fn info<'py>(&self, py: Python<'py>) -> Bound<'py, PyDict> {
+        self.notes.info(py)
+    }
+
     /// The names of the primary key's columns.
     #[getter]
     fn primary_key<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
@@ -193,7 +227,7 @@ impl Table {
             None => Source::fresh(self.model()),
         };
         let (columns, key) = (self.columns.clone_ref(py), self.key.clone());
-        Ok(Self { source, name: self.name.clone(), columns, key })
+        Ok(Self { source, name: self.name.clone(), columns, key, notes: self.notes.clone_ref(py) })
     }
 
     fn __repr__(&self) -> String {
@@ -315,7 +349,7 @@ impl TableColumns {
 
 /// The table of a model without a class.
 pub(crate) fn table_of(py: Python<'_>, model: ModelId) -> PyResult<Bound<'_, Table>> {
-    with_def(model, |def| Table::plain(py, model, def))
+    with_def(model, |def| Table::plain(py, model, def, &[], Notes::default().shown(py)))
 }
 
 /// The model of a mapped class or table.

@@ -3,7 +3,7 @@
 use ormkit_core::query::{
     Deleted, Derived, Expr as CoreExpr, FromItem, Item, Lock, Rows, Select as CoreSelect, Source,
 };
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::shown::shown;
 use super::{AliasedClass, columns_of, model_of, order_terms, row_number};
 use crate::errors::to_py;
 use crate::expr::{Expr, condition_of, expression};
-use crate::model::{Table, schema, with_def};
+use crate::model::{Table, schema, unsupported, with_def};
 
 /// A SELECT; every method returns a new one.
 #[pyclass(frozen, module = "ormkit")]
@@ -222,6 +222,38 @@ impl Select {
     fn offset(&self, count: &Bound<'_, PyAny>) -> PyResult<Self> {
         let rows = row_number(count, "offset")?;
         Ok(self.with(|core| core.offset = rows))
+    }
+
+    /// The rows from one place up to another, as of a list: `slice(10, 20)` has ten of them.
+    ///
+    /// Raises:
+    ///     ValueError: A place that is negative, or an end before the beginning.
+    fn slice(&self, start: i64, stop: i64) -> PyResult<Self> {
+        match (u64::try_from(start), u64::try_from(stop.saturating_sub(start))) {
+            (Ok(first), Ok(rows)) => Ok(self.with(|core| {
+                core.offset = Some(core.offset.unwrap_or(0).saturating_add(first));
+                core.limit = Some(rows);
+            })),
+            _ => Err(PyValueError::new_err(format!(
+                "slice({start}, {stop}) goes from a place that is not negative to one behind it"
+            ))),
+        }
+    }
+
+    /// At most so many rows: the same as `limit`.
+    ///
+    /// Raises:
+    ///     NotSupportedError: `with_ties` or `percent`.
+    #[pyo3(signature = (count, with_ties = false, percent = false))]
+    fn fetch(&self, count: &Bound<'_, PyAny>, with_ties: bool, percent: bool) -> PyResult<Self> {
+        if with_ties || percent {
+            let option = if with_ties { "with_ties" } else { "percent" };
+            return Err(unsupported(
+                format!("fetch({option}=True)"),
+                "number the rows with func.rank().over(order_by=..) in a subquery and take the first",
+            ));
+        }
+        self.limit(count)
     }
 
     /// Each row once; of columns: the first row of each of their values, in the order of the statement (PostgreSQL).

@@ -37,13 +37,13 @@ impl AsyncSession {
     /// Raises:
     ///     DataError: The key's value does not fit its column.
     #[allow(clippy::too_many_arguments, reason = "the options of a get")]
-    #[pyo3(signature = (model, key, /, *, options = None, with_for_update = None, populate_existing = false,
+    #[pyo3(signature = (entity, ident, *, options = None, with_for_update = None, populate_existing = false,
         include_deleted = false))]
     fn get(
         &self,
         py: Python<'_>,
-        model: &Bound<'_, PyAny>,
-        key: &Bound<'_, PyAny>,
+        entity: &Bound<'_, PyAny>,
+        ident: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
         with_for_update: Option<&Bound<'_, PyAny>>,
         populate_existing: bool,
@@ -56,18 +56,18 @@ impl AsyncSession {
             include_deleted,
             required: false,
         };
-        self.fetch_by_key(py, model, key, &asked)
+        self.fetch_by_key(py, entity, ident, &asked)
     }
 
     /// As `get`, but a missing row raises `NoResultFound`.
     #[allow(clippy::too_many_arguments, reason = "the options of a get")]
-    #[pyo3(signature = (model, key, /, *, options = None, with_for_update = None, populate_existing = false,
+    #[pyo3(signature = (entity, ident, *, options = None, with_for_update = None, populate_existing = false,
         include_deleted = false))]
     fn get_one(
         &self,
         py: Python<'_>,
-        model: &Bound<'_, PyAny>,
-        key: &Bound<'_, PyAny>,
+        entity: &Bound<'_, PyAny>,
+        ident: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
         with_for_update: Option<&Bound<'_, PyAny>>,
         populate_existing: bool,
@@ -80,18 +80,18 @@ impl AsyncSession {
             include_deleted,
             required: true,
         };
-        self.fetch_by_key(py, model, key, &asked)
+        self.fetch_by_key(py, entity, ident, &asked)
     }
 
     /// As `get_one`.
     #[allow(clippy::too_many_arguments, reason = "the options of a get")]
-    #[pyo3(signature = (model, key, /, *, options = None, with_for_update = None, populate_existing = false,
+    #[pyo3(signature = (entity, ident, *, options = None, with_for_update = None, populate_existing = false,
         include_deleted = false))]
     fn get_or_raise(
         &self,
         py: Python<'_>,
-        model: &Bound<'_, PyAny>,
-        key: &Bound<'_, PyAny>,
+        entity: &Bound<'_, PyAny>,
+        ident: &Bound<'_, PyAny>,
         options: Option<&Bound<'_, PyAny>>,
         with_for_update: Option<&Bound<'_, PyAny>>,
         populate_existing: bool,
@@ -104,7 +104,7 @@ impl AsyncSession {
             include_deleted,
             required: true,
         };
-        self.fetch_by_key(py, model, key, &asked)
+        self.fetch_by_key(py, entity, ident, &asked)
     }
 
     /// A fluent query of a model.

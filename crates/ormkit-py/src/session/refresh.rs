@@ -23,7 +23,7 @@ impl AsyncSession {
     ///
     /// Args:
     ///     object: A stored object of this session.
-    ///     attributes: Names of columns and relations. None: all of them; then it passes on to the objects of relations
+    ///     attribute_names, attributes: Names of columns and relations. None: all of them; then it passes on to the objects of relations
     ///         with the refresh-expire cascade (`cascade="all"` has it), and new ones among these are let go.
     ///
     /// The other side of a relation keeps what it was told: a list that holds an object still writes its reference.
@@ -61,16 +61,20 @@ impl AsyncSession {
     /// Raises:
     ///     InvalidRequestError: The object is not of this session, or its row is gone.
     ///     FieldError: The model has no such attribute.
-    #[pyo3(signature = (object, attributes = None, with_for_update = None))]
+    #[pyo3(signature = (object, attribute_names = None, with_for_update = None, *, attributes = None))]
     fn refresh(
         &self,
         py: Python<'_>,
         object: &Bound<'_, PyAny>,
-        attributes: Option<&Bound<'_, PyAny>>,
+        attribute_names: Option<&Bound<'_, PyAny>>,
         with_for_update: Option<&Bound<'_, PyAny>>,
+        attributes: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
+        if attribute_names.is_some() && attributes.is_some() {
+            return Err(PyTypeError::new_err("refresh() takes one of attribute_names and attributes"));
+        }
         let object = mapped(object)?;
-        let named = Named::read(py, &object, "refresh", attributes)?;
+        let named = Named::read(py, &object, "refresh", attribute_names.or(attributes))?;
         let lock = lock_of(with_for_update)?;
         on_session!(py, self.link, "AsyncSession.refresh", |session| {
             session.refresh(&object, named.attributes(), lock).await.map_err(raise)?;

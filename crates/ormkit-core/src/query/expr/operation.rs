@@ -57,6 +57,10 @@ pub enum OperationKind {
     Extract(TimePart),
     /// The number of characters of a text, or of elements of an array or of a JSON list.
     Length,
+    /// An array and the way to an element of it, counted from 1: one place for each dimension. NULL where there is nothing.
+    Element(Box<[i64]>),
+    /// An array, and the places of the first and the last element of a part of it, counted from 1; None: its end.
+    Slice(Option<i64>, Option<i64>),
     /// `~a`, bit by bit.
     BitNot,
     /// The greatest of the operands; NULLs do not count.
@@ -220,8 +224,12 @@ impl Operation {
             | K::JsonContains
             | K::JsonHas(_) => SqlType::Bool,
             K::Infix { condition: false, .. } | K::Row | K::Template(_) => SqlType::Unknown,
-            K::Collate(_) | K::BitNot => first(),
+            K::Collate(_) | K::BitNot | K::Slice(..) => first(),
             K::Greatest | K::Least => widest(self.args.iter().map(|arg| arg.sql_type(schema))),
+            K::Element(_) => match first() {
+                SqlType::Array(element) => element.sql_type(),
+                _ => SqlType::Unknown,
+            },
             K::Json(read) => read.sql_type(),
             K::Extract(part) => part.sql_type(),
             K::Length => SqlType::Integer,
@@ -235,6 +243,7 @@ impl Operation {
             OperationKind::Infix { .. }
                 | OperationKind::Json(_)
                 | OperationKind::Length
+                | OperationKind::Element(_)
                 | OperationKind::Quantified { .. }
                 | OperationKind::Template(_)
         )
@@ -331,6 +340,18 @@ impl Expr {
     #[must_use]
     pub fn length(self) -> Self {
         Self::operation(OperationKind::Length, vec![self])
+    }
+
+    /// An element of an array: its places in each dimension, counted from 1.
+    #[must_use]
+    pub fn element(self, places: Vec<i64>) -> Self {
+        Self::operation(OperationKind::Element(places.into()), vec![self])
+    }
+
+    /// A part of an array: the places of its first and last element, counted from 1.
+    #[must_use]
+    pub fn slice(self, first: Option<i64>, last: Option<i64>) -> Self {
+        Self::operation(OperationKind::Slice(first, last), vec![self])
     }
 
     /// `~self`.

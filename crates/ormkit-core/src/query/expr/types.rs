@@ -186,7 +186,9 @@ impl Call {
         let first = || self.args.first().map_or(S::Unknown, |arg| arg.sql_type(schema));
         match self.name.to_ascii_lowercase().as_str() {
             "count" | "row_number" | "rank" | "dense_rank" => S::BigInt,
-            "ntile" | "length" | "char_length" | "octet_length" | "ascii" | "strpos" => S::Integer,
+            "ntile" | "grouping" | "length" | "char_length" | "octet_length" | "ascii" | "strpos" => {
+                S::Integer
+            }
             "percent_rank" | "cume_dist" => S::Double,
             "sum" => match first() {
                 S::SmallInt | S::Integer => S::BigInt,

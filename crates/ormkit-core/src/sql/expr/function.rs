@@ -17,6 +17,12 @@ impl Render for Call {
         if self.name.contains('.') && !out.is_postgres() {
             return out.unsupported("a function of a schema", "name the function alone");
         }
+        if !out.is_postgres() && is_of_groups(&self.name) {
+            return out.unsupported(
+                &format!("{}()", self.name),
+                "join one SELECT for each grouping by union_all(..)",
+            );
+        }
         self.refuse_sum(out);
         let is_span = !out.is_postgres()
             && self.name.eq_ignore_ascii_case("avg")
@@ -126,6 +132,7 @@ impl Call {
     fn spelled(&self, out: &SqlWriter<'_>) -> &str {
         match (self.name.to_ascii_lowercase().as_str(), out.is_postgres()) {
             ("group_concat", true) => "string_agg",
+            ("grouping_sets", true) => "GROUPING SETS",
             ("array_agg" | "json_agg" | "jsonb_agg", false) => "json_group_array",
             ("json_object_agg" | "jsonb_object_agg", false) => "json_group_object",
             ("json_build_array" | "jsonb_build_array", false) => "json_array",
@@ -165,6 +172,11 @@ fn frame_end(out: &mut SqlWriter<'_>, end: FrameEnd, unbounded: &str) {
             out.push(if distance < 0 { " PRECEDING" } else { " FOLLOWING" });
         }
     }
+}
+
+/// True for what says of GROUP BY that rows are grouped several times.
+fn is_of_groups(name: &str) -> bool {
+    ["rollup", "cube", "grouping_sets", "grouping"].iter().any(|word| name.eq_ignore_ascii_case(word))
 }
 
 /// SQL's functions that are written without parentheses.

@@ -29,6 +29,8 @@ impl Render for Operation {
             (K::JsonHas(keys), [value, key]) => super::json::has(out, value, key, *keys),
             (K::Extract(part), [expr]) => super::temporal::extract(out, *part, expr),
             (K::Length, [expr]) => length(out, expr),
+            (K::Element(places), [array]) => super::arrays::element(out, array, places),
+            (K::Slice(first, last), [array]) => super::arrays::slice(out, array, *first, *last),
             (K::BitNot, [expr]) => {
                 out.push("~");
                 operand(out, expr, Level::Atom);
