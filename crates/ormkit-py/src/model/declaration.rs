@@ -113,6 +113,7 @@ impl<'py> Context<'_, 'py> {
             renamed_from: options.renamed_from.clone(),
             deferred: options.deferred,
             deferred_group: options.deferred_group.clone(),
+            decorated: conversion.as_deref().is_some_and(Conversion::is_decorated),
             ..Field::new(declared.name.clone(), column_type)
         };
         if field.autoincrement && !field.column_type.is_integer() {

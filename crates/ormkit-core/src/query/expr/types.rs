@@ -1,19 +1,17 @@
 //! Which type an expression has.
 
 use super::super::{Item, Select, Shape};
-use super::{Arithmetic, ArithmeticOp, Call, Expr};
+use super::{Arithmetic, ArithmeticOp, Call, ColumnTypes, Expr};
 use crate::model::{ColumnType, Schema};
 use crate::value::{Element, SqlType};
 
 impl Expr {
     /// Its type, as far as it is known without asking the database.
-    pub fn sql_type(&self, schema: &Schema) -> SqlType {
+    pub fn sql_type(&self, schema: &dyn ColumnTypes) -> SqlType {
         match self {
-            Self::Column(column) => {
-                schema.model(column.source.model).field(column.field).column_type.sql_type()
-            }
+            Self::Column(column) => schema.column_type(column.source.model, column.field).sql_type(),
             Self::Part(part) => part.shown().of.sql_type(schema),
-            Self::Excluded(model, field) => schema.model(*model).field(*field).column_type.sql_type(),
+            Self::Excluded(model, field) => schema.column_type(*model, *field).sql_type(),
             Self::Value(bound) => bound.sql_type,
             Self::Param(param) => param.sql_type(),
             Self::Bool(_)
@@ -40,7 +38,9 @@ impl Expr {
             Self::Case(node) => node
                 .whens
                 .iter()
-                .map(|(_, value)| value.sql_type(schema))
+                .map(|(_, value)| value)
+                .chain(&node.otherwise)
+                .map(|value| value.sql_type(schema))
                 .find(|sql_type| *sql_type != SqlType::Unknown)
                 .unwrap_or(SqlType::Unknown),
             Self::Scalar(select) => select.first_type(schema),
@@ -51,22 +51,12 @@ impl Expr {
 
     /// Its shape in a result.
     pub fn shape(&self, schema: &Schema) -> Shape {
-        let field = match self {
-            Self::Column(column) => Some((column.source.model, column.field)),
-            Self::Part(part) => return part.shown().of.shape(schema),
-            Self::Labelled(node) => return node.expr.shape(schema),
-            Self::Call(node) if node.keeps_its_argument() => match &node.args[..] {
-                [Self::Column(column)] => Some((column.source.model, column.field)),
-                _ => None,
-            },
-            _ => None,
-        };
-        Shape { sql_type: self.sql_type(schema), field }
+        Shape { sql_type: self.sql_type(schema), origin: self.origin(schema) }
     }
 }
 
 impl Select {
-    fn first_type(&self, schema: &Schema) -> SqlType {
+    fn first_type(&self, schema: &dyn ColumnTypes) -> SqlType {
         match (self.items.first(), &self.set) {
             (Some(Item::Value { expr, .. }), _) => expr.sql_type(schema),
             (None, Some(set)) => set.parts[0].first_type(schema),
@@ -76,7 +66,7 @@ impl Select {
 }
 
 impl Arithmetic {
-    fn sql_type(&self, schema: &Schema) -> SqlType {
+    fn sql_type(&self, schema: &dyn ColumnTypes) -> SqlType {
         use SqlType as S;
         if self.op == ArithmeticOp::Concat {
             return S::Text;
@@ -126,11 +116,6 @@ impl Arithmetic {
 }
 
 impl Call {
-    /// True for aggregates that answer one of the values they saw.
-    fn keeps_its_argument(&self) -> bool {
-        matches!(self.name.to_ascii_lowercase().as_str(), "min" | "max")
-    }
-
     /// True for what answers one of its arguments.
     pub fn keeps_type(&self) -> bool {
         matches!(
@@ -176,7 +161,7 @@ impl Call {
         )
     }
 
-    fn sql_type(&self, schema: &Schema) -> SqlType {
+    fn sql_type(&self, schema: &dyn ColumnTypes) -> SqlType {
         use SqlType as S;
         let known = |args: &[Expr]| {
             args.iter()
@@ -202,12 +187,10 @@ impl Call {
             "coalesce" | "nullif" => known(&self.args),
             "lower" | "upper" => match self.args.first() {
                 // The bounds of a range.
-                Some(Expr::Column(column)) => {
-                    match &schema.model(column.source.model).field(column.field).column_type {
-                        ColumnType::Range(of) | ColumnType::MultiRange(of) => of.bound().sql_type(),
-                        _ => S::Text,
-                    }
-                }
+                Some(Expr::Column(column)) => match schema.column_type(column.source.model, column.field) {
+                    ColumnType::Range(of) | ColumnType::MultiRange(of) => of.bound().sql_type(),
+                    _ => S::Text,
+                },
                 _ => S::Text,
             },
             _ if self.keeps_type() => first(),
