@@ -156,9 +156,10 @@ def expressions(name: str) -> Iterator[tuple[str, Callable[[Any, Any, Any], Any]
     yield "coalesce of a value first", lambda column, value, other: func.coalesce(None, value, column)
     yield "nullif", lambda column, value, other: func.nullif(column, other)
     yield "scalar subquery", lambda column, value, other: select(column).where(one).scalar_subquery()
-    yield "column of a subquery", lambda column, value, other: select(
-        select(column.label("x")).where(one).subquery().c.x
-    ).scalar_subquery()
+    yield (
+        "column of a subquery",
+        lambda column, value, other: select(select(column.label("x")).where(one).subquery().c.x).scalar_subquery(),
+    )
     yield (
         "column of a CTE",
         lambda column, value, other: select(select(column.label("x")).where(one).cte("c").c.x).scalar_subquery(),

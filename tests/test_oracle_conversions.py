@@ -165,7 +165,9 @@ async def of_ormkit(url: str) -> dict[str, Any]:
         async with ormkit.AsyncSession(engine) as session:
             await session.insert_all([m.Bill(**row) for row in ROWS])
             for label, made in values(m).items():
-                found[f"read {label}"] = (await session.scalars(ormkit.select(made).order_by(m.Bill.id))).all()
+                found[f"read {label}"] = (
+                    await session.scalars(ormkit.select(made).select_from(m.Bill).order_by(m.Bill.id))
+                ).all()
             for label, made in conditions(m).items():
                 rows = ormkit.select(m.Bill.id).where(made).order_by(m.Bill.id)
                 found[f"where {label}"] = (await session.scalars(rows)).all()
@@ -183,7 +185,9 @@ def of_sqlalchemy(url: str) -> dict[str, Any]:
     engine = sqlalchemy.create_engine(url.replace("postgres://", "postgresql://").replace("ql://", "ql+psycopg://"))
     with sqlalchemy.orm.Session(engine) as session:
         for label, made in values(m).items():
-            found[f"read {label}"] = session.scalars(sqlalchemy.select(made).order_by(m.Bill.id)).all()
+            found[f"read {label}"] = session.scalars(
+                sqlalchemy.select(made).select_from(m.Bill).order_by(m.Bill.id)
+            ).all()
         for label, made in conditions(m).items():
             rows = sqlalchemy.select(m.Bill.id).where(made).order_by(m.Bill.id)
             found[f"where {label}"] = session.scalars(rows).all()
