@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
@@ -27,6 +27,7 @@ from ormkit import (
     String,
     TypeDecorator,
     case,
+    column_property,
     func,
     insert,
     literal,
@@ -115,6 +116,18 @@ class Thing(Base):
     flag: Mapped[bool | None]
     word: Mapped[str | None]
     number: Mapped[int | None]
+
+
+class Summed(Base):
+    """Properties of decorated columns."""
+
+    __tablename__ = "summed"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    cents: Mapped[int] = mapped_column(Cents)
+    more: Mapped[Annotated[int, mapped_column(Cents)]] = column_property(lambda: Summed.cents + 100)
+    greatest = column_property(select(func.max(Thing.cents)).scalar_subquery())
+    known = column_property(select(func.coalesce(func.max(Thing.letter), Letter.B)).scalar_subquery())
 
 
 NOON = datetime(2020, 1, 1, 12, tzinfo=timezone.utc)
@@ -356,7 +369,7 @@ async def test_sums_and_differences_of_a_decorated_column_are_its_values(engine:
         for label, condition, expected in [
             ("> value", cents + 100 > 250, [2]),
             ("== value", cents + 100 == 250, [1]),
-            ("== sum", 250 == cents + 100, [1]),
+            ("== sum", cents + 100 == 250, [1]),
             ("between", (cents - 100).between(50, 60), [1]),
             ("in", (cents + 100).in_([250, 1]), [1]),
             ("text", text + "xy" == "xyabc", [1]),
@@ -419,3 +432,34 @@ async def test_a_value_without_a_type_is_refused_before_anything_is_sent(engine:
         func.coalesce(Thing.number, Letter.A)
     with pytest.raises(ormkit.DataError, match=r"Thing.letter"):
         update(Thing).values(letter=case((one, "no letter")))
+
+
+async def test_properties_of_decorated_columns_are_their_values(engine: ConnectionPool) -> None:
+    await filled(engine)
+    async with AsyncSession(engine) as session:
+        await session.insert(Summed(cents=150))
+        session.expunge_all()
+        found = await session.get_one(Summed, 1)
+        assert (found.more, found.greatest, found.known) == (250, 275, Letter.B)
+        lookups = {"more": 250, "greatest": 275, "known": Letter.B}
+        assert await session.query(Summed).filter(**lookups).count() == 1
+        assert await session.scalar(select(Summed.more + 50)) == 300
+        assert await session.scalar(select(func.max(Summed.known))) == Letter.B
+
+
+async def test_a_property_of_a_decorated_column_says_its_type(engine: ConnectionPool) -> None:
+    class Local(DeclarativeBase):
+        pass
+
+    def declare(annotation: Any) -> None:
+        class Bill(Local):
+            __tablename__ = "bills"
+            id: Mapped[int] = mapped_column(primary_key=True)
+            cents: Mapped[int] = mapped_column(Cents)
+            more: annotation = column_property(lambda: Bill.cents + 100)
+
+    declare(Mapped[int])
+    with pytest.raises(ormkit.InvalidRequestError, match=r"Bill\.more has values of Bill\.cents"):
+        await Local.metadata.create_all(engine)
+    declare(Mapped[Annotated[int, mapped_column(Cents)]])
+    await Local.metadata.create_all(engine)

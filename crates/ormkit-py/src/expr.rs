@@ -33,6 +33,7 @@ pub(crate) use param::{any_parameters, argument, bindparam};
 pub(crate) use quantifier::{Quantifier, all_, any_};
 pub(crate) use relation::{is_one, object_or_key, related_condition};
 pub(crate) use row::{RowValue, tuple_};
+pub(crate) use typing::DeclaredColumns;
 
 use ormkit_core::model::{FieldId, ModelId};
 use ormkit_core::query::{Expr as CoreExpr, Nulls, OperationKind, Order, Source};

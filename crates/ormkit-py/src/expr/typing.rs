@@ -88,9 +88,9 @@ impl Typing {
 }
 
 /// The columns of what was declared so far.
-struct Declared;
+pub(crate) struct DeclaredColumns;
 
-impl ColumnTypes for Declared {
+impl ColumnTypes for DeclaredColumns {
     fn column_type(&self, model: ModelId, field: FieldId) -> ColumnType {
         with_def(model, |def| def.fields[field.index()].column_type.clone())
     }
@@ -110,7 +110,7 @@ pub(super) fn converted_typing(expr: &CoreExpr) -> Option<Typing> {
     if !any_conversion() {
         return None;
     }
-    let origin = expr.origin(&Declared)?;
+    let origin = expr.origin(&DeclaredColumns)?;
     Python::attach(|py| {
         let typing = Typing::of_field(py, origin.model, origin.field);
         let own = typing.own.clone()?;

@@ -154,7 +154,11 @@ impl<'py> Context<'_, 'py> {
         let says_nothing =
             |annotation: &Annotation<'py>| matches!(&annotation.inner, Inner::Type(class) if class.is(&any));
         let annotation = annotation.filter(|annotation| !says_nothing(annotation));
-        let typed = annotation.map(|annotation| self.type_of(py, &bare, Some(&annotation))).transpose()?;
+        let typed = annotation.map(|annotation| {
+            let options = annotation.column.as_ref().map_or(&bare, |carried| carried.get());
+            self.type_of(py, options, Some(&annotation))
+        });
+        let typed = typed.transpose()?;
         Ok(properties::column(py, &declared.name, property.get(), typed))
     }
 
