@@ -170,6 +170,9 @@ pub struct Field {
     pub tombstone: bool,
     /// No column: an expression that is computed where it is read.
     pub property: Option<Arc<Property>>,
+    /// A class of the program's makes its values out of those of the database: what SQL computes of them is such a value,
+    /// too.
+    pub decorated: bool,
 }
 
 /// Names of what a field asks for itself; None: the usual ones.
@@ -207,6 +210,7 @@ impl Field {
             deferred_group: None,
             tombstone: false,
             property: None,
+            decorated: false,
         }
     }
 

@@ -20,9 +20,10 @@ pub use bound::Bound;
 pub(crate) use bound::{fits_one_parameter, json_carries};
 pub use derived::{Cte, CteBody, Derived, DerivedColumn, Part, Rows};
 pub use expr::{
-    Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
-    Distinct, Exists, Expr, Frame, FrameEnd, FrameUnit, InList, InParam, InRows, InSelect, IsNull, IsTrue,
-    JsonKeys, JsonRead, JsonStep, Labelled, Like, Operation, OperationKind, Pattern, TimePart,
+    Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, ColumnTypes, Compare,
+    CompareOp, Distinct, Exists, Expr, Form, Frame, FrameEnd, FrameUnit, InList, InParam, InRows, InSelect,
+    IsNull, IsTrue, JsonKeys, JsonRead, JsonStep, Labelled, Like, Operation, OperationKind, Origin, Pattern,
+    TimePart,
 };
 pub use keyset::{Bookmark, Keyset};
 pub use load::{Criterion, Load, Strategy};
@@ -37,7 +38,6 @@ pub(crate) use walk::{Child, Met, Walk};
 pub(crate) use write::wider;
 pub use write::{Conflict, ConflictTarget, Delete, IndexFilter, Insert, Update, Write};
 
-use crate::model::{FieldId, ModelId};
 use crate::value::SqlType;
 
 /// What is known of a column of a result that is not part of an object.
@@ -45,13 +45,13 @@ use crate::value::SqlType;
 pub struct Shape {
     /// Its type.
     pub sql_type: SqlType,
-    /// The field it shows unchanged, where it does: hosts look up their own type there (an enum's class).
-    pub field: Option<(ModelId, FieldId)>,
+    /// The column whose values it has, where they are those of one: hosts look up their own type there (an enum's class).
+    pub origin: Option<Origin>,
 }
 
 impl Shape {
     /// Of a type, and no field.
     pub fn of(sql_type: SqlType) -> Self {
-        Self { sql_type, field: None }
+        Self { sql_type, origin: None }
     }
 }

@@ -3,11 +3,13 @@
 //! Every object holds an expression of the core; Python values are converted to the type of what they are compared with
 //! when the expression is made, so that a wrong one is found where it is written.
 
+mod arithmetic;
 mod bits;
 mod function;
 mod json;
 mod late;
 mod logic;
+mod open;
 mod operand;
 mod operator;
 mod param;
@@ -15,7 +17,9 @@ mod quantifier;
 mod relation;
 mod row;
 mod texts;
+mod typing;
 
+pub(crate) use arithmetic::{arithmetic, behind, in_front, is_text};
 pub(crate) use bits::CustomOperator;
 pub(crate) use function::{FunctionNamespace, NamedFunction, aggregate_order_by};
 pub(crate) use json::ordered_json;
@@ -23,12 +27,15 @@ pub(crate) use logic::{
     and_, asc, between, case, cast, collate, condition_of, conditions_of, desc, distinct, extract, false_,
     literal, literal_column, not_, null, nulls_first, nulls_last, or_, text, true_,
 };
-pub(crate) use operand::{assigned, assigned_as, is_expression, json_operand, operand, typed_operand};
-pub(crate) use operator::{is_text, member};
+pub(crate) use operand::{
+    assigned, assigned_as, assigned_rows, is_expression, json_operand, operand, typed_operand,
+};
+pub(crate) use operator::member;
 pub(crate) use param::{any_parameters, argument, bindparam};
 pub(crate) use quantifier::{Quantifier, all_, any_};
 pub(crate) use relation::{is_one, object_or_key, related_condition};
 pub(crate) use row::{RowValue, tuple_};
+pub(crate) use typing::DeclaredColumns;
 
 use ormkit_core::model::{FieldId, ModelId};
 use ormkit_core::query::{Expr as CoreExpr, Nulls, OperationKind, Order, Source};

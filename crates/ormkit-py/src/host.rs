@@ -24,7 +24,7 @@ use ormkit_core::driver::Row;
 use ormkit_core::error::{Error, Result};
 use ormkit_core::host::{Fill, HomeId, Host, Moment, ObjectId, State};
 use ormkit_core::model::{FieldId, FieldSet, Model, ModelId, RelationId};
-use ormkit_core::query::{Expr, Shape, Source};
+use ormkit_core::query::{Expr, Form, Origin, Shape, Source};
 use ormkit_core::runtime::BoxFuture;
 use ormkit_core::session::Link;
 use ormkit_core::value::{Value, ValueRef, json_array};
@@ -251,14 +251,18 @@ impl Host for PyHost {
 
     fn value(&self, shape: &Shape, cell: ValueRef<'_>) -> Result<Py<PyAny>> {
         Python::attach(|py| {
-            let of = |(model, field): (ModelId, FieldId)| {
-                class_info(py, model).fields[field.index()].conversion.as_deref()
+            let own = shape.origin.and_then(|origin| {
+                class_info(py, origin.model).fields[origin.field.index()].conversion.as_ref()
+            });
+            let of_list = match (shape.origin, own) {
+                (Some(Origin { form: Form::List, .. }), Some(own)) => Some(own.of_list()),
+                _ => None,
             };
-            let own = shape.field.and_then(of);
-            let place = || match shape.field {
-                Some((model, field)) => class_info(py, model).place(field),
+            let place = || match shape.origin {
+                Some(origin) => class_info(py, origin.model).place(origin.field),
                 None => "a column of the result".to_owned(),
             };
+            let own = of_list.as_deref().or(own.map(Arc::as_ref));
             Ok(self.border()?.read(py, cell, own).map_err(|error| error.at(place))?.unbind())
         })
     }

@@ -4,6 +4,7 @@ mod build;
 mod column;
 mod nodes;
 mod operation;
+mod origin;
 mod reads;
 mod rename;
 mod types;
@@ -14,6 +15,7 @@ pub use nodes::{
     Labelled, Like, Pattern,
 };
 pub use operation::{JsonKeys, JsonRead, JsonStep, Operation, OperationKind, TimePart};
+pub use origin::{ColumnTypes, Form, Origin};
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ use crate::host::{Fill, HomeId, Host, State};
 use crate::load::hydrate::{Hydrator, Item, Layouts, RowKey};
 use crate::model::{FieldId, Model};
 use crate::plan::{Output, Plan};
-use crate::query::{Item as Selected, Shape, Source, Write};
+use crate::query::{Item as Selected, Origin, Shape, Source, Write};
 use crate::session::identity::own;
 use crate::value::Params;
 
@@ -275,7 +275,7 @@ impl<'a, H: Host> Step<'a, H> {
         fields
             .map(|(field, cell)| {
                 let sql_type = self.model.field(*field).column_type.sql_type();
-                let shape = Shape { sql_type, field: Some((self.model.id, *field)) };
+                let shape = Shape { sql_type, origin: Some(Origin::of(self.model.id, *field)) };
                 self.hydrator.host.value(&shape, row.cell(*cell)?)
             })
             .collect()

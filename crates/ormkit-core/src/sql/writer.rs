@@ -314,7 +314,7 @@ impl<'a> SqlWriter<'a> {
 
     /// Appends a placeholder and binds a value.
     pub(crate) fn bind(&mut self, bound: &Bound) {
-        if (self.inlines_values || self.prefers_literals) && self.inline(&bound.value) {
+        if (self.inlines_values || self.prefers_literals) && self.inlined(&bound.value) {
             return;
         }
         self.placeholder(ParamType::scalar(bound.sql_type));
@@ -331,7 +331,19 @@ impl<'a> SqlWriter<'a> {
         }
     }
 
-    /// Appends a value as a literal; false where it has none.
+    /// Appends a value as a literal, what waits for its database as well; false where it has none.
+    fn inlined(&mut self, value: &Value) -> bool {
+        let to = Destination { dialect: self.dialect.name, host: self.host };
+        match late(value, &to) {
+            None => self.inline(value),
+            Some(Ok(value)) => self.inline(&value),
+            Some(Err(error)) => {
+                self.fail(error);
+                true
+            }
+        }
+    }
+
     fn inline(&mut self, value: &Value) -> bool {
         match value {
             Value::Null => self.push("NULL"),

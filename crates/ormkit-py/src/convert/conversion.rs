@@ -24,6 +24,21 @@ impl Conversion {
     pub(crate) fn of_members(members: Members) -> Arc<Self> {
         Arc::new(Self { members: Some(Arc::new(members)), ..Self::default() })
     }
+
+    /// That of lists of such values.
+    pub(crate) fn of_list(self: &Arc<Self>) -> Arc<Self> {
+        match self.user {
+            Some(_) => {
+                Arc::new(Self { user: Some(Arc::new(User::Each(Arc::clone(self)))), ..Self::default() })
+            }
+            None => Arc::clone(self),
+        }
+    }
+
+    /// A `TypeDecorator` makes the values: what SQL computes of them is such a value, too.
+    pub(crate) fn is_decorated(&self) -> bool {
+        matches!(self.user.as_deref(), Some(User::Decorator(_)))
+    }
 }
 
 /// What is made of times and spans that Python cannot hold.

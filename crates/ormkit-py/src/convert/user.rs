@@ -6,12 +6,14 @@ pub(crate) use document::Document;
 use super::conversion::Conversion;
 use super::json::failed;
 use super::type_name;
+use crate::errors::from_py;
 use crate::fields::decorator::DialectObject;
 use crate::fields::is_json_null;
 use ormkit_core::error::Result;
 use ormkit_core::sql::DialectName;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyList, PyListMethods};
 use std::sync::Arc;
 
 /// What stands between the values that a program sees and those that the column's type has.
@@ -20,6 +22,8 @@ pub(crate) enum User {
     Decorator(Decorator),
     /// The class of a JSON column's documents.
     Document(Document),
+    /// What one of these makes of each value of a list.
+    Each(Arc<Conversion>),
 }
 
 /// A `TypeDecorator`.
@@ -42,6 +46,16 @@ impl Decorator {
         inner: Option<Arc<Conversion>>,
     ) -> Self {
         Self { object, binds, results, is_json, inner }
+    }
+
+    /// The name of the class.
+    pub(crate) fn name(&self, py: Python<'_>) -> String {
+        type_name(self.object.bind(py))
+    }
+
+    /// True where the class makes other values of those that are bound.
+    pub(crate) fn binds(&self) -> bool {
+        self.binds
     }
 
     fn call<'py>(
@@ -79,6 +93,10 @@ impl User {
             Self::Decorator(_) => Ok(value.clone()),
             Self::Document(_) if is_json_null(value) => Ok(value.clone()),
             Self::Document(document) => document.dump(value),
+            Self::Each(of) => each(value, |value| match of.user.as_deref() {
+                Some(user) => user.bind(&value, dialect),
+                None => Ok(value),
+            }),
         }
     }
 
@@ -97,6 +115,10 @@ impl User {
             }
             Self::Decorator(_) => Ok(value),
             Self::Document(document) => document.validate(value),
+            Self::Each(of) => each(&value, |value| match of.user.as_deref() {
+                Some(user) => user.result(value, dialect),
+                None => Ok(value),
+            }),
         }
     }
 
@@ -105,6 +127,7 @@ impl User {
         match self {
             Self::Decorator(decorator) => decorator.inner.as_deref(),
             Self::Document(_) => None,
+            Self::Each(of) => of.user.as_deref().and_then(Self::inner),
         }
     }
 
@@ -113,6 +136,17 @@ impl User {
         match self {
             Self::Decorator(decorator) => decorator.is_json,
             Self::Document(_) => true,
+            Self::Each(_) => false,
         }
     }
+}
+
+/// A list of what is made of each value of a list; None, and what is no list, stays as it is.
+fn each<'py>(
+    values: &Bound<'py, PyAny>,
+    make: impl Fn(Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>>,
+) -> Result<Bound<'py, PyAny>> {
+    let Ok(list) = values.cast::<PyList>() else { return Ok(values.clone()) };
+    let made = list.to_tuple().iter().map(make).collect::<Result<Vec<_>>>()?;
+    PyList::new(values.py(), made).map(Bound::into_any).map_err(from_py)
 }

@@ -3,7 +3,8 @@
 use ormkit_core::query::{ArithmeticOp, Expr as CoreExpr};
 use pyo3::prelude::*;
 
-use super::operand::{free_operand, kindred_operand};
+use super::arithmetic::in_front;
+use super::operand::kindred_operand;
 use super::{Expr, condition, expression};
 use crate::errors::to_py;
 
@@ -59,7 +60,7 @@ impl Expr {
 
 impl Expr {
     fn with_bits<'py>(&self, op: ArithmeticOp, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
-        expression(other.py(), self.core()?.clone().arithmetic(op, free_operand(other)?))
+        expression(other.py(), in_front(op, self.core()?.clone(), other)?)
     }
 }
 

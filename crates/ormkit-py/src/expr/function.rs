@@ -7,7 +7,7 @@ use pyo3::types::{PyList, PyTuple};
 use std::sync::Arc;
 
 use super::logic::conditions_of;
-use super::operand::{free_operand, kindred_operand};
+use super::operand::{alike, free_operand};
 use super::{Argument, Expr, Kind, RowValue, expression};
 use crate::errors::to_py;
 
@@ -49,26 +49,26 @@ impl NamedFunction {
             return expression(py, CoreExpr::count_star());
         }
         let (mut distinct, mut order_by) = (false, Vec::new());
-        let mut args: Vec<CoreExpr> = Vec::with_capacity(arguments.len());
-        for argument in arguments.iter() {
+        let mut args: Vec<Option<CoreExpr>> = Vec::with_capacity(arguments.len());
+        let mut values: Vec<Bound<'py, PyAny>> = Vec::new();
+        for (at, argument) in arguments.iter().enumerate() {
             if let Some(group) = group_of(&name, &argument)? {
-                args.push(group);
+                args.push(Some(group));
                 continue;
             }
             if let Some(said) = argument.cast::<Expr>().ok().and_then(|expr| expr.get().as_aggregated()) {
                 distinct |= said.distinct;
                 order_by.extend(said.order_by.iter().cloned());
-                args.push(said.expr.clone());
-                continue;
+                args.push(Some(said.expr.clone()));
+            } else if takes_value(&name, at) {
+                values.push(argument);
+                args.push(None);
+            } else {
+                args.push(Some(free_operand(&argument)?));
             }
-            let arg = match args.first() {
-                Some(first) if takes_values_of_one_type(&name, args.len()) => {
-                    kindred_operand(&argument, first)?
-                }
-                _ => free_operand(&argument)?,
-            };
-            args.push(arg);
         }
+        let mut values = alike(&values)?.into_iter();
+        let args: Vec<CoreExpr> = args.into_iter().filter_map(|arg| arg.or_else(|| values.next())).collect();
         let call = match name.as_str() {
             "greatest" if !args.is_empty() => CoreExpr::greatest(args),
             "least" if !args.is_empty() => CoreExpr::least(args),
@@ -97,13 +97,9 @@ fn group_of(name: &str, argument: &Bound<'_, PyAny>) -> PyResult<Option<CoreExpr
     Ok(Some(CoreExpr::row(columns)))
 }
 
-/// True for arguments that are values beside the first one, and not settings.
-fn takes_values_of_one_type(name: &str, index: usize) -> bool {
-    match name {
-        "coalesce" | "nullif" | "greatest" | "least" | "ifnull" => true,
-        "lag" | "lead" => index == 2,
-        _ => false,
-    }
+/// True for arguments of which the function answers one, and which are no settings.
+fn takes_value(name: &str, argument: usize) -> bool {
+    matches!(name, "greatest" | "least") || Call::takes_value(name, argument)
 }
 
 /// A target and the order in which an aggregate sees its values:

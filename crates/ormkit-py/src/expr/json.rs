@@ -7,7 +7,8 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PySlice, PyString, PyTuple};
 
-use super::operand::{column_type_of, typed_operand};
+use super::operand::typed_operand;
+use super::typing::column_type_of;
 use super::{Condition, Expr, condition, expression};
 use crate::errors::to_py;
 use crate::model::{conversion, unsupported};

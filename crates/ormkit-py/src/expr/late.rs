@@ -1,7 +1,7 @@
 //! Values of statements that wait for their engine: what writes them is only known when the statement is bound.
 use crate::convert::{Beyond, Border, Conversion, JsonCodec};
 use ormkit_core::error::Result;
-use ormkit_core::model::{ColumnType, FieldId, ModelId};
+use ormkit_core::model::ColumnType;
 use ormkit_core::value::{Destination, Object, Value};
 use pyo3::prelude::*;
 use std::sync::Arc;
@@ -52,18 +52,17 @@ fn late(object: &Object, to: &Destination<'_>) -> Result<Value> {
     })
 }
 
-/// `value` as a column's, at once or when its engine is known.
+/// `value` as one of a type whose values `own` converts as well, at once or when its engine is known.
 ///
 /// # Errors
 /// `DataError` naming the column.
 pub(crate) fn column_value(
     value: &Bound<'_, PyAny>,
     column_type: &ColumnType,
-    field: Option<(ModelId, FieldId)>,
+    own: Option<Arc<Conversion>>,
     place: &dyn Fn() -> String,
 ) -> PyResult<Value> {
     let py = value.py();
-    let own = field.and_then(|(model, field)| crate::model::conversion(py, model, field));
     if waits(column_type, own.as_deref()) {
         return Ok(waiting(value, column_type, own, place()));
     }

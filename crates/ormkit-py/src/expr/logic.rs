@@ -8,7 +8,8 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use super::operand::{free_operand, kindred_operand, operand, typed_operand};
+use super::open;
+use super::operand::{alike, free_operand, operand, typed_operand};
 use super::{Condition, Expr, condition, expression};
 use crate::errors::to_py;
 use crate::fields::types::TypeEngine;
@@ -128,7 +129,11 @@ pub(crate) fn extract<'py>(field: &str, item: &Bound<'py, PyAny>) -> PyResult<Bo
     expression(item.py(), free_operand(item)?.extract(part))
 }
 
-/// A Python value as an expression; it is bound, never written into the text. Its type is `type_` where one is given.
+/// A Python value as an expression; it is bound, never written into the text. Its type is `type_` where one is given, else
+/// that of what it stands beside, else its own.
+///
+/// Raises:
+///     DataError: It has none of these, as the member of an enum that stands beside nothing; when the statement runs.
 #[pyfunction]
 #[pyo3(signature = (value, type_ = None))]
 pub(crate) fn literal<'py>(
@@ -136,7 +141,7 @@ pub(crate) fn literal<'py>(
     type_: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, Expr>> {
     match type_ {
-        None => expression(value.py(), free_operand(value)?),
+        None => expression(value.py(), open::operand(value)?),
         Some(type_) => expression(value.py(), typed_operand(value, type_of(type_, "literal()")?)?),
     }
 }
@@ -262,22 +267,13 @@ pub(crate) fn case<'py>(
             })?),
         }
     }
-    let mut pairs: Vec<(CoreExpr, CoreExpr)> = Vec::new();
-    for (when, then) in given {
-        let condition = match &subject {
-            Some(subject) => subject.clone().eq(operand(&when, Some(subject))?),
-            None => condition_of(&when)?,
-        };
-        let then = match pairs.first() {
-            Some((_, beside)) => kindred_operand(&then, beside)?,
-            None => free_operand(&then)?,
-        };
-        pairs.push((condition, then));
-    }
-    let otherwise = match (else_, pairs.first()) {
-        (Some(value), Some((_, beside))) => Some(kindred_operand(value, beside)?),
-        (Some(value), None) => Some(free_operand(value)?),
-        (None, _) => None,
+    let condition = |when: &Bound<'py, PyAny>| match &subject {
+        Some(subject) => Ok(subject.clone().eq(operand(when, Some(subject))?)),
+        None => condition_of(when),
     };
-    expression(whens.py(), CoreExpr::case(pairs, otherwise))
+    let conditions = given.iter().map(|(when, _)| condition(when)).collect::<PyResult<Vec<_>>>()?;
+    let values: Vec<_> = given.into_iter().map(|(_, then)| then).chain(else_.cloned()).collect();
+    let mut values = alike(&values)?;
+    let otherwise = values.drain(conditions.len()..).next();
+    expression(whens.py(), CoreExpr::case(conditions.into_iter().zip(values).collect(), otherwise))
 }

@@ -1,27 +1,19 @@
 //! Python values as operands.
 
 use ormkit_core::model::{ColumnType, FieldId, ModelId};
-use ormkit_core::query::{Bound as BoundValue, Expr as CoreExpr, Item, JsonRead, OperationKind, Param};
+use ormkit_core::query::{Bound as BoundValue, Expr as CoreExpr, Param, Select as CoreSelect};
 use ormkit_core::value::{SqlType, Value};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{
-    PyBool, PyBytes, PyDate, PyDateTime, PyDelta, PyDict, PyFloat, PyInt, PyList, PyString, PyTime,
-};
+use pyo3::types::{PyBytes, PyString};
+use std::sync::Arc;
 
 use super::Expr;
 use super::late::column_value;
-use crate::fields::is_json_null;
-use crate::model::{conversion, with_def};
+use super::open::{self, Use};
+use super::typing::{Typing, converted_typing, find_type, is_kindred, own_type, typing_of};
+use crate::model::conversion;
 use crate::query::{F, Select};
-use crate::range::Range;
-
-/// What is known of the type of an expression.
-#[derive(Clone)]
-struct Typing {
-    column_type: ColumnType,
-    field: Option<(ModelId, FieldId)>,
-}
 
 /// `value` as an operand beside `beside`: an expression as it is, a `select` as a value, anything else bound with the
 /// type of `beside`, or its own where that has none.
@@ -30,26 +22,51 @@ struct Typing {
 /// `DataError` naming `Model.attr` when the value does not fit; `TypeError` for a value that no column can hold.
 pub(crate) fn operand(value: &Bound<'_, PyAny>, beside: Option<&CoreExpr>) -> PyResult<CoreExpr> {
     let typing = beside.and_then(typing_of);
-    if let Some(expr) = expression_beside(value, typing.as_ref())? {
+    if let Some(expr) = expression_beside(value, typing.as_ref(), Use::Compared)? {
         return Ok(expr);
     }
     let typing = match typing {
         Some(typing) => typing,
-        None => Typing { column_type: own_type(value)?, field: None },
+        None => Typing::plain(own_type(value)?),
     };
-    Ok(CoreExpr::value(converted(value, &typing)?, typing.column_type.sql_type()))
+    bound(value, &typing)
+}
+
+/// The two sides of a comparison: values without a type on the left take that of the right.
+///
+/// # Errors
+/// As [`operand`].
+pub(crate) fn sides(left: CoreExpr, other: &Bound<'_, PyAny>) -> PyResult<(CoreExpr, CoreExpr)> {
+    let right = operand(other, Some(&left))?;
+    Ok((open::beside(left, &right, Use::Compared)?, right))
 }
 
 /// `value` as what a field is set to: as [`operand`], and it has to fit the column's size.
 pub(crate) fn assigned(value: &Bound<'_, PyAny>, model: ModelId, field: FieldId) -> PyResult<CoreExpr> {
-    let own = conversion(value.py(), model, field);
-    let hears_none = value.is_none() && own.is_some_and(|own| own.user.is_some());
-    let column_type = with_def(model, |def| def.fields[field.index()].column_type.clone());
-    let typing = Typing { column_type, field: Some((model, field)) };
-    if !hears_none && let Some(expr) = expression_beside(value, Some(&typing))? {
+    let typing = Typing::stored(value.py(), model, field);
+    let hears_none = value.is_none() && typing.has_user();
+    if !hears_none && let Some(expr) = expression_beside(value, Some(&typing), Use::Stored)? {
         return Ok(expr);
     }
-    Ok(CoreExpr::value(converted(value, &typing)?, typing.column_type.sql_type()))
+    bound(value, &typing)
+}
+
+/// The rows of a SELECT as what some fields are set to, column by column.
+///
+/// # Errors
+/// As [`assigned`].
+pub(crate) fn assigned_rows(
+    py: Python<'_>,
+    mut rows: Arc<CoreSelect>,
+    model: ModelId,
+    fields: &[FieldId],
+) -> PyResult<Arc<CoreSelect>> {
+    for (column, field) in fields.iter().enumerate() {
+        if let Some(made) = open::typed_column(&rows, column, &Typing::stored(py, model, *field))? {
+            rows = made.into();
+        }
+    }
+    Ok(rows)
 }
 
 /// `value` as one of the type that `of` has; None is NULL of that type.
@@ -68,32 +85,50 @@ pub(crate) fn free_operand(value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
 /// `value` beside an operator that does not say what its other side is: with the type of `beside` where that is of the
 /// same kind (numbers, texts, times, arrays), with its own otherwise.
 pub(crate) fn kindred_operand(value: &Bound<'_, PyAny>, beside: &CoreExpr) -> PyResult<CoreExpr> {
-    if let Some(expr) = expression_beside(value, typing_of(beside).as_ref())? {
+    let typing = typing_of(beside);
+    if let Some(expr) = expression_beside(value, typing.as_ref(), Use::Compared)? {
         return Ok(expr);
     }
-    let own = match typing_of(beside) {
-        Some(Typing { column_type: ColumnType::Array(_), .. }) if value.is_instance_of::<PyList>() => None,
-        Some(Typing { column_type: ColumnType::Range(_), .. }) if value.is_instance_of::<Range>() => None,
-        Some(Typing { column_type: ColumnType::Hstore, .. }) if value.is_instance_of::<PyDict>() => None,
-        Some(typing) => {
-            let own = own_type(value)?;
-            if kind_of(&own) == kind_of(&typing.column_type) { None } else { Some(own) }
-        }
-        None => None,
+    let own = find_type(value)?;
+    match typing {
+        Some(typing) if is_kindred(value, own.as_ref(), &typing) => bound(value, &typing),
+        _ => bound(value, &Typing::plain(own_type(value)?)),
+    }
+}
+
+/// Values of one type: the branches of `case()`, the arguments of `coalesce()`. Plain ones among them take the type of the
+/// first expression whose values a column converts, else of the first that has a type, where they are of its kind; without
+/// any they wait for what the whole stands beside.
+///
+/// # Errors
+/// As [`operand`].
+pub(crate) fn alike(values: &[Bound<'_, PyAny>]) -> PyResult<Vec<CoreExpr>> {
+    let exprs = values.iter().map(open::operand).collect::<PyResult<Vec<_>>>()?;
+    let typing =
+        exprs.iter().find_map(converted_typing).or_else(|| exprs.iter().find_map(typing_of_expression));
+    let Some(typing) = typing else { return Ok(exprs) };
+    let typed = |(value, expr): (&Bound<'_, PyAny>, CoreExpr)| match expression_param(value, &typing)? {
+        Some(param) => Ok(param),
+        None => open::typed(expr, &typing, Use::Alike),
     };
-    match own {
-        None => operand(value, Some(beside)),
-        Some(column_type) => typed_operand(value, column_type),
+    values.iter().zip(exprs).map(typed).collect()
+}
+
+/// The type of what is no plain value.
+pub(super) fn typing_of_expression(expr: &CoreExpr) -> Option<Typing> {
+    match expr {
+        CoreExpr::Value(_) => None,
+        other => typing_of(other),
     }
 }
 
 /// `value` as one of a type.
 pub(crate) fn typed_operand(value: &Bound<'_, PyAny>, column_type: ColumnType) -> PyResult<CoreExpr> {
-    let typing = Typing { column_type, field: None };
-    if let Some(expr) = expression_beside(value, Some(&typing))? {
+    let typing = Typing::plain(column_type);
+    if let Some(expr) = expression_beside(value, Some(&typing), Use::Compared)? {
         return Ok(expr);
     }
-    Ok(CoreExpr::value(converted(value, &typing)?, typing.column_type.sql_type()))
+    bound(value, &typing)
 }
 
 /// `value` as JSON: None is JSON's null.
@@ -103,25 +138,6 @@ pub(crate) fn json_operand(value: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
         return Ok(CoreExpr::value(Value::Json("null".into()), sql_type));
     }
     typed_operand(value, ColumnType::Json)
-}
-
-/// Types whose values may stand for each other.
-fn kind_of(column_type: &ColumnType) -> u8 {
-    use ColumnType as C;
-    match column_type {
-        C::SmallInt | C::Integer | C::BigInt | C::Double | C::Numeric(_) => 1,
-        C::Text | C::VarChar(_) | C::Enum(_) | C::Uuid | C::Inet | C::Cidr | C::Native(_) => 2,
-        C::Timestamp | C::TimestampTz | C::Date => 3,
-        C::Bool => 4,
-        C::Bytes => 5,
-        C::Time | C::TimeTz => 6,
-        C::Interval => 7,
-        C::Json => 8,
-        C::Array(_) => 9,
-        C::Range(_) => 10,
-        C::MultiRange(_) => 11,
-        C::Hstore => 12,
-    }
 }
 
 /// The operands of IN beside `beside`, each of them a constant or an expression, and the type of the constants.
@@ -141,7 +157,7 @@ pub(crate) fn element_list(
     let mut list = Vec::new();
     for value in values.try_iter()? {
         let value = value?;
-        if let Some(expr) = expression_beside(&value, typing.as_ref())? {
+        if let Some(expr) = expression_beside(&value, typing.as_ref(), Use::Compared)? {
             list.push(expr);
             continue;
         }
@@ -150,10 +166,10 @@ pub(crate) fn element_list(
                 ColumnType::Integer => ColumnType::BigInt,
                 other => other,
             };
-            typing = Some(Typing { column_type, field: None });
+            typing = Some(Typing::plain(column_type));
         }
         list.push(match &typing {
-            Some(typing) => CoreExpr::value(converted(&value, typing)?, typing.column_type.sql_type()),
+            Some(typing) => bound(&value, typing)?,
             None => CoreExpr::Null,
         });
     }
@@ -161,12 +177,34 @@ pub(crate) fn element_list(
     Ok((list, element))
 }
 
-/// The expression that `value` already is; a parameter takes the type of what it stands beside.
-fn expression_beside(value: &Bound<'_, PyAny>, beside: Option<&Typing>) -> PyResult<Option<CoreExpr>> {
-    let column_type = beside.map(|typing| typing.column_type.clone());
-    match Expr::param_beside(value, column_type, beside.and_then(|typing| typing.field), false)? {
-        Some(param) => Ok(Some(CoreExpr::param(param))),
-        None => expression_of(value),
+/// The expression that `value` already is; a parameter, and values without a type in it, take the type of what it stands
+/// beside.
+pub(super) fn expression_beside(
+    value: &Bound<'_, PyAny>,
+    beside: Option<&Typing>,
+    as_what: Use,
+) -> PyResult<Option<CoreExpr>> {
+    let param = match beside {
+        Some(typing) => expression_param(value, typing)?,
+        None => Expr::param_beside(value, None, None, false)?.map(CoreExpr::param),
+    };
+    if param.is_some() {
+        return Ok(param);
+    }
+    match (expression_of(value)?, beside) {
+        (Some(expr), Some(typing)) => open::typed(expr, typing, as_what).map(Some),
+        (found, _) => Ok(found),
+    }
+}
+
+/// A parameter beside something of a type; None for any other value.
+fn expression_param(value: &Bound<'_, PyAny>, typing: &Typing) -> PyResult<Option<CoreExpr>> {
+    let param = Expr::param_beside(value, Some(typing.column_type.clone()), typing.field, false)?;
+    match param {
+        Some(_) if typing.field.is_none() && typing.has_user() => Err(PyTypeError::new_err(
+            "bindparam() beside lists of values that a class of yours makes: give the list itself",
+        )),
+        param => Ok(param.map(CoreExpr::param)),
     }
 }
 
@@ -184,13 +222,11 @@ pub(super) fn constant(
     field: Option<(ModelId, FieldId)>,
 ) -> PyResult<BoundValue> {
     refuse_expression(value)?;
-    let hears_none = field
-        .and_then(|(model, field)| conversion(value.py(), model, field))
-        .is_some_and(|own| own.user.is_some());
-    if value.is_none() && !hears_none {
+    let own = field.and_then(|(model, field)| conversion(value.py(), model, field));
+    let typing = Typing { column_type: column_type.clone(), field, own };
+    if value.is_none() && !typing.has_user() {
         return Ok(BoundValue::new(Value::Null, column_type.sql_type()));
     }
-    let typing = Typing { column_type: column_type.clone(), field };
     Ok(BoundValue::new(converted(value, &typing)?, column_type.sql_type()))
 }
 
@@ -239,140 +275,11 @@ fn expression_of(value: &Bound<'_, PyAny>) -> PyResult<Option<CoreExpr>> {
     Ok(None)
 }
 
-fn converted(value: &Bound<'_, PyAny>, typing: &Typing) -> PyResult<Value> {
-    let place = || match typing.field {
-        Some((model, field)) => {
-            with_def(model, |def| format!("{}.{}", def.name, def.fields[field.index()].name))
-        }
-        None => "a value of the statement".to_owned(),
-    };
-    column_value(value, &typing.column_type, typing.field, &place)
+/// `value` bound as one of a type.
+pub(super) fn bound(value: &Bound<'_, PyAny>, typing: &Typing) -> PyResult<CoreExpr> {
+    Ok(CoreExpr::value(converted(value, typing)?, typing.column_type.sql_type()))
 }
 
-/// The column type of an expression, where it is known.
-pub(crate) fn column_type_of(expr: &CoreExpr) -> Option<ColumnType> {
-    typing_of(expr).map(|typing| typing.column_type)
-}
-
-/// What a value beside `expr` is converted to.
-fn typing_of(expr: &CoreExpr) -> Option<Typing> {
-    let plain = |column_type| Some(Typing { column_type, field: None });
-    match expr {
-        CoreExpr::Column(column) => of_field(column.source.model, column.field),
-        CoreExpr::Part(part) => typing_of(&part.shown().of),
-        CoreExpr::Excluded(model, field) => of_field(*model, *field),
-        CoreExpr::Value(bound) if bound.sql_type == ColumnType::Json.sql_type() => plain(ColumnType::Json),
-        CoreExpr::Cast(node) => plain(node.to.clone()),
-        CoreExpr::Param(param) => {
-            param.column_type.clone().map(|column_type| Typing { column_type, field: param.field })
-        }
-        CoreExpr::Labelled(node) => typing_of(&node.expr),
-        CoreExpr::Scalar(select) => match select.items.first() {
-            Some(Item::Value { expr, .. }) => typing_of(expr),
-            _ => None,
-        },
-        CoreExpr::Call(node) => match node.name.to_ascii_lowercase().as_str() {
-            "count" | "row_number" | "rank" | "dense_rank" => plain(ColumnType::BigInt),
-            "length" | "char_length" | "ntile" => plain(ColumnType::Integer),
-            "min" | "max" | "lag" | "lead" | "first_value" | "last_value" => {
-                node.args.first().and_then(typing_of)
-            }
-            "coalesce" | "nullif" => node.args.iter().find_map(typing_of),
-            "lower" | "upper" => match node.args.first().and_then(column_type_of) {
-                Some(ColumnType::Range(of) | ColumnType::MultiRange(of)) => plain(of.bound()),
-                _ => plain(ColumnType::Text),
-            },
-            "trim" | "ltrim" | "rtrim" | "replace" | "substr" | "substring" | "concat" => {
-                plain(ColumnType::Text)
-            }
-            "now" | "current_timestamp" => plain(ColumnType::TimestampTz),
-            "current_date" => plain(ColumnType::Date),
-            _ => None,
-        },
-        CoreExpr::Operation(node) => match &node.kind {
-            OperationKind::Json(read) => plain(json_type(*read)),
-            OperationKind::Extract(part) => plain(match part.sql_type() {
-                SqlType::Date => ColumnType::Date,
-                SqlType::Time => ColumnType::Time,
-                SqlType::Double => ColumnType::Double,
-                _ => ColumnType::Integer,
-            }),
-            OperationKind::Length => plain(ColumnType::Integer),
-            OperationKind::Element(_) => match node.args.first().and_then(column_type_of) {
-                Some(ColumnType::Array(element)) => plain(ColumnType::clone(&element)),
-                _ => None,
-            },
-            OperationKind::Slice(..) => node.args.first().and_then(typing_of).map(anywhere),
-            OperationKind::Collate(_)
-            | OperationKind::BitNot
-            | OperationKind::Greatest
-            | OperationKind::Least => node.args.iter().find_map(typing_of).map(anywhere),
-            _ => None,
-        },
-        CoreExpr::Bool(_) | CoreExpr::Compare(_) | CoreExpr::And(_) | CoreExpr::Or(_) | CoreExpr::Not(_) => {
-            plain(ColumnType::Bool)
-        }
-        _ => None,
-    }
-}
-
-/// The same type, of no field: a value beside an expression need not be one of the field's.
-fn anywhere(typing: Typing) -> Typing {
-    Typing { field: None, ..typing }
-}
-
-fn json_type(read: JsonRead) -> ColumnType {
-    match read {
-        JsonRead::Json => ColumnType::Json,
-        JsonRead::Text | JsonRead::String => ColumnType::Text,
-        JsonRead::Numeric => ColumnType::Numeric(None),
-        JsonRead::Integer => ColumnType::BigInt,
-        JsonRead::Float => ColumnType::Double,
-        JsonRead::Bool => ColumnType::Bool,
-    }
-}
-
-fn of_field(model: ModelId, field: FieldId) -> Option<Typing> {
-    let column_type = match with_def(model, |def| def.fields[field.index()].column_type.clone()) {
-        // A column is compared with any number: only what it stores has its size.
-        ColumnType::Numeric(_) => ColumnType::Numeric(None),
-        other => other,
-    };
-    Some(Typing { column_type, field: Some((model, field)) })
-}
-
-/// The type that a Python value has by itself.
-fn own_type(value: &Bound<'_, PyAny>) -> PyResult<ColumnType> {
-    let py = value.py();
-    let is = |module: &str, name: &str| value.is_instance(&py.import(module)?.getattr(name)?);
-    Ok(if value.is_instance_of::<PyBool>() {
-        ColumnType::Bool
-    } else if value.is_instance_of::<PyInt>() {
-        if value.extract::<i32>().is_ok() { ColumnType::Integer } else { ColumnType::BigInt }
-    } else if value.is_instance_of::<PyFloat>() {
-        ColumnType::Double
-    } else if value.is_instance_of::<PyString>() {
-        ColumnType::Text
-    } else if value.is_instance_of::<PyBytes>() {
-        ColumnType::Bytes
-    } else if value.is_instance_of::<PyDateTime>() {
-        if value.getattr("tzinfo")?.is_none() { ColumnType::Timestamp } else { ColumnType::TimestampTz }
-    } else if value.is_instance_of::<PyDate>() {
-        ColumnType::Date
-    } else if value.is_instance_of::<PyTime>() {
-        if value.getattr("tzinfo")?.is_none() { ColumnType::Time } else { ColumnType::TimeTz }
-    } else if value.is_instance_of::<PyDelta>() {
-        ColumnType::Interval
-    } else if value.is_instance_of::<PyDict>() || value.is_instance_of::<PyList>() || is_json_null(value) {
-        ColumnType::Json
-    } else if is("decimal", "Decimal")? {
-        ColumnType::Numeric(None)
-    } else if is("uuid", "UUID")? {
-        ColumnType::Uuid
-    } else if let Some(column_type) = crate::convert::net_type(value)? {
-        column_type
-    } else {
-        let found = value.get_type().name()?;
-        return Err(PyTypeError::new_err(format!("a value of type {found} has no place in a statement")));
-    })
+pub(super) fn converted(value: &Bound<'_, PyAny>, typing: &Typing) -> PyResult<Value> {
+    column_value(value, &typing.column_type, typing.own.clone(), &|| typing.place())
 }

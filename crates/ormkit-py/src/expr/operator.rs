@@ -1,20 +1,19 @@
 //! The operators and methods of expressions.
 
 use ormkit_core::model::{ColumnType, RangeType};
-use ormkit_core::query::{
-    ArithmeticOp, ArraysOp, CompareOp, Expr as CoreExpr, Item, JsonRead, Nulls, Pattern,
-};
+use ormkit_core::query::{ArithmeticOp, ArraysOp, CompareOp, Expr as CoreExpr, JsonRead, Nulls, Pattern};
 use ormkit_core::value::{SqlType, Value};
 use pyo3::basic::CompareOp as PyCompare;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use super::operand::{
-    column_type_of, element_list, free_operand, json_operand, list_param, operand, typed_operand,
-};
+use super::arithmetic::{behind, in_front};
+use super::open::{self, Use};
+use super::operand::{element_list, json_operand, list_param, operand, sides, typed_operand};
 use super::quantifier::Quantifier;
 use super::texts::literally;
+use super::typing::column_type_of;
 use super::{Condition, Direction, Expr, comparison, condition, expression, ordered_json, relation};
 use crate::fields::join_condition;
 use crate::query::{Select, Subquery};
@@ -51,10 +50,7 @@ impl Expr {
             return condition(py, quantifier.get().beside(left, compare_op(op)));
         }
         let (left, right) = match op {
-            PyCompare::Eq | PyCompare::Ne => {
-                let right = operand(other, Some(&left))?;
-                (left, right)
-            }
+            PyCompare::Eq | PyCompare::Ne => sides(left, other)?,
             _ => ordered(left, other)?,
         };
         let truth = match op {
@@ -102,15 +98,11 @@ impl Expr {
     }
 
     fn __add__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
-        let (left, right) = (self.core()?.clone(), free_operand(other)?);
-        let op = sum_of(&left, &right);
-        expression(other.py(), left.arithmetic(op, right))
+        self.before(ArithmeticOp::Add, other)
     }
 
     fn __radd__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
-        let (left, right) = (free_operand(other)?, self.core()?.clone());
-        let op = sum_of(&left, &right);
-        expression(other.py(), left.arithmetic(op, right))
+        self.after(ArithmeticOp::Add, other)
     }
 
     fn __sub__<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
@@ -347,11 +339,11 @@ impl Expr {
     }
 
     fn before<'py>(&self, op: ArithmeticOp, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
-        expression(other.py(), self.core()?.clone().arithmetic(op, free_operand(other)?))
+        expression(other.py(), in_front(op, self.core()?.clone(), other)?)
     }
 
     fn after<'py>(&self, op: ArithmeticOp, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
-        expression(other.py(), free_operand(other)?.arithmetic(op, self.core()?.clone()))
+        expression(other.py(), behind(op, other, self.core()?.clone())?)
     }
 
     fn among(&self, values: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
@@ -360,6 +352,7 @@ impl Expr {
         }
         let this = self.core()?.clone();
         if let Ok(select) = values.cast::<Select>() {
+            let this = open::beside(this, &CoreExpr::Scalar(select.get().shared()), Use::Compared)?;
             return Ok(this.in_select(select.get().core().clone()));
         }
         if let Ok(rows) = values.cast::<Subquery>() {
@@ -387,8 +380,7 @@ impl Expr {
         if self.relation().is_some() {
             return relation::equals(self, value);
         }
-        let this = self.core()?.clone();
-        let other = operand(value, Some(&this))?;
+        let (this, other) = sides(self.core()?.clone(), value)?;
         Ok(this.not_distinct_from(other))
     }
 
@@ -436,8 +428,7 @@ fn ordered(left: CoreExpr, other: &Bound<'_, PyAny>) -> PyResult<(CoreExpr, Core
         };
         return Ok((left.json([], read), right));
     }
-    let right = operand(other, Some(&left))?;
-    Ok((left, right))
+    sides(left, other)
 }
 
 pub(super) fn compare_op(op: PyCompare) -> CompareOp {
@@ -448,25 +439,5 @@ pub(super) fn compare_op(op: PyCompare) -> CompareOp {
         PyCompare::Le => CompareOp::Le,
         PyCompare::Gt => CompareOp::Gt,
         PyCompare::Ge => CompareOp::Ge,
-    }
-}
-
-/// `+` of texts puts them one behind the other.
-fn sum_of(left: &CoreExpr, right: &CoreExpr) -> ArithmeticOp {
-    if is_text(left) || is_text(right) { ArithmeticOp::Concat } else { ArithmeticOp::Add }
-}
-
-/// True for a text: `+` joins it.
-pub(crate) fn is_text(expr: &CoreExpr) -> bool {
-    match expr {
-        CoreExpr::Value(bound) => bound.sql_type == SqlType::Text,
-        CoreExpr::Arithmetic(node) => node.op == ArithmeticOp::Concat,
-        CoreExpr::Part(part) => is_text(&part.shown().of),
-        CoreExpr::Case(node) => node.whens.iter().map(|(_, value)| value).chain(&node.otherwise).any(is_text),
-        CoreExpr::Scalar(select) => {
-            matches!(select.items.first(), Some(Item::Value { expr, .. }) if is_text(expr))
-        }
-        CoreExpr::Call(node) => node.is_text() || (node.keeps_type() && node.args.iter().any(is_text)),
-        other => matches!(column_type_of(other), Some(ColumnType::Text | ColumnType::VarChar(_))),
     }
 }

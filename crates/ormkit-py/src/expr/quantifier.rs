@@ -6,8 +6,9 @@ use pyo3::basic::CompareOp as PyCompare;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use super::operand::{column_type_of, typed_operand};
+use super::operand::typed_operand;
 use super::operator::compare_op;
+use super::typing::column_type_of;
 use super::{Condition, Expr, condition};
 
 /// The elements of an array as one side of a comparison.

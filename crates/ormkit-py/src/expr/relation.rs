@@ -12,7 +12,7 @@ use super::Expr;
 use super::late::column_value;
 use super::operand;
 use crate::instance;
-use crate::model::schema;
+use crate::model::{conversion, schema};
 
 /// The relation behind an attribute.
 fn resolved(py: Python<'_>, this: &Expr) -> PyResult<(Arc<Schema>, Source, RelationId)> {
@@ -128,7 +128,8 @@ fn key_part(target: &Model, field: FieldId, object: &Bound<'_, PyAny>) -> PyResu
         )));
     }
     let column_type = &target.field(field).column_type;
-    let value = column_value(&value, column_type, Some((target.id, field)), &|| place.clone())?;
+    let own = conversion(value.py(), target.id, field);
+    let value = column_value(&value, column_type, own, &|| place.clone())?;
     Ok(CoreExpr::value(value, column_type.sql_type()))
 }
 

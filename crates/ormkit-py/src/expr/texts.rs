@@ -7,7 +7,9 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::operand::{column_type_of, free_operand, operand};
+use super::arithmetic::in_front;
+use super::operand::operand;
+use super::typing::column_type_of;
 use super::{Condition, Expr, condition, expression};
 use crate::model::unsupported;
 
@@ -141,7 +143,7 @@ impl Expr {
 
     /// The text and another one behind it.
     fn concat<'py>(&self, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
-        expression(other.py(), self.core()?.clone().arithmetic(ArithmeticOp::Concat, free_operand(other)?))
+        expression(other.py(), in_front(ArithmeticOp::Concat, self.core()?.clone(), other)?)
     }
 
     /// The same, compared and sorted by a collation of the database.

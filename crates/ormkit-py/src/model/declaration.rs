@@ -113,6 +113,7 @@ impl<'py> Context<'_, 'py> {
             renamed_from: options.renamed_from.clone(),
             deferred: options.deferred,
             deferred_group: options.deferred_group.clone(),
+            decorated: conversion.as_deref().is_some_and(Conversion::is_decorated),
             ..Field::new(declared.name.clone(), column_type)
         };
         if field.autoincrement && !field.column_type.is_integer() {
@@ -154,7 +155,11 @@ impl<'py> Context<'_, 'py> {
         let says_nothing =
             |annotation: &Annotation<'py>| matches!(&annotation.inner, Inner::Type(class) if class.is(&any));
         let annotation = annotation.filter(|annotation| !says_nothing(annotation));
-        let typed = annotation.map(|annotation| self.type_of(py, &bare, Some(&annotation))).transpose()?;
+        let typed = annotation.map(|annotation| {
+            let options = annotation.column.as_ref().map_or(&bare, |carried| carried.get());
+            self.type_of(py, options, Some(&annotation))
+        });
+        let typed = typed.transpose()?;
         Ok(properties::column(py, &declared.name, property.get(), typed))
     }
 

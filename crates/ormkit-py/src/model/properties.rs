@@ -5,12 +5,12 @@ use super::plan::{Column, Plan};
 use super::raise::{mapping, to_python};
 use super::registry;
 use crate::convert::Conversion;
-use crate::expr::{Expr, is_text};
+use crate::expr::{DeclaredColumns, Expr, is_text};
 use crate::fields::{ClientDefault, ColumnProperty, MappedColumn, RelationshipDecl};
 use crate::instance;
 use crate::query::Select;
 use ormkit_core::model::{ColumnType, Field, FieldId, ModelId, Property, Schema};
-use ormkit_core::query::{Column as CoreColumn, Expr as CoreExpr, Item, Source};
+use ormkit_core::query::{Column as CoreColumn, ColumnTypes, Expr as CoreExpr, Form, Source};
 use ormkit_core::value::SqlType;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
@@ -35,6 +35,7 @@ pub(super) fn column(
         deferred: declared.deferred,
         deferred_group: declared.deferred_group.clone(),
         property: Some(Arc::new(Property::undefined())),
+        decorated: conversion.as_deref().is_some_and(Conversion::is_decorated),
         ..Field::new(name, column_type)
     };
     let expression = declared.expression.clone_ref(py);
@@ -95,6 +96,8 @@ pub(super) fn define(plan: &mut Plan, class: &Bound<'_, PyType>) -> PyResult<Vec
                 mapping(format!("{place}: the type of the expression is not known: annotate it, Mapped[int]"))
             })?;
         }
+        let conversion = plan.columns[at].conversion.as_deref();
+        plan.columns[at].field.decorated = conversion.is_some_and(Conversion::is_decorated);
         let property = Property::new(expr).map_err(to_python)?;
         plan.columns[at].field.property = Some(Arc::new(property));
     }
@@ -175,26 +178,51 @@ fn placed(plan: &Plan, above: &[ModelId], expr: CoreExpr, place: &str) -> PyResu
 
 /// The type and conversion of an expression that is a value of a column.
 fn kept_type(py: Python<'_>, plan: &Plan, expr: &CoreExpr) -> Option<(ColumnType, Option<Arc<Conversion>>)> {
-    match expr {
-        CoreExpr::Column(column) if column.source == Property::ROW => {
-            let known = &plan.columns[column.field.index()];
-            Some((known.field.column_type.clone(), known.conversion.clone()))
-        }
-        CoreExpr::Column(column) => {
-            let (model, field) = (column.source.model, column.field);
-            let column_type = registry::with_def(model, |def| def.fields[field.index()].column_type.clone());
-            Some((column_type, registry::conversion(py, model, field)))
-        }
-        CoreExpr::Labelled(node) => kept_type(py, plan, &node.expr),
-        CoreExpr::Cast(node) => Some((node.to.clone(), None)),
-        CoreExpr::Call(node) if matches!(&*node.name.to_ascii_lowercase(), "min" | "max") => {
-            kept_type(py, plan, node.args.first()?)
-        }
-        CoreExpr::Scalar(select) => match select.items.first()? {
-            Item::Value { expr, .. } => kept_type(py, plan, expr),
+    let columns = Columns(plan);
+    let Some(origin) = expr.origin(&columns) else {
+        return match expr {
+            CoreExpr::Cast(node) => Some((node.to.clone(), None)),
+            CoreExpr::Labelled(node) => kept_type(py, plan, &node.expr),
             _ => None,
-        },
-        _ => None,
+        };
+    };
+    let conversion = columns.conversion(py, origin.model, origin.field);
+    let column_type = columns.column_type(origin.model, origin.field);
+    match origin.form {
+        Form::Column | Form::Value => Some((column_type, conversion)),
+        Form::Computed => Some((type_of(plan, expr)?, conversion)),
+        Form::List => Some((
+            ColumnType::Array(Arc::new(column_type)),
+            conversion.map(|conversion| conversion.of_list()),
+        )),
+    }
+}
+
+/// The columns of the plan, by the rows of its properties, and those of classes that are there.
+struct Columns<'a>(&'a Plan);
+
+impl Columns<'_> {
+    fn conversion(&self, py: Python<'_>, model: ModelId, field: FieldId) -> Option<Arc<Conversion>> {
+        match model == Property::ROW.model {
+            true => self.0.columns[field.index()].conversion.clone(),
+            false => registry::conversion(py, model, field),
+        }
+    }
+}
+
+impl ColumnTypes for Columns<'_> {
+    fn column_type(&self, model: ModelId, field: FieldId) -> ColumnType {
+        match model == Property::ROW.model {
+            true => self.0.columns[field.index()].field.column_type.clone(),
+            false => DeclaredColumns.column_type(model, field),
+        }
+    }
+
+    fn is_decorated(&self, model: ModelId, field: FieldId) -> bool {
+        match model == Property::ROW.model {
+            true => self.0.columns[field.index()].field.decorated,
+            false => DeclaredColumns.is_decorated(model, field),
+        }
     }
 }
 
@@ -285,11 +313,32 @@ fn answered(py: Python<'_>, model: ModelId, field: FieldId, callable: &Py<PyAny>
             answer.repr()?
         )));
     };
+    check_conversion(py, model, field, &expr)?;
     let mut expr = expr.renamed(Source::plain(model), Property::ROW);
     for above in above(registry::mapped_class(py, model).class.bind(py))? {
         expr = expr.renamed(Source::plain(above), Property::ROW);
     }
     Property::new(expr).map_err(to_python)
+}
+
+/// What a callable answers has values that are converted by more than its annotation says.
+///
+/// # Errors
+/// `InvalidRequestError`: they would be read as the database has them.
+fn check_conversion(py: Python<'_>, model: ModelId, field: FieldId, expr: &CoreExpr) -> PyResult<()> {
+    let Some(origin) = expr.origin(&DeclaredColumns) else { return Ok(()) };
+    let converted = registry::conversion(py, origin.model, origin.field)
+        .is_some_and(|own| own.user.is_some() || own.members.is_some());
+    if !converted || registry::conversion(py, model, field).is_some() {
+        return Ok(());
+    }
+    let place = |model, field: FieldId| {
+        registry::with_def(model, |def| format!("{}.{}", def.name, def.fields[field.index()].name))
+    };
+    let (this, of) = (place(model, field), place(origin.model, origin.field));
+    Err(mapping(format!(
+        "{this} has values of {of}, whose type its annotation does not say: Mapped[Annotated[int, mapped_column(Type)]]"
+    )))
 }
 
 /// What sees a value that is assigned to a property: it refuses it.

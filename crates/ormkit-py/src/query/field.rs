@@ -2,14 +2,13 @@
 
 use ormkit_core::model::Schema;
 use ormkit_core::query::{ArithmeticOp, Expr as CoreExpr, Nulls, Order, Source};
-use ormkit_core::value::SqlType;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use std::sync::Arc;
 
 use super::aggregate::Aggregate;
 use super::names::Names;
-use crate::expr::operand;
+use crate::expr::{arithmetic, behind, in_front, operand};
 
 /// A column of the row that a lookup or an update is about, by its attribute's name; across relations to one object it is
 /// `F("author__name")`. Arithmetic makes more of it.
@@ -143,16 +142,17 @@ impl Node {
             Self::Value(value) => operand(value.bind(py), None),
             Self::Aggregate(inner) => aggregate(inner.get()),
             Self::Negative(inner) => Ok(CoreExpr::Negative(Arc::new(inner.resolve(py, names, aggregate)?))),
-            Self::Arithmetic(op, left, right) => {
-                let (left, right) =
-                    (left.resolve(py, names, aggregate)?, right.resolve(py, names, aggregate)?);
-                let op = match op {
-                    // texts are joined, as `+` of two columns does it
-                    ArithmeticOp::Add => addition(names.schema, &left, &right),
-                    other => *other,
-                };
-                Ok(left.arithmetic(op, right))
-            }
+            Self::Arithmetic(op, left, right) => match (&**left, &**right) {
+                (other, Self::Value(value)) => {
+                    in_front(*op, other.resolve(py, names, aggregate)?, value.bind(py))
+                }
+                (Self::Value(value), other) => {
+                    behind(*op, value.bind(py), other.resolve(py, names, aggregate)?)
+                }
+                (one, other) => {
+                    arithmetic(*op, one.resolve(py, names, aggregate)?, other.resolve(py, names, aggregate)?)
+                }
+            },
         }
     }
 
@@ -185,11 +185,6 @@ impl Node {
             Self::Arithmetic(_, left, right) => left.first_name().or_else(|| right.first_name()),
         }
     }
-}
-
-fn addition(schema: &Schema, left: &CoreExpr, right: &CoreExpr) -> ArithmeticOp {
-    let is_text = |expr: &CoreExpr| expr.sql_type(schema) == SqlType::Text;
-    if is_text(left) || is_text(right) { ArithmeticOp::Concat } else { ArithmeticOp::Add }
 }
 
 fn node_of(value: &Bound<'_, PyAny>) -> Arc<Node> {

@@ -24,7 +24,7 @@ use super::{F, Select};
 use crate::attribute::Attribute;
 use crate::derived::Updates;
 use crate::errors::to_py;
-use crate::expr::{assigned, expression, object_or_key};
+use crate::expr::{assigned, assigned_rows, expression, object_or_key};
 use crate::model::{find_class, schema, table_model};
 
 /// INSERT; every method returns a new one.
@@ -348,7 +348,8 @@ impl Insert {
             return Err(PyTypeError::new_err("from_select() takes a list of columns"));
         }
         let fields = names.try_iter()?.map(|name| field_of(model, &name?)).collect::<PyResult<Vec<_>>>()?;
-        let core = self.core.clone().from_select(&schema, fields, select.get().shared());
+        let rows = assigned_rows(py, select.get().shared(), self.core.model, &fields)?;
+        let core = self.core.clone().from_select(&schema, fields, rows);
         let mut core = core.map_err(|error| to_py(py, error))?;
         core.fills = include_defaults;
         Ok(Self { core, fills: include_defaults, ..*self })

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use super::super::Bound;
 use super::types::widest;
-use super::{CompareOp, Expr};
+use super::{ColumnTypes, CompareOp, Expr};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Schema;
 use crate::value::{SqlType, Value};
 
 /// What is done with some operands.
@@ -214,7 +213,7 @@ impl JsonRead {
 }
 
 impl Operation {
-    pub(super) fn sql_type(&self, schema: &Schema) -> SqlType {
+    pub(super) fn sql_type(&self, schema: &dyn ColumnTypes) -> SqlType {
         use OperationKind as K;
         let first = || self.args.first().map_or(SqlType::Unknown, |arg| arg.sql_type(schema));
         match &self.kind {

@@ -1,19 +1,17 @@
 //! Which type an expression has.
 
 use super::super::{Item, Select, Shape};
-use super::{Arithmetic, ArithmeticOp, Call, Case, Expr};
+use super::{Arithmetic, ArithmeticOp, Call, Case, ColumnTypes, Expr};
 use crate::model::{ColumnType, Schema};
 use crate::value::{Element, SqlType};
 
 impl Expr {
     /// Its type, as far as it is known without asking the database.
-    pub fn sql_type(&self, schema: &Schema) -> SqlType {
+    pub fn sql_type(&self, schema: &dyn ColumnTypes) -> SqlType {
         match self {
-            Self::Column(column) => {
-                schema.model(column.source.model).field(column.field).column_type.sql_type()
-            }
+            Self::Column(column) => schema.column_type(column.source.model, column.field).sql_type(),
             Self::Part(part) => part.shown().of.sql_type(schema),
-            Self::Excluded(model, field) => schema.model(*model).field(*field).column_type.sql_type(),
+            Self::Excluded(model, field) => schema.column_type(*model, *field).sql_type(),
             Self::Value(bound) => bound.sql_type,
             Self::Param(param) => param.sql_type(),
             Self::Bool(_)
@@ -46,23 +44,13 @@ impl Expr {
 
     /// Its shape in a result.
     pub fn shape(&self, schema: &Schema) -> Shape {
-        let field = match self {
-            Self::Column(column) => Some((column.source.model, column.field)),
-            Self::Part(part) => return part.shown().of.shape(schema),
-            Self::Labelled(node) => return node.expr.shape(schema),
-            Self::Call(node) if node.keeps_its_argument() => match &node.args[..] {
-                [Self::Column(column)] => Some((column.source.model, column.field)),
-                _ => None,
-            },
-            _ => None,
-        };
-        Shape { sql_type: self.sql_type(schema), field }
+        Shape { sql_type: self.sql_type(schema), origin: self.origin(schema) }
     }
 }
 
 impl Select {
     /// The type of its first column.
-    pub(crate) fn first_type(&self, schema: &Schema) -> SqlType {
+    pub(crate) fn first_type(&self, schema: &dyn ColumnTypes) -> SqlType {
         match (self.items.first(), &self.set) {
             (Some(Item::Value { expr, .. }), _) => expr.sql_type(schema),
             (None, Some(set)) => set.parts[0].first_type(schema),
@@ -82,14 +70,14 @@ pub(super) fn widest(types: impl Iterator<Item = SqlType>) -> SqlType {
 
 impl Case {
     /// Its type, as far as it is known.
-    pub(crate) fn sql_type(&self, schema: &Schema) -> SqlType {
+    pub(crate) fn sql_type(&self, schema: &dyn ColumnTypes) -> SqlType {
         let values = self.whens.iter().map(|(_, value)| value).chain(&self.otherwise);
         widest(values.map(|value| value.sql_type(schema)))
     }
 }
 
 impl Arithmetic {
-    fn sql_type(&self, schema: &Schema) -> SqlType {
+    fn sql_type(&self, schema: &dyn ColumnTypes) -> SqlType {
         use SqlType as S;
         if self.op == ArithmeticOp::Concat {
             return S::Text;
@@ -129,11 +117,6 @@ impl Arithmetic {
 }
 
 impl Call {
-    /// True for aggregates that answer one of the values they saw.
-    fn keeps_its_argument(&self) -> bool {
-        matches!(self.name.to_ascii_lowercase().as_str(), "min" | "max")
-    }
-
     /// True for what answers one of its arguments.
     pub fn keeps_type(&self) -> bool {
         matches!(
@@ -180,7 +163,7 @@ impl Call {
     }
 
     /// Its type, as far as it is known.
-    pub fn sql_type(&self, schema: &Schema) -> SqlType {
+    pub fn sql_type(&self, schema: &dyn ColumnTypes) -> SqlType {
         use SqlType as S;
         let known = |args: &[Expr]| widest(args.iter().map(|arg| arg.sql_type(schema)));
         let first = || self.args.first().map_or(S::Unknown, |arg| arg.sql_type(schema));
@@ -205,12 +188,10 @@ impl Call {
             "mod" | "div" if self.args.len() == 2 && known(&self.args) == S::Numeric => S::Numeric,
             "lower" | "upper" => match self.args.first() {
                 // The bounds of a range.
-                Some(Expr::Column(column)) => {
-                    match &schema.model(column.source.model).field(column.field).column_type {
-                        ColumnType::Range(of) | ColumnType::MultiRange(of) => of.bound().sql_type(),
-                        _ => S::Text,
-                    }
-                }
+                Some(Expr::Column(column)) => match schema.column_type(column.source.model, column.field) {
+                    ColumnType::Range(of) | ColumnType::MultiRange(of) => of.bound().sql_type(),
+                    _ => S::Text,
+                },
                 _ => S::Text,
             },
             _ if self.keeps_type() => first(),

@@ -5,7 +5,7 @@ use super::super::expr::alike;
 use super::{Layout, derived, kinds, limit, sql_name};
 use crate::error::{Error, ErrorKind};
 use crate::plan::Output;
-use crate::query::{DerivedColumn, Expr, Item, Order, Select, SetOp, SetOperation};
+use crate::query::{DerivedColumn, Expr, Item, Order, Origin, Select, SetOp, SetOperation};
 use crate::value::SqlType;
 
 /// Writes a set operation and says what its rows hold.
@@ -132,7 +132,7 @@ fn shown(out: &mut SqlWriter<'_>, select: &Select, columns: Vec<DerivedColumn>, 
         }
         [Item::Entity { source, .. }] => {
             let model = schema.model(source.model);
-            let field = |column: &DerivedColumn| match column.of.shape(schema).field {
+            let field = |column: &DerivedColumn| match column.of.origin(schema).and_then(Origin::shown) {
                 Some((shown, field)) if shown == model.id => Ok(field),
                 _ => Err(Error::new(ErrorKind::Programming(format!(
                     "objects of {} cannot be read from a statement with the column `{}`: select its own columns",
