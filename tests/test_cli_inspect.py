@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from schema_worlds import Maker, models as made_of
 from sqlalchemy.dialects import postgresql
 
 from ormkit import AsyncSession, DeclarativeBase, create_engine, selectinload
@@ -136,7 +137,8 @@ def test_printed_relations_load(everything, capsys):
             team = module.Team(**day, profile=module.Profile(bio="old"))
             order = module.Order(number=1, team=team, boss=team)
             session.add_all([team, order, module.Order(number=2, team=team, boss=team, order=order)])
-            session.add(module.TeamTag(team=team, tag=module.Tag()))
+            tags = team.tags if everything.startswith("sqlite") else team.tags_rel
+            tags.append(module.Tag())
             session.add(module.Node(id=1, nodes=[module.Node(id=2)]))
             await session.commit()
         async with create_engine(everything) as engine, AsyncSession(engine) as session:
@@ -189,6 +191,73 @@ def test_a_database_of_django_leaves_nothing_to_do(url, capsys):
     module = load(text)
     assert asyncio.run(left(url, module)) == [], text
     assert module.AuthUser.__relationships__
+
+
+def test_a_table_that_only_links_two_others_is_a_junction(url, capsys):
+    asyncio.run(
+        run(
+            url,
+            """
+            CREATE TABLE posts (id BIGINT NOT NULL PRIMARY KEY, title VARCHAR(20));
+            CREATE TABLE tags (name VARCHAR(10) NOT NULL PRIMARY KEY);
+            CREATE TABLE post_tags (
+                post_id BIGINT NOT NULL REFERENCES posts (id) ON DELETE CASCADE,
+                "Tag" VARCHAR(10) NOT NULL REFERENCES tags (name), PRIMARY KEY ("Tag", post_id));
+            CREATE TABLE stars (
+                post_id BIGINT NOT NULL REFERENCES posts (id), tag VARCHAR(10) NOT NULL REFERENCES tags (name),
+                many INTEGER, PRIMARY KEY (post_id, tag));
+            CREATE TABLE nexts (
+                a BIGINT NOT NULL REFERENCES posts (id), b BIGINT NOT NULL REFERENCES posts (id), PRIMARY KEY (a, b));
+            """,
+        )
+    )
+    text = inspect(capsys, url)
+    module = load(text)
+    assert "t_post_tags = Table(" in text and text.count("Table(") == 1, text
+    assert 'tags: Mapped[list[Tag]] = relationship(secondary=t_post_tags, back_populates="posts")' in text
+    assert 'posts: Mapped[list[Post]] = relationship(secondary=t_post_tags, back_populates="tags")' in text
+    assert "class Star(" in text and "class Next(" in text
+    assert asyncio.run(left(url, module)) == [], text
+
+    async def use() -> None:
+        async with create_engine(url) as engine, AsyncSession(engine) as session:
+            session.add(module.Post(id=1, tags=[module.Tag(name="a"), module.Tag(name="b")]))
+            await session.commit()
+        async with create_engine(url) as engine, AsyncSession(engine) as session:
+            tag = await session.get(module.Tag, "b", options=[selectinload(module.Tag.posts)])
+            assert [post.id for post in tag.posts] == [1]
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_schemas_come_back_from_their_models(url, capsys, seed):
+    maker = Maker(seed, url.startswith("postgresql"))
+    world = maker.world()
+    classes = made_of(world)
+    ends = [name for name, table in world.items() if table.key == ("id",)]
+    pairs = [(one, other) for one in ends for other in ends if one < other]
+    pairs = maker.random.sample(pairs, min(2, len(pairs)))
+
+    async def make() -> None:
+        async with create_engine(url) as engine:
+            await classes[0].metadata.create_all(engine)
+            types = {
+                table: {column.name: column.data_type for column in await engine.get_columns(table)} for table in ends
+            }
+            for one, other in pairs:
+                await engine.execute(
+                    f'CREATE TABLE "{one}_{other}" (one {types[one]["id"]} NOT NULL REFERENCES "{one}" (id),'
+                    f' other {types[other]["id"]} NOT NULL REFERENCES "{other}" (id) ON DELETE CASCADE,'
+                    " PRIMARY KEY (one, other))"
+                )
+
+    asyncio.run(make())
+    text = inspect(capsys, url)
+    module = load(text)
+    assert text.count(" = Table(") == len(pairs), text
+    assert asyncio.run(left(url, module)) == [], text
+    assert inspect(capsys, url) == text
 
 
 def test_what_a_model_cannot_say_is_said_beside_it(url, capsys):
