@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from counting import sent
 from schema_worlds import Maker, models as made_of
 from sqlalchemy.dialects import postgresql
 
-from ormkit import AsyncSession, DeclarativeBase, create_engine, selectinload
+from ormkit import AsyncSession, DeclarativeBase, ForeignKey, Mapped, String, create_engine, mapped_column, selectinload
 from ormkit.cli import main
 from ormkit.migrations import AutogenContext
 
@@ -307,3 +308,37 @@ def test_schemas_beside_the_default_one(postgres_url, capsys):
     assert '{"schema": "shop"}' in text
     assert asyncio.run(left(postgres_url, load(text))) == []
     asyncio.run(run(postgres_url, "DROP SCHEMA shop CASCADE"))
+
+
+def numbered(count: int) -> list[type[DeclarativeBase]]:
+    """Tables with keys, constraints and indexes, each of which refers to the one before."""
+
+    class Own(DeclarativeBase):
+        pass
+
+    def made(number: int) -> type[DeclarativeBase]:
+        names = {
+            "__tablename__": f"numbered_{number}",
+            "__annotations__": {"id": Mapped[int], "name": Mapped[str], "before_id": Mapped[int | None]},
+            "__module__": __name__,
+            "id": mapped_column(primary_key=True),
+            "name": mapped_column(String(20), index=True, unique=True),
+            "before_id": mapped_column(ForeignKey(f"numbered_{max(number - 1, 0)}.id")),
+        }
+        return type(f"Numbered{number}", (Own,), names)
+
+    return [made(number) for number in range(count)]
+
+
+async def test_a_schema_is_read_in_as_many_queries_whatever_its_size(engine):
+    def asked(statements: list[str]) -> int:
+        return sum("CREATE" not in statement.upper() for statement in statements)
+
+    counts = []
+    for count in (3, 150):
+        classes = numbered(count)
+        await classes[0].metadata.create_all(engine)
+        with sent(engine) as seen:
+            assert await AutogenContext(engine, classes).diff() == []
+        counts.append(asked(seen.statements))
+    assert counts[0] == counts[1] > 0
