@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from counting import sent
+from schema_worlds import Maker, models as made_of
 from sqlalchemy.dialects import postgresql
 
-from ormkit import AsyncSession, DeclarativeBase, create_engine, selectinload
+from ormkit import AsyncSession, DeclarativeBase, ForeignKey, Mapped, String, create_engine, mapped_column, selectinload
 from ormkit.cli import main
 from ormkit.migrations import AutogenContext
 
@@ -136,7 +138,8 @@ def test_printed_relations_load(everything, capsys):
             team = module.Team(**day, profile=module.Profile(bio="old"))
             order = module.Order(number=1, team=team, boss=team)
             session.add_all([team, order, module.Order(number=2, team=team, boss=team, order=order)])
-            session.add(module.TeamTag(team=team, tag=module.Tag()))
+            tags = team.tags if everything.startswith("sqlite") else team.tags_rel
+            tags.append(module.Tag())
             session.add(module.Node(id=1, nodes=[module.Node(id=2)]))
             await session.commit()
         async with create_engine(everything) as engine, AsyncSession(engine) as session:
@@ -191,6 +194,73 @@ def test_a_database_of_django_leaves_nothing_to_do(url, capsys):
     assert module.AuthUser.__relationships__
 
 
+def test_a_table_that_only_links_two_others_is_a_junction(url, capsys):
+    asyncio.run(
+        run(
+            url,
+            """
+            CREATE TABLE posts (id BIGINT NOT NULL PRIMARY KEY, title VARCHAR(20));
+            CREATE TABLE tags (name VARCHAR(10) NOT NULL PRIMARY KEY);
+            CREATE TABLE post_tags (
+                post_id BIGINT NOT NULL REFERENCES posts (id) ON DELETE CASCADE,
+                "Tag" VARCHAR(10) NOT NULL REFERENCES tags (name), PRIMARY KEY ("Tag", post_id));
+            CREATE TABLE stars (
+                post_id BIGINT NOT NULL REFERENCES posts (id), tag VARCHAR(10) NOT NULL REFERENCES tags (name),
+                many INTEGER, PRIMARY KEY (post_id, tag));
+            CREATE TABLE nexts (
+                a BIGINT NOT NULL REFERENCES posts (id), b BIGINT NOT NULL REFERENCES posts (id), PRIMARY KEY (a, b));
+            """,
+        )
+    )
+    text = inspect(capsys, url)
+    module = load(text)
+    assert "t_post_tags = Table(" in text and text.count("Table(") == 1, text
+    assert 'tags: Mapped[list[Tag]] = relationship(secondary=t_post_tags, back_populates="posts")' in text
+    assert 'posts: Mapped[list[Post]] = relationship(secondary=t_post_tags, back_populates="tags")' in text
+    assert "class Star(" in text and "class Next(" in text
+    assert asyncio.run(left(url, module)) == [], text
+
+    async def use() -> None:
+        async with create_engine(url) as engine, AsyncSession(engine) as session:
+            session.add(module.Post(id=1, tags=[module.Tag(name="a"), module.Tag(name="b")]))
+            await session.commit()
+        async with create_engine(url) as engine, AsyncSession(engine) as session:
+            tag = await session.get(module.Tag, "b", options=[selectinload(module.Tag.posts)])
+            assert [post.id for post in tag.posts] == [1]
+
+    asyncio.run(use())
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_schemas_come_back_from_their_models(url, capsys, seed):
+    maker = Maker(seed, url.startswith("postgresql"))
+    world = maker.world()
+    classes = made_of(world)
+    ends = [name for name, table in world.items() if table.key == ("id",)]
+    pairs = [(one, other) for one in ends for other in ends if one < other]
+    pairs = maker.random.sample(pairs, min(2, len(pairs)))
+
+    async def make() -> None:
+        async with create_engine(url) as engine:
+            await classes[0].metadata.create_all(engine)
+            types = {
+                table: {column.name: column.data_type for column in await engine.get_columns(table)} for table in ends
+            }
+            for one, other in pairs:
+                await engine.execute(
+                    f'CREATE TABLE "{one}_{other}" (one {types[one]["id"]} NOT NULL REFERENCES "{one}" (id),'
+                    f' other {types[other]["id"]} NOT NULL REFERENCES "{other}" (id) ON DELETE CASCADE,'
+                    " PRIMARY KEY (one, other))"
+                )
+
+    asyncio.run(make())
+    text = inspect(capsys, url)
+    module = load(text)
+    assert text.count(" = Table(") == len(pairs), text
+    assert asyncio.run(left(url, module)) == [], text
+    assert inspect(capsys, url) == text
+
+
 def test_what_a_model_cannot_say_is_said_beside_it(url, capsys):
     if url.startswith("sqlite"):
         asyncio.run(
@@ -238,3 +308,37 @@ def test_schemas_beside_the_default_one(postgres_url, capsys):
     assert '{"schema": "shop"}' in text
     assert asyncio.run(left(postgres_url, load(text))) == []
     asyncio.run(run(postgres_url, "DROP SCHEMA shop CASCADE"))
+
+
+def numbered(count: int) -> list[type[DeclarativeBase]]:
+    """Tables with keys, constraints and indexes, each of which refers to the one before."""
+
+    class Own(DeclarativeBase):
+        pass
+
+    def made(number: int) -> type[DeclarativeBase]:
+        names = {
+            "__tablename__": f"numbered_{number}",
+            "__annotations__": {"id": Mapped[int], "name": Mapped[str], "before_id": Mapped[int | None]},
+            "__module__": __name__,
+            "id": mapped_column(primary_key=True),
+            "name": mapped_column(String(20), index=True, unique=True),
+            "before_id": mapped_column(ForeignKey(f"numbered_{max(number - 1, 0)}.id")),
+        }
+        return type(f"Numbered{number}", (Own,), names)
+
+    return [made(number) for number in range(count)]
+
+
+async def test_a_schema_is_read_in_as_many_queries_whatever_its_size(engine):
+    def asked(statements: list[str]) -> int:
+        return sum("CREATE" not in statement.upper() for statement in statements)
+
+    counts = []
+    for count in (3, 150):
+        classes = numbered(count)
+        await classes[0].metadata.create_all(engine)
+        with sent(engine) as seen:
+            assert await AutogenContext(engine, classes).diff() == []
+        counts.append(asked(seen.statements))
+    assert counts[0] == counts[1] > 0

@@ -3,6 +3,7 @@
 //! What a model cannot say stands beside it as a comment, so that nothing is left out in silence; for everything else a second
 //! look at the database through the models finds no difference.
 
+mod junction;
 mod names;
 mod relations;
 mod table;
@@ -10,6 +11,7 @@ mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::junction::Junctions;
 use self::names::{Enums, Naming};
 use super::Catalog;
 use super::python::{indented, quoted};
@@ -18,17 +20,21 @@ use crate::sql::Dialect;
 /// The text of a Python module with a class for each table of `catalog`.
 pub fn python_models(catalog: &Catalog, dialect: &'static Dialect) -> String {
     let naming = Naming::of(catalog);
-    let relations = relations::of(catalog, &naming);
+    let junctions = Junctions::of(catalog);
+    let relations = relations::of(catalog, &naming, &junctions);
     let mut uses = Uses::default();
     uses.ormkit("DeclarativeBase");
-    let classes: Vec<String> = catalog
-        .tables
-        .iter()
-        .map(|table| {
-            let printer = table::Printer { catalog, naming: &naming, dialect, uses: &mut uses };
-            printer.print(table, &relations)
-        })
-        .collect();
+    let mut tables = Vec::new();
+    let mut classes = Vec::new();
+    for table in &catalog.tables {
+        let printer = table::Printer { catalog, naming: &naming, dialect, uses: &mut uses };
+        match junctions.variable(&table.name) {
+            Some(variable) => tables.push(printer.junction(table, variable)),
+            None => classes.push(printer.print(table, &relations)),
+        }
+    }
+    // Relations name them.
+    let tables = (!tables.is_empty()).then(|| tables.join("\n"));
     let enums: Vec<String> = naming.enums.used(&uses.enums).map(Enums::written).collect();
     if !enums.is_empty() {
         uses.standard("enum", "");
@@ -36,8 +42,7 @@ pub fn python_models(catalog: &Catalog, dialect: &'static Dialect) -> String {
     let doc = format!("\"\"\"Models of a database of {}.\"\"\"", name_of(dialect));
     let base = "class Base(DeclarativeBase):\n    pass".to_owned();
     let head = format!("{doc}\n\nfrom __future__ import annotations\n\n{}", uses.imports());
-    let parts: Vec<String> =
-        std::iter::once(head).chain(std::iter::once(base)).chain(enums).chain(classes).collect();
+    let parts: Vec<String> = [head, base].into_iter().chain(tables).chain(enums).chain(classes).collect();
     format!("{}\n", parts.join("\n\n\n"))
 }
 

@@ -47,7 +47,7 @@ impl Naming {
 }
 
 /// What class bodies call: an attribute of that name would hide it.
-const VALUES: [&str; 56] = [
+const VALUES: [&str; 59] = [
     "ARRAY",
     "BigInteger",
     "Bit",
@@ -55,11 +55,13 @@ const VALUES: [&str; 56] = [
     "CheckConstraint",
     "Cidr",
     "Citext",
+    "Column",
     "Computed",
     "Date",
     "DateTime",
     "Double",
     "Enum",
+    "ExcludeConstraint",
     "ForeignKey",
     "ForeignKeyConstraint",
     "Identity",
@@ -74,6 +76,7 @@ const VALUES: [&str; 56] = [
     "Numeric",
     "SmallInteger",
     "String",
+    "Table",
     "Text",
     "Time",
     "Tsvector",

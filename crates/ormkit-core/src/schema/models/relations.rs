@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::junction::Junctions;
 use super::names::{Naming, free, singular};
 use crate::model::TableName;
 use crate::schema::{Catalog, ForeignKey, Table};
@@ -13,6 +14,8 @@ pub(super) struct Relation {
     pub(super) class: String,
     pub(super) back: String,
     pub(super) kind: Kind,
+    /// The variable of the junction that is between.
+    pub(super) secondary: Option<String>,
     /// `["Post.author_id"]`, where there is a choice.
     pub(super) foreign_keys: Vec<String>,
     /// `["Node.id"]`, at the end of a class that refers to itself.
@@ -39,8 +42,14 @@ struct Link<'a> {
 }
 
 /// The relations of each table.
-pub(super) fn of(catalog: &Catalog, naming: &Naming) -> HashMap<TableName, Vec<Relation>> {
-    let links: Vec<Link<'_>> = catalog.tables.iter().flat_map(|table| links(table, catalog)).collect();
+pub(super) fn of(
+    catalog: &Catalog,
+    naming: &Naming,
+    junctions: &Junctions<'_>,
+) -> HashMap<TableName, Vec<Relation>> {
+    let has_class = |table: &&Table| junctions.variable(&table.name).is_none();
+    let links: Vec<Link<'_>> =
+        catalog.tables.iter().filter(has_class).flat_map(|table| links(table, catalog)).collect();
     let mut taken: HashMap<&TableName, HashSet<String>> =
         catalog.tables.iter().map(|table| (&table.name, naming.attributes(&table.name))).collect();
     let mut all: HashMap<TableName, Vec<Relation>> = HashMap::new();
@@ -85,6 +94,7 @@ pub(super) fn of(catalog: &Catalog, naming: &Naming) -> HashMap<TableName, Vec<R
             class: target.to_owned(),
             back: back.clone(),
             kind: if may_miss { Kind::Maybe } else { Kind::One },
+            secondary: None,
             foreign_keys: foreign_keys.clone(),
             remote_side: far(is_own),
         });
@@ -93,9 +103,38 @@ pub(super) fn of(catalog: &Catalog, naming: &Naming) -> HashMap<TableName, Vec<R
             class: own.to_owned(),
             back: forth,
             kind: if single { Kind::Maybe } else { Kind::Many },
+            secondary: None,
             foreign_keys,
             remote_side: Vec::new(),
         });
+    }
+    for junction in &catalog.tables {
+        let ([one, other], Some(variable)) =
+            (junction.foreign_keys.as_slice(), junctions.variable(&junction.name))
+        else {
+            continue;
+        };
+        // Both ends list the other, under the name of the other's table.
+        let mut name_of = |own: &ForeignKey, far: &ForeignKey| {
+            let table = catalog.table(&own.table)?;
+            let taken = taken.entry(&table.name).or_default();
+            let name = free(&plain(catalog.table(&far.table)?, false, naming), taken, "_rel");
+            taken.insert(name.clone());
+            Some(name)
+        };
+        let (Some(forth), Some(back)) = (name_of(one, other), name_of(other, one)) else { continue };
+        for (own, far, name, back) in [(one, other, &forth, &back), (other, one, &back, &forth)] {
+            let Some(class) = naming.class(&far.table) else { continue };
+            all.entry(own.table.clone()).or_default().push(Relation {
+                name: name.clone(),
+                class: class.to_owned(),
+                back: back.clone(),
+                kind: Kind::Many,
+                secondary: Some(variable.to_owned()),
+                foreign_keys: Vec::new(),
+                remote_side: Vec::new(),
+            });
+        }
     }
     all
 }

@@ -80,6 +80,24 @@ impl Printer<'_> {
         }
     }
 
+    /// A table that only links two others, in a variable: a column of it has the type of what it refers to.
+    pub(super) fn junction(mut self, table: &Table, variable: &str) -> String {
+        let mut call =
+            Call::new(self.uses.ormkit("Table")).with(quoted(&table.name.name)).with("Base.metadata");
+        let key = table.primary_key.iter().flat_map(|key| &key.columns);
+        for column in key {
+            let mut written = Call::new(self.uses.ormkit("Column")).with(quoted(column));
+            for key in single_keys(table).filter(|key| key.columns[0] == *column) {
+                written = written.with(self.foreign_key(table, key));
+            }
+            call = call.with(written.keyword("primary_key", "True").written());
+        }
+        if let Some(schema) = &table.name.schema {
+            call = call.keyword("schema", quoted(schema));
+        }
+        format!("{variable} = {}", call.written())
+    }
+
     /// What a model cannot say of the table as a whole.
     fn notes(&self, table: &Table) -> Vec<String> {
         let mut notes = Vec::new();
@@ -395,8 +413,11 @@ impl Printer<'_> {
             [one] => quoted(one),
             _ => quoted(&format!("[{}]", columns.join(", "))),
         };
-        let mut call =
-            Call::new(self.uses.ormkit("relationship")).keyword("back_populates", quoted(&relation.back));
+        let mut call = Call::new(self.uses.ormkit("relationship"));
+        if let Some(junction) = &relation.secondary {
+            call = call.keyword("secondary", junction);
+        }
+        call = call.keyword("back_populates", quoted(&relation.back));
         if !relation.foreign_keys.is_empty() {
             call = call.keyword("foreign_keys", columns(&relation.foreign_keys));
         }
