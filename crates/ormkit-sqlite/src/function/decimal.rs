@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod number;
+mod units;
 
 use std::cmp::Ordering;
 

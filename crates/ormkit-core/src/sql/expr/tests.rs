@@ -183,7 +183,7 @@ fn decimals_are_computed_by_functions_on_sqlite() {
     assert_eq!(value(price.clone().eq(id()))[1], "price COLLATE ormkit_decimal = CAST(id AS TEXT)");
     assert_eq!(value(Expr::call("round", vec![price.clone(), int(2)]).unwrap())[1], "ormkit_round(price, ?)");
     let either = Expr::call("coalesce", vec![id(), price.clone()]).unwrap();
-    assert_eq!(value(either)[1], "CAST(coalesce(id, price) AS TEXT)");
+    assert_eq!(value(either)[1], "coalesce(CAST(id AS TEXT), price)");
     assert_eq!(value(id().cast(ColumnType::Numeric(Some((8, 2)))))[1], "ormkit_numeric(id, 8, 2)");
     assert_eq!(value(price.cast(ColumnType::Integer))[1], "ormkit_integer(price)");
     assert!(refused(Expr::call("sum", vec![title()]).unwrap()).contains("sum() adds numbers"));

@@ -3,10 +3,9 @@
 //! A sum has as many digits behind the point as the operand with the most, a product those of both, a quotient at least
 //! sixteen that count. Halves are rounded away from zero.
 
-use std::cmp::Ordering;
-
-use num_bigint::{BigInt, Sign};
 use ormkit_core::value::Numeric;
+
+use super::units::{Units, length};
 
 /// Most digits before the point that a NUMERIC has.
 const MAX_WHOLE: i64 = 131_072;
@@ -22,13 +21,6 @@ const QUOTIENT_DIGITS: i64 = 16;
 
 /// Most digits that are rounded to, on either side of the point.
 const MAX_ROUNDED: i64 = 2_000;
-
-/// An integer: what fits is computed without allocating.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Units {
-    Small(i128),
-    Big(BigInt),
-}
 
 /// A number of units of 10^-scale; NaN and the infinities are those of a float.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,112 +41,6 @@ pub(super) struct Decimal {
 pub(super) struct TooLarge;
 
 type Result<T> = std::result::Result<T, TooLarge>;
-
-impl Units {
-    fn big(&self) -> BigInt {
-        match self {
-            Self::Small(small) => BigInt::from(*small),
-            Self::Big(big) => big.clone(),
-        }
-    }
-
-    fn from_big(big: BigInt) -> Self {
-        i128::try_from(&big).map_or(Self::Big(big), Self::Small)
-    }
-
-    fn power_of_ten(exponent: u32) -> Self {
-        10_i128.checked_pow(exponent).map_or_else(|| Self::Big(BigInt::from(10).pow(exponent)), Self::Small)
-    }
-
-    fn is_negative(&self) -> bool {
-        match self {
-            Self::Small(small) => *small < 0,
-            Self::Big(big) => big.sign() == Sign::Minus,
-        }
-    }
-
-    fn signum(&self) -> i128 {
-        match self {
-            Self::Small(small) => small.signum(),
-            Self::Big(big) if big.sign() == Sign::Minus => -1,
-            Self::Big(_) => 1, // zero is small
-        }
-    }
-
-    fn computed(
-        &self,
-        other: &Self,
-        small: fn(i128, i128) -> Option<i128>,
-        big: fn(BigInt, BigInt) -> BigInt,
-    ) -> Self {
-        if let (Self::Small(left), Self::Small(right)) = (self, other)
-            && let Some(result) = small(*left, *right)
-        {
-            return Self::Small(result);
-        }
-        Self::from_big(big(self.big(), other.big()))
-    }
-
-    fn plus(&self, other: &Self) -> Self {
-        self.computed(other, i128::checked_add, |left, right| left + right)
-    }
-
-    fn minus(&self, other: &Self) -> Self {
-        self.computed(other, i128::checked_sub, |left, right| left - right)
-    }
-
-    fn times(&self, other: &Self) -> Self {
-        self.computed(other, i128::checked_mul, |left, right| left * right)
-    }
-
-    /// Toward zero. The divisor is not zero.
-    fn over(&self, other: &Self) -> Self {
-        self.computed(other, i128::checked_div, |left, right| left / right)
-    }
-
-    /// What [`over`](Self::over) leaves, with the sign of what is divided.
-    fn rest(&self, other: &Self) -> Self {
-        self.computed(other, i128::checked_rem, |left, right| left % right)
-    }
-
-    fn absolute(&self) -> Self {
-        if self.is_negative() { Self::Small(0).minus(self) } else { self.clone() }
-    }
-
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Small(left), Self::Small(right)) => left.cmp(right),
-            _ => self.big().cmp(&other.big()),
-        }
-    }
-
-    /// Divided, halves away from zero. The divisor is not zero.
-    fn rounded_over(&self, divisor: &Self) -> Self {
-        let (quotient, rest) = (self.over(divisor), self.rest(divisor).absolute());
-        let up = rest.cmp(&divisor.absolute().minus(&rest)) != Ordering::Less;
-        let sign = self.signum() * divisor.signum();
-        if up { quotient.plus(&Self::Small(sign)) } else { quotient }
-    }
-
-    /// The digits of the absolute value; none of zero.
-    fn digits(&self) -> String {
-        match self {
-            Self::Small(0) => String::new(),
-            Self::Small(small) => small.unsigned_abs().to_string(),
-            Self::Big(big) => big.magnitude().to_string(),
-        }
-    }
-
-    /// How many there are.
-    fn length(&self) -> i64 {
-        match self {
-            Self::Small(small) => {
-                small.unsigned_abs().checked_ilog10().map_or(0, |power| i64::from(power) + 1)
-            }
-            Self::Big(_) => length(&self.digits()),
-        }
-    }
-}
 
 impl Decimal {
     pub(super) const ZERO: Self = Self { units: Units::Small(0), scale: 0 };
@@ -179,7 +65,7 @@ impl Decimal {
         let units = match whole.len() + fraction.len() {
             // below 10^38, which an i128 holds
             0..=38 => Units::Small(all().fold(0, |sum, byte| sum * 10 + i128::from(byte - b'0'))),
-            _ => Units::from_big([whole, fraction].concat().parse().ok()?),
+            _ => Units::parse(&[whole, fraction].concat())?,
         };
         let units = if negative { Units::Small(0).minus(&units) } else { units };
         Some(Self { units, scale })
@@ -333,10 +219,6 @@ fn quotient_scale(left: &Decimal, right: &Decimal) -> u32 {
 /// A number of digits; none where it is negative.
 fn count(digits: i64) -> u32 {
     u32::try_from(digits.max(0)).unwrap_or(u32::MAX)
-}
-
-fn length(digits: &str) -> i64 {
-    i64::try_from(digits.len()).unwrap_or(i64::MAX)
 }
 
 impl std::fmt::Display for Decimal {
