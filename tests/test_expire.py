@@ -268,3 +268,22 @@ async def test_what_cannot_be_expired_is_refused(db):
             session.expire(author, ["nam"])
         with pytest.raises(TypeError, match="list of attribute names"):
             session.expire(author, "name")
+
+
+@pytest.mark.parametrize("what", ["all", "named", "session"])
+async def test_new_members_of_what_is_expired_are_written(db, what):
+    async with AsyncSession(db) as session:
+        author = await session.query(Author).options(selectinload(Author.books)).one()
+        book = Book(title="Emma")
+        author.books.append(book)
+        match what:
+            case "all":
+                session.expire(author)
+            case "named":
+                session.expire(author, ["books"])
+            case "session":
+                session.expire_all()
+        assert book in session.new
+        await session.commit()
+        await session.refresh(author, ["books"])
+        assert [book.title for book in author.books] == ["Dune", "Emma"]

@@ -212,3 +212,14 @@ async def test_defaults_make_no_new_text_for_other_values(session, engine):
         for name in "abc":
             await session.execute(insert(Part).values(name=name))
     assert len({sql for sql in seen.statements if sql.startswith("INSERT")}) == 1
+
+
+async def test_a_conflict_about_all_that_is_given_answers_the_row_that_was_there(engine):
+    await Part.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        part = await session.insert(Part(name="a"))
+        statement = insert(Part).values({"name": "a"}, {"name": "b"}).on_conflict_do_update("name")
+        rows = (await session.execute(statement.returning(Part.name, Part.amount))).all()
+        assert sorted(rows) == [("a", 7), ("b", 7)]
+        assert part.amount == 7
+        await session.rollback()

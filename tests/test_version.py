@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -16,6 +17,7 @@ from ormkit import (
     NotSupportedError,
     StaleDataError,
     mapped_column,
+    text,
 )
 
 
@@ -150,3 +152,67 @@ def test_wrong_options_are_refused(base):
         declare({"version_id_generator": False})
     with pytest.raises(NotSupportedError, match="inherit_condition"):
         declare({"inherit_condition": "text"})
+
+
+async def test_an_expired_version_is_read_before_the_row_is_written(doc, engine):
+    await doc.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        one, two = await session.insert_all([doc(text="a"), doc(text="b")])
+        session.expire(one)
+        session.expire(two)
+        one.text = "c"
+        await session.commit()
+        assert (one.version, one.text) == (2, "c")
+        session.expire(one)
+        await session.delete(one)
+        await engine.execute("DELETE FROM docs WHERE id = 2")
+        two.text = "gone"
+        with pytest.raises(StaleDataError, match="Doc id=2"):
+            await session.commit()
+        await session.rollback()
+
+
+async def test_merge_of_a_stale_version_is_refused_at_once(doc, engine):
+    await doc.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        one = await session.insert(doc(text="a"))
+        await session.update(one, text="b")
+        with pytest.raises(StaleDataError, match=r"merge on `docs`.*Doc id=1"):
+            await session.merge(doc(id=one.id, text="c", version=1))
+        await session.merge(doc(id=one.id, text="c", version=2))
+        await session.commit()
+        assert (one.text, one.version) == ("c", 3)
+        await session.merge(doc(id=one.id, text="d"))
+        await session.commit()
+        assert (one.text, one.version) == ("d", 4)
+
+
+@pytest.mark.parametrize("in_transaction", [False, True])
+async def test_update_or_create_of_many_tasks_loses_nothing(base, engine, in_transaction):
+    class Counter(base):
+        __tablename__ = "counters"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str] = mapped_column(unique=True)
+        n: Mapped[int] = mapped_column(default=0)
+        version: Mapped[int] = mapped_column()
+        __mapper_args__ = {"version_id_col": version}
+
+    await base.metadata.create_all(engine)
+
+    async def one(number: int) -> bool:
+        async with AsyncSession(engine) as session:
+            if in_transaction:
+                async with session.begin():
+                    await session.execute(text("SELECT 1"))
+                    found, created = await session.update_or_create(Counter, name="x", defaults={"n": number})
+            else:
+                found, created = await session.update_or_create(Counter, name="x", defaults={"n": number})
+            assert found.n == number
+            return created
+
+    if in_transaction:
+        await one(0)
+    made = await asyncio.gather(*(one(number) for number in range(1, 7)))
+    assert sum(made) == (0 if in_transaction else 1)
+    async with AsyncSession(engine) as session:
+        assert (await session.query(Counter).one()).version == (7 if in_transaction else 6)

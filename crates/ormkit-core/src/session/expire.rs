@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::Session;
+use super::gather::Scope;
+use super::group::shown;
 use super::stale::unload_stale;
 use super::unit::{Unit, stored_key_of};
 use crate::error::{Error, ErrorKind, Result};
@@ -32,6 +34,7 @@ impl<H: Host> Session<H> {
         self.check_stored(object, "expired")?;
         self.unit.collect(&self.host);
         let schema = Arc::clone(&self.schema);
+        self.unit.adopt_added(&self.host, &schema, object, attributes)?;
         if let Attributes::Named(fields, relations) = attributes {
             return self.unit.expire_named(&self.host, &schema, object, fields, relations);
         }
@@ -45,7 +48,10 @@ impl<H: Host> Session<H> {
     pub(super) fn expire_reached(&mut self, object: &H::Object) -> Result<()> {
         match self.host.state(object) {
             _ if self.host.home(object) != self.unit.home.id() => {}
-            State::Persistent => self.unit.expire(&self.host, &self.schema, object),
+            State::Persistent => {
+                self.unit.adopt_added(&self.host, &self.schema, object, Attributes::All)?;
+                self.unit.expire(&self.host, &self.schema, object);
+            }
             State::Pending => self.unit.expunge(&self.host, &self.schema, object)?,
             State::Transient | State::Deleted | State::Detached => {}
         }
@@ -53,11 +59,18 @@ impl<H: Host> Session<H> {
     }
 
     /// Expires all stored objects of the session.
-    pub fn expire_all(&mut self) {
+    ///
+    /// # Errors
+    /// A new object in a relation belongs to another session.
+    pub fn expire_all(&mut self) -> Result<()> {
         self.unit.collect(&self.host);
+        for (_, _, object) in self.identity_map() {
+            self.unit.adopt_added(&self.host, &self.schema, &object, Attributes::All)?;
+        }
         for (_, _, object) in self.identity_map() {
             self.unit.expire(&self.host, &self.schema, &object);
         }
+        Ok(())
     }
 
     /// Refuses what is not a stored object of this session.
@@ -81,7 +94,74 @@ impl<H: Host> Session<H> {
     }
 }
 
+impl<H: Host> Session<H> {
+    /// Reads the versions that changed objects of a flush do not know: of those that were expired.
+    ///
+    /// # Errors
+    /// `StaleRow`: a row is gone.
+    pub(super) async fn complete_versions(&mut self, scope: &Scope) -> Result<()> {
+        let schema = Arc::clone(&self.schema);
+        let mut unknown = Vec::new();
+        for (id, object) in self.unit.changed.iter().chain(&self.unit.deleted) {
+            let model = schema.model(self.host.model(object));
+            if let Some((version, _)) = model.upkeep.version
+                && scope.has(*id)
+                && !self.host.loaded(object).contains(version)
+            {
+                unknown.push((self.host.retain(object), model, version));
+            }
+        }
+        for (object, model, version) in unknown {
+            self.complete(model, &object).await?;
+            if !self.host.loaded(&object).contains(version) {
+                let table = model.table().to_string();
+                let objects = vec![shown(&self.host, model, &object)];
+                let action = "SELECT";
+                return Err(Error::new(ErrorKind::StaleRow {
+                    table,
+                    action,
+                    expected: 1,
+                    matched: 0,
+                    objects,
+                }));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<H: Host> Unit<H> {
+    /// New members of relations whose changes an expiry gives up are the session's: they are written all the same.
+    fn adopt_added(
+        &mut self,
+        host: &H,
+        schema: &Schema,
+        object: &H::Object,
+        attributes: Attributes<'_>,
+    ) -> Result<()> {
+        let is_meant = |relation: RelationId| match attributes {
+            Attributes::All => true,
+            Attributes::Named(_, relations) => relations.contains(&relation),
+        };
+        let mut added = Vec::new();
+        for relation in &schema.model(host.model(object)).relations {
+            if !relation.cascade.save_update
+                || relation.view_only
+                || !is_meant(relation.id)
+                || !host.relation_changed(object, relation.id)
+            {
+                continue;
+            }
+            host.added(object, relation.id, &mut |member| {
+                if host.state(member) == State::Transient && !self.was_expunged(host, host.id(member)) {
+                    added.push(host.retain(member));
+                }
+                Ok(())
+            })?;
+        }
+        added.iter().try_for_each(|member| self.add(host, schema, member))
+    }
+
     fn expire(&mut self, host: &H, schema: &Schema, object: &H::Object) {
         let model = schema.model(host.model(object));
         // A changed key is put back, for it stays.

@@ -48,6 +48,7 @@ impl<H: Host> Session<H> {
                 break;
             }
         }
+        self.complete_versions(scope).await?;
         let work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
         let flights = work.levels.len()
             + work.deletes.len()

@@ -106,6 +106,22 @@ fn refuse_generated(model: &Model, given: &FieldSet) -> Result<()> {
     Err(Error::invalid_request(format!("{} {how}", model.place(*field))))
 }
 
+/// `User id=7`: an object, for messages.
+pub(super) fn shown<H: Host>(host: &H, model: &Model, object: &H::Object) -> String {
+    let mut shown = model.name().to_owned();
+    if let Ok(key) = key_of(host, model, object) {
+        for (field, part) in model.key.iter().zip(&key) {
+            let part = match part {
+                Value::Int(number) => number.to_string(),
+                Value::Text(text) => format!("{text:?}"),
+                other => format!("{other:?}"),
+            };
+            shown.push_str(&format!(" {}={part}", model.field(*field).name));
+        }
+    }
+    shown
+}
+
 /// The version that an object's row has.
 pub(super) fn stored_version<H: Host>(host: &H, write: &Write<H>) -> Result<Option<Value>> {
     let Some((field, version)) = write.model.upkeep.version.filter(|_| write.action != Action::Insert) else {
@@ -196,18 +212,7 @@ impl<H: Host> Group<H> {
 
     /// `User id=7`: an object, for messages.
     pub(super) fn shown(&self, host: &H, object: &H::Object) -> String {
-        let mut shown = self.model.name().to_owned();
-        if let Ok(key) = key_of(host, &self.model, object) {
-            for (field, part) in self.model.key.iter().zip(&key) {
-                let part = match part {
-                    Value::Int(number) => number.to_string(),
-                    Value::Text(text) => format!("{text:?}"),
-                    other => format!("{other:?}"),
-                };
-                shown.push_str(&format!(" {}={part}", self.model.field(*field).name));
-            }
-        }
-        shown
+        shown(host, &self.model, object)
     }
 
     /// The fields that it writes; a DELETE violates the keys of other tables, which the models need not know.

@@ -7,9 +7,10 @@ use rustc_hash::FxHashMap;
 
 use super::Session;
 use super::gather::related;
+use super::group::shown;
 use super::identity::{Key, has_null};
-use super::unit::key_of;
-use crate::error::{Error, Result};
+use super::unit::{key_of, values_of};
+use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, ObjectId, State};
 use crate::model::{FieldId, Model, ModelId, Relation};
 use crate::query::{Load, Strategy};
@@ -139,11 +140,33 @@ impl<H: Host> Session<H> {
             false => self.host.loaded(given),
         };
         let is_column = |field: &FieldId| model.property(*field).is_none();
-        let is_taken = |field: &FieldId| is_column(field) && (into_new || !model.key.contains(field));
+        let version = model.upkeep.version.map(|(version, _)| version).filter(|_| !into_new);
+        if let Some(version) = version.filter(|version| fields.contains(*version)) {
+            self.check_version(model, version, given, target)?;
+        }
+        let stays = |field: &FieldId| model.key.contains(field) || version == Some(*field);
+        let is_taken = |field: &FieldId| is_column(field) && (into_new || !stays(field));
         for field in fields.iter().filter(is_taken) {
             self.host.copy(Some((given, field)), target, field)?;
         }
         Ok(())
+    }
+
+    /// # Errors
+    /// `StaleRow`: the row was changed since the given object was read.
+    fn check_version(
+        &self,
+        model: &Model,
+        version: FieldId,
+        given: &H::Object,
+        target: &H::Object,
+    ) -> Result<()> {
+        let of = |object| values_of(&self.host, model, object, &[version]);
+        if self.host.id(given) == self.host.id(target) || of(given)? == of(target)? {
+            return Ok(());
+        }
+        let (table, objects) = (model.table().to_string(), vec![shown(&self.host, model, target)]);
+        Err(Error::new(ErrorKind::StaleRow { table, action: "merge", expected: 1, matched: 0, objects }))
     }
 
     /// The relations that a given object hands over: a new one's that were set, else those that are loaded.

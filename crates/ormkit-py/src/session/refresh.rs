@@ -45,7 +45,7 @@ impl AsyncSession {
 
     /// Expire all stored objects of the session.
     fn expire_all(&self, py: Python<'_>) -> PyResult<()> {
-        self.link.lease(py)?.expire_all();
+        self.link.lease(py)?.expire_all().map_err(raise)?;
         Ok(())
     }
 

@@ -3,8 +3,8 @@
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::host::Host;
 use ormkit_core::model::{FieldId, Model};
-use ormkit_core::query::Select;
-use ormkit_core::session::{Session, Upsert};
+use ormkit_core::query::{Lock, Select};
+use ormkit_core::session::{Attributes, Session, Upsert};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyString, PyTuple};
@@ -101,7 +101,7 @@ impl AsyncSession {
         let py = slf.py();
         let wanted = Wanted::new(slf, model, defaults, lookups)?;
         on_session!(py, slf.get().link, "AsyncSession.get_or_create", first autoflush_told, |session| {
-            let (object, created) = wanted.get_or_create(&mut session).await?;
+            let (object, created) = wanted.get_or_create(&mut session, false).await?;
             answer(object, created)
         })
     }
@@ -120,7 +120,8 @@ impl AsyncSession {
         let py = slf.py();
         let wanted = Wanted::new(slf, model, defaults, lookups)?;
         on_session!(py, slf.get().link, "AsyncSession.update_or_create", first autoflush_told, |session| {
-            let (object, created) = wanted.get_or_create(&mut session).await?;
+            let locks = session.in_transaction();
+            let (object, created) = wanted.get_or_create(&mut session, locks).await?;
             if !created {
                 wanted.update(&mut session, &object).await?;
             }
@@ -210,8 +211,9 @@ impl Wanted {
         Ok(Self { class: model.clone().unbind(), select, values: values.unbind(), defaults })
     }
 
-    async fn get_or_create(&self, session: &mut Session<PyHost>) -> PyResult<(Py<PyAny>, bool)> {
-        if let Some(object) = self.find(session).await? {
+    /// With `locks` an object that is found is locked, for it is going to be written.
+    async fn get_or_create(&self, session: &mut Session<PyHost>, locks: bool) -> PyResult<(Py<PyAny>, bool)> {
+        if let Some(object) = self.find(session, locks).await? {
             return Ok((object, false));
         }
         let object = Python::attach(|py| {
@@ -221,15 +223,16 @@ impl Wanted {
         match session.insert_unless_taken(&object).await.map_err(raise)? {
             None => Ok((object, true)),
             // The row that was in the way, unless it is another one than the lookups mean.
-            Some(error) => match self.find(session).await? {
+            Some(error) => match self.find(session, locks).await? {
                 Some(object) => Ok((object, false)),
                 None => Err(raise(error)),
             },
         }
     }
 
-    async fn find(&self, session: &mut Session<PyHost>) -> PyResult<Option<Py<PyAny>>> {
-        let mut objects = session.select(&self.select).await.map_err(raise)?.into_objects();
+    async fn find(&self, session: &mut Session<PyHost>, locks: bool) -> PyResult<Option<Py<PyAny>>> {
+        let select = Select { lock: locks.then(Lock::default), ..self.select.clone() };
+        let mut objects = session.select(&select).await.map_err(raise)?.into_objects();
         match objects.len() {
             0 | 1 => Ok(objects.pop()),
             _ => Err(raise(Error::new(ErrorKind::MultipleResults(
@@ -238,22 +241,35 @@ impl Wanted {
         }
     }
 
+    /// Sets the defaults. Outside of a transaction nothing is locked: where another one was faster, the row is read again.
     async fn update(&self, session: &mut Session<PyHost>, object: &Py<PyAny>) -> PyResult<()> {
-        let before = PyHost::BARE.snapshot(object);
-        let set = Python::attach(|py| {
-            let values = self.defaults.as_ref().map(|values| called(values.bind(py))).transpose()?;
-            set_all(object.bind(py), values.as_ref())
-        });
-        let updated = match set {
-            Ok(()) => session.update(std::slice::from_ref(object)).await.map_err(raise),
-            Err(error) => Err(error),
-        };
-        if updated.is_err() {
+        let mut again = if session.in_transaction() { 0 } else { MOST_TRIES };
+        loop {
+            let before = PyHost::BARE.snapshot(object);
+            let set = Python::attach(|py| {
+                let values = self.defaults.as_ref().map(|values| called(values.bind(py))).transpose()?;
+                set_all(object.bind(py), values.as_ref())
+            });
+            let updated = match set {
+                Ok(()) => session.update(std::slice::from_ref(object)).await,
+                Err(error) => {
+                    PyHost::BARE.revert(object, before);
+                    return Err(error);
+                }
+            };
+            let Err(error) = updated else { return Ok(()) };
             PyHost::BARE.revert(object, before);
+            if again == 0 || !matches!(error.kind(), ErrorKind::StaleRow { .. }) {
+                return Err(raise(error));
+            }
+            again -= 1;
+            session.refresh(object, Attributes::All, None).await.map_err(raise)?;
         }
-        updated
     }
 }
+
+/// How often a row that others have changed meanwhile is read again.
+const MOST_TRIES: u32 = 100;
 
 /// The values, functions called.
 fn called<'py>(values: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyDict>> {

@@ -50,11 +50,13 @@ impl Conflict {
     /// inserted.
     pub fn update_inserted(model: &Model, inserted: &[FieldId], target: ConflictTarget) -> Self {
         let is_target = |field: &FieldId| matches!(&target, ConflictTarget::Columns(columns, _) if columns.contains(field));
-        let set = inserted
-            .iter()
-            .filter(|field| !model.key.contains(field) && !is_target(field))
-            .map(|field| (*field, Expr::Excluded(model.id, *field)))
-            .collect();
+        let columns = || inserted.iter().filter(|field| !model.key.contains(field));
+        let mut set: Vec<&FieldId> = columns().filter(|field| !is_target(field)).collect();
+        if set.is_empty() {
+            // Nothing but the target: it is written as it is, so that the statement answers the row that was there.
+            set = columns().collect();
+        }
+        let set = set.into_iter().map(|field| (*field, Expr::Excluded(model.id, *field))).collect();
         Self::update(target, set)
     }
 }
