@@ -15,7 +15,7 @@ TOP_LEVEL = """
     Base DeclarativeBase AsyncAttrs MappedAsDataclass MetaData Table Mapped mapped_column relationship declared_attr validates
     query_tags create_engine create_pool create_async_engine ConnectionPool Engine Connection QueryResult
     Base DeclarativeBase MappedAsDataclass MetaData Table Mapped mapped_column relationship declared_attr validates
-    hybrid_property association_proxy column_property
+    hybrid_property association_proxy column_property synonym
     ForeignKey ForeignKeyConstraint PrimaryKeyConstraint UniqueConstraint CheckConstraint ExcludeConstraint Index Identity Computed
     ColumnInfo RelationshipInfo RelatedList Change
     Integer BigInteger SmallInteger String Text Unicode UnicodeText Float Double Boolean LargeBinary Numeric DateTime TIMESTAMP

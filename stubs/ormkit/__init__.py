@@ -18,6 +18,7 @@ from ormkit.derived import (
     column_property,
     hybrid_method,
     hybrid_property,
+    synonym,
     validates,
 )
 from ormkit.engine import (

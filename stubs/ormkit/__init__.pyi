@@ -16,6 +16,7 @@ from ormkit.derived import (
     column_property as column_property,
     hybrid_method as hybrid_method,
     hybrid_property as hybrid_property,
+    synonym as synonym,
     validates as validates,
 )
 from ormkit.engine import (

@@ -6,6 +6,7 @@ from ormkit._ormkit import (
     column_property,
     hybrid_method,
     hybrid_property,
+    synonym,
     validates,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     "column_property",
     "hybrid_method",
     "hybrid_property",
+    "synonym",
     "validates",
 ]

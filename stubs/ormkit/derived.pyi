@@ -91,3 +91,14 @@ def column_property(
     doc: str | None = None,
 ) -> Any:
     """An attribute that SQL computes from the row: `full = column_property(first + " " + last)`."""
+
+def synonym(
+    name: str,
+    *,
+    map_column: None = None,
+    descriptor: None = None,
+    comparator_factory: None = None,
+    info: None = None,
+    doc: None = None,
+) -> Any:
+    """Another name of an attribute: `login = synonym("email")`."""

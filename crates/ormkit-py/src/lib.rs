@@ -46,7 +46,7 @@ mod _ormkit {
     #[pymodule_export]
     use derived::{
         AssociationProxy, HybridInplace, HybridMethod, HybridProperty, ProxiedAttribute, ProxyMembers,
-        Validates, Validator, association_proxy, validates,
+        Validates, Validator, association_proxy, synonym, validates,
     };
     #[pymodule_export]
     use elsewhere::missing_name;

@@ -26,6 +26,8 @@ struct Parts {
     expression: Option<Py<PyAny>>,
     comparator: Option<Py<PyAny>>,
     update: Option<Py<PyAny>>,
+    /// The attribute that it is another name of: in place of all others.
+    stands_for: Option<String>,
 }
 
 impl Parts {
@@ -38,6 +40,7 @@ impl Parts {
             expression: copy(&self.expression),
             comparator: copy(&self.comparator),
             update: copy(&self.update),
+            stands_for: self.stands_for.clone(),
         }
     }
 }
@@ -73,6 +76,15 @@ impl HybridProperty {
         }
     }
 
+    /// Another name of an attribute.
+    pub(super) fn standing_for(name: String) -> Self {
+        Self { parts: Mutex::new(Parts { stands_for: Some(name), ..Parts::default() }) }
+    }
+
+    fn stands_for(&self) -> Option<String> {
+        self.parts().stands_for.clone()
+    }
+
     /// What an UPDATE sets where this is given a value: columns and their values; None where it says nothing.
     pub(crate) fn updates<'py>(
         &self,
@@ -80,6 +92,9 @@ impl HybridProperty {
         value: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Updates<'py>>> {
         let py = class.py();
+        if let Some(name) = self.stands_for() {
+            return Ok(Some(vec![(class.getattr(name)?, value.clone())]));
+        }
         let Some(update) = self.part(py, |parts| &parts.update) else { return Ok(None) };
         let pairs = update.bind(py).call1((class, value))?;
         pairs.try_iter()?.map(|pair| pair?.extract()).collect::<PyResult<_>>().map(Some)
@@ -106,6 +121,7 @@ impl HybridProperty {
                 expression: expr.map(function).transpose()?,
                 comparator: custom_comparator.map(function).transpose()?,
                 update: update_expr.map(function).transpose()?,
+                stands_for: None,
             }),
         })
     }
@@ -116,6 +132,9 @@ impl HybridProperty {
         owner: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
+        if let Some(name) = this.stands_for() {
+            return if instance.is_none() { owner.getattr(name) } else { instance.getattr(name) };
+        }
         if !instance.is_none() {
             let get = this.part(py, |parts| &parts.get);
             let get = get.ok_or_else(|| PyAttributeError::new_err("this hybrid has no getter"))?;
@@ -139,6 +158,9 @@ impl HybridProperty {
 
     fn __set__(&self, instance: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = instance.py();
+        if let Some(name) = self.stands_for() {
+            return instance.setattr(name, value);
+        }
         match self.part(py, |parts| &parts.set) {
             Some(set) => set.bind(py).call1((instance, value)).map(drop),
             None => Err(PyAttributeError::new_err(format!(
