@@ -27,6 +27,7 @@ from ormkit import (
     String,
     TypeDecorator,
     case,
+    cast,
     column_property,
     func,
     insert,
@@ -463,3 +464,49 @@ async def test_a_property_of_a_decorated_column_says_its_type(engine: Connection
         await Local.metadata.create_all(engine)
     declare(Mapped[Annotated[int, mapped_column(Cents)]])
     await Local.metadata.create_all(engine)
+
+
+async def test_a_type_that_is_said_is_that_of_the_value(engine: ConnectionPool, table: Table) -> None:
+    await filled(engine)
+    name_of = Enum(Letter, by="name", name="letter_name")
+    async with AsyncSession(engine) as session:
+        for label, made, expected in [
+            ("literal", literal(150, Cents), 150),
+            ("literal of an instance", literal(150, Cents()), 150),
+            ("literal of text", literal("abc", Reversed), "abc"),
+            ("literal of a member", literal(Letter.B, name_of), Letter.B),
+            ("literal of a member by value", literal(Level.HIGH, Enum(Level)), Level.HIGH),
+            ("cast of a value", cast(150, Cents), 150),
+            ("cast of a column", cast(Thing.price, Cents), 150),
+            ("cast of a text", cast("A", name_of), Letter.A),
+            ("cast to another", cast(Thing.cents, Numeric(12, 2)), Decimal("1.50")),
+            ("literal in case", case((one, literal(7, Cents)), else_=8), 7),
+            ("value beside a literal", case((Thing.id == 2, literal(7, Cents)), else_=8), 8),
+            ("sum", literal(150, Cents) + 100, 250),
+            ("sum of a cast", select(func.sum(cast(Thing.price, Cents))).scalar_subquery(), 425),
+        ]:
+            await table.check(label, session.scalar(select(made).where(one)), expected)
+            await session.rollback()
+        for label, condition in {
+            "literal ==": literal(150, Cents) == Thing.cents,
+            "== literal": Thing.cents == literal(150, Cents),
+            "cast ==": cast(Thing.price, Cents) == 150,
+            "cast in": cast(Thing.price, Cents).in_([150, 151]),
+            "raw literal": Thing.cents == literal(Decimal("1.5"), Numeric(12, 2)),
+        }.items():
+            await table.check(label, session.scalar(select(Thing.id).where(condition)), 1)
+            await session.rollback()
+        written = update(Thing).where(one).values(cents=literal(7, Cents), letter=cast(Letter.B, name_of))
+        await session.execute(written)
+        rows = (await session.execute(select(Thing.cents, Thing.letter).where(one))).all()
+        await session.rollback()
+        assert rows == [(7, Letter.B)]
+
+
+def test_a_type_that_is_said_writes_nothing_unless_it_is_cast() -> None:
+    assert str(select(literal(150, Cents) + 1)) == "SELECT $1 + $2"
+    assert "CAST(price AS NUMERIC(12, 2))" in str(select(cast(Thing.price, Cents)))
+    with pytest.raises(TypeError, match=r"literal\(\) takes a column type"):
+        literal(1, int)
+    with pytest.raises(ormkit.NotSupportedError, match=r"bindparam\(type_=..\) of a TypeDecorator"):
+        ormkit.bindparam("n", type_=Cents)

@@ -21,9 +21,9 @@ pub(crate) use bound::{fits_one_parameter, json_carries};
 pub use derived::{Cte, CteBody, Derived, DerivedColumn, Part, Rows};
 pub use expr::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, ColumnTypes, Compare,
-    CompareOp, Distinct, Exists, Expr, Form, Frame, FrameEnd, FrameUnit, InList, InParam, InRows, InSelect,
-    IsNull, IsTrue, JsonKeys, JsonRead, JsonStep, Labelled, Like, Operation, OperationKind, Origin, Pattern,
-    TimePart,
+    CompareOp, Distinct, Exists, Expr, Form, Frame, FrameEnd, FrameUnit, HostType, InList, InParam, InRows,
+    InSelect, IsNull, IsTrue, JsonKeys, JsonRead, JsonStep, Labelled, Like, Operation, OperationKind, Origin,
+    Pattern, TimePart, Whose,
 };
 pub use keyset::{Bookmark, Keyset};
 pub use load::{Criterion, Load, Strategy};
@@ -41,7 +41,7 @@ pub use write::{Conflict, ConflictTarget, Delete, IndexFilter, Insert, Update, W
 use crate::value::SqlType;
 
 /// What is known of a column of a result that is not part of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Shape {
     /// Its type.
     pub sql_type: SqlType,

@@ -17,6 +17,7 @@ mod quantifier;
 mod relation;
 mod row;
 mod texts;
+mod told;
 mod typing;
 
 pub(crate) use arithmetic::{arithmetic, behind, in_front, is_text};
@@ -35,6 +36,7 @@ pub(crate) use param::{any_parameters, argument, bindparam};
 pub(crate) use quantifier::{Quantifier, all_, any_};
 pub(crate) use relation::{is_one, object_or_key, related_condition};
 pub(crate) use row::{RowValue, tuple_};
+pub(crate) use told::Told;
 pub(crate) use typing::DeclaredColumns;
 
 use ormkit_core::model::{FieldId, ModelId};

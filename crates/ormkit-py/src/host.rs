@@ -15,6 +15,7 @@ use crate::convert::{self, Border, Conversion};
 use crate::engine::EngineHandle;
 use crate::errors::from_py;
 use crate::event;
+use crate::expr::Told;
 use crate::fields::ClientDefault;
 use crate::instance::{self, Original, SlotKind};
 use crate::model::schema;
@@ -24,7 +25,7 @@ use ormkit_core::driver::Row;
 use ormkit_core::error::{Error, Result};
 use ormkit_core::host::{Fill, HomeId, Host, Moment, ObjectId, State};
 use ormkit_core::model::{FieldId, FieldSet, Model, ModelId, RelationId};
-use ormkit_core::query::{Expr, Form, Origin, Shape, Source};
+use ormkit_core::query::{Expr, Form, Origin, Shape, Source, Whose};
 use ormkit_core::runtime::BoxFuture;
 use ormkit_core::session::Link;
 use ormkit_core::value::{Value, ValueRef, json_array};
@@ -251,16 +252,19 @@ impl Host for PyHost {
 
     fn value(&self, shape: &Shape, cell: ValueRef<'_>) -> Result<Py<PyAny>> {
         Python::attach(|py| {
-            let own = shape.origin.and_then(|origin| {
-                class_info(py, origin.model).fields[origin.field.index()].conversion.as_ref()
+            let own = shape.origin.as_ref().and_then(|origin| match &origin.whose {
+                Whose::Column(model, field) => {
+                    class_info(py, *model).fields[field.index()].conversion.as_ref()
+                }
+                Whose::Type(of) => of.host::<Told>().and_then(Told::conversion),
             });
-            let of_list = match (shape.origin, own) {
+            let of_list = match (&shape.origin, own) {
                 (Some(Origin { form: Form::List, .. }), Some(own)) => Some(own.of_list()),
                 _ => None,
             };
-            let place = || match shape.origin {
-                Some(origin) => class_info(py, origin.model).place(origin.field),
-                None => "a column of the result".to_owned(),
+            let place = || match shape.origin.as_ref().map(|origin| &origin.whose) {
+                Some(Whose::Column(model, field)) => class_info(py, *model).place(*field),
+                _ => "a column of the result".to_owned(),
             };
             let own = of_list.as_deref().or(own.map(Arc::as_ref));
             Ok(self.border()?.read(py, cell, own).map_err(|error| error.at(place))?.unbind())

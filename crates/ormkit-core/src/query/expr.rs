@@ -15,7 +15,7 @@ pub use nodes::{
     Labelled, Like, Pattern,
 };
 pub use operation::{JsonKeys, JsonRead, JsonStep, Operation, OperationKind, TimePart};
-pub use origin::{ColumnTypes, Form, Origin};
+pub use origin::{ColumnTypes, Form, HostType, Origin, Whose};
 
 use std::sync::Arc;
 

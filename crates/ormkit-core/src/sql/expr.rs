@@ -119,6 +119,7 @@ fn level(expr: &Expr) -> Level {
         Expr::Operation(node) => operation::level_of(node),
         Expr::Negative(_) => Level::Product,
         Expr::Labelled(node) => level(&node.expr),
+        Expr::Cast(node) if !node.written => level(&node.expr),
         _ => Level::Atom,
     }
 }
@@ -164,6 +165,9 @@ impl Render for IsTrue {
 
 impl Render for Cast {
     fn render(&self, out: &mut SqlWriter<'_>) {
+        if !self.written {
+            return self.expr.render(out);
+        }
         let part = match self.to {
             ColumnType::Date => Some(TimePart::Date),
             ColumnType::Time => Some(TimePart::Time),

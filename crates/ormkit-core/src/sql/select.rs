@@ -380,8 +380,9 @@ fn value(out: &mut SqlWriter<'_>, expr: &Expr, label: Option<&str>, once: bool, 
     }
     if out.writes_text() {
         let name = label.map_or_else(|| name_of(out, expr), str::to_owned);
-        layout.outputs.push(Output::Value { name, shape, at: layout.types.len() });
-        layout.types.push(shape.sql_type);
+        let (at, sql_type) = (layout.types.len(), shape.sql_type);
+        layout.outputs.push(Output::Value { name, shape, at });
+        layout.types.push(sql_type);
     }
 }
 

@@ -1,18 +1,17 @@
 //! Functions that make expressions: `and_`, `case`, `cast`, `literal` …
 
 use ormkit_core::error::Error;
-use ormkit_core::model::ColumnType;
 use ormkit_core::query::{Expr as CoreExpr, TimePart};
 use ormkit_core::sql::placeholder;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::open;
-use super::operand::{alike, free_operand, operand, typed_operand};
+use super::operand::{alike, free_operand, operand};
+use super::told::Told;
 use super::{Condition, Expr, condition, expression};
 use crate::errors::to_py;
-use crate::fields::types::TypeEngine;
 
 /// The conditions of a call.
 ///
@@ -142,7 +141,7 @@ pub(crate) fn literal<'py>(
 ) -> PyResult<Bound<'py, Expr>> {
     match type_ {
         None => expression(value.py(), open::operand(value)?),
-        Some(type_) => expression(value.py(), typed_operand(value, type_of(type_, "literal()")?)?),
+        Some(type_) => expression(value.py(), Told::of(type_, "literal()")?.literal(value)?),
     }
 }
 
@@ -157,7 +156,7 @@ pub(crate) fn literal_column<'py>(
     let text = CoreExpr::Text(sql.into());
     match type_ {
         None => expression(py, text),
-        Some(type_) => expression(py, text.cast(type_of(type_, "literal_column()")?)),
+        Some(type_) => expression(py, Told::of(type_, "literal_column()")?.cast(text)),
     }
 }
 
@@ -188,14 +187,19 @@ pub(crate) fn false_(py: Python<'_>) -> PyResult<Bound<'_, Condition>> {
 /// `CAST(value AS type)`; the type is one of a column: `cast(User.age, String)`.
 #[pyfunction]
 pub(crate) fn cast<'py>(value: &Bound<'py, PyAny>, r#type: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Expr>> {
-    expression(value.py(), free_operand(value)?.cast(type_of(r#type, "cast()")?))
+    let told = Told::of(r#type, "cast()")?;
+    let expr = match told.makes(value)? {
+        true => told.operand(value)?,
+        false => free_operand(value)?,
+    };
+    expression(value.py(), told.cast(expr))
 }
 
 #[pymethods]
 impl Expr {
     /// `CAST(self AS type)`.
     fn cast<'py>(&self, r#type: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
-        expression(r#type.py(), self.core()?.clone().cast(type_of(r#type, "cast()")?))
+        expression(r#type.py(), Told::of(r#type, "cast()")?.cast(self.core()?.clone()))
     }
 }
 
@@ -234,18 +238,6 @@ impl Expr {
         }
         expression(py, CoreExpr::template(pieces.into_iter().map(Into::into).collect(), bound))
     }
-}
-
-/// A column type, given as a class or as an instance.
-pub(super) fn type_of(given: &Bound<'_, PyAny>, function: &str) -> PyResult<ColumnType> {
-    let made = match given.cast::<PyType>() {
-        Ok(class) => class.call0()?,
-        Err(_) => given.clone(),
-    };
-    let engine = made.cast::<TypeEngine>().map_err(|_| {
-        PyTypeError::new_err(format!("{function} takes a column type such as Integer or String(20)"))
-    })?;
-    Ok(engine.get().column_type.clone())
 }
 
 /// `CASE WHEN .. THEN .. ELSE .. END`: pairs of condition and value, or a dict of them. With `value` the first of each is

@@ -9,8 +9,8 @@ use ormkit_core::value::Value;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use super::logic::type_of;
 use super::operand::{constant, listed, own_constant};
+use super::told::Told;
 use super::{Expr, Kind};
 use crate::fields::Given;
 use crate::model::unsupported;
@@ -76,7 +76,14 @@ pub(crate) fn bindparam<'py>(
         (None, Some(false)) => Some(py.None()),
         (value, _) => value.map(Bound::unbind),
     };
-    let column_type = type_.map(|given| type_of(given, "bindparam()")).transpose()?;
+    let told = type_.map(|given| Told::of(given, "bindparam()")).transpose()?;
+    if told.as_ref().and_then(Told::conversion).is_some_and(|own| own.user.is_some()) {
+        return Err(unsupported(
+            "bindparam(type_=..) of a TypeDecorator",
+            "put the parameter beside a column of that type, which converts it",
+        ));
+    }
+    let column_type = told.map(|told| told.column_type);
     let made = Parameter::new(py, Param { column_type, ..Param::untyped(key) }, default)?;
     MADE.store(true, Ordering::Relaxed);
     Bound::new(py, Expr { kind: Kind::Param(Arc::new(made)), label: None, order: None, truth: None })

@@ -4,7 +4,7 @@
 //! type, so are those beside whatever has its values. Of anything else the type alone is known.
 
 use ormkit_core::model::{ColumnType, FieldId, ModelId};
-use ormkit_core::query::{ColumnTypes, Expr as CoreExpr, Form, Item, JsonRead, OperationKind};
+use ormkit_core::query::{ColumnTypes, Expr as CoreExpr, Form, Item, JsonRead, OperationKind, Origin, Whose};
 use ormkit_core::value::SqlType;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -14,6 +14,7 @@ use pyo3::types::{
 use std::sync::Arc;
 
 use super::open::is_open;
+use super::told::Told;
 use crate::convert::{Conversion, User};
 use crate::fields::is_json_null;
 use crate::model::{any_conversion, conversion, with_def};
@@ -48,6 +49,11 @@ impl Typing {
             ColumnType::Numeric(_) => Self { column_type: ColumnType::Numeric(None), ..stored },
             _ => stored,
         }
+    }
+
+    /// That of a type which the statement says.
+    pub(super) fn of_told(told: &Told) -> Self {
+        Self { column_type: told.column_type.clone(), field: None, own: told.conversion.clone() }
     }
 
     /// A class of the user's makes the values.
@@ -110,11 +116,14 @@ pub(super) fn converted_typing(expr: &CoreExpr) -> Option<Typing> {
     if !any_conversion() {
         return None;
     }
-    let origin = expr.origin(&DeclaredColumns)?;
+    let Origin { whose, form } = expr.origin(&DeclaredColumns)?;
     Python::attach(|py| {
-        let typing = Typing::of_field(py, origin.model, origin.field);
+        let typing = match whose {
+            Whose::Column(model, field) => Typing::of_field(py, model, field),
+            Whose::Type(of) => Typing::of_told(of.host()?),
+        };
         let own = typing.own.clone()?;
-        Some(match origin.form {
+        Some(match form {
             Form::Column | Form::Value | Form::Computed => typing,
             Form::List => Typing {
                 column_type: ColumnType::Array(Arc::new(typing.column_type)),

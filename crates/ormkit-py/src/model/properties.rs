@@ -5,12 +5,12 @@ use super::plan::{Column, Plan};
 use super::raise::{mapping, to_python};
 use super::registry;
 use crate::convert::Conversion;
-use crate::expr::{DeclaredColumns, Expr, is_text};
+use crate::expr::{DeclaredColumns, Expr, Told, is_text};
 use crate::fields::{ClientDefault, ColumnProperty, MappedColumn, RelationshipDecl};
 use crate::instance;
 use crate::query::Select;
 use ormkit_core::model::{ColumnType, Field, FieldId, ModelId, Property, Schema};
-use ormkit_core::query::{Column as CoreColumn, ColumnTypes, Expr as CoreExpr, Form, Source};
+use ormkit_core::query::{Column as CoreColumn, ColumnTypes, Expr as CoreExpr, Form, Source, Whose};
 use ormkit_core::value::SqlType;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
@@ -186,8 +186,15 @@ fn kept_type(py: Python<'_>, plan: &Plan, expr: &CoreExpr) -> Option<(ColumnType
             _ => None,
         };
     };
-    let conversion = columns.conversion(py, origin.model, origin.field);
-    let column_type = columns.column_type(origin.model, origin.field);
+    let (column_type, conversion) = match &origin.whose {
+        Whose::Column(model, field) => {
+            (columns.column_type(*model, *field), columns.conversion(py, *model, *field))
+        }
+        Whose::Type(of) => {
+            let told: &Told = of.host()?;
+            (told.column_type().clone(), told.conversion().cloned())
+        }
+    };
     match origin.form {
         Form::Column | Form::Value => Some((column_type, conversion)),
         Form::Computed => Some((type_of(plan, expr)?, conversion)),
@@ -326,16 +333,18 @@ fn answered(py: Python<'_>, model: ModelId, field: FieldId, callable: &Py<PyAny>
 /// # Errors
 /// `InvalidRequestError`: they would be read as the database has them.
 fn check_conversion(py: Python<'_>, model: ModelId, field: FieldId, expr: &CoreExpr) -> PyResult<()> {
-    let Some(origin) = expr.origin(&DeclaredColumns) else { return Ok(()) };
-    let converted = registry::conversion(py, origin.model, origin.field)
-        .is_some_and(|own| own.user.is_some() || own.members.is_some());
+    let Some(Whose::Column(of, column)) = expr.origin(&DeclaredColumns).map(|origin| origin.whose) else {
+        return Ok(());
+    };
+    let converted =
+        registry::conversion(py, of, column).is_some_and(|own| own.user.is_some() || own.members.is_some());
     if !converted || registry::conversion(py, model, field).is_some() {
         return Ok(());
     }
     let place = |model, field: FieldId| {
         registry::with_def(model, |def| format!("{}.{}", def.name, def.fields[field.index()].name))
     };
-    let (this, of) = (place(model, field), place(origin.model, origin.field));
+    let (this, of) = (place(model, field), place(of, column));
     Err(mapping(format!(
         "{this} has values of {of}, whose type its annotation does not say: Mapped[Annotated[int, mapped_column(Type)]]"
     )))

@@ -100,6 +100,11 @@ pub(crate) fn any_conversion() -> bool {
     ANY_CONVERSION.load(Ordering::Relaxed)
 }
 
+/// Some value of a statement is converted by more than its type.
+pub(crate) fn note_conversion() {
+    ANY_CONVERSION.store(true, Ordering::Relaxed);
+}
+
 static DECLARED: PyOnceLock<Mutex<Declared>> = PyOnceLock::new();
 
 /// The registry; nothing that may run Python code happens while it is locked.

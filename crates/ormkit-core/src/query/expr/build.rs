@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::super::{Bound, Param, Select, Source};
 use super::{
     Arithmetic, ArithmeticOp, Arrays, ArraysOp, Between, Call, Case, Cast, Column, Compare, CompareOp,
-    Distinct, Exists, Expr, InList, InParam, InRows, InSelect, IsNull, IsTrue, Labelled, Like, OperationKind,
-    Pattern,
+    Distinct, Exists, Expr, HostType, InList, InParam, InRows, InSelect, IsNull, IsTrue, Labelled, Like,
+    OperationKind, Pattern,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ColumnType, FieldId, RelationId, Schema};
@@ -300,7 +300,19 @@ impl Expr {
     /// `CAST(self AS to)`.
     #[must_use]
     pub fn cast(self, to: ColumnType) -> Self {
-        Self::Cast(Arc::new(Cast { expr: self, to }))
+        Self::Cast(Arc::new(Cast { expr: self, to, host: None, written: true }))
+    }
+
+    /// `CAST(self AS to)`, of which the host makes values of a type of its own.
+    #[must_use]
+    pub fn cast_told(self, to: ColumnType, host: HostType) -> Self {
+        Self::Cast(Arc::new(Cast { expr: self, to, host: Some(host), written: true }))
+    }
+
+    /// A value that is of a type of the host's.
+    #[must_use]
+    pub fn told(self, to: ColumnType, host: HostType) -> Self {
+        Self::Cast(Arc::new(Cast { expr: self, to, host: Some(host), written: false }))
     }
 
     /// A value that is given when the statement runs.

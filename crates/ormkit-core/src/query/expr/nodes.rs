@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{Bound, Order, Param, Select, Source};
-use super::Expr;
+use super::{Expr, HostType};
 use crate::model::{ColumnType, FieldId, RelationId};
 
 /// A column.
@@ -341,13 +341,17 @@ pub enum FrameEnd {
     At(i64),
 }
 
-/// `CAST(a AS type)`.
+/// `CAST(a AS type)`, or a value whose type is said without a word of SQL.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cast {
     /// What is converted.
     pub expr: Expr,
     /// To what.
     pub to: ColumnType,
+    /// What the host makes of its values.
+    pub host: Option<HostType>,
+    /// False where the value is of the type already, and nothing is written.
+    pub written: bool,
 }
 
 impl Eq for Cast {}
@@ -356,6 +360,8 @@ impl std::hash::Hash for Cast {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         self.expr.hash(state);
         self.to.sql_type().hash(state);
+        self.host.hash(state);
+        self.written.hash(state);
     }
 }
 

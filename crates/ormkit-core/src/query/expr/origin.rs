@@ -12,10 +12,13 @@
 //! | `mode`, `percentile_disc` | what they sort by |
 //! | `array_agg` | a list of those of its argument |
 //! | `+ -` and other operators that answer no truth value, `sum`, `avg`, `abs`, rounding, `percentile_cont` | the first operand that a class of the program's makes ([`Field::decorated`]), while the type stays of its kind; of no column otherwise |
-//! | a bound value, a cast, SQL text, anything else | no column: their type is all there is |
+//! | a cast, or a value, that says a type of the host's | that type |
+//! | a bound value, another cast, SQL text, anything else | no column: their type is all there is |
 //!
 //! [`Field::decorated`]: crate::model::Field::decorated
 
+use std::any::Any;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::super::{Bound, Item, Select};
@@ -41,15 +44,64 @@ impl ColumnTypes for Schema {
     }
 }
 
-/// The column whose values an expression has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Whose values an expression has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
-    /// The column's model.
-    pub model: ModelId,
-    /// The column.
-    pub field: FieldId,
+    /// The column, or the type.
+    pub whose: Whose,
     /// What is made of its values.
     pub form: Form,
+}
+
+/// What says how values are converted, beside their SQL type.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// A column.
+    Column(ModelId, FieldId),
+    /// A type that the statement says.
+    Type(HostType),
+}
+
+/// A type of the host's: what it makes of values, beside their SQL type.
+#[derive(Clone)]
+pub struct HostType {
+    what: Arc<dyn Any + Send + Sync>,
+    key: usize,
+    sql_type: SqlType,
+    decorated: bool,
+}
+
+impl HostType {
+    /// `what` the host knows it by. Types of one `key` convert alike; no other has it while `what` is there. `decorated`: as
+    /// [`Field::decorated`](crate::model::Field::decorated).
+    pub fn new(what: Arc<dyn Any + Send + Sync>, key: usize, sql_type: SqlType, decorated: bool) -> Self {
+        Self { what, key, sql_type, decorated }
+    }
+
+    /// What the host knows it by.
+    pub fn host<T: Any>(&self) -> Option<&T> {
+        self.what.downcast_ref()
+    }
+}
+
+impl std::fmt::Debug for HostType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostType").field("sql_type", &self.sql_type).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for HostType {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for HostType {}
+
+impl Hash for HostType {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+    }
 }
 
 /// What an expression makes of a column's values.
@@ -68,31 +120,37 @@ pub enum Form {
 impl Origin {
     /// A column itself.
     pub fn of(model: ModelId, field: FieldId) -> Self {
-        Self { model, field, form: Form::Column }
+        Self { whose: Whose::Column(model, field), form: Form::Column }
     }
 
     /// The column, where it is shown as it is.
     pub fn shown(self) -> Option<(ModelId, FieldId)> {
-        (self.form == Form::Column).then_some((self.model, self.field))
+        match self {
+            Self { whose: Whose::Column(model, field), form: Form::Column } => Some((model, field)),
+            _ => None,
+        }
     }
 
-    fn as_value(self) -> Self {
+    fn into_value(self) -> Self {
         match self.form {
             Form::Column => Self { form: Form::Value, ..self },
             _ => self,
         }
     }
 
-    fn as_list(self) -> Option<Self> {
+    fn into_list(self) -> Option<Self> {
         matches!(self.form, Form::Column | Form::Value).then_some(Self { form: Form::List, ..self })
     }
 
     /// What is computed of it, where the result is of its kind.
     fn computed(self, columns: &dyn ColumnTypes, result: SqlType) -> Option<Self> {
-        let own = || columns.column_type(self.model, self.field).sql_type();
-        let stays = self.form != Form::List
-            && columns.is_decorated(self.model, self.field)
-            && is_of_one_kind(own(), result);
+        let (own, decorated) = match &self.whose {
+            Whose::Column(model, field) => {
+                (columns.column_type(*model, *field).sql_type(), columns.is_decorated(*model, *field))
+            }
+            Whose::Type(of) => (of.sql_type, of.decorated),
+        };
+        let stays = self.form != Form::List && decorated && is_of_one_kind(own, result);
         stays.then_some(Self { form: Form::Computed, ..self })
     }
 }
@@ -115,7 +173,10 @@ impl Expr {
         match self {
             Self::Column(column) => Some(Origin::of(column.source.model, column.field)),
             Self::Excluded(model, field) => Some(Origin::of(*model, *field)),
-            Self::Param(param) => param.field.map(|(model, field)| Origin::of(model, field).as_value()),
+            Self::Param(param) => param.field.map(|(model, field)| Origin::of(model, field).into_value()),
+            Self::Cast(node) => {
+                node.host.clone().map(|of| Origin { whose: Whose::Type(of), form: Form::Value })
+            }
             Self::Part(part) => part.shown().of.origin(columns),
             Self::Labelled(node) => node.expr.origin(columns),
             Self::Arithmetic(node) => node.origin(columns, self.sql_type(columns)),
@@ -125,7 +186,9 @@ impl Expr {
                 let side = |expr: &Self| expr.origin(columns)?.computed(columns, SqlType::Unknown);
                 node.args.iter().find_map(side)
             }
-            other => other.answers().into_iter().find_map(|expr| expr.origin(columns)).map(Origin::as_value),
+            other => {
+                other.answers().into_iter().find_map(|expr| expr.origin(columns)).map(Origin::into_value)
+            }
         }
     }
 
@@ -325,11 +388,11 @@ impl Call {
         let sorted = || self.within_group.first()?.expr.origin(columns);
         match Self::answer(&self.name) {
             Answer::Any => {
-                self.args.iter().find_map(|argument| argument.origin(columns)).map(Origin::as_value)
+                self.args.iter().find_map(|argument| argument.origin(columns)).map(Origin::into_value)
             }
-            Answer::First | Answer::FirstOrThird => first().map(Origin::as_value),
-            Answer::List => first()?.as_list(),
-            Answer::Sorted => sorted().map(Origin::as_value),
+            Answer::First | Answer::FirstOrThird => first().map(Origin::into_value),
+            Answer::List => first()?.into_list(),
+            Answer::Sorted => sorted().map(Origin::into_value),
             Answer::Computed => sorted().or_else(first)?.computed(columns, result),
             Answer::Other => None,
         }

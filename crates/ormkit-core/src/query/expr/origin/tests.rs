@@ -35,7 +35,7 @@ fn number(value: i64) -> Expr {
 
 fn form(expr: &Expr) -> Option<Form> {
     let origin = expr.origin(&*schema());
-    assert!(origin.is_none_or(|origin| origin.field == AMOUNT));
+    assert!(origin.as_ref().is_none_or(|origin| origin.whose == Whose::Column(BILL, AMOUNT)));
     origin.map(|origin| origin.form)
 }
 
@@ -122,4 +122,28 @@ fn values_alone_tell_the_server_no_type() {
     assert!(!case(column(1)).answers_values_alone());
     assert!(!called("lag", vec![number(1), number(1)]).answers_values_alone());
     assert!(!called("now", Vec::new()).answers_values_alone());
+}
+
+#[test]
+fn a_type_that_is_said_is_that_of_the_value() {
+    let told = |key, decorated| HostType::new(Arc::new("cents"), key, SqlType::Numeric, decorated);
+    let value = |key| number(1).told(ColumnType::Numeric(None), told(key, true));
+    let origin = |expr: &Expr| expr.origin(&*schema());
+    let expected = Origin { whose: Whose::Type(told(7, true)), form: Form::Value };
+    assert_eq!(origin(&value(7)), Some(expected.clone()));
+    assert_eq!(origin(&called("coalesce", vec![value(7), column(1)])), Some(expected.clone()));
+    assert_ne!(value(7), value(8), "plans of one are none of the other");
+    let sum = value(7).arithmetic(ArithmeticOp::Add, number(1));
+    assert_eq!(origin(&sum), Some(Origin { form: Form::Computed, ..expected.clone() }));
+    let cast = column(0).cast_told(ColumnType::Numeric(None), told(7, false));
+    assert_eq!(origin(&cast), Some(expected));
+    assert_eq!(expected_host(&cast), Some("cents"));
+    assert_eq!(origin(&Expr::Negative(cast.into())), None);
+}
+
+fn expected_host(expr: &Expr) -> Option<&'static str> {
+    match expr.origin(&*schema())?.whose {
+        Whose::Type(of) => of.host::<&'static str>().copied(),
+        Whose::Column(..) => None,
+    }
 }
