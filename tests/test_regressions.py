@@ -7,7 +7,7 @@ import pytest_asyncio
 
 import ormkit
 from ormkit import AsyncSession, DeclarativeBase, F, Mapped, Prefetch, Q, case, func, mapped_column, select, text, true
-from ormkit.exc import NotSupportedError, StaleDataError
+from ormkit.exc import FieldError, NotSupportedError, StaleDataError
 
 
 class Base(DeclarativeBase):
@@ -175,4 +175,17 @@ async def test_flushes_change_nothing_of_a_stream_that_is_open(
             await session.flush()
         assert seen == ["a", "b", "c"]
     assert await session.query(Item).order_by("n", "name").values_list("n", flat=True) == [10, 10, 11, 11, 12, 12]
+    await session.close()
+
+
+async def test_filter_by_speaks_of_what_was_joined_last(session: AsyncSession) -> None:
+    await session.insert_all([Counted(name="a", n=7), Counted(name="b", n=8)])
+    statement = select(Item.name).join(Counted, Counted.name == Item.name)
+    assert (await session.scalars(statement.filter_by(n=8))).all() == ["b"]
+    assert (await session.scalars(select(Item.name).filter_by(n=1).join(Counted, true()).filter_by(n=7))).all() == ["b"]
+    with pytest.raises(FieldError, match="Counted has no attribute `extra`"):
+        statement.filter_by(extra={})
+    with pytest.raises(TypeError, match="subquery"):
+        rows = select(Counted.name).subquery()
+        select(Item).join(rows, rows.c.name == Item.name).filter_by(n=1)
     await session.close()

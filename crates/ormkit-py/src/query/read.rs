@@ -189,15 +189,22 @@ impl Select {
         self.r#where(conditions)
     }
 
-    /// Adds conditions by attribute: `filter_by(name="a")`.
+    /// Adds conditions by attribute, `filter_by(name="a")`: of the class that was joined last, of the selected one without a
+    /// join.
     ///
     /// Raises:
-    ///     FieldError: The model has no such attribute.
+    ///     FieldError: That class has no such attribute.
     #[pyo3(signature = (**lookups))]
     fn filter_by(&self, py: Python<'_>, lookups: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         self.single("filter_by()")?;
         let Some(lookups) = lookups else { return Ok(self.with(|_| {})) };
-        let condition = lookup_condition(&*schema(py)?, self.required("filter_by()")?, lookups)?;
+        let source = match self.core.joins.last() {
+            Some(join) => join.target.table().ok_or_else(|| {
+                PyTypeError::new_err("filter_by() speaks of what was joined last, here a subquery: use where(..)")
+            })?,
+            None => self.required("filter_by()")?,
+        };
+        let condition = lookup_condition(&*schema(py)?, source, lookups)?;
         Ok(Self { core: Arc::new(CoreSelect::clone(&self.core).filter(condition)) })
     }
 
