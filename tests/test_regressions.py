@@ -7,7 +7,7 @@ import pytest_asyncio
 
 import ormkit
 from ormkit import AsyncSession, DeclarativeBase, F, Mapped, Prefetch, Q, case, func, mapped_column, select, text, true
-from ormkit.exc import FieldError, NotSupportedError, StaleDataError
+from ormkit.exc import FieldError, InvalidRequestError, NotSupportedError, StaleDataError
 
 
 class Base(DeclarativeBase):
@@ -188,4 +188,27 @@ async def test_filter_by_speaks_of_what_was_joined_last(session: AsyncSession) -
     with pytest.raises(TypeError, match="subquery"):
         rows = select(Counted.name).subquery()
         select(Item).join(rows, rows.c.name == Item.name).filter_by(n=1)
+    await session.close()
+
+
+async def test_transactions_that_are_begun_by_awaiting_end_by_their_own_methods(session: AsyncSession) -> None:
+    transaction = await session.begin()
+    session.add(Item(name="kept"))
+    await transaction.commit()
+    assert not session.in_transaction()
+    with pytest.raises(InvalidRequestError, match="has ended"):
+        await transaction.rollback()
+    transaction = await session.begin()
+    session.add(Item(name="undone"))
+    await session.flush()
+    await transaction.rollback()
+    assert await session.query(Item).filter(name__in=["kept", "undone"]).values_list("name", flat=True) == ["kept"]
+    async with session.begin():
+        nested = await session.begin_nested()
+        with pytest.raises(InvalidRequestError, match="async with session.begin_nested"):
+            await nested.rollback()
+    block = session.begin()
+    async with block:
+        with pytest.raises(InvalidRequestError, match="a block ends by itself"):
+            await block.commit()
     await session.close()

@@ -200,7 +200,9 @@ impl Select {
         let Some(lookups) = lookups else { return Ok(self.with(|_| {})) };
         let source = match self.core.joins.last() {
             Some(join) => join.target.table().ok_or_else(|| {
-                PyTypeError::new_err("filter_by() speaks of what was joined last, here a subquery: use where(..)")
+                PyTypeError::new_err(
+                    "filter_by() speaks of what was joined last, here a subquery: use where(..)",
+                )
             })?,
             None => self.required("filter_by()")?,
         };

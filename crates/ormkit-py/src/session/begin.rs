@@ -173,6 +173,25 @@ impl TransactionContext {
     fn end(&self, py: Python<'_>, keep: bool) -> PyResult<Py<Operation>> {
         end(py, &self.link, &self.stage, keep)
     }
+
+    /// Has the session end what was begun by awaiting this.
+    fn ended_by<'py>(&self, py: Python<'py>, method: &str) -> PyResult<Bound<'py, PyAny>> {
+        let text = match (self.nested, at(&self.stage)) {
+            (false, Stage::Begun) => {
+                set(&self.stage, Stage::Ended);
+                return self.session.bind(py).call_method0(method);
+            }
+            (true, _) => format!(
+                "a savepoint lives as long as a block: async with session.begin_nested() as nested, in which \
+                 nested.rollback() undoes it ({method}() was called on what awaiting gives)"
+            ),
+            (false, Stage::Ended) => "this transaction has ended".to_owned(),
+            (false, _) => {
+                format!("{method}() ends what was begun by awaiting begin(); a block ends by itself")
+            }
+        };
+        Err(raise(Error::invalid_request(text)))
+    }
 }
 
 impl Drop for TransactionContext {
@@ -202,6 +221,22 @@ impl TransactionContext {
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<Py<Operation>> {
         self.end(py, exc_type.is_none())
+    }
+
+    /// As `commit()` of the session, for a transaction that was begun by awaiting: `tx = await session.begin()`.
+    ///
+    /// Raises:
+    ///     InvalidRequestError: It was entered as a block, is a savepoint, or has ended.
+    fn commit<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.ended_by(py, "commit")
+    }
+
+    /// As `rollback()` of the session, likewise.
+    ///
+    /// Raises:
+    ///     InvalidRequestError: It was entered as a block, is a savepoint, or has ended.
+    fn rollback<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.ended_by(py, "rollback")
     }
 
     /// Open the transaction without a block: `commit()` or `rollback()` of the session ends it. Of a savepoint, which only a
