@@ -30,7 +30,7 @@ class Account(Base):
     __tablename__ = "synonym_accounts"
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column()
-    login = synonym("email")
+    login: Mapped[str] = synonym("email")
     shown = column_property(email + "!")
     label = synonym("shown")
     notes: Mapped[list[Note]] = relationship(back_populates="account")

@@ -2,6 +2,7 @@
 use super::annotation::inside_mapped;
 use super::names::Names;
 use super::raise::mapping;
+use crate::derived::HybridProperty;
 use crate::fields::{ColumnProperty, MappedColumn, RelationshipDecl};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
@@ -57,6 +58,10 @@ pub(super) fn declarations<'py>(
         for (name, annotation) in annotations.cast_into::<PyDict>()? {
             let name: String = name.extract()?;
             let assigned = namespace.get_item(&name)?;
+            // `login: Mapped[str] = synonym("email")` is no column.
+            if assigned.as_ref().is_some_and(|value| value.is_instance_of::<HybridProperty>()) {
+                continue;
+            }
             let value = value_of(assigned);
             let textual = annotation.is_instance_of::<PyString>();
             let Some(annotation) = mapped_content(class, &name, annotation, &value, names)? else { continue };
