@@ -8,8 +8,11 @@ from ormkit import (
     AsyncSession,
     DeclarativeBase,
     Engine,
+    F,
     ForeignKey,
     Mapped,
+    Max,
+    Min,
     NotSupportedError,
     aliased,
     column_property,
@@ -69,6 +72,8 @@ async def test_queries_take_either_name(engine: Engine) -> None:
         assert [account.id for account in await session.query(Account).filter(login__startswith="b")] == [2]
         assert [account.id for account in await session.query(Account).order_by("-login")] == [2, 1]
         assert [note.id for note in await session.query(Note).filter(account__login="a@x")] == [1]
+        assert await session.query(Account).aggregate(a=Min("login"), b=Max("label")) == {"a": "a@x", "b": "b@x!"}
+        assert await session.query(Account).aggregate(a=Max(F("login"))) == {"a": "b@x"}
         assert (await session.scalars(select(Account.label).where(Account.label == "a@x!"))).all() == ["a@x!"]
         loaded = (
             await session.scalars(select(Account).options(selectinload(Account.remarks)).where(Account.id == 1))

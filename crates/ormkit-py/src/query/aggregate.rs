@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::F;
+use super::hybrid::Hybrid;
 use super::lookup::condition_in;
 use super::names::Names;
 use crate::errors::to_py;
@@ -118,7 +119,10 @@ impl Aggregate {
         {
             return Ok(own);
         }
-        let resolve = |name: &str| Path::resolve(names.schema, model, name).map_err(|error| to_py(py, error));
+        let resolve = |name: &str| match is_own_hybrid(py, names, name)? {
+            true => Ok(own.clone()),
+            false => Path::resolve(names.schema, model, name).map_err(|error| to_py(py, error)),
+        };
         match &self.subject {
             Subject::Name(name) => resolve(name),
             Subject::Field(field) => match field.get().first_name() {
@@ -155,6 +159,7 @@ impl Aggregate {
                     )),
                 }
             }
+            Subject::Name(name) if is_own_hybrid(py, names, name)? => names.value(py, name).map(Some),
             Subject::Name(name) => match path.field {
                 Some(field) => Ok(Some(CoreExpr::column(end, field))),
                 None if self.function != "count" => Err(unsupported(
@@ -335,3 +340,9 @@ aggregate!(Sum, "sum", "The sum; None of nothing.");
 aggregate!(Avg, "avg", "The average; None of nothing.");
 aggregate!(Min, "min", "The least value; None of nothing.");
 aggregate!(Max, "max", "The greatest value; None of nothing.");
+
+/// True for the name of a hybrid of the rows themselves.
+fn is_own_hybrid(py: Python<'_>, names: &Names<'_>, name: &str) -> PyResult<bool> {
+    let hybrid = Hybrid::named(py, names.schema, names.source.model, name)?;
+    Ok(hybrid.is_some_and(|hybrid| hybrid.relations.is_empty()))
+}
