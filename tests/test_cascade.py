@@ -189,6 +189,43 @@ async def test_children_that_were_taken_out_while_detached_are_written(db):
     assert await rows(db, "SELECT title, author_id FROM books ORDER BY title") == [("one", None), ("two", 1)]
 
 
+@pytest.mark.parametrize("way", ["remove", "clear", "parent", "del"])
+async def test_new_object_that_came_and_went_is_an_orphan_though_it_was_added(db, way):
+    async with AsyncSession(db) as session:
+        root = await node_with_children(session, "one")
+        new, kept = Node(name="new"), Node(name="kept")
+        root.children.append(new)
+        session.add_all([new, kept])
+        match way:
+            case "remove":
+                root.children.remove(new)
+            case "clear":
+                root.children.clear()
+            case "parent":
+                new.parent = None
+            case "del":
+                del root.children[1]
+        await session.commit()
+        assert new not in session
+    left = {"root", "kept"} if way == "clear" else {"root", "one", "kept"}
+    assert {name for (name,) in await rows(db, "SELECT name FROM nodes")} == left
+
+
+async def test_new_object_that_went_and_came_again_or_elsewhere_is_written(db):
+    async with AsyncSession(db) as session:
+        root = await node_with_children(session, "one")
+        again, moved = Node(name="again"), Node(name="moved")
+        root.children.extend([again, moved])
+        session.add_all([again, moved])
+        root.children.remove(again)
+        root.children.append(again)
+        root.children.remove(moved)
+        root.children[0].name = "uno"
+        moved.parent = again
+        await session.commit()
+    assert {name for (name,) in await rows(db, "SELECT name FROM nodes")} == {"root", "uno", "again", "moved"}
+
+
 async def test_orphans_that_were_made_while_detached_are_deleted(db):
     async with AsyncSession(db) as session:
         root = await node_with_children(session, "one", "two")

@@ -685,7 +685,9 @@ impl Host for PyHost {
             let object = object.bind(py);
             let slot = slot_of(object, relation);
             let value = mapped(instance::slot(object, slot));
-            if let Some(removed) = value.as_ref().and_then(relation::removed) {
+            if let Some(mut removed) = value.as_ref().and_then(relation::removed) {
+                let passed = value.as_ref().map(relation::passed).unwrap_or_default();
+                removed.extend(passed.into_iter().filter(|member| self.state(member) == State::Pending));
                 return removed;
             }
             match mapped(instance::original(object, slot)) {

@@ -13,7 +13,9 @@ pub(crate) use assign::{assign, join, leave};
 pub(crate) use change::Change;
 pub(crate) use list::{adopt, list};
 pub(crate) use missing::missing;
-pub(crate) use side::{RelatedItems, added, admit, detach, items, members, put_back, removed, settle, undo};
+pub(crate) use side::{
+    RelatedItems, added, admit, detach, items, members, passed, put_back, removed, settle, undo,
+};
 
 use pyo3::prelude::*;
 

@@ -108,6 +108,7 @@ pub(super) fn remove_raw(list: &Bound<'_, PyList>, member: &Bound<'_, PyAny>) ->
     let Some(at) = index_of(list, member) else { return Ok(()) };
     if let Some(side) = side_of(list) {
         side.get().touch(list)?;
+        side.get().part_with(std::slice::from_ref(member));
     }
     list.del_slice(at, at + 1)
 }
@@ -146,6 +147,9 @@ fn splice<'py>(
     let stay: HashSet<usize> = members.iter().map(|member| member.as_ptr() as usize).collect();
     let gone: Vec<_> =
         gone.into_iter().filter(|member| !stay.contains(&(member.as_ptr() as usize))).collect();
+    if !gone.is_empty() {
+        side.part_with(&gone);
+    }
     for member in &gone {
         unlink(owner, side.end, member)?;
     }

@@ -20,6 +20,8 @@ pub(crate) struct Side {
     read_only: bool,
     /// The members before the first change; None while there was none.
     original: Mutex<Option<Vec<Py<PyAny>>>>,
+    /// Members that came and went since.
+    passing: Mutex<Vec<Py<PyAny>>>,
 }
 
 #[pymethods]
@@ -29,17 +31,49 @@ impl Side {
         if let Ok(original) = self.original.try_lock() {
             original.iter().flatten().try_for_each(|member| visit.call(member))?;
         }
+        if let Ok(passing) = self.passing.try_lock() {
+            passing.iter().try_for_each(|member| visit.call(member))?;
+        }
         Ok(())
     }
 }
 
 impl Side {
     pub(super) fn new(owner: &Bound<'_, PyAny>, slot: usize, end: &'static End, read_only: bool) -> Self {
-        Self { owner: owner.clone().unbind(), slot, end, read_only, original: Mutex::new(None) }
+        let (original, passing) = (Mutex::default(), Mutex::default());
+        Self { owner: owner.clone().unbind(), slot, end, read_only, original, passing }
     }
 
     fn original(&self) -> MutexGuard<'_, Option<Vec<Py<PyAny>>>> {
         self.original.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn passing(&self) -> MutexGuard<'_, Vec<Py<PyAny>>> {
+        self.passing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be called with members that go: those that came since the first change are kept in mind, for a new one of them is
+    /// nobody's.
+    pub(super) fn part_with(&self, gone: &[Bound<'_, PyAny>]) {
+        let mut passing = self.passing();
+        let original = self.original();
+        let known = || original.iter().flatten().chain(passing.iter());
+        let new: Vec<_> = match gone {
+            [member] if known().any(|known| known.is(member)) => Vec::new(),
+            [_] => gone.to_vec(),
+            _ => {
+                let known: HashSet<usize> = known().map(|member| member.as_ptr() as usize).collect();
+                let is_new = |member: &&Bound<'_, _>| !known.contains(&(member.as_ptr() as usize));
+                gone.iter().filter(is_new).cloned().collect()
+            }
+        };
+        passing.extend(new.into_iter().map(Bound::unbind));
+    }
+
+    /// What the list holds counts as unchanged.
+    fn settle(&self) {
+        let old = (self.original().take(), std::mem::take(&mut *self.passing()));
+        drop(old);
     }
 
     /// To be called before the list is changed: keeps what it held, and marks the owner.
@@ -83,8 +117,8 @@ pub(crate) fn items(value: &Bound<'_, PyAny>) -> Option<RelatedItems> {
 pub(crate) fn put_back(value: &Bound<'_, PyAny>, items: RelatedItems) {
     if let (Some(side), Ok(list)) = (side_of(value), value.cast::<PyList>()) {
         replace(list, items.members);
-        let old = std::mem::replace(&mut *side.get().original(), items.original);
-        drop(old);
+        side.get().settle();
+        *side.get().original() = items.original;
     }
 }
 
@@ -92,6 +126,7 @@ pub(crate) fn put_back(value: &Bound<'_, PyAny>, items: RelatedItems) {
 pub(crate) fn undo(value: &Bound<'_, PyAny>) {
     let Some(side) = side_of(value) else { return };
     let original = side.get().original().take();
+    side.get().settle();
     if let (Some(members), Ok(list)) = (original, value.cast::<PyList>()) {
         replace(list, members);
     }
@@ -100,8 +135,7 @@ pub(crate) fn undo(value: &Bound<'_, PyAny>) {
 /// What a list holds is written: from now on it counts as unchanged.
 pub(crate) fn settle(value: &Bound<'_, PyAny>) {
     if let Some(side) = side_of(value) {
-        let old = side.get().original().take();
-        drop(old);
+        side.get().settle();
     }
 }
 
@@ -125,6 +159,13 @@ pub(crate) fn removed(value: &Bound<'_, PyAny>) -> Option<Vec<Py<PyAny>>> {
     let held: HashSet<usize> = list.iter().map(|member| member.as_ptr() as usize).collect();
     let lost = original.iter().filter(|member| !held.contains(&(member.as_ptr() as usize)));
     Some(lost.map(|member| member.clone_ref(py)).collect())
+}
+
+/// The members that came into a list and went again; none for anything else.
+pub(crate) fn passed(value: &Bound<'_, PyAny>) -> Vec<Py<PyAny>> {
+    let (Ok(list), Some(side)) = (value.cast::<PyList>(), side_of(value)) else { return Vec::new() };
+    let passing = clone_all(list.py(), &side.get().passing());
+    passing.into_iter().filter(|member| !list.iter().any(|held| held.is(member))).collect()
 }
 
 /// The members that came into a list; none for anything else.
