@@ -96,7 +96,11 @@ class Statement:
                     lambda d: q.func.abs(self.value("int", d)),
                     lambda d: q.cast(self.value("int", d), q.Integer),
                     lambda d: q.cast(self.value("bool", 0), q.Integer),
-                    lambda d: q.extract(self.random.choice(["year", "month", "day", "hour"]), self.value("time", 0)),
+                    # PostgreSQL's EXTRACT is numeric, and SQLAlchemy divides it as if it were an integer.
+                    lambda d: q.cast(
+                        q.extract(self.random.choice(["year", "month", "day", "hour"]), self.value("time", 0)),
+                        q.Integer,
+                    ),
                     lambda d: either(self.document("a", "as_integer"), lambda: self.value("int", d)),
                 ]
             case "text":
