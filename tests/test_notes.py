@@ -126,9 +126,16 @@ def test_name_of_another_library_says_what_to_write(name: str, instead: str) -> 
         exec(f"from ormkit import {name}")
     assert f"ormkit has no {name}: write " in str(raised.value)
     assert instead in str(raised.value)
+    # Who looks whether there is one is told so, as by any module.
+    assert not hasattr(ormkit, name)
+    assert getattr(ormkit, name, None) is None
+    with pytest.raises(AttributeError, match="write "):
+        getattr(ormkit, name)
 
 
 def test_unknown_name_is_an_attribute_error_with_the_near_one() -> None:
     assert not hasattr(ormkit, "selectinlod")
     with pytest.raises(AttributeError, match="did you mean `selectinload`"):
         _ = ormkit.selectinlod  # type: ignore[attr-defined]
+    with pytest.raises(ImportError, match="did you mean `selectinload`"):
+        exec("from ormkit import selectinlod")

@@ -147,7 +147,7 @@ async def test_stream_in_a_transaction_belongs_to_it(session, engine):
 @pytest.mark.parametrize("end", ["last row", "break", "leave", "close", "forget"])
 async def test_portal_of_a_stream_inside_of_a_transaction_is_closed_before_that_ends(session, engine, end):
     if not engine.is_postgres():
-        pytest.skip("SQLite has no view of its statements; the Rust tests look at them")
+        pytest.skip("SQLite has no view of its open statements")
     async with session.begin():
         stream = session.query(Author).stream(batch_size=COUNT // 2 + 1 if end == "last row" else 2)
         await stream.__anext__()

@@ -1,5 +1,7 @@
 """An async ORM for PostgreSQL and SQLite."""
 
+import sys
+from opcode import opmap as _opmap
 from typing import Any
 
 from ormkit import _ormkit, event
@@ -272,4 +274,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Names that other libraries have: the error says what to write instead."""
-    raise _ormkit.missing_name("ormkit", name, __all__)
+    missing = _ormkit.missing_name("ormkit", name, __all__)
+    # Of an AttributeError `from ormkit import` shows no word; anything else would break hasattr().
+    caller = sys._getframe(1)
+    if caller.f_code.co_code[caller.f_lasti] == _opmap["IMPORT_FROM"]:
+        raise ImportError(str(missing), name=name, path=__file__)
+    raise missing

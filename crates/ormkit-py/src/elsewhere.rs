@@ -1,7 +1,7 @@
 //! Words of SQLAlchemy, Django and of drivers that have another form here: the `AttributeError` says what to type instead.
 
 use ormkit_core::error::near_matches;
-use pyo3::exceptions::{PyAttributeError, PyImportError};
+use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 
 use crate::engine::{Connection, Engine};
@@ -207,12 +207,11 @@ const MODULE: Words = &[
     ("Model", "class User(Base), with Base of ormkit or of your own"),
 ];
 
-/// The error for a name that a module of the package does not have: `ImportError` for a word that has another form here, which
-/// `from ormkit import` shows, `AttributeError` for any other.
+/// The error for a name that a module of the package does not have.
 #[pyfunction]
 pub(crate) fn missing_name(module: &str, name: &str, known: Vec<String>) -> PyErr {
     if let Some(instead) = instead(MODULE, name, "") {
-        return PyImportError::new_err(format!("{module} has no {name}: write {instead}"));
+        return PyAttributeError::new_err(format!("{module} has no {name}: write {instead}"));
     }
     let near = near_matches(name, known.iter().map(String::as_str));
     let near = near.first().map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
