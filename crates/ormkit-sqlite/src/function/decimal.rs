@@ -2,7 +2,6 @@
 
 mod aggregate;
 mod number;
-mod units;
 
 use std::cmp::Ordering;
 
@@ -12,7 +11,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, Result};
 
 use super::{define, utf8, wrong};
-use number::{Decimal, Number, TooLarge};
+use number::{Number, TooLarge};
 
 pub(super) fn install(connection: &Connection) -> Result<()> {
     connection.create_collation("ormkit_decimal", order)?;
@@ -100,7 +99,7 @@ fn too_large(_: TooLarge) -> Error {
 fn number_of(context: &Context<'_>, index: usize) -> Result<Option<Number>> {
     let text = match context.get_raw(index) {
         ValueRef::Null => return Ok(None),
-        ValueRef::Integer(int) => return Ok(Some(Number::Finite(Decimal::of_int(int.into())))),
+        ValueRef::Integer(int) => return Ok(Some(Number::of_int(int))),
         ValueRef::Real(float) => return Ok(Some(Number::of_float(float))),
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => utf8(bytes)?,
     };

@@ -1,11 +1,10 @@
 //! Sums and averages of decimals, also of a moving window.
 
-use std::cmp::Ordering;
-
+use bigdecimal::{BigDecimal, RoundingMode};
 use rusqlite::functions::{Aggregate, Context, FunctionFlags, WindowAggregate};
 use rusqlite::{Connection, Result};
 
-use super::number::{Decimal, Number, TooLarge};
+use super::number::{Number, at_scale, limited, scale_of};
 use super::{number_of, too_large};
 
 pub(super) fn install(connection: &Connection) -> Result<()> {
@@ -22,11 +21,12 @@ struct Fold {
 }
 
 /// What the rows of a group or window come to. NULLs are left out.
+#[derive(Default)]
 struct Total {
-    finite: Decimal,
+    finite: BigDecimal,
     count: u64,
     /// How many of the numbers have how many digits behind the point: those of a sum are the most that one has.
-    scales: Vec<(u32, u64)>,
+    scales: Vec<(i64, u64)>,
     /// How many are NaN, above and below every number.
     nan: u64,
     above: u64,
@@ -34,17 +34,14 @@ struct Total {
 }
 
 impl Total {
-    const NONE: Self =
-        Self { finite: Decimal::ZERO, count: 0, scales: Vec::new(), nan: 0, above: 0, below: 0 };
-
     fn add(&mut self, number: &Number) {
         self.count += 1;
         match number {
             Number::Finite(decimal) => {
-                self.finite = self.finite.plus(decimal);
-                match self.scales.iter_mut().find(|(scale, _)| *scale == decimal.scale()) {
+                self.finite += decimal;
+                match self.scales.iter_mut().find(|(scale, _)| *scale == scale_of(decimal)) {
                     Some((_, count)) => *count += 1,
-                    None => self.scales.push((decimal.scale(), 1)),
+                    None => self.scales.push((scale_of(decimal), 1)),
                 }
             }
             Number::Special(float) => *self.special(*float) += 1,
@@ -55,8 +52,9 @@ impl Total {
         self.count -= 1;
         match number {
             Number::Finite(decimal) => {
-                self.finite = self.finite.minus(decimal);
-                if let Some((_, count)) = self.scales.iter_mut().find(|(scale, _)| *scale == decimal.scale())
+                self.finite -= decimal;
+                if let Some((_, count)) =
+                    self.scales.iter_mut().find(|(scale, _)| *scale == scale_of(decimal))
                 {
                     *count -= 1;
                 }
@@ -78,7 +76,7 @@ impl Total {
         Ok(match (self.nan, self.above, self.below) {
             (0, 0, 0) => {
                 let scale = self.scales.iter().map(|(scale, _)| *scale).max().unwrap_or(0);
-                Number::Finite(self.finite.with_scale(scale).limited().map_err(too_large)?)
+                Number::Finite(limited(at_scale(self.finite.clone(), scale)).map_err(too_large)?)
             }
             (0, _, 0) => Number::Special(f64::INFINITY),
             (0, 0, _) => Number::Special(f64::NEG_INFINITY),
@@ -88,28 +86,21 @@ impl Total {
 
     fn average(&self) -> Result<Number> {
         let sum = self.sum()?;
-        let count = Number::Finite(Decimal::of_int(self.count.into()));
+        let count = Number::Finite(self.count.into());
         // There is a row where somebody asks.
         Ok(sum.over(&count).map_err(too_large)?.unwrap_or(sum))
     }
 
     /// Of microseconds, which are whole: halves to the even neighbour, as PostgreSQL rounds intervals.
     fn average_span(&self) -> Result<Number> {
-        let (sum, count) =
-            (self.finite.whole_units().ok_or(TooLarge).map_err(too_large)?, i128::from(self.count));
-        let (below, rest) = (sum.div_euclid(count), sum.rem_euclid(count));
-        let up = match (2 * rest).cmp(&count) {
-            Ordering::Less => 0,
-            Ordering::Equal => below & 1,
-            Ordering::Greater => 1,
-        };
-        Ok(Number::Finite(Decimal::of_int(below + up)))
+        let average = &self.finite / BigDecimal::from(self.count);
+        Ok(Number::Finite(average.with_scale_round(0, RoundingMode::HalfEven)))
     }
 }
 
 impl Aggregate<Total, Option<String>> for Fold {
     fn init(&self, _: &mut Context<'_>) -> Result<Total> {
-        Ok(Total::NONE)
+        Ok(Total::default())
     }
 
     fn step(&self, context: &mut Context<'_>, total: &mut Total) -> Result<()> {

@@ -3,15 +3,15 @@
 //! A sum has as many digits behind the point as the operand with the most, a product those of both, a quotient at least
 //! sixteen that count. Halves are rounded away from zero.
 
+use bigdecimal::num_bigint::BigInt;
+use bigdecimal::{BigDecimal, RoundingMode, Signed, Zero};
 use ormkit_core::value::Numeric;
-
-use super::units::{Units, length};
 
 /// Most digits before the point that a NUMERIC has.
 const MAX_WHOLE: i64 = 131_072;
 
 /// Most digits behind the point.
-const MAX_SCALE: u32 = 16_383;
+const MAX_SCALE: i64 = 16_383;
 
 /// Most digits behind the point of a quotient.
 const MAX_QUOTIENT_SCALE: i64 = 1_000;
@@ -22,18 +22,11 @@ const QUOTIENT_DIGITS: i64 = 16;
 /// Most digits that are rounded to, on either side of the point.
 const MAX_ROUNDED: i64 = 2_000;
 
-/// A number of units of 10^-scale; NaN and the infinities are those of a float.
+/// A decimal; NaN and the infinities are those of a float.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Number {
-    Finite(Decimal),
+    Finite(BigDecimal),
     Special(f64),
-}
-
-/// A finite number: units of 10^-scale.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Decimal {
-    units: Units,
-    scale: u32,
 }
 
 /// The result has more digits than a NUMERIC.
@@ -42,204 +35,124 @@ pub(super) struct TooLarge;
 
 type Result<T> = std::result::Result<T, TooLarge>;
 
-impl Decimal {
-    pub(super) const ZERO: Self = Self { units: Units::Small(0), scale: 0 };
-
-    pub(super) fn of_int(int: i128) -> Self {
-        Self { units: Units::Small(int), scale: 0 }
+/// Plain decimal text; none of anything else.
+fn plain(text: &str) -> Option<BigDecimal> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
     }
+    text.parse().ok()
+}
 
-    /// Plain decimal text; none of anything else.
-    fn parse(text: &str) -> Option<Self> {
-        let (negative, digits) = match text.as_bytes().first()? {
-            b'-' => (true, &text[1..]),
-            b'+' => (false, &text[1..]),
-            _ => (false, text),
-        };
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let all = || whole.bytes().chain(fraction.bytes());
-        if (whole.is_empty() && fraction.is_empty()) || !all().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        let scale = u32::try_from(fraction.len()).ok()?;
-        let units = match whole.len() + fraction.len() {
-            // below 10^38, which an i128 holds
-            0..=38 => Units::Small(all().fold(0, |sum, byte| sum * 10 + i128::from(byte - b'0'))),
-            _ => Units::parse(&[whole, fraction].concat())?,
-        };
-        let units = if negative { Units::Small(0).minus(&units) } else { units };
-        Some(Self { units, scale })
-    }
+/// Digits behind the point.
+pub(super) fn scale_of(decimal: &BigDecimal) -> i64 {
+    decimal.fractional_digit_count()
+}
 
-    fn is_zero(&self) -> bool {
-        self.units == Units::Small(0)
-    }
+/// The integer of which the decimal is so many units of 10^-scale.
+fn units(decimal: &BigDecimal) -> BigInt {
+    decimal.as_bigint_and_scale().0.into_owned()
+}
 
-    /// The units of 10^-scale, for a scale that is not below its own.
-    fn units_at(&self, scale: u32) -> Units {
-        match scale - self.scale {
-            0 => self.units.clone(),
-            more => self.units.times(&Units::power_of_ten(more)),
-        }
-    }
+/// With so many digits behind the point, none of which is lost.
+pub(super) fn at_scale(decimal: BigDecimal, scale: i64) -> BigDecimal {
+    if scale_of(&decimal) == scale { decimal } else { decimal.with_scale(scale) }
+}
 
-    fn both(&self, other: &Self) -> (Units, Units, u32) {
-        let scale = self.scale.max(other.scale);
-        (self.units_at(scale), other.units_at(scale), scale)
-    }
+/// With that many digits behind the point; those of the whole part are lost where it is negative.
+fn rounded(decimal: &BigDecimal, digits: i64, mode: RoundingMode) -> BigDecimal {
+    let digits = digits.clamp(-MAX_ROUNDED, MAX_ROUNDED);
+    at_scale(decimal.with_scale_round(digits, mode), digits.max(0))
+}
 
-    /// With that many digits behind the point; those of the whole part are lost where it is negative.
-    fn divided_to(&self, digits: i64, divide: fn(&Units, &Units) -> Units) -> Self {
-        let digits = digits.clamp(-MAX_ROUNDED, MAX_ROUNDED);
-        let scale = count(digits);
-        let dropped = i64::from(self.scale) - digits;
-        if dropped <= 0 {
-            return Self { units: self.units_at(scale), scale };
-        }
-        let units = divide(&self.units, &Units::power_of_ten(count(dropped)));
-        let zeros = Units::power_of_ten(count(-digits));
-        Self { units: units.times(&zeros), scale }
-    }
+fn plus(left: &BigDecimal, right: &BigDecimal) -> BigDecimal {
+    at_scale(left + right, scale_of(left).max(scale_of(right)))
+}
 
-    pub(super) fn rounded(&self, digits: i64) -> Self {
-        self.divided_to(digits, Units::rounded_over)
-    }
+fn minus(left: &BigDecimal, right: &BigDecimal) -> BigDecimal {
+    at_scale(left - right, scale_of(left).max(scale_of(right)))
+}
 
-    pub(super) fn truncated(&self, digits: i64) -> Self {
-        self.divided_to(digits, Units::over)
-    }
+fn times(left: &BigDecimal, right: &BigDecimal) -> BigDecimal {
+    at_scale(left * right, scale_of(left) + scale_of(right))
+}
 
-    /// The next integer in that direction: 1 up, -1 down.
-    fn whole(&self, direction: i128) -> Self {
-        let cut = self.truncated(0);
-        let is_cut = cut.units_at(self.scale) != self.units;
-        match is_cut && self.units.signum() == direction {
-            true => Self { units: cut.units.plus(&Units::Small(direction)), scale: 0 },
-            false => cut,
-        }
-    }
+/// The divisor is not zero.
+fn over(left: &BigDecimal, right: &BigDecimal) -> BigDecimal {
+    let scale = quotient_scale(left, right);
+    let (dividend, divisor) = (units(&left.with_scale(scale + scale_of(right))), units(right));
+    let (quotient, rest) = (&dividend / &divisor, &dividend % &divisor);
+    let away = match rest.abs() * 2 >= divisor.abs() {
+        true => dividend.signum() * divisor.signum(),
+        false => BigInt::ZERO,
+    };
+    BigDecimal::new(quotient + away, scale)
+}
 
-    pub(super) fn plus(&self, other: &Self) -> Self {
-        let (left, right, scale) = self.both(other);
-        Self { units: left.plus(&right), scale }
-    }
+/// The whole part of a quotient. The divisor is not zero.
+fn whole_over(left: &BigDecimal, right: &BigDecimal) -> BigDecimal {
+    let scale = scale_of(left).max(scale_of(right));
+    BigDecimal::from(units(&left.with_scale(scale)) / units(&right.with_scale(scale)))
+}
 
-    pub(super) fn minus(&self, other: &Self) -> Self {
-        let (left, right, scale) = self.both(other);
-        Self { units: left.minus(&right), scale }
-    }
-
-    fn times(&self, other: &Self) -> Self {
-        Self { units: self.units.times(&other.units), scale: self.scale + other.scale }
-    }
-
-    /// The divisor is not zero.
-    pub(super) fn over(&self, other: &Self) -> Self {
-        let scale = quotient_scale(self, other);
-        let raised = self.units.times(&Units::power_of_ten(scale + other.scale - self.scale));
-        Self { units: raised.rounded_over(&other.units), scale }
-    }
-
-    /// The whole part of a quotient. The divisor is not zero.
-    fn whole_over(&self, other: &Self) -> Self {
-        let (left, right, _) = self.both(other);
-        Self { units: left.over(&right), scale: 0 }
-    }
-
-    /// The divisor is not zero.
-    fn rest(&self, other: &Self) -> Self {
-        let (left, right, scale) = self.both(other);
-        Self { units: left.rest(&right), scale }
-    }
-
-    /// The power of 10,000 of its first group of four digits, counted from the point, and that group.
-    fn first_group(&self) -> (i64, u32) {
-        let digits = self.units.digits();
-        if digits.is_empty() {
-            return (0, 0);
-        }
-        let whole = length(&digits) - i64::from(self.scale);
-        let weight = (whole - 1).div_euclid(4);
-        let group =
-            digits.bytes().chain(std::iter::repeat(b'0')).take((whole - 4 * weight).try_into().unwrap_or(4));
-        (weight, group.fold(0, |sum, byte| sum * 10 + u32::from(byte - b'0')))
-    }
-
-    /// The same number with so many digits behind the point, none of which is needed for it where there are fewer.
-    pub(super) fn with_scale(&self, scale: u32) -> Self {
-        self.rounded(scale.into())
-    }
-
-    /// The number without what stands behind the point, where it fits.
-    pub(super) fn whole_units(&self) -> Option<i128> {
-        match self.truncated(0).units {
-            Units::Small(units) => Some(units),
-            Units::Big(_) => None,
-        }
-    }
-
-    pub(super) fn scale(&self) -> u32 {
-        self.scale
-    }
-
-    /// None where it does not fit into NUMERIC(precision, scale), which it is rounded to.
-    fn sized(&self, precision: u32, scale: u32) -> Option<Self> {
-        let sized = self.rounded(scale.into());
-        (sized.units.length() <= i64::from(precision)).then_some(sized)
-    }
-
-    /// As many digits as a NUMERIC has.
-    pub(super) fn limited(self) -> Result<Self> {
-        if self.scale <= MAX_SCALE && matches!(self.units, Units::Small(_)) {
-            return Ok(self);
-        }
-        let scale = self.scale.min(MAX_SCALE);
-        let units = self.units.rounded_over(&Units::power_of_ten(self.scale - scale));
-        match units.length() - i64::from(scale) > MAX_WHOLE {
-            true => Err(TooLarge),
-            false => Ok(Self { units, scale }),
-        }
-    }
-
-    /// A float of the same sign.
-    fn signum(&self) -> f64 {
-        f64::from(u8::from(!self.is_zero())).copysign(if self.units.is_negative() { -1.0 } else { 1.0 })
-    }
+/// The divisor is not zero.
+fn rest(left: &BigDecimal, right: &BigDecimal) -> BigDecimal {
+    at_scale(left % right, scale_of(left).max(scale_of(right)))
 }
 
 /// Digits behind the point of a quotient: sixteen that count, by the first groups of four digits of both; not fewer than
 /// an operand has (`select_div_scale` of PostgreSQL).
-fn quotient_scale(left: &Decimal, right: &Decimal) -> u32 {
-    let ((left_weight, left_group), (right_weight, right_group)) = (left.first_group(), right.first_group());
+fn quotient_scale(left: &BigDecimal, right: &BigDecimal) -> i64 {
+    let ((left_weight, left_group), (right_weight, right_group)) = (first_group(left), first_group(right));
     let weight = left_weight - right_weight - i64::from(left_group <= right_group);
-    let least = i64::from(left.scale.max(right.scale));
-    count((QUOTIENT_DIGITS - 4 * weight).max(least).min(MAX_QUOTIENT_SCALE.max(least)))
+    let least = scale_of(left).max(scale_of(right));
+    (QUOTIENT_DIGITS - 4 * weight).max(least).min(MAX_QUOTIENT_SCALE.max(least))
 }
 
-/// A number of digits; none where it is negative.
-fn count(digits: i64) -> u32 {
-    u32::try_from(digits.max(0)).unwrap_or(u32::MAX)
+/// The power of 10,000 of the first group of four digits, counted from the point, and that group.
+fn first_group(decimal: &BigDecimal) -> (i64, u32) {
+    if decimal.is_zero() {
+        return (0, 0);
+    }
+    let digits = units(decimal).magnitude().to_string();
+    let whole = i64::try_from(digits.len()).unwrap_or(i64::MAX) - scale_of(decimal);
+    let weight = (whole - 1).div_euclid(4);
+    let group =
+        digits.bytes().chain(std::iter::repeat(b'0')).take((whole - 4 * weight).try_into().unwrap_or(4));
+    (weight, group.fold(0, |sum, byte| sum * 10 + u32::from(byte - b'0')))
 }
 
-impl std::fmt::Display for Decimal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (digits, scale) = (self.units.digits(), self.scale as usize);
-        if self.units.is_negative() {
-            f.write_str("-")?;
-        }
-        let whole = digits.len().saturating_sub(scale);
-        f.write_str(if whole == 0 { "0" } else { &digits[..whole] })?;
-        match scale {
-            0 => Ok(()),
-            _ => write!(f, ".{:0>scale$}", &digits[whole..]),
-        }
+/// How many digits there are, none of zero.
+fn length(decimal: &BigDecimal) -> i64 {
+    if decimal.is_zero() { 0 } else { i64::try_from(decimal.digits()).unwrap_or(i64::MAX) }
+}
+
+/// As many digits as a NUMERIC has.
+pub(super) fn limited(decimal: BigDecimal) -> Result<BigDecimal> {
+    let scale = scale_of(&decimal);
+    // Counting digits costs more than adding.
+    if scale <= MAX_SCALE && decimal.as_bigint_and_scale().0.bits() < 256 {
+        return Ok(decimal);
+    }
+    let decimal = if scale > MAX_SCALE { rounded_to(&decimal, MAX_SCALE) } else { decimal };
+    match length(&decimal) - scale_of(&decimal) > MAX_WHOLE {
+        true => Err(TooLarge),
+        false => Ok(decimal),
     }
 }
 
+fn rounded_to(decimal: &BigDecimal, scale: i64) -> BigDecimal {
+    decimal.with_scale_round(scale, RoundingMode::HalfUp)
+}
+
 impl Number {
+    pub(super) fn of_int(int: i64) -> Self {
+        Self::Finite(BigDecimal::from(int))
+    }
+
     /// Text of a decimal, with an exponent or without; none of other text.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        if let Some(decimal) = Decimal::parse(text) {
+        if let Some(decimal) = plain(text) {
             return Some(Self::Finite(decimal));
         }
         let numeric = Numeric::parse(text.trim()).ok()?;
@@ -248,7 +161,7 @@ impl Number {
             "NaN" => Self::Special(f64::NAN),
             "Infinity" => Self::Special(f64::INFINITY),
             "-Infinity" => Self::Special(f64::NEG_INFINITY),
-            plain => Self::Finite(Decimal::parse(plain)?),
+            digits => Self::Finite(plain(digits)?),
         })
     }
 
@@ -265,7 +178,10 @@ impl Number {
 
     fn float(&self) -> f64 {
         match self {
-            Self::Finite(decimal) => decimal.signum(),
+            // its sign is what counts beside a float without end
+            Self::Finite(decimal) if decimal.is_zero() => 0.0,
+            Self::Finite(decimal) if decimal.is_negative() => -1.0,
+            Self::Finite(_) => 1.0,
             Self::Special(float) => *float,
         }
     }
@@ -273,62 +189,60 @@ impl Number {
     fn combined(
         &self,
         other: &Self,
-        finite: fn(&Decimal, &Decimal) -> Decimal,
+        finite: fn(&BigDecimal, &BigDecimal) -> BigDecimal,
         special: fn(f64, f64) -> f64,
     ) -> Result<Self> {
         match (self, other) {
-            (Self::Finite(left), Self::Finite(right)) => finite(left, right).limited().map(Self::Finite),
+            (Self::Finite(left), Self::Finite(right)) => limited(finite(left, right)).map(Self::Finite),
             _ => Ok(Self::Special(special(self.float(), other.float()))),
         }
     }
 
     pub(super) fn plus(&self, other: &Self) -> Result<Self> {
-        self.combined(other, Decimal::plus, |left, right| left + right)
+        self.combined(other, plus, |left, right| left + right)
     }
 
     pub(super) fn minus(&self, other: &Self) -> Result<Self> {
-        self.combined(other, Decimal::minus, |left, right| left - right)
+        self.combined(other, minus, |left, right| left - right)
     }
 
     pub(super) fn times(&self, other: &Self) -> Result<Self> {
-        self.combined(other, Decimal::times, |left, right| left * right)
+        self.combined(other, times, |left, right| left * right)
     }
 
     /// None for a division by zero.
     pub(super) fn over(&self, other: &Self) -> Result<Option<Self>> {
-        self.divided(other, Decimal::over, |left, right| left / right)
+        self.divided(other, over, |left, right| left / right)
     }
 
     /// The whole part of the quotient; None for a division by zero.
     pub(super) fn whole_over(&self, other: &Self) -> Result<Option<Self>> {
-        self.divided(other, Decimal::whole_over, |left, right| left / right)
+        self.divided(other, whole_over, |left, right| left / right)
     }
 
     /// What the whole part of the quotient leaves, with the sign of the dividend; None for a division by zero.
     pub(super) fn rest(&self, other: &Self) -> Result<Option<Self>> {
         match (self, other) {
             (Self::Finite(_), Self::Special(float)) if float.is_infinite() => Ok(Some(self.clone())),
-            _ => self.divided(other, Decimal::rest, |left, right| left % right),
+            _ => self.divided(other, rest, |left, right| left % right),
         }
     }
 
     fn divided(
         &self,
         other: &Self,
-        finite: fn(&Decimal, &Decimal) -> Decimal,
+        finite: fn(&BigDecimal, &BigDecimal) -> BigDecimal,
         special: fn(f64, f64) -> f64,
     ) -> Result<Option<Self>> {
         match (self, other) {
             (_, Self::Finite(divisor)) if divisor.is_zero() && !self.float().is_nan() => Ok(None),
             // Its sign would be that of a float's zero.
-            (Self::Finite(_), Self::Special(float)) if float.is_infinite() => {
-                Ok(Some(Self::Finite(Decimal::ZERO)))
-            }
+            (Self::Finite(_), Self::Special(float)) if float.is_infinite() => Ok(Some(Self::of_int(0))),
             _ => self.combined(other, finite, special).map(Some),
         }
     }
 
-    fn mapped(&self, finite: impl FnOnce(&Decimal) -> Decimal, special: fn(f64) -> f64) -> Self {
+    fn mapped(&self, finite: impl FnOnce(&BigDecimal) -> BigDecimal, special: fn(f64) -> f64) -> Self {
         match self {
             Self::Finite(decimal) => Self::Finite(finite(decimal)),
             Self::Special(float) => Self::Special(special(*float)),
@@ -336,46 +250,46 @@ impl Number {
     }
 
     pub(super) fn negated(&self) -> Self {
-        self.mapped(
-            |decimal| Decimal { units: Units::Small(0).minus(&decimal.units), ..*decimal },
-            |float| -float,
-        )
+        self.mapped(|decimal| -decimal, |float| -float)
     }
 
     pub(super) fn absolute(&self) -> Self {
-        self.mapped(|decimal| Decimal { units: decimal.units.absolute(), ..*decimal }, f64::abs)
+        self.mapped(BigDecimal::abs, f64::abs)
     }
 
     pub(super) fn sign(&self) -> Self {
         let sign = match self {
-            Self::Finite(decimal) => decimal.units.signum(),
+            Self::Finite(decimal) => i64::from(decimal.is_positive()) - i64::from(decimal.is_negative()),
             Self::Special(float) if float.is_nan() => return self.clone(),
             Self::Special(float) if *float < 0.0 => -1,
             Self::Special(_) => 1,
         };
-        Self::Finite(Decimal::of_int(sign))
+        Self::of_int(sign)
     }
 
     pub(super) fn ceiling(&self) -> Self {
-        self.mapped(|decimal| decimal.whole(1), |float| float)
+        self.mapped(|decimal| decimal.with_scale_round(0, RoundingMode::Ceiling), |float| float)
     }
 
     pub(super) fn floor(&self) -> Self {
-        self.mapped(|decimal| decimal.whole(-1), |float| float)
+        self.mapped(|decimal| decimal.with_scale_round(0, RoundingMode::Floor), |float| float)
     }
 
     pub(super) fn rounded(&self, digits: i64) -> Self {
-        self.mapped(|decimal| decimal.rounded(digits), |float| float)
+        self.mapped(|decimal| rounded(decimal, digits, RoundingMode::HalfUp), |float| float)
     }
 
     pub(super) fn truncated(&self, digits: i64) -> Self {
-        self.mapped(|decimal| decimal.truncated(digits), |float| float)
+        self.mapped(|decimal| rounded(decimal, digits, RoundingMode::Down), |float| float)
     }
 
     /// As NUMERIC(precision, scale) has it; an error where it does not fit.
     pub(super) fn sized(&self, precision: u32, scale: u32) -> Result<Self> {
         match self {
-            Self::Finite(decimal) => decimal.sized(precision, scale).map(Self::Finite).ok_or(TooLarge),
+            Self::Finite(decimal) => {
+                let sized = rounded_to(decimal, scale.into());
+                if length(&sized) > i64::from(precision) { Err(TooLarge) } else { Ok(Self::Finite(sized)) }
+            }
             Self::Special(float) if float.is_nan() => Ok(self.clone()),
             Self::Special(_) => Err(TooLarge),
         }
@@ -384,10 +298,7 @@ impl Number {
     /// The nearest integer, where it fits.
     pub(super) fn integer(&self) -> Result<i64> {
         match self {
-            Self::Finite(decimal) => {
-                let whole = decimal.rounded(0).whole_units();
-                whole.and_then(|units| i64::try_from(units).ok()).ok_or(TooLarge)
-            }
+            Self::Finite(decimal) => i64::try_from(units(&rounded_to(decimal, 0))).map_err(|_| TooLarge),
             Self::Special(_) => Err(TooLarge),
         }
     }
@@ -396,7 +307,7 @@ impl Number {
 impl std::fmt::Display for Number {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Finite(decimal) => decimal.fmt(f),
+            Self::Finite(decimal) => decimal.write_plain_string(f),
             Self::Special(float) if float.is_nan() => f.write_str("NaN"),
             Self::Special(float) if *float < 0.0 => f.write_str("-Infinity"),
             Self::Special(_) => f.write_str("Infinity"),
