@@ -8,12 +8,11 @@ use std::time::Duration;
 use ormkit_core::driver::{Batch, Effect, NoRows, Row, RowSink, Statement, StatementText};
 use ormkit_core::error::Result;
 use ormkit_core::model::{ModelId, Schema};
-use ormkit_core::plan::Plans;
 use ormkit_core::pool::{Pool, PoolOptions};
-use ormkit_core::record::{Record, Records};
+use ormkit_core::record::{Record, Records, Sessions};
 use ormkit_core::runtime::tokio::TokioRuntime;
 use ormkit_core::schema::create_all;
-use ormkit_core::session::{Link, Session, SessionOptions};
+use ormkit_core::session::{Link, Session};
 use ormkit_core::value::{Params, Value};
 use ormkit_pg::PgDriver;
 use ormkit_sqlite::{Config, SqliteDriver};
@@ -26,38 +25,35 @@ pub struct Database {
     pub pool: Pool,
     /// The library's models.
     pub schema: Arc<Schema>,
-    plans: Arc<Plans>,
+    sessions: Sessions,
 }
 
 impl Database {
     async fn create(pool: Pool) -> Result<Self> {
         let schema = library();
         create_all(&pool, &schema, &[AUTHOR, BOOK, SAMPLE, TAG, MENTORSHIP]).await?;
-        let plans = Arc::new(Plans::new(pool.dialect()));
-        Ok(Self { pool, schema, plans })
+        Ok(Self::of(pool, schema))
+    }
+
+    fn of(pool: Pool, schema: Arc<Schema>) -> Self {
+        let sessions = Sessions::new(pool.clone(), Arc::clone(&schema));
+        Self { pool, schema, sessions }
     }
 
     /// The same, through another pool of its dialect.
     #[must_use]
     pub fn through(&self, pool: Pool) -> Self {
-        Self { pool, schema: Arc::clone(&self.schema), plans: Arc::clone(&self.plans) }
+        Self::of(pool, Arc::clone(&self.schema))
     }
 
     /// A new session.
     pub fn session(&self) -> Session<Records> {
-        self.session_with(&self.schema, Arc::clone(&self.plans))
+        self.sessions.open()
     }
 
     /// A new session for other models of the same tables.
     pub fn session_of(&self, schema: &Arc<Schema>) -> Session<Records> {
-        self.session_with(schema, Arc::new(Plans::new(self.pool.dialect())))
-    }
-
-    fn session_with(&self, schema: &Arc<Schema>, plans: Arc<Plans>) -> Session<Records> {
-        let (records, schema) = (Records::new(Arc::clone(schema)), Arc::clone(schema));
-        let session = Session::new(records, self.pool.clone(), schema, plans, SessionOptions::default());
-        session.host().know(session.home());
-        session
+        Sessions::new(self.pool.clone(), Arc::clone(schema)).open()
     }
 
     /// A new author.

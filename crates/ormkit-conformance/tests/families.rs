@@ -45,14 +45,12 @@ async fn records_are_of_the_class_of_their_row(database: Database) -> Result<()>
     let (schema, [animal, bird, fish]) = zoo()?;
     create_all(&database.pool, &schema, &[fish, animal, bird]).await?;
     let mut session = database.session_of(&schema);
-    session.host().know(session.home());
     session.add(&Record::new(schema.model(animal)))?;
     session.add(&Record::new(schema.model(bird)).with("eggs", 3_i64)?)?;
     session.add(&Record::new(schema.model(fish)).with("depth", 40_i64)?)?;
     session.commit().await?;
 
     let mut session = database.session_of(&schema);
-    session.host().know(session.home());
     let all = Select::entity(animal).order_by(Order::asc(Expr::column(animal, FieldId(0))));
     let found = session.select(&all).await?.into_objects();
     assert_eq!(found.iter().map(|each| each.model().id).collect::<Vec<_>>(), [animal, bird, fish]);

@@ -1,4 +1,13 @@
 //! Everything that is an ORM: no socket, no Python, no runtime.
+//!
+//! | a program | finds it in |
+//! |---|---|
+//! | declares models | [`model`]: [`Registry`](model::Registry) to [`Schema`](model::Schema) |
+//! | works with objects | [`record`]: [`Record`](record::Record), [`Sessions`](record::Sessions); [`session`]: [`Session`](session::Session) |
+//! | asks for them | [`query`]: [`Select`](query::Select), [`Expr`](query::Expr), [`Write`](query::Write), [`lookup`](query::lookup) by name |
+//! | has a database | [`pool`]: [`Pool`](pool::Pool) of a driver (`ormkit-pg`, `ormkit-sqlite`) on a [`runtime`] |
+//! | changes its schema | [`schema`]: [`Compare`](schema::Compare), [`migrate`](fn@schema::migrate); [`migrate`]: revisions; [`lint`] |
+//! | brings objects of another language | [`host`]: [`Host`](host::Host) |
 
 pub mod driver;
 pub mod error;

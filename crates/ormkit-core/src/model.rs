@@ -7,6 +7,7 @@ mod exclude;
 mod explain;
 mod family;
 mod field_set;
+mod fitting;
 mod generated;
 mod index;
 mod naming;

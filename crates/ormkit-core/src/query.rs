@@ -7,6 +7,7 @@ mod expr;
 mod keyset;
 mod load;
 pub mod lookup;
+mod named;
 mod order;
 mod param;
 mod select;

@@ -11,8 +11,10 @@ use crate::session::Home;
 use crate::value::{Value, ValueRef};
 
 mod host;
+mod sessions;
 
 pub use host::{RecordLayout, RecordListener, RecordSnapshot, Records};
+pub use sessions::Sessions;
 
 /// An object of a model: a handle, cheap to clone.
 #[derive(Clone)]

@@ -28,6 +28,14 @@ impl<H: Host> Item<H> {
             Self::Value(_) => None,
         }
     }
+
+    /// The value, if it is one.
+    pub fn into_value(self) -> Option<H::Value> {
+        match self {
+            Self::Object(_) => None,
+            Self::Value(value) => Some(value),
+        }
+    }
 }
 
 /// Where the objects of an entity's cells go: made once per plan.

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::{Body, Record, Shared, gained, given_of, lost, value_of};
 use crate::driver::Row;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::host::{Fill, HomeId, Host, Moment, ObjectId, State};
-use crate::model::{ColumnType, FieldId, FieldSet, Model, ModelId, RelationId, Schema};
+use crate::model::{FieldId, FieldSet, Model, ModelId, RelationId, Schema};
 use crate::query::{Expr, Shape};
 use crate::runtime::BoxFuture;
 use crate::session::{Home, Link};
-use crate::value::{Value, ValueRef, coerce};
+use crate::value::{Value, ValueRef};
 
 /// The host of [`Record`]s.
 pub struct Records {
@@ -131,10 +131,8 @@ impl Host for Records {
     ) -> Result<()> {
         let model = object.model();
         let value = object.get(&model.field(field).name)?;
-        let mut scratch = String::new();
-        let value = value.as_ref().ok_or_else(|| Error::data(None, "an array is not a column's value"));
-        let checked = value.and_then(|value| fitting(value, &model.field(field).column_type, &mut scratch));
-        sink(checked.map_err(|error| error.at(|| model.place(field)))?)
+        let fitted = model.field(field).column_type.fit(&value, sink);
+        fitted.map_err(|error| error.at(|| model.place(field)))
     }
 
     fn read_stored(
@@ -375,28 +373,5 @@ impl Host for Records {
     ) -> Result<()> {
         let removed = lost(&object.body().relations[relation.index()]);
         removed.iter().try_for_each(visit)
-    }
-}
-
-/// A value that its column can hold on every database, or an error: SQLite itself would store anything.
-fn fitting<'a>(
-    value: ValueRef<'a>,
-    column_type: &ColumnType,
-    scratch: &'a mut String,
-) -> Result<ValueRef<'a>> {
-    let sql_type = column_type.sql_type();
-    let value = coerce(value, sql_type)?;
-    match value {
-        ValueRef::Numeric(number) => match column_type {
-            ColumnType::Numeric(Some(size)) => number.fitted(*size, scratch).map(ValueRef::Numeric),
-            _ => Ok(value),
-        },
-        ValueRef::Int(int) if sql_type.int_range().is_some_and(|(least, most)| int < least || int > most) => {
-            Err(Error::data(None, format!("expected {}, the int is out of its range", sql_type.name())))
-        }
-        ValueRef::Text(text) if text.contains('\0') => {
-            Err(Error::data(None, format!("{} cannot hold a NUL character", sql_type.name())))
-        }
-        value => Ok(value),
     }
 }

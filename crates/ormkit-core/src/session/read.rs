@@ -48,6 +48,17 @@ impl<H: Host> Rows<H> {
         let width = self.width().max(1);
         self.items.into_iter().step_by(width).filter_map(Item::into_object).collect()
     }
+
+    /// The values of each row, without its objects.
+    pub fn into_values(self) -> Vec<Vec<H::Value>> {
+        let width = self.width().max(1);
+        let mut rows = Vec::with_capacity(self.items.len() / width);
+        let mut items = self.items.into_iter();
+        while items.len() > 0 {
+            rows.push(items.by_ref().take(width).filter_map(Item::into_value).collect());
+        }
+        rows
+    }
 }
 
 /// What one of several queries answered.

@@ -194,20 +194,43 @@ impl From<ValueRef<'_>> for Value {
     }
 }
 
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Int(value)
-    }
+/// A Rust type whose values are of one variant.
+macro_rules! from {
+    ($($given:ty => $value:ident $made:expr),+ $(,)?) => {
+        $(
+            impl From<$given> for Value {
+                fn from($value: $given) -> Self {
+                    $made
+                }
+            }
+        )+
+    };
 }
 
-impl From<&str> for Value {
-    fn from(value: &str) -> Self {
-        Self::Text(value.into())
-    }
-}
+from!(
+    bool => value Self::Bool(value),
+    i16 => value Self::Int(value.into()),
+    i32 => value Self::Int(value.into()),
+    i64 => value Self::Int(value),
+    u8 => value Self::Int(value.into()),
+    u16 => value Self::Int(value.into()),
+    u32 => value Self::Int(value.into()),
+    f32 => value Self::Float(value.into()),
+    f64 => value Self::Float(value),
+    &str => value Self::Text(value.into()),
+    String => value Self::Text(value.into()),
+    &[u8] => value Self::Bytes(value.into()),
+    Vec<u8> => value Self::Bytes(value.into()),
+    Numeric<'_> => value Self::Numeric(value.into()),
+    Date => value Self::Date(value),
+    Time => value Self::Time(value),
+    Interval => value Self::Interval(value),
+    [u8; 16] => value Self::Uuid(value),
+);
 
-impl From<bool> for Value {
-    fn from(value: bool) -> Self {
-        Self::Bool(value)
+/// NULL for none.
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
     }
 }
