@@ -486,7 +486,7 @@ impl Model {
     /// The field of an attribute's name.
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownName`](crate::error::ErrorKind::UnknownName) with near matches.
+    /// [`ErrorKind::UnknownName`] with near matches.
     pub fn field_named(&self, name: &str) -> Result<FieldId> {
         self.find_field(name).ok_or_else(|| self.unknown("attribute", name))
     }
@@ -494,7 +494,7 @@ impl Model {
     /// The relation of an attribute's name.
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownName`](crate::error::ErrorKind::UnknownName) with near matches.
+    /// [`ErrorKind::UnknownName`] with near matches.
     pub fn relation_named(&self, name: &str) -> Result<RelationId> {
         self.find_relation(name).ok_or_else(|| self.unknown("relation", name))
     }

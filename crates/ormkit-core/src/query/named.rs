@@ -130,7 +130,7 @@ fn key(schema: &Schema, model: ModelId, fields: &[FieldId], values: &[Value]) ->
 
 /// The values of keys, one behind the other.
 fn keys(schema: &Schema, model: ModelId, fields: &[FieldId], values: &[Value]) -> Result<Vec<Expr>> {
-    if values.len() % fields.len() != 0 {
+    if !values.len().is_multiple_of(fields.len()) {
         let columns = fields.len();
         return Err(Error::data(
             None,

@@ -22,7 +22,7 @@ use crate::value::{Destination, ParamType, Params, SqlType, Value, ValueRef};
 /// Writes one statement.
 ///
 /// It has two modes. As a rule it collects text, parameter types and values. For a statement whose text is known it is
-/// [`values_only`](Self::values_only): the same walk pushes the values in the same order and writes nothing.
+/// `values_only`: the same walk pushes the values in the same order and writes nothing.
 pub struct SqlWriter<'a> {
     dialect: &'static Dialect,
     schema: &'a Schema,

@@ -40,7 +40,7 @@ enum Form<'a> {
     Int(i64),
 }
 
-/// The digits in PostgreSQL's form (`numeric_send`): value = Σ group[i] × 10,000^(weight − i), shown with `scale`
+/// The digits in PostgreSQL's form (`numeric_send`): value = Σ `group[i]` × 10,000^(weight − i), shown with `scale`
 /// digits behind the point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Groups {
