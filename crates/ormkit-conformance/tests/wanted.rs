@@ -24,7 +24,8 @@ fn model(name: &str, fields: Vec<Field>) -> ModelDef {
 }
 
 fn given(mut field: Field, postgres: &str, sqlite: &str) -> Field {
-    field.default = FieldDefault::Server(ServerDefault { postgres: postgres.into(), sqlite: sqlite.into() });
+    field.default =
+        FieldDefault::Server(ServerDefault { postgres: postgres.into(), sqlite: sqlite.into(), unfit: None });
     field
 }
 

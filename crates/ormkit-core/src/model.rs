@@ -268,6 +268,8 @@ pub struct ServerDefault {
     pub postgres: String,
     /// For SQLite.
     pub sqlite: String,
+    /// Why no column of SQLite can hold it; None: it can.
+    pub unfit: Option<String>,
 }
 
 /// A reference to a column of another table, as declared.

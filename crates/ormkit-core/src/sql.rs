@@ -1,5 +1,6 @@
 //! From the query AST to SQL text. Dialects are data; the writer is the only place that quotes.
 
+mod clock;
 mod constant;
 pub mod ddl;
 mod dialect;
@@ -10,12 +11,14 @@ pub mod placeholder;
 pub mod quote;
 pub mod scan;
 pub(crate) mod select;
+mod stored;
 mod tombstone;
 mod transaction;
 mod words;
 pub(crate) mod write;
 mod writer;
 
+pub(crate) use clock::is_now;
 pub use constant::server_default;
 pub use dialect::{Dialect, DialectName, Placeholder};
 pub(crate) use dml::{

@@ -350,6 +350,9 @@ impl<'a> SqlWriter<'a> {
             Value::Bool(value) => self.push(if *value { "TRUE" } else { "FALSE" }),
             Value::Int(value) => self.push(&integer(*value)),
             Value::Text(text) => self.literal(text),
+            Value::Numeric(number) if self.inlines_values && !number.as_numeric().is_special() => {
+                self.push(&number.as_numeric().to_string());
+            }
             _ => return false,
         }
         true

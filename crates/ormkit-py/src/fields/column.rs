@@ -4,6 +4,7 @@ use super::{CheckConstraint, Computed, DataclassOptions, FetchedValue, ForeignKe
 use crate::attribute::Attribute;
 use crate::expr::{Condition, Expr};
 use ormkit_core::query::{CompareOp, Expr as CoreExpr};
+use ormkit_core::value::{Numeric, SqlType};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PySet, PyString, PyTuple};
@@ -421,7 +422,7 @@ fn sql_of(given: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
         return expr.get().core().cloned();
     }
     if let Ok(text) = given.cast::<PyString>() {
-        return Ok(CoreExpr::Text(format!("'{}'", text.to_str()?.replace('\'', "''")).into()));
+        return Ok(CoreExpr::value(text.to_str()?, SqlType::Text));
     }
     if let Ok(given) = given.cast::<PyBool>() {
         return Ok(CoreExpr::Bool(given.is_true()));
@@ -431,8 +432,11 @@ fn sql_of(given: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
     let text = text.to_str()?;
     let numeric = |mark: char| mark.is_ascii_digit() || matches!(mark, '+' | '-' | '.' | 'e' | 'E');
     let is_number = given.hasattr("as_integer_ratio")? && text.contains(|mark: char| mark.is_ascii_digit());
-    if is_number && text.chars().all(numeric) {
-        return Ok(CoreExpr::Text(text.into()));
+    if is_number
+        && text.chars().all(numeric)
+        && let Ok(number) = Numeric::parse(text)
+    {
+        return Ok(CoreExpr::value(number, SqlType::Numeric));
     }
     Err(PyTypeError::new_err(format!(
         "mapped_column(server_default=..) takes text, a number, a bool or an SQL expression such as func.now(), not a \

@@ -63,7 +63,10 @@ impl Computed {
         if sql.contains('\0') {
             return Err(PyValueError::new_err("Computed() with a NUL character"));
         }
-        Ok(Self(model::Computed { sql: ServerDefault { postgres: sql.clone(), sqlite: sql }, persisted }))
+        Ok(Self(model::Computed {
+            sql: ServerDefault { postgres: sql.clone(), sqlite: sql, unfit: None },
+            persisted,
+        }))
     }
 }
 

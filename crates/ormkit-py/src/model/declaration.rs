@@ -94,8 +94,10 @@ impl<'py> Context<'_, 'py> {
             index: options.index,
             autoincrement: options.autoincrement.unwrap_or(false),
             default: match (&options.server_default, default.object()) {
-                (Some(ServerValue::Default(expr)), _) => FieldDefault::Server(constant(expr)?),
-                (Some(ServerValue::Insert(expr)), _) => FieldDefault::Expression(constant(expr)?),
+                (Some(ServerValue::Default(expr)), _) => FieldDefault::Server(constant(expr, &column_type)?),
+                (Some(ServerValue::Insert(expr)), _) => {
+                    FieldDefault::Expression(constant(expr, &column_type)?)
+                }
                 (Some(ServerValue::Fetched), _) => FieldDefault::Fetched,
                 (None, Some(_)) => FieldDefault::Client,
                 (None, None) => FieldDefault::None,
@@ -105,7 +107,7 @@ impl<'py> Context<'_, 'py> {
             on_update: match &options.on_update {
                 Renewal::Keep => OnUpdate::Keep,
                 Renewal::Value(_) | Renewal::Callable(_) => OnUpdate::Client,
-                Renewal::Sql(expr) => OnUpdate::Sql(constant(expr)?),
+                Renewal::Sql(expr) => OnUpdate::Sql(constant(expr, &column_type)?),
                 Renewal::Fetched => OnUpdate::Fetched,
             },
             foreign_key: options.foreign_key.as_ref().map(|key| key.get().0.clone()),
@@ -366,8 +368,8 @@ fn known(columns: &[RelationColumn]) -> impl Iterator<Item = &ColumnName> {
 }
 
 /// SQL that depends on no row.
-fn constant(expr: &CoreExpr) -> PyResult<ServerDefault> {
-    ormkit_core::sql::server_default(expr).map_err(|error| mapping(error.to_string()))
+fn constant(expr: &CoreExpr, column_type: &ColumnType) -> PyResult<ServerDefault> {
+    ormkit_core::sql::server_default(expr, column_type).map_err(|error| mapping(error.to_string()))
 }
 
 /// Refuses what contradicts a column that the database writes.

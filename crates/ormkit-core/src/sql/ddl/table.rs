@@ -119,6 +119,11 @@ fn identify(out: &mut SqlWriter<'_>, field: &Field) {
 
 fn default(out: &mut SqlWriter<'_>, field: &Field) {
     if let FieldDefault::Server(given) = &field.default {
+        if let Some(reason) = given.unfit.as_ref().filter(|_| !out.is_postgres()) {
+            let what = format!("the server_default of column {}, {reason},", field.column);
+            return out
+                .unsupported(&what, "write it in the form of ISO 8601, or let default= make the value");
+        }
         // Both dialects take an expression in parentheses only.
         out.push(" DEFAULT (");
         out.push(if out.is_postgres() { &given.postgres } else { &given.sqlite });

@@ -45,7 +45,8 @@ fn shop() -> Arc<Schema> {
     let mut email = Field::new("email", ColumnType::VarChar(100)).required();
     email.unique = true;
     let mut since = Field::new("since", ColumnType::TimestampTz).required();
-    since.default = FieldDefault::Server(server_default(&Expr::Text("now()".into())).unwrap());
+    since.default =
+        FieldDefault::Server(server_default(&Expr::Text("now()".into()), &ColumnType::TimestampTz).unwrap());
     since.index = true;
     let fields = vec![id(), email, Field::new("mood", ColumnType::Enum(mood)), since];
     let mut users = def("User", "users", fields);
@@ -99,7 +100,7 @@ fn tables_are_created_with_everything_on_sqlite() {
              id INTEGER PRIMARY KEY,\n    \
              email TEXT NOT NULL,\n    \
              mood TEXT,\n    \
-             since TEXT NOT NULL DEFAULT (CURRENT_TIMESTAMP),\n    \
+             since TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f000+00:00', 'now')),\n    \
              CONSTRAINT uq_users_email UNIQUE (email),\n    \
              CONSTRAINT long CHECK (length(email) > 3),\n    \
              CONSTRAINT ck_users_mood CHECK (mood IN ('it''s', 'bad'))\n)",

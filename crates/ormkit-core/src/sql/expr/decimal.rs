@@ -1,7 +1,7 @@
 //! Decimals where the database keeps them as text: SQLite would compare the texts and compute with floats. A collation of
 //! the driver's puts them in order, its functions compute what PostgreSQL's NUMERIC is.
 
-use super::super::SqlWriter;
+use super::super::{SqlWriter, clock};
 use super::{Level, Render, operand};
 use crate::model::{ColumnType, FieldId, Model};
 use crate::query::{Arithmetic, ArithmeticOp, Call, Cast, Expr, JsonRead, OperationKind};
@@ -184,6 +184,11 @@ pub(crate) fn is_decimal_key(out: &SqlWriter<'_>, model: &Model, field: FieldId)
 /// Writes what a column is set to. A decimal that the database has computed gets the digits that the column has, as on
 /// PostgreSQL; in a key it has the one text of its value.
 pub(crate) fn assigned(out: &mut SqlWriter<'_>, model: &Model, field: FieldId, expr: &Expr) {
+    if !out.is_postgres()
+        && let Some(now) = clock::assigned(expr, &model.field(field).column_type)
+    {
+        return out.push(now);
+    }
     let is_ready = match expr {
         Expr::Null => true,
         Expr::Value(_) => !is_decimal_key(out, model, field),

@@ -1,6 +1,6 @@
 //! Function calls, aggregates and windows.
 
-use super::super::SqlWriter;
+use super::super::{SqlWriter, clock};
 use super::{Comparison, Render, comparable, decimal, grouped, is_decimal_text, order_of, require_order};
 use crate::error::{Error, ErrorKind};
 use crate::query::{Call, Expr, Frame, FrameEnd, FrameUnit, Order};
@@ -8,8 +8,8 @@ use crate::value::SqlType;
 
 impl Render for Call {
     fn render(&self, out: &mut SqlWriter<'_>) {
-        if self.args.is_empty() && self.name.eq_ignore_ascii_case("now") && !out.is_postgres() {
-            return out.push("CURRENT_TIMESTAMP");
+        if let Some(clock) = clock::read(self).filter(|_| !out.is_postgres()) {
+            return out.push(clock);
         }
         if is_keyword(&self.name) {
             return out.push(&self.name);
