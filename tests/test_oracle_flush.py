@@ -101,6 +101,7 @@ def classes(module: Any, orm: Any, base: Any) -> SimpleNamespace:
     )
     model(
         "Label",
+        code=column(module.String, unique=True, nullable=True),
         owners=relation("Owner", secondary="marks", back_populates="labels", uselist=True),
         nodes=relation("Node", secondary="stamps", back_populates="labels", uselist=True),
     )
@@ -316,6 +317,31 @@ class Program:
             raise NoOracle from error  # its list holds one that is deleted
         await self.step_flush()
 
+    async def step_switch(self) -> None:
+        """One goes and another takes its key, or its unique value, in one flush."""
+        await self.step_flush()
+        kind, field = self.random.choice([("Code", "key"), ("Label", "code")])
+        old = self.pick(kind)
+        if old is None or not old.stored:
+            return
+        if kind == "Label" and old.our.code is None:
+            old.our.code = old.their.code = f"k{next(self.numbers)}"
+            await self.step_flush()
+        new = self.make(kind, **{field: getattr(old.our, field)})
+        self.log.append(f"delete({old.name})")
+        await self.ours.delete(old.our)
+        self.theirs.delete(old.their)
+        if kind == "Label":
+            self.theirs.flush()  # it inserts first, else
+        self.add(new)
+        if kind == "Code" and self.random.random() < 0.5:
+            for use in [one for one in self.known if one.kind == "Use" and one.their.code is old.their]:
+                self.log.append(f"{use.name}.code = {new.name}")
+                use.our.code, use.their.code = new.our, new.their
+        if kind == "Label" and (owner := self.pick("Owner")) is not None:
+            self.append(owner, "labels", new)
+        await self.step_flush()
+
     async def step_flush(self) -> None:
         self.log.append("flush()")
         theirs = ours = None
@@ -409,12 +435,19 @@ class Program:
         ]
 
     async def run(self) -> None:
-        ends = [self.step_flush, self.step_delete, self.step_commit, self.step_rollback, self.step_savepoint]
+        ends = [
+            self.step_flush,
+            self.step_delete,
+            self.step_commit,
+            self.step_rollback,
+            self.step_savepoint,
+            self.step_switch,
+        ]
         for _ in range(STEPS):
             if self.random.random() < 0.7:
                 self.random.choice(self.in_memory)()
             else:
-                await self.random.choices(ends, [4, 4, 2, 1, 2])[0]()
+                await self.random.choices(ends, [4, 4, 2, 1, 2, 2])[0]()
         await self.step_commit()
 
     async def compare(self) -> None:

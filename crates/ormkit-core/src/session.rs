@@ -30,6 +30,7 @@ mod load;
 pub(crate) mod mark;
 mod merge;
 mod order;
+mod precede;
 pub(crate) mod read;
 mod refresh;
 mod rekey;

@@ -14,6 +14,7 @@ use super::gather::{Assignment, Scope, Work, Write};
 use super::group::{Group, in_stages, insert_fields, stored_version, update_fields};
 use super::identity::{Key, KeyIndex, has_null};
 use super::journal::Action;
+use super::precede::Ahead;
 use super::stale::unload_stale;
 use super::unit::{key_of, stored_key_of};
 use super::written::Written;
@@ -49,16 +50,22 @@ impl<H: Host> Session<H> {
             }
         }
         self.complete_versions(scope).await?;
-        let work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
+        self.complete_unique(scope).await?;
+        let mut work = Work::gather(&self.host, &self.schema, &mut self.unit, scope)?;
         let flights = work.levels.len()
+            + work.ahead.as_ref().map_or(0, |ahead| ahead.flights())
             + work.deletes.len()
             + usize::from(!work.late_level.is_empty())
             + usize::from(!work.seams.is_empty());
         if !self.link.in_transaction() && (flights > 1 || self.is_heard(&work)) {
             self.begin()?;
         }
+        if let Some(ahead) = work.ahead.take() {
+            Box::pin(self.write_ahead(*ahead)).await?;
+        }
         for level in &work.levels {
-            self.write_level(&work.assignments, level, level).await?;
+            let written = self.write_level(&work.assignments, level, level).await;
+            written.map_err(|error| name_kept(error, work.kept.as_deref()))?;
         }
         if !work.late_level.is_empty() {
             // The second part of writes: who has heard of them does not hear of it.
@@ -69,6 +76,24 @@ impl<H: Host> Session<H> {
         }
         for level in &work.deletes {
             self.write_level(&work.assignments, level, level).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what makes way for the rest.
+    async fn write_ahead(&mut self, ahead: Ahead<H>) -> Result<()> {
+        if !ahead.level.is_empty() {
+            // The first part of writes: who listens hears of the second.
+            self.write_level(&ahead.assignments, &ahead.level, &[]).await?;
+        }
+        if !ahead.whole.is_empty() {
+            self.write_level(&ahead.assignments, &ahead.whole, &ahead.whole).await?;
+        }
+        if !ahead.seams.is_empty() {
+            self.write_links(ahead.seams).await?;
+        }
+        for level in &ahead.deletes {
+            self.write_level(&ahead.assignments, level, level).await?;
         }
         Ok(())
     }
@@ -300,6 +325,18 @@ fn name_parameter<H: Host>(error: Error, groups: &[Group<H>], statements: &[Stat
         let field = group.fields.iter().chain(&group.model.key).nth(index)?;
         Some(group.model.place(*field))
     })
+}
+
+/// Says why a row that is deleted does not make way for a refused one.
+fn name_kept(error: Error, kept: Option<&str>) -> Error {
+    match kept {
+        Some(kept)
+            if error.diagnostics().is_some_and(|known| known.sqlstate == SqlState::UNIQUE_VIOLATION) =>
+        {
+            error.with_note(kept)
+        }
+        _ => error,
+    }
 }
 
 /// Says which objects a refused statement was to write: what was pending and not meant by whoever runs a query.

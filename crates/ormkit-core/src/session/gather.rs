@@ -11,6 +11,7 @@ use super::identity::has_null;
 use super::journal::Action;
 use super::junction::Seams;
 use super::order::{Edge, depths};
+use super::precede::{Ahead, Order};
 use super::unit::{Unit, model_of, stored_fields_of, stored_key_of, values_of};
 use crate::error::{Error, Result};
 use crate::host::{Host, ObjectId, State};
@@ -49,10 +50,10 @@ pub(super) struct Write<H: Host> {
 
 /// A child takes over the key of its parent, or NULL, before it is written.
 pub(super) struct Assignment<H: Host> {
-    parent: Option<H::Object>,
+    pub(super) parent: Option<H::Object>,
     child: H::Object,
-    from: FieldIds,
-    into: FieldIds,
+    pub(super) from: FieldIds,
+    pub(super) into: FieldIds,
     /// The child's reference to the parent.
     reference: Option<RelationId>,
     /// `Model.relation`.
@@ -76,6 +77,10 @@ impl<H: Host> Assignment<H> {
 
 /// Everything that a flush writes, level by level.
 pub(super) struct Work<H: Host> {
+    /// Rows that make way for others.
+    pub(super) ahead: Option<Box<Ahead<H>>>,
+    /// What cannot make way, for the error of the database.
+    pub(super) kept: Option<String>,
     pub(super) levels: Vec<Vec<Write<H>>>,
     pub(super) assignments: Assignments<H>,
     /// Behind all levels of INSERTs, before those of DELETEs: references of `post_update` relations.
@@ -102,16 +107,34 @@ impl<H: Host> Work<H> {
         gather.orphans()?;
         gather.assign()?;
         let writes = gather.writes()?;
-        let (assignments, mut late) = (gather.assignments, gather.late);
-        let (deletes, saves): (Vec<_>, Vec<_>) =
+        let (mut assignments, mut late) = (gather.assignments, gather.late);
+        let (mut deletes, mut saves): (Vec<_>, Vec<_>) =
             writes.into_iter().partition(|write| write.action == Action::Delete);
+        let order = Order::find(host, schema, &assignments, &saves, &deletes)?;
+        let mut seams = Seams::gather(host, schema, gather.unit, gather.scope)?;
+        let ahead = match order.deletes.is_empty() {
+            true => None,
+            false => {
+                let writes = (&mut saves, &mut deletes);
+                Some(Box::new(Ahead::take(host, schema, &order, &mut assignments, writes, &mut seams)?))
+            }
+        };
+        if !order.updates.is_empty() {
+            saves.sort_by_key(|write| !order.updates.contains(&host.id(&write.object)));
+        }
         let levels = by_depth(saves, |writes| save_edges(host, writes, &assignments))?;
         late.extend(parting(host, schema, &deletes));
-        let seams = Seams::gather(host, schema, gather.unit, gather.scope, &deletes)?;
-        let mut deletes = by_depth(deletes, |writes| delete_edges(host, schema, writes))?;
-        deletes.reverse();
-        let mut work =
-            Self { levels, assignments, late: FxHashMap::default(), late_level: Vec::new(), deletes, seams };
+        seams.purge(host, schema, &deletes)?;
+        let mut work = Self {
+            ahead,
+            kept: order.kept,
+            levels,
+            assignments,
+            late: FxHashMap::default(),
+            late_level: Vec::new(),
+            deletes: delete_levels(host, schema, deletes)?,
+            seams,
+        };
         for assignment in late {
             let id = host.id(&assignment.child);
             if !work.late.contains_key(&id) {
@@ -122,6 +145,58 @@ impl<H: Host> Work<H> {
             work.late.entry(id).or_default().push(assignment);
         }
         Ok(work)
+    }
+}
+
+impl<H: Host> Ahead<H> {
+    /// Takes out of what is written what is written ahead.
+    fn take(
+        host: &H,
+        schema: &Schema,
+        order: &Order,
+        assignments: &mut Assignments<H>,
+        (saves, deletes): (&mut Vec<Write<H>>, &mut Vec<Write<H>>),
+        seams: &mut Seams<H>,
+    ) -> Result<Self> {
+        let mut own = Assignments::<H>::default();
+        let mut level = Vec::new();
+        for (at, from, into) in &order.releases {
+            let Write { object, model, .. } = &saves[*at];
+            let (action, id) = (Action::Update, host.id(object));
+            // One that is written whole lets go with all else.
+            if order.whole.contains(&id) {
+                continue;
+            }
+            if !own.contains_key(&id) {
+                level.push(Write { action, object: host.retain(object), model: Arc::clone(model) });
+            }
+            own.entry(id).or_default().push(Assignment {
+                parent: None,
+                child: host.retain(object),
+                from: from.clone(),
+                into: into.clone(),
+                reference: None,
+                because: model.place(into[0]),
+                late: false,
+            });
+        }
+        let is_whole = |write: &mut Write<H>| order.whole.contains(&host.id(&write.object));
+        let whole: Vec<Write<H>> = saves.extract_if(.., is_whole).collect();
+        own.extend(order.whole.iter().filter_map(|id| assignments.remove_entry(id)));
+        let goes = |write: &mut Write<H>| order.deletes.contains(&host.id(&write.object));
+        let going: Vec<Write<H>> = deletes.extract_if(.., goes).collect();
+        let mut links = seams.take_ends(&order.deletes);
+        links.purge(host, schema, &going)?;
+        let deletes = delete_levels(host, schema, going)?;
+        Ok(Self { assignments: own, level, whole, seams: links, deletes })
+    }
+
+    /// Number of flights.
+    pub(super) fn flights(&self) -> usize {
+        usize::from(!self.level.is_empty())
+            + usize::from(!self.whole.is_empty())
+            + usize::from(!self.seams.is_empty())
+            + self.deletes.len()
     }
 }
 
@@ -454,6 +529,13 @@ fn parting<H: Host>(host: &H, schema: &Schema, deletes: &[Write<H>]) -> Vec<Assi
         }
     }
     parting
+}
+
+/// Levels of DELETEs, children first.
+fn delete_levels<H: Host>(host: &H, schema: &Schema, deletes: Vec<Write<H>>) -> Result<Vec<Vec<Write<H>>>> {
+    let mut levels = by_depth(deletes, |writes| delete_edges(host, schema, writes))?;
+    levels.reverse();
+    Ok(levels)
 }
 
 /// Groups by rank, and cyclic ranks by depth.

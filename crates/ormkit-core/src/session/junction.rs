@@ -79,14 +79,8 @@ impl<H: Host> Seams<H> {
         self.links.values().all(|links| links.links.is_empty()) && self.purges.is_empty()
     }
 
-    /// The links that changed lists of the scope ask for, each once; and what the `deletes` leave behind.
-    pub(super) fn gather(
-        host: &H,
-        schema: &Schema,
-        unit: &Unit<H>,
-        scope: &Scope,
-        deletes: &[Write<H>],
-    ) -> Result<Self> {
+    /// The links that changed lists of the scope ask for, each once.
+    pub(super) fn gather(host: &H, schema: &Schema, unit: &Unit<H>, scope: &Scope) -> Result<Self> {
         let mut seams = Self { links: IndexMap::default(), purges: Vec::new() };
         for owner in unit.active(host, schema, scope, is_written) {
             let model = model_of(host, schema, &owner);
@@ -98,10 +92,24 @@ impl<H: Host> Seams<H> {
             }
         }
         seams.links.retain(|_, links| !links.links.is_empty());
-        if !deletes.is_empty() {
-            seams.purge(host, schema, deletes)?;
-        }
         Ok(seams)
+    }
+
+    /// Takes out the links that go and have one of these objects at an end.
+    pub(super) fn take_ends(&mut self, ends: &FxHashSet<ObjectId>) -> Self {
+        let mut taken = Self { links: IndexMap::default(), purges: Vec::new() };
+        for (seam, links) in &mut self.links {
+            let goes = |(one, other): &(ObjectId, ObjectId), link: &mut Link<H>| {
+                !link.comes && (ends.contains(one) || ends.contains(other))
+            };
+            let going: IndexMap<_, _, _> = links.links.extract_if(.., goes).collect();
+            if !going.is_empty() {
+                let (one, other) = (links.one.clone(), links.other.clone());
+                taken.links.insert(seam.clone(), Links { one, other, links: going });
+            }
+        }
+        self.links.retain(|_, links| !links.links.is_empty());
+        taken
     }
 
     fn add_members(
@@ -176,7 +184,10 @@ impl<H: Host> Seams<H> {
     }
 
     /// Rows of junctions that name deleted objects go before those, unless the database sees to them.
-    fn purge(&mut self, host: &H, schema: &Schema, deletes: &[Write<H>]) -> Result<()> {
+    pub(super) fn purge(&mut self, host: &H, schema: &Schema, deletes: &[Write<H>]) -> Result<()> {
+        if deletes.is_empty() {
+            return Ok(());
+        }
         let mut ends: Vec<(ModelId, FieldIds, FieldIds, ModelId)> = Vec::new();
         for model in schema.models() {
             for relation in model.relations.iter().filter(|relation| is_written(relation)) {

@@ -45,7 +45,9 @@ impl Action {
 impl<H: Host> Session<H> {
     /// True where the host listens to some of the objects that are written.
     pub(super) fn is_heard(&self, work: &Work<H>) -> bool {
-        work.levels.iter().chain(&work.deletes).flatten().any(|write| self.host.hears(write.model.id))
+        let ahead = work.ahead.iter().flat_map(|ahead| ahead.deletes.iter().chain([&ahead.whole]));
+        let levels = work.levels.iter().chain(&work.deletes).chain(ahead);
+        levels.flatten().any(|write| self.host.hears(write.model.id))
     }
 
     /// The objects of a level that the host listens to; an UPDATE without a change is none.

@@ -1,4 +1,5 @@
 mod again;
+mod precede;
 mod told;
 
 use std::sync::Arc;

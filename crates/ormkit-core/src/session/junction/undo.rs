@@ -40,9 +40,9 @@ impl<H: Host> Unit<H> {
     }
 
     /// Objects whose deletion is undone are members again: of the lists that they know themselves to be in. Where they do not
-    /// know, lists that do not hold them are unloaded.
+    /// know, lists that do not hold them are unloaded. One that was inserted in what was rolled back as well is of no list.
     pub(in crate::session) fn readmit(&self, host: &H, schema: &Schema, back: &[H::Object]) -> Result<()> {
-        for object in back {
+        for object in back.iter().filter(|object| host.state(object) == State::Persistent) {
             let model = model_of(host, schema, object);
             for owner_model in schema.models() {
                 for relation in lists_of(owner_model, model) {
