@@ -78,10 +78,16 @@ class ARRAY(TypeEngine):
     def __init__(self, item_type: TypeEngine | type[TypeEngine], /, *, dimensions: int | None = None) -> None: ...
 
 class Enum(TypeEngine):
-    """Stores the members' values, or their names with `by="name"`."""
+    """Stores the members' values, or their names with `by="name"`. The native type is made in the default schema, or in `schema`."""
 
     def __init__(
-        self, class_: type[enum.Enum], /, *, by: Literal["value", "name"] = "value", name: str | None = None
+        self,
+        class_: type[enum.Enum],
+        /,
+        *,
+        by: Literal["value", "name"] = "value",
+        name: str | None = None,
+        schema: str | None = None,
     ) -> None: ...
 
 JSONB = JSON

@@ -83,7 +83,7 @@ fn mentorship() -> ModelDef {
 
 fn sample() -> ModelDef {
     let labels = vec!["red".into(), "dark blue".into()];
-    let colour = ColumnType::Enum(Arc::new(EnumType { name: "colour".into(), labels }));
+    let colour = ColumnType::Enum(Arc::new(EnumType { schema: None, name: "colour".into(), labels }));
     let columns = [
         ("flag", ColumnType::Bool),
         ("small", ColumnType::SmallInt),

@@ -32,7 +32,8 @@ fn given(mut field: Field, postgres: &str, sqlite: &str) -> Field {
 fn types(is_postgres: bool) -> Vec<ColumnType> {
     use ColumnType as C;
     let label = |text: &str| text.to_owned();
-    let mood = EnumType { name: "Mood of day".into(), labels: vec![label("sad"), label("it's")] };
+    let mood =
+        EnumType { schema: None, name: "Mood of day".into(), labels: vec![label("sad"), label("it's")] };
     let mood = C::Enum(Arc::new(mood));
     let mut types = vec![
         C::Bool,

@@ -2,6 +2,7 @@
 
 pub mod alembic;
 mod apply;
+mod aside;
 mod catalog;
 mod compare;
 mod declared;
@@ -17,6 +18,7 @@ mod python;
 mod rebuild;
 mod renames;
 mod retype;
+mod spelling;
 pub mod token;
 mod wanted;
 mod write;

@@ -116,7 +116,8 @@ pub(crate) fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
 ///     models: The classes and tables, exactly: a table that is none of theirs is to be dropped. Junctions between them that are
 ///         tables without a class come along.
 ///     exclude: Tables that are let be, `"table"` or `"schema.table"`.
-///     version_table: The table of the migrations, which is let be too.
+///     version_table: The table of the migrations, which is let be too; its schema is taken for there.
+///     include_schemas: Compare all schemas of PostgreSQL, not the default one and those that the models name.
 ///     rename_tables: Names of tables so far, with their new ones, beside what the classes say by `renamed_from`.
 ///     rename_columns: `"table.column"`, the table under its new name and the column's name so far, with the new one.
 #[pyclass(frozen, module = "ormkit.migrations.autogen")]
@@ -130,16 +131,16 @@ pub(crate) struct AutogenContext {
 impl AutogenContext {
     #[new]
     #[pyo3(signature = (pool, models, *, exclude = Vec::new(), version_table = "alembic_version".to_owned(),
-        rename_tables = None, rename_columns = None))]
+        include_schemas = false, rename_tables = None, rename_columns = None))]
     fn new(
         pool: &Bound<'_, Engine>,
         models: &Bound<'_, PyAny>,
-        mut exclude: Vec<String>,
+        exclude: Vec<String>,
         version_table: String,
+        include_schemas: bool,
         rename_tables: Option<Bound<'_, PyDict>>,
         rename_columns: Option<Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        exclude.push(version_table);
         let renames = Renames {
             tables: pairs(rename_tables)?.into_iter().map(|(from, to)| (table_name(&from), to)).collect(),
             columns: pairs(rename_columns)?
@@ -149,7 +150,9 @@ impl AutogenContext {
         };
         let models: Vec<ModelId> =
             models.try_iter()?.map(|one| table_model(&one?)).collect::<PyResult<_>>()?;
-        Ok(Self { engine: pool.get().handle(), models, compare: Compare { renames, exclude } })
+        let version_table = Some(table_name(&version_table));
+        let compare = Compare { renames, exclude, version_table, all_schemas: include_schemas };
+        Ok(Self { engine: pool.get().handle(), models, compare })
     }
 
     /// The steps from the database to the models, in the order in which they can be done: an empty list where both are the
@@ -267,7 +270,7 @@ pub(crate) fn generate_migration(
         None => Vec::new(),
     };
     let version_table = "alembic_version".to_owned();
-    let context = AutogenContext::new(pool, models, Vec::new(), version_table, None, None)?;
+    let context = AutogenContext::new(pool, models, Vec::new(), version_table, false, None, None)?;
     let compared = context.compared(py)?;
     Operation::start(py, "generate_migration", async move {
         let (found, steps) = compared.await?;

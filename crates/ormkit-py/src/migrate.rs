@@ -56,7 +56,7 @@ pub(crate) fn count_statements(sql: &str, dialect: &str) -> PyResult<usize> {
     Ok(statements(sql, dialect.name == DialectName::Sqlite).len())
 }
 
-/// The statement that makes a version table, and those that do moves of its rows.
+/// The statements that make a version table, and its schema, and those that do moves of its rows.
 #[pyfunction]
 #[pyo3(signature = (dialect, table, schema, primary_key, moves))]
 pub(crate) fn version_statements(
@@ -65,11 +65,12 @@ pub(crate) fn version_statements(
     schema: Option<String>,
     primary_key: bool,
     moves: Vec<graph::Moved>,
-) -> PyResult<(String, Vec<String>)> {
+) -> PyResult<(Vec<String>, Vec<String>)> {
     let dialect = dialect_of(dialect)?;
     let table = VersionTable { name: TableName { schema, name: table }, primary_key };
     let moved = moves.into_iter().map(|step| graph::to_move(step).sql(&table.name, dialect));
-    Ok((table.create(dialect), moved.collect()))
+    let made = table.create_schema(dialect).into_iter().chain([table.create(dialect)]);
+    Ok((made.collect(), moved.collect()))
 }
 
 fn direction(up: bool) -> Direction {

@@ -165,7 +165,7 @@ def _heads_for(command: Command) -> dict[str, Any]:
 async def _create(command: Command) -> int:
     if command.autogenerate:
         return await _auto(command)
-    for name in ("models", "rename", "allow_drop"):
+    for name in ("models", "rename", "schemas", "allow_drop"):
         if command.given[name]:
             raise Usage(f"--{name.replace('_', '-')} is of `auto`: an empty revision compares nothing")
     script = command.folder().create(_message(command), **_heads_for(command))
@@ -219,6 +219,7 @@ async def _compare(
             models,
             exclude=config.exclude_tables,
             version_table=version,
+            include_schemas=command.schemas or config.include_schemas,
             rename_tables=tables,
             rename_columns=columns,
         )

@@ -37,8 +37,6 @@ _LEFT_OUT = {
             SELECT CASE relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table'
                                 WHEN 'p' THEN 'partitioned table' WHEN 'c' THEN 'type' END AS kind, oid::regclass::text AS name
             FROM here WHERE relkind IN ('v', 'm', 'f', 'p', 'c')
-            UNION ALL SELECT 'table of another schema', oid::regclass::text FROM here
-                WHERE relkind = 'r' AND relnamespace <> current_schema()::regnamespace
             UNION ALL SELECT 'sequence', oid::regclass::text FROM here WHERE relkind = 'S'
                 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = here.oid AND d.deptype IN ('a', 'i'))
             UNION ALL SELECT 'trigger', tgname || ' of ' || here.oid::regclass FROM pg_trigger

@@ -48,6 +48,7 @@ class AutogenContext:
         *,
         exclude: Sequence[str] = (),
         version_table: str = "alembic_version",
+        include_schemas: bool = False,
         rename_tables: Mapping[str, str] | None = None,
         rename_columns: Mapping[str, str] | None = None,
     ) -> None: ...

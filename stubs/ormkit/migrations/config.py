@@ -141,6 +141,10 @@ class AlembicConfig:
         return self.options.get("version_table_schema") or None
 
     @property
+    def include_schemas(self) -> bool:
+        return str(self.options.get("include_schemas", "false")).lower() in ("true", "1", "yes", "on")
+
+    @property
     def version_table_pk(self) -> bool:
         return str(self.options.get("version_table_pk", "true")).lower() not in ("false", "0", "no", "off")
 

@@ -64,6 +64,10 @@ class AlembicConfig:
         """Its schema; None for the default one."""
 
     @property
+    def include_schemas(self) -> bool:
+        """All schemas of PostgreSQL are compared, also those that no model names: an option of ormkit's own."""
+
+    @property
     def version_table_pk(self) -> bool:
         """It has a primary key."""
 

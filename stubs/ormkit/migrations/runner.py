@@ -171,7 +171,7 @@ class MigrationRunner:
         lines = ["BEGIN"]
         create = version_statements(dialect, *self._table, [])[0]
         if not heads and not down:
-            lines.append(create)
+            lines += create
         for script, (id, moves) in zip(scripts, plan, strict=True):
             op = Offline(dialect)
             op._x = self._x

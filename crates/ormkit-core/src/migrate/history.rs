@@ -42,6 +42,12 @@ impl VersionTable {
         })
     }
 
+    /// The statement that makes its schema where there is none (PostgreSQL).
+    pub fn create_schema(&self, dialect: &'static Dialect) -> Option<String> {
+        let schema = self.name.schema.as_ref().filter(|_| dialect.name == DialectName::Postgres)?;
+        Some(format!("CREATE SCHEMA IF NOT EXISTS {}", dialect.quoted(schema)))
+    }
+
     /// True when the database has it.
     ///
     /// # Errors
@@ -62,10 +68,7 @@ impl VersionTable {
                 )
             }
         };
-        let text = StatementText::new(sql, Vec::new(), Some(vec![SqlType::Bool]), Effect::Read);
-        let mut found = Flag(false);
-        link.run(Batch::of(&Statement::new(Arc::new(text), Params::new())), &mut found).await?;
-        Ok(found.0)
+        holds(link, sql).await
     }
 
     /// The heads, in order; none where the table is not there.
@@ -85,7 +88,7 @@ impl VersionTable {
         Ok(found.0)
     }
 
-    /// Makes it where it is not there.
+    /// Makes it where it is not there, and its schema.
     ///
     /// # Errors
     /// What the database says.
@@ -93,8 +96,17 @@ impl VersionTable {
         if self.exists(link).await? {
             return Ok(());
         }
-        let create = Statement::command(self.create(link.dialect()), Effect::Unknown);
-        link.run(Batch::of(&create), &mut Count(0)).await
+        let dialect = link.dialect();
+        let mut create = vec![Statement::command(self.create(dialect), Effect::Unknown)];
+        if let (Some(schema), Some(sql)) = (&self.name.schema, self.create_schema(dialect)) {
+            // IF NOT EXISTS wants the right to make one even where it is there.
+            let name = written(dialect, |out| out.literal(schema));
+            let query = format!("SELECT NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = {name})");
+            if holds(link, query).await? {
+                create.insert(0, Statement::command(sql, Effect::Unknown));
+            }
+        }
+        link.run(Batch { before: &[], statements: &create }, &mut Count(0)).await
     }
 
     /// Moves its rows, inside of the open transaction.
@@ -118,6 +130,14 @@ impl VersionTable {
         }
         Ok(())
     }
+}
+
+/// Asks a query of one boolean.
+async fn holds(link: &mut Link, sql: String) -> Result<bool> {
+    let text = StatementText::new(sql, Vec::new(), Some(vec![SqlType::Bool]), Effect::Read);
+    let mut found = Flag(false);
+    link.run(Batch::of(&Statement::new(Arc::new(text), Params::new())), &mut found).await?;
+    Ok(found.0)
 }
 
 struct Flag(bool);

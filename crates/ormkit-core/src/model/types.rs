@@ -150,6 +150,8 @@ impl NativeType {
 /// A native enum.
 #[derive(Debug, PartialEq, Eq)]
 pub struct EnumType {
+    /// The schema that it stands in; None: the default one.
+    pub schema: Option<String>,
     /// The type's name in the database.
     pub name: String,
     /// Its labels, in order.

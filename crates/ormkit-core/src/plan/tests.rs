@@ -4,7 +4,8 @@ use crate::value::SqlType;
 
 fn schema() -> Arc<Schema> {
     let mut registry = Registry::new();
-    let mood = Arc::new(EnumType { name: "mood".into(), labels: vec!["good".into(), "bad".into()] });
+    let mood =
+        Arc::new(EnumType { schema: None, name: "mood".into(), labels: vec!["good".into(), "bad".into()] });
     let fields = vec![
         Field::new("id", ColumnType::Integer).key().numbered(),
         Field::new("name", ColumnType::Text).required(),
@@ -94,7 +95,7 @@ fn update_and_delete_find_rows_by_key() {
 
 #[test]
 fn columns_of_arrays_and_of_native_types_travel_as_text_in_many_rows() {
-    let mood = Arc::new(EnumType { name: "Mood".into(), labels: vec!["good".into()] });
+    let mood = Arc::new(EnumType { schema: None, name: "Mood".into(), labels: vec!["good".into()] });
     let array = |element| ColumnType::Array(Arc::new(element));
     let fields = vec![
         Field::new("id", ColumnType::Integer).key(),

@@ -1,6 +1,6 @@
 //! What operations make of a schema, in memory.
 
-use super::token::{renamed, same_name};
+use super::token::{qualified, renamed, same_name};
 use super::{Catalog, Change, IndexTerm, Operation, Part, Table};
 use crate::model::TableName;
 use crate::sql::Dialect;
@@ -9,6 +9,8 @@ impl Catalog {
     /// Does an operation here. One that is about something that is not here does nothing.
     pub fn apply(&mut self, operation: &Operation, dialect: &Dialect) {
         match operation {
+            Operation::CreateSchema(name) => self.schemas.push(name.clone()),
+            Operation::DropSchema(name) => self.schemas.retain(|known| known != name),
             Operation::CreateEnum(kind) => self.enums.push(kind.clone()),
             Operation::DropEnum(kind) => self.enums.retain(|known| known.name != kind.name),
             Operation::AddEnumValue { name, label, before } => {
@@ -58,8 +60,8 @@ impl Catalog {
         for kind in self.enums.iter_mut().filter(|kind| kind.name == *from) {
             kind.name.name = to.to_owned();
         }
-        let old = dialect.quoted(&from.name);
-        let new = dialect.quoted(to);
+        let old = qualified(from, dialect);
+        let new = qualified(&TableName { schema: from.schema.clone(), name: to.to_owned() }, dialect);
         for column in self.tables.iter_mut().flat_map(|table| &mut table.columns) {
             let element = column.data_type.trim_end_matches("[]");
             if element == old {

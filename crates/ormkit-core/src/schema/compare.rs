@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::spelling::{is_called, spell};
 use super::{Catalog, Operation, Renames, diff, introspect, wanted};
 use crate::driver::Scope;
-use crate::error::Result;
-use crate::model::{ModelId, Schema};
+use crate::error::{Error, Result};
+use crate::model::{ModelId, Schema, TableName};
 use crate::session::Link;
 use crate::sql::DialectName;
 
@@ -16,6 +17,11 @@ pub struct Compare {
     pub renames: Renames,
     /// Tables that are let be, such as the one of the migrations: `table` or `schema.table`.
     pub exclude: Vec<String>,
+    /// The table of the migrations, which is let be, and whose schema is there before any of them. Without one it is let be in
+    /// every schema: `search_path` says where it is.
+    pub version_table: Option<TableName>,
+    /// PostgreSQL: all schemas, also those that no model names.
+    pub all_schemas: bool,
 }
 
 /// Models and database side by side.
@@ -30,30 +36,51 @@ pub struct Comparison {
 }
 
 impl Compare {
-    /// Compares exactly `models` with all of the database: its default schema, and the schemas that they name. A table that
-    /// none of them maps is dropped.
+    /// Compares exactly `models` with all of the database: its default schema, and the schemas that they name, or all. A table
+    /// that none of them maps is dropped.
     ///
     /// # Errors
     /// As [`introspect`] and [`wanted`]: an open transaction, what the database says, a type that it lacks. Renames of what
-    /// is not there, or of what nobody wants.
+    /// is not there, or of what nobody wants. `Unsupported` on SQLite: a model with a schema.
     ///
     /// # Cancelling
     /// As for any read: what it makes for a try is rolled back.
     pub async fn run(&self, link: &mut Link, schema: &Schema, models: &[ModelId]) -> Result<Comparison> {
-        let named = models.iter().filter_map(|id| schema.model(*id).table().schema.clone());
-        let named: BTreeSet<String> = named.collect();
-        let postgres = link.dialect().name == DialectName::Postgres;
-        let scope = match named.is_empty() || !postgres {
-            true => Scope::Default,
-            false => Scope::Schemas(named.into_iter().collect()),
-        };
-        let mut found = introspect(link, &scope).await?;
-        found.tables.retain(|table| !self.exclude.contains(&table.name.to_string()));
         let mut wanted = wanted(link, schema, models).await?;
-        wanted.tables.retain(|table| !self.exclude.contains(&table.name.to_string()));
+        let mut found = introspect(link, &self.scope(&wanted, link.dialect().name)?).await?;
+        let default = found.default_schema.clone();
+        let is_let_be = |name: &TableName| {
+            let is_called = |text: &String| is_called(name, text, default.as_deref());
+            let is_own = |table: &TableName| match &table.schema {
+                None => name.name == table.name,
+                Some(_) => is_called(&table.to_string()),
+            };
+            self.exclude.iter().any(is_called) || self.version_table.as_ref().is_some_and(is_own)
+        };
+        found.tables.retain(|table| !is_let_be(&table.name));
+        wanted.tables.retain(|table| !is_let_be(&table.name));
+        let own = self.version_table.iter().filter_map(|table| table.schema.clone());
+        found.schemas.extend(own);
         let declared = Renames::declared(schema, models);
+        spell(&mut found, &wanted, [&self.renames, &declared])?;
         let renames = self.renames.clone().resolved(&declared, &wanted, &found, link.dialect())?;
         let operations = diff(&wanted, &found, &renames, link.dialect());
         Ok(Comparison { found, wanted, operations })
+    }
+
+    fn scope(&self, wanted: &Catalog, database: DialectName) -> Result<Scope> {
+        let named: BTreeSet<&String> =
+            wanted.tables.iter().filter_map(|table| table.name.schema.as_ref()).collect();
+        let named: BTreeSet<&String> = named.into_iter().chain(&wanted.schemas).collect();
+        match (database, named.first()) {
+            (DialectName::Sqlite, Some(name)) => Err(Error::unsupported(
+                format!("the schema `{name}` in migrations on SQLite"),
+                "it would be an attached database: leave `schema` out of the models",
+            )),
+            (DialectName::Sqlite, None) => Ok(Scope::Default),
+            (DialectName::Postgres, _) if self.all_schemas => Ok(Scope::All),
+            (DialectName::Postgres, None) => Ok(Scope::Default),
+            (DialectName::Postgres, Some(_)) => Ok(Scope::Schemas(named.into_iter().cloned().collect())),
+        }
     }
 }

@@ -26,7 +26,7 @@ pub fn declared(schema: &Schema, models: &[ModelId], dialect: &'static Dialect) 
     if dialect.native_enums {
         let enums = ddl::enums(&models);
         let made = enums.iter().map(|kind| Enum {
-            name: TableName { schema: None, name: kind.name.clone() },
+            name: TableName { schema: kind.schema.clone(), name: kind.name.clone() },
             labels: kind.labels.clone(),
         });
         catalog.enums = made.collect();

@@ -25,6 +25,10 @@ pub fn diff(
 ) -> Vec<Operation> {
     let mut steps = Steps::default();
     let mut found = found.clone();
+    let is_there =
+        |name: &String| found.schemas.contains(name) || found.default_schema.as_ref() == Some(name);
+    let missing = wanted.schemas.iter().filter(|name| !is_there(name));
+    steps.first = missing.map(|name| Operation::CreateSchema(name.clone())).collect();
     for operation in renamed(renames, &found) {
         found.apply(&operation, dialect);
         steps.first.push(operation);

@@ -6,6 +6,10 @@ use crate::model::TableName;
 /// One step. Each can be written as one statement, except those that SQLite cannot do but by a rebuild of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
+    /// CREATE SCHEMA, where there is none of the name.
+    CreateSchema(String),
+    /// DROP SCHEMA: PostgreSQL drops none that holds anything.
+    DropSchema(String),
     /// CREATE TYPE.
     CreateEnum(Enum),
     /// DROP TYPE.
@@ -171,6 +175,8 @@ impl Operation {
                 let added = Self::Add { table, part: Part::Column(column) };
                 return Some(std::iter::once(added).chain(comment).collect());
             }
+            Self::CreateSchema(name) => Self::DropSchema(name),
+            Self::DropSchema(name) => Self::CreateSchema(name),
             Self::CreateEnum(kind) => Self::DropEnum(kind),
             Self::DropEnum(kind) => Self::CreateEnum(kind),
             Self::RenameEnum { from: TableName { schema, name }, to } => {
@@ -192,7 +198,9 @@ impl Operation {
     /// The name of Alembic's function for it: `create_table`, `alter_column`; `execute` where there is none.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::CreateEnum(_)
+            Self::CreateSchema(_)
+            | Self::DropSchema(_)
+            | Self::CreateEnum(_)
             | Self::DropEnum(_)
             | Self::AddEnumValue { .. }
             | Self::RenameEnum { .. }
@@ -235,6 +243,7 @@ impl Operation {
     /// The table that it is about.
     pub fn table(&self) -> Option<&TableName> {
         match self {
+            Self::CreateSchema(_) | Self::DropSchema(_) => None,
             Self::CreateEnum(_) | Self::DropEnum(_) | Self::AddEnumValue { .. } | Self::RenameEnum { .. } => {
                 None
             }

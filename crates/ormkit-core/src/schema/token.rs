@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::model::TableName;
 use crate::sql::{Dialect, DialectName};
 
 /// A token and where it stands.
@@ -192,6 +193,14 @@ pub fn renamed(expression: &str, from: &str, to: &str, dialect: &Dialect) -> Str
     }
     text.push_str(&expression[done..]);
     text
+}
+
+/// A name with its schema, as an expression has it.
+pub fn qualified(name: &TableName, dialect: &Dialect) -> String {
+    match &name.schema {
+        Some(schema) => format!("{}.{}", dialect.quoted(schema), dialect.quoted(&name.name)),
+        None => dialect.quoted(&name.name),
+    }
 }
 
 /// SQLite's names are the same in any case.

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use super::aside::Aside;
 use super::introspect::introspect;
 use super::{Catalog, ForeignKey};
 use crate::driver::{Batch, NoRows, Scope, Statement, StatementText};
@@ -39,15 +40,22 @@ pub async fn wanted(link: &mut Link, schema: &Schema, models: &[ModelId]) -> Res
     }
     let mut wanted = Catalog::default();
     let tables = ddl::in_order(schema, models);
+    let mut asides = Vec::new();
+    for kind in ddl::enums(&tables).iter().filter(|kind| kind.schema.is_some()) {
+        let name = TableName { schema: kind.schema.clone(), name: kind.name.clone() };
+        wanted.schemas.extend(name.schema.clone());
+        asides.push(Aside::of(link, name).await?);
+    }
     let schemas: BTreeSet<&Option<String>> = tables.iter().map(|model| &model.table().schema).collect();
     for namespace in schemas {
         let members: Vec<&Model> =
             tables.iter().map(|model| &***model).filter(|model| model.table().schema == *namespace).collect();
-        let rehearsed = rehearse(link, schema, &members).await;
+        let rehearsed = rehearse(link, schema, &members, &asides).await;
         link.rollback().await;
-        let rehearsed = rehearsed?;
+        let mut rehearsed = rehearsed?;
+        asides.iter().for_each(|aside| aside.back(&mut rehearsed, link.dialect()));
         wanted.schemas.extend(namespace.clone());
-        // Types have no schema: each is made for every one that uses it.
+        // Each type is made for every schema that uses it.
         let known: Vec<TableName> = wanted.enums.iter().map(|kind| kind.name.clone()).collect();
         wanted.enums.extend(rehearsed.enums.into_iter().filter(|kind| !known.contains(&kind.name)));
         for mut table in rehearsed.tables {
@@ -60,6 +68,8 @@ pub async fn wanted(link: &mut Link, schema: &Schema, models: &[ModelId]) -> Res
             wanted.tables.push(table);
         }
     }
+    wanted.schemas.sort();
+    wanted.schemas.dedup();
     Ok(wanted)
 }
 
@@ -70,12 +80,14 @@ fn statement(step: DdlStep) -> String {
 }
 
 /// Makes the tables of one schema as temporary ones, and reads them.
-async fn rehearse(link: &mut Link, schema: &Schema, models: &[&Model]) -> Result<Catalog> {
+async fn rehearse(link: &mut Link, schema: &Schema, models: &[&Model], asides: &[Aside]) -> Result<Catalog> {
     let mut script = vec![
         // Temporary ones first, also where tables are made; the rest is found as before.
         "SELECT set_config('search_path', 'pg_temp, ' || current_setting('search_path'), TRUE)".to_owned(),
     ];
-    script.extend(ddl::rehearsal(schema, models, link.dialect())?.into_iter().map(statement));
+    let dialect = link.dialect();
+    let aside = |sql: String| asides.iter().fold(sql, |sql, aside| aside.put(&sql, dialect));
+    script.extend(ddl::rehearsal(schema, models, dialect)?.into_iter().map(statement).map(aside));
     link.begin()?;
     for sql in script {
         let statements = [Statement::new(StatementText::raw(sql).into(), Params::new())];

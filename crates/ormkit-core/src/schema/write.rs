@@ -47,6 +47,14 @@ impl Operation {
 
     fn write(&self, out: &mut SqlWriter<'_>) {
         match self {
+            Self::CreateSchema(name) => {
+                out.push("CREATE SCHEMA IF NOT EXISTS ");
+                out.name(name);
+            }
+            Self::DropSchema(name) => {
+                out.push("DROP SCHEMA ");
+                out.name(name);
+            }
             Self::CreateEnum(kind) => create_enum(out, kind),
             Self::DropEnum(kind) => {
                 out.push("DROP TYPE ");

@@ -125,7 +125,9 @@ pub(crate) fn enums(models: &[&Arc<Model>]) -> Vec<Arc<EnumType>> {
             column_type => column_type,
         };
         if let ColumnType::Enum(enumeration) = scalar
-            && !found.iter().any(|known| known.name == enumeration.name)
+            && !found
+                .iter()
+                .any(|known| (&known.schema, &known.name) == (&enumeration.schema, &enumeration.name))
         {
             found.push(Arc::clone(enumeration));
         }
@@ -137,11 +139,18 @@ fn create_enum(enumeration: &EnumType, dialect: &'static Dialect) -> DdlStep {
     let exists = written(dialect, |out| {
         out.push("SELECT EXISTS (SELECT 1 FROM pg_type WHERE typname = ");
         out.literal(&enumeration.name);
-        out.push(" AND pg_type_is_visible(oid))");
+        match &enumeration.schema {
+            Some(schema) => {
+                out.push(" AND typnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ");
+                out.literal(schema);
+                out.push("))");
+            }
+            None => out.push(" AND pg_type_is_visible(oid))"),
+        }
     });
     let then = written(dialect, |out| {
         out.push("CREATE TYPE ");
-        out.name(&enumeration.name);
+        out.enumeration(enumeration);
         out.push(" AS ENUM (");
         out.list(&enumeration.labels, |out, label| out.literal(label));
         out.push(")");

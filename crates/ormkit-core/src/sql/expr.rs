@@ -17,7 +17,7 @@ pub(crate) use along::{FULL, INNER, join_along};
 pub(crate) use decimal::{alike, assigned, decimal_text, fitting, is_decimal_key, is_decimal_text};
 
 use super::{Dialect, SqlWriter};
-use crate::model::{ColumnType, NativeType, Schema};
+use crate::model::{ColumnType, EnumType, NativeType, Schema};
 use crate::query::{Case, Cast, Expr, IsNull, IsTrue, Nulls, Order, TimePart};
 use crate::value::{Params, SqlType};
 use comparison::{Comparison, comparable, order_of, require_order};
@@ -287,6 +287,15 @@ impl SqlWriter<'_> {
         }
     }
 
+    /// Appends the name of an enum type.
+    pub(crate) fn enumeration(&mut self, enumeration: &EnumType) {
+        if let Some(schema) = &enumeration.schema {
+            self.name(schema);
+            self.push(".");
+        }
+        self.name(&enumeration.name);
+    }
+
     /// Appends a type as the dialect names it.
     pub(crate) fn column_type(&mut self, column_type: &ColumnType) {
         use ColumnType as C;
@@ -335,7 +344,7 @@ impl SqlWriter<'_> {
             C::TimeTz => self.push("TIME WITH TIME ZONE"),
             C::Inet => self.push("INET"),
             C::Cidr => self.push("CIDR"),
-            C::Enum(enumeration) if postgres => self.name(&enumeration.name),
+            C::Enum(enumeration) if postgres => self.enumeration(enumeration),
             C::Enum(_) => self.push("TEXT"),
         }
     }

@@ -16,9 +16,14 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition AND SCOPE
         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY 2 NULLS FIRST, 3";
 
-/// Columns.
+/// Columns. An enum that is not of the default schema says its own, even where `search_path` has it.
 pub(super) const COLUMNS: &str = "\
-SELECT a.attrelid::int8, a.attname::text, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
+SELECT a.attrelid::int8, a.attname::text,
+    coalesce((SELECT quote_ident(m.nspname) || '.' || quote_ident(e.typname) || CASE WHEN e.oid = t.oid THEN '' ELSE '[]' END
+        FROM pg_type e JOIN pg_namespace m ON m.oid = e.typnamespace
+        WHERE e.oid IN (t.oid, t.typelem) AND e.typtype = 'e' AND m.nspname <> current_schema()),
+        format_type(a.atttypid, a.atttypmod)),
+    NOT a.attnotnull,
     pg_get_expr(d.adbin, d.adrelid), a.attgenerated::text, a.attidentity::text,
     q.owned, q.start, q.increment, q.min, q.max, q.cache, q.cycle, q.type,
     CASE WHEN a.attcollation <> t.typcollation

@@ -21,6 +21,7 @@ pub(super) enum Command {
 #[derive(Clone)]
 pub(super) struct Inspect {
     pub(super) schemas: Vec<String>,
+    pub(super) all_schemas: bool,
     pub(super) tables: Vec<String>,
     pub(super) output: Option<PathBuf>,
 }
@@ -84,6 +85,7 @@ pub(super) fn parser() -> Parser {
                     "SCHEMA",
                     "A schema of PostgreSQL beside the default one; may be repeated",
                 ))
+                .arg(flag("schemas", "All schemas of PostgreSQL").conflicts_with("schema"))
                 .arg(many("table", "TABLE", "Only this table; may be repeated"))
                 .arg(
                     Arg::new("output")
@@ -202,6 +204,7 @@ pub(super) fn command(
         Some(("inspect", matches)) => {
             let inspect = Inspect {
                 schemas: texts(matches, "schema"),
+                all_schemas: matches.get_flag("schemas"),
                 tables: texts(matches, "table"),
                 output: matches.get_one("output").cloned(),
             };

@@ -13,6 +13,7 @@ pub(super) async fn run(context: &Context, command: &Inspect) -> PyResult<i32> {
     let engine = context.engine()?;
     let mut link = Link::new(Python::attach(|py| engine.pool(py))?);
     let scope = match command.schemas.as_slice() {
+        [] if command.all_schemas => Scope::All,
         [] => Scope::Default,
         schemas => Scope::Schemas(schemas.to_vec()),
     };

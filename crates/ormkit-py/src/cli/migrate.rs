@@ -66,6 +66,7 @@ fn making() -> Vec<Parser> {
                 "OLD:NEW",
                 "users:people, shop.users:shop.people, or people.email:mail: not a drop and an add; may be repeated",
             ),
+            flag("schemas", "Compare all schemas of PostgreSQL, also those that no model names"),
             flag("allow-drop", "Steps may lose rows or values"),
         ])
     };
@@ -151,6 +152,7 @@ fn looking() -> Vec<Parser> {
             .args([
                 models(),
                 many("rename", "OLD:NEW", "users:people, or people.email:mail; may be repeated"),
+                flag("schemas", "Compare all schemas of PostgreSQL, also those that no model names"),
             ]),
     ]
 }

@@ -251,16 +251,22 @@ impl Json {
     }
 }
 
-/// A native enum; text with a CHECK on SQLite. Stores the members' values, or their names with `by="name"`.
+/// A native enum, in the default schema or in `schema`; text with a CHECK on SQLite. Stores the members' values, or their names
+/// with `by="name"`.
 #[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types", name = "Enum")]
 pub(crate) struct EnumColumn;
 
 #[pymethods]
 impl EnumColumn {
     #[new]
-    #[pyo3(signature = (class, *, by = "value", name = None))]
-    fn new(class: &Bound<'_, PyType>, by: &str, name: Option<String>) -> PyResult<PyClassInitializer<Self>> {
-        Ok(derived(enum_type(class, by, name)?, Self))
+    #[pyo3(signature = (class, *, by = "value", name = None, schema = None))]
+    fn new(
+        class: &Bound<'_, PyType>,
+        by: &str,
+        name: Option<String>,
+        schema: Option<String>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        Ok(derived(enum_type(class, by, name, schema)?, Self))
     }
 }
 
@@ -268,7 +274,12 @@ impl EnumColumn {
 ///
 /// # Errors
 /// `TypeError` for a class that is no enum or has no members, `ValueError` for another `by`.
-pub(crate) fn enum_type(class: &Bound<'_, PyType>, by: &str, name: Option<String>) -> PyResult<TypeEngine> {
+pub(crate) fn enum_type(
+    class: &Bound<'_, PyType>,
+    by: &str,
+    name: Option<String>,
+    schema: Option<String>,
+) -> PyResult<TypeEngine> {
     let py = class.py();
     if !is_enum(class)? {
         return Err(PyTypeError::new_err(format!("Enum() takes an Enum class, not {}", class.name()?)));
@@ -300,7 +311,7 @@ pub(crate) fn enum_type(class: &Bound<'_, PyType>, by: &str, name: Option<String
         None => class.name()?.to_string().to_lowercase(),
     };
     Ok(TypeEngine {
-        column_type: ColumnType::Enum(Arc::new(EnumType { name, labels })),
+        column_type: ColumnType::Enum(Arc::new(EnumType { schema, name, labels })),
         conversion: Some(Conversion::of_members(Members {
             class: class.clone().unbind(),
             by_label: by_label.unbind(),

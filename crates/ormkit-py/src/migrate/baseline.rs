@@ -1,9 +1,12 @@
 //! The one revision that makes a schema from nothing.
 
+use std::collections::HashSet;
+
 use ormkit_core::driver::Scope;
 use ormkit_core::schema::alembic::{RevisionBody, RevisionFile};
 use ormkit_core::schema::{Catalog, Renames, diff, introspect};
 use ormkit_core::session::Link;
+use ormkit_core::sql::DialectName;
 use pyo3::prelude::*;
 
 use crate::autogen::now;
@@ -11,7 +14,7 @@ use crate::bridge::Operation;
 use crate::engine::Engine;
 use crate::session::raise;
 
-/// The text of the revision that makes the default schema of a database as it is, from nothing.
+/// The text of the revision that makes the tables of a database as they are, from nothing, and the schemas that they stand in.
 ///
 /// Args:
 ///     pool: An engine.
@@ -34,10 +37,17 @@ pub(crate) fn render_baseline(
     let engine = pool.get().handle();
     let created = now(py)?;
     Operation::start(py, "baseline", async move {
+        let scope = match engine.dialect().name {
+            DialectName::Postgres => Scope::All,
+            DialectName::Sqlite => Scope::Default,
+        };
         let mut link = Link::new(Python::attach(|py| engine.pool(py))?);
-        let mut there =
-            introspect(&mut link, &Scope::Default).await.map_err(|error| engine.explained(error))?;
+        let mut there = introspect(&mut link, &scope).await.map_err(|error| engine.explained(error))?;
         there.tables.retain(|table| !exclude.contains(&table.name.to_string()));
+        let names =
+            there.tables.iter().map(|table| &table.name).chain(there.enums.iter().map(|kind| &kind.name));
+        let used: HashSet<String> = names.filter_map(|name| name.schema.clone()).collect();
+        there.schemas.retain(|name| used.contains(name));
         let nothing = Catalog { default_schema: there.default_schema.clone(), ..Catalog::default() };
         let steps = diff(&there, &nothing, &Renames::default(), engine.dialect());
         let body = RevisionBody::new(&nothing, &steps, engine.dialect()).map_err(raise)?;

@@ -215,7 +215,7 @@ pub(super) fn column_type(
     }
     let Ok(class) = class.cast::<PyType>() else { return Err(no_column(class)?) };
     if is_enum(class)? {
-        return Ok(parts_of(enum_type(class, "value", None)?));
+        return Ok(parts_of(enum_type(class, "value", None, None)?));
     }
     let module: String = class.getattr("__module__")?.extract()?;
     let found = match (&*module, class.name()?.to_str()?) {

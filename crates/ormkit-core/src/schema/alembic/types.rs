@@ -1,6 +1,7 @@
 //! The types of columns in SQLAlchemy's words.
 
 use crate::schema::python::{Call, string};
+use crate::schema::token::qualified;
 use crate::schema::{Enum, Table};
 use crate::sql::{Dialect, DialectName};
 
@@ -136,11 +137,7 @@ fn sized(name: &str, sizes: &[u32]) -> Option<String> {
 }
 
 fn is_name_of(data_type: &str, kind: &Enum, dialect: &Dialect) -> bool {
-    let name = dialect.quoted(&kind.name.name);
-    match &kind.name.schema {
-        Some(schema) => data_type == format!("{}.{name}", dialect.quoted(schema)),
-        None => data_type == name,
-    }
+    data_type == qualified(&kind.name, dialect)
 }
 
 fn enumeration(kind: &Enum, made: bool) -> String {

@@ -54,10 +54,7 @@ fn missing(wanted: &Enum, found: &Enum) -> Vec<Operation> {
 
 /// The columns of a type, or of arrays of it.
 fn users<'a>(table: &'a Table, kind: &TableName, dialect: &Dialect) -> Vec<&'a super::super::Column> {
-    let name = match &kind.schema {
-        Some(schema) => format!("{}.{}", dialect.quoted(schema), dialect.quoted(&kind.name)),
-        None => dialect.quoted(&kind.name),
-    };
+    let name = token::qualified(kind, dialect);
     table.columns.iter().filter(|column| column.data_type.trim_end_matches("[]") == name).collect()
 }
 
@@ -80,7 +77,7 @@ fn replace(
         Operation::RenameEnum { from: kind.name.clone(), to: aside.name.name.clone() },
         Operation::CreateEnum(kind.clone()),
     ];
-    let quoted = dialect.quoted(&aside.name.name);
+    let quoted = token::qualified(&aside.name, dialect);
     let kept = found.tables.iter().filter(|table| wanted.table(&table.name).is_some());
     for table in kept {
         for column in users(table, &kind.name, dialect) {

@@ -58,11 +58,13 @@ pub(super) fn of(
         else {
             continue;
         };
-        let several = links
-            .iter()
-            .filter(|other| other.table.name == link.table.name && other.target.name == link.target.name)
-            .count()
-            > 1;
+        let between = |one: &TableName, other: &TableName| {
+            links.iter().filter(|link| link.table.name == *one && link.target.name == *other).count()
+        };
+        let several = between(&link.table.name, &link.target.name) > 1;
+        let is_own = link.table.name == link.target.name;
+        // A key the other way round joins the same two tables.
+        let ambiguous = several || (!is_own && between(&link.target.name, &link.table.name) > 0);
         let mut name_in = |table: &TableName, wish: String| {
             let taken = taken
                 .entry(if *table == link.table.name { &link.table.name } else { &link.target.name })
@@ -81,8 +83,8 @@ pub(super) fn of(
         let path = |class: &str, table: &TableName, columns: &[String]| -> Vec<String> {
             columns.iter().map(|column| format!("{class}.{}", naming.attribute(table, column))).collect()
         };
-        let is_own = link.table.name == link.target.name;
-        let foreign_keys = if several { path(own, &link.table.name, &link.key.columns) } else { Vec::new() };
+        let foreign_keys =
+            if ambiguous { path(own, &link.table.name, &link.key.columns) } else { Vec::new() };
         let far = |wanted: bool| match wanted {
             true => path(target, &link.target.name, &link.referred),
             false => Vec::new(),
@@ -142,7 +144,10 @@ pub(super) fn of(
 fn links<'a>(table: &'a Table, catalog: &'a Catalog) -> Vec<Link<'a>> {
     let link = |key: &'a ForeignKey| {
         let target = catalog.table(&key.table).or_else(|| {
-            catalog.tables.iter().find(|known| known.name.name.eq_ignore_ascii_case(&key.table.name))
+            let same = |known: &&Table| {
+                known.name.schema == key.table.schema && known.name.name.eq_ignore_ascii_case(&key.table.name)
+            };
+            catalog.tables.iter().find(same)
         })?;
         let primary = || target.primary_key.as_ref().map(|key| key.columns.clone()).unwrap_or_default();
         let referred = if key.referred.is_empty() { primary() } else { key.referred.clone() };

@@ -3,6 +3,7 @@
 use super::Uses;
 use super::names::Enums;
 use crate::schema::python::quoted;
+use crate::schema::token::qualified;
 use crate::sql::{Dialect, DialectName};
 
 /// A type in Python.
@@ -55,12 +56,13 @@ fn postgres(data_type: &str, enums: &Enums, uses: &mut Uses, dialect: &Dialect) 
         let argument = element.argument.map(|argument| format!("{}({argument})", uses.ormkit("ARRAY")));
         return Some(Typed { annotation, argument, exact: element.exact });
     }
-    let is_it = |schema: &Option<String>, name: &str| schema.is_none() && dialect.quoted(name) == data_type;
     if let Some((place, kind, class)) =
-        enums.all().find(|(_, kind, _)| is_it(&kind.name.schema, &kind.name.name))
+        enums.all().find(|(_, kind, _)| qualified(&kind.name, dialect) == data_type)
     {
         uses.enums.insert(place);
-        let argument = format!("{}({class}, name={})", uses.ormkit("Enum"), quoted(&kind.name.name));
+        let schema = kind.name.schema.as_deref();
+        let schema = schema.map_or_else(String::new, |schema| format!(", schema={}", quoted(schema)));
+        let argument = format!("{}({class}, name={}{schema})", uses.ormkit("Enum"), quoted(&kind.name.name));
         return Some(Typed::with(class, argument));
     }
     let (name, sizes) = sizes(data_type);

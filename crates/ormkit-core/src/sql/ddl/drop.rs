@@ -27,7 +27,7 @@ pub fn drop_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect) 
     for enumeration in enums(&models).iter().filter(|_| dialect.native_enums) {
         steps.push(DdlStep::Run(written(dialect, |out| {
             out.push("DROP TYPE IF EXISTS ");
-            out.name(&enumeration.name);
+            out.enumeration(enumeration);
         })));
     }
     steps

@@ -41,7 +41,8 @@ fn drop(schema: &Schema, dialect: &'static Dialect) -> Vec<DdlStep> {
 }
 
 fn shop() -> Arc<Schema> {
-    let mood = Arc::new(EnumType { name: "mood".into(), labels: vec!["it's".into(), "bad".into()] });
+    let mood =
+        Arc::new(EnumType { schema: None, name: "mood".into(), labels: vec!["it's".into(), "bad".into()] });
     let mut email = Field::new("email", ColumnType::VarChar(100)).required();
     email.unique = true;
     let mut since = Field::new("since", ColumnType::TimestampTz).required();

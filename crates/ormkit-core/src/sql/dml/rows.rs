@@ -127,7 +127,7 @@ fn cast(out: &mut SqlWriter<'_>, column_type: &ColumnType) {
     };
     if let ColumnType::Enum(enumeration) = scalar {
         out.push("::");
-        out.name(&enumeration.name);
+        out.enumeration(enumeration);
         return out.push(brackets);
     }
     match (type_of_text(scalar), brackets) {
