@@ -12,7 +12,7 @@ STUBS = Path(__file__).parent.parent / "stubs" / "ormkit"
 
 TOP_LEVEL = """
     create_engine create_pool create_async_engine ConnectionPool Engine Connection QueryResult
-    Base DeclarativeBase AsyncAttrs MappedAsDataclass MetaData Table Mapped mapped_column relationship declared_attr validates
+    Base DeclarativeBase AsyncAttrs MappedAsDataclass MetaData Table Mapped mapped_column relationship foreign remote declared_attr validates
     query_tags create_engine create_pool create_async_engine ConnectionPool Engine Connection QueryResult
     Base DeclarativeBase MappedAsDataclass MetaData Table Mapped mapped_column relationship declared_attr validates
     hybrid_property association_proxy column_property synonym
@@ -39,7 +39,7 @@ MODULES = {
     "fields": "Mapped mapped_column ForeignKey JSON ColumnInfo Integer String DateTime TIMESTAMP Unicode UnicodeText",
     "inspection": "inspect InstanceState AttributeState History Mapper NamedItems",
     "query": "select insert update delete bindparam Query Q F Count Sum Avg Min Max",
-    "relationships": "relationship RelationshipInfo selectinload joinedload subqueryload lazyload raiseload noload contains_eager"
+    "relationships": "relationship foreign remote RelationshipInfo selectinload joinedload subqueryload lazyload raiseload noload contains_eager"
     " load_only defer undefer with_loader_criteria",
     "session": "AsyncSession async_sessionmaker sessionmaker create_session session_context Transaction Row ScalarResult MappingResult",
     "mixins": "SoftDeleteMixin TimestampMixin",

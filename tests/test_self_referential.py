@@ -139,7 +139,7 @@ def test_what_is_no_equality_of_columns_is_refused():
 
     class Page(Other):
         id: Mapped[int] = mapped_column(primary_key=True)
-        notes: Mapped[list["Note"]] = relationship(primaryjoin=lambda: (Page.id == Note.page_id) & (Note.id > 3))
+        notes: Mapped[list["Note"]] = relationship(primaryjoin=lambda: Page.id < Note.page_id)
 
     class Note(Other):
         id: Mapped[int] = mapped_column(primary_key=True)

@@ -24,6 +24,12 @@ class RelatedList(list[_E]):
     def remove(self, value: _E, /) -> Change: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
     def clear(self) -> Change: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
 
+def foreign(expr: Expr[_T], /) -> Expr[_T]:
+    """The column, said to refer to the other one of an equality: for `relationship(primaryjoin=..)`."""
+
+def remote(expr: Expr[_T], /) -> Expr[_T]:
+    """The column, said to be of the class that the relation leads to: for `relationship(primaryjoin=..)`."""
+
 def relationship(
     target: Any = None,
     *,

@@ -24,7 +24,7 @@ pub use index::{Index, IndexPart, IndexTerm};
 pub use naming::{Naming, Templates};
 pub use property::Property;
 pub use registry::{Registry, Schema, Space};
-pub use relation::{Cascade, Junction, Lazy, Relation, RelationDef, RelationKind, Secondary, Target};
+pub use relation::{Cascade, Junction, Lazy, Pairs, Relation, RelationDef, RelationKind, Secondary, Target};
 pub use types::{ColumnType, EnumType, NativeType, RangeType};
 
 use smallvec::SmallVec;

@@ -16,6 +16,7 @@ mod param;
 mod quantifier;
 mod relation;
 mod row;
+mod side;
 mod texts;
 mod told;
 mod typing;
@@ -36,6 +37,7 @@ pub(crate) use param::{any_parameters, argument, bindparam};
 pub(crate) use quantifier::{Quantifier, all_, any_};
 pub(crate) use relation::{is_one, object_or_key, related_condition};
 pub(crate) use row::{RowValue, tuple_};
+pub(crate) use side::{Said, foreign, remote};
 pub(crate) use told::Told;
 pub(crate) use typing::DeclaredColumns;
 

@@ -63,8 +63,8 @@ mod _ormkit {
     use expr::{
         Condition, CustomOperator, Expr, FunctionNamespace, NamedFunction, Quantifier, RowValue,
         aggregate_order_by, all_, and_, any_, asc, between, bindparam, case, cast, collate, desc, distinct,
-        extract, false_, literal, literal_column, not_, null, nulls_first, nulls_last, or_, text, true_,
-        tuple_,
+        extract, false_, foreign, literal, literal_column, not_, null, nulls_first, nulls_last, or_, remote,
+        text, true_, tuple_,
     };
     #[pymodule_export]
     use fields::decorator::{DialectObject, TypeDecorator};

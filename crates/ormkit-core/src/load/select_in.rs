@@ -207,7 +207,10 @@ impl<H: Host> Session<H> {
                 _ => stored_fields_of(host, &task.model, parent, &relation.local)?,
             })?;
         }
-        let by_key = relation.kind == RelationKind::ManyToOne && target.key == relation.remote && !partial;
+        let by_key = relation.kind == RelationKind::ManyToOne
+            && target.key == relation.remote
+            && relation.condition.is_none()
+            && !partial;
         let mut keys: Vec<&Key> = Vec::new();
         for key in step.places.index.keys() {
             // Objects that the session holds need no statement when they are asked for by their primary key.

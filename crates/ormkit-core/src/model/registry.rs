@@ -286,7 +286,11 @@ impl Registry {
         }
     }
 
-    fn space(&self, id: ModelId) -> Space {
+    /// The name space of a model.
+    ///
+    /// # Panics
+    /// When the number is of another registry.
+    pub fn space(&self, id: ModelId) -> Space {
         self.spaces[id.index()]
     }
 

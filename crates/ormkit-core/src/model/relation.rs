@@ -1,6 +1,9 @@
 //! Relations between models.
 
-use super::{FieldId, FieldIds, ModelId, RelationId, TableName};
+use std::sync::Arc;
+
+use super::{FieldId, FieldIds, ModelId, Property, RelationId, TableName};
+use crate::query::{Expr, Source};
 
 /// A relation as a binding declares it.
 #[derive(Clone, Debug)]
@@ -37,6 +40,19 @@ pub struct RelationDef {
     pub near_keys: Vec<String>,
     /// Names of the junction's columns that refer to the target, where there is a choice.
     pub far_keys: Vec<String>,
+    /// The columns that it goes by, where they are said: no foreign key need say the same.
+    pub pairs: Option<Pairs>,
+    /// What else holds of the objects of the target that it leads to.
+    pub condition: Option<Arc<Property>>,
+}
+
+/// The columns that a relation without a junction goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pairs {
+    /// Names of own columns and of those of the target that equal them.
+    pub columns: Vec<(String, String)>,
+    /// The own ones refer to the target's; otherwise it is the other way round.
+    pub own: bool,
 }
 
 impl RelationDef {
@@ -58,6 +74,8 @@ impl RelationDef {
             secondary: None,
             near_keys: Vec::new(),
             far_keys: Vec::new(),
+            pairs: None,
+            condition: None,
         }
     }
 }
@@ -193,4 +211,15 @@ pub struct Relation {
     /// The foreign key is written by an UPDATE of its own, behind the INSERTs and before the DELETEs of a flush: rows may
     /// refer to each other.
     pub post_update: bool,
+    /// No foreign key says so: the columns are those that were said.
+    pub keyless: bool,
+    /// What else holds of the objects that it leads to.
+    pub condition: Option<Arc<Property>>,
+}
+
+impl Relation {
+    /// What else holds of a row of `target`.
+    pub fn condition_on(&self, target: Source) -> Option<Expr> {
+        self.condition.as_ref().map(|condition| condition.of(target))
+    }
 }

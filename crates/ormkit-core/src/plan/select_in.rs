@@ -30,6 +30,7 @@ pub fn select_in(
         select.parents = place.columns();
     }
     select = select.filter(keys_among(place.model, place.source, place.fields, keys));
+    select.filter.extend(relation.condition_on(Source::plain(target.id)));
     let fields = load.fields.as_ref().map(|fields| fields.iter().chain(own).copied().collect());
     select.items = vec![Item::Entity { source: Source::plain(target.id), fields }];
     for condition in &load.filter {

@@ -15,6 +15,26 @@ pub(crate) enum Child<'a> {
 }
 
 impl Expr {
+    /// The tables whose columns it reads itself, each once: not those that SELECTs inside of it read.
+    pub fn read_from(&self) -> Vec<Source> {
+        let mut found = Vec::new();
+        self.note_sources(&mut found);
+        found
+    }
+
+    fn note_sources(&self, found: &mut Vec<Source>) {
+        if let Self::Column(column) = self
+            && !found.contains(&column.source)
+        {
+            found.push(column.source);
+        }
+        self.children(&mut |child| {
+            if let Child::Expr(expr) = child {
+                expr.note_sources(found);
+            }
+        });
+    }
+
     /// Shows the expressions and SELECTs right inside it, in the order in which they are written.
     pub(crate) fn children<'a>(&'a self, visit: &mut dyn FnMut(Child<'a>)) {
         let mut each = |exprs: &[&'a Self]| exprs.iter().for_each(|expr| visit(Child::Expr(expr)));

@@ -103,6 +103,11 @@ impl<H: Host> Unit<H> {
                 if !host.is_attached(&parent, list) || host.relation_changed(&parent, list) {
                     continue;
                 }
+                // Who else is in it than the key says is for the database to tell.
+                if relation.condition.is_some() {
+                    host.unload_relation(&parent, list);
+                    continue;
+                }
                 let id = host.id(&object);
                 let mut members = related(host, &parent, relation)?;
                 let is_member = members.iter().any(|member| host.id(member) == id);

@@ -140,7 +140,9 @@ impl RelationshipDecl {
 ///     foreign_keys: The columns that hold the key, where there is a choice, or a callable that answers them.
 ///     remote_side: For a model that refers to itself: the columns at the far end, or a callable that answers them.
 ///     primaryjoin, secondaryjoin: Equalities of columns that say which foreign keys lead to this class and to the target,
-///         where there is a choice: a condition, a callable that answers one, or a text of it.
+///         where there is a choice, and what else holds of the target: `and_(A.id == B.a_id, B.kind == "x")`. A condition, a
+///         callable that answers one, or a text of it. `foreign(B.a_id)` says which column refers where no foreign key does,
+///         `remote(..)` which one is of the target where a class refers to itself.
 ///     uselist: False for one object where the target holds the key.
 ///     order_by: Columns of the target to sort a list by, or a callable that answers them; `"-name"` and `Post.name.desc()`
 ///         sort downwards.
@@ -413,17 +415,21 @@ pub(crate) fn columns_given(answer: &Bound<'_, PyAny>, option: &str) -> PyResult
     columns(Some(answer.clone()), option)?.into_iter().map(name).collect()
 }
 
-/// Reads `"Post.id"`, `"[Post.a, Post.b]"`, `"-created"`, `"Post.created.desc()"`.
+/// Reads `"Post.id"`, `"[Post.a, Post.b]"`, `"-created"`, `"Post.created.desc()"`, `"desc(Post.created)"`.
 fn column_names(text: &str) -> Vec<RelationColumn> {
     let bare = text.trim().trim_start_matches(['[', '(']);
-    let bare = if bare.ends_with("()") { bare } else { bare.trim_end_matches([']', ')']) };
+    // A call ends with a parenthesis of its own.
+    let bare = bare.trim_end_matches(']');
+    let bare = if text.trim().starts_with('(') { bare.strip_suffix(')').unwrap_or(bare) } else { bare };
     bare.split(',')
         .map(str::trim)
         .filter(|name| !name.is_empty())
         .map(|name| {
-            let (name, down) = match (name.strip_prefix('-'), name.strip_suffix(".desc()")) {
-                (Some(name), _) | (None, Some(name)) => (name, "-"),
-                (None, None) => (name.strip_suffix(".asc()").unwrap_or(name), ""),
+            let called = |word: &str| name.strip_prefix(word).and_then(|rest| rest.strip_suffix(')'));
+            let down = name.strip_prefix('-').or(name.strip_suffix(".desc()")).or(called("desc("));
+            let (name, down) = match down {
+                Some(name) => (name.trim(), "-"),
+                None => (name.strip_suffix(".asc()").or(called("asc(")).unwrap_or(name).trim(), ""),
             };
             // Of `models.Post.id` what names the column: its class, and itself.
             let class = name.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at + 1);

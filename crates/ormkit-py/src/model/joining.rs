@@ -1,32 +1,41 @@
-//! `primaryjoin=` and `secondaryjoin=`: which columns a relation goes by.
-use super::raise::unsupported;
+//! `primaryjoin=` and `secondaryjoin=`: which columns a relation goes by, and what else holds of the objects it leads to.
+mod text;
+
+use super::raise::{mapping, to_python, unsupported};
 use super::registry::{self, with_def};
 use crate::attribute::Attribute;
-use crate::expr::Expr;
+use crate::expr::{Expr, Said};
 use crate::fields::{JoinCondition, RelationJoin};
-use ormkit_core::model::{ModelId, RelationDef, RelationId, Target};
+use ormkit_core::model::{ModelId, Pairs, Property, RelationDef, RelationId, Target};
 use ormkit_core::query::{CompareOp, Expr as CoreExpr};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// One side of an equality.
 #[derive(Clone, Debug)]
 enum Side {
     /// A column of the class body.
     Own(String),
-    /// A column of a class or table that is there.
-    Column(ModelId, String),
-    /// `User.id` or `links.c.user_id` in a text: what comes before the column's name, and that.
-    Named(String, String),
+    /// A column of a class or table that is there, and what is said of it.
+    Column(ModelId, String, Said),
+    /// `User.id` or `links.c.user_id` in a text: what comes before the column's name, that, and what is said of it.
+    Named(String, String, Said),
 }
 
 impl Side {
     fn column(&self) -> &str {
         match self {
-            Self::Own(column) | Self::Column(_, column) | Self::Named(_, column) => column,
+            Self::Own(column) | Self::Column(_, column, _) | Self::Named(_, column, _) => column,
+        }
+    }
+
+    fn said(&self) -> Said {
+        match self {
+            Self::Own(_) => Said::default(),
+            Self::Column(_, _, said) | Self::Named(_, _, said) => *said,
         }
     }
 
@@ -34,8 +43,8 @@ impl Side {
     fn is_of(&self, end: &End) -> bool {
         match self {
             Self::Own(_) => end.is_owner,
-            Self::Named(of, _) => end.names.contains(of),
-            Self::Column(model, _) => {
+            Self::Named(of, _, _) => end.names.contains(of),
+            Self::Column(model, _, _) => {
                 with_def(*model, |def| end.names.contains(&def.name) || end.names.contains(&def.table.name))
             }
         }
@@ -49,7 +58,22 @@ struct End {
     names: Vec<String>,
 }
 
-type Equalities = Vec<(Side, Side)>;
+/// What a condition says.
+#[derive(Default)]
+struct Parts {
+    equal: Vec<(Side, Side)>,
+    /// Whatever is no equality of columns.
+    rest: Vec<CoreExpr>,
+}
+
+/// What both conditions say of a relation.
+struct Joined {
+    near: Vec<String>,
+    far: Vec<String>,
+    pairs: Option<Pairs>,
+    remote_side: Vec<String>,
+    condition: Option<Property>,
+}
 
 /// Relations whose joins can only be looked at when all classes are there.
 struct Waiting {
@@ -98,7 +122,14 @@ pub(super) fn resolve(py: Python<'_>) -> PyResult<()> {
         std::mem::take(&mut *WAITING.lock().unwrap_or_else(PoisonError::into_inner)).into_iter();
     while let Some(next) = waiting.next() {
         match columns_of(py, &next) {
-            Ok((near, far)) => registry::choose_keys(py, next.model, next.relation, near, far),
+            Ok(joined) => {
+                registry::choose_keys(py, next.model, next.relation, joined.near, joined.far);
+                registry::with_relation(py, next.model, next.relation, |def| {
+                    def.pairs = joined.pairs;
+                    def.remote_side.extend(joined.remote_side);
+                    def.condition = joined.condition.map(Arc::new);
+                });
+            }
             Err(_) if registry::is_replaced(py, next.model) => {}
             Err(error) => {
                 let mut kept = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,8 +143,8 @@ pub(super) fn resolve(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-/// The columns that lead to this side and to the other one.
-fn columns_of(py: Python<'_>, waiting: &Waiting) -> PyResult<(Vec<String>, Vec<String>)> {
+/// What the conditions say.
+fn columns_of(py: Python<'_>, waiting: &Waiting) -> PyResult<Joined> {
     let (class, table, relation) = with_def(waiting.model, |def| {
         let relation = def.relations[waiting.relation.index()].clone();
         (def.name.clone(), def.table.name.clone(), relation)
@@ -122,23 +153,146 @@ fn columns_of(py: Python<'_>, waiting: &Waiting) -> PyResult<(Vec<String>, Vec<S
     let owner = End { is_owner: true, names: vec![class, table] };
     let names = target_names(&relation);
     let target = End { is_owner: names.iter().any(|name| owner.names.contains(name)), names };
-    let side = |join: &Option<RelationJoin>, option: &str, end: &End| match join {
-        None => Ok(Vec::new()),
-        Some(join) => {
-            let what = format!("{place}: relationship({option}=..)");
-            let pairs = equalities(py, join, &what)?;
-            match relation.secondary.is_some() {
-                true => pairs.iter().map(|pair| junction_column(pair, end, &what)).collect(),
-                // Which of both is the foreign key is what the tables say.
-                false => Ok(pairs
-                    .iter()
-                    .flat_map(|(one, other)| [one, other])
-                    .map(|s| s.column().to_owned())
-                    .collect()),
+    let mut joined = Joined { near: vec![], far: vec![], pairs: None, remote_side: vec![], condition: None };
+    let mut rest = Vec::new();
+    for (join, option, end) in
+        [(&waiting.primary, "primaryjoin", &owner), (&waiting.secondary, "secondaryjoin", &target)]
+    {
+        let Some(join) = join else { continue };
+        let what = format!("{place}: relationship({option}=..)");
+        let mut parts = parts_of(py, join, waiting.model, &what)?;
+        if relation.secondary.is_some() {
+            let keys = parts.equal.iter().map(|pair| junction_column(pair, end, &what));
+            let keys: Vec<String> = keys.collect::<PyResult<_>>()?;
+            if option == "primaryjoin" { joined.near = keys } else { joined.far = keys }
+        } else {
+            take_pairs(&mut joined, &relation, &mut parts, (&owner, &target), &what)?;
+        }
+        rest.extend(parts.rest.into_iter().map(|part| (part, what.clone())));
+    }
+    joined.condition = condition(rest, &target)?;
+    Ok(joined)
+}
+
+/// The columns that a relation without a junction goes by. Which of two is the foreign key is what the tables say, unless
+/// it is said.
+fn take_pairs(
+    joined: &mut Joined,
+    relation: &RelationDef,
+    parts: &mut Parts,
+    (owner, target): (&End, &End),
+    what: &str,
+) -> PyResult<()> {
+    let (mut columns, mut holders) = (Vec::new(), Vec::new());
+    let mut is_sided = true;
+    for (one, other) in &parts.equal {
+        let (own, far) = match are_remote((one, other), relation, (owner, target)) {
+            (true, false) => (other, one),
+            (false, true) => (one, other),
+            _ => {
+                is_sided = false;
+                (one, other)
+            }
+        };
+        joined.near.extend([own.column().to_owned(), far.column().to_owned()]);
+        if far.said().remote {
+            joined.remote_side.push(far.column().to_owned());
+        }
+        let is_named = |side: &Side, end: &End| {
+            side.said().foreign || relation.foreign_keys.iter().any(|name| names(name, side, end))
+        };
+        match (is_named(own, owner), is_named(far, target)) {
+            (true, false) => holders.push(true),
+            (false, true) => holders.push(false),
+            (false, false) => {}
+            (true, true) => {
+                return Err(mapping(format!(
+                    "{what}: both of an equality are foreign, one refers to the other"
+                )));
             }
         }
-    };
-    Ok((side(&waiting.primary, "primaryjoin", &owner)?, side(&waiting.secondary, "secondaryjoin", &target)?))
+        columns.push((own.column().to_owned(), far.column().to_owned()));
+    }
+    match holders[..] {
+        [own, ..]
+            if is_sided && holders.len() == columns.len() && holders.iter().all(|other| *other == own) =>
+        {
+            joined.pairs = Some(Pairs { columns, own });
+        }
+        [] => {}
+        _ => {
+            return Err(unsupported(
+                format!(
+                    "{what} in which some columns refer to the one end and some to the other, or it is not said which"
+                ),
+                "mark with foreign(..) the column of each equality that refers, and of a class that refers to itself the \
+                 far one with remote(..)",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Which of both is a column of the far end.
+fn are_remote(
+    (one, other): (&Side, &Side),
+    relation: &RelationDef,
+    (owner, target): (&End, &End),
+) -> (bool, bool) {
+    let both = |is_far: &dyn Fn(&Side) -> bool| (is_far(one), is_far(other));
+    if !target.is_owner {
+        return both(&|side| side.is_of(target) && !side.is_of(owner));
+    }
+    // Of a class that refers to itself: as is said, and what refers where nothing is, as in SQLAlchemy.
+    match () {
+        () if one.said().remote || other.said().remote => both(&|side| side.said().remote),
+        () if !relation.remote_side.is_empty() => {
+            both(&|side| relation.remote_side.iter().any(|name| names(name, side, target)))
+        }
+        () => both(&|side| side.said().foreign),
+    }
+}
+
+/// True where `column` or `Model.column` means a side.
+fn names(name: &str, side: &Side, end: &End) -> bool {
+    let (class, column) = name.rsplit_once('.').unwrap_or(("", name));
+    column == side.column()
+        && (class.is_empty() || end.names.iter().any(|known| known == class))
+        && side.is_of(end)
+}
+
+/// What holds of the far end beside the equalities.
+fn condition(rest: Vec<(CoreExpr, String)>, target: &End) -> PyResult<Option<Property>> {
+    let Some((_, what)) = rest.first() else { return Ok(None) };
+    let what = what.clone();
+    let mut parts = Vec::with_capacity(rest.len());
+    for (part, _) in rest {
+        let mut part = part;
+        for source in part.read_from() {
+            let is_target = with_def(source.model, |def| {
+                target.names.contains(&def.name) || target.names.contains(&def.table.name)
+            });
+            if is_target && (!target.is_owner || Said::of(source).remote) {
+                part = part.renamed(source, Property::ROW);
+            }
+        }
+        parts.push(part);
+    }
+    let whole = CoreExpr::all(parts);
+    if let Some(other) = whole.read_from().into_iter().find(|source| *source != Property::ROW) {
+        let name = with_def(other.model, |def| def.name.clone());
+        let of = &target.names[0];
+        return Err(unsupported(
+            format!("{what} with a condition on a column of {name}"),
+            match target.is_owner {
+                true => format!("say which columns are those of the far end: remote({of}.kind) == .."),
+                false => format!(
+                    "conditions on columns of {of}, and the others where the relation is used: X.ys.any(..)"
+                ),
+            },
+        ));
+    }
+    Property::new(whole).map(Some).map_err(to_python)
 }
 
 fn target_names(relation: &RelationDef) -> Vec<String> {
@@ -160,88 +314,64 @@ fn junction_column((one, other): &(Side, Side), end: &End, what: &str) -> PyResu
     }
 }
 
-fn equalities(py: Python<'_>, join: &RelationJoin, what: &str) -> PyResult<Equalities> {
+fn parts_of(py: Python<'_>, join: &RelationJoin, model: ModelId, what: &str) -> PyResult<Parts> {
     let given = match join {
-        RelationJoin::Text(text) => return in_text(text, what),
+        RelationJoin::Text(text) => return text::parts(py, text, model, what),
         RelationJoin::Object(object) => object.bind(py).clone(),
         RelationJoin::Callable(callable) => callable.bind(py).call0()?,
     };
     if let Ok(text) = given.cast::<PyString>() {
-        return in_text(text.to_str()?, what);
+        return text::parts(py, text.to_str()?, model, what);
     }
     if let Ok(condition) = given.cast::<JoinCondition>() {
         let condition = condition.get();
         let other = condition.other.bind(py).cast::<Attribute>()?.get();
         let own = Side::Own(condition.own.clone());
-        return Ok(vec![(own, Side::Column(other.model(), other.name().to_owned()))]);
+        let other = Side::Column(other.model(), other.name().to_owned(), Said::default());
+        return Ok(Parts { equal: vec![(own, other)], rest: Vec::new() });
     }
-    match given.cast::<Expr>() {
-        Ok(expr) => in_expression(expr.get().core()?, what),
-        Err(_) => Err(PyTypeError::new_err(format!(
+    in_object(&given, what)
+}
+
+/// The parts of a condition that is made of expressions.
+fn in_object(given: &Bound<'_, PyAny>, what: &str) -> PyResult<Parts> {
+    let Ok(expr) = given.cast::<Expr>() else {
+        return Err(PyTypeError::new_err(format!(
             "{what} takes a condition, a text or a callable that answers one, not {}",
             given.repr()?
-        ))),
+        )));
+    };
+    let mut parts = Parts::default();
+    in_expression(&mut parts, expr.get().core()?);
+    match parts.equal.is_empty() {
+        true => Err(refused(what)),
+        false => Ok(parts),
     }
 }
 
-fn in_expression(expr: &CoreExpr, what: &str) -> PyResult<Equalities> {
+fn in_expression(parts: &mut Parts, expr: &CoreExpr) {
     let side = |expr: &CoreExpr| match expr {
         CoreExpr::Column(column) => {
             let model = column.source.model;
             let name = with_def(model, |def| def.fields[column.field.index()].name.clone());
-            Some(Side::Column(model, name))
+            Some(Side::Column(model, name, Said::of(column.source)))
         }
         _ => None,
     };
     match expr {
-        CoreExpr::And(parts) => {
-            let mut all = Vec::new();
-            for part in parts.iter() {
-                all.extend(in_expression(part, what)?);
-            }
-            Ok(all)
-        }
+        CoreExpr::And(all) => all.iter().for_each(|part| in_expression(parts, part)),
         CoreExpr::Compare(node) if node.op == CompareOp::Eq => match (side(&node.left), side(&node.right)) {
-            (Some(one), Some(other)) => Ok(vec![(one, other)]),
-            _ => Err(refused(what)),
+            (Some(one), Some(other)) => parts.equal.push((one, other)),
+            _ => parts.rest.push(expr.clone()),
         },
-        _ => Err(refused(what)),
-    }
-}
-
-/// Reads `"User.id == links.c.user_id"`, `"and_(A.x == B.x, A.y == B.y)"`.
-fn in_text(text: &str, what: &str) -> PyResult<Equalities> {
-    let bare = text.trim();
-    let inside = bare.strip_prefix("and_(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(bare);
-    let mut all = Vec::new();
-    for part in inside.split([',', '&']).map(str::trim).filter(|part| !part.is_empty()) {
-        let part = part.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(part);
-        let (one, other) = part.split_once("==").ok_or_else(|| refused(what))?;
-        all.push((named_side(one, what)?, named_side(other, what)?));
-    }
-    if all.is_empty() { Err(refused(what)) } else { Ok(all) }
-}
-
-fn named_side(text: &str, what: &str) -> PyResult<Side> {
-    let mut text = text.trim();
-    // What says which side is which is known already.
-    for word in ["foreign(", "remote("] {
-        text = text.strip_prefix(word).and_then(|rest| rest.strip_suffix(')')).unwrap_or(text);
-    }
-    let (of, column) = text.rsplit_once('.').ok_or_else(|| refused(what))?;
-    let of = of.strip_suffix(".c").unwrap_or(of);
-    let of = of.rsplit('.').next().unwrap_or(of);
-    let is_name =
-        |name: &str| !name.is_empty() && name.chars().all(|part| part.is_alphanumeric() || part == '_');
-    match is_name(of) && is_name(column) {
-        true => Ok(Side::Named(of.to_owned(), column.to_owned())),
-        false => Err(refused(what)),
+        _ => parts.rest.push(expr.clone()),
     }
 }
 
 fn refused(what: &str) -> PyErr {
     unsupported(
-        format!("{what} beyond equalities of columns"),
-        "leave it to the foreign keys, and narrow the relation where it is loaded: selectinload(X.ys.and_(..))",
+        format!("{what} without an equality of columns of both ends"),
+        "say by which columns they belong together: and_(A.id == B.a_id, B.kind == ..), in a lambda or a text where a \
+         class is not made yet",
     )
 }

@@ -183,8 +183,8 @@ pub(crate) fn add_index(py: Python<'_>, model: ModelId, mut index: Index) -> PyR
 /// # Errors
 /// Every mistake in the references between models: unknown targets, missing or ambiguous foreign keys.
 pub(crate) fn schema(py: Python<'_>) -> PyResult<Arc<Schema>> {
-    joining::resolve(py)?;
     late_columns::resolve(py)?;
+    joining::resolve(py)?;
     properties::resolve(py)?;
     let frozen = declared(py).registry.freeze();
     frozen.map_err(to_python)
@@ -273,6 +273,17 @@ pub(super) fn with_relation(
 /// Says what a property is, before its model is resolved.
 pub(super) fn define(py: Python<'_>, model: ModelId, field: FieldId, property: Property) {
     declared(py).registry.define(model, field, property);
+}
+
+/// The mapped classes under the base of a model, by their names; of one name the newest.
+pub(super) fn classes_beside(py: Python<'_>, model: ModelId) -> Vec<(String, Py<PyType>)> {
+    let declared = declared(py);
+    let newest = declared.registry.newest(declared.registry.space(model));
+    let class = |id: ModelId| {
+        let mapped = declared.classes.get(id.index())?.as_ref()?;
+        Some((declared.registry.def(id).name.clone(), mapped.class.clone_ref(py)))
+    };
+    newest.into_iter().filter_map(class).collect()
 }
 
 /// True when the same class of the same module was declared again.

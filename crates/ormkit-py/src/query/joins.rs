@@ -175,6 +175,13 @@ fn along(
                     "join the junction and the subquery on conditions",
                 ));
             }
+            if relation.condition.is_some() {
+                let name = attribute.repr()?;
+                return Err(unsupported(
+                    format!("a subquery joined along {name}, of which more is said than its key"),
+                    "join the subquery on a condition",
+                ));
+            }
             let mut pairs = Vec::with_capacity(relation.local.len());
             for (local, remote) in relation.local.iter().zip(&relation.remote) {
                 let far = column_in(&target, relation.target, *remote).ok_or_else(|| {

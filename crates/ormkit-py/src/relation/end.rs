@@ -99,7 +99,9 @@ fn learn(py: Python<'_>, table: &ClassTable, slot: usize) -> PyResult<&'static E
         slot: target.fields().len() + back.index(),
         many: target.relation(back).many,
     });
-    let holds_key = relation.kind == RelationKind::ManyToOne && relation.remote == target.key;
+    let holds_key = relation.kind == RelationKind::ManyToOne
+        && relation.remote == target.key
+        && relation.condition.is_none();
     let end: &'static End = Box::leak(Box::new(End {
         place: format!("{}.{}", table.class, relation.name),
         target_class: class_info(py, relation.target).class(py).clone().unbind(),

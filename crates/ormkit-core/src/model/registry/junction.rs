@@ -153,6 +153,8 @@ impl Resolver<'_> {
             passive_deletes: relation.passive_deletes,
             post_update: false,
             view_only: relation.view_only,
+            keyless: false,
+            condition: relation.condition.clone(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! The order in which tables are written.
 
+use super::super::{Relation, RelationKind};
 use super::Parts;
 
 /// For each model its rank (referred-to models have lower ranks) and whether it is on a cycle of foreign keys; `tables` says
@@ -13,6 +14,16 @@ pub(super) fn ranks(parts: &[Parts], tables: &[usize]) -> Vec<(u32, bool)> {
     let mut targets = vec![Vec::new(); count];
     for (parts, table) in parts.iter().zip(tables) {
         targets[*table].extend(parts.references.iter().map(|reference| tables[reference.target.index()]));
+        // What a relation writes without a foreign key has the same order.
+        for relation in
+            parts.relations.iter().filter(|relation: &&Relation| relation.keyless && !relation.view_only)
+        {
+            let other = tables[relation.target.index()];
+            match relation.kind {
+                RelationKind::ManyToOne => targets[*table].push(other),
+                RelationKind::OneToMany | RelationKind::ManyToMany => targets[other].push(*table),
+            }
+        }
     }
     let mut search = Search {
         targets: &targets,

@@ -24,6 +24,14 @@ impl Parts {
     }
 }
 
+/// The columns that a relation without a junction goes by.
+struct Way {
+    kind: RelationKind,
+    local: FieldIds,
+    remote: FieldIds,
+    keyless: bool,
+}
+
 pub(super) struct Resolver<'a> {
     pub(super) registry: &'a Registry,
 }
@@ -119,14 +127,7 @@ impl Resolver<'_> {
         }
         let def = self.registry.def(id);
         let target = self.registry.target(id, relation)?;
-        let (kind, reference) = self.join(id, target, relation)?;
-        let far = |fields: &FieldIds, of: ModelId| self.same_columns(fields, reference.target, of);
-        let (local, remote) = match kind {
-            RelationKind::ManyToOne => (reference.fields.clone(), far(&reference.target_fields, target)?),
-            RelationKind::OneToMany | RelationKind::ManyToMany => {
-                (far(&reference.target_fields, id)?, reference.fields.clone())
-            }
-        };
+        let Way { kind, local, remote, keyless } = self.way(id, target, relation)?;
         let many = relation.many.unwrap_or(kind == RelationKind::OneToMany);
         if many && kind == RelationKind::ManyToOne {
             return Err(format!(
@@ -151,7 +152,44 @@ impl Resolver<'_> {
             passive_deletes: relation.passive_deletes,
             post_update: relation.post_update,
             view_only: relation.view_only,
+            keyless,
+            condition: relation.condition.clone(),
         })
+    }
+
+    /// The columns that a relation without a junction goes by: those of a foreign key, unless others are said.
+    fn way(&self, id: ModelId, target: ModelId, relation: &RelationDef) -> Result<Way, String> {
+        let by_key = self.join(id, target, relation).and_then(|(kind, reference)| {
+            let far = |fields: &FieldIds, of: ModelId| self.same_columns(fields, reference.target, of);
+            let (local, remote) = match kind {
+                RelationKind::ManyToOne => (reference.fields.clone(), far(&reference.target_fields, target)?),
+                RelationKind::OneToMany | RelationKind::ManyToMany => {
+                    (far(&reference.target_fields, id)?, reference.fields.clone())
+                }
+            };
+            Ok(Way { kind, local, remote, keyless: false })
+        });
+        let Some(pairs) = &relation.pairs else { return by_key };
+        let field = |of: ModelId, column: &String| {
+            let def = self.registry.def(of);
+            let names = |field: &Field| field.name == *column || field.column == *column;
+            def.fields.iter().position(names).map(|at| FieldId(at as u16)).ok_or_else(|| {
+                let near = hint(column, def.fields.iter().map(|field| field.name.as_str()));
+                format!("primaryjoin names `{column}`, which {} does not have{near}", def.name)
+            })
+        };
+        let (mut local, mut remote) = (FieldIds::new(), FieldIds::new());
+        for (own, other) in &pairs.columns {
+            local.push(field(id, own)?);
+            remote.push(field(target, other)?);
+        }
+        let kind = if pairs.own { RelationKind::ManyToOne } else { RelationKind::OneToMany };
+        match by_key {
+            Ok(by_key) if by_key.kind == kind && by_key.local == local && by_key.remote == remote => {
+                Ok(by_key)
+            }
+            _ => Ok(Way { kind, local, remote, keyless: true }),
+        }
     }
 
     /// Which side holds the key, and which key it is.
@@ -232,10 +270,14 @@ impl Resolver<'_> {
 
     fn no_key(&self, id: ModelId, target: ModelId, relation: &RelationDef) -> String {
         let (own, far) = (&self.registry.def(id).name, &self.registry.def(target).name);
-        if relation.foreign_keys.is_empty() {
-            format!("no foreign key joins {own} and {far}: give one of them a column with ForeignKey(..)")
-        } else {
-            format!("foreign_keys={:?} names no foreign key between {own} and {far}", relation.foreign_keys)
+        let instead = "give one of them a column with ForeignKey(..), or say with foreign(..) in primaryjoin= which column \
+                       refers to the other";
+        match relation.foreign_keys.is_empty() {
+            true => format!("no foreign key joins {own} and {far}: {instead}"),
+            false => format!(
+                "foreign_keys={:?} names no foreign key between {own} and {far}: {instead}",
+                relation.foreign_keys
+            ),
         }
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{ColumnType, Field, RelationKind};
+use crate::model::{ColumnType, Field, Pairs, RelationKind};
 
 fn model(name: &str, table: &str, fields: Vec<Field>, relations: Vec<RelationDef>) -> ModelDef {
     ModelDef { module: "app".into(), relations, ..ModelDef::new(name, table, fields) }
@@ -36,6 +36,23 @@ fn both_directions_of_a_foreign_key_find_each_other() {
     assert_eq!(post.relations[0].local[..], [FieldId(1)]);
     assert_eq!(user.relations[0].back, Some(RelationId(0)));
     assert!(user.rank < post.rank);
+}
+
+#[test]
+fn said_columns_join_what_no_foreign_key_does() {
+    let columns = vec![("code".to_owned(), "about".to_owned())];
+    let mut notes = to("notes", "Note");
+    notes.pairs = Some(Pairs { columns, own: false });
+    let text = |name: &str| Field::new(name, ColumnType::Text);
+    let mut registry = Registry::new();
+    registry.declare(model("Note", "notes", vec![id(), text("about")], vec![])).unwrap();
+    registry.declare(model("User", "users", vec![id(), text("code")], vec![notes])).unwrap();
+    let schema = registry.freeze().unwrap();
+    let (note, user) = (schema.model(ModelId(0)), schema.model(ModelId(1)));
+    let relation = &user.relations[0];
+    assert_eq!((relation.kind, relation.keyless), (RelationKind::OneToMany, true));
+    assert_eq!((&relation.local[..], &relation.remote[..]), (&[FieldId(1)][..], &[FieldId(1)][..]));
+    assert!(user.rank < note.rank, "the key is carried over to rows that come later");
 }
 
 #[test]

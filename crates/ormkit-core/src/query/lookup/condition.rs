@@ -121,20 +121,20 @@ fn on_relation(
 ) -> Expr {
     use Operator as O;
     let relation = model.relation(relation);
+    // The own key says which object it is, unless more has to hold of that, or nobody sees to it that there is one.
+    let by_key =
+        relation.kind == RelationKind::ManyToOne && relation.condition.is_none() && !relation.keyless;
     let absent = |absent: bool| {
-        let present = match relation.kind {
-            RelationKind::ManyToOne => {
-                Expr::all(relation.local.iter().map(|field| Expr::column(source, *field).is_not_null()))
-            }
-            RelationKind::OneToMany | RelationKind::ManyToMany => {
-                Expr::related(source, relation.id, Source { model: relation.target, alias }, None)
-            }
+        let present = match by_key {
+            true => Expr::all(relation.local.iter().map(|field| Expr::column(source, *field).is_not_null())),
+            false => Expr::related(source, relation.id, Source { model: relation.target, alias }, None),
         };
         if absent { present.negate() } else { present }
     };
     let target = Source { model: relation.target, alias };
     let (at, fields) = match relation.kind {
-        RelationKind::ManyToOne => (source, &relation.local),
+        RelationKind::ManyToOne if by_key => (source, &relation.local),
+        RelationKind::ManyToOne => (target, &relation.remote),
         RelationKind::OneToMany | RelationKind::ManyToMany => (target, &schema.model(relation.target).key),
     };
     let is_object = match operator {
@@ -145,12 +145,10 @@ fn on_relation(
         _ if values.iter().all(is_null) => return absent(true),
         _ => is_object(schema, at, fields, operator, values),
     };
-    match relation.kind {
-        RelationKind::ManyToOne => is_object,
+    match by_key {
+        true => is_object,
         // A list holds an object when a related row has its key.
-        RelationKind::OneToMany | RelationKind::ManyToMany => {
-            Expr::related(source, relation.id, target, Some(is_object))
-        }
+        false => Expr::related(source, relation.id, target, Some(is_object)),
     }
 }
 

@@ -124,7 +124,8 @@ impl Path {
         let holder = before.models(schema, model).last().copied().unwrap_or(model);
         let relation = schema.model(holder).relation(*last);
         let at = relation.remote.iter().position(|remote| Some(*remote) == self.field);
-        if let (RelationKind::ManyToOne, Some(at)) = (relation.kind, at) {
+        let is_own = relation.condition.is_none() && !relation.keyless;
+        if let (RelationKind::ManyToOne, Some(at), true) = (relation.kind, at, is_own) {
             *self = Self { relations: before.relations, model: holder, field: Some(relation.local[at]) };
         }
     }
@@ -152,6 +153,7 @@ pub fn correlated(schema: &Schema, source: Source, relations: &[RelationId]) -> 
                 }
             };
             select = select.filter(Expr::matching(near, keys, at, &relation.local));
+            select.filter.extend(relation.condition_on(target));
         } else {
             select = select.join(JoinKind::Inner, at, *id, target);
         }

@@ -107,7 +107,9 @@ impl Place<'_> {
         let Condition { lookup, values } = self.condition;
         let relation = schema.model(self.source.model).relation(relation);
         let Subject::Field(field) = lookup.subject else { return None };
-        if lookup.path.len() != self.depth + 1 || relation.kind != RelationKind::ManyToOne {
+        let is_own =
+            relation.kind == RelationKind::ManyToOne && relation.condition.is_none() && !relation.keyless;
+        if lookup.path.len() != self.depth + 1 || !is_own {
             return None;
         }
         let at = relation.remote.iter().position(|remote| *remote == field)?;
@@ -305,6 +307,8 @@ impl Writer<'_> {
         let model = self.schema.model(model);
         let relation = model.relation(relation);
         relation.kind != RelationKind::ManyToOne
+            || relation.keyless
+            || relation.condition.is_some()
             || relation.local.iter().any(|field| model.field(*field).nullable)
             || self.schema.model(relation.target).fields().iter().any(|field| field.tombstone)
     }

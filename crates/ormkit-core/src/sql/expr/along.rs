@@ -1,7 +1,7 @@
 //! Tables along a relation: what joins them, and the junction between them where there is one.
 
 use super::super::{SqlWriter, tombstone};
-use crate::model::{ColumnType, FieldId, Junction, Model, RelationId};
+use crate::model::{ColumnType, FieldId, Junction, Model, Relation, RelationId};
 use crate::query::{Deleted, Source};
 
 /// Joins `target` along a relation of `parent`; `words` are one of SQL's joins. More conditions may follow.
@@ -14,11 +14,11 @@ pub(crate) fn join_along(
     relation: RelationId,
     target: Source,
 ) {
-    if !out.writes_text() {
-        return;
-    }
     let schema = out.schema();
     let relation = schema.model(parent.model).relation(relation);
+    if !out.writes_text() {
+        return and_condition(out, relation, target);
+    }
     out.push(words);
     let Some(junction) = &relation.junction else {
         match words == FULL {
@@ -26,7 +26,8 @@ pub(crate) fn join_along(
             false => out.source(target),
         }
         out.push(" ON ");
-        return equal(out, target, &relation.remote, parent, &relation.local);
+        equal(out, target, &relation.remote, parent, &relation.local);
+        return and_condition(out, relation, target);
     };
     let link = Link::new(out, junction);
     if words == INNER {
@@ -37,7 +38,8 @@ pub(crate) fn join_along(
         out.push(INNER);
         out.source(target);
         out.push(" ON ");
-        return link.equals(out, &junction.far, target, &relation.remote);
+        link.equals(out, &junction.far, target, &relation.remote);
+        return and_condition(out, relation, target);
     }
     out.push("(");
     link.table(out);
@@ -46,6 +48,7 @@ pub(crate) fn join_along(
     out.push(" ON ");
     link.equals(out, &junction.far, target, &relation.remote);
     link.and_living(out);
+    and_condition(out, relation, target);
     if words == FULL {
         tombstone::and_living(out, target);
     }
@@ -55,15 +58,16 @@ pub(crate) fn join_along(
 
 /// Begins a subquery's FROM with the rows of `target` that belong to the row of `parent` around it: `roles JOIN … WHERE …`.
 pub(super) fn from_along(out: &mut SqlWriter<'_>, parent: Source, relation: RelationId, target: Source) {
-    if !out.writes_text() {
-        return;
-    }
     let schema = out.schema();
     let relation = schema.model(parent.model).relation(relation);
+    if !out.writes_text() {
+        return and_condition(out, relation, target);
+    }
     out.source(target);
     let Some(junction) = &relation.junction else {
         out.push(" WHERE ");
-        return equal(out, target, &relation.remote, parent, &relation.local);
+        equal(out, target, &relation.remote, parent, &relation.local);
+        return and_condition(out, relation, target);
     };
     let link = Link::new(out, junction);
     out.push(INNER);
@@ -73,6 +77,15 @@ pub(super) fn from_along(out: &mut SqlWriter<'_>, parent: Source, relation: Rela
     out.push(" WHERE ");
     link.equals(out, &junction.near, parent, &relation.local);
     link.and_living(out);
+    and_condition(out, relation, target);
+}
+
+/// What else a relation says of the rows that it leads to, behind a condition that is there.
+fn and_condition(out: &mut SqlWriter<'_>, relation: &Relation, target: Source) {
+    if let Some(condition) = &relation.condition {
+        out.push(" AND ");
+        out.property(condition, target);
+    }
 }
 
 /// SQL's inner join.
