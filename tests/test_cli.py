@@ -140,7 +140,7 @@ def test_lint_looks_at_what_leads_to_the_models(url, project, capsys):
     assert main(["lint", "--models", project, "--url", url, "--json"]) == 3
     codes = {finding["code"] for finding in json.loads(capsys.readouterr().out)}
     if url.startswith("sqlite"):
-        assert codes == {"table-rebuilt", "column-dropped"}
+        assert codes == {"table-rebuilt", "column-dropped", "not-null-without-default"}
     else:
         assert {"column-dropped", "not-null-without-default", "no-lock-timeout"} <= codes
     script = "DROP TABLE members"
@@ -223,3 +223,11 @@ def test_colours_are_for_terminals(capsys, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     assert main(["ping"]) == 2
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_an_error_of_the_project_says_its_line(project, tmp_path, capsys):
+    (tmp_path / "broken_models.py").write_text("import ormkit\n\nclass Kind(ormkit.Enum):\n    A = 'a'\n")
+    assert main(["sql", "--dialect", "sqlite", "--models", "broken_models"]) == 1
+    said = capsys.readouterr().err
+    assert "error: broken_models.py:3: TypeError: Kind derives from ormkit's Enum" in said
+    assert "derives from enum.Enum" in said and "Traceback" not in said

@@ -13,6 +13,7 @@
 
 mod alone;
 mod cascade;
+mod common;
 mod delete;
 mod departure;
 mod expire;

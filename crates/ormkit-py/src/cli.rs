@@ -104,12 +104,32 @@ impl CommandLine {
         // Our own sentences say what they are about; those of others need their class beside them.
         let is_ours = error.is_instance(&py.import("ormkit.exc")?.getattr("OrmkitError")?)?;
         let text = if is_ours { text } else { format!("{kind}: {text}") };
+        let text = raised_at(error)?.map_or_else(|| text.clone(), |place| format!("{place}: {text}"));
         terminal.error(py, &text)?;
         if let Ok(hint) = error.getattr("hint").and_then(|hint| hint.extract::<String>()) {
             terminal.say(py, &format!("hint: {hint}\n"))?;
         }
         Ok(FAILED)
     }
+}
+
+/// The line of the project that an exception came from, `app/models.py:12`; None where no file of it was running.
+fn raised_at(error: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    let here = std::env::current_dir()?;
+    let prefix: PathBuf = error.py().import("sys")?.getattr("prefix")?.extract()?;
+    let mut place = None;
+    let mut traceback = error.getattr("__traceback__")?;
+    while !traceback.is_none() {
+        let file: PathBuf =
+            traceback.getattr("tb_frame")?.getattr("f_code")?.getattr("co_filename")?.extract()?;
+        if let Ok(inside) = file.strip_prefix(&here)
+            && !file.starts_with(&prefix)
+        {
+            place = Some(format!("{}:{}", inside.display(), traceback.getattr("tb_lineno")?));
+        }
+        traceback = traceback.getattr("tb_next")?;
+    }
+    Ok(place)
 }
 
 /// What every command has.

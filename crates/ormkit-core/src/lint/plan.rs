@@ -2,7 +2,7 @@
 
 use super::state::State;
 use super::{Conditions, Finding, Rule, add, look};
-use crate::schema::{Change, Operation};
+use crate::schema::{Change, Column, Operation, Part};
 use crate::sql::DialectName;
 
 /// The unsafe ones of the steps of a plan; a finding's line is the number of the step, from 1 on.
@@ -18,6 +18,13 @@ pub fn plan(steps: &[Operation], conditions: &Conditions) -> Vec<Finding> {
                 line: place + 1,
                 statement: statement.clone(),
             });
+            if let Operation::Add { table, part: Part::Column(column) } = step
+                && lacks_value(column)
+                && state.is_in_use(&table.name)
+            {
+                let statement = statement.clone();
+                findings.push(Finding { rule: Rule::NotNullWithoutDefault, line: place + 1, statement });
+            }
             if step.loses_data() {
                 let column = step.table().zip(step.column());
                 let mapped = column.is_some_and(|(table, column)| state.is_mapped(&table.name, column));
@@ -38,6 +45,12 @@ pub fn plan(steps: &[Operation], conditions: &Conditions) -> Vec<Finding> {
         add(&mut findings, rules, place + 1, &sql, conditions.dialect);
     }
     findings
+}
+
+/// True for a column that rows which are there have no value for.
+fn lacks_value(column: &Column) -> bool {
+    let fills_itself = column.default.is_some() || column.computed.is_some() || column.numbering.is_some();
+    !column.nullable && !fills_itself
 }
 
 fn shown(step: &Operation) -> String {

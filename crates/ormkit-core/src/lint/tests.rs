@@ -205,3 +205,19 @@ fn plans_are_looked_at_step_by_step() {
     let sqlite = [(1, "table-rebuilt"), (2, "table-rebuilt"), (3, "table-rebuilt"), (3, "column-dropped")];
     assert_eq!(codes(&Dialect::SQLITE), sqlite);
 }
+
+#[test]
+fn a_rebuild_that_adds_what_rows_have_no_value_for_is_found() {
+    use crate::model::TableName;
+    use crate::schema::{Column, Operation, Part};
+    let add = |column: Column| Operation::Add {
+        table: TableName { schema: None, name: "users".into() },
+        part: Part::Column(column),
+    };
+    let required = Column { nullable: false, ..Column::new("age", "INTEGER") };
+    let given = Column { default: Some("(abs(1))".into()), ..required.clone() };
+    let found = plan(&[add(required), add(given)], &Conditions::new(&Dialect::SQLITE));
+    let codes: Vec<_> = found.iter().map(|one| (one.line, one.rule.code())).collect();
+    assert!(codes.contains(&(1, "not-null-without-default")), "{codes:?}");
+    assert!(!codes.contains(&(2, "not-null-without-default")), "{codes:?}");
+}

@@ -9,9 +9,10 @@ use indexmap::IndexMap;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::Session;
+use super::common::Inserts;
 use super::expressions::Assigned;
 use super::gather::{Assignment, Scope, Work, Write};
-use super::group::{Group, in_stages, insert_fields, stored_version, update_fields};
+use super::group::{Group, in_stages, stored_version, update_fields};
 use super::identity::{Key, KeyIndex, has_null};
 use super::journal::Action;
 use super::precede::Ahead;
@@ -190,11 +191,12 @@ impl<H: Host> Session<H> {
     fn groups(&self, level: &[Write<H>]) -> Result<Vec<Group<H>>> {
         let host = &self.host;
         let mut groups = Groups::<H>::default();
-        for write in level {
+        let mut inserts = Inserts::of(host, level)?;
+        for (place, write) in level.iter().enumerate() {
             let model = &write.model;
             let version = stored_version(host, write)?;
             let fields = match write.action {
-                Action::Insert => insert_fields(host, model, &write.object)?,
+                Action::Insert => inserts.take(place, model.id),
                 Action::Update => update_fields(host, model, &write.object)?,
                 Action::Delete => FieldSet::new(),
             };

@@ -10,6 +10,7 @@ use super::logic::conditions_of;
 use super::operand::{alike, free_operand};
 use super::{Argument, Expr, Kind, RowValue, expression};
 use crate::errors::to_py;
+use crate::query::F;
 
 /// `func`: every attribute is an SQL function of that name.
 #[pyclass(frozen, module = "ormkit", name = "_Function")]
@@ -42,7 +43,19 @@ impl NamedFunction {
     }
 
     #[pyo3(signature = (*arguments))]
-    fn __call__<'py>(&self, arguments: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Expr>> {
+    fn __call__<'py>(
+        this: &Bound<'py, Self>,
+        arguments: &Bound<'py, PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match F::called(arguments, || Ok(this.clone().into_any()))? {
+            Some(waiting) => Ok(waiting),
+            None => Ok(this.get().call(arguments)?.into_any()),
+        }
+    }
+}
+
+impl NamedFunction {
+    fn call<'py>(&self, arguments: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Expr>> {
         let py = arguments.py();
         let name = self.name.to_ascii_lowercase();
         if arguments.is_empty() && name == "count" {

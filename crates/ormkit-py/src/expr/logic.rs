@@ -12,6 +12,7 @@ use super::operand::{alike, free_operand, operand};
 use super::told::Told;
 use super::{Condition, Expr, condition, expression};
 use crate::errors::to_py;
+use crate::query::F;
 
 /// The conditions of a call.
 ///
@@ -186,13 +187,21 @@ pub(crate) fn false_(py: Python<'_>) -> PyResult<Bound<'_, Condition>> {
 
 /// `CAST(value AS type)`; the type is one of a column: `cast(User.age, String)`.
 #[pyfunction]
-pub(crate) fn cast<'py>(value: &Bound<'py, PyAny>, r#type: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Expr>> {
+pub(crate) fn cast<'py>(
+    value: &Bound<'py, PyAny>,
+    r#type: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    let arguments = PyTuple::new(py, [value, r#type])?;
+    if let Some(waiting) = F::called(&arguments, || py.import("ormkit._ormkit")?.getattr("cast"))? {
+        return Ok(waiting);
+    }
     let told = Told::of(r#type, "cast()")?;
     let expr = match told.makes(value)? {
         true => told.operand(value)?,
         false => free_operand(value)?,
     };
-    expression(value.py(), told.cast(expr))
+    Ok(expression(py, told.cast(expr))?.into_any())
 }
 
 #[pymethods]

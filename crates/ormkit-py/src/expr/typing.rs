@@ -18,6 +18,7 @@ use super::told::Told;
 use crate::convert::{Conversion, User};
 use crate::fields::is_json_null;
 use crate::model::{any_conversion, conversion, with_def};
+use crate::query::F;
 use crate::range::Range;
 
 /// What is known of the type of an expression.
@@ -313,7 +314,11 @@ pub(super) fn own_type(value: &Bound<'_, PyAny>) -> PyResult<ColumnType> {
         Some(column_type) => Ok(column_type),
         None => {
             let found = value.get_type().name()?;
-            Err(PyTypeError::new_err(format!("a value of type {found} has no place in a statement")))
+            let cure = match value.cast::<F>() {
+                Ok(_) => ": F(..) is for the names of a query, elsewhere it is Model.attribute",
+                Err(_) => "",
+            };
+            Err(PyTypeError::new_err(format!("a value of type {found} has no place in a statement{cure}")))
         }
     }
 }

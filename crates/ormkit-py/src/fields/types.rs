@@ -268,6 +268,16 @@ impl EnumColumn {
     ) -> PyResult<PyClassInitializer<Self>> {
         Ok(derived(enum_type(class, by, name, schema)?, Self))
     }
+
+    /// `from ormkit import *` hides the `Enum` that members are declared by.
+    #[classmethod]
+    #[pyo3(signature = (**_options))]
+    fn __init_subclass__(class: &Bound<'_, PyType>, _options: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        Err(PyTypeError::new_err(format!(
+            "{} derives from ormkit's Enum, the type of a column: a class of members derives from enum.Enum",
+            class.name()?
+        )))
+    }
 }
 
 /// The column type of a Python enum.

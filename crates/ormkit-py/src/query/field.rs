@@ -4,11 +4,12 @@ use ormkit_core::model::Schema;
 use ormkit_core::query::{ArithmeticOp, Expr as CoreExpr, Nulls, Order, Source};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 use std::sync::Arc;
 
 use super::aggregate::Aggregate;
 use super::names::Names;
-use crate::expr::{arithmetic, behind, in_front, operand};
+use crate::expr::{Expr, arithmetic, behind, expression, in_front, operand};
 
 /// A column of the row that a lookup or an update is about, by its attribute's name; across relations to one object it is
 /// `F("author__name")`. Arithmetic makes more of it.
@@ -33,9 +34,31 @@ enum Node {
     Aggregate(Py<Aggregate>),
     Negative(Arc<Node>),
     Arithmetic(ArithmeticOp, Arc<Node>, Arc<Node>),
+    /// `func.lower(F("name"))`: what makes an expression of arguments that are known.
+    Call(Py<PyAny>, Vec<Arc<Node>>),
 }
 
 impl F {
+    /// A call of `function` that waits for the names in its arguments; None where no argument has any.
+    ///
+    /// # Errors
+    /// What the `function` to be called is cannot be said.
+    pub(crate) fn called<'py>(
+        arguments: &Bound<'py, PyTuple>,
+        function: impl FnOnce() -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if !arguments
+            .iter()
+            .any(|argument| argument.cast::<F>().is_ok() || argument.cast::<Aggregate>().is_ok())
+        {
+            return Ok(None);
+        }
+        let py = arguments.py();
+        let arguments = arguments.iter().map(|argument| node_of(&argument)).collect();
+        let node = Arc::new(Node::Call(function()?.unbind(), arguments));
+        Ok(Some(Bound::new(py, Self { order: None, node })?.into_any()))
+    }
+
     /// The expression on a row of `source`.
     ///
     /// # Errors
@@ -142,6 +165,17 @@ impl Node {
             Self::Value(value) => operand(value.bind(py), None),
             Self::Aggregate(inner) => aggregate(inner.get()),
             Self::Negative(inner) => Ok(CoreExpr::Negative(Arc::new(inner.resolve(py, names, aggregate)?))),
+            Self::Call(function, arguments) => {
+                let mut resolved = Vec::with_capacity(arguments.len());
+                for argument in arguments {
+                    resolved.push(match &**argument {
+                        Self::Value(value) => value.bind(py).clone(),
+                        named => expression(py, named.resolve(py, names, aggregate)?)?.into_any(),
+                    });
+                }
+                let made = function.bind(py).call1(PyTuple::new(py, resolved)?)?;
+                made.cast::<Expr>()?.get().core().cloned()
+            }
             Self::Arithmetic(op, left, right) => match (&**left, &**right) {
                 (other, Self::Value(value)) => {
                     in_front(*op, other.resolve(py, names, aggregate)?, value.bind(py))
@@ -161,6 +195,7 @@ impl Node {
             Self::Aggregate(_) => true,
             Self::Negative(inner) => inner.has_aggregates(),
             Self::Arithmetic(_, left, right) => left.has_aggregates() || right.has_aggregates(),
+            Self::Call(_, arguments) => arguments.iter().any(|argument| argument.has_aggregates()),
             Self::Name(_) | Self::Value(_) => false,
         }
     }
@@ -173,6 +208,7 @@ impl Node {
                 left.names(found);
                 right.names(found);
             }
+            Self::Call(_, arguments) => arguments.iter().for_each(|argument| argument.names(found)),
             Self::Aggregate(_) | Self::Value(_) => {}
         }
     }
@@ -183,6 +219,7 @@ impl Node {
             Self::Negative(inner) => inner.first_name(),
             Self::Value(_) | Self::Aggregate(_) => None,
             Self::Arithmetic(_, left, right) => left.first_name().or_else(|| right.first_name()),
+            Self::Call(_, arguments) => arguments.iter().find_map(|argument| argument.first_name()),
         }
     }
 }
