@@ -232,7 +232,7 @@ async def test_an_after_commit_that_raises_undoes_nothing(engine: Any, listen: L
 async def test_unknown_events_of_sessions_are_refused_with_what_to_type(engine: Any) -> None:
     with pytest.raises(FieldError, match="did you mean `after_commit`"):
         event.listens_for(AsyncSession, "after_comit")
-    with pytest.raises(NotSupportedError, match="with_loader_criteria"):
-        event.listens_for(async_sessionmaker(engine), "do_orm_execute")
-    with pytest.raises(NotSupportedError, match=r"session\.connection"):
-        event.listens_for(AsyncSession(engine), "after_begin")
+    with pytest.raises(NotSupportedError, match="after_commit and after_rollback"):
+        event.listens_for(async_sessionmaker(engine), "after_transaction_end")
+    with pytest.raises(NotSupportedError, match="before_flush"):
+        event.listens_for(AsyncSession(engine), "before_attach")

@@ -1,5 +1,5 @@
 """Functions of the program that hear of what is written and of what sessions do."""
 
-from ormkit._ormkit import FlushContext, contains, listen, listens_for, remove
+from ormkit._ormkit import FlushContext, ORMExecuteState, contains, listen, listens_for, remove
 
-__all__ = ["FlushContext", "contains", "listen", "listens_for", "remove"]
+__all__ = ["FlushContext", "ORMExecuteState", "contains", "listen", "listens_for", "remove"]

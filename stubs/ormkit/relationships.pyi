@@ -8,7 +8,6 @@ from ormkit.base import DeclarativeBase
 from ormkit.query import Attribute, Expr, Query
 
 _E = TypeVar("_E")
-_M = TypeVar("_M", bound=DeclarativeBase)
 _T = TypeVar("_T")
 
 class Change:
@@ -150,5 +149,5 @@ def undefer(*columns: Attribute[Any] | str) -> Loader:
 def undefer_group(name: str, /) -> Loader:
     """Reads the columns of a `deferred_group`."""
 
-def with_loader_criteria(model: type[_M], condition: Expr[bool] | Callable[[type[_M]], Expr[bool]], /) -> Loader:
-    """A condition on every object of a class that a query selects, joins or loads along."""
+def with_loader_criteria(model: type[Any], condition: Expr[bool] | Callable[[type[Any]], Expr[bool]], /) -> Loader:
+    """A condition on every object of a class that a query reads; with a function also of what derives from a base or a mixin."""

@@ -27,6 +27,7 @@ pub(crate) mod identity;
 mod journal;
 mod junction;
 mod link;
+mod listener;
 mod load;
 pub(crate) mod mark;
 mod merge;
@@ -57,6 +58,7 @@ pub use self::guest::{BorrowedLink, LendLink, guests};
 pub use self::home::Home;
 pub use self::identity::{Key, KeyCells};
 pub use self::link::{Link, Pieces};
+pub use self::listener::SessionListener;
 pub use self::read::Rows;
 pub use self::set_verb::Written;
 pub use self::shared::{Lease, Shared};
@@ -106,6 +108,7 @@ pub struct Session<H: Host> {
     options: SessionOptions,
     /// How many blocks without autoflush are open.
     pauses: Arc<AtomicU32>,
+    listener: Option<Arc<dyn SessionListener>>,
 }
 
 impl<H: Host> Session<H> {
@@ -113,7 +116,8 @@ impl<H: Host> Session<H> {
     pub fn new(host: H, pool: Pool, schema: Arc<Schema>, plans: Arc<Plans>, options: SessionOptions) -> Self {
         let mut link = Link::new(pool);
         link.set_default_mode(options.mode);
-        Self { host, link, unit: Unit::new(&schema), schema, plans, options, pauses: Arc::default() }
+        let unit = Unit::new(&schema);
+        Self { host, link, unit, schema, plans, options, pauses: Arc::default(), listener: None }
     }
 
     /// The host of its objects.

@@ -2,6 +2,7 @@
 
 mod clock;
 mod constant;
+mod criteria;
 pub mod ddl;
 mod dialect;
 mod dml;

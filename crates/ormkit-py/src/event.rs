@@ -1,12 +1,16 @@
 //! `ormkit.event`: functions of the program that hear of what is written and of what sessions do.
 //!
 //! Where nobody listens nothing is looked up: one flag for all models and one for all sessions.
+mod execute;
 mod listener;
 mod mapper;
 mod session;
 mod target;
 
+pub(crate) use execute::OrmExecuteState;
 pub(crate) use listener::Listener;
 pub(crate) use mapper::{hear, hears};
-pub(crate) use session::{FlushContext, Listeners, SessionEvent, any_session, of_kind};
+pub(crate) use session::{
+    FlushContext, Listeners, SessionEvent, any_begin, any_execute, any_session, of_kind,
+};
 pub(crate) use target::{contains, listen, listens_for, remove};

@@ -35,7 +35,7 @@ pub(crate) use metadata::MetaData;
 pub(crate) use properties::check_assignment;
 pub(crate) use raise::unsupported;
 pub(crate) use registry::{
-    add_index, any_conversion, conversion, find_class, mapped_class, note_conversion, schema, target_of,
-    with_def,
+    MappedClass, add_index, any_conversion, classes_below, conversion, find_class, mapped_class,
+    note_conversion, schema, target_of, with_def,
 };
 pub(crate) use table::{Table, TableColumns, table_model, table_of};

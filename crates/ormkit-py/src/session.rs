@@ -3,6 +3,7 @@
 mod begin;
 mod bind;
 mod context;
+mod ear;
 mod execute;
 mod load;
 mod on_commit;
@@ -29,6 +30,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 
 use self::bind::Bind;
+use self::ear::Ear;
 use self::on_commit::OnCommit;
 use crate::bridge::{Caller, Operation};
 use crate::errors::to_py;
@@ -157,7 +159,7 @@ impl SessionLink {
         let schema = schema(py)?;
         // Another thread may have been first: then this one's is not needed.
         Ok(self.open.get_or_init(|| {
-            let session = Session::new(
+            let mut session = Session::new(
                 PyHost::of_session(&self.bind.engine),
                 pool,
                 schema,
@@ -166,6 +168,7 @@ impl SessionLink {
             );
             let home = Arc::clone(session.home());
             let this: Weak<Self> = Arc::downgrade(self);
+            session.set_listener(Arc::new(Ear::new(Weak::clone(&this))));
             host::enter(home.id(), this as Weak<dyn Owner>);
             let pauses = Arc::clone(session.pauses());
             Open { shared: Shared::new(session), home, pauses }

@@ -72,7 +72,9 @@ impl<H: Host> Session<H> {
         parents: &[H::Object],
         loads: &[Load],
     ) -> Result<()> {
-        self.load_levels(model, parents, loads, Reach::default(), Ahead::<H>::default()).await
+        let criteria = self.criteria_along(model)?;
+        let reach = Reach { criteria: &criteria, ..Reach::default() };
+        self.load_levels(model, parents, loads, reach, Ahead::<H>::default()).await
     }
 
     /// The same, where the far ends of some relations were read ahead.

@@ -36,9 +36,6 @@ pub fn select_in(
     for condition in &load.filter {
         select = select.filter(condition.clone());
     }
-    for criterion in criteria.iter().filter(|criterion| criterion.model == target.id) {
-        select = select.filter(criterion.condition.clone());
-    }
     select.order_by = match load.order_by.is_empty() {
         false => load.order_by.clone(),
         true => {

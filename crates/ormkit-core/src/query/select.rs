@@ -120,8 +120,8 @@ pub struct Select {
     pub correlate: Option<Vec<FromItem>>,
     /// What to load along with the first object of a row.
     pub loads: Vec<Load>,
-    /// Conditions on the rows that are joined or loaded along; on those that are selected they are a
-    /// [`filter`](Self::filter).
+    /// Conditions on the rows of classes, wherever their tables stand: selected, joined, loaded along, in statements
+    /// inside of it. Behind a filter of those that are selected, and behind the condition of a join.
     pub criteria: Vec<Criterion>,
     /// LIMIT and OFFSET are of each group of rows that are equal in these columns; empty: of all rows.
     pub limit_per: Vec<(Source, FieldId)>,

@@ -150,6 +150,7 @@ impl<'a, 'f> Walk<'a, 'f> {
         }
         let conditions = select.filter.iter().chain(&select.group_by).chain(&select.having);
         conditions.chain(&select.distinct_on).for_each(|expr| self.expr(expr));
+        select.criteria.iter().for_each(|criterion| self.expr(&criterion.condition));
         select.order_by.iter().for_each(|term| self.expr(&term.expr));
         select.lock_of.iter().for_each(|item| self.item(item));
         if let Some(correlated) = &select.correlate {

@@ -308,7 +308,8 @@ impl Select {
             && self.group_by.is_empty()
             && self.having.is_empty()
             && self.distinct_on.is_empty()
-            && self.set.is_none();
+            && self.set.is_none()
+            && self.criteria.is_empty();
         if plain {
             return Ok(self.filter.clone());
         }

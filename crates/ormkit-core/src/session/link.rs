@@ -18,6 +18,7 @@
 //! would go on, and so the link refuses for both.
 
 mod atomic;
+mod begun;
 mod entrust;
 mod loan;
 mod nested;
@@ -37,6 +38,7 @@ use crate::driver::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::pool::{Lent, Pool};
+use crate::session::SessionListener;
 use crate::sql::{Dialect, TransactionMode};
 
 /// A pool, and one transaction at most.
@@ -53,6 +55,9 @@ pub struct Link {
     transactions: u64,
     cursors: u32,
     pin: Pin,
+    /// Who hears of transactions, and whether it has heard of the open one.
+    listener: Option<Arc<dyn SessionListener>>,
+    told: bool,
 }
 
 /// Whether the link keeps its connection between statements and transactions.
@@ -106,6 +111,8 @@ impl Link {
             transactions: 0,
             cursors: 0,
             pin: Pin::None,
+            listener: None,
+            told: false,
         }
     }
 
@@ -262,6 +269,7 @@ impl Link {
         }
         self.mode = mode.checked()?;
         self.transactions += 1;
+        self.told = false;
         self.state = State::Open(Seat::Unsent);
         Ok(())
     }
@@ -281,6 +289,9 @@ impl Link {
     pub async fn run(&mut self, batch: Batch<'_>, sink: &mut dyn RowSink) -> Result<()> {
         self.check()?;
         if matches!(self.state, State::Idle) {
+            if self.is_heard() {
+                return Box::pin(self.run_told(batch, sink)).await;
+            }
             let mut lent = lend(&self.pool, &self.holder, &mut self.pin).await?;
             let ran = run_on(&mut lent, batch, sink).await;
             self.put_back(lent);
@@ -288,6 +299,10 @@ impl Link {
         }
         // Boxed where it happens once in a transaction: every statement's future would have room for it.
         if matches!(self.state, State::Open(Seat::Unsent)) {
+            if !self.told && self.is_heard() {
+                Box::pin(self.tell_begun()).await?;
+                return Box::pin(self.run(batch, sink)).await;
+            }
             let lent = lend(&self.pool, &self.holder, &mut self.pin).await?;
             self.state = State::Cancelled;
             return Box::pin(self.run_first(lent, batch, sink)).await;

@@ -121,10 +121,12 @@ impl<H: Host> Session<H> {
             select.deleted = Deleted::Included;
             let fields = fields.map(<[FieldId]>::to_vec);
             select.items = vec![Selected::Entity { source: Source::plain(model.id), fields }];
+            let select = self.revised(&select)?.map_or(select, |revised| *revised);
             found = self.fetch(&select, Fill::Missing).await?.into_objects().pop();
         }
         if let Some(object) = &found {
-            let reach = Reach::of(&[], Deleted::Included);
+            let criteria = self.criteria_along(model)?;
+            let reach = Reach::of(&criteria, Deleted::Included);
             let parents = std::slice::from_ref(object);
             self.load_levels(model, parents, loads, reach, Ahead::<H>::default()).await?;
         }
@@ -143,6 +145,12 @@ impl<H: Host> Session<H> {
         let mut select = Select::by_key(model, key.iter().cloned());
         select.items = vec![Selected::Entity { source: Source::plain(model.id), fields }];
         select.loads = loads.to_vec();
+        if let Some(revised) = self.revised(&select)? {
+            let rows = self.fetch(&revised, Fill::Missing).await?;
+            let reach = Reach::of(&revised.criteria, revised.deleted);
+            self.load_along(&rows, &revised.loads, reach).await?;
+            return Ok(rows.into_objects().pop());
+        }
         let (mut selects, mut ahead) = (vec![select], Vec::new());
         for load in loads_of(model, loads) {
             let relation = model.relation(load.relation);

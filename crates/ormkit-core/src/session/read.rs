@@ -112,7 +112,7 @@ impl<H: Host> Session<H> {
             }
         }
         let key = own(key)?;
-        if !loads.is_empty() {
+        if !loads.is_empty() || self.is_watched() {
             return Box::pin(self.get_along(model, key, None, loads)).await;
         }
         let (plan, statement) = {
@@ -162,6 +162,8 @@ impl<H: Host> Session<H> {
     /// Outside a transaction nothing happened; inside one it is broken until a rollback.
     pub async fn select(&mut self, select: &Select) -> Result<Rows<H>> {
         self.autoflush(|schema| query_of(schema, select)).await?;
+        let revised = self.revised(select)?;
+        let select = revised.as_deref().unwrap_or(select);
         self.open_for_select(select)?;
         let rows = self.fetch(select, Fill::Missing).await?;
         self.load_along(&rows, &select.loads, Reach::of(&select.criteria, select.deleted)).await?;
@@ -171,6 +173,8 @@ impl<H: Host> Session<H> {
     /// Number of rows that a query answers.
     pub async fn count(&mut self, select: &Select) -> Result<i64> {
         self.autoflush(|schema| query_of(schema, select)).await?;
+        let revised = self.revised(select)?;
+        let select = revised.as_deref().unwrap_or(select);
         let mut params = Params::new();
         let plan = self.plans.count(&self.schema, select, &mut params)?;
         self.scalar(&plan.with(params)).await
@@ -179,6 +183,8 @@ impl<H: Host> Session<H> {
     /// True when a query answers a row.
     pub async fn exists(&mut self, select: &Select) -> Result<bool> {
         self.autoflush(|schema| query_of(schema, select)).await?;
+        let revised = self.revised(select)?;
+        let select = revised.as_deref().unwrap_or(select);
         let mut params = Params::new();
         let plan = self.plans.exists(&self.schema, select, &mut params)?;
         Ok(self.scalar(&plan.with(params)).await? != 0)
@@ -252,9 +258,11 @@ impl<H: Host> Session<H> {
         Ok(hydrator.items)
     }
 
-    /// Isolation is a property of transactions: a session that asks for a level reads inside of one.
+    /// Isolation is a property of transactions: a session that asks for a level reads inside of one, and so does one whose
+    /// listener hears of transactions.
     pub(super) fn open_for_read(&mut self) -> Result<()> {
-        let wanted = self.options.mode.isolation.is_some() && !self.link.in_transaction();
+        let wanted =
+            (self.options.mode.isolation.is_some() || self.link.is_heard()) && !self.link.in_transaction();
         if wanted { self.begin() } else { Ok(()) }
     }
 

@@ -87,12 +87,14 @@ impl<H: Host> Session<H> {
         self.open_for_lock(lock)?;
         let mut select = Select::by_key(model, own(key)?);
         (select.lock, select.deleted) = (lock, deleted);
+        let select = self.revised(&select)?.map_or(select, |revised| *revised);
         let Some(object) = self.fetch(&select, Fill::All).await?.into_objects().pop() else {
             return Ok(None);
         };
         let all: Vec<FieldId> = model.field_ids().collect();
         unload_stale(&self.host, &schema, model, &object, &all);
-        let reach = Reach::of(&[], deleted);
+        let criteria = self.criteria_along(model)?;
+        let reach = Reach::of(&criteria, deleted);
         let parents = std::slice::from_ref(&object);
         self.load_levels(model, parents, loads, reach, Ahead::<H>::default()).await?;
         Ok(Some(object))

@@ -65,7 +65,7 @@ impl<H: Host> Session<H> {
         let schema = Arc::clone(&self.schema);
         let model = schema.model(statement.model());
         let asked = statement.returning().len();
-        let mut statement = statement.clone();
+        let mut statement = self.revised_write(statement)?.unwrap_or_else(|| statement.clone());
         if let Write::Update(update) = &mut statement {
             self.renew_rows(model, update)?;
         }

@@ -46,6 +46,8 @@ impl<H: Host> Session<H> {
     /// Those of the flush. `Unsupported` for a query that loads a list by a join: a piece may end within it.
     pub async fn stream(&mut self, select: &Select, rows: NonZeroU32) -> Result<Stream> {
         self.autoflush(|schema| query_of(schema, select)).await?;
+        let revised = self.revised(select)?;
+        let select = revised.as_deref().unwrap_or(select);
         self.open_for_select(select)?;
         let mut params = crate::value::Params::new();
         let plan = self.plans.select(&self.schema, select, &mut params)?;

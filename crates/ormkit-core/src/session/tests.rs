@@ -1,4 +1,5 @@
 mod again;
+mod listened;
 mod precede;
 mod told;
 

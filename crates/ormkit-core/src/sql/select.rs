@@ -47,6 +47,7 @@ const ROW_NUMBER: &str = "ormkit_row";
 /// Writes a whole SELECT with its eager loads and says what its rows hold.
 pub(crate) fn select(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
     out.take_arguments(&select.arguments);
+    let criteria = out.add_criteria(&select.criteria);
     with(out, |walk| walk.select(select));
     let around = out.enter(select.deleted);
     let mut eager = Eager::of(out.schema(), select);
@@ -62,22 +63,28 @@ pub(crate) fn select(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
         body(out, select, &eager, &mut layout, Place::Nested, None);
     }
     out.enter(around);
+    out.set_criteria(criteria);
     layout
 }
 
 /// Writes a SELECT inside another statement: nothing is loaded along.
 pub(crate) fn subquery(out: &mut SqlWriter<'_>, select: &Select) {
+    let criteria = out.add_criteria(&select.criteria);
     body(out, select, &Eager::default(), &mut Layout::default(), Place::Nested, None);
+    out.set_criteria(criteria);
 }
 
 /// Writes a SELECT that reads from nothing around it, its columns under the names of `columns` where some are given.
 pub(super) fn apart(out: &mut SqlWriter<'_>, select: &Select, columns: Option<&[DerivedColumn]>) {
+    let criteria = out.add_criteria(&select.criteria);
     body(out, select, &Eager::default(), &mut Layout::default(), Place::From, columns);
+    out.set_criteria(criteria);
 }
 
 /// Writes `SELECT count(*)` over the rows of `select`.
 pub(crate) fn count(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
     out.take_arguments(&select.arguments);
+    let criteria = out.add_criteria(&select.criteria);
     with(out, |walk| walk.select(select));
     let around = out.enter(select.deleted);
     if is_counted_as_it_is(select) {
@@ -88,7 +95,7 @@ pub(crate) fn count(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
         out.close_scope();
     } else {
         out.push("SELECT count(*) FROM (");
-        let mut inner = Select { lock: None, ..select.clone() };
+        let mut inner = Select { lock: None, criteria: Vec::new(), ..select.clone() };
         if !inner.group_by.is_empty() && inner.items.iter().any(|item| item.model().is_some()) {
             // Groups are counted, which have no object.
             inner.items.clear();
@@ -100,6 +107,7 @@ pub(crate) fn count(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
         out.push(") AS counted");
     }
     out.enter(around);
+    out.set_criteria(criteria);
     single("count", SqlType::BigInt)
 }
 
@@ -114,6 +122,7 @@ pub(crate) fn exists(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
         return single("exists", SqlType::Bool);
     }
     let around = out.enter(select.deleted);
+    let criteria = out.add_criteria(&select.criteria);
     let sources = sources::all(out, select, &Eager::default(), Place::Nested);
     out.open_scope(&sources);
     out.push("SELECT 1");
@@ -121,6 +130,7 @@ pub(crate) fn exists(out: &mut SqlWriter<'_>, select: &Select) -> Layout {
     group(out, select);
     limit(out, select);
     out.close_scope();
+    out.set_criteria(criteria);
     out.enter(around);
     out.push(")");
     single("exists", SqlType::Bool)
@@ -243,7 +253,7 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
     out.return_to(outer);
     out.push(") AS ");
     out.item_name(&parent.into());
-    eager.joined(out, select);
+    eager.joined(out);
 
     let children: Vec<&Order> = eager.order.iter().collect();
     if by_columns {
@@ -477,20 +487,19 @@ fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], ea
                     }
                 };
                 out.push(" ON ");
-                match select.criteria.is_empty() && !marks {
-                    true => condition.render(out),
-                    false => operand(out, condition, Level::Not),
+                match marks {
+                    true => operand(out, condition, Level::Not),
+                    false => condition.render(out),
                 }
             }
         }
-        if let FromItem::Table(target) = join.target {
-            if join.kind != JoinKind::Full {
-                tombstone::and_living(out, target);
-            }
-            on::criteria(out, select, target);
+        if let FromItem::Table(target) = join.target
+            && join.kind != JoinKind::Full
+        {
+            tombstone::and_living(out, target);
         }
     }
-    eager.joined(out, select);
+    eager.joined(out);
     let tables: Vec<Source> = tables.into_iter().filter_map(FromItem::table).collect();
     tombstone::where_living(out, &select.filter, &tables, is_full);
 }

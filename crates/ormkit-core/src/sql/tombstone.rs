@@ -1,8 +1,8 @@
 //! Rows of a table that are not read: those that count as deleted, and those of classes that share the table. What leaves
 //! them out stands where a table enters a statement. No value is bound for it.
 
-use super::SqlWriter;
-use super::expr::{Level, all_of, operand};
+use super::expr::{Level, operand};
+use super::{SqlWriter, criteria};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Mark};
 use crate::query::{Deleted, Expr, FromItem, Operation, OperationKind, Source};
@@ -17,7 +17,7 @@ fn of(out: &SqlWriter<'_>, source: Source) -> Option<FieldId> {
 
 /// True where some rows of `source` are not read.
 pub(super) fn leaves_out(out: &SqlWriter<'_>, source: Source) -> bool {
-    of(out, source).is_some() || kinds(out, source).is_some()
+    of(out, source).is_some() || kinds(out, source).is_some() || criteria::speak_of(out, source)
 }
 
 /// What tells the rows of a class from those of others in its table.
@@ -55,6 +55,7 @@ pub(super) fn and_living(out: &mut SqlWriter<'_>, source: Source) {
         out.push(" AND ");
         operand(out, &kinds, Level::And);
     }
+    criteria::and(out, source);
 }
 
 /// Writes WHERE with `filter` and what is said of the marks of `tables`, the first of which is the one that
@@ -69,11 +70,12 @@ pub(super) fn where_living(out: &mut SqlWriter<'_>, filter: &[Expr], tables: &[S
             .flatten()
             .collect(),
     };
+    let tables = if apart { &[] } else { tables };
     if marks.is_empty() {
-        return all_of(out, " WHERE ", filter);
+        return criteria::all_with(out, " WHERE ", filter, tables);
     }
     let all: Vec<Expr> = filter.iter().cloned().chain(marks).collect();
-    all_of(out, " WHERE ", &all);
+    criteria::all_with(out, " WHERE ", &all, tables);
 }
 
 /// What is true of the marks of a table's rows that are read.
@@ -96,7 +98,7 @@ fn mark(out: &mut SqlWriter<'_>, table: Source, is_first: bool) -> Option<Expr> 
 /// rows back that WHERE or ON leave out.
 pub(super) fn living_rows(out: &mut SqlWriter<'_>, table: Source, is_first: bool) {
     let mark = mark(out, table, is_first);
-    if mark.is_none() && kinds(out, table).is_none() {
+    if mark.is_none() && kinds(out, table).is_none() && !criteria::speak_of(out, table) {
         return out.source(table);
     }
     let conditions: Vec<Expr> = mark.into_iter().chain(kinds(out, table)).collect();
@@ -104,7 +106,7 @@ pub(super) fn living_rows(out: &mut SqlWriter<'_>, table: Source, is_first: bool
     let around = out.leave_scopes();
     out.open_scope(&[table.into()]);
     out.source(table);
-    all_of(out, " WHERE ", &conditions);
+    criteria::all_with(out, " WHERE ", &conditions, &[table]);
     out.close_scope();
     out.return_to(around);
     out.push(") AS ");

@@ -7,6 +7,7 @@ mod tables;
 
 use std::any::Any;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 pub(crate) use lacking::Lacking;
 use late::late;
@@ -16,7 +17,7 @@ use super::quote::integer;
 use super::{Dialect, DialectName, Placeholder};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model, Schema, TableName};
-use crate::query::{Arguments, Bound, Deleted, FromItem};
+use crate::query::{Arguments, Bound, Criterion, Deleted, FromItem};
 use crate::value::{Destination, ParamType, Params, SqlType, Value, ValueRef};
 
 /// Writes one statement.
@@ -46,6 +47,8 @@ pub struct SqlWriter<'a> {
     scopes: Vec<Scope>,
     /// What the statement at hand does with rows that count as deleted.
     deleted: Deleted,
+    /// What it says of the rows of classes.
+    criteria: Arc<[Criterion]>,
     /// What was given for the statement's parameters.
     arguments: Arguments,
     /// What the host has said of the engine.
@@ -82,6 +85,7 @@ impl<'a> SqlWriter<'a> {
             writes: false,
             scopes: Vec::new(),
             deleted: Deleted::LeftOut,
+            criteria: Arc::default(),
             arguments: Arguments::default(),
             host: None,
             error: None,
@@ -154,6 +158,27 @@ impl<'a> SqlWriter<'a> {
             (own, _) => own,
         };
         around
+    }
+
+    /// What the statement at hand, and those around it, say of the rows of classes.
+    pub(crate) fn criteria(&self) -> &[Criterion] {
+        &self.criteria
+    }
+
+    /// Enters a statement that says more of them, and answers what was said around it: to be set again behind it.
+    pub(crate) fn add_criteria(&mut self, criteria: &[Criterion]) -> Arc<[Criterion]> {
+        if criteria.is_empty() {
+            return Arc::clone(&self.criteria);
+        }
+        // Their values depend on where tables stand.
+        self.derived = true;
+        let all = self.criteria.iter().chain(criteria).cloned().collect();
+        std::mem::replace(&mut self.criteria, all)
+    }
+
+    /// Says what is said of the rows of classes from here on, and answers what was said before.
+    pub(crate) fn set_criteria(&mut self, criteria: Arc<[Criterion]>) -> Arc<[Criterion]> {
+        std::mem::replace(&mut self.criteria, criteria)
     }
 
     /// What was given for the statement's parameters.

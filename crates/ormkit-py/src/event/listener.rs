@@ -44,26 +44,57 @@ impl Listener {
         Ok(own.is(function) || own.eq(function)?)
     }
 
+    /// True where it is to be called: not a second time with `once`.
+    fn is_due(&self) -> bool {
+        !(self.was_called.swap(true, Ordering::Relaxed) && self.choices.once)
+    }
+
+    fn called<'py>(&self, py: Python<'py>, arguments: &Arguments) -> PyResult<Bound<'py, PyAny>> {
+        let function = self.function.bind(py);
+        match self.choices.named {
+            false => function.call1(PyTuple::new(py, arguments.iter().map(|(_, value)| value))?),
+            true => {
+                let named = PyDict::new(py);
+                arguments.iter().try_for_each(|(name, value)| named.set_item(name, value))?;
+                function.call((), Some(&named))
+            }
+        }
+    }
+
+    /// Calls it where nothing can be awaited.
+    ///
+    /// # Errors
+    /// What it raises; `TypeError` for one that is `async`.
+    pub(crate) fn call_now<'py>(
+        &self,
+        py: Python<'py>,
+        event: &str,
+        arguments: &Arguments,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if !self.is_due() {
+            return Ok(None);
+        }
+        let answer = self.called(py, arguments)?;
+        if answer.hasattr(pyo3::intern!(py, "__await__"))? {
+            if answer.hasattr(pyo3::intern!(py, "close"))? {
+                answer.call_method0(pyo3::intern!(py, "close"))?;
+            }
+            let text =
+                format!("a listener of {event} cannot be async: it is called where nothing can be awaited");
+            return Err(PyTypeError::new_err(text));
+        }
+        Ok(Some(answer))
+    }
+
     /// Calls it, and awaits what it returns where that can be awaited.
     ///
     /// # Errors
     /// What it raises.
     pub(crate) async fn call(&self, arguments: Arguments) -> PyResult<()> {
-        if self.was_called.swap(true, Ordering::Relaxed) && self.choices.once {
+        if !self.is_due() {
             return Ok(());
         }
-        let called = bridge::call(|py| {
-            let function = self.function.bind(py);
-            match self.choices.named {
-                false => function.call1(PyTuple::new(py, arguments.iter().map(|(_, value)| value))?),
-                true => {
-                    let named = PyDict::new(py);
-                    arguments.iter().try_for_each(|(name, value)| named.set_item(name, value))?;
-                    function.call((), Some(&named))
-                }
-            }
-        });
-        called.await.map(drop)
+        bridge::call(|py| self.called(py, &arguments)).await.map(drop)
     }
 }
 

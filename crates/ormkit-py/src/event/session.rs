@@ -14,20 +14,26 @@ pub(crate) enum SessionEvent {
     BeforeCommit,
     AfterCommit,
     AfterRollback,
+    AfterBegin,
+    DoOrmExecute,
 }
 
 /// The events and their names.
-pub(super) const EVENTS: [(&str, SessionEvent); 6] = [
+pub(super) const EVENTS: [(&str, SessionEvent); 8] = [
     ("before_flush", SessionEvent::BeforeFlush),
     ("after_flush", SessionEvent::AfterFlush),
     ("after_flush_postexec", SessionEvent::AfterFlushPostexec),
     ("before_commit", SessionEvent::BeforeCommit),
     ("after_commit", SessionEvent::AfterCommit),
     ("after_rollback", SessionEvent::AfterRollback),
+    ("after_begin", SessionEvent::AfterBegin),
+    ("do_orm_execute", SessionEvent::DoOrmExecute),
 ];
 
-/// True once a session was listened to.
+/// True once a session was listened to, and of what is asked for each statement alone.
 static ANY: AtomicBool = AtomicBool::new(false);
+static ANY_BEGIN: AtomicBool = AtomicBool::new(false);
+static ANY_EXECUTE: AtomicBool = AtomicBool::new(false);
 
 /// Classes of sessions with their listeners.
 type Classes = Vec<(Arc<Py<PyType>>, Arc<Listeners>)>;
@@ -42,6 +48,18 @@ fn classes() -> Classes {
 #[inline]
 pub(crate) fn any_session() -> bool {
     ANY.load(Ordering::Relaxed)
+}
+
+/// True where some session's transactions may be listened to.
+#[inline]
+pub(crate) fn any_begin() -> bool {
+    ANY_BEGIN.load(Ordering::Relaxed)
+}
+
+/// True where some session's statements may be listened to.
+#[inline]
+pub(crate) fn any_execute() -> bool {
+    ANY_EXECUTE.load(Ordering::Relaxed)
 }
 
 /// The listeners of one target, in the order of calling.
@@ -77,7 +95,11 @@ impl Listeners {
         let mut entries = self.entries();
         let at = if choices.insert { 0 } else { entries.len() };
         entries.insert(at, (event, listener));
-        ANY.store(true, Ordering::Relaxed);
+        match event {
+            SessionEvent::AfterBegin => ANY_BEGIN.store(true, Ordering::Relaxed),
+            SessionEvent::DoOrmExecute => ANY_EXECUTE.store(true, Ordering::Relaxed),
+            _ => ANY.store(true, Ordering::Relaxed),
+        }
         Ok(())
     }
 

@@ -54,12 +54,7 @@ const CLASS_WORDS: [(&str, &str); 12] = [
     ("before_mapper_configured", "write __init_subclass__"),
 ];
 
-const SESSION_WORDS: [(&str, &str); 20] = [
-    (
-        "after_begin",
-        "run it by session.connection() where the transaction begins, or give create_engine init=",
-    ),
-    ("do_orm_execute", "give the statement with_loader_criteria(..), or the class SoftDeleteMixin"),
+const SESSION_WORDS: [(&str, &str); 18] = [
     ("after_soft_rollback", "listen to after_rollback"),
     ("after_transaction_create", "listen to before_commit, after_commit and after_rollback"),
     ("after_transaction_end", "listen to after_commit and after_rollback"),

@@ -203,6 +203,23 @@ pub(crate) fn find_class(py: Python<'_>, model: ModelId) -> Option<Arc<MappedCla
     declared(py).classes.get(model.index()).cloned().flatten()
 }
 
+/// The mapped classes that are a class or derive from it, in the order of their declaration.
+///
+/// # Errors
+/// What Python raises when it is asked what derives from what.
+pub(crate) fn classes_below(class: &Bound<'_, PyType>) -> PyResult<Vec<(ModelId, Arc<MappedClass>)>> {
+    let py = class.py();
+    let classes = declared(py).classes.clone();
+    let mut below = Vec::new();
+    for (at, mapped) in classes.into_iter().enumerate() {
+        let Some(mapped) = mapped else { continue };
+        if mapped.class.bind(py).is_subclass(class)? {
+            below.push((ModelId(u32::try_from(at).unwrap_or(u32::MAX)), mapped));
+        }
+    }
+    Ok(below)
+}
+
 /// The class at the other end of a relation.
 ///
 /// # Errors

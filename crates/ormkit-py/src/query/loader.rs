@@ -15,12 +15,13 @@ use ormkit_core::model::ModelId;
 use ormkit_core::query::{Criterion, Strategy};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyTuple, PyType};
 use std::sync::Arc;
 
 use super::alias::check_below;
 use super::{model_of, row_number};
 use crate::expr::condition_of;
+use crate::model::{MappedClass, classes_below};
 use columns::Columns;
 use step::{Further, Step};
 
@@ -35,12 +36,12 @@ pub(crate) struct Loader {
     /// Relations, each of the objects of the one before it.
     steps: Vec<Step>,
     /// What `with_loader_criteria` says.
-    criterion: Option<Criterion>,
+    criteria: Option<Vec<Criterion>>,
 }
 
 impl Loader {
     fn empty() -> Self {
-        Self { of: None, own: Further::default(), steps: Vec::new(), criterion: None }
+        Self { of: None, own: Further::default(), steps: Vec::new(), criteria: None }
     }
 
     /// A load of all relations of a path, in one way.
@@ -56,7 +57,7 @@ impl Loader {
             of: self.of,
             own: self.own.clone(),
             steps: self.steps.clone(),
-            criterion: self.criterion.clone(),
+            criteria: self.criteria.clone(),
         }
     }
 
@@ -279,22 +280,28 @@ pub(crate) fn load_from(model: &Bound<'_, PyAny>) -> PyResult<Loader> {
     Ok(Loader { of: Some(model_of(model)?), ..Loader::empty() })
 }
 
-/// A condition on every object of a class that a query selects, joins or loads along.
+/// A condition on every object of a class that a query reads: in its tables, its joins, the statements inside of it, and among
+/// what is loaded along.
 ///
 /// Args:
-///     model: A mapped class.
-///     condition: The condition, or a function that makes it of the class.
+///     model: A mapped class; with a function also a base or a mixin, for all mapped classes that derive from it.
+///     condition: The condition, or a function that makes it of the class: it is called for each class that derives from
+///         `model`.
 #[pyfunction]
 pub(crate) fn with_loader_criteria(
     model: &Bound<'_, PyAny>,
     condition: &Bound<'_, PyAny>,
 ) -> PyResult<Loader> {
-    let id = model_of(model)?;
-    let condition = match condition.is_callable() {
-        true => condition_of(&condition.call1((model,))?)?,
-        false => condition_of(condition)?,
+    let made = if let (true, Ok(class)) = (condition.is_callable(), model.cast::<PyType>()) {
+        let of_class = |(id, mapped): (ModelId, Arc<MappedClass>)| {
+            let condition = condition_of(&condition.call1((mapped.class.bind(model.py()),))?)?;
+            Ok(Criterion { model: id, condition })
+        };
+        classes_below(class)?.into_iter().map(of_class).collect::<PyResult<_>>()?
+    } else {
+        vec![Criterion { model: model_of(model)?, condition: condition_of(condition)? }]
     };
-    Ok(Loader { criterion: Some(Criterion { model: id, condition }), ..Loader::empty() })
+    Ok(Loader { criteria: Some(made), ..Loader::empty() })
 }
 
 /// Objects are read with the columns of their own class, whatever class is asked for: the option says nothing more.

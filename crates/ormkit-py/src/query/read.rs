@@ -66,7 +66,7 @@ pub(super) fn item_of(entity: &Bound<'_, PyAny>) -> PyResult<Item> {
 
 impl Select {
     /// A statement of the core.
-    pub(super) fn new(core: CoreSelect) -> Self {
+    pub(crate) fn new(core: CoreSelect) -> Self {
         Self { core: Arc::new(core) }
     }
 

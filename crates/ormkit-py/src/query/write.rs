@@ -197,6 +197,11 @@ pub(crate) fn with_keys<'py>(
 }
 
 impl Insert {
+    /// The statement that a session is going to run: its defaults are filled in.
+    pub(crate) fn of_core(core: CoreInsert) -> Self {
+        Self { core, updates_inserted: false, fills: false }
+    }
+
     /// The statement of the core, with the defaults of columns that are not given: callables are called for each row.
     ///
     /// # Errors
@@ -427,6 +432,11 @@ impl Insert {
 }
 
 impl Update {
+    /// The statement that a session is going to run.
+    pub(crate) fn of_core(core: CoreUpdate) -> Self {
+        Self { core }
+    }
+
     /// The statement of the core.
     pub(crate) fn core(&self) -> Write {
         Write::Update(self.core.clone())
@@ -506,6 +516,11 @@ impl Update {
 }
 
 impl Delete {
+    /// The statement that a session is going to run.
+    pub(crate) fn of_core(core: CoreDelete) -> Self {
+        Self { core }
+    }
+
     /// The statement of the core.
     pub(crate) fn core(&self) -> Write {
         Write::Delete(self.core.clone())

@@ -16,7 +16,7 @@ use crate::event::{self, FlushContext, Listener, SessionEvent};
 type Told = Vec<(&'static str, Py<PyAny>)>;
 
 /// A session and who listens to it.
-type Heard = (Py<AsyncSession>, Vec<Arc<Listener>>);
+pub(super) type Heard = (Py<AsyncSession>, Vec<Arc<Listener>>);
 
 /// Ends the time in which flushes tell nobody.
 struct Quiet<'a>(&'a SessionLink);
@@ -29,7 +29,7 @@ impl Drop for Quiet<'_> {
 
 impl SessionLink {
     /// The session and who listens to an event of it.
-    fn heard(&self, py: Python<'_>, event: SessionEvent) -> PyResult<Option<Heard>> {
+    pub(super) fn heard(&self, py: Python<'_>, event: SessionEvent) -> PyResult<Option<Heard>> {
         let Some(session) = self.face(py)? else { return Ok(None) };
         let mut listeners = event::of_kind(&session.get_type(), event)?;
         listeners.extend(self.maker.get().into_iter().flat_map(|maker| maker.of(event)));

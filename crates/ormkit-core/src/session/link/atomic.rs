@@ -21,6 +21,9 @@ impl Link {
             return self.run(batch, sink).await;
         }
         self.check()?;
+        if self.is_heard() {
+            return Box::pin(self.run_told(batch, sink)).await;
+        }
         let mut lent = lend(&self.pool, &self.holder, &mut self.pin).await?;
         let kept = if batch.statements.len() <= 1 {
             self.state = State::OutcomeUnknown;

@@ -17,6 +17,8 @@ impl Link {
             transactions: self.transactions,
             cursors: self.cursors,
             pin: Pin::None,
+            listener: self.listener.clone(),
+            told: self.told,
         };
         std::mem::replace(self, standin)
     }

@@ -17,6 +17,9 @@ impl Link {
         if !self.in_transaction() {
             return Err(Error::invalid_request("no transaction is open"));
         }
+        if matches!(self.state, State::Open(Seat::Unsent)) && !self.told && self.is_heard() {
+            Box::pin(self.tell_begun()).await?;
+        }
         if matches!(self.state, State::Open(Seat::Unsent)) || !self.savepoints.unsent().is_empty() {
             self.run(Batch { before: &[], statements: &[] }, &mut NoRows).await?;
         }

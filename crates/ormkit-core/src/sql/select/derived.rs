@@ -69,14 +69,11 @@ fn rows(out: &mut SqlWriter<'_>, derived: &Derived, item: &FromItem) {
 /// A SELECT in FROM: it sees its siblings where it is LATERAL, and the statements around all of them otherwise.
 fn in_from(out: &mut SqlWriter<'_>, select: &Select, derived: &Derived) {
     if derived.lateral {
-        return super::body(
-            out,
-            select,
-            &super::Eager::default(),
-            &mut super::Layout::default(),
-            Place::Nested,
-            Some(&derived.columns),
-        );
+        let criteria = out.add_criteria(&select.criteria);
+        let (eager, mut layout) = (super::Eager::default(), super::Layout::default());
+        super::body(out, select, &eager, &mut layout, Place::Nested, Some(&derived.columns));
+        out.set_criteria(criteria);
+        return;
     }
     let siblings = out.leave_scope();
     apart(out, select, Some(&derived.columns));

@@ -154,13 +154,12 @@ impl Eager {
     }
 
     /// Writes the joins.
-    pub(super) fn joined(&self, out: &mut SqlWriter<'_>, select: &Select) {
+    pub(super) fn joined(&self, out: &mut SqlWriter<'_>) {
         for join in self.joins.iter().filter(|join| !join.contained) {
             let words = if join.inner { INNER } else { " LEFT OUTER JOIN " };
             join_along(out, words, join.parent, join.relation, join.target);
             tombstone::and_living(out, join.target);
             on::conditions(out, &join.filter);
-            on::criteria(out, select, join.target);
         }
     }
 }

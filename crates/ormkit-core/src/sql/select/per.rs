@@ -53,7 +53,7 @@ pub(super) fn limited(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, l
     out.return_to(outer);
     out.push(") AS ");
     out.item_name(&source.into());
-    eager.joined(out, select);
+    eager.joined(out);
     let first = select.offset.unwrap_or(0);
     out.push(" WHERE ");
     row_number(out, source);

@@ -1,7 +1,7 @@
 //! What options mean for a query, for `get` and for `load`.
 
 use ormkit_core::model::{FieldId, ModelId, Schema};
-use ormkit_core::query::{Item, Load, Select as CoreSelect, Source, Strategy};
+use ormkit_core::query::{Item, Load, Select as CoreSelect, Strategy};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -35,6 +35,16 @@ pub(crate) struct Paths {
 /// `FieldError` for what the model does not have; `TypeError` for what is no option, or a statement without objects.
 pub(crate) fn apply_options(core: &mut CoreSelect, options: &Bound<'_, PyTuple>) -> PyResult<()> {
     let py = options.py();
+    let mut others = Vec::with_capacity(options.len());
+    for option in options.iter() {
+        match option.cast::<Loader>().ok().and_then(|loader| loader.get().criteria.clone()) {
+            Some(criteria) => core.criteria.extend(criteria),
+            None => others.push(option),
+        }
+    }
+    if others.is_empty() {
+        return Ok(());
+    }
     let Some(root) = core.root_model() else {
         return Err(PyTypeError::new_err("options() needs objects: select a class"));
     };
@@ -45,21 +55,8 @@ pub(crate) fn apply_options(core: &mut CoreSelect, options: &Bound<'_, PyTuple>)
     });
     let fields = first.and_then(|fields| fields.take());
     let mut wanted = Wanted { fields, loads: std::mem::take(&mut core.loads) };
-    for option in options.iter() {
-        match option.cast::<Loader>().ok().and_then(|loader| loader.get().criterion.clone()) {
-            Some(criterion) => {
-                let plain = Source::plain(criterion.model);
-                let selected = core.items.iter().filter_map(|item| match item {
-                    Item::Entity { source, .. } if source.model == criterion.model => Some(*source),
-                    _ => None,
-                });
-                let conditions: Vec<_> =
-                    selected.map(|source| criterion.condition.renamed(plain, source)).collect();
-                core.filter.extend(conditions);
-                core.criteria.push(criterion);
-            }
-            None => wanted.add(py, &schema, schema.model(root), &option)?,
-        }
+    for option in others {
+        wanted.add(py, &schema, schema.model(root), &option)?;
     }
     core.loads = wanted.loads;
     for item in &mut core.items {

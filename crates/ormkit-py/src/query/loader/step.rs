@@ -278,7 +278,7 @@ impl Wanted {
             );
         };
         let loader = loader.get();
-        if loader.criterion.is_some() {
+        if loader.criteria.is_some() {
             return Err(PyTypeError::new_err(
                 "with_loader_criteria() speaks of a whole query: give it to the query's options()",
             ));
