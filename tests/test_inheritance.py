@@ -660,3 +660,51 @@ def test_classes_of_another_family_are_refused(family: SimpleNamespace) -> None:
         select(family.Company).options(selectinload(family.Manager.reports))
     with pytest.raises(TypeError, match="leads to"):
         family.Report.manager.of_type(family.Engineer)
+
+
+async def test_rows_stay_of_their_class(staffed: SimpleNamespace, engine: ormkit.ConnectionPool) -> None:
+    f = staffed
+    async with AsyncSession(engine) as session:
+        before = [(each.id, type(each), each.type) for each in await session.query(f.Employee).order_by("id").all()]
+    manager = next(number for number, kind, _ in before if kind is f.Manager)
+    async with AsyncSession(engine) as session:
+        with pytest.raises(InvalidRequestError, match="of an? Employee is of another class than Employee"):
+            await session.upsert(f.Employee(id=manager, name="wrong"), "id")
+        with pytest.raises(InvalidRequestError, match="of another class"):
+            await session.upsert(f.Employee(id=manager, name="wrong"), "id", do_nothing=True)
+        merged = await session.merge(f.Employee(id=manager, name="right"))
+        assert isinstance(merged, f.Manager)
+        await session.commit()
+        if f.joined:
+            with pytest.raises(NotSupportedError, match="rows go on in the table of Manager without ON DELETE CASCADE"):
+                await session.query(f.Employee).delete()
+    async with AsyncSession(engine) as session:
+        found = await session.query(f.Employee).order_by("id").all()
+        assert [(each.id, type(each), each.type) for each in found] == before
+        assert [each.name for each in found if each.id == manager] == ["right"]
+
+
+async def test_rows_of_several_tables_go_where_the_database_takes_them_along(engine: ormkit.ConnectionPool) -> None:
+    class Own(ormkit.DeclarativeBase):
+        metadata = ormkit.MetaData()
+
+    class Beast(Own):
+        __tablename__ = "beasts"
+        id: ormkit.Mapped[int] = ormkit.mapped_column(primary_key=True)
+        kind: ormkit.Mapped[str]
+        __mapper_args__ = {"polymorphic_on": "kind", "polymorphic_identity": "beast"}
+
+    class Dog(Beast):
+        __tablename__ = "dogs"
+        id: ormkit.Mapped[int] = ormkit.mapped_column(
+            ormkit.ForeignKey("beasts.id", ondelete="CASCADE"), primary_key=True
+        )
+        __mapper_args__ = {"polymorphic_identity": "dog"}
+
+    await Own.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        session.add_all([Dog(), Beast()])
+        await session.commit()
+        assert await session.query(Beast).delete() == 2
+        await session.commit()
+        assert (await engine.execute("SELECT count(*) FROM dogs")).scalar() == 0

@@ -5,6 +5,9 @@
 //! (single-table inheritance) or in one of their own that refers to it by its key (joined-table inheritance; P of EAA,
 //! "Single Table Inheritance" and "Class Table Inheritance").
 
+use crate::query::Expr;
+use crate::value::Value;
+
 use super::{FieldId, FieldIds, FieldSet, Model, ModelId};
 
 /// What the discriminator of a row holds for a class.
@@ -92,7 +95,26 @@ impl Part {
     }
 }
 
+impl Mark {
+    /// The value of the discriminator.
+    pub fn value(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::Text(text.as_str().into()),
+            Self::Int(number) => Value::Int(*number),
+        }
+    }
+}
+
 impl Model {
+    /// The condition that a row is of this class itself, and the discriminator; None where the class shares no rows, or has
+    /// none of its own.
+    pub(crate) fn of_class_itself(&self) -> Option<(FieldId, Expr)> {
+        let family = self.family.as_ref()?;
+        let field = family.discriminator;
+        let mark = Expr::value(family.mark.as_ref()?.value(), self.field(field).column_type.sql_type());
+        Some((field, Expr::column(self.id, field).eq(mark)))
+    }
+
     /// The class whose identity its objects have.
     pub fn root(&self) -> ModelId {
         self.family.as_ref().map_or(self.id, |family| family.root)

@@ -144,7 +144,10 @@ impl<H: Host> Session<H> {
         if let Some(version) = version.filter(|version| fields.contains(*version)) {
             self.check_version(model, version, given, target)?;
         }
-        let stays = |field: &FieldId| model.key.contains(field) || version == Some(*field);
+        // The row stays of its class.
+        let kind = model.family.as_ref().map(|family| family.discriminator);
+        let stays =
+            |field: &FieldId| model.key.contains(field) || version == Some(*field) || kind == Some(*field);
         let is_taken = |field: &FieldId| is_column(field) && (into_new || !stays(field));
         for field in fields.iter().filter(is_taken) {
             self.host.copy(Some((given, field)), target, field)?;

@@ -40,7 +40,8 @@ impl<H: Host> Session<H> {
     /// It joins the open transaction; without one it runs in one of its own, committed before it returns.
     ///
     /// # Errors
-    /// After an error the objects are as before the call. `Unsupported` for objects with new relatives.
+    /// After an error the objects are as before the call. `Unsupported` for objects with new relatives; `InvalidRequest`
+    /// where the row that exists is of another class.
     pub async fn upsert(&mut self, objects: &[H::Object], how: &Upsert) -> Result<Vec<H::Object>> {
         self.may_write()?;
         let before = self.before()?;
@@ -92,8 +93,17 @@ impl<H: Host> Session<H> {
             }
             self.adopt(objects, &left, &planned, &mut found).await?;
         }
-        let gone = || Error::invalid_request("the row that was in the way is gone again: try once more");
-        found.into_iter().map(|object| object.ok_or_else(gone)).collect()
+        let gone = |object: &H::Object| {
+            let model = schema.model(self.host.model(object));
+            Error::invalid_request(match model.family {
+                None => "the row that was in the way is gone again: try once more".to_owned(),
+                Some(_) => {
+                    format!("the row that is in the way of a {0} is of another class than {0}", model.name())
+                }
+            })
+        };
+        let found = found.into_iter().zip(objects);
+        found.map(|(found, object)| found.ok_or_else(|| gone(object))).collect()
     }
 
     fn planned(&self, schema: &Schema, insert: &Write) -> Result<(Arc<Plan>, Params)> {
@@ -172,6 +182,10 @@ fn insert_of<H: Host>(
             set.iter().filter(|field| !model.key.contains(field) && !how.target.contains(field)).collect()
         }
     };
+    let kind = model.of_class_itself();
+    // The row stays of its class.
+    let is_kind = |field: &FieldId| kind.as_ref().is_some_and(|(kind, _)| kind == field);
+    let update: Vec<FieldId> = update.into_iter().filter(|field| !is_kind(field)).collect();
     if let Some(key) = update.iter().find(|field| model.key.contains(field)) {
         return Err(Error::unsupported(
             format!("{} among the columns that an upsert updates", model.place(*key)),
@@ -191,7 +205,11 @@ fn insert_of<H: Host>(
     let mut insert = Insert::new(model.id).row(model, row)?;
     let target = ConflictTarget::Columns(how.target.clone(), None);
     let set = update.iter().map(|field| (*field, Expr::Excluded(model.id, *field))).collect();
-    insert.conflict = Some(Conflict::update(target, set));
+    let mut conflict = Conflict::update(target, set);
+    if !conflict.set.is_empty() {
+        conflict.filter.extend(kind.map(|(_, is_of_class)| is_of_class));
+    }
+    insert.conflict = Some(conflict);
     insert.returning.push(Selected::Entity { source: Source::plain(model.id), fields: None });
     Ok(Write::Insert(insert))
 }
@@ -205,6 +223,7 @@ fn existing<H: Host>(host: &H, model: &Model, object: &H::Object, how: &Upsert) 
         let sql_type = model.field(*field).column_type.sql_type();
         select.filter.push(Expr::column(model.id, *field).eq(Expr::value(value, sql_type)));
     }
+    select.filter.extend(model.of_class_itself().map(|(_, is_of_class)| is_of_class));
     Ok(select)
 }
 

@@ -6,7 +6,7 @@ use super::expr::{Render, all_of, assigned, fitting};
 use super::select::{self, Layout, listed};
 use super::{DialectName, SqlWriter, dml, tombstone};
 use crate::error::{Error, ErrorKind};
-use crate::model::{ColumnType, FieldId, Model, ModelId, OnUpdate, Version};
+use crate::model::{ColumnType, Constraint, FieldId, Model, ModelId, OnUpdate, Schema, Version};
 use crate::query::{
     Conflict, ConflictTarget, Delete, Expr, FromItem, Insert, Item, Select, Source, Update, Write, wider,
 };
@@ -47,6 +47,16 @@ fn inner(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
             words.1,
         );
     }
+    if let (Write::Delete(_), Some(below)) = (statement, rows_below(out.schema(), model)) {
+        out.unsupported(
+            &format!(
+                "DELETE of {}, whose rows go on in the table of {} without ON DELETE CASCADE",
+                model.name(),
+                below.name()
+            ),
+            "delete the objects, or give that table's key ondelete=\"CASCADE\"",
+        );
+    }
     let target = FromItem::from(statement.model());
     let others = others(out, statement, &target);
     let returns_others = !out.is_postgres() && !others.is_empty();
@@ -78,6 +88,28 @@ fn inner(out: &mut SqlWriter<'_>, statement: &Write) -> Layout {
     out.close_scope();
     out.enter(around);
     layout
+}
+
+/// A class below with a table of its own whose rows would be in the way of a DELETE.
+fn rows_below<'a>(schema: &'a Schema, model: &Model) -> Option<&'a Arc<Model>> {
+    let below = model.family.iter().flat_map(|family| &family.below).map(|below| schema.model(*below));
+    below.into_iter().find(|class| {
+        class.parts().iter().skip(1).any(|part| {
+            let table = schema.model(part.model);
+            let cascades = |action: Option<&str>| action == Some("CASCADE");
+            let by_key = table.key.iter().all(|field| {
+                table.field(*field).foreign_key.as_ref().is_some_and(|key| cascades(key.on_delete))
+            });
+            let by_constraint = table.def.constraints.iter().any(|constraint| match constraint {
+                Constraint::ForeignKey { columns, on_delete, .. } => {
+                    let is_key = |field: &FieldId| columns.contains(&table.field(*field).column);
+                    cascades(*on_delete) && table.key.iter().all(is_key)
+                }
+                _ => false,
+            });
+            !(by_key || by_constraint)
+        })
+    })
 }
 
 /// What an UPDATE or DELETE reads from beside its own table.
