@@ -50,6 +50,25 @@ struct Related {
     changed: bool,
     members: Vec<Record>,
     original: Vec<Record>,
+    /// Members that came and went since the first change: a new one of them is nobody's.
+    passing: Vec<Record>,
+}
+
+impl Related {
+    /// Other members are in place of `old` ones, which are the original ones where nothing was changed before.
+    fn part_with(&mut self, old: Vec<Record>) {
+        if !self.changed {
+            self.changed = true;
+            self.original = old;
+            return;
+        }
+        for member in old {
+            let is_known = |known: &[Record]| known.contains(&member);
+            if !is_known(&self.members) && !is_known(&self.original) && !is_known(&self.passing) {
+                self.passing.push(member);
+            }
+        }
+    }
 }
 
 impl Record {
@@ -177,14 +196,9 @@ impl Record {
         if !related.loaded && self.0.model.relation(relation).many {
             return Err(not_loaded(&self.0.model, name, true));
         }
-        if !related.changed {
-            related.original = std::mem::take(&mut related.members);
-        }
         related.loaded = true;
-        related.changed = true;
         let old = std::mem::replace(&mut related.members, members);
-        drop(body);
-        drop(old);
+        related.part_with(old);
         Ok(())
     }
 
@@ -203,10 +217,7 @@ impl Record {
         let mut body = self.body();
         let related = &mut body.relations[relation.index()];
         let old = std::mem::replace(&mut related.members, members);
-        if !related.changed {
-            related.changed = true;
-            related.original = old;
-        }
+        related.part_with(old);
     }
 
     fn store(&self, field: FieldId, value: Value) {
@@ -331,6 +342,11 @@ fn lost(related: &Related) -> Vec<Record> {
         return Vec::new();
     }
     related.original.iter().filter(|member| !related.members.contains(member)).cloned().collect()
+}
+
+/// The members that came and went.
+fn passed(related: &Related) -> Vec<Record> {
+    related.passing.iter().filter(|member| !related.members.contains(member)).cloned().collect()
 }
 
 /// The fields of a new record that INSERT writes.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::{Body, Record, Shared, gained, given_of, lost, value_of};
+use super::{Body, Record, Shared, gained, given_of, lost, passed, value_of};
 use crate::driver::Row;
 use crate::error::Result;
 use crate::host::{Fill, HomeId, Host, Moment, ObjectId, State};
@@ -230,6 +230,7 @@ impl Host for Records {
             related.changed = false;
             dropped.append(&mut related.members);
             related.members = std::mem::take(&mut related.original);
+            dropped.append(&mut related.passing);
         }
     }
 
@@ -253,6 +254,7 @@ impl Host for Records {
         for related in &mut body.relations {
             related.changed = false;
             dropped.append(&mut related.original);
+            dropped.append(&mut related.passing);
         }
     }
 
@@ -371,7 +373,11 @@ impl Host for Records {
         relation: RelationId,
         visit: &mut dyn FnMut(&Record) -> Result<()>,
     ) -> Result<()> {
-        let removed = lost(&object.body().relations[relation.index()]);
+        let (mut removed, passed) = {
+            let related = &object.body().relations[relation.index()];
+            (lost(related), passed(related))
+        };
+        removed.extend(passed.into_iter().filter(|member| member.state() == State::Pending));
         removed.iter().try_for_each(visit)
     }
 }

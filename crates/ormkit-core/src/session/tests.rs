@@ -1,5 +1,6 @@
 mod again;
 mod listened;
+mod orphans;
 mod precede;
 mod told;
 
