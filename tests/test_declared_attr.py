@@ -12,6 +12,7 @@ from ormkit import (
     FieldError,
     ForeignKey,
     Index,
+    Integer,
     InvalidRequestError,
     Mapped,
     MetaData,
@@ -208,3 +209,31 @@ async def test_two_bases_share_a_mixin_and_no_tables(engine):
         assert [i.code for i in await session.query(Item)] == ["b"]
         with pytest.raises(FieldError, match="code"):
             session.query(Item).filter(cod="b")
+
+
+def test_columns_stand_in_the_order_of_their_declaration(base):
+    class Stamped:
+        made: Mapped[int] = mapped_column()
+
+        @declared_attr
+        def maker(cls) -> Mapped[str]:
+            return mapped_column()
+
+        @declared_attr
+        def place(cls):
+            return mapped_column(Integer)
+
+        note: Mapped[str] = mapped_column()
+        plain: Mapped[int]
+
+    class Thing(Stamped, base):
+        __tablename__ = "things"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+        @declared_attr
+        def code(cls) -> Mapped[str]:
+            return mapped_column()
+
+        name: Mapped[str] = mapped_column()
+
+    assert list(Thing.__columns__) == ["id", "code", "name", "made", "maker", "place", "note", "plain"]

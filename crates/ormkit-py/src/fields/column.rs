@@ -3,6 +3,7 @@ use super::types::{TypeEngine, length_of, type_of};
 use super::{CheckConstraint, Computed, DataclassOptions, FetchedValue, ForeignKey, Identity, Notes, refuse};
 use crate::attribute::Attribute;
 use crate::expr::{Condition, Expr};
+use crate::model::raise::unsupported;
 use ormkit_core::query::{CompareOp, Expr as CoreExpr};
 use ormkit_core::value::{Numeric, SqlType};
 use pyo3::exceptions::PyTypeError;
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// The next declaration's number.
-pub(super) fn next_serial() -> u64 {
+fn next_serial() -> u64 {
     SERIAL.fetch_add(1, Ordering::Relaxed)
 }
 
@@ -359,6 +360,10 @@ fn client_default(
     match (default, factory, insert) {
         (None, None, None) => Ok((ClientDefault::None, None)),
         (Some(given), None, None) | (None, None, Some(given)) => match given.cast::<Expr>() {
+            Ok(expr) if matches!(expr.get().core()?, CoreExpr::Scalar(_)) => Err(unsupported(
+                "mapped_column(default=select(..).scalar_subquery())",
+                "set it where the object is made: Model(n=select(..).scalar_subquery())",
+            )),
             Ok(expr) => Ok((ClientDefault::None, Some(expr.get().core()?.clone()))),
             Err(_) => Ok((default_of(given)?, None)),
         },

@@ -1,5 +1,4 @@
 //! `column_property(...)`.
-use super::column::next_serial;
 use super::{DataclassOptions, Notes, refuse};
 use crate::expr::Expr;
 use crate::query::Select;
@@ -11,7 +10,6 @@ use super::MappedColumn;
 /// What `column_property` returns: an expression on the row, until its class is mapped.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct ColumnProperty {
-    pub(crate) serial: u64,
     /// An expression, a SELECT of one value, or a callable that answers one when all classes are there.
     pub(crate) expression: Py<PyAny>,
     pub(crate) deferred: bool,
@@ -73,7 +71,6 @@ pub(crate) fn column_property(
         )));
     }
     Ok(ColumnProperty {
-        serial: next_serial(),
         expression: column.unbind(),
         deferred: deferred || group.is_some(),
         deferred_group: group,

@@ -1,5 +1,5 @@
 //! `relationship(...)`.
-use super::column::{Given, next_serial};
+use super::column::Given;
 use super::{DataclassOptions, MappedColumn, Notes, refuse};
 use crate::expr::Expr;
 use crate::model::Table;
@@ -14,7 +14,6 @@ use pyo3::types::{PyBool, PyList, PyString, PyTuple};
 /// What `relationship` returns: options of a relation, until its class is mapped.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct RelationshipDecl {
-    pub(crate) serial: u64,
     pub(crate) target: RelationshipTarget,
     pub(crate) back_populates: Option<String>,
     pub(crate) foreign_keys: Vec<RelationColumn>,
@@ -107,7 +106,6 @@ impl RelationshipDecl {
     /// A relation of an annotation alone.
     pub(crate) fn bare() -> Self {
         Self {
-            serial: next_serial(),
             target: RelationshipTarget::Annotated,
             back_populates: None,
             foreign_keys: Vec::new(),
@@ -255,7 +253,6 @@ pub(crate) fn relationship(
         secondary_join: secondaryjoin.map(RelationJoin::of).transpose()?,
         single_parent,
         notes: Notes::new("relationship", info, doc)?,
-        ..RelationshipDecl::bare()
     })
 }
 

@@ -210,6 +210,10 @@ pub(super) fn column_type(
             class.str()?
         )));
     }
+    if let Some(labels) = literals(class)? {
+        let longest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+        return Ok((ColumnType::VarChar(u32::try_from(longest).unwrap_or(u32::MAX).max(1)), None));
+    }
     if !origin.is_none() {
         return generic_type(class, &origin, map);
     }
@@ -234,6 +238,28 @@ pub(super) fn column_type(
         _ => return Err(no_column(class)?),
     };
     Ok((found, None))
+}
+
+/// The texts of `Literal["a", "b"]`; None for any other annotation.
+///
+/// # Errors
+/// Something else than texts among them.
+pub(super) fn literals(class: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>> {
+    let typing = class.py().import("typing")?;
+    if !origin_of(class)?.is(&typing.getattr("Literal")?) {
+        return Ok(None);
+    }
+    let members = typing.call_method1("get_args", (class,))?;
+    let text = |member: PyResult<Bound<'_, PyAny>>| {
+        let member = member?;
+        member.cast::<PyString>().map(|text| text.to_string()).map_err(|_| {
+            let shown = member.repr().map_or_else(|_| String::new(), |shown| shown.to_string());
+            mapping(format!(
+                "a column of a Literal holds texts, not {shown}: give it a type, mapped_column(Integer)"
+            ))
+        })
+    };
+    members.try_iter()?.map(text).collect::<PyResult<_>>().map(Some)
 }
 
 /// A column type, and how its values are converted.

@@ -34,13 +34,8 @@ pub(super) enum Value<'py> {
 }
 
 impl Value<'_> {
-    fn serial(&self) -> Option<u64> {
-        match self {
-            Self::Bare(_) => None,
-            Self::Column(column) => Some(column.get().serial),
-            Self::Relation(relation) => Some(relation.get().serial),
-            Self::Property(property) => Some(property.get().serial),
-        }
+    fn is_declared(&self) -> bool {
+        !matches!(self, Self::Bare(_))
     }
 }
 
@@ -70,16 +65,27 @@ pub(super) fn declarations<'py>(
     }
     for (name, assigned) in namespace {
         let value = value_of(Some(assigned));
-        let (Some(serial), Ok(name)) = (value.serial(), name.extract::<String>()) else { continue };
+        let (true, Ok(name)) = (value.is_declared(), name.extract::<String>()) else { continue };
         if found.iter().any(|declared| declared.name == name) {
             continue;
         }
-        // annotations and assignments are kept apart by Python: the number says where it stood
-        let before = found.iter().position(|other| other.value.serial().is_some_and(|other| other > serial));
+        let before = next_in(namespace, &name, |other| found.iter().position(|known| known.name == other));
         let declared = Declared { name, annotation: None, textual: false, value, names: names.clone() };
         found.insert(before.unwrap_or(found.len()), declared);
     }
     Ok(found)
+}
+
+/// Where the first name that stands behind `name` in a body is found: Python keeps annotations and assignments apart, and
+/// what has both says where others stood.
+pub(super) fn next_in<T>(
+    namespace: &Bound<'_, PyDict>,
+    name: &str,
+    find: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let names: Vec<String> = namespace.keys().iter().filter_map(|key| key.extract().ok()).collect();
+    let behind = names.iter().skip_while(|other| *other != name).skip(1);
+    behind.into_iter().find_map(|other| find(other))
 }
 
 fn value_of(assigned: Option<Bound<'_, PyAny>>) -> Value<'_> {

@@ -5,7 +5,7 @@ use super::collect::{Declared, Value, place};
 use super::late_columns::{ColumnsOf, LateColumns};
 use super::plan::{Column, Plan, Relation};
 use super::properties;
-use super::raise::{mapping, unsupported};
+use super::raise::{mapping, to_python, unsupported};
 use super::registry;
 use crate::convert::Conversion;
 use crate::fields::{
@@ -14,10 +14,11 @@ use crate::fields::{
 };
 use crate::instance;
 use ormkit_core::model::{
-    ColumnType, Field, FieldDefault, ModelId, OnUpdate, RelationDef, Secondary, ServerDefault, TableName,
-    Target,
+    ColumnType, Constraint, Field, FieldDefault, ModelId, OnUpdate, RelationDef, Secondary, ServerDefault,
+    TableName, Target,
 };
 use ormkit_core::query::Expr as CoreExpr;
+use ormkit_core::sql::{Dialect, quote};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 use std::sync::Arc;
@@ -122,7 +123,14 @@ impl<'py> Context<'_, 'py> {
             return Err(mapping("autoincrement=True needs an integer column"));
         }
         check_generated(&field, default.object().is_some())?;
-        let checks = options.checks.iter().map(|check| check.get().def()).collect();
+        let mut checks: Vec<Constraint> = options.checks.iter().map(|check| check.get().def()).collect();
+        if let (None, Some(Inner::Type(class))) =
+            (&options.column_type, annotation.as_ref().map(|annotation| &annotation.inner))
+            && matches!(field.column_type, ColumnType::VarChar(_))
+            && let Some(labels) = annotation::literals(class)?
+        {
+            checks.push(one_of(&field.column, &labels)?);
+        }
         let (autoincrement, sort_order) = (options.autoincrement, options.sort_order);
         let renewal = match &options.on_update {
             Renewal::Value(value) => Some(ClientDefault::Value(value.clone_ref(py))),
@@ -365,6 +373,14 @@ fn known(columns: &[RelationColumn]) -> impl Iterator<Item = &ColumnName> {
         RelationColumn::Known(name) => Some(name),
         RelationColumn::Late(_) => None,
     })
+}
+
+/// The CHECK of a column that holds one of these texts.
+fn one_of(column: &str, labels: &[String]) -> PyResult<Constraint> {
+    // Both dialects quote alike.
+    let column = quote::identifier([column], &Dialect::POSTGRES).map_err(to_python)?;
+    let labels: Vec<String> = labels.iter().map(|label| format!("'{}'", label.replace('\'', "''"))).collect();
+    Ok(Constraint::Check { name: None, condition: format!("{column} IN ({})", labels.join(", ")) })
 }
 
 /// SQL that depends on no row.

@@ -1,5 +1,5 @@
 //! A class that is not made yet, as `declared_attr` sees it.
-use super::collect::{ancestors, namespace_of};
+use super::collect::{ancestors, namespace_of, next_in};
 use super::raise::mapping;
 use crate::fields::{ColumnProperty, DeclaredAttr, MappedColumn, RelationshipDecl};
 use pyo3::exceptions::PyAttributeError;
@@ -55,9 +55,9 @@ impl Making {
     ///
     /// # Errors
     /// What the functions raise; a column or relation called like an option.
-    pub(super) fn expand(slf: &Bound<'_, Self>, namespace: &Bound<'_, PyDict>) -> PyResult<()> {
+    pub(super) fn expand<'py>(slf: &Bound<'py, Self>, namespace: &Bound<'py, PyDict>) -> PyResult<()> {
         let py = slf.py();
-        let mut annotations = None;
+        let mut annotations: Option<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> = None;
         for (key, value) in namespace.copy()? {
             let Ok(attr) = value.cast::<DeclaredAttr>() else { continue };
             let name: String = key.extract()?;
@@ -70,19 +70,31 @@ impl Making {
                 return Err(mapping(format!("{}.{name} is an option, not a column", slf.get().name)));
             }
             if let (true, Some(annotation)) = (mapped, attr.get().annotation(py)?) {
-                let all = match annotations.take() {
+                let mut all = match annotations.take() {
                     Some(all) => all,
                     None => match namespace.get_item("__annotations__")? {
-                        Some(all) => all.cast_into::<PyDict>()?.copy()?,
-                        None => PyDict::new(py),
+                        Some(all) => all.cast_into::<PyDict>()?.iter().collect(),
+                        None => Vec::new(),
                     },
                 };
-                all.set_item(&name, annotation)?;
+                let is = |known: &Bound<'_, PyAny>, name: &str| {
+                    known.extract::<&str>().is_ok_and(|known| known == name)
+                };
+                all.retain(|(known, _)| !is(known, &name));
+                let before =
+                    next_in(namespace, &name, |other| all.iter().position(|(known, _)| is(known, other)));
+                all.insert(before.unwrap_or(all.len()), (key, annotation));
                 annotations = Some(all);
             }
         }
         match annotations {
-            Some(annotations) => namespace.set_item("__annotations__", annotations),
+            Some(annotations) => {
+                let all = PyDict::new(py);
+                for (name, annotation) in annotations {
+                    all.set_item(name, annotation)?;
+                }
+                namespace.set_item("__annotations__", all)
+            }
             None => Ok(()),
         }
     }
