@@ -533,3 +533,16 @@ async def test_two_detached_objects_of_one_row_do_not_come_back_together(db):
         with pytest.raises(InvalidRequestError, match="two objects that come back together are Book of the same key"):
             session.add(first)
         assert first not in session and twin not in session
+
+
+async def test_rows_are_inserted_in_the_order_in_which_they_were_added(db):
+    async with AsyncSession(db) as session:
+        nodes = [
+            Node(name="a", children=[Node(name="below")]),
+            Node(name="b"),
+            Node(name="c", children=[]),
+            Node(name="d"),
+        ]
+        session.add_all(nodes)
+        await session.commit()
+        assert [node.id for node in nodes] == [1, 2, 3, 4]

@@ -214,3 +214,65 @@ async def test_object_with_an_unwritten_key_is_read_by_its_old_one(db, key):
         assert [town.name for town in country.towns] == ["Bonn", "Ulm"]
         await session.refresh(country)
         assert (country.code, country.name, session.dirty) == ("d", "Germany", [])
+
+
+async def test_links_of_a_plain_junction_go_along_with_a_changed_key(engine):
+    class Own(DeclarativeBase):
+        pass
+
+    class Song(Own):
+        __tablename__ = "songs"
+        title: Mapped[str] = mapped_column(primary_key=True)
+        moods: Mapped[list["Mood"]] = relationship(secondary="song_moods", back_populates="songs")
+
+    class Mood(Own):
+        __tablename__ = "moods"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str]
+        songs: Mapped[list[Song]] = relationship(secondary="song_moods", back_populates="moods")
+
+    await Own.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        calm, loud = Mood(name="calm"), Mood(name="loud")
+        song = Song(title="a", moods=[calm])
+        session.add_all([song, loud])
+        await session.commit()
+        song.title = "b"
+        song.moods.append(loud)
+        await session.commit()
+        song.title = "c"
+        song.moods.remove(calm)
+        await session.commit()
+        assert await rows(engine, "SELECT song_id, mood_id FROM song_moods") == [("c", loud.id)]
+        assert loud.songs == [song]
+        song.title = "d"
+        await session.flush()
+        await session.rollback()
+        assert (song.title, song.moods) == ("c", [loud])
+    async with AsyncSession(engine) as session:
+        [song] = await session.query(Song).options(selectinload(Song.moods))
+        assert [mood.name for mood in song.moods] == ["loud"]
+
+
+async def test_keys_of_several_columns_take_links_of_a_plain_junction_along(engine):
+    class Own(DeclarativeBase):
+        pass
+
+    class Seat(Own):
+        __tablename__ = "seats"
+        row: Mapped[str] = mapped_column(primary_key=True)
+        number: Mapped[int] = mapped_column(primary_key=True)
+        guests: Mapped[list["Guest"]] = relationship(secondary="seat_guests")
+
+    class Guest(Own):
+        __tablename__ = "guests"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    await Own.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        seat = Seat(row="A", number=1, guests=[Guest()])
+        session.add(seat)
+        await session.commit()
+        seat.number = 2
+        await session.commit()
+    assert await rows(engine, "SELECT seat_row, seat_number FROM seat_guests") == [("A", 2)]

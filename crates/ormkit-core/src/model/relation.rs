@@ -84,7 +84,8 @@ impl RelationDef {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Secondary {
     /// A table. One that nobody declares is made: a column `<class>_id` for each end, in snake case (`<class>_<column>`
-    /// for keys of several columns), together the key, both ON DELETE CASCADE.
+    /// for keys of several columns), together the key, both ON DELETE CASCADE; ON UPDATE CASCADE as well to a key that the
+    /// database does not number.
     Table(TableName),
     /// A model.
     Model(ModelId),

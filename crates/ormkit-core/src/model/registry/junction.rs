@@ -93,6 +93,8 @@ impl Registry {
             let keys: Vec<&Field> = end.fields.iter().filter(|field| field.primary_key).collect();
             let prefix = snake(&end.name);
             let first = def.fields.len();
+            // Numbers of the database stay; other keys may change, and links go along.
+            let on_update = keys.iter().any(|key| !key.autoincrement).then_some("CASCADE");
             for key in &keys {
                 let name = match keys[..] {
                     [_] => format!("{prefix}_id"),
@@ -101,8 +103,8 @@ impl Registry {
                 let mut field = Field::new(name, key.column_type.clone()).key();
                 if keys.len() == 1 {
                     let on_delete = Some("CASCADE");
-                    let to = ForeignKey::new(&end.table.name, &key.column);
-                    field.foreign_key = Some(ForeignKey { table: end.table.clone(), on_delete, ..to });
+                    let (to, table) = (ForeignKey::new(&end.table.name, &key.column), end.table.clone());
+                    field.foreign_key = Some(ForeignKey { table, on_delete, on_update, ..to });
                 }
                 def.fields.push(field);
             }
@@ -113,7 +115,7 @@ impl Registry {
                     table: end.table.clone(),
                     referred: keys.iter().map(|key| key.column.clone()).collect(),
                     on_delete: Some("CASCADE"),
-                    on_update: None,
+                    on_update,
                     check: KeyCheck::default(),
                 });
             }
