@@ -120,6 +120,8 @@ pub struct Select {
     pub correlate: Option<Vec<FromItem>>,
     /// What to load along with the first object of a row.
     pub loads: Vec<Load>,
+    /// What to load along with further objects of a row, by the places of their items: by statements of their own.
+    pub loads_beside: Vec<(usize, Vec<Load>)>,
     /// Conditions on the rows of classes, wherever their tables stand: selected, joined, loaded along, in statements
     /// inside of it. Behind a filter of those that are selected, and behind the condition of a join.
     pub criteria: Vec<Criterion>,
@@ -127,6 +129,8 @@ pub struct Select {
     pub limit_per: Vec<(Source, FieldId)>,
     /// What is done with rows that count as deleted.
     pub deleted: Deleted,
+    /// Objects that are held already take what their rows say, and load again what is loaded along.
+    pub again: bool,
     /// What was given for its parameters, and for those of statements inside of it.
     pub arguments: Arguments,
     /// Columns that rows carry beside their items: whom a row is loaded for, where its object does not tell.
