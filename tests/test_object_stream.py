@@ -195,3 +195,25 @@ async def test_cancelled_read_gives_the_connection_back(session, engine, inside)
     assert (await session.get(Author, 5)).name == "004"
     await lock.rollback()
     await settled(engine)
+
+
+@pytest.mark.parametrize("where", ["engine", "session", "transaction"])
+async def test_an_exception_leaves_a_loop_over_a_stream_as_it_is(session, engine, where):
+    class Stop(Exception):
+        pass
+
+    async def read(stream):
+        async for _ in stream:
+            await asyncio.sleep(0)
+            raise Stop
+
+    if where == "transaction":
+        await session.begin()
+    for _ in range(20):
+        with pytest.raises(Stop):
+            if where == "engine":
+                await read(engine.stream("SELECT * FROM authors", batch_size=1))
+            else:
+                await read(session.query(Author).order_by("id").stream(batch_size=1))
+    await session.rollback()
+    await settled(engine)

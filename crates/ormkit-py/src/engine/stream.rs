@@ -13,7 +13,7 @@ use pyo3::types::PyList;
 
 use super::EngineHandle;
 use super::pinned::{Pinned, caller, open_transaction};
-use crate::bridge::Operation;
+use crate::bridge::{Operation, at_drop};
 use crate::errors::to_py;
 use crate::result::{Kept, QueryResult};
 use crate::session::{nothing, raise};
@@ -199,11 +199,13 @@ impl Drop for Rows {
             std::mem::replace(self.stage.get_mut().unwrap_or_else(PoisonError::into_inner), Stage::Ended);
         let link = self.link.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let (Stage::Open(mut pieces, _), Some(link)) = (stage, link) {
-            Python::attach(|py| {
+            at_drop(|py| {
                 // Whoever has the link ends the transaction some time.
                 if let Ok(mut core) = link.lease(py) {
                     core.close_pieces(&mut pieces);
                 }
+                drop((pieces, link));
+                Ok(())
             });
         }
     }

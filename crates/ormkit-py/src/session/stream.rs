@@ -13,7 +13,7 @@ use pyo3::types::{PyList, PyTuple};
 
 use super::execute::of_rows;
 use super::{AsyncSession, SessionLink, nothing, raise, value_of};
-use crate::bridge::{FirstOrigin, Operation};
+use crate::bridge::{FirstOrigin, Operation, at_drop};
 use crate::errors::to_py;
 use crate::event;
 use crate::host::PyHost;
@@ -188,12 +188,15 @@ impl Rows {
 impl Drop for Rows {
     fn drop(&mut self) {
         let stage = self.stage.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let waiting = std::mem::take(self.waiting.get_mut().unwrap_or_else(PoisonError::into_inner));
         if let Stage::Open(stream) = std::mem::replace(stage, Stage::Ended) {
-            Python::attach(|py| {
+            at_drop(|py| {
                 // Whoever has the session ends its transaction some time.
                 if let Ok(mut session) = self.link.lease(py) {
                     session.give_up_stream(*stream);
                 }
+                drop(waiting);
+                Ok(())
             });
         }
     }
