@@ -252,6 +252,42 @@ async def test_a_proxy_on_the_class(session):
     assert [link.word for link in await session.query(Link).filter(Link.person_email == "a")] == ["one"]
 
 
+async def test_conditions_on_a_proxy(session):
+    ada, bea = await session.query(Person).order_by("id").options(selectinload(Person.links))
+    ada.words += ["one", "two"]
+    ada.email = "a"
+    bea.words = ["three"]
+    session.add(Link(word="alone"))
+    await session.commit()
+    assert ada.words == ["one", "two"]
+    for condition in [
+        Person.words.in_(["two", "five"]),
+        Person.words.like("o%"),
+        Person.words.startswith("tw"),
+        Person.words.between("one", "ono"),
+        Person.words < "p",
+    ]:
+        assert [person.first for person in await session.query(Person).filter(condition)] == ["Ada"]
+    links = session.query(Link).order_by("id")
+    assert {link.word for link in await links.filter(Link.person_email == None)} == {"three", "alone"}  # noqa: E711
+    assert [link.word for link in await links.filter(Link.person_email != None)] == ["one", "two"]  # noqa: E711
+    with pytest.raises(AttributeError, match="any"):
+        Person.words.strip  # noqa: B018
+
+
+async def test_members_of_a_proxy_are_set_and_deleted_by_index(session):
+    ada = await session.query(Person).filter(first="Ada").options(selectinload(Person.links)).one()
+    ada.words = ["one", "two", "three"]
+    await session.commit()
+    kept = ada.links[0]
+    ada.words[0] = "uno"
+    del ada.words[1]
+    assert ada.words == ["uno", "three"] and ada.links[0] is kept
+    ada.words[1:] = ["four", "five"]
+    await session.commit()
+    assert await session.query(Link).order_by("id").values_list("word", flat=True) == ["uno", "four", "five"]
+
+
 def test_a_proxy_of_one_object():
     person = Person(first="A", last="B", email="x")
     link = Link(word="w", person=person)
@@ -259,6 +295,18 @@ def test_a_proxy_of_one_object():
     link.person_email = "y"
     assert person.email == "y"
     assert Link(word="w").person_email is None
+
+
+async def test_none_through_a_proxy_is_the_value_of_its_object(session):
+    link = Link(word="w", person=Person(first="A", last="B", email="x"))
+    await session.insert(link)
+    link.person_email = None
+    await session.commit()
+    assert link.person is not None and link.person.email is None
+    assert await session.query(Person).filter(first="A").values_list("email", flat=True) == [None]
+    alone = Link(word="alone")
+    alone.person_email = None
+    assert alone.person is None
 
 
 def test_a_creator_makes_the_objects():

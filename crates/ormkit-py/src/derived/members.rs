@@ -2,7 +2,7 @@
 use super::proxy::AssociationProxy;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyIterator, PyList};
+use pyo3::types::{PyIterator, PyList, PySlice};
 
 /// The values of the objects in a list: what comes in makes an object, what goes takes its object along.
 #[pyclass(frozen, module = "ormkit")]
@@ -73,6 +73,26 @@ impl ProxyMembers {
 
     fn __getitem__<'py>(&self, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         PyList::new(index.py(), self.values(index.py())?)?.as_any().get_item(index)
+    }
+
+    /// Gives the object at an index another value; a slice is replaced by new objects.
+    fn __setitem__(&self, index: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let list = self.list(index.py())?.into_any();
+        if !index.is_instance_of::<PySlice>() {
+            return self.proxy.get().set_value(&list.get_item(index)?, value);
+        }
+        let created: Vec<_> =
+            value.try_iter()?.map(|value| self.created(&value?)).collect::<PyResult<_>>()?;
+        list.set_item(index, created)
+    }
+
+    /// Takes the objects at an index or of a slice out.
+    fn __delitem__(&self, index: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.list(index.py())?.as_any().del_item(index)
+    }
+
+    fn __iadd__(&self, values: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.extend(values)
     }
 
     fn __contains__(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {

@@ -2,9 +2,10 @@
 use super::members::ProxyMembers;
 use crate::expr::Condition;
 use crate::model::Attribute;
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use pyo3::pyclass::CompareOp;
+use pyo3::types::{PyCFunction, PyDict, PyList, PyTuple, PyType};
 
 /// The values of one attribute of the objects behind a relation, as an attribute of its own.
 #[pyclass(frozen, module = "ormkit")]
@@ -66,6 +67,11 @@ impl AssociationProxy {
         owner.getattr(self.relation.as_str())
     }
 
+    /// Gives a member another value.
+    pub(super) fn set_value(&self, member: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        member.setattr(self.attribute.as_str(), value)
+    }
+
     /// The value that a member shows.
     pub(super) fn value<'py>(&self, member: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         member.getattr(self.attribute.as_str())
@@ -103,12 +109,10 @@ impl AssociationProxy {
         if related.is_instance_of::<PyList>() {
             return ProxyMembers::new(slf, instance).replace(value);
         }
-        if value.is_none() {
-            return instance.setattr(this.relation.as_str(), value);
-        }
-        match related.is_none() {
-            true => instance.setattr(this.relation.as_str(), this.create(instance, value)?),
-            false => related.setattr(this.attribute.as_str(), value),
+        match (related.is_none(), value.is_none()) {
+            (true, true) => Ok(()),
+            (true, false) => instance.setattr(this.relation.as_str(), this.create(instance, value)?),
+            (false, _) => this.set_value(&related, value),
         }
     }
 }
@@ -125,17 +129,69 @@ impl ProxiedAttribute {
         let relation = self.relation.bind(condition.py());
         Ok(relation.call_method1("any", (condition,))?.cast_into()?)
     }
+
+    /// Whether an object behind the relation meets what a method of the attribute says.
+    fn any_that<'py>(
+        &self,
+        method: &str,
+        arguments: &Bound<'py, PyTuple>,
+        words: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, Condition>> {
+        self.any_of(self.attribute.bind(arguments.py()).call_method(method, arguments, words)?)
+    }
 }
+
+/// Conditions of columns that say of the objects behind the relation what they say of a column.
+const OPERATORS: &[&str] = &[
+    "in_",
+    "not_in",
+    "like",
+    "not_like",
+    "ilike",
+    "not_ilike",
+    "icontains",
+    "startswith",
+    "istartswith",
+    "endswith",
+    "iendswith",
+    "between",
+    "regexp_match",
+    "is_distinct_from",
+    "is_not_distinct_from",
+    "is_",
+    "is_not",
+];
 
 #[pymethods]
 impl ProxiedAttribute {
     /// Whether an object behind the relation has this value.
     fn contains<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
-        self.any_of(self.attribute.bind(value.py()).rich_compare(value, pyo3::basic::CompareOp::Eq)?)
+        self.any_of(self.attribute.bind(value.py()).rich_compare(value, CompareOp::Eq)?)
     }
 
-    fn __eq__<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
-        self.contains(value)
+    /// Compares with what the objects behind the relation have. `== None`: one has no value, or there is none.
+    fn __richcmp__<'py>(&self, value: &Bound<'py, PyAny>, op: CompareOp) -> PyResult<Bound<'py, PyAny>> {
+        let py = value.py();
+        let some = self.any_of(self.attribute.bind(py).rich_compare(value, op)?)?.into_any();
+        match (op, value.is_none()) {
+            (CompareOp::Eq, true) => some.bitor(self.relation.bind(py).call_method0("any")?.bitnot()?),
+            _ => Ok(some),
+        }
+    }
+
+    /// What says of a column the same.
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        if !OPERATORS.contains(&name) {
+            let text =
+                format!("the values behind a relation have no `{name}`: write any(..) with a condition");
+            return Err(PyAttributeError::new_err(text));
+        }
+        let (this, method) = (slf.clone().unbind(), name.to_owned());
+        let call = move |arguments: &Bound<'_, PyTuple>, words: Option<&Bound<'_, PyDict>>| {
+            let some = this.get().any_that(&method, arguments, words)?;
+            Ok::<Py<PyAny>, PyErr>(some.into_any().unbind())
+        };
+        Ok(PyCFunction::new_closure(slf.py(), None, None, call)?.into_any())
     }
 
     fn __hash__(&self) -> isize {
