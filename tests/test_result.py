@@ -116,3 +116,19 @@ async def test_result_is_no_list_and_says_how_to_get_one(db, use):
         for one in (result, result.scalars()):
             with pytest.raises(TypeError, match=r"\.all\(\)"):
                 use(one)
+
+
+async def test_columns_of_one_name_are_told_apart(db):
+    async with AsyncSession(db) as session:
+        await session.insert(Book(id=7, title="T", author_id=1))
+        statement = select(Author.id, Book.id, Book.title).join(Book.author)
+        row = (await session.execute(statement)).one()
+        assert row == (1, 7, "T")
+        assert (row.id, row.id_1) == (1, 7)
+        assert row._asdict() == {"id": 1, "id_1": 7, "title": "T"}
+        assert pickle.loads(pickle.dumps(row)).id_1 == 7
+        result = await session.execute(statement)
+        assert result.keys() == ["id", "id_1", "title"]
+        assert result.mappings().one() == {"id": 1, "id_1": 7, "title": "T"}
+        names = select(Author.id.label("id_1"), Author.id, Book.id).join(Book.author)
+        assert (await session.execute(names)).keys() == ["id_1", "id", "id_2"]

@@ -23,6 +23,7 @@ impl ExecuteResult {
     /// # Errors
     /// What Python raises when the class of the rows cannot be made.
     pub(crate) fn new(py: Python<'_>, names: Vec<String>, values: Vec<Py<PyAny>>) -> PyResult<Self> {
+        let names = row::told_apart(names);
         let class = row::class(py, &names)?.unbind();
         Ok(Self { names, class, values, written: None, key: None })
     }

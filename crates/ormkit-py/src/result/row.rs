@@ -5,6 +5,7 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use rustc_hash::FxHashSet;
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -46,6 +47,25 @@ fn base(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
         Ok::<_, PyErr>(made.cast_into::<PyType>()?.unbind())
     })?;
     Ok(base.bind(py))
+}
+
+/// Names of columns, each once: the second `id` is `id_1`, so that no value of a dict is lost.
+pub(super) fn told_apart(mut names: Vec<String>) -> Vec<String> {
+    if names.len() < 2 {
+        return names;
+    }
+    let mut taken: FxHashSet<String> = FxHashSet::default();
+    for at in 0..names.len() {
+        if !taken.contains(&names[at]) {
+            taken.insert(names[at].clone());
+            continue;
+        }
+        let mut numbered = (1..).map(|number| format!("{}_{number}", names[at]));
+        let free = numbered.find(|name| !taken.contains(name) && !names.contains(name));
+        names[at] = free.expect("there is a number that no column ends in");
+        taken.insert(names[at].clone());
+    }
+    names
 }
 
 /// The class of rows with these columns.
