@@ -86,3 +86,15 @@ def test_text_is_that_of_sql() -> None:
 def test_tuple_of_nothing_is_compared_with_nothing() -> None:
     with pytest.raises(TypeError, match="grouping_sets"):
         _ = tuple_() == ()
+
+
+async def test_groups_are_sorted_by_values_that_bind_some(engine: Engine) -> None:
+    await filled(engine)
+    async with AsyncSession(engine) as session:
+        by, count = Sale.year % 100, func.count()
+        assert (await session.execute(select(by, count).group_by(by).order_by(by.desc()))).all() == [(21, 1), (20, 2)]
+        two, three = Sale.amount % 2, Sale.amount % 3
+        statement = select(two, three, count).group_by(three, two).order_by(count)
+        assert sorted((await session.execute(statement)).all()) == [(0, 1, 1), (0, 2, 1), (1, 1, 1)]
+        once = select(by).distinct().order_by(by.desc())
+        assert (await session.scalars(once)).all() == [21, 20]

@@ -4,16 +4,31 @@ use super::super::SqlWriter;
 use super::super::expr::{self, Render, is_sorted_as_it_is};
 use super::{entity_fields, sql_name};
 use crate::query::{Expr, Item, Labelled, Order, Select};
+use smallvec::SmallVec;
 
 /// Writes a term of ORDER BY: by its label where the value has one, so that its values are not bound twice.
 pub(super) fn ordered(out: &mut SqlWriter<'_>, select: &Select, term: &Order) {
-    let Expr::Labelled(node) = &term.expr else { return term.render(out) };
+    let Expr::Labelled(node) = &term.expr else { return by_number(out, select, term) };
     match place(out, select, node).filter(|_| is_sorted_as_it_is(out, &node.expr)) {
         None => return term.render(out),
         Some(Place { number, alone: false }) => out.number(number),
         Some(_) => out.name(&node.label),
     }
     term.direction(out);
+}
+
+/// Writes a term without a label: by its number where rows are grouped, or told apart, by the values that are selected.
+fn by_number(out: &mut SqlWriter<'_>, select: &Select, term: &Order) {
+    let of_groups = !select.group_by.is_empty() || select.distinct;
+    // As for groups: what PostgreSQL is to find among the selected values may bind none again.
+    if of_groups && out.is_postgres() && binds(out, &term.expr) && is_sorted_as_it_is(out, &term.expr) {
+        let numbers = numbers(out, select, &term.expr);
+        if let [number] = numbers[..] {
+            out.number(number);
+            return term.direction(out);
+        }
+    }
+    term.render(out);
 }
 
 /// Writes what rows are grouped by: a value that binds some by its number, because GROUP BY knows columns of tables before
@@ -27,11 +42,13 @@ pub(super) fn grouped(out: &mut SqlWriter<'_>, select: &Select, by: &Expr) {
         return out.number(place.number);
     }
     // PostgreSQL takes two equal values that are bound for two different ones.
-    if out.is_postgres()
-        && binds(out, by)
-        && let Some(number) = number(out, select, by)
-    {
-        return out.number(number);
+    if out.is_postgres() && binds(out, by) {
+        // Values of one shape stand for one another in their order: groups are the same in any.
+        let before = select.group_by.iter().take_while(|term| !std::ptr::eq(*term, by));
+        let nth = before.filter(|term| *term == by).count();
+        if let Some(number) = numbers(out, select, by).get(nth) {
+            return out.number(*number);
+        }
     }
     expr::grouped(out, by);
 }
@@ -44,16 +61,16 @@ fn binds(out: &SqlWriter<'_>, by: &Expr) -> bool {
     }
 }
 
-/// The number, from 1, of the value that the statement selects as it is.
-fn number(out: &SqlWriter<'_>, select: &Select, by: &Expr) -> Option<u64> {
-    let mut before = 0;
+/// The numbers, from 1, of the values of this shape that the statement selects as they are.
+fn numbers(out: &SqlWriter<'_>, select: &Select, by: &Expr) -> SmallVec<[u64; 2]> {
+    let (mut found, mut before) = (SmallVec::new(), 0);
     for item in &select.items {
         if matches!(item, Item::Value { expr, .. } if expr == by) {
-            return Some(before + 1);
+            found.push(before + 1);
         }
         before += names(out, item, select).len() as u64;
     }
-    None
+    found
 }
 
 /// Where a labelled value stands in the result.
