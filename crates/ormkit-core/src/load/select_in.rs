@@ -40,8 +40,14 @@ impl<O> std::ops::Deref for Parents<'_, O> {
     }
 }
 
-/// Those that a recursive load of a relation has gone on from: rows may refer to each other in a circle.
-type Passed = FxHashSet<(ObjectId, RelationId)>;
+/// The objects that loads have gone on from: rows may refer to each other in a circle.
+#[derive(Default)]
+struct Passed {
+    /// By recursive loads of a relation.
+    deeper: FxHashSet<(ObjectId, RelationId)>,
+    /// By what their models always load, behind a join.
+    behind: FxHashSet<ObjectId>,
+}
 
 /// Objects at the far ends of relations that were read before their parents were known.
 pub(crate) type Ahead<H> = FxHashMap<RelationId, Fetched<H>>;
@@ -161,10 +167,12 @@ impl<H: Host> Session<H> {
                         steps.push(step);
                     }
                     Strategy::Contained => steps.push(Step::settled(index, load, true)),
+                    // The statement of the parents has joined it.
+                    Strategy::Default => steps.push(Step::settled(index, load, false)),
                     Strategy::NoLoad => {
                         self.mark_not_loaded(&task.parents, task.model.relation(load.relation))?;
                     }
-                    Strategy::Raise | Strategy::Default => {}
+                    Strategy::Raise => {}
                 }
             }
         }
@@ -287,7 +295,7 @@ impl<H: Host> Session<H> {
             }
         }
         match step.load.strategy {
-            Strategy::Contained => Ok(()),
+            Strategy::Contained | Strategy::Default => Ok(()),
             _ if aside.is_some() => Ok(()),
             _ => self.carry_over(&task.parents, relation, step.partial),
         }
@@ -310,8 +318,10 @@ impl<H: Host> Session<H> {
             let left = if load.depth == u32::MAX { u32::MAX } else { load.depth - 1 };
             Load::add(&mut loads, Load { depth: left, ..load.clone() });
         }
-        // Where nothing was sent, relations that always load would follow each other round for ever.
-        if loads.is_empty() && step.waiting.is_empty() {
+        // Where nothing was sent, relations that always load would follow each other round for ever. Behind a join they
+        // follow once.
+        let settled = loads.is_empty() && step.waiting.is_empty();
+        if settled && load.strategy == Strategy::SelectIn {
             return Ok(());
         }
         if loads_of(target, &loads).is_empty() && target.family.is_none() {
@@ -319,7 +329,9 @@ impl<H: Host> Session<H> {
         }
         let mut children = self.reached(task, step, relation)?;
         if deeper {
-            children.retain(|child| passed.insert((self.host().id(child), relation.id)));
+            children.retain(|child| passed.deeper.insert((self.host().id(child), relation.id)));
+        } else if settled {
+            children.retain(|child| passed.behind.insert(self.host().id(child)));
         }
         if !children.is_empty() {
             self.add_tasks(next, target, Parents::Found(children), &loads);
@@ -495,16 +507,19 @@ fn run_of<T>(members: &[(u32, T)], place: Option<u32>) -> &[(u32, T)] {
     &members[start..end]
 }
 
-/// The loads that a query asks for, and those that models always want.
+/// The loads that a query asks for, and those that models always want. By [`Strategy::Default`]: what a relation has joined
+/// by itself, and is only gone on from.
 pub(crate) fn loads_of(model: &Model, loads: &[Load]) -> Vec<Load> {
     let mut all: Vec<Load> = loads.iter().filter(|load| load.of.is_none()).cloned().collect();
     for load in &mut all {
         load.strategy = strategy_of(model.relation(load.relation), Some(load));
     }
-    for relation in &model.relations {
-        let asked = loads.iter().any(|load| load.relation == relation.id && load.aside.is_none());
-        if !asked && relation.lazy == Lazy::SelectIn {
-            all.push(Load::new(relation.id, Strategy::SelectIn));
+    all.retain(|load| load.strategy != Strategy::Default);
+    for relation in model.relations.iter().filter(|relation| relation.lazy.is_eager()) {
+        if !loads.iter().any(|load| load.relation == relation.id && load.aside.is_none()) {
+            let joined = relation.lazy == Lazy::Joined;
+            let strategy = if joined { Strategy::Default } else { Strategy::SelectIn };
+            all.push(Load::new(relation.id, strategy));
         }
     }
     all

@@ -143,6 +143,13 @@ pub enum Lazy {
     Joined,
 }
 
+impl Lazy {
+    /// True where the relation is loaded without being asked for.
+    pub fn is_eager(self) -> bool {
+        matches!(self, Self::SelectIn | Self::Joined)
+    }
+}
+
 /// Which side holds the foreign key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RelationKind {

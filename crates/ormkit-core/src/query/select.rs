@@ -120,6 +120,8 @@ pub struct Select {
     pub correlate: Option<Vec<FromItem>>,
     /// What to load along with the first object of a row.
     pub loads: Vec<Load>,
+    /// What to load along with further objects of a row, by the places of their items: by statements of their own.
+    pub loads_beside: Vec<(usize, Vec<Load>)>,
     /// Conditions on the rows of classes, wherever their tables stand: selected, joined, loaded along, in statements
     /// inside of it. Behind a filter of those that are selected, and behind the condition of a join.
     pub criteria: Vec<Criterion>,

@@ -14,9 +14,9 @@ use crate::host::{Fill, Host};
 use crate::load::hydrate::{Hydrator, Item, Layouts, Parents, layouts};
 use crate::load::select_in::Ahead;
 use crate::load::several::Several;
-use crate::model::{Model, ModelId, Schema};
+use crate::model::{Lazy, Model, ModelId, Schema};
 use crate::plan::{Output, Plan};
-use crate::query::{Item as Selected, Load, Reach, Select};
+use crate::query::{Item as Selected, Load, Reach, Select, Strategy};
 use crate::session::identity::KeyCells;
 use crate::value::Params;
 
@@ -166,7 +166,9 @@ impl<H: Host> Session<H> {
         let select = revised.as_deref().unwrap_or(select);
         self.open_for_select(select)?;
         let rows = self.fetch(select, Fill::Missing).await?;
-        self.load_along(&rows, &select.loads, Reach::of(&select.criteria, select.deleted)).await?;
+        let reach = Reach::of(&select.criteria, select.deleted);
+        self.load_along(&rows, &select.loads, reach).await?;
+        self.load_beside(&rows, &select.loads_beside, reach).await?;
         Ok(rows)
     }
 
@@ -310,20 +312,55 @@ impl<H: Host> Session<H> {
         if loads.is_empty() && model.relations.is_empty() && model.family.is_none() {
             return Ok(());
         }
-        let mut seen = FxHashSet::default();
-        let mut parents = Vec::new();
-        for item in rows.items.iter().skip(column).step_by(rows.width()) {
-            if let Item::Object(Some(object)) = item
-                && seen.insert(self.host.id(object))
-            {
-                parents.push(self.host.retain(object));
-            }
-        }
+        let parents = self.objects_at(rows, column);
         if parents.is_empty() {
             Ok(())
         } else {
             Box::pin(self.load_levels(model, &parents, loads, reach, Ahead::<H>::default())).await
         }
+    }
+
+    /// Loads what a query asks for along with entities behind the first: no join of its statement reads anything of theirs.
+    pub(super) async fn load_beside(
+        &mut self,
+        rows: &Rows<H>,
+        loads: &[(usize, Vec<Load>)],
+        reach: Reach<'_>,
+    ) -> Result<()> {
+        let further = rows.plan.outputs[..rows.plan.visible].iter().enumerate().filter_map(entity).skip(1);
+        for (column, model) in further.collect::<Vec<_>>() {
+            let schema = Arc::clone(&self.schema);
+            let model = schema.model(model);
+            let asked = loads.iter().find(|(place, _)| *place == column);
+            let mut loads = asked.map_or_else(Vec::new, |(_, loads)| loads.clone());
+            for relation in model.relations.iter().filter(|relation| relation.lazy == Lazy::Joined) {
+                if !loads.iter().any(|load| load.relation == relation.id && load.aside.is_none()) {
+                    loads.push(Load::new(relation.id, Strategy::SelectIn));
+                }
+            }
+            if loads.is_empty() && model.relations.is_empty() && model.family.is_none() {
+                continue;
+            }
+            let parents = self.objects_at(rows, column);
+            if !parents.is_empty() {
+                Box::pin(self.load_levels(model, &parents, &loads, reach, Ahead::<H>::default())).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The objects in a column of rows, each once.
+    fn objects_at(&self, rows: &Rows<H>, column: usize) -> Vec<H::Object> {
+        let mut seen = FxHashSet::default();
+        let mut objects = Vec::new();
+        for item in rows.items.iter().skip(column).step_by(rows.width()) {
+            if let Item::Object(Some(object)) = item
+                && seen.insert(self.host.id(object))
+            {
+                objects.push(self.host.retain(object));
+            }
+        }
+        objects
     }
 }
 
@@ -359,10 +396,14 @@ pub(super) fn query_of(schema: &Schema, select: &Select) -> String {
 
 /// The first visible entity of a plan: the one that loader options speak of.
 fn first_entity(plan: &Plan) -> Option<(usize, ModelId)> {
-    plan.outputs[..plan.visible].iter().enumerate().find_map(|(column, output)| match output {
+    plan.outputs[..plan.visible].iter().enumerate().find_map(entity)
+}
+
+fn entity((column, output): (usize, &Output)) -> Option<(usize, ModelId)> {
+    match output {
         Output::Entity { model, .. } => Some((column, *model)),
         Output::Value { .. } => None,
-    })
+    }
 }
 
 /// The one number that an aggregate answers.

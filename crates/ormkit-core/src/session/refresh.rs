@@ -20,8 +20,8 @@ type Loaded<H> = IndexMap<(ModelId, RelationId), Vec<<H as Host>::Object>, FxBui
 
 impl<H: Host> Session<H> {
     /// Reads an object's row again and overwrites `attributes`; their unsaved changes are dropped. All of them are the
-    /// columns, and by the refresh-expire cascade the relations that are loaded, with the objects in them; new ones among
-    /// those are let go. With a lock it opens a transaction where none is open.
+    /// columns, the relations that the class always loads, and by the refresh-expire cascade those that are loaded, with
+    /// the objects in them; new ones among those are let go. With a lock it opens a transaction where none is open.
     ///
     /// # Errors
     /// The object is not of this session, or its row is gone.
@@ -39,6 +39,10 @@ impl<H: Host> Session<H> {
         match attributes {
             Attributes::All => {
                 let loaded = self.expire_cascaded(object)?;
+                // What the class always loads comes with the row.
+                for relation in model.relations.iter().filter(|relation| relation.lazy.is_eager()) {
+                    self.host.unload_relation(object, relation.id);
+                }
                 self.read_again(model, object, &[], lock).await?;
                 for ((model, relation), owners) in loaded {
                     let load = [Load::new(relation, Strategy::SelectIn)];

@@ -24,6 +24,7 @@ use crate::sql::{DialectName, TransactionMode};
 pub struct Stream {
     plan: Arc<Plan>,
     loads: Vec<Load>,
+    loads_beside: Vec<(usize, Vec<Load>)>,
     criteria: Vec<Criterion>,
     deleted: Deleted,
     pieces: Pieces,
@@ -70,8 +71,9 @@ impl<H: Host> Session<H> {
             link
         };
         let pieces = link.pieces(statement, rows)?;
-        let (loads, criteria) = (select.loads.clone(), select.criteria.clone());
-        Ok(Stream { plan, loads, criteria, deleted: select.deleted, pieces, own })
+        let (loads, loads_beside) = (select.loads.clone(), select.loads_beside.clone());
+        let (criteria, deleted) = (select.criteria.clone(), select.deleted);
+        Ok(Stream { plan, loads, loads_beside, criteria, deleted, pieces, own })
     }
 
     /// The next rows; None behind the last.
@@ -139,7 +141,9 @@ impl<H: Host> Session<H> {
         self.link.read_piece(&mut stream.pieces, &mut hydrator).await?;
         hydrator.finish()?;
         let rows = Rows { items: hydrator.items, plan };
-        self.load_along(&rows, &stream.loads, Reach::of(&stream.criteria, stream.deleted)).await?;
+        let reach = Reach::of(&stream.criteria, stream.deleted);
+        self.load_along(&rows, &stream.loads, reach).await?;
+        self.load_beside(&rows, &stream.loads_beside, reach).await?;
         Ok(rows)
     }
 }

@@ -12,7 +12,7 @@ pub(crate) use part::RelationPart;
 pub(crate) use prefetch::Prefetch;
 
 use ormkit_core::model::ModelId;
-use ormkit_core::query::{Criterion, Strategy};
+use ormkit_core::query::{Criterion, Source, Strategy};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
@@ -50,6 +50,13 @@ impl Loader {
     /// `TypeError` for what is no path.
     pub(super) fn along(strategy: Strategy, path: &Bound<'_, PyAny>) -> PyResult<Self> {
         Self::empty().further(strategy, &PyTuple::new(path.py(), [path])?, |_| {})
+    }
+
+    /// The class whose objects it speaks of, and their table, as far as it says so.
+    fn spoken_of(&self) -> Option<(ModelId, Option<Source>)> {
+        let by_column = || self.own.columns.iter().find_map(Columns::owner).map(|owner| (owner, None));
+        let named = self.of.map(|of| (of, None));
+        named.or_else(|| self.steps.first().and_then(Step::owner)).or_else(by_column)
     }
 
     fn copy(&self) -> Self {

@@ -53,8 +53,8 @@ impl AsyncSession {
     ///
     /// Args:
     ///     object: A stored object of this session.
-    ///     attributes: Names of columns and relations. None: all columns, and those loaded relations that have the
-    ///         refresh-expire cascade (`cascade="all"` has it), with their objects.
+    ///     attributes: Names of columns and relations. None: all columns, the relations that the class always loads, and those
+    ///         loaded ones that have the refresh-expire cascade (`cascade="all"` has it), with their objects.
     ///     with_for_update: True, or a dict of `nowait`, `read`, `key_share`, `skip_locked`: the row is locked until the
     ///         transaction ends, which is opened where none is.
     ///

@@ -8,10 +8,10 @@ use pyo3::types::{PyString, PyTuple};
 
 use super::Loader;
 use super::columns::Columns;
-use super::step::{Further, Step, is_path};
+use super::step::{Further, Step, check_owner, is_path};
 use crate::attribute::Attribute;
 use crate::errors::to_py;
-use crate::model::schema;
+use crate::model::{schema, unsupported};
 
 /// What is to be loaded of a model's objects.
 #[derive(Default)]
@@ -35,34 +35,82 @@ pub(crate) struct Paths {
 /// `FieldError` for what the model does not have; `TypeError` for what is no option, or a statement without objects.
 pub(crate) fn apply_options(core: &mut CoreSelect, options: &Bound<'_, PyTuple>) -> PyResult<()> {
     let py = options.py();
-    let mut others = Vec::with_capacity(options.len());
+    let schema = schema(py)?;
     for option in options.iter() {
         match option.cast::<Loader>().ok().and_then(|loader| loader.get().criteria.clone()) {
             Some(criteria) => core.criteria.extend(criteria),
-            None => others.push(option),
+            None => {
+                let (place, model) = item_of(&schema, core, &option)?;
+                let (mut fields, loads) = said_of(core, place);
+                let known = fields.as_mut().and_then(|fields| fields.take());
+                let mut wanted = Wanted { fields: known, loads: std::mem::take(loads) };
+                wanted.add(py, &schema, schema.model(model), &option)?;
+                *loads = wanted.loads;
+                if let Some(fields) = fields {
+                    *fields = wanted.fields;
+                }
+                check_beside(&schema, core)?;
+            }
         }
     }
-    if others.is_empty() {
-        return Ok(());
-    }
-    let Some(root) = core.root_model() else {
+    Ok(())
+}
+
+/// The place and the model of the objects that an option speaks of: those that it names, else the first of a row.
+fn item_of(schema: &Schema, core: &CoreSelect, option: &Bound<'_, PyAny>) -> PyResult<(usize, ModelId)> {
+    let objects = || core.items.iter().enumerate().filter_map(|(place, item)| Some((place, item.model()?)));
+    let Some(first) = objects().next() else {
         return Err(PyTypeError::new_err("options() needs objects: select a class"));
     };
-    let schema = schema(py)?;
-    let first = core.items.iter_mut().find_map(|item| match item {
+    let Some((owner, source)) = spoken_of(option)? else { return Ok(first) };
+    let is_it = |(place, _): &(usize, ModelId)| match core.items[*place] {
+        Item::Entity { source: of, .. } => source == Some(of),
+        Item::Mapped { .. } | Item::Value { .. } => false,
+    };
+    let fits = |(_, model): &(usize, ModelId)| {
+        check_owner(schema, owner, schema.model(*model), "relation", "*").is_ok()
+            || schema.model(owner).is_a(*model)
+    };
+    Ok(objects().find(is_it).or_else(|| objects().find(fits)).unwrap_or(first))
+}
+
+/// The class whose objects an option speaks of, and their table where that is known. None: whichever come first.
+fn spoken_of(option: &Bound<'_, PyAny>) -> PyResult<Option<(ModelId, Option<Source>)>> {
+    Ok(match option.cast::<Loader>() {
+        Ok(loader) => loader.get().spoken_of(),
+        Err(_) if is_path(option) => Step::of_path(Strategy::SelectIn, option)?.first().and_then(Step::owner),
+        Err(_) => None,
+    })
+}
+
+/// What is said of the objects at a place.
+fn said_of(core: &mut CoreSelect, place: usize) -> (Option<&mut Option<Vec<FieldId>>>, &mut Vec<Load>) {
+    let is_first = core.items.iter().position(|item| item.model().is_some()) == Some(place);
+    let fields = match &mut core.items[place] {
         Item::Entity { fields, .. } => Some(fields),
         Item::Mapped { .. } | Item::Value { .. } => None,
-    });
-    let fields = first.and_then(|fields| fields.take());
-    let mut wanted = Wanted { fields, loads: std::mem::take(&mut core.loads) };
-    for option in others {
-        wanted.add(py, &schema, schema.model(root), &option)?;
+    };
+    if is_first {
+        return (fields, &mut core.loads);
     }
-    core.loads = wanted.loads;
-    for item in &mut core.items {
-        if let Item::Entity { fields, .. } = item {
-            *fields = wanted.fields;
-            break;
+    let known = core.loads_beside.iter().position(|(of, _)| *of == place);
+    let at = known.unwrap_or(core.loads_beside.len());
+    if known.is_none() {
+        core.loads_beside.push((place, Vec::new()));
+    }
+    (fields, &mut core.loads_beside[at].1)
+}
+
+/// Refuses what only the first object of a row can be read from.
+fn check_beside(schema: &Schema, core: &CoreSelect) -> PyResult<()> {
+    for (place, loads) in &core.loads_beside {
+        if loads.iter().any(|load| load.strategy == Strategy::Contained)
+            && let Some(model) = core.items[*place].model()
+        {
+            return Err(unsupported(
+                format!("contains_eager() of {} behind other objects of a row", schema.model(model).name()),
+                "name its class first in select()",
+            ));
         }
     }
     Ok(())

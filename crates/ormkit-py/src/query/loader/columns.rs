@@ -69,6 +69,11 @@ impl Columns {
         Ok(Self { change, names: columns.iter().map(name).collect::<PyResult<_>>()? })
     }
 
+    /// The class whose columns they are, where attributes were given.
+    pub(super) fn owner(&self) -> Option<ModelId> {
+        self.names.iter().find_map(|(owner, _)| *owner)
+    }
+
     /// What is read of `model`, of which `fields` were to be read; None: all but deferred ones.
     ///
     /// # Errors

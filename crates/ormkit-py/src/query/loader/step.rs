@@ -40,6 +40,8 @@ pub(super) struct Step {
     pub(super) limit: Option<u64>,
     pub(super) offset: Option<u64>,
     pub(super) inner: bool,
+    /// The table whose rows have the relation, where an attribute was given.
+    at: Option<Source>,
     /// The alias that a contained relation is read from.
     source: Option<Source>,
     pub(super) depth: u32,
@@ -61,6 +63,7 @@ impl Step {
             limit: None,
             offset: None,
             inner: false,
+            at: None,
             source: None,
             depth: 1,
             query: None,
@@ -74,10 +77,13 @@ impl Step {
     /// `TypeError` for anything else.
     pub(super) fn of_path(strategy: Strategy, path: &Bound<'_, PyAny>) -> PyResult<Vec<Self>> {
         if let Ok(attribute) = path.cast::<Attribute>() {
+            let at = attribute.as_super().get().relation_source().ok().flatten();
             let attribute = attribute.get();
             let source = match (attribute.target(), strategy) {
                 (None, _) => None,
                 (Some(FromItem::Table(alias)), Strategy::Contained) => Some(*alias),
+                // A class below: all are read as what they are, and what is said further may speak of it.
+                (Some(FromItem::Table(below)), _) if *below == Source::plain(below.model) => None,
                 (Some(_), _) => {
                     return Err(PyTypeError::new_err(
                         "of_type() of a loader says which join of the query contains_eager() reads; of a class below, name \
@@ -86,6 +92,7 @@ impl Step {
                 }
             };
             return Ok(vec![Self {
+                at,
                 source,
                 ..Self::new(strategy, attribute.name(), Some(attribute.model()))
             }]);
@@ -113,6 +120,11 @@ impl Step {
     pub(super) fn of_name(strategy: Strategy, path: &str) -> Vec<Self> {
         let parts = path.split('.').flat_map(|part| part.split("__"));
         parts.map(|name| Self::new(strategy, name, None)).collect()
+    }
+
+    /// The model whose attribute was given, and its table where that is known.
+    pub(super) fn owner(&self) -> Option<(ModelId, Option<Source>)> {
+        Some((self.model?, self.at))
     }
 
     /// The attribute's name, and the model that it was read from.
