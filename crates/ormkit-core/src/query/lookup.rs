@@ -13,6 +13,7 @@ mod tree;
 
 pub use computed::{Takes, computed, computed_operator};
 pub use operator::Operator;
+pub(super) use path::FIRST_ALIAS;
 pub use path::{Path, correlated};
 pub use subject::Subject;
 pub use tree::{Condition, Formula, conditions};

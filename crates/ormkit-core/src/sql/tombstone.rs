@@ -61,6 +61,12 @@ pub(super) fn and_living(out: &mut SqlWriter<'_>, source: Source) {
 /// Writes WHERE with `filter` and what is said of the marks of `tables`, the first of which is the one that
 /// [`Deleted::Only`] means. `apart`: their rows are chosen already, in FROM.
 pub(super) fn where_living(out: &mut SqlWriter<'_>, filter: &[Expr], tables: &[Source], apart: bool) {
+    if filter.iter().any(Expr::has_window) {
+        out.fail(Error::unsupported(
+            "a window function in a condition",
+            "select it in a subquery, and put the condition on that one's column",
+        ));
+    }
     let marks = match apart {
         true => Vec::new(),
         false => tables

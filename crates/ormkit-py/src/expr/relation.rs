@@ -148,11 +148,22 @@ pub(crate) fn related_condition(
     let (schema, parent, relation) = resolved(py, this)?;
     let model = parent.model;
     let target = schema.model(model).relation(relation).target;
-    let plain = Source::plain(target);
-    // A row related to one of its own table goes by another name; conditions speak of the related one.
-    let source = alias.unwrap_or(Source { model: target, alias: u32::from(target == model) });
+    let given = CoreExpr::all(given);
+    // A class below is no alias.
+    let to = alias.map_or(target, |alias| alias.model);
+    let alias = alias.filter(|alias| *alias != Source::plain(to));
+    let source = alias.unwrap_or_else(|| {
+        // A row related to one of its own table goes by another name than it, and than those in its conditions.
+        let is_same = |other| schema.model(other).table() == schema.model(model).table();
+        let number = if is_same(to) { given.highest_number(is_same) + 1 } else { 0 };
+        Source { model: to, alias: number }
+    });
     let lookups = inner(&schema, source)?;
-    let given = CoreExpr::all(given).renamed(plain, source);
+    // Conditions speak of the related row; where that has a name of its own, the class may be the row at hand.
+    let given = match alias.is_some() && parent == Source::plain(to) {
+        true => given,
+        false => given.renamed(Source::plain(to), source),
+    };
     let condition = match CoreExpr::all([given, lookups]) {
         CoreExpr::Bool(true) => None,
         condition => Some(condition),

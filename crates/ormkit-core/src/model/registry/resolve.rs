@@ -43,12 +43,22 @@ impl Resolver<'_> {
         let references = self.references(id, mistakes);
         let mut relations = Vec::with_capacity(def.relations.len());
         for (index, relation) in def.relations.iter().enumerate() {
-            match self.relation(id, RelationId(index as u16), relation) {
+            // What a class brings means the same below it: its fields are the first ones there.
+            let of = self.brought_by(id, index);
+            let brought = if of == id { relation } else { &self.registry.def(of).relations[index] };
+            match self.relation(of, RelationId(index as u16), brought) {
                 Ok(relation) => relations.push(relation),
                 Err(mistake) => mistakes.push(format!("{}.{}: {mistake}", def.name, relation.name)),
             }
         }
         Parts { key, relations, references }
+    }
+
+    /// The class of a family whose relation it is, among a class and those above it.
+    fn brought_by(&self, id: ModelId, relation: usize) -> ModelId {
+        let has = |class: &ModelId| relation < self.registry.def(*class).relations.len();
+        let up = |class: &ModelId| self.registry.families.parent(*class).filter(has);
+        std::iter::successors(Some(id), up).last().unwrap_or(id)
     }
 
     /// The model of a table, for an object of `from`: itself if it is its own, else the newest.
@@ -387,7 +397,7 @@ pub(super) fn hint<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Stri
 fn names(list: &[String], field: &Field, holder: &ModelDef, other: &ModelDef) -> bool {
     list.iter().any(|name| {
         let (class, name) = name.rsplit_once('.').unwrap_or(("", name));
-        let is_of_other = class == other.name && class != holder.name;
+        let is_of_other = class == other.name && class != holder.name && holder.table != other.table;
         !is_of_other && (name == field.name || name == field.column)
     })
 }

@@ -1,7 +1,9 @@
 //! Whether an expression needs a row or a table, or values.
 
-use super::super::walk::Child;
+use super::super::lookup::FIRST_ALIAS;
+use super::super::walk::{Child, Met, Walk};
 use super::Expr;
+use crate::model::ModelId;
 
 impl Expr {
     /// True when the value depends on a table: a column, or a SELECT inside.
@@ -35,5 +37,36 @@ impl Expr {
             };
         });
         binds
+    }
+
+    /// The highest number that [lookups](crate::query::Lookup) or conditions of relations have given to one of these models
+    /// in it; 0 for none.
+    pub fn highest_number(&self, is_meant: impl Fn(ModelId) -> bool) -> u32 {
+        let mut highest = 0;
+        Walk::new(&mut |met| {
+            if let Met::Source(source) = met
+                && source.alias < FIRST_ALIAS
+                && is_meant(source.model)
+            {
+                highest = highest.max(source.alias);
+            }
+            true
+        })
+        .expr(self);
+        highest
+    }
+
+    /// True when a window function is in it.
+    pub fn has_window(&self) -> bool {
+        if matches!(self, Self::Call(call) if call.over.is_some()) {
+            return true;
+        }
+        let mut found = false;
+        self.children(&mut |child| {
+            if let Child::Expr(expr) = child {
+                found |= expr.has_window();
+            }
+        });
+        found
     }
 }

@@ -18,7 +18,7 @@ pub struct Path {
 }
 
 /// Numbers of tables on the way to a value begin here: above those of lookups, and below those of named and fresh aliases.
-const FIRST_ALIAS: u32 = 1 << 15;
+pub(in super::super) const FIRST_ALIAS: u32 = 1 << 15;
 
 /// The number of the junction that such a way begins with.
 const LINK_ALIAS: u32 = FIRST_ALIAS - 1;

@@ -5,7 +5,7 @@
 
 use super::super::{Expr, Source};
 use super::condition::{at_end, is_null, is_object, is_true};
-use super::{Lookup, Operator, Subject};
+use super::{FIRST_ALIAS, Lookup, Operator, Subject};
 use crate::model::{ModelId, RelationId, RelationKind, Schema};
 
 /// A lookup with its values.
@@ -36,15 +36,14 @@ pub enum Formula {
 /// without any related row has nothing but NULL there, as in a LEFT JOIN: it matches where all of them ask for NULL.
 pub fn conditions(schema: &Schema, source: Source, conditions: &[Condition]) -> Expr {
     let all = conditions.iter().map(|condition| Part::Lookup(Place { condition, source, depth: 0 }));
-    Writer { schema, passed: vec![source.model] }.all(all.collect())
+    Writer::around(schema, &[source]).all(all.collect())
 }
 
 impl Formula {
     /// The condition that says it. `around` are the sources that it may speak of, so that rows further away get other
     /// numbers.
     pub fn written(&self, schema: &Schema, around: &[Source]) -> Expr {
-        let passed = around.iter().map(|source| source.model).collect();
-        Writer { schema, passed }.written(self.part())
+        Writer::around(schema, around).written(self.part())
     }
 
     fn part(&self) -> Part<'_> {
@@ -205,6 +204,17 @@ struct Writer<'s> {
     schema: &'s Schema,
     /// The models of the rows around: a row of one of them needs another number.
     passed: Vec<ModelId>,
+    /// The highest number that a table around has.
+    used: u32,
+}
+
+impl<'s> Writer<'s> {
+    /// Of conditions on rows of these.
+    fn around(schema: &'s Schema, sources: &[Source]) -> Self {
+        let numbers = sources.iter().map(|source| source.alias).filter(|number| *number < FIRST_ALIAS);
+        let used = numbers.max().unwrap_or(0);
+        Self { schema, passed: sources.iter().map(|source| source.model).collect(), used }
+    }
 }
 
 impl Writer<'_> {
@@ -313,9 +323,11 @@ impl Writer<'_> {
             || self.schema.model(relation.target).fields().iter().any(|field| field.tombstone)
     }
 
-    /// A model that was passed before needs another number, so that the two rows are told apart.
+    /// A table that was passed before needs another number, so that the two rows are told apart.
     fn number(&self, model: ModelId) -> u32 {
-        self.passed.iter().filter(|known| **known == model).count() as u32
+        let table = self.schema.model(model).table();
+        let passed = self.passed.iter().filter(|known| self.schema.model(**known).table() == table).count();
+        if passed == 0 { 0 } else { self.used + passed as u32 }
     }
 }
 
