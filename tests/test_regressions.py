@@ -8,6 +8,7 @@ import pytest_asyncio
 import ormkit
 from ormkit import AsyncSession, DeclarativeBase, F, Mapped, Prefetch, Q, case, func, mapped_column, select, text, true
 from ormkit.exc import FieldError, InvalidRequestError, NotSupportedError, StaleDataError
+from ormkit.testing import assert_queries
 
 
 class Base(DeclarativeBase):
@@ -211,4 +212,32 @@ async def test_transactions_that_are_begun_by_awaiting_end_by_their_own_methods(
     async with block:
         with pytest.raises(InvalidRequestError, match="a block ends by itself"):
             await block.commit()
+    await session.close()
+
+
+async def test_a_column_that_has_its_first_value_again_is_not_written(session: AsyncSession) -> None:
+    counted = await session.insert(Counted(name="a", n=1))
+    first = counted.version
+    counted.n = 2
+    counted.n = 1
+    assert not session.is_modified(counted) and list(session.dirty) == []
+    with assert_queries(0):
+        await session.flush()
+    counted.n = 2
+    await session.flush()
+    # The row has 2 by now: 1 is a change.
+    counted.n = 3
+    counted.n = 1
+    await session.commit()
+    assert counted.version == first + 2
+    assert await session.query(Counted).values_list("n", flat=True) == [1]
+    counted.n, counted.name = 5, "b"
+    counted.n = 1
+    await session.rollback()
+    assert (counted.n, counted.name) == (1, "a")
+    counted.n = 5
+    async with session.begin_nested():
+        counted.n = 1
+    await session.commit()
+    assert await session.query(Counted).values_list("n", flat=True) == [1]
     await session.close()

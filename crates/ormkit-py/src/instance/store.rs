@@ -78,8 +78,39 @@ pub(super) unsafe fn store_column(
         if keep && !old.is_null() && !head.is_dirty(index) && same(object, index, old, value, json) {
             return;
         }
+        let again = keep && !json && head.is_dirty(index) && is_plain(value);
         ffi::Py_INCREF(value);
         drop(write(object, index, offset, value, keep)); // may run Python: the object is in order by now
+        if again {
+            take_back(object, index, value);
+        }
+    }
+}
+
+/// True for numbers, texts, bytes and None, which nobody changes in place.
+unsafe fn is_plain(value: *mut ffi::PyObject) -> bool {
+    const PLAIN: std::ffi::c_ulong =
+        ffi::Py_TPFLAGS_LONG_SUBCLASS | ffi::Py_TPFLAGS_UNICODE_SUBCLASS | ffi::Py_TPFLAGS_BYTES_SUBCLASS;
+    // SAFETY: a live object.
+    unsafe {
+        ffi::PyType_FastSubclass(ffi::Py_TYPE(value), PLAIN) != 0
+            || value == ffi::Py_None()
+            || ffi::PyFloat_CheckExact(value) != 0
+    }
+}
+
+/// A column that has its first value again is not changed.
+#[cold]
+unsafe fn take_back(object: *mut ffi::PyObject, index: usize, value: *mut ffi::PyObject) {
+    // SAFETY: called for an instance with a slot at `index`, and a value that its caller holds.
+    unsafe {
+        let Some(cold) = Head::of(object).cold() else { return };
+        let kept = cold.originals.iter().find(|(slot, _)| *slot as usize == index);
+        let Some((_, Kept::Value(first))) = kept else { return };
+        let first = first.clone(); // comparing may run Python
+        if same(object, index, first.as_ptr(), value, false) {
+            Python::attach(|py| drop(super::unmark(&Bound::from_borrowed_ptr(py, object), index)));
+        }
     }
 }
 
