@@ -14,6 +14,7 @@ from ormkit import (
     NotSupportedError,
     aliased,
     contains_eager,
+    func,
     inspect,
     joinedload,
     lazyload,
@@ -151,4 +152,18 @@ async def test_refresh_reads_what_the_class_loads(engine: ormkit.ConnectionPool,
     assert [len(house.rooms), len(house.keys), len(house.doors)] == [3, 2, 1]
     await session.refresh(house, ["doors"])
     assert len(house.doors) == 2
+    await session.close()
+
+
+async def test_lists_that_join_by_themselves_do_not_where_rows_must_not_be_multiplied(session: AsyncSession) -> None:
+    (name, house) = (await session.execute(select(House.name, House))).one()
+    assert name == "old" and missing(house) == {"doors"}
+    session.expunge_all()
+    counted = select(House, func.count(Room.id)).join(House.rooms).group_by(House.id)
+    (house, count) = (await session.execute(counted)).one()
+    assert count == 2 and missing(house) == {"doors"}
+    session.expunge_all()
+    assert [missing(house) async for house in session.query(House).stream(batch_size=1)] == [{"doors"}]
+    with pytest.raises(NotSupportedError, match="joinedload of a list"):
+        await session.execute(select(House.name, House).options(joinedload(House.keys)))
     await session.close()

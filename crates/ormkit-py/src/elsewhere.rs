@@ -88,6 +88,9 @@ const STATEMENT: Words = &[
     ("values_list", "select(Model.field, ..)"),
     ("prefetch_related", "options(selectinload(Model.relation))"),
     ("select_related", "options(joinedload(Model.relation))"),
+    ("prefix_with", "a tag with `ormkit.query_tags(..)`, which is written as a comment"),
+    ("suffix_with", "a tag with `ormkit.query_tags(..)`, which is written as a comment"),
+    ("ordered_values", "values(..): SQL takes the values of the row as it was, in any order"),
     ("compile", "statement.to_sql(\"postgresql\"), its text and its values"),
     ("params", "bindparams(..) of a text(..)"),
 ];
@@ -106,6 +109,8 @@ const RESULT: Words = &[
 const VALUES: Words = &[
     ("fetchall", "all()"),
     ("fetchone", "first(), or iterate"),
+    ("fetchmany", "all()[..], or session.stream_scalars(..).partitions(size)"),
+    ("partitions", "all()[..], or session.stream_scalars(..).partitions(size)"),
     ("to_list", "all()"),
     ("close", "nothing: all values are here"),
 ];

@@ -22,6 +22,13 @@ pub enum Strategy {
     Default,
 }
 
+impl Strategy {
+    /// True for what the statement of the parents joins, where relations say by themselves that they are.
+    pub(crate) fn joins(self) -> bool {
+        matches!(self, Self::Joined | Self::Default)
+    }
+}
+
 /// A relation to load, and what to load with its objects.
 ///
 /// A list that is loaded with a filter or a limit is what was loaded: rows beyond it are neither written nor deleted when

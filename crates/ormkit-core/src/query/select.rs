@@ -129,6 +129,8 @@ pub struct Select {
     pub limit_per: Vec<(Source, FieldId)>,
     /// What is done with rows that count as deleted.
     pub deleted: Deleted,
+    /// Objects that are held already take what their rows say, and load again what is loaded along.
+    pub again: bool,
     /// What was given for its parameters, and for those of statements inside of it.
     pub arguments: Arguments,
     /// Columns that rows carry beside their items: whom a row is loaded for, where its object does not tell.

@@ -7,14 +7,15 @@ use rustc_hash::FxHashSet;
 use super::Session;
 use super::identity::{Key, has_null, own};
 use super::mark::Mark;
+use super::stale::unload_stale;
 use super::unit::{Unit, stored_key_of};
 use crate::driver::{Batch, Effect, Statement};
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host};
 use crate::load::hydrate::{Hydrator, Item, Layouts, Parents, layouts};
-use crate::load::select_in::Ahead;
+use crate::load::select_in::{Ahead, loads_of};
 use crate::load::several::Several;
-use crate::model::{Lazy, Model, ModelId, Schema};
+use crate::model::{FieldId, Lazy, Model, ModelId, Relation, RelationId, Schema};
 use crate::plan::{Output, Plan};
 use crate::query::{Item as Selected, Load, Reach, Select, Strategy};
 use crate::session::identity::KeyCells;
@@ -161,13 +162,24 @@ impl<H: Host> Session<H> {
     /// # Cancelling
     /// Outside a transaction nothing happened; inside one it is broken until a rollback.
     pub async fn select(&mut self, select: &Select) -> Result<Rows<H>> {
+        let apart = match select.items.len() > 1 || !select.group_by.is_empty() {
+            true => self.lists_apart(select),
+            false => None,
+        };
+        let select = apart.as_ref().unwrap_or(select);
         self.autoflush(|schema| query_of(schema, select)).await?;
         let revised = self.revised(select)?;
         let select = revised.as_deref().unwrap_or(select);
         self.open_for_select(select)?;
-        let rows = self.fetch(select, Fill::Missing).await?;
+        let fill = if select.again { Fill::All } else { Fill::Missing };
+        let rows = self.fetch(select, fill).await?;
         let reach = Reach::of(&select.criteria, select.deleted);
-        self.load_along(&rows, &select.loads, reach).await?;
+        if select.again {
+            let loads = self.unload_read(&rows, select);
+            self.load_along(&rows, &loads, reach).await?;
+        } else {
+            self.load_along(&rows, &select.loads, reach).await?;
+        }
         self.load_beside(&rows, &select.loads_beside, reach).await?;
         Ok(rows)
     }
@@ -320,6 +332,35 @@ impl<H: Host> Session<H> {
         }
     }
 
+    /// Unloads what rows that were read over held objects leave stale, references and what is loaded along, and answers the
+    /// loads of the first entity: by further statements, because joins fill only what is unloaded.
+    fn unload_read(&mut self, rows: &Rows<H>, select: &Select) -> Vec<Load> {
+        let schema = Arc::clone(&self.schema);
+        let mut first = Vec::new();
+        let entities = rows.plan.outputs[..rows.plan.visible].iter().enumerate().filter_map(entity);
+        for (at, (column, model)) in entities.enumerate() {
+            let model = schema.model(model);
+            let beside = select.loads_beside.iter().find(|(place, _)| *place == column);
+            let asked = if at == 0 { Some(&select.loads) } else { beside.map(|(_, loads)| loads) };
+            let mut loads = loads_of(model, asked.map_or(&[][..], Vec::as_slice));
+            for load in loads.iter_mut().filter(|load| load.strategy.joins()) {
+                load.strategy = Strategy::SelectIn;
+            }
+            let all: Vec<FieldId> = model.field_ids().collect();
+            for object in self.objects_at(rows, column) {
+                unload_stale(&self.host, &schema, model, &object, &all);
+                let read = |load: &&Load| load.strategy == Strategy::SelectIn && load.aside.is_none();
+                loads.iter().filter(read).for_each(|load| self.host.unload_relation(&object, load.relation));
+            }
+            if at == 0 {
+                let below = select.loads.iter().filter(|load| load.of.is_some());
+                loads.extend(below.cloned());
+                first = loads;
+            }
+        }
+        first
+    }
+
     /// Loads what a query asks for along with entities behind the first: no join of its statement reads anything of theirs.
     pub(super) async fn load_beside(
         &mut self,
@@ -347,6 +388,24 @@ impl<H: Host> Session<H> {
             }
         }
         Ok(())
+    }
+
+    /// The same query where lists that join by themselves are loaded by further statements: its rows must not be multiplied.
+    /// None where it has none.
+    pub(super) fn lists_apart(&self, select: &Select) -> Option<Select> {
+        let model = self.schema.model(select.root()?.model);
+        let asked = |relation: RelationId| {
+            select.loads.iter().any(|load| load.relation == relation && load.aside.is_none())
+        };
+        let joins = |relation: &&Relation| relation.many && relation.lazy == Lazy::Joined;
+        let lists = model.relations.iter().filter(joins).filter(|relation| !asked(relation.id));
+        let lists: Vec<Load> = lists.map(|list| Load::new(list.id, Strategy::SelectIn)).collect();
+        if lists.is_empty() {
+            return None;
+        }
+        let mut select = select.clone();
+        select.loads.extend(lists);
+        Some(select)
     }
 
     /// The objects in a column of rows, each once.

@@ -46,6 +46,15 @@ impl<H: Host> Session<H> {
     /// # Errors
     /// Those of the flush. `Unsupported` for a query that loads a list by a join: a piece may end within it.
     pub async fn stream(&mut self, select: &Select, rows: NonZeroU32) -> Result<Stream> {
+        if select.again {
+            return Err(Error::unsupported(
+                "populate_existing in a stream",
+                "call expire_all() before it, or read the objects in a session of its own",
+            ));
+        }
+        // A piece may end within a list.
+        let apart = self.lists_apart(select);
+        let select = apart.as_ref().unwrap_or(select);
         self.autoflush(|schema| query_of(schema, select)).await?;
         let revised = self.revised(select)?;
         let select = revised.as_deref().unwrap_or(select);

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use std::sync::Arc;
 
-use super::logic::conditions_of;
+use super::logic::{conditions_of, extract};
 use super::operand::{alike, free_operand};
 use super::{Argument, Expr, Kind, RowValue, expression};
 use crate::errors::to_py;
@@ -60,6 +60,11 @@ impl NamedFunction {
         let name = self.name.to_ascii_lowercase();
         if arguments.is_empty() && name == "count" {
             return expression(py, CoreExpr::count_star());
+        }
+        if let ("extract", [part, item]) = (name.as_str(), arguments.as_slice())
+            && let Ok(part) = part.extract::<String>()
+        {
+            return extract(&part, item);
         }
         let (mut distinct, mut order_by) = (false, Vec::new());
         let mut args: Vec<Option<CoreExpr>> = Vec::with_capacity(arguments.len());

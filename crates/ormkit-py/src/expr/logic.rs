@@ -13,6 +13,7 @@ use super::told::Told;
 use super::{Condition, Expr, condition, expression};
 use crate::errors::to_py;
 use crate::query::F;
+use crate::model::unsupported;
 
 /// The conditions of a call.
 ///
@@ -216,36 +217,54 @@ impl Expr {
 impl Expr {
     /// Of a `text()`: the values of its `:name` placeholders, which are bound: `text("age > :age").bindparams(age=18)`.
     ///
+    /// Args:
+    ///     parameters: `bindparam("age", 18)`, or without a value, which is then given when the statement runs.
+    ///
     /// Raises:
     ///     TypeError: It is no text; a name has no value, or a value has no name.
-    #[pyo3(signature = (**values))]
+    ///     NotSupportedError: A parameter stands for a list behind IN.
+    #[pyo3(signature = (*parameters, **values))]
     fn bindparams<'py>(
         &self,
-        py: Python<'py>,
+        parameters: &Bound<'py, PyTuple>,
         values: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Self>> {
         let CoreExpr::Text(sql) = self.core()? else {
             return Err(PyTypeError::new_err("bindparams() is for text(\"..:name..\")"));
         };
         let (pieces, names) = placeholder::pieces(sql);
+        let all = parameters.iter().map(|given| Self::named_param(&given)).collect::<PyResult<Vec<_>>>()?;
         let given = |name: &str| match values {
             Some(values) => values.get_item(name),
             None => Ok(None),
         };
         let mut bound = Vec::with_capacity(names.len());
-        for name in &names {
+        for (name, piece) in names.iter().zip(&pieces) {
+            if let Some((_, core)) = all.iter().find(|(known, _)| known == name) {
+                let before = piece.trim_end().to_ascii_lowercase();
+                if before.strip_suffix("in").is_some_and(|rest| rest.ends_with(char::is_whitespace)) {
+                    return Err(unsupported(
+                        format!("a list for `IN :{name}` of a text"),
+                        "write select(..).where(column.in_(..)), or = ANY(:name) on PostgreSQL",
+                    ));
+                }
+                bound.push(core.clone());
+                continue;
+            }
             let value = given(name)?.ok_or_else(|| {
                 PyTypeError::new_err(format!("the text has a placeholder :{name}: give its value"))
             })?;
             bound.push(free_operand(&value)?);
         }
-        for name in values.iter().flat_map(|values| values.keys()) {
-            let name: String = name.extract()?;
+        let of_values = values.iter().flat_map(|values| values.keys()).map(|name| name.extract());
+        let of_all = all.into_iter().map(|(name, _)| Ok(name));
+        for name in of_values.chain(of_all) {
+            let name: String = name?;
             if !names.contains(&name.as_str()) {
                 return Err(PyTypeError::new_err(format!("the text has no placeholder :{name}")));
             }
         }
-        expression(py, CoreExpr::template(pieces.into_iter().map(Into::into).collect(), bound))
+        expression(parameters.py(), CoreExpr::template(pieces.into_iter().map(Into::into).collect(), bound))
     }
 }
 

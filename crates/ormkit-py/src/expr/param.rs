@@ -122,6 +122,19 @@ impl Expr {
         Ok(Self { kind: Kind::Param(Arc::new(made)), label: None, order: None, truth: None })
     }
 
+    /// A parameter by its name, as it is by itself.
+    ///
+    /// # Errors
+    /// `TypeError` for anything else.
+    pub(super) fn named_param(given: &Bound<'_, PyAny>) -> PyResult<(String, CoreExpr)> {
+        if let Ok(expr) = given.cast::<Self>()
+            && let Kind::Param(param) = &expr.get().kind
+        {
+            return Ok((param.param.name.to_string(), param.core.clone()));
+        }
+        Err(PyTypeError::new_err("bindparams() takes bindparam(..), or values by name: bindparams(age=18)"))
+    }
+
     /// A parameter beside something of a type; None for any other value.
     ///
     /// # Errors

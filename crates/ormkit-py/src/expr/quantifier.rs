@@ -49,22 +49,25 @@ impl Quantifier {
     }
 }
 
-fn quantifier(array: &Bound<'_, Expr>, all: bool) -> PyResult<Quantifier> {
-    if !array.get().is_array()? {
-        return Err(PyTypeError::new_err("any_() and all_() take an array column"));
+fn quantifier(array: &Bound<'_, PyAny>, all: bool) -> PyResult<Quantifier> {
+    match array.cast::<Expr>() {
+        Ok(array) if array.get().is_array()? => Ok(Quantifier { array: array.get().core()?.clone(), all }),
+        _ => Err(PyTypeError::new_err(
+            "any_() and all_() take an array column; of a subquery write column.in_(select(..)), or compare with its max() \
+             or min()",
+        )),
     }
-    Ok(Quantifier { array: array.get().core()?.clone(), all })
 }
 
 /// Any element of an array, beside a comparison.
 #[pyfunction]
-pub(crate) fn any_(array: &Bound<'_, Expr>) -> PyResult<Quantifier> {
+pub(crate) fn any_(array: &Bound<'_, PyAny>) -> PyResult<Quantifier> {
     quantifier(array, false)
 }
 
 /// Every element of an array, beside a comparison.
 #[pyfunction]
-pub(crate) fn all_(array: &Bound<'_, Expr>) -> PyResult<Quantifier> {
+pub(crate) fn all_(array: &Bound<'_, PyAny>) -> PyResult<Quantifier> {
     quantifier(array, true)
 }
 
@@ -72,11 +75,11 @@ pub(crate) fn all_(array: &Bound<'_, Expr>) -> PyResult<Quantifier> {
 impl Expr {
     /// Any element of the array, beside a comparison.
     fn any_(slf: &Bound<'_, Self>) -> PyResult<Quantifier> {
-        quantifier(slf, false)
+        quantifier(slf.as_any(), false)
     }
 
     /// Every element of the array, beside a comparison.
     fn all_(slf: &Bound<'_, Self>) -> PyResult<Quantifier> {
-        quantifier(slf, true)
+        quantifier(slf.as_any(), true)
     }
 }

@@ -4,7 +4,7 @@ use ormkit_core::model::ColumnType;
 use ormkit_core::query::{Expr as CoreExpr, HostType};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyList, PyType};
 use std::sync::Arc;
 
 use super::open::Use;
@@ -54,6 +54,9 @@ impl Told {
 
     /// True for a value that the type converts before the database casts it: not a text that is to become a label.
     pub(super) fn makes(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        if matches!(self.column_type, ColumnType::Array(_)) && value.is_instance_of::<PyList>() {
+            return Ok(true);
+        }
         let Some(own) = &self.conversion else { return Ok(false) };
         match &own.members {
             Some(members) => value.is_instance(members.class.bind(value.py())),

@@ -45,17 +45,17 @@ pub(crate) fn aliased(
     let model = model_of(element)?;
     let class = element.cast::<PyType>()?.clone().unbind();
     let rows = match (alias.filter(|alias| !alias.is_none()), name) {
-        (Some(_), Some(_)) => {
-            return Err(PyTypeError::new_err("aliased() takes a subquery or a name: name the subquery"));
-        }
-        (Some(alias), None) => {
+        (Some(alias), name) => {
             let Ok(rows) = alias.cast::<Subquery>() else {
                 return Err(PyTypeError::new_err(
                     "aliased() takes a class and a subquery: aliased(User, select(User).limit(5).subquery()); a name \
                      is given by name=",
                 ));
             };
-            let derived = Arc::clone(rows.get().derived());
+            let derived = match name {
+                Some(name) => Arc::new(rows.get().derived().alias(Some(name))),
+                None => Arc::clone(rows.get().derived()),
+            };
             let fields = derived.fields_of(schema(py)?.model(model)).map_err(|error| to_py(py, error))?;
             Rows::Derived(derived, fields)
         }

@@ -22,23 +22,62 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("autoflush", "with session.no_autoflush"),
     ("autocommit", "engine.execute(..), which commits by itself"),
     ("synchronize_session", "nothing: objects that the session holds take the new values"),
-    ("populate_existing", "session.refresh(obj), or session.expire(obj) before the query"),
+    ("populate_existing", "nothing: objects that the session holds take the new values"),
     ("compiled_cache", "nothing: statements of one shape are written once"),
     ("logging_token", "echo=True or a tracer of the engine"),
     ("preserve_rowcount", "nothing: result.rowcount is always there"),
     ("insertmanyvalues_page_size", "nothing: rows go in as few statements as the database allows"),
 ];
 
-/// What the options say of rows that count as deleted.
+/// What the options of a SELECT say.
+#[derive(Default)]
+pub(super) struct ReadOptions {
+    /// Of rows that count as deleted.
+    pub(super) include_deleted: Option<bool>,
+    /// Of objects that the session holds.
+    pub(super) populate_existing: Option<bool>,
+}
+
+impl ReadOptions {
+    /// # Errors
+    /// `Unsupported` for an option that has another form here; `FieldError` for an unknown one.
+    pub(super) fn read(options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut said = Self::default();
+        each(options, |name, value| {
+            match name {
+                "include_deleted" => said.include_deleted = Some(value.extract()?),
+                "populate_existing" => said.populate_existing = Some(value.extract()?),
+                _ => return Ok(false),
+            }
+            Ok(true)
+        })?;
+        Ok(said)
+    }
+}
+
+/// What the options of a statement that writes say of rows that count as deleted.
 ///
 /// # Errors
-/// `Unsupported` for an option that has another form here; `FieldError` for an unknown one.
+/// As [`ReadOptions::read`].
 pub(super) fn include_deleted(options: Option<&Bound<'_, PyDict>>) -> PyResult<Option<bool>> {
     let mut included = None;
-    for (name, value) in options.iter().flat_map(|options| options.iter()) {
-        let name: String = name.extract()?;
+    each(options, |name, value| {
         if name == "include_deleted" {
             included = Some(value.extract()?);
+        }
+        Ok(name == "include_deleted")
+    })?;
+    Ok(included)
+}
+
+/// Shows the options one by one and refuses those that nobody takes.
+fn each(
+    options: Option<&Bound<'_, PyDict>>,
+    mut take: impl FnMut(&str, &Bound<'_, PyAny>) -> PyResult<bool>,
+) -> PyResult<()> {
+    for (name, value) in options.iter().flat_map(|options| options.iter()) {
+        let name: String = name.extract()?;
+        if take(&name, &value)? {
             continue;
         }
         if let Some((_, instead)) = ELSEWHERE.iter().find(|(known, _)| *known == name) {
@@ -47,5 +86,5 @@ pub(super) fn include_deleted(options: Option<&Bound<'_, PyDict>>) -> PyResult<O
         let known = ELSEWHERE.iter().map(|(known, _)| *known).chain(["include_deleted"]);
         return Err(to_py(value.py(), Error::unknown_name("option", &name, "execution_options()", known)));
     }
-    Ok(included)
+    Ok(())
 }

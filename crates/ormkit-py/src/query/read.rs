@@ -12,7 +12,7 @@ use super::derived::Subquery;
 use super::joins::{JoinedTables, Known, from_item, joined, kind_of, sources_of};
 use super::loader::apply_options;
 use super::lookup::{condition_on, lookup_condition};
-use super::options::include_deleted;
+use super::options::ReadOptions;
 use super::shown::shown;
 use super::{AliasedClass, columns_of, model_of, order_terms, row_number};
 use crate::errors::to_py;
@@ -411,15 +411,20 @@ impl Select {
     /// Args:
     ///     include_deleted: Rows that count as deleted are rows like others: in tables, joins and conditions across relations,
     ///         and among what is loaded along. Subqueries say it of themselves.
+    ///     populate_existing: Objects that the session holds take what their rows say, and load again what is loaded along;
+    ///         their unsaved changes, which the flush before the query has not written, are dropped.
     ///
     /// Raises:
     ///     TypeError: Of a union and its like: their parts say it.
     ///     NotSupportedError: An option of SQLAlchemy's that has another form here, which the error names.
     #[pyo3(signature = (**options))]
     fn execution_options(&self, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let included = include_deleted(options)?;
+        let said = ReadOptions::read(options)?;
         self.single("execution_options()")?;
-        Ok(self.with(|core| core.deleted = included.map_or(core.deleted, deleted)))
+        Ok(self.with(|core| {
+            core.deleted = said.include_deleted.map_or(core.deleted, deleted);
+            core.again = said.populate_existing.unwrap_or(core.again);
+        }))
     }
 
     /// Locks the rows until the transaction ends, of the first class or of those that `of` names; on SQLite, which locks as

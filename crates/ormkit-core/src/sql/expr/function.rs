@@ -131,7 +131,8 @@ impl Call {
     /// The name that the dialect has for it.
     fn spelled(&self, out: &SqlWriter<'_>) -> &str {
         match (self.name.to_ascii_lowercase().as_str(), out.is_postgres()) {
-            ("group_concat", true) => "string_agg",
+            ("group_concat" | "aggregate_strings", true) => "string_agg",
+            ("aggregate_strings", false) => "group_concat",
             ("grouping_sets", true) => "GROUPING SETS",
             ("array_agg" | "json_agg" | "jsonb_agg", false) => "json_group_array",
             ("json_object_agg" | "jsonb_object_agg", false) => "json_group_object",
