@@ -189,3 +189,21 @@ async def test_mistakes_are_found_before_any_sql(engine):
             await session.query(Visit).filter(at__year="2024").all()
         with pytest.raises(FieldError, match="did you mean"):
             extract("yeer", Visit.at)
+
+
+@pytest.mark.parametrize("span", [timedelta(hours=3), timedelta(microseconds=7), timedelta(days=-2, microseconds=5)])
+async def test_spans_times_numbers_are_spans(engine, span: timedelta) -> None:
+    await Base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        await session.insert(Visit(id=3, span=span))
+        values = (
+            Visit.span * 2,
+            2 * Visit.span,
+            Visit.span / 4,
+            Visit.span * 0.5,
+            Visit.span * Visit.id,
+            -Visit.span * 2,
+        )
+        row = (await session.execute(select(*values))).one()
+        assert row == (span * 2, span * 2, span / 4, span * 0.5, span * 3, span * -2)
+        assert await session.scalar(select(Visit.id).where(Visit.span * 2 == span * 2)) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from typing_extensions import assert_type
 
@@ -24,6 +25,7 @@ class Sale(Base):
     at: Mapped[datetime]
     paid: Mapped[datetime | None]
     day: Mapped[date]
+    took: Mapped[timedelta]
     count: Mapped[int | None]
     name: Mapped[str]
 
@@ -40,7 +42,8 @@ def decimals_are_computed_with_whole_numbers() -> None:
 def times_are_moved_by_spans() -> None:
     assert_type(Sale.at + timedelta(days=1), Expr[datetime])
     assert_type(Sale.paid - timedelta(days=1), Expr[datetime | None])
-    assert_type(Sale.day + timedelta(days=1), Expr[date])
+    assert_type(Sale.took * 2, Expr[Any])
+    assert_type(Sale.took + timedelta(1), Expr[timedelta])
     assert_type(Sale.paid - Sale.at, Expr[timedelta])
 
 

@@ -108,6 +108,12 @@ impl Arithmetic {
             (S::Timestamp, ArithmeticOp::Subtract, S::Timestamp)
             | (S::TimestampTz, ArithmeticOp::Subtract, S::TimestampTz) => S::Interval,
             (S::Interval, ArithmeticOp::Add | ArithmeticOp::Subtract, S::Interval) => S::Interval,
+            (S::Interval, ArithmeticOp::Multiply | ArithmeticOp::Divide, by)
+                if by.number_rank().is_some() =>
+            {
+                S::Interval
+            }
+            (by, ArithmeticOp::Multiply, S::Interval) if by.number_rank().is_some() => S::Interval,
             (S::Date, ArithmeticOp::Subtract, S::Date) => S::Integer,
             (S::Date, ArithmeticOp::Add | ArithmeticOp::Subtract, days) if whole(days) => S::Date,
             (S::Date, ArithmeticOp::Add | ArithmeticOp::Subtract, S::Interval) => S::Timestamp,

@@ -55,10 +55,21 @@ fn on_sqlite(out: &mut SqlWriter<'_>, part: TimePart, expr: &Expr) {
 /// Arithmetic of days and times on SQLite, whose own would take their texts for numbers. False where it is of others.
 pub(super) fn arithmetic(out: &mut SqlWriter<'_>, node: &Arithmetic) -> bool {
     use SqlType as S;
-    if out.is_postgres() || !matches!(node.op, ArithmeticOp::Add | ArithmeticOp::Subtract) {
+    if out.is_postgres() {
         return false;
     }
     let types = [&node.left, &node.right].map(|expr| expr.sql_type(out.schema()));
+    let divides = node.op == ArithmeticOp::Divide;
+    if divides || node.op == ArithmeticOp::Multiply {
+        if types.contains(&S::Interval) {
+            scaled(out, node, divides);
+            return true;
+        }
+        return false;
+    }
+    if !matches!(node.op, ArithmeticOp::Add | ArithmeticOp::Subtract) {
+        return false;
+    }
     let is_time = |sql_type| matches!(sql_type, S::Timestamp | S::TimestampTz | S::Date | S::Time);
     let is_days = |sql_type| matches!(sql_type, S::SmallInt | S::Integer);
     let minus = node.op == ArithmeticOp::Subtract;
@@ -86,6 +97,15 @@ pub(super) fn arithmetic(out: &mut SqlWriter<'_>, node: &Arithmetic) -> bool {
         _ => return false,
     }
     true
+}
+
+/// A span times or by a number: whole microseconds, as PostgreSQL rounds them.
+fn scaled(out: &mut SqlWriter<'_>, node: &Arithmetic, divides: bool) {
+    out.push("CAST(round(");
+    operand(out, &node.left, Level::Atom);
+    out.push(if divides { " / CAST(" } else { " * " });
+    operand(out, &node.right, Level::Atom);
+    out.push(if divides { " AS REAL)) AS INTEGER)" } else { ") AS INTEGER)" });
 }
 
 fn shift(out: &mut SqlWriter<'_>, kind: &str, time: &Expr, minus: bool, by: &Expr, unit: &str) {
