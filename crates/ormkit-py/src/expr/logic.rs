@@ -12,8 +12,8 @@ use super::operand::{alike, free_operand, operand};
 use super::told::Told;
 use super::{Condition, Expr, condition, expression};
 use crate::errors::to_py;
-use crate::query::F;
 use crate::model::unsupported;
+use crate::query::F;
 
 /// The conditions of a call.
 ///
