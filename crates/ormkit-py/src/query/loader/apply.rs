@@ -35,11 +35,11 @@ pub(crate) struct Paths {
 /// `FieldError` for what the model does not have; `TypeError` for what is no option, or a statement without objects.
 pub(crate) fn apply_options(core: &mut CoreSelect, options: &Bound<'_, PyTuple>) -> PyResult<()> {
     let py = options.py();
-    let schema = schema(py)?;
     for option in options.iter() {
         match option.cast::<Loader>().ok().and_then(|loader| loader.get().criteria.clone()) {
             Some(criteria) => core.criteria.extend(criteria),
             None => {
+                let schema = schema(py)?;
                 let (place, model) = item_of(&schema, core, &option)?;
                 let (mut fields, loads) = said_of(core, place);
                 let known = fields.as_mut().and_then(|fields| fields.take());
