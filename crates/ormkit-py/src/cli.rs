@@ -102,7 +102,7 @@ impl CommandLine {
         let text = error.str()?.to_string();
         let kind = error.get_type().name()?.to_string();
         // Our own sentences say what they are about; those of others need their class beside them.
-        let is_ours = error.is_instance(&py.import("ormkit.exc")?.getattr("OrmkitError")?)?;
+        let is_ours = error.get_type().module()?.to_string().starts_with("ormkit.");
         let text = if is_ours { text } else { format!("{kind}: {text}") };
         let text = raised_at(error)?.map_or_else(|| text.clone(), |place| format!("{place}: {text}"));
         terminal.error(py, &text)?;

@@ -3,6 +3,7 @@
 //! `ormkit.migrations` loads the files and calls their functions; what a function does comes here as plain dicts.
 
 mod baseline;
+mod convention;
 mod graph;
 mod run;
 mod spec;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from ormkit._ormkit import quote_identifier, quote_literal
@@ -100,7 +101,9 @@ def constant(value: Any, dialect: str) -> str:
         return ("true" if value else "false") if dialect == "postgresql" else str(int(value))
     if isinstance(value, (int, float)):
         return repr(value)
-    return str(quote_literal(str(value)))
+    if isinstance(value, datetime) and dialect == "sqlite":
+        return str(quote_literal(value.isoformat(" ", "microseconds"), dialect=dialect))
+    return str(quote_literal(str(value), dialect=dialect))
 
 
 def expression(value: Any, dialect: str) -> str:
@@ -151,6 +154,9 @@ class Constraint:
 
     kind = ""
 
+    # PostgreSQL: rows that are there already are not looked at.
+    not_valid = False
+
     def __init__(self, name: str | None = None, deferrable: bool | None = None, initially: str | None = None) -> None:
         self.name = name
         self.deferrable = bool(deferrable)
@@ -191,6 +197,9 @@ class CheckConstraint(Constraint):
 
     def __init__(self, sqltext: Any, name: str | None = None, **options: Any) -> None:
         super().__init__(name, options.pop("deferrable", None), options.pop("initially", None))
+        self.not_valid = bool(options.pop("postgresql_not_valid", False))
+        options.pop("table", None)
+        known(options, "a CHECK constraint")
         self.sqltext = sqltext
 
     def spec(self, dialect: str) -> Spec:
@@ -226,6 +235,7 @@ class ForeignKeyConstraint(Constraint):
         self.columns = [name_of(column) for column in columns]
         self.on_delete, self.on_update = options.pop("ondelete", None), options.pop("onupdate", None)
         self.match = options.pop("match", None)
+        self.not_valid = bool(options.pop("postgresql_not_valid", False))
         options.pop("use_alter", None)
         known(options, "a foreign key")
         targets = [str(target).rsplit(".", 1) for target in refcolumns]
@@ -371,6 +381,13 @@ class ColumnDef:
         made = made.on(dialect) if isinstance(made, _Variant) else made
         return isinstance(made, Type) and made.text(dialect) in ("INTEGER", "BIGINT", "SMALLINT")
 
+    def _type_text(self, dialect: str) -> str:
+        if self.type is None and dialect == "postgresql":
+            raise MigrationError(
+                f"column {self.name!r} says no type: a revision does not look it up where a key refers to"
+            )
+        return "" if self.type is None else text_of(self.type, dialect)
+
     def _spec(self, dialect: str, *, sole_key: bool = False) -> Spec:
         """How it is described to the core. `sole_key`: it is the whole primary key."""
         numbered = (
@@ -380,7 +397,7 @@ class ColumnDef:
         )
         free = self.server_default is None and self.identity is None and self.computed is None
         serial = dialect == "postgresql" and bool(numbered) and free and self._is_integer(dialect)
-        data_type = "" if self.type is None else text_of(self.type, dialect)
+        data_type = self._type_text(dialect)
         server_default = self.server_default
         if server_default is None and self._writes_default and self.default is not None and not callable(self.default):
             server_default = self.default if isinstance(self.default, Text) else Literal(self.default)
@@ -471,7 +488,7 @@ def enum_check(column: ColumnDef, dialect: str) -> list[Constraint]:
     """The CHECK of a type that asks for one where the database does not know its values."""
     made = column.type
     if isinstance(made, Enum) and made.create_constraint and not made.is_native(dialect):
-        labels = ", ".join(quote_literal(label) for label in made.labels)
+        labels = ", ".join(quote_literal(label, dialect=dialect) for label in made.labels)
         return [CheckConstraint(f"{column.name} IN ({labels})", name=made.name)]
     if isinstance(made, TYPES["Boolean"]) and made.options.get("create_constraint") and dialect == "sqlite":
         return [CheckConstraint(f"{column.name} IN (0, 1)", name=made.options.get("name"))]

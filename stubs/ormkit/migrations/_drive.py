@@ -22,6 +22,9 @@ from ormkit.migrations._steps import BulkInsert, Execute, MigrateOperation
 
 __all__: list[str] = []
 
+_COMMIT = {f"{word}{rest}" for word in ("COMMIT", "END") for rest in ("", " WORK", " TRANSACTION")}
+_BEGIN = {f"BEGIN{rest}" for rest in ("", " WORK", " TRANSACTION")} | {"START TRANSACTION"}
+
 
 class Online(Operations):
     """`op` that does at once what it is asked for."""
@@ -30,6 +33,8 @@ class Online(Operations):
         super().__init__(run.dialect)
         self._run, self._loop = run, loop
         self._stopped = False
+        # The revision has said COMMIT: what comes until BEGIN, or until its end, commits by itself.
+        self._paused = False
         self._pending: Future[Any] | None = None
         self.statement: str | None = None
 
@@ -78,13 +83,34 @@ class Online(Operations):
             Bind(self).execute(sql)
             return
         self.statement = expression(sql, self.dialect)
+        if self._ends(self.statement):
+            return
         self.wait(self._run.execute_script, self.statement)
+
+    def _ends(self, sql: str) -> bool:
+        """COMMIT and BEGIN in a statement of their own are what `autocommit_block()` does."""
+        said = " ".join(sql.strip().rstrip(";").upper().split())
+        if said in _COMMIT and not self._paused:
+            self.wait(self._run.pause)
+            self._paused = True
+        elif said in _BEGIN and self._paused:
+            self.finish()
+        else:
+            return False
+        return True
+
+    def finish(self) -> None:
+        """Begin the transaction that the row of the version table is written in, where the revision has ended its own."""
+        if self._paused:
+            self.wait(self._run.resume)
+            self._paused = False
 
     def get_bind(self) -> Any:
         return Bind(self)
 
     @contextmanager
     def _autocommit(self) -> Iterator[None]:
+        self.finish()
         self.wait(self._run.pause)
         yield
         self.wait(self._run.resume)
@@ -125,6 +151,11 @@ class Bind:
         """Itself: `bind.engine.dialect` is asked for its name."""
         return self
 
+    @property
+    def name(self) -> str:
+        """That of the dialect, as an engine has it."""
+        return self.dialect.name
+
     def execute(self, statement: Any, parameters: Any = None) -> Rows:
         """Run a statement, with values for its `:name`s; a list of them runs it for each."""
         values = dict(statement.values) if isinstance(statement, Text) else {}
@@ -137,6 +168,8 @@ class Bind:
             self._op.script.append(sql.strip().rstrip(";"))
             return Rows((), [], 0)
         self._op.statement = sql
+        if not values and not parameters and self._op._ends(sql):
+            return Rows((), [], 0)
         if isinstance(parameters, (list, tuple)) and parameters and isinstance(parameters[0], dict):
             touched = sum(self.execute(statement, one).rowcount for one in parameters)
             return Rows((), [], touched)
@@ -195,13 +228,38 @@ class Rows:
         self._next += row is not None
         return row
 
-    first = fetchone
+    def fetchmany(self, size: int = 1) -> list[Any]:
+        rows = self._rows[self._next : self._next + size]
+        self._next += len(rows)
+        return rows
+
+    def first(self) -> Any:
+        row = self.fetchone()
+        self.close()
+        return row
+
+    def close(self) -> None:
+        """Nothing is left to be read."""
+        self._next = len(self._rows)
+
+    def one_or_none(self) -> Any:
+        rows = self.fetchall()
+        if len(rows) > 1:
+            raise MigrationError(f"one row was asked for, and there were {len(rows)}")
+        return rows[0] if rows else None
 
     def one(self) -> Any:
         rows = self.fetchall()
         if len(rows) != 1:
             raise MigrationError(f"one row was asked for, and there were {len(rows)}")
         return rows[0]
+
+    def scalar_one(self) -> Any:
+        return self.one()[0]
+
+    def scalar_one_or_none(self) -> Any:
+        row = self.one_or_none()
+        return None if row is None else row[0]
 
     def scalar(self) -> Any:
         row = self.fetchone()

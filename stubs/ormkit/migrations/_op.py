@@ -223,7 +223,8 @@ class BatchOperations:
 
     def __init__(self, op: Operations, table: str, schema: str | None, convention: Any) -> None:
         self._op, self._table, self._schema = op, table, schema
-        self._convention = convention or {}
+        said = (convention or {}).items()
+        self._conventions = tuple((key, name) for key, name in said if isinstance(key, str) and isinstance(name, str))
         self._waiting: list[MigrateOperation] = []
 
     def flush(self) -> None:
@@ -287,7 +288,9 @@ class BatchOperations:
         self._add(CreateExcludeConstraint(constraint_name, self._table, *elements, schema=self._schema, **options))
 
     def drop_constraint(self, constraint_name: str, type_: str | None = None, *, if_exists: bool | None = None) -> None:
-        self._add(DropConstraint(constraint_name, self._table, type_, schema=self._schema, if_exists=if_exists))
+        dropped = DropConstraint(constraint_name, self._table, type_, schema=self._schema, if_exists=if_exists)
+        dropped._conventions = self._conventions
+        self._add(dropped)
 
     def create_table_comment(self, comment: str | None, **options: Any) -> None:
         self._add(TableComment(self._table, comment, schema=self._schema, **options))

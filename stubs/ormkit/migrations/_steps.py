@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 from typing import Any
 
 from ormkit._ormkit import quote_identifier, schema_statements
@@ -9,9 +11,12 @@ from ormkit.exc import MigrationError
 from ormkit.migrations._columns import (
     CheckConstraint,
     ColumnDef,
+    ColumnName,
+    Computed,
     Constraint,
     ExcludeConstraint,
     ForeignKeyConstraint,
+    Identity,
     Index,
     PrimaryKeyConstraint,
     Spec,
@@ -25,11 +30,12 @@ from ormkit.migrations._columns import (
     name_of,
     table_specs,
 )
-from ormkit.migrations._types import text_of
+from ormkit.migrations._types import POSTGRESQL, TYPES, Enum, _Variant, text_of
 
 __all__: list[str] = []
 
 _UNSET: Any = False
+_JSON = (TYPES["JSON"], POSTGRESQL["JSON"], POSTGRESQL["JSONB"])
 
 
 class MigrateOperation:
@@ -87,6 +93,10 @@ class CreateTable(MigrateOperation):
         self.table_name, self.schema, self.options = table, options.get("schema"), options
         self.columns = list(columns)
         self.parts = parts
+        for column in self.columns:
+            kind = getattr(column, "type", None)
+            if isinstance(kind, Enum) and kind.inherit_schema and kind.schema is None:
+                kind.schema = self.schema
 
     def _specs(self, dialect: str) -> list[Spec]:
         return table_specs(self.table_name or "", (*self.columns, *self.parts), dialect, self.options)
@@ -229,7 +239,8 @@ class AlterColumn(MigrateOperation):
 
     def _specs(self, dialect: str) -> list[Spec]:
         # False is what was not said.
-        default = None if self.server_default is False else (default_of(self.server_default, dialect),)
+        said = self.server_default is not False and not self._numbers()
+        default = (default_of(self.server_default, dialect),) if said else None
         changes = {
             "nullable": self.nullable, "data_type": None if self.type is None else text_of(self.type, dialect),
             "using": self.using, "default": default, "comment": None if self.comment is False else (self.comment,),
@@ -237,6 +248,30 @@ class AlterColumn(MigrateOperation):
         }  # fmt: skip
         at = {"table": self.table_name, "schema": self.schema}
         return [{"op": "alter_column", "column": self.column_name, "changes": changes, **at}]
+
+    def _numbers(self) -> bool:
+        """It makes, changes or ends an identity."""
+        had = isinstance(self.existing[2], Identity)
+        return isinstance(self.server_default, Identity) or (had and self.server_default is None)
+
+    def _before(self, dialect: str) -> list[str]:
+        now = self.server_default
+        if isinstance(now, Computed):
+            raise MigrationError(f"column {self.column_name!r} cannot become a computed one: drop it, and add it anew")
+        if not self._numbers():
+            return []
+        if dialect == "sqlite":
+            raise MigrationError(
+                f"column {self.column_name!r}: SQLite has no identity, but AUTOINCREMENT of a new table"
+            )
+        place = ".".join(quote_identifier(name) for name in (self.schema, self.table_name) if name)
+        head = f"ALTER TABLE {place} ALTER COLUMN {quote_identifier(self.column_name or '')}"
+        if now is None:
+            return [f"{head} DROP IDENTITY"]
+        words, when = now.words(), "ALWAYS" if now.always else "BY DEFAULT"
+        if isinstance(self.existing[2], Identity):
+            return [" ".join([head, f"SET GENERATED {when}", *(f"SET {word}" for word in words)])]
+        return [f"{head} ADD GENERATED {when} AS IDENTITY" + (f" ({' '.join(words)})" if words else "")]
 
     def to_sql(self, dialect: str = "postgresql") -> str:
         found = self.statements(dialect)
@@ -336,8 +371,19 @@ class _AddConstraint(MigrateOperation):
         self.constraint_name = constraint.name
 
     def _specs(self, dialect: str) -> list[Spec]:
+        return [] if self._is_not_valid(dialect) else [self._spec(dialect)]
+
+    def _before(self, dialect: str) -> list[str]:
+        if not self._is_not_valid(dialect):
+            return []
+        return [f"{sql} NOT VALID" for sql in schema_statements(dialect, self._spec(dialect))]
+
+    def _is_not_valid(self, dialect: str) -> bool:
+        return self.constraint.not_valid and dialect == "postgresql"
+
+    def _spec(self, dialect: str) -> Spec:
         at = {"table": self.table_name, "schema": self.schema}
-        return [{"op": "add_constraint", "constraint": self.constraint.spec(dialect), **at}]
+        return {"op": "add_constraint", "constraint": self.constraint.spec(dialect), **at}
 
     def reverse(self) -> MigrateOperation:
         if self.constraint_name is None:
@@ -412,6 +458,8 @@ class DropConstraint(MigrateOperation):
     """DROP CONSTRAINT."""
 
     operation_type = "drop_constraint"
+    # What constraints without names are called: kinds and templates.
+    _conventions: tuple[tuple[str, str], ...] = ()
 
     def __init__(
         self,
@@ -428,7 +476,8 @@ class DropConstraint(MigrateOperation):
 
     def _specs(self, dialect: str) -> list[Spec]:
         at = {"table": self.table_name, "schema": self.schema, "name": self.constraint_name}
-        return [{"op": "drop_constraint", "kind": self.kind, "if_exists": self.if_exists, **at}]
+        said = {"kind": self.kind, "if_exists": self.if_exists, "conventions": list(self._conventions)}
+        return [{"op": "drop_constraint", **said, **at}]
 
     def reverse(self) -> MigrateOperation:
         return super().reverse() if self.constraint is None else self.constraint
@@ -481,17 +530,52 @@ class BulkInsert(MigrateOperation):
         place = quote_identifier(self.table_name or "", dialect=dialect)
         if self.schema:
             place = f"{quote_identifier(self.schema, dialect=dialect)}.{place}"
+        columns = {column.name: column for column in self.table.columns if isinstance(column, (ColumnDef, ColumnName))}
         found = []
         for row in self.rows:
-            names = ", ".join(quote_identifier(name, dialect=dialect) for name in row)
-            values = ", ".join(_value(value, dialect) for value in row.values())
+            whole = row | {
+                name: _made(column) for name, column in columns.items() if name not in row and _makes(column)
+            }
+            names = ", ".join(quote_identifier(name, dialect=dialect) for name in whole)
+            kinds = {name: _kind(columns[name], dialect) for name in whole if name in columns}
+            values = ", ".join(_value(value, kinds.get(name), dialect) for name, value in whole.items())
             found.append(f"INSERT INTO {place} ({names}) VALUES ({values})")
         return found
 
 
-def _value(value: Any, dialect: str) -> str:
-    import json
+def _makes(column: ColumnDef | ColumnName) -> bool:
+    """True where Python makes the value that a row does not say."""
+    return getattr(column, "default", None) is not None
 
+
+def _made(column: Any) -> Any:
+    made = column.default
+    if not callable(made):
+        return made
+    # SQLAlchemy hands over a context to functions that take one.
+    takes = inspect.isfunction(made) and any(
+        parameter.default is parameter.empty for parameter in inspect.signature(made).parameters.values()
+    )
+    if takes:
+        raise MigrationError(f"the default of column {column.name!r} asks for a context: give the value in the rows")
+    return made()
+
+
+def _kind(column: ColumnDef | ColumnName, dialect: str) -> Any:
+    kind = column.type() if isinstance(column.type, type) else column.type
+    return kind.on(dialect) if isinstance(kind, _Variant) else kind
+
+
+def _value(value: Any, kind: Any, dialect: str) -> str:
+    """A value of a row, for a column of this type."""
+    if isinstance(kind, Enum):
+        value = kind.of(value)
+    if (
+        isinstance(kind, _JSON)
+        and not isinstance(value, Text)
+        and not (value is None and kind.options.get("none_as_null"))
+    ):
+        return constant(json.dumps(value), dialect)
     if isinstance(value, Text):
         return value.sql(dialect)
     if isinstance(value, (bytes, bytearray)):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from enum import Enum as PythonEnum
 from typing import Any
 
 from ormkit._ormkit import quote_identifier, quote_literal
+from ormkit.exc import MigrationError
 
 __all__: list[str] = []
 
@@ -23,8 +25,6 @@ class Type:
         """The type in the words of a database."""
         name = getattr(self, dialect)
         if name is None:
-            from ormkit.exc import MigrationError
-
             raise MigrationError(f"the type {type(self).__name__} is not there on {dialect}")
         return str(name)
 
@@ -149,13 +149,21 @@ class Enum(Type):
         create_constraint: bool = False,
         create_type: bool = True,
         length: int | None = None,
+        inherit_schema: bool = False,
+        values_callable: Any = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        # The labels of members where it is an enum of Python.
+        self._members: dict[Any, str] = {}
         if len(labels) == 1 and isinstance(labels[0], type):
-            labels = tuple(labels[0].__members__)
+            kind: Any = labels[0]
+            members = kind.__members__
+            labels = tuple(members if values_callable is None else values_callable(kind))
+            self._members = {member: str(label) for member, label in zip(members.values(), labels, strict=True)}
+            name = kind.__name__.lower() if name is None else name
         self.labels: list[str] = [str(label) for label in labels]
-        self.name, self.schema = name, schema
+        self.name, self.schema, self.inherit_schema = name, schema, inherit_schema
         self.native_enum, self.create_constraint, self.create_type = native_enum, create_constraint, create_type
         self.length = length
 
@@ -163,9 +171,15 @@ class Enum(Type):
         """True where it is a type of its own."""
         return dialect == "postgresql" and self.native_enum
 
+    def of(self, value: Any) -> Any:
+        """The label of a member; what is none is a label already."""
+        return self._members.get(value, value) if isinstance(value, PythonEnum) else value
+
     def quoted(self) -> str:
         """The name of the native type."""
-        name = quote_identifier(self.name or "")
+        if not self.name:
+            raise MigrationError("an enum of PostgreSQL has a name: say `name=`")
+        name = quote_identifier(self.name)
         return name if self.schema is None else f"{quote_identifier(self.schema)}.{name}"
 
     def text(self, dialect: str) -> str:
@@ -208,8 +222,6 @@ def text_of(data_type: Any, dialect: str) -> str:
     made = data_type() if isinstance(data_type, type) else data_type
     if isinstance(made, Type):
         return made.text(dialect)
-    from ormkit.exc import MigrationError
-
     raise MigrationError(f"{data_type!r} is no type of a column: say one of `sa`, or its name as a text")
 
 

@@ -144,6 +144,7 @@ class MigrationRunner:
                 self._surroundings(script).online(op, script._for_alembic(up))
             else:
                 (script.upgrade if up else script.downgrade)(op)
+            op.finish()
 
         try:
             await in_thread(function, op.stop)

@@ -27,7 +27,7 @@ use super::{Direction, Graph, MigrationProblem, Step, VersionTable};
 use crate::driver::{Batch, Effect, NoRows, Row, RowSink, Statement, StatementText};
 use crate::error::{Error, ErrorClass, ErrorKind, Result, SqlState};
 use crate::runtime::Runtime;
-use crate::schema::{Catalog, Operation, check_foreign_keys, migrate_in};
+use crate::schema::{Catalog, Operation, Orphans, check_foreign_keys, migrate_in};
 use crate::session::Link;
 use crate::sql::{DialectName, TransactionMode};
 use crate::value::{Params, SqlType, ValueRef};
@@ -78,8 +78,8 @@ pub struct Run {
     attempts: u32,
     /// A part of it was committed already.
     parted: bool,
-    /// It rebuilt tables: foreign keys are to be checked before its end.
-    rebuilt: bool,
+    /// It rebuilt tables: foreign keys are to be checked before its end, against what was amiss before.
+    rebuilt: Option<Orphans>,
     locked: bool,
     /// A pooler stands before the server: a lock lasts for a transaction.
     pooled: bool,
@@ -110,7 +110,7 @@ impl Run {
             open: None,
             attempts: 0,
             parted: false,
-            rebuilt: false,
+            rebuilt: None,
             locked: false,
             pooled: false,
             has_table: false,
@@ -247,9 +247,9 @@ impl Run {
     }
 
     async fn check(&mut self, link: &mut Link) -> Result<()> {
-        match std::mem::take(&mut self.rebuilt) {
-            true => check_foreign_keys(link).await,
-            false => Ok(()),
+        match self.rebuilt.take() {
+            Some(before) => check_foreign_keys(link, &before).await,
+            None => Ok(()),
         }
     }
 
@@ -268,7 +268,8 @@ impl Run {
         if own {
             self.resume(link)?;
         }
-        self.rebuilt |= migrate_in(link, found, operations).await?;
+        let before = migrate_in(link, found, operations).await?;
+        self.rebuilt = self.rebuilt.take().or(before);
         if own {
             self.check(link).await?;
             link.commit().await?;
@@ -287,7 +288,7 @@ impl Run {
             return false;
         }
         link.rollback().await;
-        self.rebuilt = false;
+        self.rebuilt = None;
         let Some(step) = self.open.take() else { return false };
         self.left.push_front(step);
         runtime.sleep(LOOK * (1 << self.attempts.min(6))).await;
@@ -301,12 +302,14 @@ impl Run {
 
     /// Undoes the revision that runs: `error` with the revision, its file and its line.
     pub async fn failed(&mut self, link: &mut Link, error: Error, line: Option<u32>) -> Error {
+        let ended = link.ended_by_statement();
         link.rollback().await;
-        self.rebuilt = false;
+        self.rebuilt = None;
         let Some(step) = self.open.take() else { return error };
-        match self.parted {
-            true => parted(&step, error, line),
-            false => failure(&step, error, line),
+        match (self.parted, ended) {
+            (true, _) => parted(&step, error, line),
+            (false, true) => ended_by_itself(&step, error, line),
+            (false, false) => failure(&step, error, line),
         }
     }
 
@@ -415,6 +418,13 @@ fn failure(step: &Step, error: Error, line: Option<u32>) -> Error {
 /// The failure of a revision of which a part was committed.
 fn parted(step: &Step, error: Error, line: Option<u32>) -> Error {
     let next = "what it did before its autocommit_block(), and in it, was kept: look at what is there before you run it again";
+    named(step, error, line, next.to_owned())
+}
+
+/// The failure of a revision that said COMMIT or ROLLBACK itself, among other statements.
+fn ended_by_itself(step: &Step, error: Error, line: Option<u32>) -> Error {
+    let next = "what it did before a COMMIT was kept: look at what is there before you run it again, and leave BEGIN and COMMIT \
+        to the run; op.get_context().autocommit_block() is for what must run outside of its transaction";
     named(step, error, line, next.to_owned())
 }
 

@@ -1,6 +1,7 @@
 //! Carrying operations out.
 
-use super::rebuild::{Rebuild, check_foreign_keys, rebuild};
+use super::orphans::{Orphans, check_foreign_keys};
+use super::rebuild::{Rebuild, rebuild};
 use super::{Catalog, Operation};
 use crate::driver::{Batch, NoRows, Statement, StatementText};
 use crate::error::{Error, Result};
@@ -33,7 +34,7 @@ pub async fn migrate(link: &mut Link, found: &Catalog, operations: &[Operation])
     let steps = plan(found, operations, dialect)?;
     link.begin_as(TransactionMode { rebuilds: true, ..TransactionMode::default() })?;
     let done = match carry_out(link, steps, dialect).await {
-        Ok(true) => check_foreign_keys(link).await,
+        Ok(Some(before)) => check_foreign_keys(link, &before).await,
         done => done.map(drop),
     };
     match done {
@@ -46,25 +47,33 @@ pub async fn migrate(link: &mut Link, found: &Catalog, operations: &[Operation])
 }
 
 /// The same inside of the open transaction, which was begun as one that [rebuilds](TransactionMode::rebuilds) and which the caller
-/// ends. It adds no labels to enums. True where tables were rebuilt: [foreign keys](check_foreign_keys) are to be checked before the
-/// end, for a table that others refer to may get its key by a later step.
+/// ends. It adds no labels to enums. Where tables were rebuilt, the rows that referred to nothing before:
+/// [foreign keys](check_foreign_keys) are to be checked before the end, for a table that others refer to may get its key by a later
+/// step.
 ///
 /// # Errors
 /// What the database says: the transaction has failed then.
-pub async fn migrate_in(link: &mut Link, found: &Catalog, operations: &[Operation]) -> Result<bool> {
+pub async fn migrate_in(
+    link: &mut Link,
+    found: &Catalog,
+    operations: &[Operation],
+) -> Result<Option<Orphans>> {
     let dialect = link.dialect();
     carry_out(link, plan(found, operations, dialect)?, dialect).await
 }
 
-async fn carry_out(link: &mut Link, steps: Vec<Step>, dialect: &'static Dialect) -> Result<bool> {
-    let rebuilds = steps.iter().any(|step| matches!(step, Step::Rebuild(_)));
+async fn carry_out(link: &mut Link, steps: Vec<Step>, dialect: &'static Dialect) -> Result<Option<Orphans>> {
+    let before = match steps.iter().any(|step| matches!(step, Step::Rebuild(_))) {
+        true => Some(Orphans::before(link).await?),
+        false => None,
+    };
     for step in steps {
         match step {
             Step::Run(sql) => run(link, sql).await?,
             Step::Rebuild(table) => rebuild(link, &table, dialect).await?,
         }
     }
-    Ok(rebuilds)
+    Ok(before)
 }
 
 /// Runs a statement without parameters; its rows are dropped.
@@ -92,6 +101,16 @@ fn plan(found: &Catalog, operations: &[Operation], dialect: &'static Dialect) ->
         if let Operation::RenameTable { .. } = operation {
             // Rebuilds call tables as they were called when the steps in them came.
             steps.extend(finished(&mut rebuilds, &now)?);
+        }
+        if let Operation::RenameColumn { table, from, to } = operation {
+            // ALTER TABLE has triggers and views say the new name: it comes before the rebuild, or where it cannot, behind it.
+            let waiting = rebuilds.iter_mut().find(|known| known.from.name == *table);
+            if !waiting.is_none_or(|rebuild| rebuild.renames(from, to)) {
+                steps.extend(finished(&mut rebuilds, &now)?);
+            }
+            steps.push(Step::Run(operation.sql(dialect)?));
+            now.apply(operation, dialect);
+            continue;
         }
         let waiting =
             operation.table().and_then(|name| rebuilds.iter_mut().find(|known| known.from.name == *name));

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use super::migrate::run;
 use super::write::{create_index, create_table};
-use super::{Line, NumberingKind, Operation, Part, Table, token};
+use super::{Line, NumberingKind, Operation, Part, Table, named};
 use crate::driver::{Batch, KeptRows, Row, RowSink, Statement, StatementText};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::session::Link;
 use crate::sql::Dialect;
 use crate::sql::ddl::written;
@@ -33,18 +33,23 @@ impl Rebuild {
 
     /// Notes what an operation does to the columns.
     pub(super) fn follow(&mut self, operation: &Operation) {
-        match operation {
-            Operation::RenameColumn { from, to, .. } => {
-                self.kept
-                    .iter_mut()
-                    .filter(|(name, _)| name == from)
-                    .for_each(|(name, _)| name.clone_from(to));
-            }
-            Operation::Drop { part: Part::Column(column), .. } => {
-                self.kept.retain(|(name, _)| *name != column.name);
-            }
-            _ => {}
+        if let Operation::Drop { part: Part::Column(column), .. } = operation {
+            self.kept.retain(|(name, _)| *name != column.name);
         }
+    }
+
+    /// Notes that a column is renamed before the rebuild; false where it is not there by then, or the new name is not free.
+    pub(super) fn renames(&mut self, from: &str, to: &str) -> bool {
+        let is_there =
+            |name: &str| self.from.columns.iter().any(|known| known.name.eq_ignore_ascii_case(name));
+        if !is_there(from) || is_there(to) {
+            return false;
+        }
+        let columns = self.from.columns.iter_mut().map(|column| &mut column.name);
+        let keys = self.from.primary_key.iter_mut().flat_map(|key| &mut key.columns);
+        let kept = self.kept.iter_mut().flat_map(|(name, old)| [name, old]);
+        columns.chain(keys).chain(kept).filter(|name| *name == from).for_each(|name| to.clone_into(name));
+        true
     }
 
     /// The name of the row number in SQL, where it is not that of a column and no key column shows it already.
@@ -107,7 +112,6 @@ pub(super) async fn rebuild(link: &mut Link, table: &Rebuild, dialect: &'static 
         ),
     )
     .await?;
-    let views = lines(link, "SELECT sql, name FROM sqlite_schema WHERE type = 'view'".into()).await?;
     let aside_name = format!("ormkit_old_{name}");
     let aside = dialect.quoted(&aside_name);
     run(link, format!("ALTER TABLE {} RENAME TO {aside}", dialect.quoted(name))).await?;
@@ -128,47 +132,11 @@ pub(super) async fn rebuild(link: &mut Link, table: &Rebuild, dialect: &'static 
     for line in Line::all(&triggers) {
         run(link, line.text(0)?).await?;
     }
-    // Preparing a statement is what finds names that are gone.
-    for line in Line::all(&views) {
-        if token::mentions(&line.text(0)?, name, dialect) {
-            lines(link, format!("EXPLAIN SELECT * FROM {}", dialect.quoted(&line.text(1)?))).await?;
-        }
-    }
-    if !triggers.is_empty() {
-        let quoted = dialect.quoted(name);
-        let columns = table.to.columns.iter().filter(|column| column.computed.is_none());
-        let set: Vec<String> = columns
-            .map(|column| dialect.quoted(&column.name))
-            .map(|name| format!("{name} = {name}"))
-            .collect();
-        for sql in [
-            format!("EXPLAIN INSERT INTO {quoted} DEFAULT VALUES"),
-            format!("EXPLAIN UPDATE {quoted} SET {}", set.join(", ")),
-            format!("EXPLAIN DELETE FROM {quoted}"),
-        ] {
-            lines(link, sql).await?;
-        }
-    }
-    Ok(())
+    named::check(link, name, dialect).await
 }
 
-/// Refuses rows that refer to nothing, before a transaction that rebuilt tables of SQLite ends.
-///
-/// # Errors
-/// `Operational` that names the first table.
-pub async fn check_foreign_keys(link: &mut Link) -> Result<()> {
-    let broken =
-        lines(link, "SELECT \"table\", parent, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2".into())
-            .await?;
-    let Some(line) = Line::all(&broken).next() else { return Ok(()) };
-    let (table, parent, rows) =
-        (line.text(0)?, line.maybe(1)?.unwrap_or_default(), line.number(2)?.unwrap_or(0));
-    Err(Error::new(ErrorKind::Operational(format!(
-        "{rows} row(s) of `{table}` refer to rows of `{parent}` that are not there: the migration was undone"
-    ))))
-}
-
-async fn lines(link: &mut Link, sql: String) -> Result<KeptRows> {
+/// Runs a query; its rows.
+pub(super) async fn lines(link: &mut Link, sql: String) -> Result<KeptRows> {
     let statements = [Statement::new(Arc::new(StatementText::raw(sql)), Params::new())];
     let mut kept = Kept(KeptRows::new());
     link.run(Batch { before: &[], statements: &statements }, &mut kept).await?;

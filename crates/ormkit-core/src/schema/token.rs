@@ -175,17 +175,19 @@ pub fn mentions(expression: &str, name: &str, dialect: &Dialect) -> bool {
     tokens(expression, dialect).iter().any(is_name)
 }
 
+/// True when one of the expression's columns is `name`.
+pub fn names(expression: &str, name: &str, dialect: &Dialect) -> bool {
+    let all = tokens(expression, dialect);
+    (0..all.len()).any(|index| is_column(&all, index, name, dialect))
+}
+
 /// The expression with each name `from` as `to`.
 pub fn renamed(expression: &str, from: &str, to: &str, dialect: &Dialect) -> String {
     let mut text = String::with_capacity(expression.len());
     let mut done = 0;
     let all = tokens(expression, dialect);
     for (index, token) in all.iter().enumerate() {
-        let is_name = token.kind != TokenKind::Literal
-            && token.name().is_some_and(|name| same_name(&name, from, dialect));
-        let is_call = all.get(index + 1).is_some_and(|next| next.is_sign('('));
-        let is_type = index > 0 && all[index - 1].is_sign(':');
-        if is_name && !is_call && !is_type {
+        if is_column(&all, index, from, dialect) {
             text.push_str(&expression[done..token.start]);
             text.push_str(&dialect.quoted(to));
             done = token.end();
@@ -193,6 +195,16 @@ pub fn renamed(expression: &str, from: &str, to: &str, dialect: &Dialect) -> Str
     }
     text.push_str(&expression[done..]);
     text
+}
+
+/// True where a token is this name, and not one of a function or a type.
+fn is_column(all: &[Token<'_>], index: usize, name: &str, dialect: &Dialect) -> bool {
+    let token = &all[index];
+    let is_name =
+        token.kind != TokenKind::Literal && token.name().is_some_and(|word| same_name(&word, name, dialect));
+    let is_call = all.get(index + 1).is_some_and(|next| next.is_sign('('));
+    let is_type = index > 0 && all[index - 1].is_sign(':');
+    is_name && !is_call && !is_type
 }
 
 /// A name with its schema, as an expression has it.

@@ -77,8 +77,9 @@ enum State {
     Idle,
     /// A transaction that takes statements.
     Open(Seat),
-    /// A transaction that takes only its rollback, or that of the innermost savepoint.
-    Failed { seat: Seat, cause: String },
+    /// A transaction that takes only its rollback, or that of the innermost savepoint. `ended`: a statement has ended it, by COMMIT
+    /// or ROLLBACK.
+    Failed { seat: Seat, cause: String, ended: bool },
     /// An operation of several steps has the connection, or was broken off with it.
     Away,
     /// An operation inside the transaction was dropped; the drainer rolls it back.
@@ -212,6 +213,11 @@ impl Link {
         matches!(self.state, State::OutcomeUnknown)
     }
 
+    /// True where the transaction failed because a statement ended it, by COMMIT or ROLLBACK. No IO.
+    pub fn ended_by_statement(&self) -> bool {
+        matches!(self.state, State::Failed { ended: true, .. })
+    }
+
     /// The number of the transaction that is open, or of the last one.
     pub(crate) fn transaction(&self) -> u64 {
         self.transactions
@@ -277,7 +283,7 @@ impl Link {
     /// Marks the open transaction as failed for a reason of the caller's own. The first reason stays.
     pub fn fail(&mut self, error: &Error) {
         self.state = match std::mem::replace(&mut self.state, State::Idle) {
-            State::Open(seat) => State::Failed { seat, cause: error.to_string() },
+            State::Open(seat) => State::Failed { seat, cause: error.to_string(), ended: false },
             other => other,
         };
     }
@@ -358,8 +364,9 @@ impl Link {
             }
             Health::Dirty | Health::Closed => (Seat::Gone, "the statement left the connection unusable"),
         };
+        let ended = health == Health::Idle && ran.is_ok();
         let error = ran.err().unwrap_or_else(|| Error::invalid_request(problem));
-        self.state = State::Failed { seat, cause: error.to_string() };
+        self.state = State::Failed { seat, cause: error.to_string(), ended };
         Err(error)
     }
 

@@ -331,7 +331,7 @@ async fn apply(link: &mut Link, run: &mut Run, specs: &[Spec]) -> Result<(), Err
         let before = found.clone();
         let mut all = Vec::new();
         for spec in specs {
-            let operations = steps::operations(spec, &found)?;
+            let operations = steps::operations(spec, &found, &before)?;
             operations.iter().for_each(|operation| found.apply(operation, dialect));
             all.extend(operations);
         }

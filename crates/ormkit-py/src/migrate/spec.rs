@@ -11,17 +11,61 @@ use pyo3::types::PyDict;
 
 /// What a revision does.
 pub(super) enum Spec {
-    CreateTable { table: Box<Table>, if_not_exists: bool },
-    DropTable { table: TableName, if_exists: bool },
-    RenameTable { table: TableName, to: String },
-    AddColumn { table: TableName, column: Box<Column>, if_not_exists: bool },
-    DropColumn { table: TableName, column: String, if_exists: bool },
-    AlterColumn { table: TableName, column: String, changes: ColumnChanges },
-    Add { table: TableName, part: Added },
-    DropConstraint { table: TableName, name: String, kind: Option<String>, if_exists: bool },
-    CreateIndex { table: TableName, index: Box<Index>, concurrently: bool, if_not_exists: bool },
-    DropIndex { schema: Option<String>, name: String, concurrently: bool, if_exists: bool },
-    TableComment { table: TableName, comment: Option<String> },
+    CreateTable {
+        table: Box<Table>,
+        if_not_exists: bool,
+    },
+    DropTable {
+        table: TableName,
+        if_exists: bool,
+    },
+    RenameTable {
+        table: TableName,
+        to: String,
+    },
+    AddColumn {
+        table: TableName,
+        column: Box<Column>,
+        if_not_exists: bool,
+    },
+    DropColumn {
+        table: TableName,
+        column: String,
+        if_exists: bool,
+    },
+    AlterColumn {
+        table: TableName,
+        column: String,
+        changes: ColumnChanges,
+    },
+    Add {
+        table: TableName,
+        part: Added,
+    },
+    DropConstraint {
+        table: TableName,
+        name: String,
+        kind: Option<String>,
+        /// Kinds and the templates of names that constraints without one have.
+        conventions: Vec<(String, String)>,
+        if_exists: bool,
+    },
+    CreateIndex {
+        table: TableName,
+        index: Box<Index>,
+        concurrently: bool,
+        if_not_exists: bool,
+    },
+    DropIndex {
+        schema: Option<String>,
+        name: String,
+        concurrently: bool,
+        if_exists: bool,
+    },
+    TableComment {
+        table: TableName,
+        comment: Option<String>,
+    },
 }
 
 /// A constraint that is added.
@@ -152,6 +196,7 @@ pub(super) fn parse(operation: &Bound<'_, PyDict>) -> PyResult<Spec> {
             table: table()?,
             name: text("name")?,
             kind: item("kind")?.extract()?,
+            conventions: item("conventions")?.extract()?,
             if_exists: flag("if_exists")?,
         },
         "create_index" => Spec::CreateIndex {

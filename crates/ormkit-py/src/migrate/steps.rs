@@ -2,10 +2,11 @@
 
 use ormkit_core::error::{Error, Result};
 use ormkit_core::model::TableName;
-use ormkit_core::schema::token::same_tokens;
-use ormkit_core::schema::{Catalog, Change, Check, Column, Operation, Part, Table};
+use ormkit_core::schema::token::{names, same_name, same_tokens};
+use ormkit_core::schema::{Catalog, Change, Check, Column, IndexPart, IndexTerm, Operation, Part, Table};
 use ormkit_core::sql::{Dialect, DialectName};
 
+use super::convention;
 use super::spec::{Added, ColumnChanges, Spec};
 
 impl Spec {
@@ -185,11 +186,11 @@ fn altered(
     Ok(all)
 }
 
-/// The steps of SQLite's schema; none where there is nothing to do.
+/// The steps of SQLite's schema; none where there is nothing to do. What `before` had, and a column has taken along, is dropped.
 ///
 /// # Errors
 /// `InvalidRequest`: there is no such table, column or constraint.
-pub(super) fn operations(spec: &Spec, found: &Catalog) -> Result<Vec<Operation>> {
+pub(super) fn operations(spec: &Spec, found: &Catalog, before: &Catalog) -> Result<Vec<Operation>> {
     let known = |table: &TableName| {
         let unknown = || Error::invalid_request(format!("there is no table `{table}`"));
         found.table(table).ok_or_else(unknown)
@@ -210,7 +211,8 @@ pub(super) fn operations(spec: &Spec, found: &Catalog) -> Result<Vec<Operation>>
                 return Ok(Vec::new());
             }
             let part = Part::Column(column(table, name)?.clone());
-            vec![Operation::Drop { table: table.clone(), part }]
+            let along = made_of(known(table)?, name).into_iter().chain([part]);
+            along.map(|part| Operation::Drop { table: table.clone(), part }).collect()
         }
         Spec::AlterColumn { table, column: name, changes } => {
             let now = column(table, name)?;
@@ -252,10 +254,18 @@ pub(super) fn operations(spec: &Spec, found: &Catalog) -> Result<Vec<Operation>>
                 _ => vec![Operation::Add { table: table.clone(), part }],
             }
         }
-        Spec::DropConstraint { table, name, kind, if_exists } => {
-            match constraint(known(table)?, name, kind.as_deref()) {
+        Spec::DropConstraint { table, name, kind, conventions, if_exists } => {
+            let now = known(table)?;
+            let found = constraint(now, name, kind.as_deref());
+            match found.or_else(|| convention::find(now, name, conventions)) {
                 Some(part) => vec![Operation::Drop { table: table.clone(), part }],
                 None if *if_exists => Vec::new(),
+                None if before
+                    .table(table)
+                    .is_some_and(|table| constraint(table, name, kind.as_deref()).is_some()) =>
+                {
+                    Vec::new()
+                }
                 None => {
                     let text = format!("`{table}` has no constraint `{name}`");
                     return Err(Error::invalid_request(text));
@@ -272,11 +282,12 @@ pub(super) fn operations(spec: &Spec, found: &Catalog) -> Result<Vec<Operation>>
         Spec::DropIndex { name, if_exists, .. } => {
             let all =
                 found.tables.iter().flat_map(|table| table.indexes.iter().map(move |index| (table, index)));
+            let mut known = before.tables.iter().flat_map(|table| &table.indexes);
             match all.into_iter().find(|(_, index)| index.name == *name) {
                 Some((table, index)) => {
                     vec![Operation::Drop { table: table.name.clone(), part: Part::Index(index.clone()) }]
                 }
-                None if *if_exists => Vec::new(),
+                None if *if_exists || known.any(|index| index.name == *name) => Vec::new(),
                 None => return Err(Error::invalid_request(format!("there is no index `{name}`"))),
             }
         }
@@ -285,6 +296,29 @@ pub(super) fn operations(spec: &Spec, found: &Catalog) -> Result<Vec<Operation>>
         }
         Spec::CreateTable { .. } | Spec::DropTable { .. } | Spec::TableComment { .. } => Vec::new(),
     })
+}
+
+/// What of a table goes with a column, as on PostgreSQL: the constraints and indexes that are made of it.
+fn made_of(table: &Table, name: &str) -> Vec<Part> {
+    let is_it = |column: &String| same_name(column, name, &Dialect::SQLITE);
+    let says = |text: &String| names(text, name, &Dialect::SQLITE);
+    let key = table.primary_key.iter().filter(|key| key.columns.iter().any(is_it));
+    let uniques = table.uniques.iter().filter(|unique| unique.columns.iter().any(is_it));
+    let checks = table.checks.iter().filter(|check| says(&check.expression));
+    let keys = table.foreign_keys.iter().filter(|key| key.columns.iter().any(is_it));
+    let indexes = table.indexes.iter().filter(|index| {
+        let of_it = |part: &IndexPart| match &part.term {
+            IndexTerm::Column(column) => is_it(column),
+            IndexTerm::Expression(text) => says(text),
+        };
+        index.parts.iter().any(of_it) || index.predicate.as_ref().is_some_and(says)
+    });
+    (key.cloned().map(Part::PrimaryKey))
+        .chain(uniques.cloned().map(Part::Unique))
+        .chain(checks.cloned().map(Part::Check))
+        .chain(keys.cloned().map(Part::ForeignKey))
+        .chain(indexes.cloned().map(Part::Index))
+        .collect()
 }
 
 /// The constraint of a name. A primary key may have none.
