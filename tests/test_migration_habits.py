@@ -8,6 +8,7 @@ import pytest
 from test_migrations import Project
 
 from ormkit import ConnectionPool, MigrationError, create_engine
+from ormkit.migrations import MigrationScript, _bridge
 
 pytestmark = pytest.mark.asyncio
 
@@ -262,6 +263,47 @@ async def test_constraints_without_a_name_have_that_of_the_convention(sqlite: Co
     project.write("two2", "one1", drop)
     await project.runner(sqlite).upgrade()
     assert (await sqlite.get_table_info("t")).constraints == []
+
+
+UNLOGGED = 'op.create_table("t", sa.Column("d", sa.Date), prefixes=["UNLOGGED"], postgresql_partition_by=None)'
+
+
+async def test_options_of_tables_are_written_by_alembic(
+    postgres: ConnectionPool, project: Project, monkeypatch
+) -> None:
+    project.table("one1", None)
+    project.write("two2", "one1", UNLOGGED)
+    runner = project.runner(postgres)
+    monkeypatch.setattr(_bridge, "installed", lambda: False)
+    with pytest.raises(MigrationError, match=r"op\.create_table\(prefixes=…\).*Nothing was changed"):
+        await runner.upgrade()
+    assert await postgres.get_tables() == []
+    monkeypatch.undo()
+    await runner.upgrade()
+    assert await rows(postgres, "SELECT relpersistence FROM pg_class WHERE relname = 't'") == [("u",)]
+
+
+async def test_options_of_another_database_do_nothing(sqlite: ConnectionPool, project: Project, monkeypatch) -> None:
+    monkeypatch.setattr(_bridge, "installed", lambda: False)
+    project.write("one1", None, 'op.create_table("t", sa.Column("d", sa.Date), postgresql_partition_by="RANGE (d)")')
+    await project.runner(sqlite).upgrade()
+    assert "t" in await sqlite.get_tables()
+
+
+@pytest.mark.parametrize(
+    ("body", "missing"),
+    [
+        ("bind = op.get_bind()\nbind.begin()", ["bind.begin"]),
+        ("found = op.get_bind().execute(sa.text('SELECT 1'))\nfound.freeze()", ["found.freeze"]),
+        ("found = op.get_bind()\nfound = {}\nfound.items()", []),
+        ("op.get_bind().execute(sa.text('SELECT 1')).mappings().one_or_none()", []),
+        ("op.get_context().opts", ["op.get_context().opts"]),
+        ("bind = op.get_bind()\nassert bind.dialect.name and bind.engine.name and op.get_context().dialect", []),
+    ],
+)
+async def test_what_functions_answer_is_known_before_anything_is_done(project: Project, body: str, missing) -> None:
+    path = project.write("one1", None, body)
+    assert MigrationScript.load(path).foreign_names() == missing
 
 
 TRIGGERS = """

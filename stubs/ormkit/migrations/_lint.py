@@ -32,7 +32,7 @@ def render(files: list[Path], dialects: list[str]) -> tuple[list[Rendered], list
                 script = MigrationScript.load(file)
                 op = _Located(dialect, script)
                 found.append((str(file), dialect, op.located, op.rebuilt))
-                MigrationRunner(None)._write(op, script, True, bool(for_alembic([script], True)))
+                MigrationRunner(None)._write(op, script, True, bool(for_alembic([script], True, op.dialect)))
             except OrmkitError as error:
                 text = str(error) if str(file) in str(error) else f"{file}: {error}"
                 errors.setdefault(text, problem(text, file=file))

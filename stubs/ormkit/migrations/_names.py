@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from ormkit.migrations._drive import Bind, Mappings, Rows, Values
 from ormkit.migrations._loader import modules
-from ormkit.migrations._op import BatchOperations, Operations
+from ormkit.migrations._op import BatchOperations, Context, Operations
 
 __all__: list[str] = []
 
@@ -21,11 +22,11 @@ _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 _ASKED = re.compile(r"^#\s*ormkit:\s*run by alembic\s*$", re.MULTILINE | re.IGNORECASE)
 
 
-def foreign_names(source: str, function: str) -> list[str]:
+def foreign_names(source: str, function: str, dialect: str | None = None) -> list[str]:
     """The names that `upgrade` or `downgrade` of a file needs and that are not there: those of what is run when the file is
-    loaded, of the function, and of the functions of the file that it names."""
+    loaded, of the function, and of the functions of the file that it names. `dialect`: options of another one do nothing."""
     tree = ast.parse(source)
-    finder = _Finder(modules(Operations))
+    finder = _Finder(modules(Operations), dialect)
     if asked := _ASKED.search(source):
         finder.missing.add(asked[0].lstrip("# "))
     for node in ast.walk(tree):
@@ -97,8 +98,8 @@ _UNKNOWN: Any = object()
 
 
 class _Finder:
-    def __init__(self, ours: dict[str, ModuleType]) -> None:
-        self.ours = ours
+    def __init__(self, ours: dict[str, ModuleType], dialect: str | None) -> None:
+        self.ours, self.dialect = ours, dialect
         self.known: dict[str, Any] = {}
         self.absent: dict[str, str] = {}
         self.missing: set[str] = set()
@@ -125,10 +126,12 @@ class _Finder:
     def assignments(self, node: ast.AST) -> None:
         """`users = sa.table(…)`, `with op.batch_alter_table(…) as batch`."""
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            if isinstance(node.value, ast.Call):
-                made = self._resolve(node.value.func)
-                if inspect.isclass(made):
-                    self.known.setdefault(node.targets[0].id, made)
+            name, made = node.targets[0].id, self._resolve(node.value)
+            if inspect.isclass(made) and isinstance(node.value, ast.Call):
+                # A name that stands for several things is not followed.
+                self.known[name] = made if self.known.get(name, made) is made else _UNKNOWN
+            elif inspect.isclass(self.known.get(name)):
+                self.known[name] = _UNKNOWN
         elif isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
             call = node.context_expr
             if isinstance(call, ast.Call) and self._resolve(call.func) is Operations.batch_alter_table:
@@ -139,6 +142,17 @@ class _Finder:
             self.missing.add(self.absent[node.id])
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             self._attribute(node)
+        elif isinstance(node, ast.Call):
+            self._keywords(node)
+
+    def _keywords(self, node: ast.Call) -> None:
+        """Options that tables know and we do not: Alembic writes them."""
+        if self._resolve(node.func) is not Operations.create_table:
+            return
+        for keyword in node.keywords:
+            of_another = self.dialect == "sqlite" and str(keyword.arg).startswith("postgresql_")
+            if keyword.arg in _OF_TABLES and not of_another:
+                self.missing.add(f"op.create_table({keyword.arg}=…)")
 
     def _attribute(self, node: ast.Attribute) -> None:
         inner = self._resolve(node.value)
@@ -159,8 +173,38 @@ class _Finder:
             return _UNKNOWN if inner is _UNKNOWN else getattr(inner, node.attr, _UNKNOWN)
         if isinstance(node, ast.Call):
             made = self._resolve(node.func)
-            return made if inspect.isclass(made) else _UNKNOWN
+            return made if inspect.isclass(made) else _ANSWERS.get(made, _UNKNOWN) if callable(made) else _UNKNOWN
         return _UNKNOWN
 
 
-_OWN = {"name", "type", "columns", "labels", "schema", "text", "values", "unique", "nullable", "length", "enums"}
+# What functions answer.
+_ANSWERS: dict[Any, Any] = {
+    Operations.get_bind: Bind,
+    Operations.get_context: Context,
+    Bind.execute: Rows,
+    Bind.exec_driver_sql: Rows,
+    Rows.scalars: Values,
+    Rows.mappings: Mappings,
+}
+
+_OF_TABLES = {"prefixes", "listeners"} | {
+    f"postgresql_{name}"
+    for name in ("inherits", "partition_by", "tablespace", "using", "with", "with_oids", "on_commit")
+}
+
+_OWN = {
+    "as_sql",
+    "dialect",
+    "rowcount",
+    "name",
+    "type",
+    "columns",
+    "labels",
+    "schema",
+    "text",
+    "values",
+    "unique",
+    "nullable",
+    "length",
+    "enums",
+}

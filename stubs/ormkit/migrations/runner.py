@@ -122,7 +122,7 @@ class MigrationRunner:
         done: list[str] = []
         try:
             waiting = await run.start(up, target, single)
-            theirs = for_alembic([scripts[id] for id in waiting], up)
+            theirs = for_alembic([scripts[id] for id in waiting], up, run.dialect)
             async with _bridge.turn(bool(theirs)):
                 while (id := await run.next()) is not None:
                     began = time.perf_counter()
@@ -168,7 +168,7 @@ class MigrationRunner:
         heads = folder.graph.find(start)
         plan = folder.graph.downgrade(heads, target) if down else folder.graph.upgrade(heads, target)
         scripts = [folder.scripts[id] for id, _ in plan]
-        theirs = for_alembic(scripts, not down)
+        theirs = for_alembic(scripts, not down, dialect)
         lines = ["BEGIN"]
         create = version_statements(dialect, *self._table, [])[0]
         if not heads and not down:
@@ -205,9 +205,9 @@ def _line(error: BaseException, script: MigrationScript) -> int | None:
     return lines[-1] if lines else None
 
 
-def for_alembic(scripts: list[MigrationScript], up: bool) -> set[str]:
+def for_alembic(scripts: list[MigrationScript], up: bool, dialect: str) -> set[str]:
     """The revisions that Alembic is to run. Stops before anything is done where it is needed and not there."""
-    needs = [(script, names) for script in scripts if (names := script._needs_alembic(up))]
+    needs = [(script, names) for script in scripts if (names := script._needs_alembic(up, dialect))]
     if not needs or _bridge.installed():
         return {script.revision for script, _ in needs}
     listed = "; ".join(f"{script.path} ({', '.join(names)})" for script, names in needs)

@@ -117,20 +117,23 @@ class MigrationScript:
         self._call(False, op)
 
     def foreign_names(self, *, up: bool = True) -> list[str]:
+        return self._foreign_names(up, None)
+
+    def _foreign_names(self, up: bool, dialect: str | None) -> list[str]:
         if self._source is None:
             return []
         try:
-            return _names.foreign_names(self._source, _function(up))
+            return _names.foreign_names(self._source, _function(up), dialect)
         except SyntaxError as error:
             raise mistake(self._place(), error, (self.revision,)) from error
 
-    def _needs_alembic(self, up: bool) -> list[str]:
+    def _needs_alembic(self, up: bool, dialect: str) -> list[str]:
         """The names for which this direction needs Alembic and SQLAlchemy; an empty list where it does without.
 
         Raises:
             MigrationError: The file cannot be run.
         """
-        if names := self.foreign_names(up=up):
+        if names := self._foreign_names(up, dialect):
             return names
         try:
             self._loaded()
