@@ -357,3 +357,21 @@ async def test_column_that_a_trigger_elsewhere_names_is_not_dropped_under_it(
         await project.runner(sqlite).upgrade()
     await sqlite.execute("INSERT INTO other VALUES (5)")
     assert await rows(sqlite, "SELECT x, y FROM a") == [(5, 1)]
+
+
+async def test_delete_in_a_revision_takes_nothing_along(sqlite: ConnectionPool, project: Project) -> None:
+    """Nor does DROP TABLE, or a rebuild."""
+    up = """
+    op.execute("CREATE TABLE p (id INTEGER PRIMARY KEY, a INTEGER)")
+    op.execute("CREATE TABLE c (p INTEGER REFERENCES p (id) ON DELETE CASCADE)")
+    op.execute("INSERT INTO p VALUES (1, 1), (2, 2)")
+    op.execute("INSERT INTO c VALUES (1), (2)")
+    """
+    project.write("one1", None, up)
+    project.write("two2", "one1", "op.alter_column('p', 'a', nullable=False)")
+    project.write("three3", "two2", "op.execute('DELETE FROM p WHERE id = 1')")
+    project.write("four4", "three3", "op.execute('CREATE VIEW v AS SELECT a FROM p')\nop.drop_table('p')")
+    runner = project.runner(sqlite)
+    for revision in ("two2", "three3", "four4"):
+        await runner.upgrade(revision)
+        assert await rows(sqlite, "SELECT p FROM c ORDER BY 1") == [(1,), (2,)]
