@@ -167,3 +167,30 @@ async def test_lists_that_join_by_themselves_do_not_where_rows_must_not_be_multi
     with pytest.raises(NotSupportedError, match="joinedload of a list"):
         await session.execute(select(House.name, House).options(joinedload(House.keys)))
     await session.close()
+
+
+async def test_a_list_is_loaded_by_a_reference_that_is_deferred(engine: ormkit.ConnectionPool) -> None:
+    class Own(DeclarativeBase):
+        pass
+
+    class Shelf(Own):
+        __tablename__ = "shelves"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        boxes = relationship("Box", back_populates="shelf", order_by="Box.id", uselist=True)
+
+    class Box(Own):
+        __tablename__ = "boxes"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        note: Mapped[str | None] = mapped_column(deferred=True)
+        shelf_id: Mapped[int | None] = mapped_column(ForeignKey("shelves.id"), deferred=True)
+        shelf = relationship("Shelf", back_populates="boxes")
+
+    await Own.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        await session.insert(Shelf(id=1, boxes=[Box(id=1), Box(id=2)]))
+        for held in (None, 1):
+            session.expunge_all()
+            box = held and await session.get(Box, held)
+            (shelf,) = await session.query(Shelf).options(selectinload(Shelf.boxes))
+            assert [box.id for box in shelf.boxes] == [1, 2] and box in (None, shelf.boxes[0])
+            assert inspect(shelf.boxes[1]).unloaded == {"note"}

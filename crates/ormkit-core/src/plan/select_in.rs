@@ -31,7 +31,14 @@ pub fn select_in(
     }
     select = select.filter(keys_among(place.model, place.source, place.fields, keys));
     select.filter.extend(relation.condition_on(Source::plain(target.id)));
-    let fields = load.fields.as_ref().map(|fields| fields.iter().chain(own).copied().collect());
+    let is_deferred = |field: &FieldId| target.field(*field).deferred;
+    let chosen = match &load.fields {
+        None if own.iter().any(is_deferred) => {
+            Some(target.field_ids().filter(|field| !is_deferred(field)).collect())
+        }
+        chosen => chosen.clone(),
+    };
+    let fields = chosen.map(|fields: Vec<FieldId>| fields.into_iter().chain(own.iter().copied()).collect());
     select.items = vec![Item::Entity { source: Source::plain(target.id), fields }];
     for condition in &load.filter {
         select = select.filter(condition.clone());
