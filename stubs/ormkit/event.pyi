@@ -1,12 +1,14 @@
-"""Functions of the program that hear of what is written and of what sessions do."""
+"""Functions of the program that hear of what is written, of what sessions do and of what attributes are set to."""
 
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from ormkit.inspection import Mapper
 from ormkit.session import AsyncSession
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+NO_VALUE: Final[Any]
 
 class FlushContext:
     """What a flush writes."""
@@ -58,6 +60,7 @@ def listen(
     propagate: bool = True,
     raw: bool = False,
     insert: bool = False,
+    retval: bool = False,
 ) -> None:
     """Let a function hear of an event."""
 
@@ -70,6 +73,7 @@ def listens_for(
     propagate: bool = True,
     raw: bool = False,
     insert: bool = False,
+    retval: bool = False,
 ) -> Callable[[_F], _F]:
     """The same as a decorator: `@listens_for(User, "before_insert")`."""
 

@@ -133,6 +133,7 @@ mod _ormkit {
         host::register(module)?;
         instance::register(module)?;
         module.add("func", Bound::new(module.py(), expr::FunctionNamespace)?)?;
+        module.add("NO_VALUE", event::no_value(module.py())?)?;
         relation::register(module)?;
         result::register(module)?;
         Ok(())
