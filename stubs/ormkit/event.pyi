@@ -10,6 +10,22 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 NO_VALUE: Final[Any]
 
+class ExecutionContext:
+    """A statement that is run. Both events of it are given the same one, on which attributes may be set."""
+
+    @property
+    def statement(self) -> str: ...
+    @property
+    def parameters(self) -> list[Any]: ...
+    @property
+    def info(self) -> dict[Any, Any]: ...
+    @property
+    def duration(self) -> float | None: ...
+    @property
+    def rows(self) -> int | None: ...
+    @property
+    def rowcount(self) -> int | None: ...
+
 class FlushContext:
     """What a flush writes."""
 

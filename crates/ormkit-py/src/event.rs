@@ -2,6 +2,7 @@
 //!
 //! Where nobody listens nothing is looked up: one flag for all models and one for all sessions.
 mod attribute;
+mod engine;
 mod execute;
 mod listener;
 mod mapper;
@@ -9,6 +10,7 @@ mod session;
 mod target;
 
 pub(crate) use attribute::{any as any_attribute, incoming, leaving, no_value};
+pub(crate) use engine::{EngineListeners, ExecutionContext};
 pub(crate) use execute::OrmExecuteState;
 pub(crate) use listener::Listener;
 pub(crate) use mapper::{hear, hears};

@@ -1,5 +1,6 @@
 //! What can be listened to, and how that is said.
 use super::attribute::{self, AttributeEvent, Place};
+use super::engine::{self, EngineEvent, EngineListeners};
 use super::listener::Choices;
 use super::mapper;
 use super::session::{self, Listeners, SessionEvent};
@@ -24,6 +25,8 @@ enum Subject<'py> {
     Sessions(SessionSet, SessionEvent),
     /// An attribute of a class.
     Attribute(Place, AttributeEvent),
+    /// An engine.
+    Engine(Py<Engine>, EngineEvent),
 }
 
 /// Whose listeners are meant.
@@ -87,8 +90,40 @@ const ATTRIBUTE_WORDS: [(&str, &str); 6] = [
     ("dispose_collection", "listen to remove"),
 ];
 
-const ENGINE: &str = "give create_engine init= (a function for each new connection), reset= (each that comes back) or close=, and \
-                      engine.add_tracer(function) for statements with their duration and rows";
+const ENGINE_WORDS: [(&str, &str); 26] = [
+    ("connect", "give create_engine init=, an async function that is called with each new connection"),
+    ("first_connect", "give create_engine init="),
+    ("do_connect", "give create_engine the arguments of the connection, password= a function"),
+    ("checkout", "call engine.add_tracer(function): its events \"acquired\" tell who got a connection"),
+    ("checkin", "give create_engine reset=, which is called with each connection that comes back"),
+    ("reset", "give create_engine reset="),
+    ("close", "give create_engine close="),
+    ("close_detached", "give create_engine close="),
+    ("detach", "give create_engine close="),
+    ("invalidate", "call engine.add_tracer(function)"),
+    ("soft_invalidate", "call engine.add_tracer(function)"),
+    (
+        "handle_error",
+        "call engine.add_tracer(function): its events \"ended\" have outcome, error and sqlstate",
+    ),
+    ("begin", "listen to after_begin of sessions"),
+    ("commit", "listen to after_commit of sessions"),
+    ("rollback", "listen to after_rollback of sessions"),
+    ("savepoint", "call engine.add_tracer(function)"),
+    ("release_savepoint", "call engine.add_tracer(function)"),
+    ("rollback_savepoint", "call engine.add_tracer(function)"),
+    (
+        "before_execute",
+        "listen to before_cursor_execute, or to do_orm_execute of sessions to change statements",
+    ),
+    ("after_execute", "listen to after_cursor_execute"),
+    ("do_execute", "listen to before_cursor_execute"),
+    ("do_executemany", "listen to before_cursor_execute"),
+    ("set_connection_execution_options", "give the statement execution_options(..)"),
+    ("set_engine_execution_options", "give the statement execution_options(..)"),
+    ("engine_connect", "give create_engine init="),
+    ("engine_disposed", "give create_engine close="),
+];
 
 impl<'py> Subject<'py> {
     fn of(target: &Bound<'py, PyAny>, identifier: &str) -> PyResult<Self> {
@@ -127,12 +162,13 @@ impl<'py> Subject<'py> {
             return attribute_event(py, &place, identifier, &shown.to_string())
                 .map(|event| Self::Attribute(place, event));
         }
-        if target.is_instance_of::<Engine>() {
-            return Err(unsupported(py, format!("the event {identifier:?} of {shown}"), ENGINE));
+        if let Ok(engine) = target.cast::<Engine>() {
+            return engine_event(py, identifier, &shown.to_string())
+                .map(|event| Self::Engine(engine.clone().unbind(), event));
         }
         Err(PyTypeError::new_err(format!(
             "nothing can be listened to at {shown}: a target is a mapped class, a base, an attribute, a session, a \
-             sessionmaker or a class of sessions"
+             sessionmaker, a class of sessions or an engine"
         )))
     }
 
@@ -158,6 +194,21 @@ fn session_event(py: Python<'_>, identifier: &str) -> PyResult<SessionEvent> {
     }
     let known = session::EVENTS.iter().map(|(name, _)| *name);
     Err(to_py(py, Error::unknown_name("event", identifier, "sessions", known)))
+}
+
+fn engine_event(py: Python<'_>, identifier: &str, shown: &str) -> PyResult<EngineEvent> {
+    if let Some((_, event)) = engine::EVENTS.iter().find(|(name, _)| *name == identifier) {
+        return Ok(*event);
+    }
+    if let Some((_, instead)) = ENGINE_WORDS.iter().find(|(word, _)| *word == identifier) {
+        return Err(unsupported(py, format!("the event {identifier:?} of {shown}"), instead));
+    }
+    let known = engine::EVENTS.iter().map(|(name, _)| *name);
+    Err(to_py(py, Error::unknown_name("event", identifier, shown.to_owned(), known)))
+}
+
+fn heard_of(engine: &Py<Engine>) -> &EngineListeners {
+    engine.get().listeners()
 }
 
 fn attribute_event(py: Python<'_>, place: &Place, identifier: &str, shown: &str) -> PyResult<AttributeEvent> {
@@ -239,6 +290,7 @@ pub(crate) fn listen(
         Subject::Class(class, moment) => mapper::add(&class, moment, r#fn, choices),
         Subject::Sessions(sessions, event) => sessions.listeners().add(event, r#fn, choices),
         Subject::Attribute(place, event) => attribute::add(&place, event, r#fn, choices),
+        Subject::Engine(engine, event) => heard_of(&engine).add(event, r#fn, choices),
     }
 }
 
@@ -276,6 +328,7 @@ impl ListensFor {
             Subject::Class(class, moment) => mapper::add(&class, moment, &function, self.choices)?,
             Subject::Sessions(sessions, event) => sessions.listeners().add(event, &function, self.choices)?,
             Subject::Attribute(place, event) => attribute::add(&place, event, &function, self.choices)?,
+            Subject::Engine(engine, event) => heard_of(&engine).add(event, &function, self.choices)?,
         }
         Ok(function)
     }
@@ -291,6 +344,7 @@ pub(crate) fn remove(target: &Bound<'_, PyAny>, identifier: &str, r#fn: &Bound<'
         Subject::Class(class, moment) => mapper::take(&class, moment, r#fn)?,
         Subject::Sessions(sessions, event) => sessions.listeners().take(event, r#fn)?,
         Subject::Attribute(place, event) => attribute::take(&place, event, r#fn)?,
+        Subject::Engine(engine, event) => heard_of(&engine).take(event, r#fn)?,
     };
     match taken {
         true => Ok(()),
@@ -312,5 +366,6 @@ pub(crate) fn contains(
         Subject::Class(class, moment) => mapper::has(&class, moment, r#fn),
         Subject::Sessions(sessions, event) => sessions.listeners().has(event, r#fn),
         Subject::Attribute(place, event) => attribute::has(&place, event, r#fn),
+        Subject::Engine(engine, event) => heard_of(&engine).has(event, r#fn),
     }
 }
