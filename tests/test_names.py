@@ -45,7 +45,7 @@ MODULES = {
     "mixins": "SoftDeleteMixin TimestampMixin",
     "migrations": "AlembicConfig MigrationScript MigrationRunner",
     "cli": "main",
-    "event": "listen listens_for remove contains FlushContext ORMExecuteState",
+    "event": "listen listens_for remove contains FlushContext ORMExecuteState NO_VALUE ExecutionContext",
     "exc": "OrmkitError IntegrityError NoResultFound",
     "exceptions": "OrmkitError IntegrityError NoResultFound",
     "types": "Integer String JSON TypeDecorator",

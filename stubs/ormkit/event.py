@@ -1,5 +1,23 @@
-"""Functions of the program that hear of what is written and of what sessions do."""
+"""Functions of the program that hear of what is written, of what sessions do and of what attributes are set to."""
 
-from ormkit._ormkit import FlushContext, ORMExecuteState, contains, listen, listens_for, remove
+from ormkit._ormkit import (
+    NO_VALUE,
+    ExecutionContext,
+    FlushContext,
+    ORMExecuteState,
+    contains,
+    listen,
+    listens_for,
+    remove,
+)
 
-__all__ = ["FlushContext", "ORMExecuteState", "contains", "listen", "listens_for", "remove"]
+__all__ = [
+    "NO_VALUE",
+    "ExecutionContext",
+    "FlushContext",
+    "ORMExecuteState",
+    "contains",
+    "listen",
+    "listens_for",
+    "remove",
+]

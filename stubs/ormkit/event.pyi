@@ -1,12 +1,30 @@
-"""Functions of the program that hear of what is written and of what sessions do."""
+"""Functions of the program that hear of what is written, of what sessions do and of what attributes are set to."""
 
 from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from ormkit.inspection import Mapper
 from ormkit.session import AsyncSession
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+NO_VALUE: Final[Any]
+
+class ExecutionContext:
+    """A statement that is run. Both events of it are given the same one, on which attributes may be set."""
+
+    @property
+    def statement(self) -> str: ...
+    @property
+    def parameters(self) -> list[Any]: ...
+    @property
+    def info(self) -> dict[Any, Any]: ...
+    @property
+    def duration(self) -> float | None: ...
+    @property
+    def rows(self) -> int | None: ...
+    @property
+    def rowcount(self) -> int | None: ...
 
 class FlushContext:
     """What a flush writes."""
@@ -58,6 +76,7 @@ def listen(
     propagate: bool = True,
     raw: bool = False,
     insert: bool = False,
+    retval: bool = False,
 ) -> None:
     """Let a function hear of an event."""
 
@@ -70,6 +89,7 @@ def listens_for(
     propagate: bool = True,
     raw: bool = False,
     insert: bool = False,
+    retval: bool = False,
 ) -> Callable[[_F], _F]:
     """The same as a decorator: `@listens_for(User, "before_insert")`."""
 

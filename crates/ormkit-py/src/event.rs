@@ -1,12 +1,16 @@
-//! `ormkit.event`: functions of the program that hear of what is written and of what sessions do.
+//! `ormkit.event`: functions of the program that hear of what is written, of what sessions do and of what attributes are set to.
 //!
 //! Where nobody listens nothing is looked up: one flag for all models and one for all sessions.
+mod attribute;
+mod engine;
 mod execute;
 mod listener;
 mod mapper;
 mod session;
 mod target;
 
+pub(crate) use attribute::{any as any_attribute, incoming, leaving, no_value};
+pub(crate) use engine::{EngineListeners, ExecutionContext};
 pub(crate) use execute::OrmExecuteState;
 pub(crate) use listener::Listener;
 pub(crate) use mapper::{hear, hears};

@@ -229,7 +229,7 @@ pub(crate) fn read<'py>(object: &Bound<'py, PyAny>, index: usize) -> PyResult<Bo
     }
 }
 
-/// What a slot's validator makes of a value; the value itself where there is none.
+/// What a slot's validator and its listeners make of a value; the value itself where there are none.
 ///
 /// # Errors
 /// What the validator raises.
@@ -240,12 +240,39 @@ pub(crate) fn validated<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();
     let slot = slot_of(object, index)?;
-    match &slot.validator {
+    let value = match &slot.validator {
         Some(validator) => {
             let (validator, name) = (validator.bind(py).clone(), slot.name.bind(py).clone());
-            validator.call1((object, name, value))
+            validator.call1((object, name, value))?
         }
-        None => Ok(value.clone()),
+        None => value.clone(),
+    };
+    heard(object, index, &value)
+}
+
+/// What listeners make of a value that comes into a slot; the value itself where there are none.
+///
+/// # Errors
+/// What they raise.
+pub(crate) fn heard<'py>(
+    object: &Bound<'py, PyAny>,
+    index: usize,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match slot_of(object, index)?.is_watched() {
+        true => (hooks::hooks().incoming)(object, index, value),
+        false => Ok(value.clone()),
+    }
+}
+
+/// Tells listeners of a slot that a member leaves it.
+///
+/// # Errors
+/// What they raise.
+pub(crate) fn left(object: &Bound<'_, PyAny>, index: usize, member: &Bound<'_, PyAny>) -> PyResult<()> {
+    match slot_of(object, index)?.is_watched() {
+        true => (hooks::hooks().leaving)(object, index, member),
+        false => Ok(()),
     }
 }
 

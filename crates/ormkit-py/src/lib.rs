@@ -58,7 +58,7 @@ mod _ormkit {
         create_pool, quote_identifier, quote_literal,
     };
     #[pymodule_export]
-    use event::{FlushContext, OrmExecuteState, contains, listen, listens_for, remove};
+    use event::{ExecutionContext, FlushContext, OrmExecuteState, contains, listen, listens_for, remove};
     #[pymodule_export]
     use expr::{
         Condition, CustomOperator, Expr, FunctionNamespace, NamedFunction, Quantifier, RowValue,
@@ -133,6 +133,7 @@ mod _ormkit {
         host::register(module)?;
         instance::register(module)?;
         module.add("func", Bound::new(module.py(), expr::FunctionNamespace)?)?;
+        module.add("NO_VALUE", event::no_value(module.py())?)?;
         relation::register(module)?;
         result::register(module)?;
         Ok(())

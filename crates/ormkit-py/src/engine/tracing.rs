@@ -24,6 +24,7 @@ use super::Engine;
 use super::target::Target;
 use super::trace_event::TraceEvent;
 use crate::bridge::{SitesWanted, at_drop};
+use crate::event::EngineListeners;
 
 /// Who is told what an engine does.
 pub(super) struct Tracing {
@@ -31,6 +32,8 @@ pub(super) struct Tracing {
     slow: Option<Slow>,
     spans: Option<Spans>,
     functions: Mutex<Arc<[Py<PyAny>]>>,
+    /// Listeners of `ormkit.event`.
+    pub(super) listeners: EngineListeners,
     /// Somebody listens.
     wanted: AtomicBool,
 }
@@ -63,7 +66,14 @@ impl Tracing {
         let slow = slow.map(|limit| Slow { limit, _sites: SitesWanted::new() });
         let wanted = AtomicBool::new(echo.is_some() || slow.is_some());
         let spans = Spans::new(py, target)?;
-        Ok(Self { echo, slow, spans, functions: Mutex::new(Arc::new([])), wanted })
+        Ok(Self {
+            echo,
+            slow,
+            spans,
+            functions: Mutex::new(Arc::new([])),
+            listeners: EngineListeners::default(),
+            wanted,
+        })
     }
 
     fn functions(&self) -> MutexGuard<'_, Arc<[Py<PyAny>]>> {
@@ -101,6 +111,7 @@ fn read_echo(given: &Bound<'_, PyAny>) -> PyResult<Option<Echo>> {
 impl Tracer for Tracing {
     fn wants(&self) -> bool {
         self.wanted.load(Ordering::Relaxed)
+            || self.listeners.any()
             || watch::is_wanted()
             || self.spans.as_ref().is_some_and(Spans::are_wanted)
     }
@@ -122,6 +133,7 @@ impl Tracer for Tracing {
         if let Some(spans) = self.spans.as_ref().filter(|spans| spans.are_wanted()) {
             at_drop(|py| spans.begin(py, started));
         }
+        self.listeners.started(started);
         self.call(|| started.into());
     }
 
@@ -137,7 +149,15 @@ impl Tracer for Tracing {
         {
             at_drop(|py| log::slow(py, ended));
         }
+        self.listeners.ended(ended);
         self.call(|| ended.into());
+    }
+}
+
+impl Engine {
+    /// Who listens to its statements.
+    pub(crate) fn listeners(&self) -> &EngineListeners {
+        &self.inner.options.tracing.listeners
     }
 }
 

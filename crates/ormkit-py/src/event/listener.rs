@@ -18,6 +18,8 @@ pub(crate) struct Choices {
     pub(super) raw: bool,
     /// It is called before those that are there.
     pub(super) insert: bool,
+    /// What it returns is taken in place of the value.
+    pub(super) retval: bool,
 }
 
 /// A function that listens.

@@ -1,4 +1,6 @@
 //! What can be listened to, and how that is said.
+use super::attribute::{self, AttributeEvent, Place};
+use super::engine::{self, EngineEvent, EngineListeners};
 use super::listener::Choices;
 use super::mapper;
 use super::session::{self, Listeners, SessionEvent};
@@ -21,6 +23,10 @@ enum Subject<'py> {
     Class(Bound<'py, PyType>, Moment),
     /// A session, a maker of sessions, or a class of them.
     Sessions(SessionSet, SessionEvent),
+    /// An attribute of a class.
+    Attribute(Place, AttributeEvent),
+    /// An engine.
+    Engine(Py<Engine>, EngineEvent),
 }
 
 /// Whose listeners are meant.
@@ -75,10 +81,49 @@ const SESSION_WORDS: [(&str, &str); 18] = [
     ("init", "write an __init__ of a subclass, which calls super().__init__(..)"),
 ];
 
-const ATTRIBUTE: &str = "write a method of the class: @validates(\"name\") sees each value that is set, and each member that \
-                         comes into a list";
-const ENGINE: &str = "give create_engine init= (a function for each new connection), reset= (each that comes back) or close=, and \
-                      engine.add_tracer(function) for statements with their duration and rows";
+const ATTRIBUTE_WORDS: [(&str, &str); 6] = [
+    ("modified", "listen to set, or ask inspect(obj).changes in before_flush"),
+    ("bulk_replace", "listen to append and remove"),
+    ("append_wo_mutation", "listen to append"),
+    ("init_scalar", "give the column default="),
+    ("init_collection", "listen to append"),
+    ("dispose_collection", "listen to remove"),
+];
+
+const ENGINE_WORDS: [(&str, &str); 26] = [
+    ("connect", "give create_engine init=, an async function that is called with each new connection"),
+    ("first_connect", "give create_engine init="),
+    ("do_connect", "give create_engine the arguments of the connection, password= a function"),
+    ("checkout", "call engine.add_tracer(function): its events \"acquired\" tell who got a connection"),
+    ("checkin", "give create_engine reset=, which is called with each connection that comes back"),
+    ("reset", "give create_engine reset="),
+    ("close", "give create_engine close="),
+    ("close_detached", "give create_engine close="),
+    ("detach", "give create_engine close="),
+    ("invalidate", "call engine.add_tracer(function)"),
+    ("soft_invalidate", "call engine.add_tracer(function)"),
+    (
+        "handle_error",
+        "call engine.add_tracer(function): its events \"ended\" have outcome, error and sqlstate",
+    ),
+    ("begin", "listen to after_begin of sessions"),
+    ("commit", "listen to after_commit of sessions"),
+    ("rollback", "listen to after_rollback of sessions"),
+    ("savepoint", "call engine.add_tracer(function)"),
+    ("release_savepoint", "call engine.add_tracer(function)"),
+    ("rollback_savepoint", "call engine.add_tracer(function)"),
+    (
+        "before_execute",
+        "listen to before_cursor_execute, or to do_orm_execute of sessions to change statements",
+    ),
+    ("after_execute", "listen to after_cursor_execute"),
+    ("do_execute", "listen to before_cursor_execute"),
+    ("do_executemany", "listen to before_cursor_execute"),
+    ("set_connection_execution_options", "give the statement execution_options(..)"),
+    ("set_engine_execution_options", "give the statement execution_options(..)"),
+    ("engine_connect", "give create_engine init="),
+    ("engine_disposed", "give create_engine close="),
+];
 
 impl<'py> Subject<'py> {
     fn of(target: &Bound<'py, PyAny>, identifier: &str) -> PyResult<Self> {
@@ -111,15 +156,19 @@ impl<'py> Subject<'py> {
             return session_event(py, identifier).map(|event| Self::Sessions(sessions, event));
         }
         let shown = target.repr()?;
-        if target.is_instance_of::<Attribute>() {
-            return Err(unsupported(py, format!("the event {identifier:?} of {shown}"), ATTRIBUTE));
+        if let Ok(attribute) = target.cast::<Attribute>()
+            && let Some(place) = Place::of(py, attribute.get())?
+        {
+            return attribute_event(py, &place, identifier, &shown.to_string())
+                .map(|event| Self::Attribute(place, event));
         }
-        if target.is_instance_of::<Engine>() {
-            return Err(unsupported(py, format!("the event {identifier:?} of {shown}"), ENGINE));
+        if let Ok(engine) = target.cast::<Engine>() {
+            return engine_event(py, identifier, &shown.to_string())
+                .map(|event| Self::Engine(engine.clone().unbind(), event));
         }
         Err(PyTypeError::new_err(format!(
-            "nothing can be listened to at {shown}: a target is a mapped class, a base, a session, a \
-             sessionmaker or a class of sessions"
+            "nothing can be listened to at {shown}: a target is a mapped class, a base, an attribute, a session, a \
+             sessionmaker, a class of sessions or an engine"
         )))
     }
 
@@ -147,6 +196,37 @@ fn session_event(py: Python<'_>, identifier: &str) -> PyResult<SessionEvent> {
     Err(to_py(py, Error::unknown_name("event", identifier, "sessions", known)))
 }
 
+fn engine_event(py: Python<'_>, identifier: &str, shown: &str) -> PyResult<EngineEvent> {
+    if let Some((_, event)) = engine::EVENTS.iter().find(|(name, _)| *name == identifier) {
+        return Ok(*event);
+    }
+    if let Some((_, instead)) = ENGINE_WORDS.iter().find(|(word, _)| *word == identifier) {
+        return Err(unsupported(py, format!("the event {identifier:?} of {shown}"), instead));
+    }
+    let known = engine::EVENTS.iter().map(|(name, _)| *name);
+    Err(to_py(py, Error::unknown_name("event", identifier, shown.to_owned(), known)))
+}
+
+fn heard_of(engine: &Py<Engine>) -> &EngineListeners {
+    engine.get().listeners()
+}
+
+fn attribute_event(py: Python<'_>, place: &Place, identifier: &str, shown: &str) -> PyResult<AttributeEvent> {
+    let known = attribute::EVENTS.iter().filter(|(_, event)| place.has(*event));
+    if let Some((_, event)) = known.clone().find(|(name, _)| *name == identifier) {
+        return Ok(*event);
+    }
+    if attribute::EVENTS.iter().any(|(name, _)| *name == identifier) {
+        let names: Vec<&str> = known.map(|(name, _)| *name).collect();
+        let what = format!("the event {identifier:?} of {shown}");
+        return Err(unsupported(py, what, &format!("listen to {}", names.join(" and "))));
+    }
+    if let Some((_, instead)) = ATTRIBUTE_WORDS.iter().find(|(word, _)| *word == identifier) {
+        return Err(unsupported(py, format!("the event {identifier:?} of {shown}"), instead));
+    }
+    Err(to_py(py, Error::unknown_name("event", identifier, shown.to_owned(), known.map(|(name, _)| *name))))
+}
+
 /// A class that mapped classes may derive from: not one of Python's own, which all do.
 fn is_mixin(class: &Bound<'_, PyType>) -> PyResult<bool> {
     let module: String = class.getattr("__module__")?.extract()?;
@@ -158,10 +238,26 @@ fn unsupported(py: Python<'_>, what: String, instead: &str) -> PyErr {
     to_py(py, Error::unsupported(what, instead))
 }
 
+/// The subject, of which what a function returns can be asked for.
+fn accepted<'py>(target: &Bound<'py, PyAny>, identifier: &str, retval: bool) -> PyResult<Subject<'py>> {
+    let subject = Subject::of(target, identifier)?;
+    let answers = matches!(subject, Subject::Attribute(_, AttributeEvent::Set | AttributeEvent::Append));
+    if retval && !answers {
+        let what = format!("retval=True of the event {identifier:?}");
+        return Err(unsupported(
+            target.py(),
+            what,
+            "change the object, or the `statement` of do_orm_execute",
+        ));
+    }
+    Ok(subject)
+}
+
 /// Let a function hear of an event.
 ///
 /// Args:
-///     target: A mapped class, a base or mixin (for all classes that derive from it), or `Mapper` for all mapped classes.
+///     target: A mapped class, a base or mixin (for all classes that derive from it), or `Mapper` for all mapped classes; an
+///         attribute such as `User.name`; a session, a sessionmaker or a class of sessions.
 ///     identifier: The event's name, such as `"before_insert"`.
 ///     fn: The function, async or not. It is called with the mapper, the connection of the flush, and the object.
 ///     once: Call it for the first event alone.
@@ -169,13 +265,14 @@ fn unsupported(py: Python<'_>, what: String, instead: &str) -> PyErr {
 ///     propagate: Objects of classes that derive from the target are meant, too.
 ///     raw: Give it the object's `InstanceState` instead of the object.
 ///     insert: Call it before the listeners that are there.
+///     retval: Of `set` and `append` of an attribute: what it returns is taken in place of the value.
 ///
 /// Raises:
 ///     FieldError: The target has no such event; the near one is named.
 ///     NotSupportedError: An event of SQLAlchemy's that has another form here; the text says which.
 ///     TypeError: The target has no events, or the function cannot be called.
 #[pyfunction]
-#[pyo3(signature = (target, identifier, r#fn, *, once = false, named = false, propagate = true, raw = false, insert = false))]
+#[pyo3(signature = (target, identifier, r#fn, *, once = false, named = false, propagate = true, raw = false, insert = false, retval = false))]
 #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
 pub(crate) fn listen(
     target: &Bound<'_, PyAny>,
@@ -186,18 +283,21 @@ pub(crate) fn listen(
     propagate: bool,
     raw: bool,
     insert: bool,
+    retval: bool,
 ) -> PyResult<()> {
-    let choices = Choices { once, named, propagate, raw, insert };
-    match Subject::of(target, identifier)? {
+    let choices = Choices { once, named, propagate, raw, insert, retval };
+    match accepted(target, identifier, retval)? {
         Subject::Class(class, moment) => mapper::add(&class, moment, r#fn, choices),
         Subject::Sessions(sessions, event) => sessions.listeners().add(event, r#fn, choices),
+        Subject::Attribute(place, event) => attribute::add(&place, event, r#fn, choices),
+        Subject::Engine(engine, event) => heard_of(&engine).add(event, r#fn, choices),
     }
 }
 
 /// The same as a decorator: `@listens_for(User, "before_insert")`.
 #[pyfunction]
-#[pyo3(signature = (target, identifier, *, once = false, named = false, propagate = true, raw = false, insert = false))]
-#[allow(clippy::fn_params_excessive_bools)]
+#[pyo3(signature = (target, identifier, *, once = false, named = false, propagate = true, raw = false, insert = false, retval = false))]
+#[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
 pub(crate) fn listens_for(
     target: &Bound<'_, PyAny>,
     identifier: &str,
@@ -206,9 +306,10 @@ pub(crate) fn listens_for(
     propagate: bool,
     raw: bool,
     insert: bool,
+    retval: bool,
 ) -> PyResult<ListensFor> {
-    Subject::of(target, identifier)?;
-    let choices = Choices { once, named, propagate, raw, insert };
+    accepted(target, identifier, retval)?;
+    let choices = Choices { once, named, propagate, raw, insert, retval };
     Ok(ListensFor { target: target.clone().unbind(), identifier: identifier.to_owned(), choices })
 }
 
@@ -226,6 +327,8 @@ impl ListensFor {
         match Subject::of(self.target.bind(function.py()), &self.identifier)? {
             Subject::Class(class, moment) => mapper::add(&class, moment, &function, self.choices)?,
             Subject::Sessions(sessions, event) => sessions.listeners().add(event, &function, self.choices)?,
+            Subject::Attribute(place, event) => attribute::add(&place, event, &function, self.choices)?,
+            Subject::Engine(engine, event) => heard_of(&engine).add(event, &function, self.choices)?,
         }
         Ok(function)
     }
@@ -240,6 +343,8 @@ pub(crate) fn remove(target: &Bound<'_, PyAny>, identifier: &str, r#fn: &Bound<'
     let taken = match Subject::of(target, identifier)? {
         Subject::Class(class, moment) => mapper::take(&class, moment, r#fn)?,
         Subject::Sessions(sessions, event) => sessions.listeners().take(event, r#fn)?,
+        Subject::Attribute(place, event) => attribute::take(&place, event, r#fn)?,
+        Subject::Engine(engine, event) => heard_of(&engine).take(event, r#fn)?,
     };
     match taken {
         true => Ok(()),
@@ -260,5 +365,7 @@ pub(crate) fn contains(
     match Subject::of(target, identifier)? {
         Subject::Class(class, moment) => mapper::has(&class, moment, r#fn),
         Subject::Sessions(sessions, event) => sessions.listeners().has(event, r#fn),
+        Subject::Attribute(place, event) => attribute::has(&place, event, r#fn),
+        Subject::Engine(engine, event) => heard_of(&engine).has(event, r#fn),
     }
 }

@@ -10,6 +10,7 @@ use super::homes::{self, owner};
 use super::{ClassInfo, FieldInfo, class_info};
 use crate::convert::{Border, JsonCodec};
 use crate::errors::{from_py, to_py};
+use crate::event;
 use crate::expr::is_expression;
 use crate::instance;
 use crate::relation;
@@ -21,6 +22,9 @@ pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
         first_look: homes::first_look,
         is_expression,
         assign_relation: relation::assign,
+        is_anything_heard: event::any_attribute,
+        incoming: event::incoming,
+        leaving: event::leaving,
         missing: relation::missing,
         decode_json: |object, slot, text| {
             let (info, field) = field_of(object, slot)?;

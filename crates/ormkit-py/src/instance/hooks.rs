@@ -25,6 +25,12 @@ pub(crate) struct Hooks {
     pub(crate) is_expression: fn(value: &Bound<'_, PyAny>) -> bool,
     /// Before a relation's slot is set by the user: what to store. Keeps the other side in step and wraps lists.
     pub(crate) assign_relation: Assign,
+    /// True where attributes of some class are listened to.
+    pub(crate) is_anything_heard: fn() -> bool,
+    /// A value comes into a slot that is looked after: what to store.
+    pub(crate) incoming: Assign,
+    /// `fn(object, slot, member)`: one leaves such a slot.
+    pub(crate) leaving: fn(&Bound<'_, PyAny>, usize, &Bound<'_, PyAny>) -> PyResult<()>,
     /// An empty slot was read: the value to store and answer, or the error that says how to load it.
     pub(crate) missing: for<'py> fn(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<Bound<'py, PyAny>>,
     /// `fn(object, slot, text)`: JSON text as the value that the user sees.
@@ -43,6 +49,9 @@ impl Default for Hooks {
             first_look: |_, _| {},
             is_expression: |_| false,
             assign_relation: |_, _, value| Ok(value.clone()),
+            is_anything_heard: || false,
+            incoming: |_, _, value| Ok(value.clone()),
+            leaving: |_, _, _| Ok(()),
             missing,
             decode_json: |object, _, text| object.py().import("json")?.call_method1("loads", (text,)),
             encode_json: |_, _, value| value.py().import("json")?.call_method1("dumps", (value,))?.extract(),

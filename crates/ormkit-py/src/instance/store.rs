@@ -23,7 +23,7 @@ pub(super) unsafe fn store(
     // SAFETY: called for an instance of the table's class with a live value.
     unsafe {
         let slot = &table.slots[index];
-        if slot.validator.is_some() && slot.kind != (SlotKind::Relation { many: true }) {
+        if slot.is_watched() && slot.kind != (SlotKind::Relation { many: true }) {
             return raise(store_validated(object, table, index, value));
         }
         match slot.kind {
@@ -34,7 +34,7 @@ pub(super) unsafe fn store(
     }
 }
 
-/// The same for a slot with a validator; the members of a list are looked at one by one, where they come in.
+/// The same for a slot whose values are looked at; the members of a list are looked at one by one, where they come in.
 #[cold]
 unsafe fn store_validated(
     object: *mut ffi::PyObject,

@@ -1,10 +1,12 @@
 //! What a mapped class knows of its slots: read on every attribute write, never changed after the class statement.
 use super::held::Held;
+use super::hooks::hooks;
 use ormkit_core::model::ModelId;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use std::ffi::CString;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The slots of one mapped class: columns first, in the order of their field ids, then relations, in the order of
 /// their relation ids.
@@ -62,8 +64,23 @@ pub(crate) struct Slot {
     pub(crate) expression: Option<Held>,
     /// What sees a value before it is stored: called with object, name and value.
     pub(crate) validator: Option<Held>,
+    /// Values that come in are looked at: by the validator, or by listeners.
+    watched: AtomicBool,
     /// Python's hash of the name.
     hash: isize,
+}
+
+impl Slot {
+    /// Has values that come in looked at from now on.
+    pub(crate) fn watch(&self) {
+        self.watched.store(true, Ordering::Relaxed);
+    }
+
+    /// True where values that come in are looked at.
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
+    }
 }
 
 /// Column or relation.
@@ -131,6 +148,7 @@ impl ClassTable {
                 kind: spec.kind,
                 initial: spec.initial,
                 expression: spec.expression,
+                watched: AtomicBool::new(spec.validator.is_some() || (hooks().is_anything_heard)()),
                 validator: spec.validator,
             });
         }

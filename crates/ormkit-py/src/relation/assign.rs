@@ -33,6 +33,7 @@ pub(crate) fn assign<'py>(
         instance::validated(value, back.slot(value)?, object)?;
     }
     if let (Some(back), Some(old)) = (&end.back, old.filter(|old| !old.is_none())) {
+        instance::left(&old, back.slot(&old)?, object)?;
         leave(&old, back.slot(&old)?, object)?;
     }
     if let (Some(back), false) = (&end.back, value.is_none()) {
@@ -89,6 +90,39 @@ pub(super) fn link(owner: &Bound<'_, PyAny>, end: &End, member: &Bound<'_, PyAny
         leave(&old, back.slot(&old)?, member)?;
     }
     instance::set(member, slot, owner)
+}
+
+/// `member` is going to come into a list of `owner` whose other side is a reference or a list: tells of what that changes there.
+pub(super) fn tell_coming<'py>(
+    owner: &Bound<'py, PyAny>,
+    end: &End,
+    member: &Bound<'py, PyAny>,
+) -> PyResult<()> {
+    let Some(back) = &end.back else { return Ok(()) };
+    let slot = back.slot(member)?;
+    if back.many {
+        return instance::heard(member, slot, owner).map(drop);
+    }
+    if let Some(old) = present(member, slot)?.filter(|old| !old.is_none() && !old.is(owner))
+        && let Some(back) = &end_of(member, slot)?.back
+    {
+        instance::left(&old, back.slot(&old)?, member)?;
+    }
+    instance::validated(member, slot, owner).map(drop)
+}
+
+/// `member` is going to leave a list of `owner`: tells of it, on both sides.
+pub(super) fn tell_leaving(
+    owner: &Bound<'_, PyAny>,
+    slot: usize,
+    end: &End,
+    member: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    instance::left(owner, slot, member)?;
+    match &end.back {
+        Some(back) => instance::left(member, back.slot(member)?, owner),
+        None => Ok(()),
+    }
 }
 
 /// `member` left a list or reference of `owner`: its own side forgets the owner.

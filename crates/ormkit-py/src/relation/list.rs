@@ -1,6 +1,6 @@
 //! `RelatedList`: a list whose changes are part of the unit of work.
 #![allow(unsafe_code)]
-use super::assign::{link, unlink};
+use super::assign::{link, tell_coming, tell_leaving, unlink};
 use super::change::Change;
 use super::end::end;
 use super::side::{Side, side_of};
@@ -11,6 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyInt, PyList, PyTuple, PyType};
+use std::cell::Cell;
 use std::collections::HashSet;
 
 /// The class; made with the module.
@@ -110,7 +111,29 @@ pub(super) fn remove_raw(list: &Bound<'_, PyList>, member: &Bound<'_, PyAny>) ->
         side.get().touch(list)?;
         side.get().part_with(std::slice::from_ref(member));
     }
+    let _told = Told::begin();
     list.del_slice(at, at + 1)
+}
+
+thread_local! {
+    static IS_TOLD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While it lives, who takes members out has told of it.
+struct Told {
+    before: bool,
+}
+
+impl Told {
+    fn begin() -> Self {
+        Self { before: IS_TOLD.replace(true) }
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        IS_TOLD.set(self.before);
+    }
 }
 
 /// Replaces all members; answers those that came or went.
@@ -141,12 +164,17 @@ fn splice<'py>(
         members = each_once(list, from..to, members)?;
     }
     let gone: Vec<_> = (from..to).map(|at| list.get_item(at)).collect::<PyResult<_>>()?;
-    side.touch(list)?;
-    list.set_slice(from, to, PyList::new(py, &members)?.as_any())?;
     let owner = side.owner.bind(py);
     let stay: HashSet<usize> = members.iter().map(|member| member.as_ptr() as usize).collect();
     let gone: Vec<_> =
         gone.into_iter().filter(|member| !stay.contains(&(member.as_ptr() as usize))).collect();
+    if !IS_TOLD.get() {
+        for member in &gone {
+            tell_leaving(owner, side.slot, side.end, member)?;
+        }
+    }
+    side.touch(list)?;
+    list.set_slice(from, to, PyList::new(py, &members)?.as_any())?;
     if !gone.is_empty() {
         side.part_with(&gone);
     }
@@ -189,9 +217,7 @@ fn validated<'py>(
         }
         let member = instance::validated(owner, side.slot, &member)?;
         side.end.check(&member)?;
-        if let Some(back) = side.end.back.as_ref().filter(|back| !back.many) {
-            instance::validated(&member, back.slot(&member)?, owner)?;
-        }
+        tell_coming(owner, side.end, &member)?;
         Ok(member)
     };
     members.into_iter().map(one).collect()
