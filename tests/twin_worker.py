@@ -34,9 +34,7 @@ class Worker:
         return answer["answer"]
 
     def close(self) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait(10)
+        self._process.communicate(timeout=10)
 
 
 def timing(word: str | None) -> dict[str, Any]:

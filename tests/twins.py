@@ -199,10 +199,14 @@ class Twins:
                 "schema": self.pick(SCHEMAS),
             }
         if name is None and type_ in DEFAULTS and self.maybe(0.3):
-            column["default"] = self.pick(DEFAULTS[type_])
-            if not self.postgres and column["default"].startswith(("=lower", "=gen")):
-                del column["default"]
+            self.give_default(column)
         return column
+
+    def give_default(self, column: Spec) -> None:
+        default = self.pick(DEFAULTS[column["type"]])
+        # SQLite has no such functions in a default, and times are of another form there in the two libraries.
+        if self.postgres or not (default.startswith(("=lower", "=gen")) or column["type"] == "time"):
+            column["default"] = default
 
     def plain(self, table: Spec, *types: str) -> list[str]:
         return [
@@ -276,7 +280,8 @@ class Twins:
                     )
             case "exclude":
                 fit = self.plain(table, "int4range", "numrange", "tstzrange")
-                if fit:
+                # PostgreSQL makes one of two that are alike.
+                if fit and all(one["column"] != fit[0] for one in table["excludes"]):
                     exclude: Spec = {"name": self.name("ex"), "column": fit[0], "operator": "&&"}
                     exclude["timing"] = self.pick([None, None, "deferrable", "deferred"])
                     exclude["where"] = self.pick([None, f'NOT isempty("{fit[0]}")'])
@@ -385,9 +390,7 @@ class Twins:
             case "default" if fit := [one for one in names if self.of(table, one)["type"] in DEFAULTS]:
                 column = self.of(table, self.pick(fit))
                 if column.pop("default", None) is None:
-                    column["default"] = self.pick(DEFAULTS[column["type"]])
-                    if not self.postgres and column["default"].startswith(("=lower", "=gen")):
-                        del column["default"]
+                    self.give_default(column)
             case "key" if len(table["key"]) == 1 and table["columns"][0]["type"] == "integer":
                 me = (table["schema"], table["name"])
                 if not any((key["schema"], key["table"]) == me for one in world["tables"] for key in one["keys"]):
