@@ -335,6 +335,37 @@ CHAIN: list[tuple[str, str, str, str]] = [
             op.execute("DROP VIEW titles")
         """,
     ),
+    (
+        "a19_sequences",
+        """
+        from sqlalchemy.schema import CreateSequence, DropSequence
+
+        numbers = sa.Sequence("Some numbers", start=100, increment=-5, minvalue=1, maxvalue=100, cycle=True, cache=3)
+        """,
+        """
+        if op.get_bind().dialect.name == "postgresql":
+            op.execute(sa.schema.CreateSchema("side", if_not_exists=True))
+            op.execute(CreateSequence(numbers))
+            op.execute(CreateSequence(sa.Sequence("plain", schema="side", data_type=sa.SmallInteger), if_not_exists=True))
+            sa.Sequence("made").create(op.get_bind())
+            op.create_table(
+                "numbered",
+                sa.Column("id", sa.Integer, numbers, server_default=numbers.next_value(), primary_key=True),
+                sa.Column("other", sa.Integer, sa.Sequence("plain", schema="side"), nullable=False),
+            )
+            op.create_table("unnumbered", sa.Column("id", sa.Integer, sa.Sequence("made"), primary_key=True))
+            op.create_table("serial", sa.Column("id", sa.Integer, sa.Sequence("x", optional=True), primary_key=True))
+            op.alter_column("numbered", "other", server_default=sa.Sequence("plain", schema="side").next_value())
+        """,
+        """
+        if op.get_bind().dialect.name == "postgresql":
+            for name in ("numbered", "unnumbered", "serial"):
+                op.drop_table(name)
+            op.execute(DropSequence(numbers))
+            op.execute(sa.schema.DropSequence(sa.Sequence("plain", schema="side"), if_exists=True))
+            sa.Sequence("made").drop(op.get_bind())
+        """,
+    ),
 ]
 
 
@@ -343,7 +374,7 @@ def write(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     before: str | None = None
     for id, above, up, down in CHAIN:
-        (folder / f"{id}.py").write_text(source(id, before, up, down, above))
+        (folder / f"{id}.py").write_text(source(id, before, up, down, textwrap.dedent(above)))
         before = id
     table = 'op.create_table("{0}", sa.Column("id", sa.Integer, primary_key=True))'
     for side in ("b01_left", "b02_right"):

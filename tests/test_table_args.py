@@ -155,6 +155,34 @@ async def test_an_index_sorts_as_it_says(base, engine, parts, said):
     assert await AutogenContext(engine, [Doc]).diff() == []
 
 
+async def test_operator_classes_of_orders_and_expressions(base, engine):
+    class Word(base):
+        __tablename__ = "words"
+        __table_args__ = (
+            Index("ix_text", text("lower(name) text_pattern_ops DESC")),
+            Index("ix_order", desc("name"), postgresql_ops={"name": "text_pattern_ops"}),
+        )
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str]
+
+    Index("ix_attribute", desc(Word.name), "id", postgresql_ops={"name": "text_pattern_ops"})
+    Index("ix_label", desc(func.lower(Word.name).label("low")), postgresql_ops={"low": "text_pattern_ops"})
+    with pytest.raises(TypeError, match="no column and no label"):
+        Index("ix_none", desc(Word.name), postgresql_ops={"other": "text_pattern_ops"})
+    await base.metadata.create_all(engine)
+    assert await AutogenContext(engine, [Word]).diff() == []
+    if engine.is_postgres():
+        found = await engine.execute(
+            "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE NOT indisprimary AND indrelid = 'words'::regclass ORDER BY 1"
+        )
+        assert [sql.partition(" USING btree ")[2] for sql in found.scalars()] == [
+            "(name text_pattern_ops DESC, id)",
+            "(lower(name) text_pattern_ops DESC)",
+            "(name text_pattern_ops DESC)",
+            "(lower(name) text_pattern_ops DESC)",
+        ]
+
+
 async def test_storage_parameters_of_an_index(base, engine):
     class Doc(base):
         __tablename__ = "docs"

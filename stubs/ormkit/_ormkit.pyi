@@ -391,7 +391,7 @@ class Index:
             sqlite_where: The rows that it covers, on PostgreSQL as well unless `postgresql_where` says otherwise.
             postgresql_using: The access method, such as `"gin"`: SQLite has B-trees only, and gets no other index.
             postgresql_include: Columns that it carries along; SQLite's index goes without.
-            postgresql_ops: Operator classes by column; SQLite's index goes without.
+            postgresql_ops: Operator classes by column, or by the label of an expression; SQLite's index goes without.
             postgresql_with: Storage parameters, such as `{"fillfactor": 70}`; SQLite's index goes without.
             postgresql_nulls_not_distinct: Rows with NULL in the same place are alike; not on SQLite.
         """

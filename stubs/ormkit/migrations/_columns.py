@@ -142,13 +142,6 @@ class Identity:
         return found + (["CYCLE"] if said.get("cycle") else [])
 
 
-class Sequence:
-    """A sequence by its name."""
-
-    def __init__(self, name: str, *_args: Any, **options: Any) -> None:
-        self.name, self.options = name, options
-
-
 class Constraint:
     """What all constraints have."""
 
@@ -350,7 +343,7 @@ class ColumnDef:
             options.pop(ignored, None)
         known(options, f"column {name!r}")
         parts = list(args)
-        if isinstance(type, (ForeignKey, Constraint, Computed, Identity, Sequence)):
+        if isinstance(type, (ForeignKey, Constraint, Computed, Identity)) or hasattr(type, "next_value"):
             parts.insert(0, type)
             type = None
         self.name, self.type = name, type
@@ -363,6 +356,8 @@ class ColumnDef:
         self.constraints = [part for part in parts if isinstance(part, Constraint)]
         self.computed = next((part for part in [*parts, generated] if isinstance(part, Computed)), None)
         self.identity = next((part for part in [*parts, generated] if isinstance(part, Identity)), None)
+        # A sequence that is not optional numbers in Python, by SQLAlchemy: the database has no default then.
+        self.numbered_elsewhere = any(hasattr(part, "next_value") and not part.optional for part in parts)
         if generated is not None:
             self.server_default = None
 
@@ -396,6 +391,7 @@ class ColumnDef:
             or (self.autoincrement == "ignore_fk" and sole_key)
         )
         free = self.server_default is None and self.identity is None and self.computed is None
+        free = free and not self.numbered_elsewhere
         serial = dialect == "postgresql" and bool(numbered) and free and self._is_integer(dialect)
         data_type = self._type_text(dialect)
         server_default = self.server_default

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from ormkit.exc import MigrationError
-from ormkit.migrations import _columns as columns, _types as types
+from ormkit.migrations import _columns as columns, _ddl as ddl, _types as types
 from ormkit.migrations._op import Operations
 from ormkit.migrations._problem import mistake, problem
 
@@ -31,23 +31,33 @@ SQL: dict[str, Any] = {
     "null": lambda: columns.Constant("NULL"),
 }
 
+PARTS: dict[str, Any] = {
+    "Column": columns.SaColumn,
+    "ForeignKey": columns.ForeignKey,
+    "ForeignKeyConstraint": columns.ForeignKeyConstraint,
+    "PrimaryKeyConstraint": columns.PrimaryKeyConstraint,
+    "UniqueConstraint": columns.UniqueConstraint,
+    "CheckConstraint": columns.CheckConstraint,
+    "Index": columns.Index,
+    "Computed": columns.Computed,
+    "Identity": columns.Identity,
+    "Sequence": ddl.Sequence,
+}
+
+STATEMENTS: dict[str, Any] = {
+    "CreateSequence": ddl.CreateSequence,
+    "DropSequence": ddl.DropSequence,
+    "CreateSchema": ddl.CreateSchema,
+    "DropSchema": ddl.DropSchema,
+}
+
 NAMES: dict[str, dict[str, Any]] = {
-    "sqlalchemy": {
-        **types.TYPES,
-        **SQL,
-        "Column": columns.SaColumn,
-        "ForeignKey": columns.ForeignKey,
-        "ForeignKeyConstraint": columns.ForeignKeyConstraint,
-        "PrimaryKeyConstraint": columns.PrimaryKeyConstraint,
-        "UniqueConstraint": columns.UniqueConstraint,
-        "CheckConstraint": columns.CheckConstraint,
-        "Index": columns.Index,
-        "Computed": columns.Computed,
-        "Identity": columns.Identity,
-        "Sequence": columns.Sequence,
-    },
+    "sqlalchemy": {**types.TYPES, **SQL, **PARTS},
+    "sqlalchemy.schema": PARTS | STATEMENTS,
     "sqlalchemy.types": types.TYPES,
     "sqlalchemy.sql": SQL,
+    "sqlalchemy.sql.ddl": STATEMENTS,
+    "sqlalchemy.sql.schema": PARTS,
     "sqlalchemy.sql.expression": SQL,
     "sqlalchemy.dialects": {},
     "sqlalchemy.dialects.postgresql": types.POSTGRESQL | {"ExcludeConstraint": columns.ExcludeConstraint},

@@ -5,6 +5,7 @@
 //! views, enum types that no table has.
 
 mod column;
+mod default;
 mod enums;
 mod parts;
 

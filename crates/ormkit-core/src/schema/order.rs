@@ -1,11 +1,12 @@
-//! The order at the end of a text that an index sorts by: `lower(email) DESC NULLS LAST`.
+//! What stands at the end of a text that an index sorts by: `lower(email) text_pattern_ops DESC NULLS LAST`.
 
-use super::token::tokens;
+use super::token::{TokenKind, tokens};
 use crate::model::{IndexPart, IndexTerm};
 use crate::query::{Expr, Nulls};
 use crate::sql::Dialect;
 
-/// What a text sorts by: a column, where it is only a name, or an expression.
+/// What a text sorts by: a column, where it is only a name, or an expression. A last word in `_ops` is its operator class, as
+/// PostgreSQL calls all of its own.
 pub fn index_part(text: &str) -> IndexPart {
     let all = tokens(text, &Dialect::POSTGRES);
     let mut left = all.as_slice();
@@ -24,6 +25,16 @@ pub fn index_part(text: &str) -> IndexPart {
         descending = word.is("DESC");
         left = before;
     }
+    let mut class = None;
+    if let [before @ .., last, word] = left
+        && word.text.ends_with("_ops")
+        && word.kind == TokenKind::Word
+        // Behind an operator it is a column.
+        && (last.kind != TokenKind::Sign || last.is_sign(')') || last.is_sign(']'))
+    {
+        class = Some(word.text.to_owned());
+        left = &left[..before.len() + 1];
+    }
     let end = left.last().map_or(text.len(), |token| token.end());
     let column = match left {
         [name] => name.name().filter(|_| !name.text.starts_with('\'')),
@@ -33,7 +44,7 @@ pub fn index_part(text: &str) -> IndexPart {
         Some(column) => IndexTerm::Column(column.into_owned()),
         None => IndexTerm::Expr(Expr::Text(text[..end].trim().into())),
     };
-    IndexPart { descending, nulls, ..IndexPart::new(term) }
+    IndexPart { class, descending, nulls, ..IndexPart::new(term) }
 }
 
 #[cfg(test)]
@@ -56,5 +67,14 @@ mod tests {
         assert_eq!(said("lower(a) desc NULLS LAST"), ("lower(a)".into(), true, Some(Nulls::Last)));
         assert_eq!(said("(a || ' DESC')"), ("(a || ' DESC')".into(), false, None));
         assert_eq!(said("a"), ("column a".into(), false, None));
+    }
+
+    #[test]
+    fn a_last_word_may_be_an_operator_class() {
+        let class = |text: &str| index_part(text).class;
+        assert_eq!(class("lower(a) text_pattern_ops DESC").as_deref(), Some("text_pattern_ops"));
+        assert_eq!(class("a jsonb_path_ops").as_deref(), Some("jsonb_path_ops"));
+        assert_eq!((class("a + b_ops"), class("b_ops"), class("t.b_ops")), (None, None, None));
+        assert_eq!(index_part("a text_ops").term, IndexTerm::Column("a".into()));
     }
 }

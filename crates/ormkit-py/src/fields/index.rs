@@ -2,7 +2,7 @@
 use super::constraints::{Named, column_of};
 use super::{ColumnName, MappedColumn};
 use crate::expr::Expr;
-use crate::model::{Attribute, add_index};
+use crate::model::{Attribute, add_index, schema};
 use ormkit_core::model::{Index as IndexDef, IndexPart, IndexTerm, ModelId};
 use ormkit_core::query::Expr as CoreExpr;
 use ormkit_core::schema::index_part;
@@ -45,7 +45,7 @@ impl Index {
     ///     sqlite_where: The rows that it covers, on PostgreSQL as well unless `postgresql_where` says otherwise.
     ///     postgresql_using: The access method, such as `"gin"`: SQLite has B-trees only, and gets no other index.
     ///     postgresql_include: Columns that it carries along; SQLite's index goes without.
-    ///     postgresql_ops: Operator classes by column; SQLite's index goes without.
+    ///     postgresql_ops: Operator classes by column, or by the label of an expression; SQLite's index goes without.
     ///     postgresql_with: Storage parameters, such as `{"fillfactor": 70}`; SQLite's index goes without.
     ///     postgresql_nulls_not_distinct: Rows with NULL in the same place are alike; not on SQLite.
     #[new]
@@ -185,7 +185,7 @@ fn storage(given: BTreeMap<String, Bound<'_, PyAny>>) -> PyResult<Vec<(String, S
     given.into_iter().map(pair).collect()
 }
 
-/// Notes the operator classes of parts that are columns.
+/// Notes the operator classes of parts: columns by name, however they are ordered, and expressions by their label.
 pub(super) fn give_classes(
     classes: BTreeMap<String, String>,
     columns: &[Bound<'_, PyAny>],
@@ -193,13 +193,22 @@ pub(super) fn give_classes(
     what: &str,
 ) -> PyResult<()> {
     for (column, class) in classes {
-        let is_it = |given: &Bound<'_, PyAny>| match (given.extract::<String>(), given.cast::<Attribute>()) {
-            (Ok(name), _) => name == column,
-            (_, Ok(attribute)) => attribute.get().column_place().is_some_and(|(_, name)| name == column),
-            _ => false,
+        let is_it = |(given, part): (&Bound<'_, PyAny>, &(Part, IndexPart))| match (
+            given.cast::<Attribute>(),
+            part,
+        ) {
+            (_, (Part::Column(ColumnName::Name(name)), _)) => *name == column,
+            (Ok(attribute), _) => attribute.get().column_place().is_some_and(|(_, name)| name == column),
+            (Err(_), (_, IndexPart { term: IndexTerm::Expr(CoreExpr::Column(said)), .. })) => {
+                schema(given.py())
+                    .is_ok_and(|schema| schema.model(said.source.model).field(said.field).column == column)
+            }
+            (Err(_), _) => {
+                given.cast::<Expr>().is_ok_and(|expr| expr.get().label_name() == Some(column.as_str()))
+            }
         };
-        let at = columns.iter().position(is_it).ok_or_else(|| {
-            PyTypeError::new_err(format!("{what} names {column:?}, which is no column of it"))
+        let at = columns.iter().zip(parts.iter()).position(is_it).ok_or_else(|| {
+            PyTypeError::new_err(format!("{what} names {column:?}, which is no column and no label of it"))
         })?;
         parts[at].1.class = Some(class);
     }

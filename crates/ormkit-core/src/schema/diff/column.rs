@@ -2,9 +2,10 @@
 
 use super::super::operation::column_comment;
 use super::super::{Change, Column, Computed, NumberingKind, Operation, Part, Table, token};
+use super::default::same_default;
 use super::parts::Keys;
 use super::{Steps, add, drop};
-use crate::sql::{Dialect, DialectName, is_now};
+use crate::sql::{Dialect, DialectName};
 
 pub(super) fn diff(wanted: &Table, found: &Table, steps: &mut Steps, keys: &mut Keys, dialect: &Dialect) {
     let name = &wanted.name;
@@ -121,19 +122,13 @@ fn changes(
     if renumbered && column.numbering.is_some() && !has_numbering {
         changes.push(Change::Numbering { from: None, to: column.numbering.clone() });
     }
-    if !same_default(column.default.as_deref(), default.as_deref(), dialect) {
+    if !same_default(column, column.default.as_deref(), default.as_deref(), dialect) {
         changes.push(Change::Default { from: default, to: column.default.clone() });
     }
     if dialect.comments && column.comment != known.comment {
         changes.push(Change::Comment { from: known.comment.clone(), to: column.comment.clone() });
     }
     changes
-}
-
-/// A clock is a clock, whichever of SQLite's words reads it.
-fn same_default(one: Option<&str>, other: Option<&str>, dialect: &Dialect) -> bool {
-    let reads_clock = |sql: Option<&str>| dialect.name == DialectName::Sqlite && sql.is_some_and(is_now);
-    same_expression(one, other, dialect) || (reads_clock(one) && reads_clock(other))
 }
 
 pub(super) fn same_expression(one: Option<&str>, other: Option<&str>, dialect: &Dialect) -> bool {
@@ -184,7 +179,7 @@ fn same_type(wanted: &Column, found: &Column, strict: bool, dialect: &Dialect) -
     same && collation(wanted) == collation(found)
 }
 
-fn affinity(data_type: &str) -> &'static str {
+pub(super) fn affinity(data_type: &str) -> &'static str {
     let name = data_type.to_ascii_uppercase();
     let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
     match () {

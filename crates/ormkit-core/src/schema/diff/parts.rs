@@ -105,8 +105,15 @@ pub(super) fn diff(
         steps.parts_added.extend(added);
     }
     let same = |one: &Unique, other: &Unique| same_unique(one, other, dialect);
-    let (dropped, added) =
+    let (mut dropped, mut added) =
         unmatched(&wanted.uniques, &found.uniques, |unique| unique.name.as_deref(), same, is_taken);
+    let same = |one: &Index, other: &Index| same_index(one, other, dialect);
+    let (mut dropped_indexes, mut added_indexes) =
+        unmatched(&wanted.indexes, &found.indexes, |index| Some(&index.name), same, is_taken);
+    if dialect.name == DialectName::Sqlite {
+        cancel(&mut added, &mut dropped_indexes, |name| is_taken(name), dialect);
+        cancel(&mut dropped, &mut added_indexes, |_| false, dialect);
+    }
     keys.dropped.extend(dropped.iter().map(|unique| (name.clone(), unique.columns.clone())));
     change(name, dropped, added, Part::Unique, steps);
     let same =
@@ -123,10 +130,33 @@ pub(super) fn diff(
     let (dropped, added) =
         unmatched(&wanted.exclusions, &found.exclusions, |one| Some(&one.name), same, is_taken);
     change(name, dropped, added, Part::Exclusion, steps);
-    let same = |one: &Index, other: &Index| same_index(one, other, dialect);
-    let (dropped, added) =
-        unmatched(&wanted.indexes, &found.indexes, |index| Some(&index.name), same, is_taken);
-    change(name, dropped, added, Part::Index, steps);
+    change(name, dropped_indexes, added_indexes, Part::Index, steps);
+}
+
+/// SQLite keeps a UNIQUE as an index, so that an index of the same columns is no difference (SQLite documentation, "CREATE
+/// TABLE", "UNIQUE constraints").
+fn cancel(
+    uniques: &mut Vec<&Unique>,
+    indexes: &mut Vec<&Index>,
+    is_taken: impl Fn(&str) -> bool,
+    dialect: &Dialect,
+) {
+    uniques.retain(|unique| {
+        let is_same = |index: &&Index| {
+            let plain = index.parts.iter().all(|part| part.collation.is_none() && !part.descending);
+            let names: Option<Vec<String>> =
+                index.parts.iter().map(|part| part.term.column().map(str::to_owned)).collect();
+            index.unique
+                && index.predicate.is_none()
+                && plain
+                && unique.written.is_none()
+                && unique.on_conflict.is_none()
+                && names.is_some_and(|names| same_names(&names, &unique.columns, dialect))
+                && !is_taken(&index.name)
+        };
+        let place = indexes.iter().position(is_same);
+        place.map(|place| indexes.remove(place)).is_none()
+    });
 }
 
 fn change<T: Clone>(

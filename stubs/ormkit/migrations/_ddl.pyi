@@ -1,0 +1,1 @@
+"""Sequences and schemas of revision files. Nothing here is for others."""
