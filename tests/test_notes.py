@@ -116,7 +116,6 @@ def test_option_of_a_column_that_has_another_form(option: str, value: object, in
         ("declarative_base", "class Base(DeclarativeBase)"),
         ("registry", "DeclarativeBase"),
         ("DeferredReflection", "ormkit inspect"),
-        ("type_coerce", "cast(expression, type_)"),
         ("backref", "back_populates"),
         ("BIGINT", "BigInteger"),
     ],

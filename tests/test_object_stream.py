@@ -139,7 +139,7 @@ async def test_stream_in_a_transaction_belongs_to_it(session, engine):
         late = session.query(Author).stream(batch_size=2)
         await late.__anext__()
         await late.__anext__()
-    with pytest.raises(InvalidRequestError, match="transaction of the result has ended"):
+    with pytest.raises(InvalidRequestError, match="ended with the transaction that it was begun in"):
         await late.__anext__()
     await settled(engine)
 
@@ -217,3 +217,86 @@ async def test_an_exception_leaves_a_loop_over_a_stream_as_it_is(session, engine
                 await read(session.query(Author).order_by("id").stream(batch_size=1))
     await session.rollback()
     await settled(engine)
+
+
+@pytest.mark.parametrize("size", [3, 1000])
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("end", ["rollback", "close", "expunge_all"])
+async def test_stream_ends_with_what_it_reads_into(engine, session, end, inside, size):
+    async with AsyncSession(engine) as other:
+        if inside:
+            await other.begin()
+        stream = other.query(Author).order_by("id").stream(batch_size=size)
+        parts = other.query(Author).order_by("id").stream(batch_size=size).partitions(2)
+        assert (await anext(stream)).name == "000"
+        assert len(await anext(parts)) == 2
+        ended = getattr(other, end)()
+        if end != "expunge_all":
+            await ended
+        for rows in (stream, parts, stream):
+            with pytest.raises(InvalidRequestError, match="the stream has ended with"):
+                await anext(rows)
+        if engine.is_postgres() and end == "expunge_all" and inside:
+            assert await other.scalar(text("SELECT count(*) FROM pg_cursors WHERE name <> ''")) == 0
+        if end == "expunge_all":
+            assert not other.identity_map
+            assert other.in_transaction() == inside
+        assert len(await other.query(Author)) == COUNT
+        await other.rollback()
+    await settled(engine)
+
+
+@pytest.mark.parametrize("size", [3, 1000])
+async def test_stream_of_its_own_goes_on_when_transactions_end(session, engine, size):
+    seen = []
+    async for author in session.query(Author).order_by("id").stream(batch_size=size):
+        author.born += 1000
+        await session.commit()
+        try:
+            async with session.begin():
+                author.name = "lost"
+                await session.flush()
+                raise LookupError(author.id)
+        except LookupError:
+            seen.append(author)
+    assert [author.name for author in seen] == [f"{i:03}" for i in range(COUNT)]
+    assert await session.query(Author).min("born") == 1000
+    assert seen[-1] is await session.get(Author, seen[-1].id) and seen[-1].born == 1000 + COUNT - 1
+    await settled(engine)
+
+
+@pytest.mark.parametrize("size", [3, 1000])
+async def test_objects_of_a_stream_stay_loaded_after_commit_which_ends_it(session, engine, size):
+    await session.begin()
+    stream = session.query(Author).order_by("id").stream(batch_size=size)
+    author = await anext(stream)
+    author.born = 7
+    await session.commit()
+    assert (author.name, author.born) == ("000", 7)
+    assert author is await session.get(Author, author.id)
+    with pytest.raises(InvalidRequestError, match="ended with the transaction"):
+        await anext(stream)
+    assert len([author async for author in session.query(Author).stream()]) == COUNT
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+async def test_stream_ends_with_the_savepoint_that_it_was_begun_in(session, engine, size):
+    async with session.begin():
+        outer = session.query(Author).order_by("id").stream(batch_size=size)
+        assert (await anext(outer)).name == "000"
+        kept = await session.begin_nested()
+        released = session.query(Author).order_by("id").stream(batch_size=size)
+        await anext(released)
+        await kept.commit()
+        nested = await session.begin_nested()
+        inner = session.query(Author).order_by("id").stream(batch_size=size)
+        author = await anext(inner)
+        author.name = "changed"
+        await session.flush()
+        assert (await anext(outer)).name == "001"
+        await nested.rollback()
+        assert author.name == "000"
+        with pytest.raises(InvalidRequestError, match="savepoint"):
+            await anext(inner)
+        for stream in (outer, released):
+            assert [author.born async for author in stream][-1] == COUNT - 1

@@ -207,3 +207,21 @@ async def test_spans_times_numbers_are_spans(engine, span: timedelta) -> None:
         row = (await session.execute(select(*values))).one()
         assert row == (span * 2, span * 2, span / 4, span * 0.5, span * 3, span * -2)
         assert await session.scalar(select(Visit.id).where(Visit.span * 2 == span * 2)) == 3
+
+
+async def test_times_of_other_programs_are_read_but_compared_by_text(sqlite_url):
+    moment = datetime(2020, 3, 29, 1, 30, tzinfo=UTC)
+    async with create_engine(sqlite_url) as engine:
+        await Base.metadata.create_all(engine)
+        async with AsyncSession(engine) as session:
+            foreign = ["2020-03-29 01:30:00", "2020-03-29T01:30", "2020-03-29T03:30:00+02:00", "2020-03-29T01:30:00Z"]
+            for number, text in enumerate(foreign):
+                await session.execute_raw("INSERT INTO visits (id, at) VALUES (?, ?)", [number, text])
+            await session.insert(Visit(id=9, at=moment))
+            visits = session.query(Visit).order_by("id")
+            assert [visit.at for visit in await visits] == [moment] * 5
+            assert await visits.filter(at__year=2020, at__hour=1, at__minute=30).count() == 5
+            assert await visits.filter(at=moment).values_list("id", flat=True) == [9]
+            await session.execute_raw("UPDATE visits SET at = strftime('%Y-%m-%d %H:%M:%f000+00:00', at)", [])
+            assert await visits.filter(at=moment).count() == 5
+            await session.commit()

@@ -11,7 +11,7 @@ from ormkit._ormkit import F as F
 from ormkit.base import DeclarativeBase, Table
 from ormkit.fields import TypeEngine
 from ormkit.relationships import Loader, Prefetch, RelationPart
-from ormkit.session import Stream
+from ormkit.session import Row, Stream
 
 _T = TypeVar("_T")
 _T0 = TypeVar("_T0")
@@ -200,7 +200,7 @@ class Exists(Condition):
     """Whether there are rows: a condition that can still be narrowed down."""
 
     def where(self, *conditions: Expr[bool]) -> Exists: ...
-    def select_from(self, *entities: _Rows) -> Exists: ...
+    def select_from(self, *entities: _Rows | Expr[Any]) -> Exists: ...
     def correlate(self, *entities: _Rows | None) -> Exists: ...
     def select(self, *entities: Any) -> Select[Unpack[tuple[Any, ...]]]: ...
 
@@ -233,7 +233,7 @@ class Columns:
     def __iter__(self) -> Iterator[Expr[Any]]: ...
     def keys(self) -> list[str]: ...
 
-class _Column:
+class _Column(Expr[Any]):
     """What `column(..)` makes."""
 
 class _Values(Subquery):
@@ -243,9 +243,16 @@ class _Join:
     """Tables joined to each other, for `select_from`."""
 
     def join(
-        self, right: _Rows, onclause: Expr[Any] | None = None, *, isouter: bool = False, full: bool = False
+        self,
+        right: _Rows,
+        onclause: Expr[Any] | RelationPart[Any] | None = None,
+        *,
+        isouter: bool = False,
+        full: bool = False,
     ) -> _Join: ...
-    def outerjoin(self, right: _Rows, onclause: Expr[Any] | None = None, *, full: bool = False) -> _Join: ...
+    def outerjoin(
+        self, right: _Rows, onclause: Expr[Any] | RelationPart[Any] | None = None, *, full: bool = False
+    ) -> _Join: ...
 
 _Rows: TypeAlias = type[DeclarativeBase] | Subquery | Table
 
@@ -287,23 +294,27 @@ class Select(Generic[Unpack[_Ts]]):
     def where(self, *conditions: Expr[bool]) -> Self: ...
     def filter(self, *conditions: Expr[bool]) -> Self: ...
     def filter_by(self, **lookups: Any) -> Self: ...
-    def select_from(self, *entities: _Rows | _Join) -> Self: ...
+    def select_from(self, *entities: _Rows | _Join | Expr[Any]) -> Self: ...
     def join(
         self,
-        target: _Rows | Attribute[Any],
-        onclause: Expr[Any] | None = None,
+        target: _Rows | Attribute[Any] | RelationPart[Any],
+        onclause: Expr[Any] | RelationPart[Any] | None = None,
         *,
         isouter: bool = False,
         full: bool = False,
     ) -> Self: ...
     def outerjoin(
-        self, target: _Rows | Attribute[Any], onclause: Expr[Any] | None = None, *, full: bool = False
+        self,
+        target: _Rows | Attribute[Any] | RelationPart[Any],
+        onclause: Expr[Any] | RelationPart[Any] | None = None,
+        *,
+        full: bool = False,
     ) -> Self: ...
     def join_from(
         self,
         left: _Rows,
-        target: _Rows | Attribute[Any],
-        onclause: Expr[Any] | None = None,
+        target: _Rows | Attribute[Any] | RelationPart[Any],
+        onclause: Expr[Any] | RelationPart[Any] | None = None,
         *,
         isouter: bool = False,
         full: bool = False,
@@ -311,15 +322,15 @@ class Select(Generic[Unpack[_Ts]]):
     def outerjoin_from(
         self,
         left: _Rows,
-        target: _Rows | Attribute[Any],
-        onclause: Expr[Any] | None = None,
+        target: _Rows | Attribute[Any] | RelationPart[Any],
+        onclause: Expr[Any] | RelationPart[Any] | None = None,
         *,
         full: bool = False,
     ) -> Self: ...
     def correlate(self, *entities: _Rows | None) -> Self: ...
     def add_columns(self, *entities: Any) -> Select[Unpack[tuple[Any, ...]]]: ...
     def with_only_columns(self, *entities: Any) -> Select[Unpack[tuple[Any, ...]]]: ...
-    def group_by(self, *columns: Expr[Any] | str) -> Self: ...
+    def group_by(self, *columns: Expr[Any] | type[DeclarativeBase] | str) -> Self: ...
     def having(self, *conditions: Expr[bool]) -> Self: ...
     def order_by(self, *columns: Expr[Any] | str, desc: bool = False) -> Self: ...
     def limit(self, count: int, /) -> Self: ...
@@ -601,6 +612,9 @@ def bindparam(
 ) -> Expr[Any]:
     """A value that is given when the statement runs, beside it, by name; in `in_` a list."""
 
+def type_coerce(value: Any, type: Any, /) -> Expr[Any]:
+    """A value that is read, and compared with others, as one of a type; SQL is told nothing."""
+
 def literal_column(sql: str, type_: Any = None) -> Expr[Any]:
     """SQL as it is, as a value: never build it from what a user gives."""
 
@@ -642,21 +656,26 @@ def aliased(element: type[_E], alias: Subquery | None = None, name: str | None =
 def join(
     left: _Rows | _Join,
     right: _Rows,
-    onclause: Expr[Any] | None = None,
+    onclause: Expr[Any] | RelationPart[Any] | None = None,
     *,
     isouter: bool = False,
     full: bool = False,
 ) -> _Join:
     """`A JOIN B`, for `select_from`: on a condition, along a relation, or on the one foreign key between them."""
 
-def outerjoin(left: _Rows | _Join, right: _Rows, onclause: Expr[Any] | None = None, *, full: bool = False) -> _Join:
+def outerjoin(
+    left: _Rows | _Join, right: _Rows, onclause: Expr[Any] | RelationPart[Any] | None = None, *, full: bool = False
+) -> _Join:
     """`A LEFT OUTER JOIN B`, for `select_from`."""
 
 def lateral(select: Select[Unpack[tuple[Any, ...]]] | Subquery, name: str | None = None) -> Subquery:
     """A subquery that may read from what stands before it in FROM (PostgreSQL)."""
 
 def column(name: str, type: Any = None) -> _Column:
-    """A column of `values()` or `table_valued()`."""
+    """A column by its name alone: of `values()`, `table_valued()` and `table()`, and an expression."""
+
+def table(name: str, *columns: str | _Column | Attribute[Any], schema: str | None = None) -> Subquery:
+    """A table by its name alone, to read from: `table("users", column("id", Integer))`. Its columns are `.c.id`."""
 
 def values(*columns: _Column, name: str | None = None) -> _Values:
     """Rows of constants in FROM: `values(column("id", Integer), name="v").data([(1,), (2,)])`."""
@@ -800,6 +819,8 @@ class RowQuery(Generic[_T]):
         self, a: Attribute[_T0], b: Attribute[_T1], c: Attribute[_T2], /
     ) -> RowQuery[tuple[_T0, _T1, _T2]]: ...
     @overload
+    def values_list(self, *columns: _Named, named: Literal[True]) -> RowQuery[Row[Unpack[tuple[Any, ...]]]]: ...
+    @overload
     def values_list(self, *columns: _Named) -> RowQuery[tuple[Any, ...]]: ...
     def to_sql(self, dialect: _Dialect = "postgresql") -> tuple[str, list[Any]]: ...
     async def all(self) -> list[_T]: ...
@@ -835,6 +856,8 @@ class Query(Generic[_E]):
 
     def __await__(self) -> Generator[Any, None, list[_E]]: ...
     def __getitem__(self, part: slice, /) -> Self: ...
+    def __or__(self, other: Query[_E], /) -> Self: ...
+    def __and__(self, other: Query[_E], /) -> Self: ...
     def filter(self, *conditions: Expr[bool] | Q, **lookups: Any) -> Self: ...
     def exclude(self, *conditions: Expr[bool] | Q, **lookups: Any) -> Self: ...
     def filter_by(self, **lookups: Any) -> Self: ...
@@ -865,6 +888,8 @@ class Query(Generic[_E]):
     def values_list(
         self, a: Attribute[_T0], b: Attribute[_T1], c: Attribute[_T2], /
     ) -> RowQuery[tuple[_T0, _T1, _T2]]: ...
+    @overload
+    def values_list(self, *columns: _Named, named: Literal[True]) -> RowQuery[Row[Unpack[tuple[Any, ...]]]]: ...
     @overload
     def values_list(self, *columns: _Named) -> RowQuery[tuple[Any, ...]]: ...
     def select_related(self, *relations: Attribute[Any] | str) -> Self: ...

@@ -57,7 +57,7 @@ pub use self::expire::Attributes;
 pub use self::guest::{BorrowedLink, LendLink, guests};
 pub use self::home::Home;
 pub use self::identity::{Key, KeyCells};
-pub use self::link::{Link, Pieces};
+pub use self::link::{Course, Link, Pieces};
 pub use self::listener::SessionListener;
 pub use self::read::Rows;
 pub use self::set_verb::Written;
@@ -70,6 +70,7 @@ use rustc_hash::FxBuildHasher;
 
 use self::gather::{Scope, related};
 use self::journal::Mark;
+use self::stream::OpenStreams;
 use self::unit::Unit;
 use crate::error::{Error, Result};
 use crate::host::{Host, ObjectId, State};
@@ -109,6 +110,7 @@ pub struct Session<H: Host> {
     /// How many blocks without autoflush are open.
     pauses: Arc<AtomicU32>,
     listener: Option<Arc<dyn SessionListener>>,
+    streams: OpenStreams,
 }
 
 impl<H: Host> Session<H> {
@@ -116,8 +118,17 @@ impl<H: Host> Session<H> {
     pub fn new(host: H, pool: Pool, schema: Arc<Schema>, plans: Arc<Plans>, options: SessionOptions) -> Self {
         let mut link = Link::new(pool);
         link.set_default_mode(options.mode);
-        let unit = Unit::new(&schema);
-        Self { host, link, unit, schema, plans, options, pauses: Arc::default(), listener: None }
+        Self {
+            host,
+            link,
+            unit: Unit::new(&schema),
+            schema,
+            plans,
+            options,
+            pauses: Arc::default(),
+            listener: None,
+            streams: OpenStreams::default(),
+        }
     }
 
     /// The host of its objects.
@@ -436,15 +447,16 @@ impl<H: Host> Session<H> {
         Ok(())
     }
 
-    /// Begins a savepoint, flushing first: its rollback goes back to here.
-    pub async fn savepoint(&mut self) -> Result<()> {
+    /// Begins a savepoint, flushing first: its rollback goes back to here. Answers its number, for
+    /// [`Link::has_savepoint`].
+    pub async fn savepoint(&mut self) -> Result<u64> {
         self.flush().await?;
         if !self.link.in_transaction() {
             self.begin()?;
         }
-        self.link.savepoint()?;
+        let number = self.link.savepoint()?;
         self.unit.journal.mark();
-        Ok(())
+        Ok(number)
     }
 
     /// Flushes and ends the innermost savepoint; what was done in it belongs to the transaction around it.
@@ -471,9 +483,10 @@ impl<H: Host> Session<H> {
         ended
     }
 
-    /// Lets all objects go: persistent ones are detached. Without a transaction it is all that [`close`](Self::close)
-    /// does.
+    /// Lets all objects go: persistent ones are detached; streams end. Without a transaction it is all that
+    /// [`close`](Self::close) does.
     pub fn let_go(&mut self) {
+        self.end_streams();
         self.unit.clear(&self.host);
     }
 

@@ -152,17 +152,17 @@ impl Attribute {
         Bound::new(py, Self::with(base, this.model, this.slot, this.name.clone(), Some(item)))
     }
 
-    /// A part of a relation, for a loader: the related objects that meet the conditions.
+    /// A part of a relation, for a loader or a join: the related objects that meet the conditions.
     #[pyo3(signature = (*conditions))]
     fn and_(slf: &Bound<'_, Self>, conditions: &Bound<'_, PyTuple>) -> PyResult<RelationPart> {
         let this = slf.get();
         if slf.as_super().get().relation().is_none() {
             return Err(PyTypeError::new_err(format!(
-                "{} is a column: and_() is for relations in loaders; conditions are combined with &",
+                "{} is a column: and_() is for relations in loaders and joins; conditions are combined with &",
                 this.__repr__()
             )));
         }
-        Ok(RelationPart::new(this.model, &this.name, conditions_of(conditions)?))
+        Ok(RelationPart::new(slf, conditions_of(conditions)?))
     }
 
     fn __repr__(&self) -> String {

@@ -155,7 +155,6 @@ const MODULE: Words = &[
     ("declarative_mixin", "a plain class with columns"),
     ("DeferredReflection", "classes by `ormkit inspect`, which writes them from the database"),
     ("automap_base", "classes by `ormkit inspect`, which writes them from the database"),
-    ("type_coerce", "cast(expression, type_), or literal(value, type_) for a value"),
     ("backref", "back_populates= on both sides"),
     (
         "DynamicMapped",

@@ -27,7 +27,7 @@ pub(crate) use function::{FunctionNamespace, NamedFunction, aggregate_order_by};
 pub(crate) use json::ordered_json;
 pub(crate) use logic::{
     and_, asc, between, case, cast, collate, condition_of, conditions_of, desc, distinct, extract, false_,
-    literal, literal_column, not_, null, nulls_first, nulls_last, or_, text, true_,
+    literal, literal_column, not_, null, nulls_first, nulls_last, or_, text, true_, type_coerce,
 };
 pub(crate) use operand::{
     assigned, assigned_as, assigned_rows, is_expression, json_operand, operand, typed_operand,

@@ -64,7 +64,7 @@ mod _ormkit {
         Condition, CustomOperator, Expr, FunctionNamespace, NamedFunction, Quantifier, RowValue,
         aggregate_order_by, all_, and_, any_, asc, between, bindparam, case, cast, collate, desc, distinct,
         extract, false_, foreign, literal, literal_column, not_, null, nulls_first, nulls_last, or_, remote,
-        text, true_, tuple_,
+        text, true_, tuple_, type_coerce,
     };
     #[pymodule_export]
     use fields::decorator::{DialectObject, TypeDecorator};
@@ -112,7 +112,7 @@ mod _ormkit {
         Sum, Update, Values, aliased, column, contains_eager, defaultload, defer, delete, except_,
         except_all, exists, immediateload, insert, intersect, intersect_all, join, joinedload, lateral,
         lazyload, load_from, load_only, noload, outerjoin, raiseload, select, selectin_polymorphic,
-        selectinload, subqueryload, undefer, undefer_group, union, union_all, update, values,
+        selectinload, subqueryload, table, undefer, undefer_group, union, union_all, update, values,
         with_loader_criteria, with_polymorphic,
     };
 

@@ -6,6 +6,7 @@
 mod aggregate;
 mod alias;
 mod answer;
+mod combined;
 mod computed;
 mod derived;
 mod existing;
@@ -48,13 +49,13 @@ pub(crate) use page::{Page, Places, page_size};
 pub(crate) use read::{Select, select};
 pub(crate) use set::{except_, except_all, intersect, intersect_all, union, union_all};
 pub(crate) use shown::shown;
-pub(crate) use table_valued::{ColumnSpec, Values, column, lateral, values};
+pub(crate) use table_valued::{ColumnSpec, Values, column, lateral, table, values};
 pub(crate) use write::{
     Delete, Excluded, Insert, Update, delete, field_of, insert, set_to, update, update_of, with_keys,
 };
 
 use ormkit_core::model::ModelId;
-use ormkit_core::query::{Expr as CoreExpr, Order, Source};
+use ormkit_core::query::{Expr as CoreExpr, FromItem, Order, Source};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt, PyString, PyTuple, PyType};
@@ -139,7 +140,31 @@ fn columns_of(source: Option<Source>, items: &Bound<'_, PyTuple>) -> PyResult<Ve
             Ok(expr.label_name().map_or(core.clone(), |label| core.labelled(label)))
         }
     };
-    items.iter().map(column).collect()
+    let mut columns = Vec::with_capacity(items.len());
+    for item in items {
+        match mapped_columns(&item)? {
+            Some(all) => columns.extend(all),
+            None => columns.push(column(item)?),
+        }
+    }
+    Ok(columns)
+}
+
+/// The columns by which rows of a class or an alias are grouped: those of its key, on which the others depend; all of them
+/// where its objects have rows of several tables.
+fn mapped_columns(item: &Bound<'_, PyAny>) -> PyResult<Option<Vec<CoreExpr>>> {
+    let is_mapped = item.is_instance_of::<AliasedClass>()
+        || item.cast::<PyType>().is_ok_and(|class| instance::class_table(class).is_ok());
+    if !is_mapped {
+        return Ok(None);
+    }
+    let FromItem::Table(source) = mapped_item(item)?.0 else { return Ok(None) };
+    let schema = schema(item.py())?;
+    let model = schema.model(source.model);
+    Ok(Some(match model.family {
+        None => model.key.iter().map(|field| CoreExpr::column(source, *field)).collect(),
+        Some(_) => model.field_ids().map(|field| CoreExpr::column(source, field)).collect(),
+    }))
 }
 
 fn expression_of<'a, 'py>(item: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, Expr>> {

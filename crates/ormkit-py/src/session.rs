@@ -353,6 +353,7 @@ impl AsyncSession {
         let waiting = Arc::clone(&self.link);
         on_session!(py, self.link, "AsyncSession.rollback", |session| {
             waiting.on_commit.forget_from(0);
+            session.end_streams();
             session.rollback().await.map_err(raise)?;
             waiting.begin_anew(&mut session)?;
             drop(session);

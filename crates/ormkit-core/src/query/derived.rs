@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 use super::source::fresh;
 use super::{Expr, Item, Select, Write, alike};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{FieldId, Model, ModelId, Schema};
+use crate::model::{FieldId, Model, ModelId, Schema, TableName};
 
 /// Rows that a statement reads from beside tables, under one name.
 ///
@@ -50,6 +50,10 @@ pub enum Rows {
     Function(Expr),
     /// A list of rows, each with one value per column.
     Values(Vec<Vec<Expr>>),
+    /// A table of which nothing is known but its name and columns.
+    Named(TableName),
+    /// SQL text of the program's own, as it stands in FROM: [`Expr::Text`], or a template that binds values.
+    Raw(Expr),
     /// SQL text of the program's own, a SELECT: [`Expr::Text`], or a template that binds values.
     Text(Expr),
 }

@@ -208,7 +208,7 @@ fn apart(schema: &Schema, select: &Select) -> Result<Vec<Expr>> {
         true => shown,
         false => {
             let is_one = |on: &On| match on {
-                On::Relation { parent, relation } => !schema.model(parent.model).relation(*relation).many,
+                On::Relation { parent, relation, .. } => !schema.model(parent.model).relation(*relation).many,
                 On::Condition(_) => false,
             };
             let joined = select.joins.iter().filter(|join| !is_one(&join.on)).map(|join| join.target.clone());

@@ -61,6 +61,8 @@ pub enum Expects {
     Ordered,
     /// Two of them.
     OrderedPair,
+    /// Elements of an array, as many as the operator takes.
+    Elements(ModelId, FieldId, Takes),
     /// A text, whatever the field's type.
     Text,
     /// A list of texts.
@@ -109,6 +111,10 @@ impl Lookup {
             (_, O::JsonContains) => Expects::Json,
             (Subject::Part(_, part), _) => typed(part.sql_type()),
             (Subject::Length(..), _) => typed(SqlType::Integer),
+            (Subject::Element(..), operator) if operator.is_of_text() => Expects::Text,
+            (Subject::Element(field, _), operator) => Expects::Elements(self.model, *field, operator.takes()),
+            (Subject::Slice(field, ..), O::In | O::NotIn) => Expects::List(self.model, *field),
+            (Subject::Slice(field, ..), _) => Expects::Value(self.model, *field),
             (Subject::Path(..), O::In | O::NotIn) => Expects::JsonList,
             (Subject::Path(..), O::Between) => Expects::OrderedPair,
             (Subject::Path(..), operator) if operator.is_of_order() => Expects::Ordered,

@@ -1,6 +1,6 @@
 //! Conditions and orders by name, for programs that have values and no expressions.
 
-use super::lookup::{Condition, Expects, Lookup, conditions, resolve, resolve_value};
+use super::lookup::{Condition, Expects, Lookup, Takes, conditions, resolve, resolve_value};
 use super::{Expr, Load, Order, Select, Source, Strategy};
 use crate::error::{Error, Result};
 use crate::model::{ColumnType, FieldId, ModelId, Schema};
@@ -80,6 +80,17 @@ fn beside(schema: &Schema, lookup: &Lookup, values: &[Value]) -> Result<Vec<Expr
             of @ (ColumnType::Json | ColumnType::Array(_)) => fitted(&of, so_many(1, values)?),
             _ => fitted(&ColumnType::Text, so_many(1, values)?),
         },
+        Expects::Elements(model, field, takes) => {
+            let of = match column(model, field) {
+                ColumnType::Array(element) => ColumnType::clone(&element),
+                other => other,
+            };
+            match takes {
+                Takes::List => fitted(&of, values),
+                Takes::Pair => fitted(&of, so_many(2, values)?),
+                Takes::Value | Takes::Text | Takes::Bool => fitted(&of, so_many(1, values)?),
+            }
+        }
         Expects::Typed(sql_type) => Ok(vec![Expr::value(so_many(1, values)?[0].clone(), sql_type)]),
         Expects::TypedPair(sql_type) => Ok(typed(sql_type, so_many(2, values)?)),
         Expects::TypedList(sql_type) => Ok(typed(sql_type, values)),

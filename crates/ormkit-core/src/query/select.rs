@@ -63,6 +63,8 @@ pub enum On {
         parent: Source,
         /// The relation, of the parent's model.
         relation: RelationId,
+        /// What holds besides.
+        also: Option<Expr>,
     },
     /// A condition.
     Condition(Expr),
@@ -222,7 +224,11 @@ impl Select {
     /// Joins along a relation of `parent`; `target` names the joined table.
     #[must_use]
     pub fn join(mut self, kind: JoinKind, parent: Source, relation: RelationId, target: Source) -> Self {
-        self.joins.push(Join { target: target.into(), kind, on: On::Relation { parent, relation } });
+        self.joins.push(Join {
+            target: target.into(),
+            kind,
+            on: On::Relation { parent, relation, also: None },
+        });
         self
     }
 

@@ -144,7 +144,10 @@ impl<'a, 'f> Walk<'a, 'f> {
         for join in &select.joins {
             self.item(&join.target);
             match &join.on {
-                On::Relation { parent, .. } => self.source(*parent),
+                On::Relation { parent, also, .. } => {
+                    self.source(*parent);
+                    also.iter().for_each(|also| self.expr(also));
+                }
                 On::Condition(condition) => self.expr(condition),
             }
         }
@@ -212,7 +215,8 @@ impl<'a, 'f> Walk<'a, 'f> {
                 CteBody::Select(select) => self.select(select),
                 CteBody::Write(write) => self.write(write),
             },
-            Rows::Function(rows) | Rows::Text(rows) => self.expr(rows),
+            Rows::Function(rows) | Rows::Text(rows) | Rows::Raw(rows) => self.expr(rows),
+            Rows::Named(_) => {}
             Rows::Values(rows) => rows.iter().flatten().for_each(|expr| self.expr(expr)),
         }
     }

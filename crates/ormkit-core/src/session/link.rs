@@ -19,6 +19,7 @@
 
 mod atomic;
 mod begun;
+mod course;
 mod entrust;
 mod loan;
 mod nested;
@@ -31,6 +32,9 @@ mod watched;
 
 use std::sync::{Arc, LazyLock};
 
+pub use self::course::Course;
+use self::course::Courses;
+pub(crate) use self::course::End;
 pub use self::pieces::Pieces;
 use self::savepoints::Savepoints;
 use crate::driver::{
@@ -54,6 +58,7 @@ pub struct Link {
     /// How many transactions there have been, and how many results were read in pieces.
     transactions: u64,
     cursors: u32,
+    courses: Courses,
     pin: Pin,
     /// Who hears of transactions, and whether it has heard of the open one.
     listener: Option<Arc<dyn SessionListener>>,
@@ -111,6 +116,7 @@ impl Link {
             mode,
             transactions: 0,
             cursors: 0,
+            courses: Courses::default(),
             pin: Pin::None,
             listener: None,
             told: false,
@@ -409,6 +415,7 @@ impl Link {
         let state = std::mem::replace(&mut self.state, State::Idle);
         self.savepoints.clear();
         self.holder = None;
+        self.end_courses(End::Transaction);
         if let State::Open(Seat::Held(lent)) | State::Failed { seat: Seat::Held(lent), .. } = state {
             let lent = roll_back(lent).await;
             self.put_back(lent);
@@ -426,6 +433,7 @@ impl Link {
         self.state = State::Idle;
         self.savepoints.clear();
         self.holder = None;
+        self.end_courses(End::Transaction);
     }
 }
 

@@ -4,11 +4,11 @@
 //! read what was there when it began; relations are loaded along on the same connection, piece by piece.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rustc_hash::FxHashSet;
 
-use super::link::{Link, Pieces};
+use super::link::{Course, End, Link, Pieces};
 use super::read::query_of;
 use super::{Rows, Session};
 use crate::driver::Statement;
@@ -28,14 +28,65 @@ pub struct Stream {
     criteria: Vec<Criterion>,
     deleted: Deleted,
     pieces: Pieces,
-    /// The link of a stream outside of any transaction.
-    own: Option<Link>,
+    course: Arc<Course>,
+    /// Of a stream outside of any transaction.
+    own: Option<Arc<Apart>>,
+}
+
+/// The link of a stream outside of any transaction. Its session knows it, and takes the connection away when it ends.
+struct Apart {
+    /// None while it is read, and when it has ended.
+    link: Mutex<Option<Link>>,
+}
+
+impl Apart {
+    fn take(&self) -> Option<Link> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn put_back(&self, link: Link) {
+        *self.link.lock().unwrap_or_else(PoisonError::into_inner) = Some(link);
+    }
+}
+
+/// The streams of a session that have a connection of their own. One that was read to its end has none any more, but may
+/// have rows that were not given out.
+#[derive(Default)]
+pub(super) struct OpenStreams(Vec<(Weak<Course>, Weak<Apart>)>);
+
+impl OpenStreams {
+    fn begin(&mut self, link: Link) -> (Arc<Course>, Arc<Apart>) {
+        self.0.retain(|(course, _)| course.strong_count() > 0);
+        let (course, apart) = (Arc::default(), Arc::new(Apart { link: Mutex::new(Some(link)) }));
+        self.0.push((Arc::downgrade(&course), Arc::downgrade(&apart)));
+        (course, apart)
+    }
+
+    /// Ends all of them; their connections are cleaned in the background.
+    fn end(&mut self) {
+        for (course, apart) in self.0.drain(..) {
+            if let Some(course) = course.upgrade() {
+                course.end(End::Session);
+            }
+            drop(apart.upgrade().and_then(|apart| apart.take()));
+        }
+    }
 }
 
 impl Stream {
     /// True when the last row has been read.
     pub fn is_ended(&self) -> bool {
         self.pieces.is_ended()
+    }
+
+    /// None behind the last row.
+    fn shown<H: Host>(&self, rows: Rows<H>) -> Option<Rows<H>> {
+        (!self.is_ended() || !rows.items.is_empty()).then_some(rows)
+    }
+
+    /// What says whether rows that were read may be given out still.
+    pub fn course(&self) -> &Arc<Course> {
+        &self.course
     }
 }
 
@@ -68,66 +119,81 @@ impl<H: Host> Session<H> {
             ));
         }
         let statement: Statement = plan.with(params);
-        let mut own = None;
-        let link = if self.link.in_transaction() {
-            &mut self.link
+        let (course, own, pieces) = if self.link.in_transaction() {
+            let pieces = self.link.pieces(statement, rows)?;
+            (self.link.course(), None, pieces)
         } else {
-            let link = own.insert(self.link.apart());
+            let mut link = self.link.apart();
             // On SQLite a transaction that reads holds up no writer.
             let read_only = link.dialect().name == DialectName::Sqlite;
             link.begin_as(TransactionMode { read_only, ..TransactionMode::default() })?;
             link.set_holder(self.host.caller());
-            link
+            let pieces = link.pieces(statement, rows)?;
+            let (course, apart) = self.streams.begin(link);
+            (course, Some(apart), pieces)
         };
-        let pieces = link.pieces(statement, rows)?;
         let (loads, loads_beside) = (select.loads.clone(), select.loads_beside.clone());
         let (criteria, deleted) = (select.criteria.clone(), select.deleted);
-        Ok(Stream { plan, loads, loads_beside, criteria, deleted, pieces, own })
+        Ok(Stream { plan, loads, loads_beside, criteria, deleted, pieces, course, own })
     }
 
     /// The next rows; None behind the last.
     ///
     /// # Errors
-    /// Those of the database. `InvalidRequest` when the transaction of the stream has ended.
+    /// Those of the database. `InvalidRequest` when the stream has ended with its transaction, its savepoint or its session.
     ///
     /// # Cancelling
     /// Inside of a transaction that is broken; outside the stream is, and the session goes on.
     pub async fn read_stream(&mut self, stream: &mut Stream) -> Result<Option<Rows<H>>> {
+        if let Err(ended) = stream.course.check() {
+            self.close_pieces_of(stream);
+            return Err(ended);
+        }
         if stream.is_ended() {
             return Ok(None);
         }
-        let mut own = stream.own.take();
-        let rows = match &mut own {
-            Some(link) => {
-                let elsewhere = Elsewhere::new(self, link);
-                let rows = elsewhere.session.read_piece_of(stream).await;
-                drop(elsewhere);
-                match (&rows, stream.is_ended()) {
-                    (Ok(_), true) => link.commit().await?,
-                    (Ok(_), false) => {}
-                    (Err(_), _) => link.rollback().await,
-                }
-                rows?
-            }
-            None => self.read_piece_of(stream).await?,
+        let Some(apart) = stream.own.clone() else {
+            let rows = self.read_piece_of(stream).await?;
+            return Ok(stream.shown(rows));
         };
-        stream.own = own.filter(|_| !stream.is_ended());
-        Ok((!stream.is_ended() || !rows.items.is_empty()).then_some(rows))
+        let mut link = apart.take().ok_or_else(|| {
+            Error::interface("the stream was given up with a read that was cancelled or has failed")
+        })?;
+        let elsewhere = Elsewhere::new(self, &mut link);
+        let rows = elsewhere.session.read_piece_of(stream).await;
+        drop(elsewhere);
+        match (&rows, stream.is_ended()) {
+            (Ok(_), true) => link.commit().await?,
+            (Ok(_), false) => apart.put_back(link),
+            (Err(_), _) => link.rollback().await,
+        }
+        Ok(stream.shown(rows?))
     }
 
     /// Gives up what was not read.
     pub async fn close_stream(&mut self, stream: Stream) {
-        match stream {
-            Stream { own: Some(mut link), .. } => link.rollback().await,
-            stream => self.give_up_stream(stream),
+        match stream.own.as_ref().and_then(|apart| apart.take()) {
+            Some(mut link) => link.rollback().await,
+            None => self.give_up_stream(stream),
         }
     }
 
     /// The same without waiting: a connection of its own is cleaned in the background.
     pub fn give_up_stream(&mut self, mut stream: Stream) {
+        self.close_pieces_of(&mut stream);
+    }
+
+    fn close_pieces_of(&mut self, stream: &mut Stream) {
         if stream.own.is_none() {
             self.link.close_pieces(&mut stream.pieces);
         }
+    }
+
+    /// Ends all streams of the session: the next step of each raises. Those with a connection of their own, which the end of
+    /// a transaction leaves alone, give it back in the background.
+    pub fn end_streams(&mut self) {
+        self.link.end_courses(End::Session);
+        self.streams.end();
     }
 
     async fn read_piece_of(&mut self, stream: &mut Stream) -> Result<Rows<H>> {

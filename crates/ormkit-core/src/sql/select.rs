@@ -468,8 +468,9 @@ fn from_where(out: &mut SqlWriter<'_>, select: &Select, sources: &[FromItem], ea
             )));
         }
         match (&join.on, &join.target) {
-            (On::Relation { parent, relation }, FromItem::Table(target)) => {
+            (On::Relation { parent, relation, also }, FromItem::Table(target)) => {
                 join_along(out, words, *parent, *relation, *target);
+                on::conditions(out, also.as_slice());
             }
             (On::Relation { .. }, FromItem::Derived(_)) => out.fail(Error::new(ErrorKind::Programming(
                 "derived rows are joined on a condition, not along a relation".into(),

@@ -85,6 +85,11 @@ impl HybridProperty {
         self.parts().stands_for.clone()
     }
 
+    /// True where it says what an UPDATE sets.
+    pub(crate) fn has_updates(&self) -> bool {
+        self.parts().update.is_some()
+    }
+
     /// What an UPDATE sets where this is given a value: columns and their values; None where it says nothing.
     pub(crate) fn updates<'py>(
         &self,

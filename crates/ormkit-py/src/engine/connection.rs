@@ -351,7 +351,7 @@ impl ConnectionBlock {
             }
             let stage = if core.in_transaction() { Stage::Savepoint } else { Stage::Transaction };
             match stage {
-                Stage::Savepoint => core.savepoint().map_err(raise)?,
+                Stage::Savepoint => drop(core.savepoint().map_err(raise)?),
                 _ => open_transaction(&mut core)?,
             }
             *block.stage() = stage;

@@ -1,11 +1,11 @@
 //! `stream()`: rows that are read in pieces.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ormkit_core::driver::Statement;
 use ormkit_core::error::Error;
-use ormkit_core::session::{Link, Pieces};
+use ormkit_core::session::{Course, Link, Pieces};
 use ormkit_core::sql::{DialectName, TransactionMode, scan};
 use pyo3::exceptions::{PyStopAsyncIteration, PyValueError};
 use pyo3::prelude::*;
@@ -38,6 +38,8 @@ struct Rows {
     link: Mutex<Option<Arc<Pinned>>>,
     batch_size: NonZeroU32,
     stage: Mutex<Stage>,
+    /// Of a stream of a connection, from the first read on: its own transaction ends with the last row.
+    course: OnceLock<Arc<Course>>,
     /// Rows that were read and not given out, and how many of them were.
     waiting: Mutex<Option<(Py<PyList>, usize)>>,
 }
@@ -75,6 +77,7 @@ impl RowStream {
             link: Mutex::new(link),
             batch_size,
             stage: Mutex::new(Stage::Unread(statement)),
+            course: OnceLock::new(),
             waiting: Mutex::default(),
         };
         Ok(Self { rows: Arc::new(rows) })
@@ -108,6 +111,7 @@ impl Rows {
     /// # Cancelling
     /// The stream is given up, and the transaction with it.
     async fn read(&self) -> PyResult<Option<QueryResult>> {
+        self.check()?;
         let (link, mut core, mut pieces, names) = {
             let stage = std::mem::replace(&mut *locked(&self.stage), Stage::Reading);
             match stage {
@@ -126,6 +130,9 @@ impl Rows {
                     core.check().map_err(raise)?;
                     open_transaction(&mut core)?;
                     let pieces = core.pieces(statement, self.batch_size).map_err(raise)?;
+                    if self.engine.is_none() {
+                        self.course.get_or_init(|| core.course());
+                    }
                     PyResult::Ok((link, core, pieces, Vec::new()))
                 })?,
                 Stage::Open(pieces, names) => Python::attach(|py| {
@@ -154,6 +161,12 @@ impl Rows {
         Ok((!ended || !result.is_empty()).then_some(result))
     }
 
+    /// # Errors
+    /// `InvalidRequestError`: the stream has ended with its transaction or savepoint.
+    fn check(&self) -> PyResult<()> {
+        self.course.get().map_or(Ok(()), |course| course.check()).map_err(raise)
+    }
+
     /// Gives up what was not read.
     async fn close(&self) -> PyResult<()> {
         drop(locked(&self.waiting).take());
@@ -172,6 +185,7 @@ impl Rows {
     }
 
     fn next_waiting(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.check()?;
         let mut waiting = locked(&self.waiting);
         let Some((rows, at)) = &mut *waiting else { return Ok(None) };
         let rows = rows.bind(py);

@@ -205,6 +205,20 @@ pub(crate) fn cast<'py>(
     Ok(expression(py, told.cast(expr))?.into_any())
 }
 
+/// A value that is read, and compared with others, as one of a type; SQL is told nothing: `type_coerce(User.data, Document)`.
+///
+/// Raises:
+///     TypeError: It is no column type.
+#[pyfunction]
+pub(crate) fn type_coerce<'py>(
+    value: &Bound<'py, PyAny>,
+    r#type: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, Expr>> {
+    let told = Told::of(r#type, "type_coerce()")?;
+    let expr = told.operand(value)?;
+    expression(value.py(), told.coerced(expr))
+}
+
 #[pymethods]
 impl Expr {
     /// `CAST(self AS type)`.

@@ -160,7 +160,8 @@ impl Expr {
         self.not_in(values)
     }
 
-    /// `self NOT IN (values)`. An empty list excludes nothing.
+    /// `self NOT IN (values)`. An empty list excludes nothing; with None among the values no row is known to differ from all of
+    /// them, as SQL says.
     fn not_in<'py>(&self, values: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
         condition(values.py(), self.among(values)?.negate())
     }
@@ -371,6 +372,10 @@ impl Expr {
             })
             .collect();
         Ok(match constants {
+            // Neither equal to NULL nor different from it: `IN (1, NULL)` is never false, `NOT IN (1, NULL)` never true.
+            Some(constants) if constants.iter().any(Value::is_null) => {
+                CoreExpr::any([this.in_values(constants, element), CoreExpr::Null])
+            }
             Some(constants) => this.in_values(constants, element),
             None => CoreExpr::any(list.into_iter().map(|item| this.clone().eq(item))),
         })

@@ -96,6 +96,15 @@ impl Told {
         }
     }
 
+    /// `expr`, taken for one of the type.
+    pub(super) fn coerced(self, expr: CoreExpr) -> CoreExpr {
+        let column_type = self.column_type.clone();
+        match self.host_type() {
+            Some(host) => expr.told(column_type, host),
+            None => expr.coerced(column_type),
+        }
+    }
+
     /// `CAST(expr AS type)`.
     pub(super) fn cast(self, expr: CoreExpr) -> CoreExpr {
         let column_type = self.column_type.clone();

@@ -300,7 +300,7 @@ impl MigrationRun {
             let mut seat = Self::lease(&seat)?;
             let link = seat.link()?;
             let done = match &*what {
-                "begin" => link.savepoint(),
+                "begin" => link.savepoint().map(drop),
                 "release" => link.release(),
                 _ => link.rollback_savepoint().await,
             };

@@ -121,7 +121,10 @@ impl Aggregate {
         }
         let resolve = |name: &str| match is_own_hybrid(py, names, name)? {
             true => Ok(own.clone()),
-            false => Path::resolve(names.schema, model, name).map_err(|error| to_py(py, error)),
+            false => Path::resolve(names.schema, model, name).or_else(|error| {
+                let within = Path::within(names.schema, model, name);
+                within.map(|(path, _)| path).ok_or_else(|| to_py(py, error))
+            }),
         };
         match &self.subject {
             Subject::Name(name) => resolve(name),
@@ -161,7 +164,11 @@ impl Aggregate {
             }
             Subject::Name(name) if is_own_hybrid(py, names, name)? => names.value(py, name).map(Some),
             Subject::Name(name) => match path.field {
-                Some(field) => Ok(Some(CoreExpr::column(end, field))),
+                Some(field) => {
+                    let within = Path::within(names.schema, names.source.model, name);
+                    let value = within.and_then(|(_, subject)| subject.value(end));
+                    Ok(Some(value.unwrap_or_else(|| CoreExpr::column(end, field))))
+                }
                 None if self.function != "count" => Err(unsupported(
                     format!("{}({name:?})", self.function),
                     "it is a relation: name a column of it",

@@ -8,6 +8,7 @@ use pyo3::types::{PyDict, PyTuple};
 use super::names::Annotation;
 use crate::host::PyHost;
 use crate::model::schema;
+use crate::result::ExecuteResult;
 use crate::session::value_of;
 
 /// What a row is made into.
@@ -19,6 +20,8 @@ pub(crate) enum Answer {
     Dicts,
     /// `values_list()`
     Tuples,
+    /// `values_list(.., named=True)`
+    Named,
     /// `values_list(.., flat=True)`
     Flat,
 }
@@ -77,6 +80,13 @@ impl Answers {
                     }
                     tuples.push(PyTuple::new(py, row)?.into_any().unbind());
                 }
+            }
+            Answer::Named => {
+                let mut names = rows.names(&*schema(py)?);
+                names.truncate(width);
+                let values = rows.items.into_iter().map(|item| value_of(py, item)).collect();
+                let rows = ExecuteResult::new(py, names, values)?;
+                Ok(rows.all(py)?.iter().map(Bound::unbind).collect())
             }
             Answer::Flat => Ok(rows.items.into_iter().map(|item| value_of(py, item)).collect()),
         })

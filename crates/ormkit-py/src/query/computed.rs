@@ -70,17 +70,29 @@ impl Query {
         }
     }
 
-    /// Rows as tuples of these columns; with `flat` single values of one column.
-    #[pyo3(signature = (*columns, flat = false))]
+    /// Rows as tuples of these columns; with `flat` single values of one column, with `named` rows whose values have names,
+    /// too.
+    ///
+    /// Raises:
+    ///     TypeError: `flat` with several columns, or with `named`.
+    #[pyo3(signature = (*columns, flat = false, named = false))]
     fn values_list<'py>(
         slf: &Bound<'py, Self>,
         columns: &Bound<'py, PyTuple>,
         flat: bool,
+        named: bool,
     ) -> PyResult<Bound<'py, Self>> {
+        if flat && named {
+            return Err(PyTypeError::new_err("values_list() takes flat=True or named=True, not both"));
+        }
         if flat && columns.len() != 1 {
             return Err(PyTypeError::new_err("values_list(.., flat=True) takes one column"));
         }
-        let answer = if flat { Answer::Flat } else { Answer::Tuples };
+        let answer = match (flat, named) {
+            (true, _) => Answer::Flat,
+            (_, true) => Answer::Named,
+            _ => Answer::Tuples,
+        };
         slf.get().showing(slf.py(), columns, answer)
     }
 }

@@ -347,7 +347,7 @@ fn joined_lists(schema: &Schema, root: Source, core: &CoreSelect) -> Vec<Joining
     let mut ways: Vec<(Source, Vec<RelationId>)> = vec![(root, Vec::new())];
     let mut lists = Vec::new();
     for join in &core.joins {
-        let On::Relation { parent, relation } = &join.on else { continue };
+        let On::Relation { parent, relation, .. } = &join.on else { continue };
         let Some(mut way) = ways.iter().find(|(source, _)| source == parent).map(|(_, way)| way.clone())
         else {
             continue;

@@ -42,6 +42,37 @@ pub(super) fn hybrid_named<'py>(
     Ok(None)
 }
 
+/// The hybrid that a class shows as this expression, and that says what an UPDATE of it sets: `{Interval.length: 3}`.
+///
+/// # Errors
+/// `TypeError` where several are.
+pub(super) fn hybrid_shown<'py>(
+    class: &Bound<'py, PyType>,
+    shown: &Bound<'py, Expr>,
+) -> PyResult<Option<Bound<'py, HybridProperty>>> {
+    let Ok(sought) = shown.get().core() else { return Ok(None) };
+    let shows = |made: &Bound<'py, PyAny>| {
+        made.cast::<Expr>().is_ok_and(|made| made.get().core().is_ok_and(|made| made == sought))
+    };
+    let mut found: Option<(String, Bound<'py, HybridProperty>)> = None;
+    for name in class.dir()?.extract::<Vec<String>>()? {
+        let Some(hybrid) = hybrid_named(class, &name)? else { continue };
+        if !hybrid.get().has_updates() || !shows(&class.getattr(name.as_str())?) {
+            continue;
+        }
+        if let Some((known, other)) = &found {
+            if other.is(&hybrid) {
+                continue;
+            }
+            return Err(PyTypeError::new_err(format!(
+                "{known} and {name} are the same expression: name one of them by a text"
+            )));
+        }
+        found = Some((name, hybrid));
+    }
+    Ok(found.map(|(_, hybrid)| hybrid))
+}
+
 /// A hybrid that a name leads to, across relations too: `author__full_name__startswith`.
 pub(super) struct Hybrid<'a> {
     /// The relations on the way.

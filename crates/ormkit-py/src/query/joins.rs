@@ -3,24 +3,30 @@
 use ormkit_core::error::{Error, ErrorKind};
 use ormkit_core::model::{FieldId, Model, ModelId, RelationId, Schema};
 use ormkit_core::query::{
-    Expr as CoreExpr, FromItem, Item, Join, JoinKind, On, Select as CoreSelect, Source,
+    Derived, Expr as CoreExpr, FromItem, Item, Join, JoinKind, On, Rows, Select as CoreSelect, Source,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use std::sync::Arc;
 
-use super::{Subquery, mapped_item};
+use super::{RelationPart, Subquery, mapped_item};
 use crate::attribute::Attribute;
-use crate::expr::condition_of;
+use crate::expr::{Expr, condition_of};
 use crate::model::{Table, schema, unsupported, with_def};
 use crate::session::raise;
 
-/// What a class, an alias or a subquery is in FROM.
+/// What a class, an alias, a subquery or a `text(..)` is in FROM.
 ///
 /// # Errors
 /// `TypeError` for anything else.
 pub(super) fn from_item(entity: &Bound<'_, PyAny>) -> PyResult<FromItem> {
     if let Ok(rows) = entity.cast::<Subquery>() {
         return Ok(rows.get().in_from());
+    }
+    if let Ok(expr) = entity.cast::<Expr>()
+        && let Some(text) = expr.get().written()
+    {
+        return Ok(Arc::new(Derived::new(Rows::Raw(text.clone()), None, Vec::new())).into());
     }
     match entity.cast::<Table>() {
         Ok(table) => Ok(table.get().source().into()),
@@ -110,6 +116,14 @@ pub(super) fn joined(
     onclause: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Join> {
     let onclause = onclause.filter(|clause| !clause.is_none());
+    if let Ok(part) = target.cast::<RelationPart>() {
+        let (attribute, also) = part.get().joined(target.py());
+        return with_also(joined(schema, known, kind, attribute, onclause)?, also);
+    }
+    if let Some(part) = onclause.and_then(|clause| clause.cast::<RelationPart>().ok()) {
+        let (attribute, also) = part.get().joined(target.py());
+        return with_also(joined(schema, known, kind, target, Some(attribute))?, also);
+    }
     if let Ok(attribute) = target.cast::<Attribute>() {
         let relation = relation_id(schema, attribute)?;
         let to = schema.model(attribute.get().model()).relation(relation).target;
@@ -142,6 +156,19 @@ pub(super) fn joined(
     Ok(Join { target: item, kind, on: On::Condition(on) })
 }
 
+/// A join along a relation on a further condition, which speaks of the joined table by its class.
+fn with_also(join: Join, condition: CoreExpr) -> PyResult<Join> {
+    let on = match (join.on, &join.target) {
+        (On::Relation { parent, relation, .. }, FromItem::Table(target)) => {
+            let also = Some(condition.renamed(Source::plain(target.model), *target));
+            On::Relation { parent, relation, also }
+        }
+        (On::Condition(on), _) => On::Condition(CoreExpr::all([on, condition])),
+        (on @ On::Relation { .. }, FromItem::Derived(_)) => on,
+    };
+    Ok(Join { on, ..join })
+}
+
 fn repeated(item: &FromItem, what: &str) -> PyErr {
     let name = name_of(item);
     unsupported(
@@ -165,7 +192,7 @@ fn along(
         return Err(repeated(&target, &format!("join({name})")));
     }
     let on = match &target {
-        FromItem::Table(_) => On::Relation { parent, relation },
+        FromItem::Table(_) => On::Relation { parent, relation, also: None },
         FromItem::Derived(_) => {
             let relation = schema.model(parent.model).relation(relation);
             if relation.junction.is_some() {

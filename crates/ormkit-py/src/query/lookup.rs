@@ -1,7 +1,7 @@
 //! Lookups by keyword, and `Q`.
 
 use ormkit_core::model::{ColumnType, FieldId, ModelId, RelationId, Schema};
-use ormkit_core::query::lookup::{Condition, Expects, Formula, Lookup, Subject, resolve};
+use ormkit_core::query::lookup::{Condition, Expects, Formula, Lookup, Subject, Takes, resolve};
 use ormkit_core::query::{Expr as CoreExpr, Item, Select as CoreSelect, Source};
 use ormkit_core::value::SqlType;
 use pyo3::exceptions::PyTypeError;
@@ -116,7 +116,12 @@ fn values_of(
     };
     let nothing = value.is_none() && !lookup.operator.takes_null();
     match lookup.expects() {
-        Expects::Value(..) | Expects::Part(..) | Expects::Typed(_) | Expects::Ordered | Expects::Text
+        Expects::Elements(_, _, Takes::Value)
+        | Expects::Value(..)
+        | Expects::Part(..)
+        | Expects::Typed(_)
+        | Expects::Ordered
+        | Expects::Text
             if nothing =>
         {
             let (field, _) = name.rsplit_once("__").unwrap_or((name, ""));
@@ -135,6 +140,15 @@ fn values_of(
         Expects::Pair(model, field) => {
             let beside = beside(model, field);
             pair(name, value)?.iter().map(|value| converted(value, &beside)).collect()
+        }
+        Expects::Elements(model, field, takes) => {
+            let beside = beside(model, field).element(vec![1]);
+            let values = match takes {
+                Takes::List => listed(name, value)?,
+                Takes::Pair => pair(name, value)?,
+                Takes::Value | Takes::Text | Takes::Bool => vec![value.clone()],
+            };
+            values.iter().map(|value| converted(value, &beside)).collect()
         }
         Expects::Part(model, field) => match &schema.model(model).field(field).column_type {
             ColumnType::Json => Ok(vec![json(names, value)?]),

@@ -62,8 +62,13 @@ impl<'a> Names<'a> {
         if let Some(hybrid) = Hybrid::named(py, self.schema, self.source.model, name)? {
             return hybrid.value_apart(py, self.schema, self.source, name);
         }
-        let mut path =
-            Path::resolve_value(self.schema, self.source.model, name).map_err(|error| to_py(py, error))?;
+        let mut path = match Path::resolve_value(self.schema, self.source.model, name) {
+            Ok(path) => path,
+            Err(error) => {
+                let within = Path::value_within(self.schema, self.source, name);
+                return within.map_err(|error| to_py(py, error))?.ok_or_else(|| to_py(py, error));
+            }
+        };
         let mut source = self.source;
         if let Some((way, end)) = self.within
             && path.relations.starts_with(way)

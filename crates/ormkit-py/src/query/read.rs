@@ -14,7 +14,7 @@ use super::loader::apply_options;
 use super::lookup::{condition_on, lookup_condition};
 use super::options::ReadOptions;
 use super::shown::shown;
-use super::{AliasedClass, columns_of, model_of, order_terms, row_number};
+use super::{AliasedClass, ColumnSpec, columns_of, model_of, order_terms, row_number};
 use crate::errors::to_py;
 use crate::expr::{Expr, condition_of, expression};
 use crate::model::{Table, schema, unsupported, with_def};
@@ -54,7 +54,11 @@ pub(super) fn items_of(entities: &Bound<'_, PyTuple>) -> PyResult<Vec<Item>> {
 pub(super) fn item_of(entity: &Bound<'_, PyAny>) -> PyResult<Item> {
     match entity.cast::<Expr>() {
         Ok(expr) => {
+            let named = entity.cast::<ColumnSpec>().ok().map(|column| column.get().name().to_owned());
             let expr = expr.get();
+            if let Some(label) = named {
+                return Ok(Item::Value { expr: expr.core()?.clone(), label: Some(label) });
+            }
             Ok(Item::Value { expr: expr.core()?.clone(), label: expr.label_name().map(str::to_owned) })
         }
         Err(_) => match entity.cast::<AliasedClass>() {

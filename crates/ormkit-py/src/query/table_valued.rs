@@ -1,28 +1,72 @@
 //! Functions and lists of rows in FROM, and LATERAL.
 
-use ormkit_core::model::ColumnType;
+use ormkit_core::error::Error;
+use ormkit_core::model::{ColumnType, TableName};
 use ormkit_core::query::{Derived, DerivedColumn, Expr as CoreExpr, Rows, Select as CoreSelect};
+use ormkit_core::sql::{Dialect, quote};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use super::{Select, Subquery};
 use crate::attribute::Attribute;
+use crate::errors::to_py;
 use crate::expr::{Expr, assigned_as, expression};
 use crate::fields::types::TypeEngine;
 
-/// The name and type of a column of `values()` or of a function.
-#[pyclass(frozen, module = "ormkit", name = "_Column")]
+/// The name and type of a column of `values()`, of a function or of `table()`; by itself a name in SQL.
+#[pyclass(frozen, extends = Expr, module = "ormkit", name = "_Column")]
 pub(crate) struct ColumnSpec {
     name: String,
     column_type: Option<ColumnType>,
 }
 
-/// A column of `values()` or `table_valued()`: `column("n", Integer)`.
+impl ColumnSpec {
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// A column by its name alone: `column("n", Integer)`, for `values()`, `table_valued()` and `table()`. As an expression it is
+/// that name, in quotes where it needs to be.
 #[pyfunction]
 #[pyo3(signature = (name, r#type = None))]
-pub(crate) fn column(name: String, r#type: Option<&Bound<'_, PyAny>>) -> PyResult<ColumnSpec> {
-    Ok(ColumnSpec { name, column_type: r#type.map(column_type).transpose()? })
+pub(crate) fn column<'py>(
+    py: Python<'py>,
+    name: String,
+    r#type: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, ColumnSpec>> {
+    let column_type = r#type.map(column_type).transpose()?;
+    let written = CoreExpr::Text(written(&name).map_err(|error| to_py(py, error))?.into());
+    let expr = Expr::new(match &column_type {
+        Some(to) => written.coerced(to.clone()),
+        None => written,
+    });
+    Bound::new(py, PyClassInitializer::from(expr).add_subclass(ColumnSpec { name, column_type }))
+}
+
+/// A name as both databases read it.
+fn written(name: &str) -> Result<String, Error> {
+    let on_sqlite = quote::identifier([name], &Dialect::SQLITE)?;
+    let bare = on_sqlite == name;
+    if bare { quote::identifier([name], &Dialect::POSTGRES) } else { Ok(on_sqlite) }
+}
+
+/// A table by its name alone: `table("users", column("id", Integer), column("name", String))`, to read from. Its columns
+/// are `.c.name`.
+///
+/// Args:
+///     columns: As `column(..)`, or by name alone.
+///     schema: Where it is.
+///
+/// Raises:
+///     TypeError: A column is named by something else.
+#[pyfunction]
+#[pyo3(signature = (name, *columns, schema = None))]
+pub(crate) fn table(name: &str, columns: &Bound<'_, PyTuple>, schema: Option<&str>) -> PyResult<Subquery> {
+    let rows = Rows::Named(TableName { schema: schema.map(str::to_owned), name: name.to_owned() });
+    Ok(Subquery::new(Derived::new(rows, Some(name), specs(columns)?)))
 }
 
 fn column_type(given: &Bound<'_, PyAny>) -> PyResult<ColumnType> {

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::derived::Cte;
-use super::hybrid::hybrid_named;
+use super::hybrid::{hybrid_named, hybrid_shown};
 use super::lookup::{condition_on, lookup_condition};
 use super::options::include_deleted;
 use super::read::{deleted, item_of};
@@ -24,7 +24,7 @@ use super::{F, Select};
 use crate::attribute::Attribute;
 use crate::derived::Updates;
 use crate::errors::to_py;
-use crate::expr::{assigned, assigned_rows, expression, object_or_key};
+use crate::expr::{Expr, assigned, assigned_rows, expression, object_or_key};
 use crate::model::{find_class, schema, table_model};
 
 /// INSERT; every method returns a new one.
@@ -119,9 +119,10 @@ fn hybrids_resolved<'py>(model: ModelId, values: &Bound<'py, PyDict>) -> PyResul
     let class = mapped.class.bind(py);
     let mut resolved = Vec::with_capacity(values.len());
     for (name, value) in values {
-        let hybrid = match name.extract::<String>() {
-            Ok(text) => hybrid_named(class, &text)?,
-            Err(_) => None,
+        let hybrid = match (name.extract::<String>(), name.cast::<Attribute>(), name.cast::<Expr>()) {
+            (Ok(text), ..) => hybrid_named(class, &text)?,
+            (_, Err(_), Ok(shown)) => hybrid_shown(class, shown)?,
+            _ => None,
         };
         match hybrid.map(|hybrid| hybrid.get().updates(class, &value)).transpose()?.flatten() {
             Some(pairs) => resolved.extend(pairs),

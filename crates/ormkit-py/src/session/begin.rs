@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ormkit_core::error::Error;
 use ormkit_core::session::Session;
 use ormkit_core::sql::TransactionMode;
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
 
 use super::context::mode;
 use super::sync::{mapped, mapped_all};
-use super::{AsyncSession, SessionLink, on_session, raise};
+use super::{AsyncSession, SessionLink, raise};
 use crate::bridge::{Operation, at_drop};
+use crate::errors::to_py;
 use crate::event;
 use crate::host::PyHost;
 
@@ -23,9 +25,20 @@ enum Stage {
     /// Its transaction was begun by awaiting, the block is not entered.
     Begun,
     Outermost,
-    /// With the number of callbacks that waited for the commit where it began.
-    Savepoint(usize),
+    Savepoint(Opened),
+    /// A savepoint that was begun by awaiting: no block ends it.
+    Awaited(Opened),
     Ended,
+}
+
+/// A savepoint that was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Opened {
+    /// Its number in the session's link.
+    number: u64,
+    /// How many callbacks waited for the commit where it began, and how many blocks were open.
+    callbacks: usize,
+    blocks: u32,
 }
 
 /// `async with session.begin() as tx`.
@@ -148,20 +161,26 @@ impl TransactionContext {
                 Box::pin(blocks.flush_told()).await?;
             }
             let mut session = Python::attach(|py| blocks.lease(py))?;
-            match at(&stage) {
-                Stage::Unopened => begin_as(&mut session, mode)?,
-                Stage::Begun if session.in_transaction() => {}
-                _ => {
-                    return Err(raise(Error::invalid_request(
-                        "this begin() block was opened already: call begin() again",
-                    )));
-                }
-            }
             let inner = *blocks.blocks() > 0 || nested || blocks.inside.load(Ordering::Relaxed);
-            if inner {
-                session.savepoint().await.map_err(raise)?;
-            }
-            set(&stage, if inner { Stage::Savepoint(blocks.on_commit.mark()) } else { Stage::Outermost });
+            let entered = match at(&stage) {
+                Stage::Awaited(opened) if session.link().has_savepoint(opened.number) => {
+                    Stage::Savepoint(opened)
+                }
+                Stage::Begun if session.in_transaction() && !inner => Stage::Outermost,
+                before @ (Stage::Unopened | Stage::Begun) => {
+                    if before == Stage::Unopened {
+                        begin_as(&mut session, mode)?;
+                    } else if !session.in_transaction() {
+                        return Err(opened_before());
+                    }
+                    match inner {
+                        true => Stage::Savepoint(open_savepoint(&blocks, &mut session).await?),
+                        false => Stage::Outermost,
+                    }
+                }
+                _ => return Err(opened_before()),
+            };
+            set(&stage, entered);
             *blocks.blocks() += 1;
             match shows_session {
                 true => Ok(transaction.session.into_any()),
@@ -174,24 +193,52 @@ impl TransactionContext {
         end(py, &self.link, &self.stage, keep)
     }
 
-    /// Has the session end what was begun by awaiting this.
-    fn ended_by<'py>(&self, py: Python<'py>, method: &str) -> PyResult<Bound<'py, PyAny>> {
-        let text = match (self.nested, at(&self.stage)) {
-            (false, Stage::Begun) => {
+    /// Ends what was begun by awaiting this.
+    fn ended_by<'py>(&self, py: Python<'py>, keep: bool) -> PyResult<Bound<'py, PyAny>> {
+        let method = if keep { "commit" } else { "rollback" };
+        match at(&self.stage) {
+            Stage::Begun => {
                 set(&self.stage, Stage::Ended);
-                return self.session.bind(py).call_method0(method);
+                self.session.bind(py).call_method0(method)
             }
-            (true, _) => format!(
-                "a savepoint lives as long as a block: async with session.begin_nested() as nested, in which \
-                 nested.rollback() undoes it ({method}() was called on what awaiting gives)"
-            ),
-            (false, Stage::Ended) => "this transaction has ended".to_owned(),
-            (false, _) => {
-                format!("{method}() ends what was begun by awaiting begin(); a block ends by itself")
+            Stage::Awaited(opened) => {
+                if *self.link.blocks() > opened.blocks {
+                    let text =
+                        format!("{method}() of a savepoint in which a block is open: the block ends first");
+                    return Err(to_py(py, Error::invalid_request(text)));
+                }
+                self.end(py, keep)?.into_bound_py_any(py)
             }
-        };
-        Err(raise(Error::invalid_request(text)))
+            Stage::Ended => Err(to_py(py, Error::invalid_request("this transaction or savepoint has ended"))),
+            Stage::Unopened | Stage::Outermost | Stage::Savepoint(_) => {
+                let text = format!(
+                    "{method}() ends what was begun by awaiting begin() or begin_nested(); a block ends by itself"
+                );
+                Err(to_py(py, Error::invalid_request(text)))
+            }
+        }
     }
+}
+
+fn opened_before() -> PyErr {
+    raise(Error::invalid_request("this begin() block was opened already: call begin() again"))
+}
+
+async fn open_savepoint(link: &SessionLink, session: &mut Session<PyHost>) -> PyResult<Opened> {
+    let number = session.savepoint().await.map_err(raise)?;
+    Ok(Opened { number, callbacks: link.on_commit.mark(), blocks: *link.blocks() })
+}
+
+/// Ends a savepoint, and those that were begun in it and are open still.
+async fn end_savepoint(session: &mut Session<PyHost>, number: u64, keep: bool) -> PyResult<()> {
+    while session.link().has_savepoint(number) {
+        match keep {
+            true => session.release().await,
+            false => session.rollback_savepoint().await,
+        }
+        .map_err(raise)?;
+    }
+    Ok(())
 }
 
 impl Drop for TransactionContext {
@@ -223,40 +270,49 @@ impl TransactionContext {
         self.end(py, exc_type.is_none())
     }
 
-    /// As `commit()` of the session, for a transaction that was begun by awaiting: `tx = await session.begin()`.
+    /// Keep what was begun by awaiting: of `tx = await session.begin()` as `commit()` of the session, of `await
+    /// session.begin_nested()` for the transaction around it.
     ///
     /// Raises:
-    ///     InvalidRequestError: It was entered as a block, is a savepoint, or has ended.
+    ///     InvalidRequestError: It was entered as a block, or has ended; a block inside of it is open.
     fn commit<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.ended_by(py, "commit")
+        self.ended_by(py, true)
     }
 
-    /// As `rollback()` of the session, likewise.
+    /// Undo it, likewise: of a savepoint what was done since.
     ///
     /// Raises:
-    ///     InvalidRequestError: It was entered as a block, is a savepoint, or has ended.
+    ///     InvalidRequestError: It was entered as a block, or has ended; a block inside of it is open.
     fn rollback<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.ended_by(py, "rollback")
+        self.ended_by(py, false)
     }
 
-    /// Open the transaction without a block: `commit()` or `rollback()` of the session ends it. Of a savepoint, which only a
-    /// block ends, nothing but the transaction around it. `async with await session.begin()` enters the block as well.
+    /// Open the transaction without a block: `commit()` or `rollback()` of the session, or of this, ends it. A savepoint
+    /// (`begin_nested()`) is ended by its own; with the transaction around it, it is kept or undone as well. `async with await
+    /// session.begin()` enters the block as well.
     ///
     /// Raises:
     ///     InvalidRequestError: It was awaited or entered before; a transaction is open already, whose mode cannot be
     ///         changed.
     fn __await__(slf: PyRef<'_, Self>, py: Python<'_>) -> PyResult<Py<Operation>> {
         slf.used.store(true, Ordering::Relaxed);
-        let (mode, stage, link) = (slf.mode, Arc::clone(&slf.stage), Arc::clone(&slf.link));
+        let (nested, mode, stage) = (slf.nested, slf.mode, Arc::clone(&slf.stage));
+        let link = Arc::clone(&slf.link);
         let this: Py<Self> = slf.into();
-        on_session!(py, link, "TransactionContext.__await__", |session| {
+        Operation::start(py, "TransactionContext.__await__", async move {
+            if nested && event::any_session() {
+                Box::pin(link.flush_told()).await?;
+            }
+            let mut session = Python::attach(|py| link.lease(py))?;
             if at(&stage) != Stage::Unopened {
-                return Err(raise(Error::invalid_request(
-                    "this begin() was opened already: call begin() again",
-                )));
+                return Err(opened_before());
             }
             begin_as(&mut session, mode)?;
-            set(&stage, Stage::Begun);
+            let begun = match nested {
+                true => Stage::Awaited(open_savepoint(&link, &mut session).await?),
+                false => Stage::Begun,
+            };
+            set(&stage, begun);
             Ok(this.into_any())
         })
     }
@@ -333,36 +389,43 @@ fn end(
     let (stage, blocks) = (Arc::clone(stage), Arc::clone(link));
     Operation::start(py, "TransactionContext.__aexit__", async move {
         let was = at(&stage);
-        if matches!(was, Stage::Unopened | Stage::Begun | Stage::Ended) {
-            return Ok(Python::attach(false_));
-        }
-        let told = match was {
+        let savepoint = match was {
+            Stage::Unopened | Stage::Begun | Stage::Ended => return Ok(Python::attach(false_)),
+            Stage::Outermost => None,
+            Stage::Savepoint(opened) | Stage::Awaited(opened) => Some(opened),
+        };
+        let told = match savepoint {
             _ if !keep || !event::any_session() => Ok(()),
-            Stage::Savepoint(_) => Box::pin(blocks.flush_told()).await,
-            _ => Box::pin(blocks.commit_told()).await,
+            Some(_) => Box::pin(blocks.flush_told()).await,
+            None => Box::pin(blocks.commit_told()).await,
         };
         let mut session = Python::attach(|py| blocks.lease(py))?;
         set(&stage, Stage::Ended);
-        *blocks.blocks() -= 1;
+        if !matches!(was, Stage::Awaited(_)) {
+            *blocks.blocks() -= 1;
+        }
+        if let Some(opened) = savepoint
+            && !session.link().has_savepoint(opened.number)
+        {
+            return told.and(Err(raise(Error::invalid_request(
+                "this savepoint has ended with what is around it: its transaction or another savepoint",
+            ))));
+        }
         let mut ended = told;
         if keep && ended.is_ok() {
-            ended = match was {
-                Stage::Savepoint(_) => session.release().await,
-                _ => session.commit().await,
-            }
-            .map_err(raise);
+            ended = match savepoint {
+                Some(opened) => end_savepoint(&mut session, opened.number, true).await,
+                None => session.commit().await.map_err(raise),
+            };
         }
         let is_undone = !keep || ended.is_err();
         if is_undone {
-            blocks.on_commit.forget_from(match was {
-                Stage::Savepoint(mark) => mark,
-                _ => 0,
-            });
-            let undone = match was {
-                Stage::Savepoint(_) => session.rollback_savepoint().await,
-                _ => session.rollback().await,
+            blocks.on_commit.forget_from(savepoint.map_or(0, |opened| opened.callbacks));
+            let undone = match savepoint {
+                Some(opened) => end_savepoint(&mut session, opened.number, false).await,
+                None => session.rollback().await.map_err(raise),
             };
-            ended = ended.and(undone.map_err(raise));
+            ended = ended.and(undone);
         }
         drop(session);
         match was == Stage::Outermost {

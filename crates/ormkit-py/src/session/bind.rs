@@ -8,12 +8,14 @@ use ormkit_core::session::{SessionOptions, guests};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use super::raise;
+use super::{AsyncSession, raise};
 use crate::engine::{Connection, Engine, EngineHandle, Pinned};
 
 /// What a session is made on.
 #[derive(Clone)]
 pub(super) struct Bind {
+    /// What the caller gave: the engine, or the connection.
+    given: Arc<Py<PyAny>>,
     pub(super) engine: EngineHandle,
     /// The connection whose transaction it joins.
     connection: Option<Arc<Pinned>>,
@@ -36,11 +38,13 @@ impl Bind {
             }
         };
         if let Ok(engine) = given.cast::<Engine>() {
-            return Ok(Self { engine: engine.get().handle(), connection: None });
+            let engine = engine.get().handle();
+            return Ok(Self { given: Arc::new(given.clone().unbind()), engine, connection: None });
         }
         if let Ok(connection) = given.cast::<Connection>() {
             let link = connection.get().link();
-            return Ok(Self { engine: link.engine().clone(), connection: Some(Arc::clone(link)) });
+            let (engine, connection) = (link.engine().clone(), Some(Arc::clone(link)));
+            return Ok(Self { given: Arc::new(given.clone().unbind()), engine, connection });
         }
         let found = given.get_type().name()?;
         Err(PyTypeError::new_err(format!("a session takes an engine or a connection, not {found}")))
@@ -65,5 +69,20 @@ impl Bind {
         let pool = self.engine.pool(py)?;
         let Some(connection) = &self.connection else { return Ok(pool) };
         Ok(guests(&pool, Pinned::lender(connection)))
+    }
+}
+
+#[pymethods]
+impl AsyncSession {
+    /// The engine or connection that the session was made on.
+    #[getter(bind)]
+    fn made_on(&self, py: Python<'_>) -> Py<PyAny> {
+        self.link.bind.given.clone_ref(py)
+    }
+
+    /// The same by SQLAlchemy's other name.
+    #[pyo3(name = "get_bind")]
+    fn made_on_by_method(&self, py: Python<'_>) -> Py<PyAny> {
+        self.made_on(py)
     }
 }

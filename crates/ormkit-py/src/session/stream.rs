@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ormkit_core::error::Error;
 use ormkit_core::query::Select;
-use ormkit_core::session::{Rows as CoreRows, Stream as CoreStream};
+use ormkit_core::session::{Course, Rows as CoreRows, Stream as CoreStream};
 use pyo3::exceptions::{PyStopAsyncIteration, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -39,6 +39,8 @@ struct Rows {
     answers: Shown,
     batch_size: Mutex<NonZeroU32>,
     stage: Mutex<Stage>,
+    /// There from the first read on.
+    course: OnceLock<Arc<Course>>,
     /// Rows that were read and not given out.
     waiting: Mutex<VecDeque<Py<PyAny>>>,
     origin: FirstOrigin,
@@ -78,6 +80,7 @@ impl Stream {
             answers,
             batch_size: Mutex::new(size(batch_size, "batch_size")?),
             stage: Mutex::new(Stage::Unread(Box::new(select))),
+            course: OnceLock::new(),
             waiting: Mutex::default(),
             origin: FirstOrigin::default(),
         };
@@ -101,6 +104,40 @@ impl Shown {
 }
 
 impl Rows {
+    /// The next of the rows that were read.
+    ///
+    /// # Errors
+    /// `InvalidRequestError`: the stream has ended with its transaction, savepoint or session.
+    fn next_waiting(&self) -> PyResult<Option<Py<PyAny>>> {
+        self.check()?;
+        Ok(locked(&self.waiting).pop_front())
+    }
+
+    fn check(&self) -> PyResult<()> {
+        let Some(Err(ended)) = self.course.get().map(|course| course.check()) else { return Ok(()) };
+        let waiting = std::mem::take(&mut *locked(&self.waiting));
+        drop(waiting);
+        self.give_up();
+        Err(raise(ended))
+    }
+
+    /// Gives up what was not read, without waiting.
+    fn give_up(&self) {
+        let mut stage = locked(&self.stage);
+        if !matches!(*stage, Stage::Open(_)) {
+            return;
+        }
+        let open = std::mem::replace(&mut *stage, Stage::Ended);
+        drop(stage);
+        let Stage::Open(stream) = open else { return };
+        Python::attach(|py| {
+            // Whoever has the session ends its transaction some time.
+            if let Ok(mut session) = self.link.lease(py) {
+                session.give_up_stream(*stream);
+            }
+        });
+    }
+
     /// The next rows; none behind the last.
     ///
     /// # Cancelling
@@ -132,7 +169,9 @@ impl Rows {
             Stage::Open(stream) => stream,
             Stage::Unread(select) => {
                 let rows = *locked(&self.batch_size);
-                Box::new(session.stream(&select, rows).await.map_err(raise)?)
+                let stream = session.stream(&select, rows).await.map_err(raise)?;
+                self.course.get_or_init(|| Arc::clone(stream.course()));
+                Box::new(stream)
             }
             Stage::Reading | Stage::Ended => return Ok(None),
         };
@@ -155,7 +194,7 @@ impl Rows {
 
     async fn next_row(&self) -> PyResult<Py<PyAny>> {
         loop {
-            if let Some(row) = locked(&self.waiting).pop_front() {
+            if let Some(row) = self.next_waiting()? {
                 return Ok(row);
             }
             match self.read().await? {
@@ -166,6 +205,7 @@ impl Rows {
     }
 
     async fn next_part(&self, size: usize) -> PyResult<Py<PyAny>> {
+        self.check()?;
         while locked(&self.waiting).len() < size {
             match self.read().await? {
                 Some(rows) => locked(&self.waiting).extend(rows),
@@ -209,8 +249,7 @@ impl Stream {
     }
 
     fn __anext__(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
-        let waiting = locked(&self.rows.waiting).pop_front();
-        if let Some(row) = waiting {
+        if let Some(row) = self.rows.next_waiting()? {
             return Operation::ready(py, "Stream.__anext__", row);
         }
         let rows = Arc::clone(&self.rows);
@@ -234,6 +273,7 @@ impl Stream {
             answers: Shown::Scalars,
             batch_size: Mutex::new(*locked(&self.rows.batch_size)),
             stage: Mutex::new(std::mem::replace(&mut *stage, Stage::Ended)),
+            course: OnceLock::new(),
             waiting: Mutex::default(),
             origin: FirstOrigin::default(),
         };

@@ -315,6 +315,12 @@ impl Expr {
         Self::Cast(Arc::new(Cast { expr: self, to, host: Some(host), written: false }))
     }
 
+    /// A value that is read, and compared with others, as one of another type; nothing is written.
+    #[must_use]
+    pub fn coerced(self, to: ColumnType) -> Self {
+        Self::Cast(Arc::new(Cast { expr: self, to, host: None, written: false }))
+    }
+
     /// A value that is given when the statement runs.
     pub fn param(param: Param) -> Self {
         Self::Param(Arc::new(param))

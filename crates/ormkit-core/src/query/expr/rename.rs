@@ -175,7 +175,10 @@ impl Select {
         let of = |expr: &mut Expr| *expr = expr.changed(change);
         for join in &mut self.joins {
             match &mut join.on {
-                On::Relation { parent, .. } => *parent = change.source(*parent),
+                On::Relation { parent, also, .. } => {
+                    *parent = change.source(*parent);
+                    also.iter_mut().for_each(of);
+                }
                 On::Condition(condition) => of(condition),
             }
         }

@@ -32,14 +32,20 @@ pub fn computed_operator(name: &str, rest: Option<&str>) -> Result<(Operator, Ta
         Some(word) => Operator::of(word)
             .ok_or_else(|| Error::unknown_name("lookup", word, name, Operator::NAMES.iter().copied()))?,
     };
-    let takes = match operator {
-        O::In | O::NotIn => Takes::List,
-        O::Between => Takes::Pair,
-        O::IsNull | O::IsNotNull => Takes::Bool,
-        other if other.is_of_text() => Takes::Text,
-        _ => Takes::Value,
-    };
-    Ok((operator, takes))
+    Ok((operator, operator.takes()))
+}
+
+impl Operator {
+    /// What stands beside a value of no particular kind.
+    pub(super) fn takes(self) -> Takes {
+        match self {
+            Self::In | Self::NotIn => Takes::List,
+            Self::Between => Takes::Pair,
+            Self::IsNull | Self::IsNotNull => Takes::Bool,
+            other if other.is_of_text() => Takes::Text,
+            _ => Takes::Value,
+        }
+    }
 }
 
 /// The condition on a computed value; `values` are as [`computed_operator`] says.

@@ -2,7 +2,7 @@
 
 use super::super::source::NAMED;
 use super::super::{Deleted, Expr, FromItem, Item, JoinKind, On, Select, Source};
-use super::field_of;
+use super::{Lookup, Operator, Subject, field_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FieldId, ModelId, RelationId, RelationKind, Schema};
 
@@ -67,6 +67,33 @@ impl Path {
             path.field = Some(field);
         }
         Ok(path)
+    }
+
+    /// A name that goes on behind a column: a JSON path, a part of a date, an element of an array, across relations too. None
+    /// for other names, which [`resolve`](Self::resolve) tells of.
+    pub fn within(schema: &Schema, model: ModelId, name: &str) -> Option<(Self, Subject)> {
+        let Lookup { path, model, subject, operator } = super::resolve(schema, model, name).ok()?;
+        let field = subject.field()?;
+        let is_plain = operator == Operator::Exact && !name.ends_with("__exact");
+        is_plain.then_some((Self { relations: path, model, field: Some(field) }, subject))
+    }
+
+    /// The value of such a name on a row of `source`, without a join.
+    ///
+    /// # Errors
+    /// As [`value`](Self::value).
+    pub fn value_within(schema: &Schema, source: Source, name: &str) -> Result<Option<Expr>> {
+        let Some((path, subject)) = Self::within(schema, source.model, name) else { return Ok(None) };
+        if path.relations.is_empty() {
+            return Ok(subject.value(source));
+        }
+        if path.is_many(schema, source.model) {
+            return Err(no_value(name, "it means several rows: use an aggregate"));
+        }
+        let (mut select, end) = correlated(schema, source, &path.relations);
+        let Some(expr) = subject.value(end) else { return Ok(None) };
+        select.items.push(Item::Value { expr, label: None });
+        Ok(Some(Expr::Scalar(select.into())))
     }
 
     /// True when a relation on the way leads to several objects.
@@ -167,7 +194,7 @@ impl Select {
     pub fn join_path(&mut self, schema: &Schema, from: Source, relations: &[RelationId]) -> Source {
         let mut at = from;
         for id in relations {
-            let on = On::Relation { parent: at, relation: *id };
+            let on = On::Relation { parent: at, relation: *id, also: None };
             let known = self.joins.iter().find(|join| join.on == on && join.kind == JoinKind::Left);
             let known = known.and_then(|join| join.target.table());
             at = known.unwrap_or_else(|| {

@@ -18,6 +18,10 @@ pub enum Subject {
     Part(FieldId, TimePart),
     /// What lies in a JSON field at the end of a path that has at least one step.
     Path(FieldId, Vec<JsonStep>),
+    /// An element of an array, whose first one is 0.
+    Element(FieldId, i64),
+    /// A part of an array: from the first place, which is 0, up to the second, which is outside.
+    Slice(FieldId, i64, i64),
     /// The length of a text, an array or a JSON list, the last one at the end of a path.
     Length(FieldId, Vec<JsonStep>),
 }
@@ -76,6 +80,11 @@ pub(super) fn behind<'a>(
         Some(&"len") => Subject::Length(field, Vec::new()),
         Some(word) => match part_of(word) {
             Some(part) => Subject::Part(field, part),
+            None if matches!(column_type, ColumnType::Array(_))
+                && word.starts_with(|c: char| c.is_ascii_digit()) =>
+            {
+                on_array(field, word, &place)?
+            }
             // an operator behind which something stands
             None if Operator::of(word).is_some() => {
                 let at = format!("{place}__{word}");
@@ -111,13 +120,29 @@ fn on_json(field: FieldId, mut words_left: Vec<&str>, place: &str) -> Result<Sub
     })
 }
 
+/// `0` behind an array is its first element, `0_2` its first two, as Django counts.
+fn on_array(field: FieldId, word: &str, place: &str) -> Result<Subject> {
+    let number = |word: &str| {
+        let digits = word.bytes().all(|byte| byte.is_ascii_digit());
+        word.parse::<i64>().ok().filter(|number| digits && *number < i64::from(i32::MAX))
+    };
+    let found = match word.split_once('_') {
+        None => number(word).map(|at| Subject::Element(field, at)),
+        Some((from, to)) => number(from).zip(number(to)).map(|(from, to)| Subject::Slice(field, from, to)),
+    };
+    found.ok_or_else(|| Error::unknown_name("lookup", word, place, words()))
+}
+
 impl Subject {
     /// Its field, where it is of one.
     pub fn field(&self) -> Option<FieldId> {
         match self {
-            Self::Field(field) | Self::Part(field, _) | Self::Path(field, _) | Self::Length(field, _) => {
-                Some(*field)
-            }
+            Self::Field(field)
+            | Self::Part(field, _)
+            | Self::Path(field, _)
+            | Self::Element(field, _)
+            | Self::Slice(field, ..)
+            | Self::Length(field, _) => Some(*field),
             Self::Relation(_) | Self::Key => None,
         }
     }
@@ -128,6 +153,8 @@ impl Subject {
         Some(match self {
             Self::Field(_) | Self::Relation(_) | Self::Key => column,
             Self::Part(_, part) => column.extract(*part),
+            Self::Element(_, at) => column.element(vec![at + 1]),
+            Self::Slice(_, from, to) => column.slice(Some(from + 1), Some(*to)),
             Self::Path(_, steps) => column.json(steps.iter().cloned(), JsonRead::Json),
             Self::Length(_, steps) if steps.is_empty() => column.length(),
             Self::Length(_, steps) => column.json(steps.iter().cloned(), JsonRead::Json).length(),
@@ -159,12 +186,15 @@ impl Subject {
             {
                 return refused("`len`".into(), "it is for texts, arrays and JSON lists");
             }
+            Self::Slice(..) if operator.is_of_order() => {
+                return refused(format!("`{name}` of a part of an array"), "compare it with a list");
+            }
             Self::Part(..) | Self::Length(..) if !operator.is_general() => {
                 return refused(format!("`{name}` of a number or time"), "compare it with a value");
             }
             _ => {}
         }
-        let has_members = column_type.has_members() && matches!(self, Self::Field(_));
+        let has_members = column_type.has_members() && matches!(self, Self::Field(_) | Self::Slice(..));
         let is_json = matches!(column_type, ColumnType::Json) && !matches!(self, Self::Length(..));
         match operator {
             Operator::Contains if has_members => Ok(()),

@@ -1,5 +1,6 @@
 //! A transaction that is entrusted to somebody else for a while: listeners of a flush run statements in it.
 
+use super::course::Courses;
 use super::{Link, Pin, State};
 use crate::error::{Error, Result};
 
@@ -16,6 +17,7 @@ impl Link {
             mode: self.mode,
             transactions: self.transactions,
             cursors: self.cursors,
+            courses: Courses::default(),
             pin: Pin::None,
             listener: self.listener.clone(),
             told: self.told,

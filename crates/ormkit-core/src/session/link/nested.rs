@@ -2,24 +2,29 @@
 
 use super::savepoints::Mark;
 use super::watched::Watched;
-use super::{Link, Seat, State, run_command, run_on};
+use super::{End, Link, Seat, State, run_command, run_on};
 use crate::driver::{Batch, Health, NoRows, RowSink, Statement};
 use crate::error::{Error, Result};
 use crate::pool::Lent;
 use crate::sql::DialectName;
 
 impl Link {
-    /// Begins a savepoint, and a transaction where none is open. SAVEPOINT travels with the next statement.
+    /// Begins a savepoint, and a transaction where none is open. SAVEPOINT travels with the next statement. Answers the
+    /// number of the savepoint, which no other one of the link gets.
     ///
     /// # Errors
     /// The transaction has failed.
-    pub fn savepoint(&mut self) -> Result<()> {
+    pub fn savepoint(&mut self) -> Result<u64> {
         self.check()?;
         if !self.in_transaction() {
             self.begin()?;
         }
-        self.savepoints.push(&self.pool.savepoint_prefix());
-        Ok(())
+        Ok(self.savepoints.push(&self.pool.savepoint_prefix()))
+    }
+
+    /// True while the savepoint of this number is open.
+    pub fn has_savepoint(&self, number: u64) -> bool {
+        self.savepoints.contains(number)
     }
 
     /// Ends the innermost savepoint: what was done in it belongs to what is around it. RELEASE travels with the next
@@ -29,7 +34,11 @@ impl Link {
     /// The transaction has failed; no savepoint is open.
     pub fn release(&mut self) -> Result<()> {
         self.check()?;
-        if self.savepoints.release() { Ok(()) } else { Err(no_savepoint()) }
+        if !self.savepoints.release() {
+            return Err(no_savepoint());
+        }
+        self.courses.rise(self.savepoints.len());
+        Ok(())
     }
 
     /// Undoes the innermost savepoint. A transaction that failed inside it is open again.
@@ -41,6 +50,7 @@ impl Link {
     /// No savepoint is open; the database refuses, and the transaction has failed.
     pub async fn rollback_savepoint(&mut self) -> Result<()> {
         let mark = self.savepoints.pop().ok_or_else(no_savepoint)?;
+        self.courses.end(self.savepoints.len() + 1, End::Savepoint);
         match std::mem::replace(&mut self.state, State::Cancelled) {
             State::Open(Seat::Unsent) | State::Failed { seat: Seat::Unsent, .. } => {
                 self.state = State::Open(Seat::Unsent);

@@ -12,6 +12,8 @@ pub(super) struct Savepoints {
     /// SAVEPOINT and RELEASE commands in the order in which they are to be sent. An unsent SAVEPOINT has its mark in
     /// `open`, and everything behind it belongs to its inside.
     unsent: Vec<Statement>,
+    /// How many there have been, in all transactions.
+    begun: u64,
 }
 
 /// An open savepoint.
@@ -26,20 +28,34 @@ pub(super) enum Mark {
 /// The commands of one savepoint.
 #[derive(Clone)]
 pub(super) struct Savepoint {
+    number: u64,
     release: Arc<StatementText>,
     pub(super) rollback: Arc<StatementText>,
 }
 
 impl Savepoints {
-    /// Begins a savepoint inside the others; its name begins with `prefix`.
-    pub(super) fn push(&mut self, prefix: &str) {
+    /// Begins a savepoint inside the others; its name begins with `prefix`. Answers its number, which no other one gets.
+    pub(super) fn push(&mut self, prefix: &str) -> u64 {
+        self.begun += 1;
         let name = format!("{prefix}{}", self.open.len() + 1);
         let command =
             |verb: &str| Arc::new(StatementText::command(format!("{verb} {name}"), Effect::Savepoint));
-        let savepoint =
-            Savepoint { release: command("RELEASE SAVEPOINT"), rollback: command("ROLLBACK TO SAVEPOINT") };
+        let savepoint = Savepoint {
+            number: self.begun,
+            release: command("RELEASE SAVEPOINT"),
+            rollback: command("ROLLBACK TO SAVEPOINT"),
+        };
         self.open.push(Mark::Unsent(self.unsent.len(), savepoint));
         self.unsent.push(Statement::new(command("SAVEPOINT"), Params::new()));
+        self.begun
+    }
+
+    /// True while the savepoint of this number is open.
+    pub(super) fn contains(&self, number: u64) -> bool {
+        self.open.iter().any(|mark| {
+            let (Mark::Sent(savepoint) | Mark::Unsent(_, savepoint)) = mark;
+            savepoint.number == number
+        })
     }
 
     /// Ends the innermost savepoint and keeps what was done in it; false when none is open.
@@ -83,9 +99,8 @@ impl Savepoints {
     pub(super) fn sent(&mut self) {
         self.unsent.clear();
         for mark in &mut self.open {
-            if let Mark::Unsent(_, Savepoint { release, rollback }) = mark {
-                *mark =
-                    Mark::Sent(Savepoint { release: Arc::clone(release), rollback: Arc::clone(rollback) });
+            if let Mark::Unsent(_, savepoint) = mark {
+                *mark = Mark::Sent(savepoint.clone());
             }
         }
     }

@@ -56,6 +56,13 @@ fn rows(out: &mut SqlWriter<'_>, derived: &Derived, item: &FromItem) {
                 return column_names(out, &derived.columns);
             }
         }
+        Rows::Named(table) => {
+            out.table(table);
+            if derived.name.as_deref() == Some(&*table.name) {
+                return;
+            }
+        }
+        Rows::Raw(sql) => return sql.render(out),
         Rows::Text(sql) => {
             out.push("(");
             sql.render(out);

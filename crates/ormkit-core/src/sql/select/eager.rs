@@ -118,7 +118,7 @@ impl Eager {
     ) -> Option<Source> {
         let meant = |join: &&Join| match (load.source, &join.on) {
             (Some(source), _) => join.target == FromItem::Table(source),
-            (None, On::Relation { parent: of, relation: by }) => *of == parent && *by == relation.id,
+            (None, On::Relation { parent: of, relation: by, .. }) => *of == parent && *by == relation.id,
             (None, On::Condition(_)) => join.target == FromItem::Table(Source::plain(relation.target)),
         };
         let found = select.joins.iter().find(meant).and_then(|join| match join.target {

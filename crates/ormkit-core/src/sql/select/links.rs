@@ -66,11 +66,13 @@ fn check(out: &mut SqlWriter<'_>, filter: &[Expr], joins: &[Join], tables: &[Fro
     }
 }
 
-/// Functions and what is LATERAL are read for each row of what stands before them.
+/// Functions and what is LATERAL are read for each row of what stands before them; what a text says is not known.
 fn follows(item: &FromItem) -> bool {
     match item {
         FromItem::Table(_) => false,
-        FromItem::Derived(derived) => derived.lateral || matches!(derived.rows, Rows::Function(_)),
+        FromItem::Derived(derived) => {
+            derived.lateral || matches!(derived.rows, Rows::Function(_) | Rows::Raw(_))
+        }
     }
 }
 

@@ -93,7 +93,7 @@ pub(super) fn widen(out: &mut SqlWriter<'_>, select: &Select) {
     }
     let on = select.joins.iter().filter_map(|join| match &join.on {
         On::Condition(condition) => Some(condition),
-        On::Relation { .. } => None,
+        On::Relation { also, .. } => also.as_ref(),
     });
     let mut mentions = Vec::new();
     conditions(select).chain(on).for_each(|expr| {
@@ -111,7 +111,9 @@ fn correlate(out: &SqlWriter<'_>, select: &Select, place: Place, items: &mut Vec
         select.joins.iter().any(|join| {
             join.target == *item
                 || match &join.on {
-                    On::Relation { parent, .. } => *item == *parent,
+                    On::Relation { parent, also, .. } => {
+                        *item == *parent || also.as_ref().is_some_and(|also| mentions(also, item))
+                    }
                     On::Condition(condition) => mentions(condition, item),
                 }
         })

@@ -1,7 +1,10 @@
 //! Golden texts of aliases, subqueries, set operations and common table expressions.
 
 use super::*;
-use crate::query::{Cte, Delete, Derived, DerivedColumn, FromItem, Insert, Rows, SetOp, Update, Write};
+use crate::model::TableName;
+use crate::query::{
+    Cte, Delete, Derived, DerivedColumn, FromItem, Insert, Join, On, Rows, SetOp, Update, Write,
+};
 use crate::value::Params;
 
 const ID: FieldId = FieldId(0);
@@ -339,4 +342,35 @@ fn insert_takes_the_rows_of_a_select() {
     );
     let uneven = Insert::new(BOOK).from_select(&schema, vec![], Arc::new(old)).unwrap_err();
     assert!(uneven.to_string().contains("0 column(s) are named, the SELECT has 1"), "{uneven}");
+}
+
+#[test]
+fn tables_by_name_and_texts_stand_in_from() {
+    let number = DerivedColumn { name: "n".into(), column: "n".into(), of: Expr::Null };
+    let table = TableName { schema: Some("s".into()), name: "Counts".into() };
+    let table = Arc::new(Derived::new(Rows::Named(table), Some("Counts"), vec![number]));
+    assert_eq!(both(&columns([part(&table, "n")])), [r#"SELECT n FROM s."Counts""#; 2]);
+    let alias = Arc::new(table.alias(Some("c")));
+    assert_eq!(both(&columns([part(&alias, "n")])), [r#"SELECT n FROM s."Counts" AS c"#; 2]);
+    let raw = Derived::new(Rows::Raw(Expr::Text("a JOIN b USING (id)".into())), None, Vec::new());
+    let select = Select { from: vec![Arc::new(raw).into()], ..columns([Expr::Text("id".into())]) };
+    assert_eq!(both(&select), ["SELECT id FROM a JOIN b USING (id)"; 2]);
+}
+
+#[test]
+fn joins_along_a_relation_take_a_further_condition() {
+    let (author, book) = (Source::plain(AUTHOR), Source::plain(BOOK));
+    let also = Some(Expr::compare(year(), CompareOp::Gt, int(2000)));
+    let on = On::Relation { parent: author, relation: BOOKS, also };
+    let join = Join { target: book.into(), kind: JoinKind::Left, on };
+    let select = Select { joins: vec![join], ..columns([of(AUTHOR, NAME), title()]) };
+    assert_eq!(
+        both(&select),
+        [
+            "SELECT authors.name, books.title FROM authors LEFT OUTER JOIN books ON books.author_id = authors.id \
+             AND books.year > $1",
+            "SELECT authors.name, books.title FROM authors LEFT OUTER JOIN books ON books.author_id = authors.id \
+             AND books.year > ?",
+        ]
+    );
 }
