@@ -26,6 +26,7 @@ mod home;
 pub(crate) mod identity;
 mod journal;
 mod junction;
+mod levels;
 mod link;
 mod listener;
 mod load;

@@ -40,7 +40,7 @@ impl Records {
     }
 
     /// Makes a session's home known, so that its records can report their first change.
-    pub fn know(&self, home: &Arc<Home<Self>>) {
+    pub(super) fn know(&self, home: &Arc<Home<Self>>) {
         self.homes.lock().unwrap_or_else(PoisonError::into_inner).insert(home.id(), Arc::downgrade(home));
     }
 }

@@ -6,14 +6,13 @@ mod told;
 
 use std::sync::Arc;
 
-use super::{Session, SessionOptions};
+use super::Session;
 use crate::error::{Diagnostics, Error, ErrorClass, ErrorKind, SqlState};
 use crate::host::State;
 use crate::model::{ColumnType, Field, Model, ModelDef, ModelId, Registry, RelationDef, Schema, Target};
-use crate::plan::Plans;
 use crate::pool::{Pool, PoolOptions};
 use crate::query::{Load, Select, Strategy};
-use crate::record::{Record, Records};
+use crate::record::{Record, Records, Sessions};
 use crate::sql::Dialect;
 use crate::testing::{FakeDriver, FakeRuntime, Steps};
 use crate::value::{Value, ValueRef};
@@ -54,27 +53,27 @@ struct World {
     runtime: Arc<FakeRuntime>,
     pool: Pool,
     schema: Arc<Schema>,
-    plans: Arc<Plans>,
+    sessions: Sessions,
 }
 
 fn world() -> World {
+    world_of(library())
+}
+
+fn world_of(schema: Arc<Schema>) -> World {
     let (driver, runtime) = (FakeDriver::new(&Dialect::POSTGRES), FakeRuntime::new());
     let options = PoolOptions { max: 1, idle_timeout: None, max_lifetime: None, ..PoolOptions::default() };
     let pool = Pool::new(driver.clone(), runtime.clone(), options);
     driver.answer(INSERT_AUTHOR, vec![vec![Value::Int(7)]]);
     driver.answer(INSERT_BOOK, vec![vec![Value::Int(9)]]);
     driver.affect(UPDATE_AUTHOR, 1);
-    World { driver, runtime, pool, schema: library(), plans: Arc::new(Plans::new(&Dialect::POSTGRES)) }
+    let sessions = Sessions::new(pool.clone(), Arc::clone(&schema));
+    World { driver, runtime, pool, schema, sessions }
 }
 
 impl World {
     fn session(&self) -> Session<Records> {
-        let host = Records::new(Arc::clone(&self.schema));
-        let options = SessionOptions::default();
-        let session =
-            Session::new(host, self.pool.clone(), Arc::clone(&self.schema), Arc::clone(&self.plans), options);
-        session.host().know(session.home());
-        session
+        self.sessions.open()
     }
 
     fn model(&self, id: ModelId) -> &Arc<Model> {

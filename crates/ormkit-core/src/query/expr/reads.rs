@@ -39,7 +39,7 @@ impl Expr {
         binds
     }
 
-    /// The highest number that [lookups](crate::query::Lookup) or conditions of relations have given to one of these models
+    /// The highest number that [lookups](crate::query::lookup::Lookup) or conditions of relations have given to one of these models
     /// in it; 0 for none.
     pub fn highest_number(&self, is_meant: impl Fn(ModelId) -> bool) -> u32 {
         let mut highest = 0;

@@ -20,7 +20,7 @@ fn trees() -> (World, Arc<Model>) {
     let mut registry = Registry::new();
     let def = ModelDef { relations, ..ModelDef::new("Node", "nodes", vec![id, name, up]) };
     registry.declare(def).unwrap();
-    let world = World { schema: registry.freeze().unwrap(), ..world() };
+    let world = world_of(registry.freeze().unwrap());
     let insert = "INSERT INTO nodes (name) VALUES ($1) RETURNING id";
     world.driver.answer(insert, vec![vec![Value::Int(1)]]);
     let node = Arc::clone(world.schema.model(ModelId(0)));

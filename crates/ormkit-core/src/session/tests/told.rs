@@ -10,11 +10,7 @@ impl World {
         &self,
         listener: impl Fn(Moment, &Record) -> crate::error::Result<()> + Send + Sync + 'static,
     ) -> Session<Records> {
-        let host = Records::new(Arc::clone(&self.schema)).listening(listener);
-        let (pool, plans) = (self.pool.clone(), Arc::clone(&self.plans));
-        let session = Session::new(host, pool, Arc::clone(&self.schema), plans, SessionOptions::default());
-        session.host().know(session.home());
-        session
+        self.sessions.open_for(Records::new(Arc::clone(&self.schema)).listening(listener))
     }
 }
 
