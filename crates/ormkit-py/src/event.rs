@@ -6,6 +6,7 @@ mod engine;
 mod execute;
 mod listener;
 mod mapper;
+mod registry;
 mod session;
 mod target;
 

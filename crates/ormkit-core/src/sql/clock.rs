@@ -24,25 +24,19 @@ pub(crate) fn is_now(sql: &str) -> bool {
 /// What a call that reads the clock is on SQLite; None for other calls.
 pub(super) fn read(call: &Call) -> Option<&'static str> {
     let is = |name| is_plain(call) && call.name.eq_ignore_ascii_case(name);
-    match () {
-        () if is("now") || is("current_timestamp") => Some(NOW),
-        () if is("current_time") => Some(TIME),
-        () => None,
-    }
+    if is("now") || is("current_timestamp") { Some(NOW) } else { is("current_time").then_some(TIME) }
 }
 
 /// What a column of that type is set to where `expr` is the clock, which PostgreSQL casts by itself; None for others.
 pub(super) fn assigned(expr: &Expr, column_type: &ColumnType) -> Option<&'static str> {
-    let name = match expr {
-        Expr::Call(call) if is_plain(call) => &*call.name,
-        Expr::Text(text) => text.trim(),
-        _ => return None,
+    let is_now = match expr {
+        Expr::Call(call) => read(call) == Some(NOW),
+        Expr::Text(text) => {
+            ["now()", "current_timestamp"].iter().any(|word| text.trim().eq_ignore_ascii_case(word))
+        }
+        _ => false,
     };
-    let words: &[&str] = match expr {
-        Expr::Call(_) => &["now", "current_timestamp"],
-        _ => &["now()", "current_timestamp"],
-    };
-    if !words.iter().any(|word| name.eq_ignore_ascii_case(word)) {
+    if !is_now {
         return None;
     }
     match column_type {

@@ -1,7 +1,8 @@
 //! Listeners of the statements of an engine: `before_cursor_execute` and `after_cursor_execute`.
 //!
 //! They are called from the tracer: what they raise harms no statement, and goes to `sys.unraisablehook`.
-use super::listener::{Arguments, Choices, Listener};
+use super::listener::{Arguments, Choices};
+use super::registry::Registry;
 use crate::bridge::at_drop;
 use crate::convert;
 use ormkit_core::driver::Effect;
@@ -11,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What happens to a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(super) const EVENTS: [(&str, EngineEvent); 2] =
 /// Who listens to an engine.
 #[derive(Default)]
 pub(crate) struct EngineListeners {
-    entries: Mutex<Vec<(EngineEvent, Arc<Listener>)>>,
+    registry: Registry<EngineEvent>,
     /// Statements that have begun, by their numbers.
     running: Mutex<FxHashMap<u64, Py<ExecutionContext>>>,
     any: AtomicBool,
@@ -97,22 +98,8 @@ impl ExecutionContext {
 }
 
 impl EngineListeners {
-    fn entries(&self) -> MutexGuard<'_, Vec<(EngineEvent, Arc<Listener>)>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn running(&self) -> MutexGuard<'_, FxHashMap<u64, Py<ExecutionContext>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn place(&self, event: EngineEvent, function: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
-        let entries = self.entries().clone();
-        for (at, (known, listener)) in entries.iter().enumerate() {
-            if *known == event && listener.is_of(function)? {
-                return Ok(Some(at));
-            }
-        }
-        Ok(None)
     }
 
     /// True where somebody listens.
@@ -121,35 +108,30 @@ impl EngineListeners {
     }
 
     /// Lets a function hear. The same function once more changes nothing.
+    ///
+    /// # Errors
+    /// `TypeError`: it cannot be called.
     pub(super) fn add(
         &self,
         event: EngineEvent,
         function: &Bound<'_, PyAny>,
         choices: Choices,
     ) -> PyResult<()> {
-        let listener = Arc::new(Listener::new(function, choices)?);
-        if self.has(event, function)? {
-            return Ok(());
-        }
-        let mut entries = self.entries();
-        let at = if choices.insert { 0 } else { entries.len() };
-        entries.insert(at, (event, listener));
+        self.registry.add(event, function, choices)?;
         self.any.store(true, Ordering::Relaxed);
         Ok(())
     }
 
     /// Takes a function out; false where it did not listen.
     pub(super) fn take(&self, event: EngineEvent, function: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Some(at) = self.place(event, function)? else { return Ok(false) };
-        let taken = self.entries().remove(at);
-        self.any.store(!self.entries().is_empty(), Ordering::Relaxed);
-        drop(taken);
-        Ok(true)
+        let taken = self.registry.take(event, function)?;
+        self.any.store(!self.registry.is_empty(), Ordering::Relaxed);
+        Ok(taken)
     }
 
     /// True where a function listens.
     pub(super) fn has(&self, event: EngineEvent, function: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.place(event, function).map(|at| at.is_some())
+        self.registry.has(event, function)
     }
 
     /// A statement goes to the database.
@@ -185,9 +167,8 @@ impl EngineListeners {
     }
 
     fn call(&self, py: Python<'_>, event: EngineEvent, context: &Py<ExecutionContext>) -> PyResult<()> {
-        let listeners = self.entries().clone();
         let name = EVENTS.iter().find(|(_, known)| *known == event).map_or("", |(name, _)| name);
-        for (_, listener) in listeners.iter().filter(|(known, _)| *known == event) {
+        for listener in self.registry.of(event) {
             let shown = context.get();
             let arguments: Arguments = vec![
                 ("conn", context.clone_ref(py).into_any()),

@@ -1,9 +1,10 @@
 //! Listeners of what sessions do: `before_flush` and its like.
 use super::listener::{Choices, Listener};
+use super::registry::Registry;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyType};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a session does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,23 +65,9 @@ pub(crate) fn any_execute() -> bool {
 
 /// The listeners of one target, in the order of calling.
 #[derive(Default)]
-pub(crate) struct Listeners(Mutex<Vec<(SessionEvent, Arc<Listener>)>>);
+pub(crate) struct Listeners(Registry<SessionEvent>);
 
 impl Listeners {
-    fn entries(&self) -> MutexGuard<'_, Vec<(SessionEvent, Arc<Listener>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn place(&self, event: SessionEvent, function: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
-        let entries = self.entries().clone();
-        for (at, (known, listener)) in entries.iter().enumerate() {
-            if *known == event && listener.is_of(function)? {
-                return Ok(Some(at));
-            }
-        }
-        Ok(None)
-    }
-
     /// Lets a function hear. The same function once more changes nothing.
     pub(super) fn add(
         &self,
@@ -88,13 +75,7 @@ impl Listeners {
         function: &Bound<'_, PyAny>,
         choices: Choices,
     ) -> PyResult<()> {
-        let listener = Arc::new(Listener::new(function, choices)?);
-        if self.has(event, function)? {
-            return Ok(());
-        }
-        let mut entries = self.entries();
-        let at = if choices.insert { 0 } else { entries.len() };
-        entries.insert(at, (event, listener));
+        self.0.add(event, function, choices)?;
         match event {
             SessionEvent::AfterBegin => ANY_BEGIN.store(true, Ordering::Relaxed),
             SessionEvent::DoOrmExecute => ANY_EXECUTE.store(true, Ordering::Relaxed),
@@ -105,24 +86,17 @@ impl Listeners {
 
     /// Takes a function out; false where it did not listen.
     pub(super) fn take(&self, event: SessionEvent, function: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Some(at) = self.place(event, function)? else { return Ok(false) };
-        let taken = self.entries().remove(at);
-        drop(taken);
-        Ok(true)
+        self.0.take(event, function)
     }
 
     /// True where a function listens.
     pub(super) fn has(&self, event: SessionEvent, function: &Bound<'_, PyAny>) -> PyResult<bool> {
-        self.place(event, function).map(|at| at.is_some())
+        self.0.has(event, function)
     }
 
     /// Those of an event.
     pub(crate) fn of(&self, event: SessionEvent) -> Vec<Arc<Listener>> {
-        self.entries()
-            .iter()
-            .filter(|(known, _)| *known == event)
-            .map(|(_, found)| Arc::clone(found))
-            .collect()
+        self.0.of(event)
     }
 }
 
