@@ -19,7 +19,7 @@ def test_options_say_what_to_type_instead(statement: Any) -> None:
         "yield_per": r"session\.stream",
         "stream_results": r"session\.stream",
         "isolation_level": "isolation=",
-        "schema_translate_map": "__table_args__",
+        "schema_translate_map": r"engine\.execution_options",
         "synchronize_session": "nothing",
     }.items():
         with pytest.raises(ormkit.Unsupported, match=instead):

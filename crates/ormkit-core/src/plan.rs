@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::model::{FieldId, Mark, Model, ModelId, RelationId, Schema};
 use crate::query::{Select, Shape as ValueShape, Write};
 use crate::sql::select::{self, Layout};
-use crate::sql::{self, Dialect, Expressions, SqlWriter, Written, write};
+use crate::sql::{self, Dialect, Expressions, SchemaNames, Spelling, SqlWriter, Written, write};
 use crate::value::{Params, Value};
 
 /// A compiled query.
@@ -121,6 +121,7 @@ pub struct PlanCounters {
 /// Plans of one engine, shared by its sessions. All models come from one registry.
 pub struct Plans {
     dialect: &'static Dialect,
+    schemas: SchemaNames,
     host: Option<Arc<dyn Any + Send + Sync>>,
     cache: Mutex<Cache>,
 }
@@ -134,7 +135,7 @@ impl std::fmt::Debug for Plans {
 impl Plans {
     /// An empty cache of plans for `dialect`. The least recently used ones give way beyond 1,000.
     pub fn new(dialect: &'static Dialect) -> Self {
-        Self { dialect, host: None, cache: Mutex::new(Cache::new(1_000)) }
+        Self { dialect, schemas: SchemaNames::default(), host: None, cache: Mutex::new(Cache::new(1_000)) }
     }
 
     /// The same for an engine of which the host says something to its own [late values](crate::value::Object::late).
@@ -144,9 +145,25 @@ impl Plans {
         self
     }
 
+    /// The same where the database calls schemas otherwise than the models do.
+    #[must_use]
+    pub fn in_schemas(mut self, schemas: SchemaNames) -> Self {
+        self.schemas = schemas;
+        self
+    }
+
     /// The dialect.
     pub fn dialect(&self) -> &'static Dialect {
         self.dialect
+    }
+
+    /// What the database calls the schemas of the models.
+    pub fn schemas(&self) -> &SchemaNames {
+        &self.schemas
+    }
+
+    fn spelling(&self) -> Spelling<'_> {
+        Spelling { dialect: self.dialect, schemas: &self.schemas }
     }
 
     /// What it did so far.
@@ -167,14 +184,14 @@ impl Plans {
         returning: &[FieldId],
     ) -> Arc<StatementText> {
         let shape = Shape::Insert { model: model.id, fields, many, returning };
-        self.text(shape, || sql::insert_rows(self.dialect, model, fields, many, returning))
+        self.text(shape, || sql::insert_rows(self.spelling(), model, fields, many, returning))
     }
 
     /// UPDATE of `fields` by key. Parameters: the fields, then the key and the version as they were. With `many` each is an array of the
     /// type in [`StatementText::params`].
     pub fn update(&self, model: &Model, fields: &[FieldId], many: bool) -> Arc<StatementText> {
         let shape = Shape::Update { model: model.id, fields, many };
-        self.text(shape, || sql::update_by_key(self.dialect, model, fields, many))
+        self.text(shape, || sql::update_by_key(self.spelling(), model, fields, many))
     }
 
     /// INSERT of `fields` and of expressions, as [`insert`](Self::insert). What the expressions bind is appended to
@@ -190,7 +207,7 @@ impl Plans {
         expressions: &Expressions<'_>,
         params: &mut Params,
     ) -> Result<StatementText> {
-        let out = SqlWriter::new(self.dialect, expressions.schema, params).for_host(self.host.as_deref());
+        let out = SqlWriter::new(self.spelling(), expressions.schema, params).for_host(self.host.as_deref());
         sql::insert_expressions(out, (model, fields), many, returning, expressions)
     }
 
@@ -205,7 +222,7 @@ impl Plans {
         expressions: &Expressions<'_>,
         params: &mut Params,
     ) -> Result<StatementText> {
-        let out = SqlWriter::new(self.dialect, expressions.schema, params).for_host(self.host.as_deref());
+        let out = SqlWriter::new(self.spelling(), expressions.schema, params).for_host(self.host.as_deref());
         sql::update_expressions(out, (model, fields), many, expressions)
     }
 
@@ -213,14 +230,14 @@ impl Plans {
     /// [`StatementText::params`].
     pub fn delete(&self, model: &Model, many: bool) -> Arc<StatementText> {
         let shape = Shape::Delete { model: model.id, many };
-        self.text(shape, || sql::delete_by_key(self.dialect, model, many))
+        self.text(shape, || sql::delete_by_key(self.spelling(), model, many))
     }
 
     /// DELETE of the rows with values in `fields`. Parameters: the fields; with `many` an array per field of the type in
     /// [`StatementText::params`], one element for each of several such values.
     pub(crate) fn delete_by(&self, model: &Model, fields: &[FieldId], many: bool) -> Arc<StatementText> {
         let shape = Shape::DeleteBy { model: model.id, fields, many };
-        self.text(shape, || sql::delete_by(self.dialect, model, fields, &[], many))
+        self.text(shape, || sql::delete_by(self.spelling(), model, fields, &[], many))
     }
 
     /// The plan of a SELECT; its values are appended to `params`.
@@ -304,13 +321,13 @@ impl Plans {
         let key = shape.key();
         let found = self.lock_for(schema).plan(&key);
         if let Some(plan) = found {
-            let mut out = SqlWriter::values_only(self.dialect, schema, params, plan.reads_derived)
+            let mut out = SqlWriter::values_only(self.spelling(), schema, params, plan.reads_derived)
                 .for_host(self.host.as_deref());
             write(&mut out);
             out.finish()?;
             return Ok(plan);
         }
-        let mut out = SqlWriter::new(self.dialect, schema, params).for_host(self.host.as_deref());
+        let mut out = SqlWriter::new(self.spelling(), schema, params).for_host(self.host.as_deref());
         let layout = write(&mut out);
         let plan = Arc::new(Plan::new(out.finish()?, layout, effect));
         self.lock().keep_plan(&key, &plan);

@@ -49,6 +49,7 @@ use crate::error::{Error, Result};
 use crate::model::{ModelId, Schema};
 use crate::pool::Pool;
 use crate::session::Link;
+use crate::sql::Spelling;
 use crate::sql::ddl::{self, DdlStep};
 use crate::value::{Params, SqlType, ValueRef};
 
@@ -80,12 +81,17 @@ async fn apply(pool: &Pool, steps: Vec<DdlStep>) -> Result<()> {
 }
 
 /// Creates what does not exist yet of the models' tables, inside of the link's transaction, which the caller ends; one
-/// is begun where none is open.
+/// is begun where none is open. `spelling` is the link's dialect, or the same with what it calls the schemas of models.
 ///
 /// # Errors
 /// As [`create_all`]; after an error of the database the transaction has failed then.
-pub async fn create_all_in(link: &mut Link, schema: &Schema, models: &[ModelId]) -> Result<()> {
-    let steps = ddl::create_all(schema, models, link.dialect())?;
+pub async fn create_all_in<'a>(
+    link: &mut Link,
+    schema: &Schema,
+    models: &[ModelId],
+    spelling: impl Into<Spelling<'a>>,
+) -> Result<()> {
+    let steps = ddl::create_all(schema, models, spelling)?;
     run_in(link, steps).await
 }
 
@@ -93,8 +99,13 @@ pub async fn create_all_in(link: &mut Link, schema: &Schema, models: &[ModelId])
 ///
 /// # Errors
 /// As [`create_all_in`].
-pub async fn drop_all_in(link: &mut Link, schema: &Schema, models: &[ModelId]) -> Result<()> {
-    let steps = ddl::drop_all(schema, models, link.dialect());
+pub async fn drop_all_in<'a>(
+    link: &mut Link,
+    schema: &Schema,
+    models: &[ModelId],
+    spelling: impl Into<Spelling<'a>>,
+) -> Result<()> {
+    let steps = ddl::drop_all(schema, models, spelling);
     run_in(link, steps).await
 }
 

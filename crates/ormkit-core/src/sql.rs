@@ -11,6 +11,7 @@ mod index_filter;
 pub mod placeholder;
 pub mod quote;
 pub mod scan;
+mod schema_names;
 pub(crate) mod select;
 mod stored;
 mod tombstone;
@@ -27,6 +28,7 @@ pub(crate) use dml::{
     update_expressions, update_returning,
 };
 pub use expr::type_name;
+pub use schema_names::{SchemaNames, Spelling};
 pub use transaction::{Isolation, TransactionMode};
 pub use writer::SqlWriter;
 pub(crate) use writer::{Lacking, Written};
@@ -45,8 +47,12 @@ impl Select {
     ///
     /// # Errors
     /// A column's table is not part of the statement, or the dialect lacks a feature.
-    pub fn to_sql(&self, schema: &Schema, dialect: &'static Dialect) -> Result<(String, Params)> {
-        shown(schema, dialect, |out| {
+    pub fn to_sql<'a>(
+        &self,
+        schema: &'a Schema,
+        spelling: impl Into<Spelling<'a>>,
+    ) -> Result<(String, Params)> {
+        shown(schema, spelling.into(), |out| {
             select::select(out, self);
         })
     }
@@ -57,8 +63,12 @@ impl Write {
     ///
     /// # Errors
     /// A column's table is not part of the statement, or the dialect lacks a feature.
-    pub fn to_sql(&self, schema: &Schema, dialect: &'static Dialect) -> Result<(String, Params)> {
-        shown(schema, dialect, |out| {
+    pub fn to_sql<'a>(
+        &self,
+        schema: &'a Schema,
+        spelling: impl Into<Spelling<'a>>,
+    ) -> Result<(String, Params)> {
+        shown(schema, spelling.into(), |out| {
             write::write(out, self);
         })
     }
@@ -85,11 +95,11 @@ impl Expr {
 
 fn shown(
     schema: &Schema,
-    dialect: &'static Dialect,
+    spelling: Spelling<'_>,
     write: impl FnOnce(&mut SqlWriter<'_>),
 ) -> Result<(String, Params)> {
     let mut params = Params::new();
-    let mut out = SqlWriter::new(dialect, schema, &mut params).spread_lists();
+    let mut out = SqlWriter::new(spelling, schema, &mut params).spread_lists();
     write(&mut out);
     let text = out.finish()?.text;
     Ok((text, params))

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
 use crate::bridge::Operation;
+use crate::dialect::dialect_of;
 use crate::engine::{Engine, EngineHandle};
 use crate::model::{find_class, metadata_of, schema, table_model};
 use crate::session::raise;
@@ -95,17 +96,6 @@ impl SchemaStep {
         let table = self.step.table().map_or_else(String::new, |table| format!(" {table}"));
         let column = self.step.column().map_or_else(String::new, |column| format!(".{column}"));
         format!("<SchemaStep {}{table}{column}>", self.step.kind())
-    }
-}
-
-/// The dialect of a name.
-pub(crate) fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
-    match name {
-        "postgresql" => Ok(&Dialect::POSTGRES),
-        "sqlite" => Ok(&Dialect::SQLITE),
-        other => {
-            Err(PyValueError::new_err(format!("dialect {other:?}: expected \"postgresql\" or \"sqlite\"")))
-        }
     }
 }
 

@@ -18,6 +18,7 @@ mod params;
 mod password;
 mod pinned;
 mod quote;
+mod schema_names;
 mod settings;
 mod status;
 mod stream;
@@ -35,7 +36,7 @@ use ormkit_core::error::Error;
 use ormkit_core::plan::Plans;
 use ormkit_core::pool::Pool;
 use ormkit_core::session::Link;
-use ormkit_core::sql::{Dialect, DialectName};
+use ormkit_core::sql::{Dialect, DialectName, Spelling};
 use pyo3::exceptions::PyResourceWarning;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -58,6 +59,7 @@ pub(crate) use options::{create_engine, create_pool};
 pub(crate) use params::{bind as bind_values, bind_texts};
 pub(crate) use pinned::Pinned;
 pub(crate) use quote::{quote_identifier, quote_literal};
+use schema_names::Renamed;
 pub(crate) use status::{PlanCounters, PoolCounters, PoolHolder, PoolStatus};
 pub(crate) use stream::{RowBatches, RowStream, only_reads};
 use target::Target;
@@ -75,12 +77,16 @@ pub(crate) use tracing::{Sent, Watch};
 #[pyclass(frozen, weakref, name = "ConnectionPool", module = "ormkit")]
 pub(crate) struct Engine {
     inner: Arc<Inner>,
+    plans: Arc<Plans>,
 }
 
 struct Inner {
     target: Target,
     options: Options,
+    /// The compiled statements of the engine that calls schemas as the models do.
     plans: Arc<Plans>,
+    /// Those of engines that call schemas otherwise.
+    renamed: Mutex<Renamed>,
     /// What the conversion of values has to know.
     border: Arc<Border>,
     /// One pool per event loop.
@@ -121,7 +127,10 @@ impl Drop for Inner {
 
 /// What sessions and statements need of an engine.
 #[derive(Clone)]
-pub(crate) struct EngineHandle(Arc<Inner>);
+pub(crate) struct EngineHandle {
+    inner: Arc<Inner>,
+    plans: Arc<Plans>,
+}
 
 impl Engine {
     fn new(target: Target, options: Options) -> Self {
@@ -130,34 +139,40 @@ impl Engine {
         let inner = Inner {
             target,
             options,
-            plans,
+            plans: Arc::clone(&plans),
+            renamed: Mutex::default(),
             border,
             pools: Mutex::default(),
             closed: Mutex::new(false),
             process: Process::current(),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), plans }
     }
 
     pub(crate) fn handle(&self) -> EngineHandle {
-        EngineHandle(Arc::clone(&self.inner))
+        EngineHandle { inner: Arc::clone(&self.inner), plans: Arc::clone(&self.plans) }
     }
 }
 
 impl EngineHandle {
     /// The compiled statements, shared by all sessions.
     pub(crate) fn plans(&self) -> Arc<Plans> {
-        Arc::clone(&self.0.plans)
+        Arc::clone(&self.plans)
+    }
+
+    /// How its database spells SQL, and what it calls schemas.
+    pub(crate) fn spelling(&self) -> Spelling<'_> {
+        Spelling { dialect: self.dialect(), schemas: self.plans.schemas() }
     }
 
     /// What the conversion of values has to know.
     pub(crate) fn border(&self) -> &Arc<Border> {
-        &self.0.border
+        &self.inner.border
     }
 
     /// False in a child that was forked since the engine was made.
     pub(crate) fn is_ours(&self) -> bool {
-        self.0.process.is_current()
+        self.inner.process.is_current()
     }
 
     /// # Errors
@@ -167,7 +182,7 @@ impl EngineHandle {
             let text = "this engine was made before fork(): create an engine in the child process";
             return Err(to_py(py, Error::interface(text)));
         }
-        if *self.0.closed.lock().unwrap_or_else(PoisonError::into_inner) {
+        if *self.inner.closed.lock().unwrap_or_else(PoisonError::into_inner) {
             return Err(to_py(py, Error::interface("this engine is closed")));
         }
         Ok(())
@@ -180,14 +195,14 @@ impl EngineHandle {
     pub(crate) fn pool(&self, py: Python<'_>) -> PyResult<Pool> {
         self.require_usable(py)?;
         let runtime = LoopRuntime::current(py)?;
-        let mut pools = self.0.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pools = self.inner.pools.lock().unwrap_or_else(PoisonError::into_inner);
         let dead: Vec<_> = pools.extract_if(.., |(runtime, _)| runtime.is_closed()).collect();
         let pool = match pools.iter().find(|(known, _)| Arc::ptr_eq(known, &runtime)) {
             Some((_, pool)) => pool.clone(),
             None => {
-                let driver = self.0.target.driver(Arc::clone(&runtime) as _);
-                let hooks = self.0.options.callbacks.hooks(&self.0, &runtime);
-                let options = self.0.options.pool.clone();
+                let driver = self.inner.target.driver(Arc::clone(&runtime) as _);
+                let hooks = self.inner.options.callbacks.hooks(&self.inner, &runtime);
+                let options = self.inner.options.pool.clone();
                 let pool = Pool::with_hooks(driver, Arc::clone(&runtime) as _, options, hooks);
                 pools.push((runtime, pool.clone()));
                 pool
@@ -199,7 +214,7 @@ impl EngineHandle {
     }
 
     fn all_pools(&self) -> Vec<Pool> {
-        self.0
+        self.inner
             .pools
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -223,7 +238,7 @@ impl EngineHandle {
             lent.run(Batch { before: &[], statements: &statement }, &mut sink).await
         };
         ran.await.map_err(|error| self.explained(error))?;
-        Ok(sink.into_result(&self.0.border))
+        Ok(sink.into_result(&self.inner.border))
     }
 
     /// An error as an exception, with the constraint that the models know.
@@ -237,7 +252,7 @@ impl EngineHandle {
 
     /// How its database spells SQL.
     pub(crate) fn dialect(&self) -> &'static Dialect {
-        self.0.target.dialect()
+        self.inner.target.dialect()
     }
 }
 
@@ -426,7 +441,7 @@ impl Engine {
 }
 
 async fn close(handle: &EngineHandle, timeout: Duration) {
-    *handle.0.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    *handle.inner.closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
     // All of them within one time.
     let pools = handle.all_pools();
     let mut closing: Vec<_> = pools.iter().map(|pool| Box::pin(pool.close(timeout))).collect();
@@ -438,7 +453,7 @@ async fn close(handle: &EngineHandle, timeout: Duration) {
     drop(closing);
     // Callbacks that tell of closed connections were queued before.
     give_way().await;
-    let pools = std::mem::take(&mut *handle.0.pools.lock().unwrap_or_else(PoisonError::into_inner));
+    let pools = std::mem::take(&mut *handle.inner.pools.lock().unwrap_or_else(PoisonError::into_inner));
     drop(pools);
 }
 

@@ -8,6 +8,7 @@ mod cli;
 mod codec;
 mod convert;
 mod derived;
+mod dialect;
 mod elsewhere;
 mod engine;
 mod errors;

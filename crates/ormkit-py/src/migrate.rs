@@ -20,7 +20,7 @@ use pyo3::types::PyDict;
 pub(crate) use self::baseline::render_baseline;
 pub(crate) use self::graph::RevisionGraph;
 pub(crate) use self::run::MigrationRun;
-use crate::autogen::dialect_of;
+use crate::dialect::dialect_of;
 use crate::session::raise;
 
 /// The statements of an operation, without semicolons.

@@ -45,10 +45,11 @@ pub(crate) use loader::{
     selectinload, subqueryload, undefer, undefer_group, with_loader_criteria,
 };
 pub(crate) use lookup::{Q, lookup_condition};
+pub(crate) use options::elsewhere as option_elsewhere;
 pub(crate) use page::{Page, Places, page_size};
 pub(crate) use read::{Select, select};
 pub(crate) use set::{except_, except_all, intersect, intersect_all, union, union_all};
-pub(crate) use shown::shown;
+pub(crate) use shown::{shown, shown_statement};
 pub(crate) use table_valued::{ColumnSpec, Values, column, lateral, table, values};
 pub(crate) use write::{
     Delete, Excluded, Insert, Update, delete, field_of, insert, set_to, update, update_of, with_keys,

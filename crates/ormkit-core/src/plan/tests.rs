@@ -231,3 +231,20 @@ fn keys_of_several_columns_are_rows() {
     let shown = select.to_sql(&schema, &Dialect::POSTGRES).unwrap().0;
     assert_eq!(shown, "SELECT a FROM pairs WHERE (a = $1 AND b = $2 OR a = $3 AND b = $4)");
 }
+
+#[test]
+fn tables_and_types_are_in_the_schemas_of_a_tenant() {
+    let schema = schema();
+    let user = schema.model(ModelId(0));
+    let names = SchemaNames::new([(None, Some("tenant 7"))]);
+    let [postgres, _] = plans();
+    let postgres = postgres.in_schemas(names);
+    assert_eq!(
+        postgres.insert(user, &[FieldId(2)], true, &[]).sql,
+        "INSERT INTO \"tenant 7\".users (mood) SELECT c0::\"tenant 7\".mood FROM unnest($1::text[]) \
+         WITH ORDINALITY AS r(c0, n) ORDER BY n"
+    );
+    assert_eq!(postgres.delete(user, false).sql, "DELETE FROM \"tenant 7\".users WHERE id = $1");
+    let plan = postgres.by_key(&schema, user, &[Value::Int(1)], &mut Params::new()).unwrap();
+    assert_eq!(plan.text.sql, "SELECT id, name, mood FROM \"tenant 7\".users WHERE id = $1");
+}

@@ -7,6 +7,7 @@ use crate::model::Schema;
 use crate::plan::Plans;
 use crate::pool::Pool;
 use crate::session::{Session, SessionOptions};
+use crate::sql::SchemaNames;
 
 /// A pool with the models of its database, and the statements that were built for them: what sessions of
 /// [`Record`](super::Record)s have in common. Cheap to clone.
@@ -29,6 +30,14 @@ impl Sessions {
     #[must_use]
     pub fn with_options(mut self, options: SessionOptions) -> Self {
         self.options = options;
+        self
+    }
+
+    /// The same where the database calls schemas otherwise than the models do, as with one for each tenant. Statements are
+    /// built anew.
+    #[must_use]
+    pub fn in_schemas(mut self, schemas: SchemaNames) -> Self {
+        self.plans = Arc::new(Plans::new(self.pool.dialect()).in_schemas(schemas));
         self
     }
 

@@ -12,7 +12,7 @@ pub use drop::drop_all;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Dialect, SqlWriter};
+use super::{Dialect, Spelling, SqlWriter};
 use crate::error::Result;
 use crate::model::{ColumnType, EnumType, Model, ModelId, Schema, TableName};
 use crate::value::Params;
@@ -40,12 +40,18 @@ pub enum DdlStep {
 ///
 /// # Errors
 /// `Unsupported`: a column has a type that the dialect lacks, or a constraint an option.
-pub fn create_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect) -> Result<Vec<DdlStep>> {
+pub fn create_all<'a>(
+    schema: &Schema,
+    models: &[ModelId],
+    spelling: impl Into<Spelling<'a>>,
+) -> Result<Vec<DdlStep>> {
+    let spelling = spelling.into();
+    let dialect = spelling.dialect;
     let models = in_order(schema, models);
     models.iter().try_for_each(|model| require_types(schema, model, dialect))?;
     let mut steps = Vec::new();
     for enumeration in enums(&models).iter().filter(|_| dialect.native_enums) {
-        steps.push(create_enum(enumeration, dialect));
+        steps.push(create_enum(enumeration, spelling));
     }
     let mut later = Vec::new();
     let mut done: HashSet<&TableName> = HashSet::new();
@@ -56,10 +62,10 @@ pub fn create_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect
             let alone = !all.contains(&key.table) || done.contains(&key.table);
             !dialect.adds_constraints || (alone && !key.check.alter)
         });
-        steps.push(DdlStep::Run(checked(schema, dialect, |out| table::create(out, model, &now))?));
-        later.extend(circular.into_iter().map(|key| add_constraint(model, &key, dialect)));
-        steps.extend(index::indexes(schema, model, dialect)?);
-        steps.extend(table::comments(model, dialect));
+        steps.push(DdlStep::Run(checked(schema, spelling, |out| table::create(out, model, &now))?));
+        later.extend(circular.into_iter().map(|key| add_constraint(model, &key, spelling)));
+        steps.extend(index::indexes(schema, model, spelling)?);
+        steps.extend(table::comments(model, spelling));
     }
     steps.extend(later);
     Ok(steps)
@@ -83,11 +89,12 @@ pub(crate) fn rehearsal(
     let models: Vec<Arc<Model>> = models.iter().map(alone).collect();
     models.iter().try_for_each(|model| require_types(schema, model, dialect))?;
     let borrowed: Vec<&Arc<Model>> = models.iter().collect();
-    let mut steps: Vec<DdlStep> = enums(&borrowed).iter().map(|kind| create_enum(kind, dialect)).collect();
+    let mut steps: Vec<DdlStep> =
+        enums(&borrowed).iter().map(|kind| create_enum(kind, dialect.into())).collect();
     for model in &models {
         steps.push(DdlStep::Run(checked(schema, dialect, |out| table::create(out, model, &[]))?));
-        steps.extend(index::indexes(schema, model, dialect)?);
-        steps.extend(table::comments(model, dialect));
+        steps.extend(index::indexes(schema, model, dialect.into())?);
+        steps.extend(table::comments(model, dialect.into()));
     }
     Ok(steps)
 }
@@ -135,11 +142,11 @@ pub(crate) fn enums(models: &[&Arc<Model>]) -> Vec<Arc<EnumType>> {
     found
 }
 
-fn create_enum(enumeration: &EnumType, dialect: &'static Dialect) -> DdlStep {
-    let exists = written(dialect, |out| {
+fn create_enum(enumeration: &EnumType, spelling: Spelling<'_>) -> DdlStep {
+    let exists = written(spelling, |out| {
         out.push("SELECT EXISTS (SELECT 1 FROM pg_type WHERE typname = ");
         out.literal(&enumeration.name);
-        match &enumeration.schema {
+        match out.schema_name(&enumeration.schema) {
             Some(schema) => {
                 out.push(" AND typnamespace = (SELECT oid FROM pg_namespace WHERE nspname = ");
                 out.literal(schema);
@@ -148,7 +155,7 @@ fn create_enum(enumeration: &EnumType, dialect: &'static Dialect) -> DdlStep {
             None => out.push(" AND pg_type_is_visible(oid))"),
         }
     });
-    let then = written(dialect, |out| {
+    let then = written(spelling, |out| {
         out.push("CREATE TYPE ");
         out.enumeration(enumeration);
         out.push(" AS ENUM (");
@@ -158,16 +165,16 @@ fn create_enum(enumeration: &EnumType, dialect: &'static Dialect) -> DdlStep {
     DdlStep::Unless { exists, then }
 }
 
-fn add_constraint(model: &Model, key: &ForeignKeyDef, dialect: &'static Dialect) -> DdlStep {
-    let exists = written(dialect, |out| {
+fn add_constraint(model: &Model, key: &ForeignKeyDef, spelling: Spelling<'_>) -> DdlStep {
+    let exists = written(spelling, |out| {
         out.push("SELECT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = ");
         out.literal(&key.name);
         out.push(" AND conrelid = ");
-        let table = written(dialect, |out| out.table(model.table()));
+        let table = written(spelling, |out| out.table(model.table()));
         out.literal(&table);
         out.push("::regclass)");
     });
-    let then = written(dialect, |out| {
+    let then = written(spelling, |out| {
         out.push("ALTER TABLE ");
         out.table(model.table());
         out.push(" ADD ");
@@ -177,21 +184,24 @@ fn add_constraint(model: &Model, key: &ForeignKeyDef, dialect: &'static Dialect)
 }
 
 /// The text of a statement that the dialect may lack something for; its values are literals.
-pub(crate) fn checked(
+pub(crate) fn checked<'a>(
     schema: &Schema,
-    dialect: &'static Dialect,
+    spelling: impl Into<Spelling<'a>>,
     write: impl FnOnce(&mut SqlWriter<'_>),
 ) -> Result<String> {
     let mut params = Params::new();
-    let mut out = SqlWriter::new(dialect, schema, &mut params).inline_values();
+    let mut out = SqlWriter::new(spelling.into(), schema, &mut params).inline_values();
     write(&mut out);
     Ok(out.finish()?.text)
 }
 
 /// The text of a statement without parameters.
-pub(crate) fn written(dialect: &'static Dialect, write: impl FnOnce(&mut SqlWriter<'_>)) -> String {
+pub(crate) fn written<'a>(
+    spelling: impl Into<Spelling<'a>>,
+    write: impl FnOnce(&mut SqlWriter<'_>),
+) -> String {
     let (schema, mut params) = (Schema::default(), Params::new());
-    let mut out = SqlWriter::new(dialect, &schema, &mut params);
+    let mut out = SqlWriter::new(spelling.into(), &schema, &mut params);
     write(&mut out);
     out.into_parts().0
 }

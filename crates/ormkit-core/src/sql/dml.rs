@@ -6,7 +6,7 @@ mod rows;
 use super::expr::{fitting, is_decimal_key};
 pub(crate) use expressions::Expressions;
 
-use super::{Dialect, DialectName, Lacking, SqlWriter};
+use super::{Dialect, DialectName, Lacking, Spelling, SqlWriter};
 use crate::driver::{Effect, StatementText};
 use crate::error::Result;
 use crate::model::{Field, FieldDefault, FieldId, Model, OnUpdate, Schema};
@@ -15,19 +15,19 @@ use rows::Rows;
 
 /// INSERT of `fields`; see [`Plans::insert`](crate::plan::Plans::insert).
 pub(crate) fn insert_rows(
-    dialect: &'static Dialect,
+    spelling: Spelling<'_>,
     model: &Model,
     fields: &[FieldId],
     many: bool,
     returning: &[FieldId],
 ) -> StatementText {
-    dml(dialect, many, (model, fields), Answers::Inserted(returning), |out| {
+    dml(spelling, many, (model, fields), Answers::Inserted(returning), |out| {
         out.push("INSERT INTO ");
         out.table(model.table());
         match (fields.is_empty(), many) {
             (true, false) if model.upkeep.sql_insert.is_empty() => out.push(" DEFAULT VALUES"),
             (true, true) => insert_defaults(out, model),
-            (false, true) if dialect.arrays => insert_unnest(out, model, fields, None),
+            (false, true) if spelling.dialect.arrays => insert_unnest(out, model, fields, None),
             _ => insert_values(out, model, fields, many, None),
         }
     })
@@ -199,13 +199,13 @@ fn insert_defaults(out: &mut SqlWriter<'_>, model: &Model) {
 
 /// UPDATE by key; see [`Plans::update`](crate::plan::Plans::update).
 pub(crate) fn update_by_key(
-    dialect: &'static Dialect,
+    spelling: Spelling<'_>,
     model: &Model,
     fields: &[FieldId],
     many: bool,
 ) -> StatementText {
     let returning = update_returning(model, many, &[]);
-    dml(dialect, many, (model, fields), Answers::Changed(&returning), |out| {
+    dml(spelling, many, (model, fields), Answers::Changed(&returning), |out| {
         update(out, model, fields, many, None);
     })
 }
@@ -311,28 +311,28 @@ fn renew(out: &mut SqlWriter<'_>, model: &Model, fields: &[FieldId]) {
 }
 
 /// DELETE by key; see [`Plans::delete`](crate::plan::Plans::delete).
-pub(crate) fn delete_by_key(dialect: &'static Dialect, model: &Model, many: bool) -> StatementText {
+pub(crate) fn delete_by_key(spelling: Spelling<'_>, model: &Model, many: bool) -> StatementText {
     let by = found_by(model);
     let returning = match many && model.upkeep.version.is_some() {
         true => model.key.to_vec(),
         false => Vec::new(),
     };
-    delete_by(dialect, model, &by, &returning, many)
+    delete_by(spelling, model, &by, &returning, many)
 }
 
 /// DELETE by the values of some fields; see [`Plans::delete_by`](crate::plan::Plans::delete_by).
 pub(crate) fn delete_by(
-    dialect: &'static Dialect,
+    spelling: Spelling<'_>,
     model: &Model,
     by: &[FieldId],
     returning: &[FieldId],
     many: bool,
 ) -> StatementText {
-    dml(dialect, many, (model, &[]), Answers::Changed(returning), |out| {
+    dml(spelling, many, (model, &[]), Answers::Changed(returning), |out| {
         out.push("DELETE FROM ");
         out.table(model.table());
         let keys = Rows::new(model, by, 'k');
-        if !(many && dialect.arrays) {
+        if !(many && spelling.dialect.arrays) {
             out.push(" WHERE ");
             out.separated(by, " AND ", |out, field| equals(out, model, *field, many));
         } else if let [key] = by[..] {
@@ -365,14 +365,14 @@ enum Answers<'a> {
 }
 
 fn dml(
-    dialect: &'static Dialect,
+    spelling: Spelling<'_>,
     many: bool,
     (model, fields): (&Model, &[FieldId]),
     answers: Answers<'_>,
     write: impl FnOnce(&mut SqlWriter<'_>),
 ) -> StatementText {
     let (schema, mut params) = (Schema::default(), Params::new());
-    let mut out = SqlWriter::new(dialect, &schema, &mut params);
+    let mut out = SqlWriter::new(spelling, &schema, &mut params);
     write(&mut out);
     statement(out, many, (model, fields), answers)
 }

@@ -289,11 +289,7 @@ impl SqlWriter<'_> {
 
     /// Appends the name of an enum type.
     pub(crate) fn enumeration(&mut self, enumeration: &EnumType) {
-        if let Some(schema) = &enumeration.schema {
-            self.name(schema);
-            self.push(".");
-        }
-        self.name(&enumeration.name);
+        self.in_schema(&enumeration.schema, &enumeration.name);
     }
 
     /// Appends a type as the dialect names it.

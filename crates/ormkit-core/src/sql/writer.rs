@@ -14,7 +14,7 @@ use late::late;
 pub(crate) use scope::Scope;
 
 use super::quote::integer;
-use super::{Dialect, DialectName, Placeholder};
+use super::{Dialect, DialectName, Placeholder, SchemaNames, Spelling};
 use crate::error::{Error, ErrorKind};
 use crate::model::{FieldId, Model, Schema, TableName};
 use crate::query::{Arguments, Bound, Criterion, Deleted, FromItem};
@@ -26,6 +26,8 @@ use crate::value::{Destination, ParamType, Params, SqlType, Value, ValueRef};
 /// `values_only`: the same walk pushes the values in the same order and writes nothing.
 pub struct SqlWriter<'a> {
     dialect: &'static Dialect,
+    /// What the database calls the schemas of tables and types.
+    schema_names: &'a SchemaNames,
     schema: &'a Schema,
     params: &'a mut Params,
     text: String,
@@ -68,9 +70,11 @@ pub(crate) struct Written {
 
 impl<'a> SqlWriter<'a> {
     /// A writer of text; values go to `params`.
-    pub fn new(dialect: &'static Dialect, schema: &'a Schema, params: &'a mut Params) -> Self {
+    pub fn new(spelling: impl Into<Spelling<'a>>, schema: &'a Schema, params: &'a mut Params) -> Self {
+        let Spelling { dialect, schemas } = spelling.into();
         Self {
             dialect,
+            schema_names: schemas,
             schema,
             params,
             text: String::with_capacity(128),
@@ -94,12 +98,12 @@ impl<'a> SqlWriter<'a> {
 
     /// A writer that only collects values; of derived rows where the statement `reads_derived`.
     pub(crate) fn values_only(
-        dialect: &'static Dialect,
+        spelling: impl Into<Spelling<'a>>,
         schema: &'a Schema,
         params: &'a mut Params,
         reads_derived: bool,
     ) -> Self {
-        let new = Self::new(dialect, schema, params);
+        let new = Self::new(spelling, schema, params);
         Self { writes_text: false, text: String::new(), resolves: reads_derived, ..new }
     }
 
@@ -273,11 +277,24 @@ impl<'a> SqlWriter<'a> {
 
     /// Appends a table's name.
     pub fn table(&mut self, table: &TableName) {
-        if let Some(schema) = &table.schema {
+        self.in_schema(&table.schema, &table.name);
+    }
+
+    /// Appends the name of what is in a schema.
+    pub(crate) fn in_schema(&mut self, schema: &Option<String>, name: &str) {
+        if let Some(schema) = self.schema_name(schema) {
             self.name(schema);
             self.push(".");
         }
-        self.name(&table.name);
+        self.name(name);
+    }
+
+    /// What the database calls a schema of the models.
+    pub(crate) fn schema_name<'s>(&self, schema: &'s Option<String>) -> Option<&'s str>
+    where
+        'a: 's,
+    {
+        self.schema_names.of(schema)
     }
 
     /// Appends the names of columns, separated by commas.

@@ -18,7 +18,7 @@ const MEANINGLESS: &[(&str, &str)] = &[
     ("async_creator", "password= is for tokens, init= prepares a connection"),
     ("creator", "password= is for tokens, init= prepares a connection"),
     ("echo_pool", "engine.status() tells of the pool"),
-    ("execution_options", "sessions and statements have their own"),
+    ("execution_options", "engine.execution_options(schema_translate_map=…), and statements have their own"),
     ("isolation_level", "AsyncSession(engine, isolation=…) and session.begin(isolation=…) have it"),
     ("pool", "the pool is the engine's own"),
     ("pool_reset_on_return", "a connection is rolled back and reset before it is lent again, always"),

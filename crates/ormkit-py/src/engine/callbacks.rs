@@ -70,7 +70,8 @@ fn hook(name: &'static str, function: Arc<Py<PyAny>>, engine: Weak<Inner>) -> Ho
         let (function, engine) = (Arc::clone(&function), Weak::clone(&engine));
         Box::pin(async move {
             let engine = engine.upgrade().ok_or_else(|| Error::interface("the engine is gone"))?;
-            run(name, &function, EngineHandle(engine), lent).await
+            let plans = Arc::clone(&engine.plans);
+            run(name, &function, EngineHandle { inner: engine, plans }, lent).await
         })
     })
 }

@@ -17,7 +17,7 @@ use super::{EngineHandle, params};
 use crate::bridge::Operation;
 use crate::errors::to_py;
 use crate::expr::Expr;
-use crate::query::{Select, select_with, shown, writes_with};
+use crate::query::{Select, select_with, shown, shown_statement, writes_with};
 use crate::result::Kept;
 use crate::session::{SessionLink, nothing, raise};
 
@@ -295,21 +295,22 @@ impl Connection {
             return params::bind_texts(py, text, params, border);
         }
         let params = params.filter(|params| !params.is_none());
-        let dialect = border.dialect.name.as_str();
+        let spelling = self.link.engine().spelling();
         let texts = if let Ok(select) = statement.cast::<Select>() {
             let select = select_with(py, select.get().core(), params)?;
-            vec![shown(py, dialect, |schema, dialect| select.to_sql(schema, dialect))?]
+            vec![shown(py, spelling, |schema, spelling| select.to_sql(schema, spelling))?]
         } else if let Some(writes) = writes_with(statement, params)? {
-            let text = |write: &Write| shown(py, dialect, |schema, dialect| write.to_sql(schema, dialect));
+            let text = |write: &Write| shown(py, spelling, |schema, spelling| write.to_sql(schema, spelling));
             writes.iter().map(text).collect::<PyResult<_>>()?
         } else {
-            let Some(to_sql) = statement.getattr_opt("to_sql")?.filter(|_| params.is_none()) else {
+            let known = if params.is_none() { shown_statement(statement, spelling)? } else { None };
+            let Some(known) = known else {
                 let found = statement.get_type().name()?;
                 return Err(PyTypeError::new_err(format!(
                     "execute() takes SQL, text() or a statement, not {found}"
                 )));
             };
-            vec![to_sql.call1((dialect,))?.extract()?]
+            vec![known]
         };
         texts.iter().map(|(sql, values)| params::bind(sql, Some(values), border)).collect()
     }

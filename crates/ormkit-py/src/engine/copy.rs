@@ -37,7 +37,7 @@ fn copy_from<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = target.py();
     let engine = place.engine();
-    let target = request.target(target, engine.dialect())?;
+    let target = request.target(target, engine.spelling())?;
     let statement = copy_in(&target, request.format, &request.options).map_err(|error| to_py(py, error))?;
     let rows = request.format == CopyFormat::Rows;
     if source.hasattr(intern!(py, "__aiter__"))? {
@@ -61,7 +61,7 @@ fn copy_to(
     request: &Request,
 ) -> PyResult<CopyOut> {
     let py = target.py();
-    let target = request.target(target, place.engine().dialect())?;
+    let target = request.target(target, place.engine().spelling())?;
     let statement = copy_out(&target, request.format, &request.options).map_err(|error| to_py(py, error))?;
     if sink.is_some() && request.format == CopyFormat::Rows {
         let text = "a sink takes bytes: copy_to() with format \"binary\", \"text\" or \"csv\"";

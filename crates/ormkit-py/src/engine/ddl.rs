@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use ormkit_core::error::Result;
+use ormkit_core::model::{ModelId, Schema};
 use ormkit_core::schema;
+use ormkit_core::session::Link;
+use ormkit_core::sql::Spelling;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -36,11 +40,7 @@ impl MetaData {
             return Operation::start(py, name, async move {
                 let mut core = Python::attach(|py| link.lease(py))?;
                 open_transaction(&mut core)?;
-                match create {
-                    true => schema::create_all_in(&mut core, &all, &models).await,
-                    false => schema::drop_all_in(&mut core, &all, &models).await,
-                }
-                .map_err(raise)?;
+                carry_out(&mut core, &all, &models, link.engine().spelling(), create).await.map_err(raise)?;
                 Ok(nothing())
             });
         }
@@ -50,13 +50,24 @@ impl MetaData {
         };
         let handle = engine.get().handle();
         Operation::start(py, name, async move {
-            let pool = Python::attach(|py| handle.pool(py))?;
-            match create {
-                true => schema::create_all(&pool, &all, &models).await,
-                false => schema::drop_all(&pool, &all, &models).await,
-            }
-            .map_err(raise)?;
+            let mut link = Link::new(Python::attach(|py| handle.pool(py))?);
+            carry_out(&mut link, &all, &models, handle.spelling(), create).await.map_err(raise)?;
+            link.commit().await.map_err(raise)?;
             Ok(nothing())
         })
+    }
+}
+
+/// Creates or drops inside of the link's transaction.
+async fn carry_out(
+    link: &mut Link,
+    all: &Schema,
+    models: &[ModelId],
+    spelling: Spelling<'_>,
+    create: bool,
+) -> Result<()> {
+    match create {
+        true => schema::create_all_in(link, all, models, spelling).await,
+        false => schema::drop_all_in(link, all, models, spelling).await,
     }
 }

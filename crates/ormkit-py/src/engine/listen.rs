@@ -80,7 +80,7 @@ impl Listener {
     /// # Errors
     /// `Unsupported` on SQLite; `Interface` for a name that no channel has.
     pub(super) fn new(engine: EngineHandle, names: Vec<String>) -> Result<Self> {
-        engine.0.target.postgres("listen()", "look into a table from time to time")?;
+        engine.inner.target.postgres("listen()", "look into a table from time to time")?;
         let channels = Channels::new(names.iter().map(String::as_str))?;
         let (listener, missed, process) = (None, VecDeque::new(), Process::current());
         let ears = Ears { engine, names: names.clone(), channels, listener, missed, process };
@@ -155,7 +155,7 @@ impl Ears {
             ));
         }
         let runtime = LoopRuntime::current(py)?;
-        let config = self.engine.0.target.postgres("listen()", "").map_err(|error| to_py(py, error))?;
+        let config = self.engine.inner.target.postgres("listen()", "").map_err(|error| to_py(py, error))?;
         let driver = postgres_driver(config, runtime);
         self.listener = Some(ormkit_pg::Listener::new(driver, self.channels.clone()));
         Ok(())

@@ -1,20 +1,14 @@
 //! `quote_identifier` and `quote_literal`: parts of SQL text.
 
-use ormkit_core::sql::{Dialect, quote};
+use ormkit_core::sql::quote;
 use ormkit_core::value::Params;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::params;
 use crate::convert::Border;
+use crate::dialect::dialect_of;
 use crate::errors::to_py;
-
-fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
-    [&Dialect::POSTGRES, &Dialect::SQLITE].into_iter().find(|known| known.name.as_str() == name).ok_or_else(
-        || PyValueError::new_err(format!("dialect is \"postgresql\" or \"sqlite\", not {name:?}")),
-    )
-}
 
 /// A name as a part of SQL, in quotes where it needs them: `quote_identifier("shop", "a b")` is `shop."a b"`.
 ///

@@ -20,6 +20,7 @@ use super::names::{Annotation, Names};
 use super::read::no_truth;
 use super::shown::shown;
 use super::{F, Q, columns_of, expression_of, model_of, row_number};
+use crate::dialect::dialect_of;
 use crate::errors::to_py;
 use crate::model::{mapped_class, schema, unsupported};
 
@@ -579,7 +580,7 @@ impl Query {
     /// The text and its values: a list.
     #[pyo3(signature = (dialect = "postgresql"))]
     fn to_sql<'py>(&self, py: Python<'py>, dialect: &str) -> PyResult<(String, Bound<'py, PyList>)> {
-        shown(py, dialect, |schema, dialect| self.core.to_sql(schema, dialect))
+        shown(py, dialect_of(dialect)?.into(), |schema, spelling| self.core.to_sql(schema, spelling))
     }
 
     fn __str__(&self, py: Python<'_>) -> PyResult<String> {

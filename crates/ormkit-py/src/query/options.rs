@@ -17,7 +17,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("postgresql_deferrable", "session.begin(deferrable=True)"),
     (
         "schema_translate_map",
-        "classes with {\"schema\": ..} in __table_args__, or settings={\"search_path\": ..} of an engine",
+        "engine.execution_options(schema_translate_map=..), and sessions of the engine it returns",
     ),
     ("autoflush", "with session.no_autoflush"),
     ("autocommit", "engine.execute(..), which commits by itself"),
@@ -80,11 +80,16 @@ fn each(
         if take(&name, &value)? {
             continue;
         }
-        if let Some((_, instead)) = ELSEWHERE.iter().find(|(known, _)| *known == name) {
-            return Err(unsupported(format!("execution_options({name}=..)"), format!("use {instead}")));
-        }
-        let known = ELSEWHERE.iter().map(|(known, _)| *known).chain(["include_deleted"]);
-        return Err(to_py(value.py(), Error::unknown_name("option", &name, "execution_options()", known)));
+        return Err(elsewhere(value.py(), &name, "include_deleted"));
     }
     Ok(())
+}
+
+/// What an option gets that is not `known`, the only one that is understood.
+pub(crate) fn elsewhere(py: Python<'_>, name: &str, known: &'static str) -> PyErr {
+    if let Some((_, instead)) = ELSEWHERE.iter().find(|(word, _)| *word == name) {
+        return unsupported(format!("execution_options({name}=..)"), format!("use {instead}"));
+    }
+    let words = ELSEWHERE.iter().map(|(word, _)| *word).chain([known]);
+    to_py(py, Error::unknown_name("option", name, "execution_options()", words))
 }

@@ -15,6 +15,7 @@ use super::lookup::{condition_on, lookup_condition};
 use super::options::ReadOptions;
 use super::shown::shown;
 use super::{AliasedClass, ColumnSpec, columns_of, model_of, order_terms, row_number};
+use crate::dialect::dialect_of;
 use crate::errors::to_py;
 use crate::expr::{Expr, condition_of, expression};
 use crate::model::{Table, schema, unsupported, with_def};
@@ -453,7 +454,7 @@ impl Select {
     /// The text and its values: a list.
     #[pyo3(signature = (dialect = "postgresql"))]
     fn to_sql<'py>(&self, py: Python<'py>, dialect: &str) -> PyResult<(String, Bound<'py, PyList>)> {
-        shown(py, dialect, |schema, dialect| self.core.to_sql(schema, dialect))
+        shown(py, dialect_of(dialect)?.into(), |schema, spelling| self.core.to_sql(schema, spelling))
     }
 
     fn __str__(&self, py: Python<'_>) -> PyResult<String> {

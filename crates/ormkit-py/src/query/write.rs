@@ -23,6 +23,7 @@ use super::shown::shown;
 use super::{F, Select};
 use crate::attribute::Attribute;
 use crate::derived::Updates;
+use crate::dialect::dialect_of;
 use crate::errors::to_py;
 use crate::expr::{Expr, assigned, assigned_rows, expression, object_or_key};
 use crate::model::{find_class, schema, table_model};
@@ -424,7 +425,7 @@ impl Insert {
     #[pyo3(signature = (dialect = "postgresql"))]
     fn to_sql<'py>(&self, py: Python<'py>, dialect: &str) -> PyResult<(String, Bound<'py, PyList>)> {
         let core = self.core(py)?;
-        shown(py, dialect, |schema, dialect| core.to_sql(schema, dialect))
+        shown(py, dialect_of(dialect)?.into(), |schema, spelling| core.to_sql(schema, spelling))
     }
 
     fn __str__(&self, py: Python<'_>) -> PyResult<String> {
@@ -508,7 +509,7 @@ impl Update {
     /// The text and its values: a list.
     #[pyo3(signature = (dialect = "postgresql"))]
     fn to_sql<'py>(&self, py: Python<'py>, dialect: &str) -> PyResult<(String, Bound<'py, PyList>)> {
-        shown(py, dialect, |schema, dialect| self.core().to_sql(schema, dialect))
+        shown(py, dialect_of(dialect)?.into(), |schema, spelling| self.core().to_sql(schema, spelling))
     }
 
     fn __str__(&self, py: Python<'_>) -> PyResult<String> {
@@ -579,7 +580,7 @@ impl Delete {
     /// The text and its values: a list.
     #[pyo3(signature = (dialect = "postgresql"))]
     fn to_sql<'py>(&self, py: Python<'py>, dialect: &str) -> PyResult<(String, Bound<'py, PyList>)> {
-        shown(py, dialect, |schema, dialect| self.core().to_sql(schema, dialect))
+        shown(py, dialect_of(dialect)?.into(), |schema, spelling| self.core().to_sql(schema, spelling))
     }
 
     fn __str__(&self, py: Python<'_>) -> PyResult<String> {

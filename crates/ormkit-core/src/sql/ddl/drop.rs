@@ -1,31 +1,32 @@
 //! DROP of what models declare.
 
-use super::super::Dialect;
+use super::super::Spelling;
 use super::foreign_key::ForeignKeyDef;
 use super::{DdlStep, enums, in_order, written};
 use crate::model::{Model, ModelId, Schema};
 
 /// The steps that drop the tables of `models`, as far as they exist, those that refer to others first, and then the
 /// enum types.
-pub fn drop_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect) -> Vec<DdlStep> {
+pub fn drop_all<'a>(schema: &Schema, models: &[ModelId], spelling: impl Into<Spelling<'a>>) -> Vec<DdlStep> {
+    let spelling = spelling.into();
     let models = in_order(schema, models);
     let mut steps = Vec::new();
     for (index, model) in models.iter().enumerate() {
         for key in ForeignKeyDef::all(&model.def) {
             // Its target is dropped before it: the key goes round in a circle and has to be cut.
             if models[index + 1..].iter().any(|later| *later.table() == key.table) {
-                steps.push(cut(model, &key, dialect));
+                steps.push(cut(model, &key, spelling));
             }
         }
     }
     for model in models.iter().rev() {
-        steps.push(DdlStep::Run(written(dialect, |out| {
+        steps.push(DdlStep::Run(written(spelling, |out| {
             out.push("DROP TABLE IF EXISTS ");
             out.table(model.table());
         })));
     }
-    for enumeration in enums(&models).iter().filter(|_| dialect.native_enums) {
-        steps.push(DdlStep::Run(written(dialect, |out| {
+    for enumeration in enums(&models).iter().filter(|_| spelling.dialect.native_enums) {
+        steps.push(DdlStep::Run(written(spelling, |out| {
             out.push("DROP TYPE IF EXISTS ");
             out.enumeration(enumeration);
         })));
@@ -35,21 +36,21 @@ pub fn drop_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect) 
 
 /// Takes a key away, or where constraints stay with their table, its values: SQLite deletes the rows of a table that it
 /// drops, and checks the keys on them.
-fn cut(model: &Model, key: &ForeignKeyDef, dialect: &'static Dialect) -> DdlStep {
-    if dialect.adds_constraints {
-        return DdlStep::Run(written(dialect, |out| {
+fn cut(model: &Model, key: &ForeignKeyDef, spelling: Spelling<'_>) -> DdlStep {
+    if spelling.dialect.adds_constraints {
+        return DdlStep::Run(written(spelling, |out| {
             out.push("ALTER TABLE IF EXISTS ");
             out.table(model.table());
             out.push(" DROP CONSTRAINT IF EXISTS ");
             out.name(&key.name);
         }));
     }
-    let exists = written(dialect, |out| {
+    let exists = written(spelling, |out| {
         out.push("SELECT NOT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ");
         out.literal(&model.table().name);
         out.push(")");
     });
-    let then = written(dialect, |out| {
+    let then = written(spelling, |out| {
         out.push("UPDATE ");
         out.table(model.table());
         out.push(" SET ");

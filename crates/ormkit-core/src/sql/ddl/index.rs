@@ -1,7 +1,7 @@
 //! Indexes of fields that ask for one, and declared ones.
 
 use super::super::expr::Render;
-use super::super::{Dialect, SqlWriter};
+use super::super::{Dialect, Spelling, SqlWriter};
 use super::{DdlStep, checked, names, table};
 use crate::error::Result;
 use crate::model::{Index, IndexPart, IndexTerm, Model, Schema};
@@ -11,10 +11,10 @@ use crate::query::{Expr, Nulls, Source};
 ///
 /// # Errors
 /// What the dialect lacks; an expression with a value that has no SQL literal, or with a column of another table.
-pub(super) fn indexes(schema: &Schema, model: &Model, dialect: &'static Dialect) -> Result<Vec<DdlStep>> {
-    declared_indexes(model, dialect)
+pub(super) fn indexes(schema: &Schema, model: &Model, spelling: Spelling<'_>) -> Result<Vec<DdlStep>> {
+    declared_indexes(model, spelling.dialect)
         .into_iter()
-        .map(|index| Ok(DdlStep::Run(checked(schema, dialect, |out| create(out, model, &index))?)))
+        .map(|index| Ok(DdlStep::Run(checked(schema, spelling, |out| create(out, model, &index))?)))
         .collect()
 }
 
@@ -55,7 +55,7 @@ fn create(out: &mut SqlWriter<'_>, model: &Model, index: &Index) {
     let name = index.name.clone().unwrap_or_else(|| names::index(model.table(), &index.words()));
     out.push(if index.unique { "CREATE UNIQUE INDEX IF NOT EXISTS " } else { "CREATE INDEX IF NOT EXISTS " });
     // SQLite keeps the schema with the index's name.
-    let (schema, table) = (&model.table().schema, &model.table().name);
+    let (schema, table) = (out.schema_name(&model.table().schema), &model.table().name);
     match (schema, out.is_postgres()) {
         (Some(schema), false) => {
             out.name(schema);

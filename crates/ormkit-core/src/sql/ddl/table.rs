@@ -1,6 +1,6 @@
 //! A table and its comments.
 
-use super::super::{Dialect, SqlWriter};
+use super::super::{Spelling, SqlWriter};
 use super::foreign_key::ForeignKeyDef;
 use super::{DdlStep, exclude, names, written};
 use crate::model::{ColumnType, Computed, Constraint, Field, FieldDefault, Model, Timing};
@@ -212,12 +212,12 @@ fn enum_check(out: &mut SqlWriter<'_>, model: &Model, field: &Field) {
 }
 
 /// COMMENT ON, where there is such a thing.
-pub(super) fn comments(model: &Model, dialect: &'static Dialect) -> Vec<DdlStep> {
-    if !dialect.comments {
+pub(super) fn comments(model: &Model, spelling: Spelling<'_>) -> Vec<DdlStep> {
+    if !spelling.dialect.comments {
         return Vec::new();
     }
     let of_table = model.def.comment.iter().map(|comment| {
-        written(dialect, |out| {
+        written(spelling, |out| {
             out.push("COMMENT ON TABLE ");
             out.table(model.table());
             out.push(" IS ");
@@ -226,7 +226,7 @@ pub(super) fn comments(model: &Model, dialect: &'static Dialect) -> Vec<DdlStep>
     });
     let of_columns = model.fields().iter().filter_map(|field| {
         let comment = field.comment.as_ref()?;
-        Some(written(dialect, |out| {
+        Some(written(spelling, |out| {
             out.push("COMMENT ON COLUMN ");
             out.table(model.table());
             out.push(".");

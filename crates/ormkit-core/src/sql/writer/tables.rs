@@ -132,7 +132,8 @@ impl SqlWriter<'_> {
 
     /// Appends the name of a table that the statement reads from.
     pub(crate) fn base_table(&mut self, table: &TableName) {
-        if table.schema.is_none() && self.ctes.iter().any(|(_, name)| *name == table.name) {
+        if self.schema_name(&table.schema).is_none() && self.ctes.iter().any(|(_, name)| *name == table.name)
+        {
             self.fail(Error::new(ErrorKind::Programming(format!(
                 "a CTE and a table of the statement are both called `{}`: give the CTE another name",
                 table.name

@@ -31,7 +31,7 @@ impl Place {
     /// # Errors
     /// `Unsupported` on SQLite.
     pub(super) fn require(&self, py: Python<'_>, function: &str) -> PyResult<()> {
-        let postgres = self.engine().0.target.postgres(function, "insert rows, or read them by a query");
+        let postgres = self.engine().inner.target.postgres(function, "insert rows, or read them by a query");
         postgres.map(drop).map_err(|error| to_py(py, error))
     }
 

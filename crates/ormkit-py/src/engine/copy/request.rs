@@ -1,7 +1,7 @@
 //! What a call of `copy_from` or `copy_to` asks for.
 
 use ormkit_core::error::Error;
-use ormkit_core::sql::Dialect;
+use ormkit_core::sql::Spelling;
 use ormkit_pg::{CopyFormat, CopyOptions, CopyTarget};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyString};
 use crate::engine::keywords::Keywords;
 use crate::errors::to_py;
 use crate::expr::Expr;
+use crate::query::shown_statement;
 
 /// The keywords of a call.
 pub(super) struct Request {
@@ -61,7 +62,7 @@ impl Request {
     /// # Errors
     /// `TypeError` for what is no table or query, and for columns or a schema beside one that has its own; `Unsupported` for
     /// a query with values.
-    pub(super) fn target(&self, target: &Bound<'_, PyAny>, dialect: &Dialect) -> PyResult<CopyTarget> {
+    pub(super) fn target(&self, target: &Bound<'_, PyAny>, spelling: Spelling<'_>) -> PyResult<CopyTarget> {
         let py = target.py();
         let columns = self.columns.clone().unwrap_or_default();
         if let Ok(name) = target.cast::<PyString>() {
@@ -74,6 +75,7 @@ impl Request {
         }
         if let Some(table) = target.getattr_opt("__table__")? {
             let (schema, name) = (table.getattr("schema")?.extract()?, table.getattr("name")?.extract()?);
+            let schema = spelling.schemas.of(&schema).map(str::to_owned);
             return Ok(CopyTarget::Table { schema, name, columns });
         }
         if self.columns.is_some() {
@@ -84,13 +86,12 @@ impl Request {
         {
             return Ok(CopyTarget::Query(sql));
         }
-        let Some(to_sql) = target.getattr_opt("to_sql")? else {
+        let Some((sql, values)) = shown_statement(target, spelling)? else {
             let found = target.get_type().name()?;
             let text = format!("a table, a mapped class, text() or select() is copied, not {found}");
             return Err(PyTypeError::new_err(text));
         };
-        let (sql, values): (String, Bound<'_, PyAny>) = to_sql.call1((dialect.name.as_str(),))?.extract()?;
-        if values.len()? > 0 {
+        if !values.is_empty() {
             let instead = "write text() with its values, or read it by execute()";
             return Err(to_py(py, Error::unsupported("COPY of a query with values", instead)));
         }
