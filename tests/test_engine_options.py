@@ -80,9 +80,21 @@ def test_sizes_in_sqlalchemys_words(options, most):
     ("options", "error", "text"),
     [
         ({"creator": print}, TypeError, "has no use for creator: password= is for tokens"),
-        ({"connect_args": {"mode": 1.5}}, TypeError, "connect_args: mode is a text, an int or a bool, not float"),
+        ({"connect_args": {"mode": [1]}}, TypeError, "connect_args: mode is a text, a number or a bool, not list"),
         ({"connect_args": ["mode"]}, TypeError, "connect_args is a dict of the URL's parameters"),
-        ({"connect_args": {"check_same_thread": False}}, InterfaceError, "unknown parameter `check_same_thread`"),
+        ({"connect_args": {"check_same_treads": False}}, InterfaceError, "unknown parameter `check_same_treads`"),
+        (
+            {"connect_args": {"statement_cache_size": 0}},
+            TypeError,
+            'word of another driver: write create_engine.prepared="unn',
+        ),
+        (
+            {"connect_args": {"prepared_statement_name_func": str}},
+            TypeError,
+            "word of another driver: write create_engine",
+        ),
+        ({"connect_args": {"server_settings": {}}}, TypeError, "write create_engine.settings="),
+        ({"poolclass": "StaticPool"}, TypeError, "poolclass is a class, not str"),
         ({"isolation_level": "SERIALIZABLE"}, TypeError, "has no use for isolation_level: AsyncSession"),
         ({"poolclass": AssertionPool}, TypeError, "has no use for poolclass=AssertionPool"),
         ({"pool_size": 3, "max_connections": 3}, TypeError, "got both pool_size and max_connections"),
@@ -96,6 +108,16 @@ def test_sizes_in_sqlalchemys_words(options, most):
 def test_words_without_meaning_are_named(options, error, text):
     with pytest.raises(error, match=text):
         create_async_engine("sqlite::memory:", **options)
+
+
+async def test_words_of_sqlites_driver_are_understood() -> None:
+    words = {"check_same_thread": False, "timeout": 0.5, "uri": True}
+    async with create_async_engine("sqlite+aiosqlite://", connect_args=words) as engine:
+        assert (await engine.execute("SELECT 1")).scalar() == 1
+    with pytest.raises(InterfaceError, match="`timeout` is not a number of seconds"):
+        create_async_engine("sqlite+aiosqlite://", connect_args={"timeout": "soon"})
+    with pytest.raises(TypeError, match="write create_engine.connect_timeout="):
+        create_async_engine("postgresql://localhost/d", connect_args={"timeout": 5})
 
 
 @pytest.mark.parametrize("form", ["url", "url with parameters", "keywords"])

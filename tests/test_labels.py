@@ -146,5 +146,21 @@ async def test_mappings_are_read_as_rows_are(engine: ormkit.ConnectionPool) -> N
             none.mappings().one()
         with pytest.raises(TypeError, match=r"\.all\(\)"):
             len(result.mappings())
-        with pytest.raises(AttributeError, match=r"write all\(\)"):
-            result.mappings().fetchall()
+        assert result.mappings().fetchall() == [one, two]
+
+
+async def test_rows_are_fetched_one_after_the_other(engine: ormkit.ConnectionPool) -> None:
+    """PEP 249, `fetchone` to `fetchall`; all else sees the whole result."""
+    await Library.metadata.create_all(engine)
+    async with AsyncSession(engine) as session, session.begin():
+        session.add_all([Author(name=name) for name in "abcde"])
+        await session.flush()
+        names = select(Author.name).order_by(Author.id)
+        rows = await session.execute(names)
+        assert (rows.fetchone(), rows.fetchmany(2)) == (("a",), [("b",), ("c",)])
+        assert len(rows.all()) == 5
+        assert (rows.fetchall(), rows.fetchone(), rows.fetchmany(), rows.fetchall()) == ([("d",), ("e",)], None, [], [])
+        dicts = (await session.execute(names)).mappings()
+        assert (dicts.fetchone(), dicts.fetchmany(), len(dicts.fetchall())) == ({"name": "a"}, [{"name": "b"}], 3)
+        values = await session.scalars(names)
+        assert (values.fetchmany(4), values.fetchall(), values.fetchmany()) == (["a", "b", "c", "d"], ["e"], [])

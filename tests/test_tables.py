@@ -245,3 +245,12 @@ async def test_a_junction_needs_no_key(engine):
         await session.remove(two)
         assert (await session.execute(select(links))).all() == []
         assert left.rights == []
+
+
+def test_columns_are_found_by_their_names_in_the_database():
+    columns = tags_of_pages.columns
+    assert columns.keys() == [column.name for column in columns] == ["page_id", "tag_id", "weight"]
+    assert columns["tag_id"].primary_key and "weight" in columns and "wieght" not in columns
+    assert dict(columns.items())["weight"] is columns.weight
+    with pytest.raises(KeyError, match="did you mean `weight`"):
+        columns["wieght"]

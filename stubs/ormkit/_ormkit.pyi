@@ -507,6 +507,14 @@ class RelationshipInfo:
         The junction's table; None without one.
         """
     @property
+    def mapper(self) -> typing.Any:
+        r"""
+        What the class at the other end maps: `.mapper.class_` is the class.
+        
+        Raises:
+            InvalidRequestError: No such class was declared.
+        """
+    @property
     def is_many_to_many(self) -> builtins.bool:
         r"""
         Through a junction.

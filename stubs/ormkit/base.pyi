@@ -7,6 +7,7 @@ from typing_extensions import Self, dataclass_transform
 
 from ormkit.engine import Connection, ConnectionPool
 from ormkit.fields import ColumnInfo, mapped_column
+from ormkit.inspection import NamedItems
 from ormkit.query import Attribute
 from ormkit.relationships import RelationshipInfo, relationship
 
@@ -47,7 +48,7 @@ class Table:
     @property
     def info(self) -> dict[Any, Any]: ...
     @property
-    def columns(self) -> tuple[ColumnInfo, ...]: ...
+    def columns(self) -> NamedItems[ColumnInfo]: ...
     @property
     def primary_key(self) -> tuple[str, ...]: ...
 

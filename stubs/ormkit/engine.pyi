@@ -7,6 +7,8 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Protocol, Type
 
 from typing_extensions import CapsuleType, Self, TypedDict, Unpack
 
+from ormkit.session import ScalarResult
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -209,7 +211,15 @@ class Listener:
 class Connection:
     """One connection for a block: the first statement begins a transaction, `commit()` keeps it."""
 
+    @property
+    def engine(self) -> ConnectionPool: ...
+    @property
+    def dialect(self) -> Literal["postgresql", "sqlite"]: ...
     async def execute(self, statement: Any, params: Sequence[Any] | Mapping[str, Any] | None = None) -> QueryResult: ...
+    async def scalar(self, statement: Any, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Any: ...
+    async def scalars(
+        self, statement: Any, params: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> ScalarResult[Any]: ...
     @overload
     async def execute_many(
         self, sql: str, params: Iterable[Sequence[Any] | Mapping[str, Any]], *, returning: Literal[False] = False
@@ -531,6 +541,8 @@ class ConnectionPool:
     def url(self) -> str: ...
     @property
     def dialect(self) -> Literal["postgresql", "sqlite"]: ...
+    @property
+    def name(self) -> Literal["postgresql", "sqlite"]: ...
     def is_postgres(self) -> bool: ...
     def is_sqlite(self) -> bool: ...
 

@@ -149,5 +149,13 @@ def undefer(*columns: Attribute[Any] | str) -> Loader:
 def undefer_group(name: str, /) -> Loader:
     """Reads the columns of a `deferred_group`."""
 
-def with_loader_criteria(model: type[Any], condition: Expr[bool] | Callable[[type[Any]], Expr[bool]], /) -> Loader:
+def with_loader_criteria(
+    model: type[Any],
+    condition: Expr[bool] | Callable[[type[Any]], Expr[bool]],
+    /,
+    *,
+    include_aliases: Literal[True] = True,
+    propagate_to_loaders: Literal[True] = True,
+    track_closure_variables: bool = True,
+) -> Loader:
     """A condition on every object of a class that a query reads; with a function also of what derives from a base or a mixin."""

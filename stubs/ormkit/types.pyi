@@ -2,8 +2,8 @@
 
 import enum
 import uuid
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal, overload
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Literal, TypeVar, overload
 
 from ormkit._ormkit import (
     DATEMULTIRANGE as DATEMULTIRANGE,
@@ -72,22 +72,44 @@ def uuid7() -> uuid.UUID:
 def unregister_codec(name: str, *, schema: str | None = None) -> None:
     """Take a codec away: values are again what they are without."""
 
+_E = TypeVar("_E", bound=enum.Enum)
+
 class ARRAY(TypeEngine):
     """`item_type[]`; a JSON array on SQLite. Lists, nested where there are more dimensions, with None for NULL."""
 
     def __init__(self, item_type: TypeEngine | type[TypeEngine], /, *, dimensions: int | None = None) -> None: ...
 
 class Enum(TypeEngine):
-    """Stores the members' values, or their names with `by="name"`. The native type is made in the default schema, or in `schema`."""
+    """Stores the members' values, or their names with `by="name"`; or one of a few words. The native type is made in the default
+    schema, or in `schema`; with `native_enum=False` the column is VARCHAR."""
 
+    @overload
     def __init__(
         self,
-        class_: type[enum.Enum],
+        class_: type[_E],
         /,
         *,
         by: Literal["value", "name"] = "value",
         name: str | None = None,
         schema: str | None = None,
+        native_enum: bool = True,
+        values_callable: Callable[[type[_E]], Iterable[str]] | None = None,
+        length: int | None = None,
+        create_constraint: bool = ...,
+        validate_strings: bool = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        word: str,
+        /,
+        *words: str,
+        name: str,
+        schema: str | None = None,
+        native_enum: bool = True,
+        length: int | None = None,
+        create_constraint: bool = ...,
+        validate_strings: bool = ...,
     ) -> None: ...
 
 JSONB = JSON

@@ -65,7 +65,10 @@ pub(crate) fn bind(
         ColumnType::Double => sink(number::float(value, place)?),
         ColumnType::Numeric(size) => number::decimal(value, *size, place, sink),
         ColumnType::Text => text::string(value, None, place, sink),
-        ColumnType::VarChar(length) => text::string(value, Some(*length), place, sink),
+        ColumnType::VarChar(length) => match conversion::members(conversion) {
+            Some(members) => text::text_of_member(value, members, place, sink),
+            None => text::string(value, Some(*length), place, sink),
+        },
         ColumnType::Bytes => text::bytes(value, place, sink),
         ColumnType::Enum(labels) => text::label(value, labels, conversion::members(conversion), place, sink),
         ColumnType::Date => sink(temporal::date(value, place)?),

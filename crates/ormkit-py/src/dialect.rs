@@ -3,6 +3,8 @@
 use ormkit_core::sql::Dialect;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString, PyType};
 
 /// The dialect of a name: `"postgresql"`, also as `"postgres"`, or `"sqlite"`.
 ///
@@ -16,4 +18,21 @@ pub(crate) fn dialect_of(name: &str) -> PyResult<&'static Dialect> {
             Err(PyValueError::new_err(format!("the dialect is \"postgresql\" or \"sqlite\", not {other:?}")))
         }
     }
+}
+
+/// A dialect as a user reads it: a text, which SQLAlchemy's users ask for its `name`.
+pub(crate) fn named_dialect<'py>(py: Python<'py>, dialect: &Dialect) -> PyResult<Bound<'py, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let made = CLASS.get_or_try_init(py, || {
+        let text = py.get_type::<PyString>();
+        let body = PyDict::new(py);
+        body.set_item("__module__", "ormkit")?;
+        body.set_item("__slots__", ())?;
+        body.set_item("__doc__", "The name of a dialect, as a text.")?;
+        let property = py.import("builtins")?.getattr("property")?;
+        body.set_item("name", property.call1((text.getattr("__str__")?,))?)?;
+        let made = py.get_type::<PyType>().call1(("DialectName", (text,), body))?;
+        Ok::<_, PyErr>(made.cast_into::<PyType>()?.unbind())
+    })?;
+    made.bind(py).call1((dialect.name.as_str(),))
 }

@@ -4,10 +4,13 @@ use ormkit_core::error::near_matches;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 
+use crate::attribute::Attribute;
 use crate::engine::{Connection, Engine};
-use crate::model::Table;
+use crate::inspection::Mapper;
+use crate::model::{ColumnInfo, RelationshipInfo, Table, with_def};
 use crate::query::{Delete, Insert, Query, Select, Update};
 use crate::result::{ExecuteResult, MappingResult, QueryResult, ScalarResult};
+use crate::session::AsyncSession;
 
 /// A word, and what says the same here.
 pub(crate) type Words = &'static [(&'static str, &'static str)];
@@ -23,6 +26,8 @@ pub(crate) const CLASS: Words = &[
     ("get_or_create", "await session.get_or_create({class}, ..)"),
     ("update_or_create", "await session.update_or_create({class}, ..)"),
     ("bulk_create", "await session.insert_all([..])"),
+    ("__mapper__", "inspect({class})"),
+    ("registry", "{class}.metadata"),
 ];
 
 /// Of their instances.
@@ -38,6 +43,7 @@ pub(crate) const INSTANCE: Words = &[
     ("dict", "it.to_dict()"),
     ("model_dump", "it.to_dict()"),
     ("_asdict", "it.to_dict()"),
+    ("awaitable_attrs", "class Base(AsyncAttrs, DeclarativeBase)"),
     ("_meta", "{class}.__columns__, __relationships__ and __table__"),
 ];
 
@@ -74,6 +80,31 @@ const QUERY: Words = &[
     ("scalar", "await query.values_list(\"field\", flat=True).first()"),
 ];
 
+const SESSION: Words = &[
+    ("run_sync", "what the function does, with await: nothing in the session blocks"),
+    ("sync_session", "the session itself: nothing in it blocks"),
+    ("bulk_save_objects", "await session.insert_all(objects), or update_all(objects)"),
+    ("bulk_insert_mappings", "await session.execute(insert(Model), rows)"),
+    ("bulk_update_mappings", "await session.execute(update(Model), rows)"),
+    ("in_nested_transaction", "the savepoint of begin_nested()"),
+    ("get_transaction", "in_transaction(), or the transaction of begin()"),
+    ("get_nested_transaction", "the savepoint of begin_nested()"),
+    ("is_active", "in_transaction(): after an error everything raises PendingRollbackError until rollback()"),
+    ("autoflush", "with session.no_autoflush"),
+    ("invalidate", "rollback(): a connection that was lost is never lent again"),
+    ("identity_key", "inspect(it).identity"),
+    ("object_session", "inspect(it).session"),
+    ("close_all", "await engine.close()"),
+    ("filter", "session.query(Model).filter(..)"),
+    ("select", "session.query(Model), or select(Model) given to session.scalars"),
+    ("save", "await session.insert(it), or session.add(it)"),
+    ("create", "await session.insert(Model(..))"),
+    ("bulk_create", "await session.insert_all(objects)"),
+    ("fetch_all", "(await session.execute(statement)).all()"),
+    ("fetch_one", "(await session.execute(statement)).first()"),
+    ("exec", "await session.scalars(statement), or session.execute(statement)"),
+];
+
 const STATEMENT: Words = &[
     ("filter_related", "where(Model.relation.any(..))"),
     ("exclude", "where(~(..))"),
@@ -96,9 +127,6 @@ const STATEMENT: Words = &[
 ];
 
 const RESULT: Words = &[
-    ("fetchall", "all()"),
-    ("fetchone", "first(), or iterate"),
-    ("fetchmany", "partitions(size)"),
     ("to_list", "all()"),
     ("dicts", "mappings()"),
     ("lastrowid", "inserted_primary_key, or RETURNING"),
@@ -107,10 +135,8 @@ const RESULT: Words = &[
 ];
 
 const VALUES: Words = &[
-    ("fetchall", "all()"),
     ("fetchone", "first(), or iterate"),
-    ("fetchmany", "all()[..], or session.stream_scalars(..).partitions(size)"),
-    ("partitions", "all()[..], or session.stream_scalars(..).partitions(size)"),
+    ("partitions", "fetchmany(size), or session.stream_scalars(..).partitions(size)"),
     ("to_list", "all()"),
     ("close", "nothing: all values are here"),
 ];
@@ -144,6 +170,13 @@ const DRIVER: Words = &[
     ("raw_connection", "async with engine.connect() as connection"),
     ("exec_driver_sql", "await {it}.execute(sql, params)"),
     ("sync_engine", "the engine itself: nothing in it blocks"),
+    ("driver", "dialect"),
+    ("pool", "engine.status()"),
+    ("get_raw_connection", "async with engine.connect() as connection"),
+    ("execution_options", "engine.execution_options(..); engine.execute(sql) commits by itself"),
+    ("invalidate", "rollback(): a connection that was lost is never lent again"),
+    ("closed", "nothing: a connection ends with its block"),
+    ("default_isolation_level", "begin(isolation=..)"),
     ("copy_records_to_table", "await {it}.copy_from(table, rows)"),
 ];
 
@@ -180,6 +213,9 @@ const MODULE: Words = &[
     ("AsyncEngine", "Engine"),
     ("AsyncConnection", "Connection"),
     ("object_session", "inspect(it).session"),
+    ("class_mapper", "inspect(Class)"),
+    ("object_mapper", "inspect(type(it))"),
+    ("identity_key", "inspect(it).identity"),
     ("make_transient", "copy.copy(it), a new object"),
     ("Bundle", "select(User.id, User.name)"),
     ("Load", "selectinload, joinedload, load_only"),
@@ -235,7 +271,91 @@ const TABLE: Words = &[
     ("select", "select(table)"),
     ("create", "await metadata.create_all(engine)"),
     ("drop", "await metadata.drop_all(engine)"),
+    ("foreign_keys", "table.columns, each with its foreign_key"),
+    ("indexes", "await engine.get_indexes(table.name)"),
+    ("constraints", "await engine.get_constraints(table.name)"),
+    ("metadata", "Base.metadata"),
+    ("key", "fullname"),
+    ("comment", "nothing: it is not told"),
 ];
+
+/// Of what `User.name` is.
+const ATTRIBUTE: Words = &[
+    ("type", "{of}.sql_type()"),
+    ("nullable", "{of}.nullable"),
+    ("primary_key", "{of}.primary_key"),
+    ("unique", "{of}.unique"),
+    ("index", "{of}.index"),
+    ("default", "{of}.default"),
+    ("server_default", "{of}.server_default"),
+    ("max_length", "{of}.max_length"),
+    ("foreign_key", "{of}.foreign_key"),
+    ("foreign_keys", "{of}.foreign_key"),
+    ("autoincrement", "{of}.autoincrement"),
+    ("comment", "{of}.comment"),
+    ("info", "{of}.info"),
+    ("uselist", "{of}.uselist"),
+    ("secondary", "{of}.secondary"),
+    ("name", "{of}.name"),
+    ("property", "{of}"),
+    ("prop", "{of}"),
+    ("mapper", "{of}.mapper"),
+    ("entity", "{of}.mapper"),
+    ("class_", "the class itself"),
+    ("parent", "inspect({class})"),
+    ("table", "{class}.__table__"),
+    ("expression", "the attribute itself"),
+];
+
+const COLUMN: Words = &[
+    ("type", "column.sql_type(), its name in SQL"),
+    ("foreign_keys", "column.foreign_key"),
+    ("references", "column.foreign_key"),
+    ("table", "Model.__table__"),
+    ("columns", "the column itself"),
+    ("expression", "getattr(Model, column.key)"),
+    ("server_onupdate", "nothing: it is not told"),
+    ("onupdate", "nothing: it is not told"),
+];
+
+const RELATION: Words = &[
+    ("entity", "relation.mapper"),
+    ("argument", "relation.target"),
+    ("direction", "relation.uselist and relation.is_many_to_many"),
+    ("local_columns", "the columns' foreign_key"),
+    ("lazy", "nothing: it is not told"),
+];
+
+const MAPPER: Words = &[
+    ("tables", "local_table"),
+    ("selectable", "local_table"),
+    ("all_orm_descriptors", "attrs"),
+    ("iterate_properties", "attrs"),
+    ("get_property", "attrs[name]"),
+    ("has_property", "name in attrs"),
+    ("identity_key_from_instance", "primary_key_from_instance(it)"),
+    ("polymorphic_map", "{class}.__subclasses__()"),
+];
+
+/// The error for a name that a class's attribute does not have.
+fn no_part(attribute: &Bound<'_, Attribute>, name: &str) -> PyErr {
+    let this = attribute.get();
+    let (class, columns) = with_def(this.model(), |def| (def.name.clone(), def.fields.len()));
+    let Some(instead) = instead(ATTRIBUTE, name, &class) else {
+        return no_attribute(attribute.as_any(), name, &[]);
+    };
+    let kind = if this.slot() < columns { "__columns__" } else { "__relationships__" };
+    let of = format!("{class}.{kind}[\"{}\"]", this.name());
+    let instead = instead.replace("{of}", &of);
+    PyAttributeError::new_err(format!("{class}.{} has no attribute '{name}': write {instead}", this.name()))
+}
+
+#[pymethods]
+impl Attribute {
+    fn __getattr__(slf: &Bound<'_, Self>, name: &str) -> PyResult<Py<PyAny>> {
+        Err(no_part(slf, name))
+    }
+}
 
 /// The error for a name that an object of ours does not have.
 fn no_attribute(object: &Bound<'_, PyAny>, name: &str, words: Words) -> PyErr {
@@ -273,6 +393,7 @@ macro_rules! answers {
 }
 
 answers!(
+    AsyncSession: SESSION,
     Query: QUERY,
     Select: STATEMENT,
     Insert: STATEMENT,
@@ -284,5 +405,8 @@ answers!(
     QueryResult: ANSWER,
     Engine: DRIVER,
     Connection: DRIVER,
-    Table: TABLE
+    Table: TABLE,
+    ColumnInfo: COLUMN,
+    RelationshipInfo: RELATION,
+    Mapper: MAPPER
 );

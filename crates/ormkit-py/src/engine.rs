@@ -9,7 +9,6 @@ mod copy;
 mod ddl;
 mod explain;
 mod inspect;
-mod keywords;
 mod listen;
 mod many;
 mod notices;
@@ -43,6 +42,7 @@ use pyo3::types::PyString;
 
 use crate::bridge::{LoopRuntime, Operation, Process, at_drop};
 use crate::convert::Border;
+use crate::dialect::named_dialect;
 use crate::errors::to_py;
 use crate::result::QueryResult;
 use crate::session::nothing;
@@ -151,6 +151,12 @@ impl Engine {
 
     pub(crate) fn handle(&self) -> EngineHandle {
         EngineHandle { inner: Arc::clone(&self.inner), plans: Arc::clone(&self.plans) }
+    }
+}
+
+impl From<EngineHandle> for Engine {
+    fn from(handle: EngineHandle) -> Self {
+        Self { inner: handle.inner, plans: handle.plans }
     }
 }
 
@@ -266,7 +272,13 @@ impl Engine {
 
     /// `"postgresql"` or `"sqlite"`.
     #[getter]
-    fn dialect(&self) -> &'static str {
+    fn dialect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        named_dialect(py, self.inner.target.dialect())
+    }
+
+    /// The same as a plain text.
+    #[getter]
+    fn name(&self) -> &'static str {
         self.inner.target.dialect().name.as_str()
     }
 

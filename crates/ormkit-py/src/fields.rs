@@ -4,6 +4,7 @@ mod constraints;
 mod dataclass;
 mod declared_attr;
 pub(crate) mod decorator;
+pub(crate) mod enumeration;
 mod exclude;
 mod foreign_key;
 mod generated;

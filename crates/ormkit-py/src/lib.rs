@@ -19,6 +19,7 @@ mod generic;
 mod host;
 mod inspection;
 mod instance;
+mod keywords;
 mod migrate;
 mod model;
 mod query;
@@ -70,6 +71,8 @@ mod _ormkit {
     #[pymodule_export]
     use fields::decorator::{DialectObject, TypeDecorator};
     #[pymodule_export]
+    use fields::enumeration::EnumColumn;
+    #[pymodule_export]
     use fields::native::{Array, Bit, Cidr, Citext, Inet, MacAddr, MacAddr8, Tsvector, Vector};
     #[pymodule_export]
     use fields::range::{
@@ -78,8 +81,8 @@ mod _ormkit {
     };
     #[pymodule_export]
     use fields::types::{
-        BigInteger, Boolean, Date, DateTime, Double, EnumColumn, Float, Integer, Interval, Json, LargeBinary,
-        Numeric, SmallInteger, StringType, Text, Time, TypeEngine, Uuid,
+        BigInteger, Boolean, Date, DateTime, Double, Float, Integer, Interval, Json, LargeBinary, Numeric,
+        SmallInteger, StringType, Text, Time, TypeEngine, Uuid,
     };
     #[pymodule_export]
     use fields::{

@@ -45,7 +45,7 @@ pub(crate) use loader::{
     selectinload, subqueryload, undefer, undefer_group, with_loader_criteria,
 };
 pub(crate) use lookup::{Q, lookup_condition};
-pub(crate) use options::elsewhere as option_elsewhere;
+pub(crate) use options::{elsewhere as option_elsewhere, with_options};
 pub(crate) use page::{Page, Places, page_size};
 pub(crate) use read::{Select, select};
 pub(crate) use set::{except_, except_all, intersect, intersect_all, union, union_all};

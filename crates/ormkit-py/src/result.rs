@@ -1,5 +1,6 @@
 //! What statements answer: rows that are read without await.
 mod arrow;
+mod cursor;
 mod execute;
 mod kept;
 mod mapping;

@@ -1,11 +1,13 @@
 //! `AsyncSession`: the core session, leased by one operation at a time.
 
+mod arguments;
 mod begin;
 mod bind;
 mod context;
 mod ear;
 mod execute;
 mod load;
+mod maker;
 mod on_commit;
 mod owner;
 mod page;
@@ -29,6 +31,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 
+use self::arguments::Arguments;
 use self::bind::Bind;
 use self::ear::Ear;
 use self::on_commit::OnCommit;
@@ -39,7 +42,8 @@ use crate::host::{self, Owner, PyHost};
 use crate::model::schema;
 
 pub(crate) use begin::{Transaction, TransactionContext};
-pub(crate) use context::{SessionContext, SessionMaker, create_session, session_context};
+pub(crate) use context::SessionContext;
+pub(crate) use maker::{SessionMaker, create_session, session_context};
 pub(crate) use owner::load_attribute;
 
 pub(crate) use read::value_of;
@@ -61,6 +65,7 @@ pub(crate) type CoreLease = Lease<Session<PyHost>, Caller>;
 ///     isolation: The level of its transactions: "read committed", "repeatable read", "serializable", in any case;
 ///         reading opens a transaction then. None: the database's default, and reading opens none. SQLite's
 ///         transactions are serializable, whatever is asked.
+///     info: A dict whose contents `session.info` begins with.
 #[pyclass(frozen, weakref, subclass, name = "AsyncSession", module = "ormkit")]
 pub(crate) struct AsyncSession {
     pub(crate) link: Arc<SessionLink>,
@@ -73,6 +78,12 @@ const FACELESS: &str = "the session is of a class whose __init__ does not call s
 impl AsyncSession {
     pub(super) fn of(link: Arc<SessionLink>) -> Self {
         Self { link, info: PyOnceLock::new() }
+    }
+
+    /// Puts notes of the user's into its own dict.
+    fn note(&self, info: &Bound<'_, PyDict>) -> PyResult<()> {
+        let notes = self.info.get_or_init(info.py(), || PyDict::new(info.py()).unbind());
+        notes.bind(info.py()).update(info.as_mapping())
     }
 
     /// Lets objects and listeners know the session.
@@ -271,23 +282,21 @@ pub(crate) fn nothing() -> Py<PyAny> {
 #[pymethods]
 impl AsyncSession {
     #[new]
-    #[pyo3(signature = (
-        engine = None, *, bind = None, autoflush = true, expire_on_commit = false, read_only = false,
-        isolation = None
-    ))]
+    #[pyo3(
+        signature = (engine = None, **options),
+        text_signature = "(engine=None, *, bind=None, autoflush=True, expire_on_commit=False, read_only=False, isolation=None, info=None)"
+    )]
     fn py_new(
+        py: Python<'_>,
         engine: Option<&Bound<'_, PyAny>>,
-        bind: Option<&Bound<'_, PyAny>>,
-        autoflush: bool,
-        expire_on_commit: bool,
-        read_only: bool,
-        isolation: Option<&str>,
+        options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let bind = Bind::of(engine, bind)?;
-        let asked = context::Asked { autoflush, expire_on_commit, read_only, isolation };
-        let options = asked.options()?;
-        bind.check(&options)?;
-        Ok(Self::of(SessionLink::open(bind, options)))
+        let asked = Arguments::read("AsyncSession", engine, options, py)?;
+        let made = Self::of(SessionLink::open(asked.bind()?.clone(), asked.options));
+        if let Some(info) = asked.info {
+            made.note(info.bind(py))?;
+        }
+        Ok(made)
     }
 
     /// Everything is done when the object is made: this lets subclasses call `super().__init__(..)` as they are used to.
@@ -365,6 +374,11 @@ impl AsyncSession {
     /// Roll back what is open and let all objects go; warns with `UncommittedWarning` of what is lost.
     fn close(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
         context::close(py, &self.link, Some("closed without commit()"))
+    }
+
+    /// The same by the name that `contextlib.aclosing` calls.
+    fn aclose(&self, py: Python<'_>) -> PyResult<Py<Operation>> {
+        self.close(py)
     }
 
     /// Roll back what is open and let all objects go, without a warning: the session is as new.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ormkit_core::error::{Error, Result};
 use percent_encoding::percent_decode_str;
 
-const PARAMETERS: [&str; 4] = ["mode", "cache", "immutable", "trusted"];
+const PARAMETERS: [&str; 5] = ["mode", "cache", "immutable", "trusted", "timeout"];
 
 /// Where the database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +122,7 @@ impl Config {
             ("immutable", "0" | "false") => self.immutable = false,
             ("trusted", "1" | "true") => self.trusted = true,
             ("trusted", "0" | "false") => self.trusted = false,
+            ("timeout", value) => self.busy_timeout = seconds(value)?,
             ("mode", _) => return Err(bad("the parameter `mode` is none of ro, rw, rwc, memory")),
             ("cache", _) => return Err(bad("the parameter `cache` is not `private`")),
             ("immutable" | "trusted", _) => {
@@ -142,6 +143,12 @@ impl Config {
             Database::File(path) => Some(path),
         }
     }
+}
+
+/// A time in seconds, with or without a fraction.
+fn seconds(value: &str) -> Result<Duration> {
+    let seconds = value.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| bad("the parameter `timeout` is not a number of seconds"))
 }
 
 /// What stands between `sqlite:` and the parameters. Three slashes and a path are relative, four absolute.
@@ -240,11 +247,21 @@ mod tests {
     }
 
     #[test]
+    fn timeout_is_a_number_of_seconds() {
+        let config = Config::parse("sqlite:///x.db?timeout=0.25").unwrap();
+        assert_eq!(config.busy_timeout, Duration::from_millis(250));
+        for wrong in ["soon", "-1", "NaN", "inf", ""] {
+            let error = Config::parse(&format!("sqlite:///x.db?timeout={wrong}")).unwrap_err().to_string();
+            assert!(error.contains("`timeout` is not a number of seconds"), "{error}");
+        }
+    }
+
+    #[test]
     fn unknown_parameter_is_refused_with_the_known_ones() {
         let error = Config::parse("sqlite:///x.db?jornal=wal").unwrap_err().to_string();
         assert_eq!(
             error,
-            "malformed SQLite URL: unknown parameter `jornal`; known are mode, cache, immutable, trusted"
+            "malformed SQLite URL: unknown parameter `jornal`; known are mode, cache, immutable, trusted, timeout"
         );
     }
 

@@ -84,15 +84,39 @@ pub(super) fn label(
             None => Err(foreign()),
         };
     };
-    let class = members.class.bind(py);
+    let text = word(value, members)?.ok_or_else(foreign)?;
+    if labels.labels.contains(&text) { sink(ValueRef::Text(&text)) } else { Err(foreign()) }
+}
+
+/// The word of an enum's member that is stored as text; a member's value stands for it.
+pub(super) fn text_of_member(
+    value: &Bound<'_, PyAny>,
+    members: &Members,
+    place: &Place<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<()> {
+    match word(value, members)? {
+        Some(word) => sink(ValueRef::Text(&word)),
+        None => {
+            let class = members.class.bind(value.py()).name().map_err(from_py)?;
+            Err(unfit(value, &format!("a member of {class}"), place))
+        }
+    }
+}
+
+/// What is stored for a member, or for a member's value; None for anything else, and for a member of another enum where the
+/// values are equal.
+fn word(value: &Bound<'_, PyAny>, members: &Members) -> Result<Option<String>> {
+    let class = members.class.bind(value.py());
     let member = match value.is_exact_instance(class) || value.is_instance(class).map_err(from_py)? {
         true => value.clone(),
-        // a member's value; a member of another enum is refused even where the values are equal
-        false if is_member(value).map_err(from_py)? => return Err(foreign()),
-        false => class.call1((value,)).map_err(|_| foreign())?,
+        false if is_member(value).map_err(from_py)? => return Ok(None),
+        false => match class.call1((value,)) {
+            Ok(member) => member,
+            Err(_) => return Ok(None),
+        },
     };
-    let text = label_of(&member, members.by_name).map_err(from_py)?;
-    if labels.labels.contains(&text) { sink(ValueRef::Text(&text)) } else { Err(foreign()) }
+    label_of(&member, members.by_name).map(Some).map_err(from_py)
 }
 
 fn label_of(member: &Bound<'_, PyAny>, by_name: bool) -> PyResult<String> {

@@ -2,11 +2,11 @@
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyType};
 
 use super::Engine;
-use super::keywords::Keywords;
 use super::options::create;
+use crate::keywords::Keywords;
 
 const NAME: &str = "create_async_engine";
 
@@ -96,7 +96,11 @@ fn future(keywords: &Keywords<'_>) -> PyResult<()> {
 
 fn pool_class(keywords: &Keywords<'_>) -> PyResult<()> {
     let Some(class) = keywords.take("poolclass")?.filter(|class| !class.is_none()) else { return Ok(()) };
-    let name: String = class.getattr("__name__")?.extract()?;
+    let Ok(class) = class.cast::<PyType>() else {
+        let found = class.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("{NAME}() argument poolclass is a class, not {found}")));
+    };
+    let name = class.name()?.to_string();
     match name.as_str() {
         "QueuePool" | "AsyncAdaptedQueuePool" | "FallbackAsyncAdaptedQueuePool" | "StaticPool" => Ok(()),
         "NullPool" => {

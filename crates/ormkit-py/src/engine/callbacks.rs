@@ -12,11 +12,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::connection::Connection;
-use super::keywords::Keywords;
 use super::pinned::{Pinned, open_transaction};
 use super::{EngineHandle, Inner};
 use crate::bridge::{self, Caller, LoopRuntime};
 use crate::errors::{caused_by, from_py, to_py};
+use crate::keywords::Keywords;
 
 /// The functions that were given.
 #[derive(Default)]

@@ -9,16 +9,17 @@ use ormkit_core::session::Link;
 use ormkit_core::value::Params;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::pinned::{Pinned, caller, open_transaction};
 use super::stream::RowStream;
-use super::{EngineHandle, params};
+use super::{Engine, EngineHandle, params};
 use crate::bridge::Operation;
+use crate::dialect::named_dialect;
 use crate::errors::to_py;
 use crate::expr::Expr;
 use crate::query::{Select, select_with, shown, shown_statement, writes_with};
-use crate::result::Kept;
+use crate::result::{Kept, QueryResult, ScalarResult};
 use crate::session::{SessionLink, nothing, raise};
 
 /// A connection of its own: settings, temporary tables and locks of one statement are there for the next.
@@ -79,6 +80,32 @@ impl Connection {
         Python::attach(|py| Py::new(py, Self { link, commits }))
     }
 
+    /// Runs a statement, and shows its rows by `show`.
+    fn run(
+        &self,
+        py: Python<'_>,
+        name: &'static str,
+        statement: &Bound<'_, PyAny>,
+        params: Option<&Bound<'_, PyAny>>,
+        show: impl FnOnce(Python<'_>, QueryResult) -> PyResult<Py<PyAny>> + Send + 'static,
+    ) -> PyResult<Py<Operation>> {
+        let statements: Vec<Statement> = self
+            .read_all(statement, params)?
+            .into_iter()
+            .map(|(text, params)| Statement::new(text, params))
+            .collect();
+        let link = Arc::clone(&self.link);
+        Operation::start(py, name, async move {
+            let mut core = Python::attach(|py| link.lease(py))?;
+            core.check().map_err(raise)?;
+            open_transaction(&mut core)?;
+            let mut sink = Kept::default();
+            let ran = core.run(Batch { before: &[], statements: &statements }, &mut sink).await;
+            ran.map_err(|error| link.engine().explained(error))?;
+            Python::attach(|py| show(py, sink.into_result(link.engine().border())))
+        })
+    }
+
     /// Ends the block. A COMMIT that fails is rolled back, and its error comes out.
     fn end(&self, py: Python<'_>, keep: bool) -> PyResult<Py<Operation>> {
         if self.link.is_of_session() {
@@ -120,21 +147,53 @@ impl Connection {
         statement: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<Operation>> {
-        let statements: Vec<Statement> = self
-            .read_all(statement, params)?
-            .into_iter()
-            .map(|(text, params)| Statement::new(text, params))
-            .collect();
-        let link = Arc::clone(&self.link);
-        Operation::start(py, "Connection.execute", async move {
-            let mut core = Python::attach(|py| link.lease(py))?;
-            core.check().map_err(raise)?;
-            open_transaction(&mut core)?;
-            let mut sink = Kept::default();
-            let ran = core.run(Batch { before: &[], statements: &statements }, &mut sink).await;
-            ran.map_err(|error| link.engine().explained(error))?;
-            Python::attach(|py| Ok(Py::new(py, sink.into_result(link.engine().border()))?.into_any()))
+        self.run(
+            py,
+            "Connection.execute",
+            statement,
+            params,
+            |py, result| Ok(Py::new(py, result)?.into_any()),
+        )
+    }
+
+    /// The first column of the first row, or None: `execute(..)` and `.scalar()`.
+    #[pyo3(signature = (statement, params = None))]
+    fn scalar(
+        &self,
+        py: Python<'_>,
+        statement: &Bound<'_, PyAny>,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Operation>> {
+        self.run(py, "Connection.scalar", statement, params, |py, result| {
+            Bound::new(py, result)?.call_method0("scalar").map(Bound::unbind)
         })
+    }
+
+    /// The first column of each row, in the order of the rows.
+    #[pyo3(signature = (statement, params = None))]
+    fn scalars(
+        &self,
+        py: Python<'_>,
+        statement: &Bound<'_, PyAny>,
+        params: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Operation>> {
+        self.run(py, "Connection.scalars", statement, params, |py, result| {
+            let values = Bound::new(py, result)?.call_method0("scalars")?.cast_into::<PyList>()?;
+            let values = ScalarResult::new(values.iter().map(Bound::unbind).collect());
+            Ok(Py::new(py, values)?.into_any())
+        })
+    }
+
+    /// The engine that it is of.
+    #[getter]
+    fn engine(&self) -> Engine {
+        self.link.engine().clone().into()
+    }
+
+    /// `"postgresql"` or `"sqlite"`.
+    #[getter]
+    fn dialect<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        named_dialect(py, self.link.engine().dialect())
     }
 
     /// Run several statements, separated by semicolons, without values; their rows are dropped. A transaction is begun

@@ -8,16 +8,16 @@ use ormkit_core::pool::PoolOptions;
 use ormkit_pg::{Config, PrepareMode};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyInt, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
 use super::Engine;
 use super::callbacks::Callbacks;
-use super::keywords::Keywords;
 use super::password::Password;
 use super::target::{Statements, Target};
 use super::tracing::Tracing;
 use crate::convert::{Conversion, JsonCodec};
 use crate::errors::to_py;
+use crate::keywords::Keywords;
 
 /// What an engine is made of.
 pub(super) struct Options {
@@ -167,6 +167,30 @@ pub(crate) fn create_pool(
     create(py, url, keywords)
 }
 
+/// Words of other drivers, with what to write instead. None: they change nothing here.
+const DRIVERS: &[(&str, Option<&str>)] = &[
+    ("check_same_thread", None),
+    ("isolation_level", Some("AsyncSession(engine, isolation=..) and session.begin(isolation=..)")),
+    (
+        "statement_cache_size",
+        Some("create_engine(prepared=\"unnamed\") behind a pooler, which is found without it"),
+    ),
+    (
+        "prepared_statement_cache_size",
+        Some("create_engine(prepared=\"unnamed\") behind a pooler, which is found without it"),
+    ),
+    (
+        "prepared_statement_name_func",
+        Some("create_engine(prepared=\"unnamed\") behind a pooler, which is found without it"),
+    ),
+    ("server_settings", Some("create_engine(settings={..})")),
+    ("command_timeout", Some("create_engine(statement_timeout=seconds)")),
+    ("timeout", Some("create_engine(connect_timeout=seconds)")),
+    ("ssl", Some("connect_args={\"sslmode\": \"require\"}")),
+    ("autocommit", Some("engine.execute(..), which commits by itself")),
+    ("uri", None),
+];
+
 /// The URL with parameters that come as a mapping; a keyword/value text with more of them.
 ///
 /// # Errors
@@ -185,16 +209,27 @@ fn with_parameters(url: &str, given: Option<Bound<'_, PyAny>>) -> PyResult<Strin
     let mut text = url.to_owned();
     for (name, value) in given {
         let name: String = name.extract()?;
+        // SQLite's URL has it, too.
+        let is_own = name == "timeout" && url.starts_with("sqlite");
+        match DRIVERS.iter().find(|(word, _)| *word == name && !is_own) {
+            Some((_, None)) => continue,
+            Some((_, Some(instead))) => {
+                return Err(PyTypeError::new_err(format!(
+                    "connect_args: `{name}` is a word of another driver: write {instead}"
+                )));
+            }
+            None => {}
+        }
         let value = if let Ok(text) = value.cast::<PyString>() {
             text.to_string()
         } else if let Ok(truth) = value.cast::<PyBool>() {
             i32::from(truth.is_true()).to_string()
-        } else if value.is_instance_of::<PyInt>() {
+        } else if value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>() {
             value.str()?.to_string()
         } else {
             let found = value.get_type().name()?;
             return Err(PyTypeError::new_err(format!(
-                "connect_args: {name} is a text, an int or a bool, not {found}"
+                "connect_args: {name} is a text, a number or a bool, not {found}"
             )));
         };
         if keyword_text {

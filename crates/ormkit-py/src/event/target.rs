@@ -144,7 +144,7 @@ impl<'py> Subject<'py> {
             AsyncSession::show(session)?;
             Some(SessionSet::One(session.clone().unbind()))
         } else if let Ok(maker) = target.cast::<SessionMaker>() {
-            Some(SessionSet::Shared(Arc::clone(&maker.get().plan.listeners)))
+            Some(SessionSet::Shared(Arc::clone(&maker.get().listeners)))
         } else if let Ok(class) = target.cast::<PyType>()
             && class.is_subclass_of::<AsyncSession>()?
         {

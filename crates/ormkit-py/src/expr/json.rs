@@ -87,6 +87,12 @@ impl Expr {
         self.read_as(py, "as_string()", JsonRead::Text)
     }
 
+    /// The same as `as_string()`.
+    #[getter]
+    fn astext<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
+        self.read_as(py, "astext", JsonRead::Text)
+    }
+
     /// A JSON number, rounded to an integer; anything else is NULL.
     fn as_integer<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Self>> {
         self.read_as(py, "as_integer()", JsonRead::Integer)

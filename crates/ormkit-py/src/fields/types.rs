@@ -1,10 +1,10 @@
 //! Column types as a class body names them: `String(100)`, `Numeric(10, 2)`, `Enum(Colour)`, or the class itself.
 use super::decorator::decorated;
 use crate::convert::{Beyond, Conversion};
-use ormkit_core::model::{ColumnType, EnumType, NativeType};
+use ormkit_core::model::{ColumnType, NativeType};
 use ormkit_core::sql::{Dialect, type_name};
 use pyo3::PyClass;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 use std::sync::Arc;
@@ -249,90 +249,6 @@ impl Json {
     fn new() -> PyClassInitializer<Self> {
         derived(plain(ColumnType::Json), Self)
     }
-}
-
-/// A native enum, in the default schema or in `schema`; text with a CHECK on SQLite. Stores the members' values, or their names
-/// with `by="name"`.
-#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types", name = "Enum")]
-pub(crate) struct EnumColumn;
-
-#[pymethods]
-impl EnumColumn {
-    #[new]
-    #[pyo3(signature = (class, *, by = "value", name = None, schema = None))]
-    fn new(
-        class: &Bound<'_, PyType>,
-        by: &str,
-        name: Option<String>,
-        schema: Option<String>,
-    ) -> PyResult<PyClassInitializer<Self>> {
-        Ok(derived(enum_type(class, by, name, schema)?, Self))
-    }
-
-    /// `from ormkit import *` hides the `Enum` that members are declared by.
-    #[classmethod]
-    #[pyo3(signature = (**_options))]
-    fn __init_subclass__(class: &Bound<'_, PyType>, _options: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
-        Err(PyTypeError::new_err(format!(
-            "{} derives from ormkit's Enum, the type of a column: a class of members derives from enum.Enum",
-            class.name()?
-        )))
-    }
-}
-
-/// The column type of a Python enum.
-///
-/// # Errors
-/// `TypeError` for a class that is no enum or has no members, `ValueError` for another `by`.
-pub(crate) fn enum_type(
-    class: &Bound<'_, PyType>,
-    by: &str,
-    name: Option<String>,
-    schema: Option<String>,
-) -> PyResult<TypeEngine> {
-    let py = class.py();
-    if !is_enum(class)? {
-        return Err(PyTypeError::new_err(format!("Enum() takes an Enum class, not {}", class.name()?)));
-    }
-    let by_name = match by {
-        "name" => true,
-        "value" => false,
-        other => {
-            return Err(PyValueError::new_err(format!(
-                "Enum(by=..) is \"value\" or \"name\", not {other:?}"
-            )));
-        }
-    };
-    let (mut labels, by_label) = (Vec::new(), PyDict::new(py));
-    for member in class.try_iter()? {
-        let member = member?;
-        let label: String = match by_name {
-            true => member.getattr("name")?.extract()?,
-            false => member.getattr("value")?.str()?.extract()?,
-        };
-        by_label.set_item(&label, &member)?;
-        labels.push(label);
-    }
-    if labels.is_empty() {
-        return Err(PyTypeError::new_err(format!("{} has no members", class.name()?)));
-    }
-    let name = match name {
-        Some(name) => name,
-        None => class.name()?.to_string().to_lowercase(),
-    };
-    Ok(TypeEngine {
-        column_type: ColumnType::Enum(Arc::new(EnumType { schema, name, labels })),
-        conversion: Some(Conversion::of_members(Members {
-            class: class.clone().unbind(),
-            by_label: by_label.unbind(),
-            by_name,
-        })),
-    })
-}
-
-/// True for subclasses of `enum.Enum`.
-pub(crate) fn is_enum(class: &Bound<'_, PyType>) -> PyResult<bool> {
-    class.is_subclass(&class.py().import("enum")?.getattr("Enum")?)
 }
 
 /// A type given as a class or an instance; None for anything else.

@@ -13,7 +13,7 @@ pub(crate) struct NamedItems {
 }
 
 impl NamedItems {
-    pub(super) fn new(what: String, items: Vec<(String, Py<PyAny>)>) -> Self {
+    pub(crate) fn new(what: String, items: Vec<(String, Py<PyAny>)>) -> Self {
         Self { what, items }
     }
 

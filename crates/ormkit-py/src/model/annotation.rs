@@ -2,9 +2,10 @@
 use super::names::{Forward, Names};
 use super::raise::mapping;
 use crate::convert::{Conversion, Document, User};
+use crate::fields::enumeration::{enum_type, is_enum};
 use crate::fields::native::array_of;
 use crate::fields::range::multirange;
-use crate::fields::types::{TypeEngine, enum_type, is_enum, type_of};
+use crate::fields::types::{TypeEngine, type_of};
 use crate::fields::{Mapped, MappedColumn};
 use crate::range::Range;
 use ormkit_core::model::{ColumnType, RangeType};

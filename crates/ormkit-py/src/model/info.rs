@@ -1,6 +1,7 @@
 //! What tools read of a model: `__columns__`, `__relationships__`, `__table__`.
-use super::registry::{find_secondary, with_def};
+use super::registry::{find_secondary, mapped_class, schema, with_def};
 use crate::fields::{ClientDefault, ForeignKey, Notes};
+use crate::inspection::Mapper;
 use ormkit_core::model::{ColumnType, Field, FieldDefault, ModelId, Secondary};
 use ormkit_core::sql::{Dialect, type_name};
 use ormkit_core::value::SqlType;
@@ -35,7 +36,7 @@ impl ColumnInfo {
     /// The column's name.
     #[getter]
     #[allow(clippy::misnamed_getters, reason = "the attribute's name is `key`")]
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.field.column
     }
 
@@ -238,6 +239,18 @@ impl RelationshipInfo {
                 Some(find_secondary(py, self.model, table).map_or_else(|| table.to_string(), named))
             }
         }
+    }
+
+    /// What the class at the other end maps: `.mapper.class_` is the class.
+    ///
+    /// Raises:
+    ///     InvalidRequestError: No such class was declared.
+    #[getter]
+    fn mapper<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let schema = schema(py)?;
+        let relation = schema.model(self.model).relations.iter().find(|relation| relation.name == self.key);
+        let target = relation.map_or(self.model, |relation| relation.target);
+        Ok(Bound::new(py, Mapper::of(mapped_class(py, target).class.bind(py)))?.into_any())
     }
 
     /// Through a junction.

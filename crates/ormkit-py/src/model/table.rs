@@ -10,6 +10,7 @@ use super::raise::{mapping, to_python, unsupported};
 use super::registry::{self, with_def};
 use crate::attribute::Attribute;
 use crate::fields::{ClientDefault, MappedColumn, Notes, Renewal};
+use crate::inspection::NamedItems;
 use ormkit_core::error::near_matches;
 use ormkit_core::model::{Field, FieldId, ModelDef, ModelId, TableName};
 use ormkit_core::query::{Expr as CoreExpr, Item, Source};
@@ -22,7 +23,8 @@ use pyo3::types::{PyDict, PyIterator, PyList, PyTuple, PyType};
 pub(crate) struct Table {
     source: Source,
     name: TableName,
-    columns: Py<PyTuple>,
+    /// By their names in the database.
+    columns: Vec<(String, Py<PyAny>)>,
     key: Vec<String>,
     notes: Notes,
 }
@@ -39,10 +41,14 @@ impl Table {
         if def.table.name.is_empty() {
             return Err(mapping(format!("{}: __tablename__ is empty", def.name)));
         }
+        let column = |info: Bound<'_, PyAny>| {
+            let column = info.cast::<ColumnInfo>()?.get().name().to_owned();
+            Ok((column, info.unbind()))
+        };
         Ok(Self {
             source: Source::plain(model),
             name: def.table.clone(),
-            columns: columns.values().to_tuple().unbind(),
+            columns: columns.values().iter().map(column).collect::<PyResult<_>>()?,
             key: key.collect(),
             notes,
         })
@@ -74,6 +80,10 @@ impl Table {
             columns.set_item(&field.name, Bound::new(py, info)?)?;
         }
         Bound::new(py, Self::new(model, def, &columns, notes)?)
+    }
+
+    fn copied_columns(&self, py: Python<'_>) -> Vec<(String, Py<PyAny>)> {
+        self.columns.iter().map(|(name, info)| (name.clone(), info.clone_ref(py))).collect()
     }
 
     /// Its model: the class's, or its own.
@@ -195,10 +205,10 @@ impl Table {
         self.name.to_string()
     }
 
-    /// The columns, in order.
+    /// What the columns are, by their names in the database and in order.
     #[getter]
-    fn columns<'py>(&self, py: Python<'py>) -> &Bound<'py, PyTuple> {
-        self.columns.bind(py)
+    fn columns(&self, py: Python<'_>) -> NamedItems {
+        NamedItems::new(format!("column of {}", self.name), self.copied_columns(py))
     }
 
     /// What was said to readers: the dict of `info=`, an empty one without it.
@@ -226,7 +236,7 @@ impl Table {
             Some(name) => Source::named(self.model(), name).map_err(to_python)?,
             None => Source::fresh(self.model()),
         };
-        let (columns, key) = (self.columns.clone_ref(py), self.key.clone());
+        let (columns, key) = (self.copied_columns(py), self.key.clone());
         Ok(Self { source, name: self.name.clone(), columns, key, notes: self.notes.clone_ref(py) })
     }
 

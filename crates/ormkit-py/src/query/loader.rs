@@ -21,7 +21,7 @@ use std::sync::Arc;
 use super::alias::check_below;
 use super::{model_of, row_number};
 use crate::expr::condition_of;
-use crate::model::{MappedClass, classes_below};
+use crate::model::{MappedClass, classes_below, unsupported};
 use columns::Columns;
 use step::{Further, Step};
 
@@ -294,11 +294,27 @@ pub(crate) fn load_from(model: &Bound<'_, PyAny>) -> PyResult<Loader> {
 ///     model: A mapped class; with a function also a base or a mixin, for all mapped classes that derive from it.
 ///     condition: The condition, or a function that makes it of the class: it is called for each class that derives from
 ///         `model`.
+///     include_aliases, propagate_to_loaders: Only true: aliases and what is loaded along are always meant.
+///     track_closure_variables: Without effect: the function is called each time.
+///
+/// Raises:
+///     NotSupportedError: Aliases or what is loaded along are left out.
 #[pyfunction]
+#[pyo3(signature = (model, condition, /, *, include_aliases = true, propagate_to_loaders = true, track_closure_variables = true))]
 pub(crate) fn with_loader_criteria(
     model: &Bound<'_, PyAny>,
     condition: &Bound<'_, PyAny>,
+    include_aliases: bool,
+    propagate_to_loaders: bool,
+    track_closure_variables: bool,
 ) -> PyResult<Loader> {
+    let _ = track_closure_variables;
+    if !include_aliases || !propagate_to_loaders {
+        return Err(unsupported(
+            "with_loader_criteria(..) that leaves out aliases or what is loaded along",
+            "use where(..) for the statement's own rows",
+        ));
+    }
     let made = if let (true, Ok(class)) = (condition.is_callable(), model.cast::<PyType>()) {
         let of_class = |(id, mapped): (ModelId, Arc<MappedClass>)| {
             let condition = condition_of(&condition.call1((mapped.class.bind(model.py()),))?)?;

@@ -1,6 +1,7 @@
 //! `execution_options(..)`: what a statement understands, and what says the same of SQLAlchemy's other options.
 
-use ormkit_core::error::Error;
+use ormkit_core::error::{Error, near_matches};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -62,12 +63,26 @@ impl ReadOptions {
 pub(super) fn include_deleted(options: Option<&Bound<'_, PyDict>>) -> PyResult<Option<bool>> {
     let mut included = None;
     each(options, |name, value| {
-        if name == "include_deleted" {
-            included = Some(value.extract()?);
+        match name {
+            "include_deleted" => included = Some(value.extract()?),
+            "synchronize_session" => follow(value)?,
+            _ => return Ok(false),
         }
-        Ok(name == "include_deleted")
+        Ok(true)
     })?;
     Ok(included)
+}
+
+/// In what way objects of the session follow a statement: they always do, whatever is said.
+fn follow(value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let known = value.extract::<bool>().is_ok_and(|follows| !follows)
+        || value.extract::<String>().is_ok_and(|way| ["auto", "evaluate", "fetch"].contains(&way.as_str()));
+    match known {
+        true => Ok(()),
+        false => Err(PyValueError::new_err(
+            "synchronize_session is \"auto\", \"evaluate\", \"fetch\" or False, and objects follow in any case",
+        )),
+    }
 }
 
 /// Shows the options one by one and refuses those that nobody takes.
@@ -91,5 +106,24 @@ pub(crate) fn elsewhere(py: Python<'_>, name: &str, known: &'static str) -> PyEr
         return unsupported(format!("execution_options({name}=..)"), format!("use {instead}"));
     }
     let words = ELSEWHERE.iter().map(|(word, _)| *word).chain([known]);
+    let words: Vec<&str> = words.collect();
+    if near_matches(name, words.iter().copied()).is_empty() {
+        let instead = "put what listeners ask for into session.info";
+        return unsupported(format!("execution_options({name}=..), a word of your own,"), instead);
+    }
     to_py(py, Error::unknown_name("option", name, "execution_options()", words))
+}
+
+/// The statement with options that are given beside it.
+///
+/// # Errors
+/// What its `execution_options` says; `AttributeError` where it has none.
+pub(crate) fn with_options<'py>(
+    statement: &Bound<'py, PyAny>,
+    options: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    match options.filter(|options| !options.is_empty()) {
+        None => Ok(statement.clone()),
+        Some(options) => statement.call_method("execution_options", (), Some(options)),
+    }
 }

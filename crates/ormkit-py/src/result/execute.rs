@@ -1,5 +1,8 @@
 //! `ExecuteResult`: the rows of `session.execute`.
+use super::cursor::Cursor;
 use super::{MappingResult, QueryResult, ScalarResult, Wanted, check, not_a_list, row};
+use std::ops::Range;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyTuple, PyType};
@@ -15,6 +18,7 @@ pub(crate) struct ExecuteResult {
     written: Option<u64>,
     /// The key of the one row that was inserted.
     key: Option<Vec<Py<PyAny>>>,
+    pub(super) cursor: Cursor,
 }
 
 impl ExecuteResult {
@@ -25,7 +29,7 @@ impl ExecuteResult {
     pub(crate) fn new(py: Python<'_>, names: Vec<String>, values: Vec<Py<PyAny>>) -> PyResult<Self> {
         let names = row::told_apart(names);
         let class = row::class(py, &names)?.unbind();
-        Ok(Self { names, class, values, written: None, key: None })
+        Ok(Self { names, class, values, written: None, key: None, cursor: Cursor::default() })
     }
 
     /// The rows of SQL text.
@@ -70,9 +74,9 @@ impl ExecuteResult {
         Ok(dict)
     }
 
-    fn rows<'py>(&self, py: Python<'py>, from: usize, to: usize) -> PyResult<Bound<'py, PyList>> {
+    pub(super) fn rows<'py>(&self, py: Python<'py>, range: Range<usize>) -> PyResult<Bound<'py, PyList>> {
         let class = self.class.bind(py);
-        let rows = (from..to).map(|at| self.row(class, at));
+        let rows = range.map(|at| self.row(class, at));
         PyList::new(py, rows.collect::<PyResult<Vec<_>>>()?)
     }
 
@@ -95,7 +99,7 @@ impl ExecuteResult {
 impl ExecuteResult {
     /// All rows.
     pub(crate) fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.rows(py, 0, self.len())
+        self.rows(py, 0..self.len())
     }
 
     /// The first row, or None.
@@ -176,7 +180,7 @@ impl ExecuteResult {
             return Err(PyValueError::new_err("partitions() takes a size of 1 or more"));
         }
         let parts =
-            (0..self.len()).step_by(size).map(|from| self.rows(py, from, self.len().min(from + size)));
+            (0..self.len()).step_by(size).map(|from| self.rows(py, from..self.len().min(from + size)));
         PyList::new(py, parts.collect::<PyResult<Vec<_>>>()?)?.try_iter()
     }
 

@@ -1,5 +1,8 @@
 //! `MappingResult`: the rows of a result as dicts.
+use super::cursor::Cursor;
 use super::{ExecuteResult, Wanted, check, not_a_list};
+use std::ops::Range;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList};
@@ -7,18 +10,19 @@ use pyo3::types::{PyDict, PyIterator, PyList};
 /// The rows of a statement as dicts by the names of the columns. Reading needs no await.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct MappingResult {
-    rows: Py<ExecuteResult>,
+    pub(super) rows: Py<ExecuteResult>,
+    pub(super) cursor: Cursor,
 }
 
 impl MappingResult {
     /// Of these rows.
     pub(super) fn new(rows: Py<ExecuteResult>) -> Self {
-        Self { rows }
+        Self { rows, cursor: Cursor::default() }
     }
 
-    fn dicts<'py>(&self, py: Python<'py>, from: usize, to: usize) -> PyResult<Bound<'py, PyList>> {
+    pub(super) fn dicts<'py>(&self, py: Python<'py>, range: Range<usize>) -> PyResult<Bound<'py, PyList>> {
         let rows = self.rows.get();
-        let dicts = (from..to).map(|at| rows.mapping(py, at));
+        let dicts = range.map(|at| rows.mapping(py, at));
         PyList::new(py, dicts.collect::<PyResult<Vec<_>>>()?)
     }
 
@@ -34,7 +38,7 @@ impl MappingResult {
 impl MappingResult {
     /// All rows.
     fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.dicts(py, 0, self.rows.get().len())
+        self.dicts(py, 0..self.rows.get().len())
     }
 
     /// The first row, or None.
@@ -76,7 +80,7 @@ impl MappingResult {
             return Err(PyValueError::new_err("partitions() takes a size of 1 or more"));
         }
         let len = self.rows.get().len();
-        let parts = (0..len).step_by(size).map(|from| self.dicts(py, from, len.min(from + size)));
+        let parts = (0..len).step_by(size).map(|from| self.dicts(py, from..len.min(from + size)));
         PyList::new(py, parts.collect::<PyResult<Vec<_>>>()?)?.try_iter()
     }
 

@@ -1,4 +1,5 @@
 //! `ScalarResult`: one value of each row.
+use super::cursor::Cursor;
 use super::{Wanted, check, not_a_list};
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList};
@@ -6,12 +7,13 @@ use pyo3::types::{PyIterator, PyList};
 /// The first column of a result. Reading needs no await.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct ScalarResult {
-    values: Vec<Py<PyAny>>,
+    pub(super) values: Vec<Py<PyAny>>,
+    pub(super) cursor: Cursor,
 }
 
 impl ScalarResult {
     pub(crate) fn new(values: Vec<Py<PyAny>>) -> Self {
-        Self { values }
+        Self { values, cursor: Cursor::default() }
     }
 
     fn single(&self, py: Python<'_>, wanted: Wanted) -> PyResult<Option<Py<PyAny>>> {

@@ -10,7 +10,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyRuntimeWarning;
 use pyo3::prelude::*;
 
-use super::context::mode;
+use super::arguments::mode;
 use super::sync::{mapped, mapped_all};
 use super::{AsyncSession, SessionLink, raise};
 use crate::bridge::{Operation, at_drop};

@@ -22,16 +22,18 @@ pub(super) struct Bind {
 }
 
 impl Bind {
-    /// From a caller's arguments: `engine` and `bind` are two names of one.
+    /// From a caller's arguments: `engine` and `bind` are two names of one. None where neither is given.
     ///
     /// # Errors
-    /// `TypeError`: none or both are given, or something else.
-    pub(super) fn of(engine: Option<&Bound<'_, PyAny>>, bind: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+    /// `TypeError`: both are given, or something else.
+    pub(super) fn of(
+        engine: Option<&Bound<'_, PyAny>>,
+        bind: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<Self>> {
+        let [engine, bind] = [engine, bind].map(|place| place.filter(|given| !given.is_none()));
         let given = match (engine, bind) {
             (Some(given), None) | (None, Some(given)) => given,
-            (None, None) => {
-                return Err(PyTypeError::new_err("a session needs an engine: AsyncSession(engine)"));
-            }
+            (None, None) => return Ok(None),
             (Some(_), Some(_)) => {
                 let text = "`bind` is another name of `engine`: a session takes one of them";
                 return Err(PyTypeError::new_err(text));
@@ -39,12 +41,12 @@ impl Bind {
         };
         if let Ok(engine) = given.cast::<Engine>() {
             let engine = engine.get().handle();
-            return Ok(Self { given: Arc::new(given.clone().unbind()), engine, connection: None });
+            return Ok(Some(Self { given: Arc::new(given.clone().unbind()), engine, connection: None }));
         }
         if let Ok(connection) = given.cast::<Connection>() {
             let link = connection.get().link();
             let (engine, connection) = (link.engine().clone(), Some(Arc::clone(link)));
-            return Ok(Self { given: Arc::new(given.clone().unbind()), engine, connection });
+            return Ok(Some(Self { given: Arc::new(given.clone().unbind()), engine, connection }));
         }
         let found = given.get_type().name()?;
         Err(PyTypeError::new_err(format!("a session takes an engine or a connection, not {found}")))

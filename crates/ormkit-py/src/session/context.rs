@@ -1,22 +1,18 @@
-//! The life of a session: how it ends, and how it is made.
+//! The end of a session, and sessions for a block.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ormkit_core::error::Error;
 use ormkit_core::host::Host;
 use ormkit_core::model::FieldId;
-use ormkit_core::session::{Session, SessionOptions};
-use ormkit_core::sql::{Isolation, TransactionMode};
-use pyo3::exceptions::PyTypeError;
+use ormkit_core::session::Session;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyType};
 
-use super::bind::Bind;
+use super::maker::SessionPlan;
 use super::{AsyncSession, SessionLink, nothing, raise};
 use crate::bridge::{Operation, Started, at_drop};
 use crate::errors::uncommitted_warning;
-use crate::event::{self, Listeners};
+use crate::event;
 use crate::host::PyHost;
 use crate::instance;
 use crate::model::schema;
@@ -133,187 +129,17 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// `async_sessionmaker`: calling it makes a session.
-#[pyclass(frozen, name = "async_sessionmaker", module = "ormkit")]
-pub(crate) struct SessionMaker {
-    pub(crate) plan: Arc<SessionPlan>,
-}
-
-/// What sessions are made of.
-pub(crate) struct SessionPlan {
-    bind: Bind,
-    /// Who listens to the sessions.
-    pub(crate) listeners: Arc<Listeners>,
-    options: SessionOptions,
-    /// A subclass of `AsyncSession`.
-    class: Option<Py<PyType>>,
-    /// The arguments once more, for the subclass.
-    arguments: Py<PyDict>,
-}
-
-impl SessionPlan {
-    /// From the arguments of a call.
-    fn new(
-        py: Python<'_>,
-        engine: Option<&Bound<'_, PyAny>>,
-        bind: Option<&Bound<'_, PyAny>>,
-        asked: &Asked<'_>,
-        class: Option<&Bound<'_, PyType>>,
-    ) -> PyResult<Self> {
-        let given = engine.or(bind);
-        let place = Bind::of(engine, bind)?;
-        let options = asked.options()?;
-        place.check(&options)?;
-        let base = py.get_type::<AsyncSession>();
-        if let Some(other) = class
-            && !other.is_subclass(&base)?
-        {
-            let text = format!("class_ takes AsyncSession or a subclass of it, not {}", other.name()?);
-            return Err(PyTypeError::new_err(text));
-        }
-        let arguments = PyDict::new(py);
-        arguments.set_item("bind", given)?;
-        arguments.set_item("autoflush", asked.autoflush)?;
-        arguments.set_item("read_only", asked.read_only)?;
-        arguments.set_item("isolation", asked.isolation)?;
-        let class = class.filter(|class| !class.is(&base)).map(|class| class.clone().unbind());
-        let listeners = Arc::default();
-        Ok(Self { bind: place, listeners, options, class, arguments: arguments.unbind() })
-    }
-
-    fn make(&self, py: Python<'_>) -> PyResult<Py<AsyncSession>> {
-        let made = self.make_one(py)?;
-        made.get().link.maker.get_or_init(|| Arc::clone(&self.listeners));
-        Ok(made)
-    }
-
-    fn make_one(&self, py: Python<'_>) -> PyResult<Py<AsyncSession>> {
-        match &self.class {
-            None => {
-                let link = SessionLink::open(self.bind.clone(), self.options.clone());
-                let made = Bound::new(py, AsyncSession::of(link))?;
-                AsyncSession::show(&made)?;
-                Ok(made.unbind())
-            }
-            Some(class) => {
-                let made = class.bind(py).call((), Some(self.arguments.bind(py)))?;
-                Ok(made.cast_into::<AsyncSession>()?.unbind())
-            }
-        }
-    }
-}
-
-/// What a caller may choose of a session.
-pub(super) struct Asked<'a> {
-    pub(super) autoflush: bool,
-    pub(super) expire_on_commit: bool,
-    pub(super) read_only: bool,
-    pub(super) isolation: Option<&'a str>,
-}
-
-impl Asked<'_> {
-    /// # Errors
-    /// `NotSupportedError`: objects never expire by themselves here. `InvalidRequestError`: there is no such isolation.
-    pub(super) fn options(&self) -> PyResult<SessionOptions> {
-        if self.expire_on_commit {
-            return Err(raise(Error::unsupported(
-                "expire_on_commit=True",
-                "objects stay loaded after commit; refresh(obj) reads a row again",
-            )));
-        }
-        let mode = mode(self.isolation, self.read_only, false)?;
-        Ok(SessionOptions { autoflush: self.autoflush, mode })
-    }
-}
-
-/// The mode of a transaction, from a caller's words.
-///
-/// # Errors
-/// `InvalidRequestError`: there is no such level, or the words contradict one another.
-pub(super) fn mode(isolation: Option<&str>, read_only: bool, deferrable: bool) -> PyResult<TransactionMode> {
-    let isolation = isolation.map(Isolation::parse).transpose().map_err(raise)?;
-    TransactionMode { isolation, read_only, deferrable, ..TransactionMode::default() }
-        .checked()
-        .map_err(raise)
-}
-
-#[pymethods]
-impl SessionMaker {
-    #[new]
-    #[pyo3(signature = (
-        engine = None, *, bind = None, autoflush = true, expire_on_commit = false, read_only = false,
-        isolation = None, class_ = None
-    ))]
-    #[allow(clippy::too_many_arguments)]
-    fn new(
-        py: Python<'_>,
-        engine: Option<&Bound<'_, PyAny>>,
-        bind: Option<&Bound<'_, PyAny>>,
-        autoflush: bool,
-        expire_on_commit: bool,
-        read_only: bool,
-        isolation: Option<&str>,
-        class_: Option<&Bound<'_, PyType>>,
-    ) -> PyResult<Self> {
-        let asked = Asked { autoflush, expire_on_commit, read_only, isolation };
-        Ok(Self { plan: SessionPlan::new(py, engine, bind, &asked, class_)?.into() })
-    }
-
-    fn __call__(&self, py: Python<'_>) -> PyResult<Py<AsyncSession>> {
-        self.plan.make(py)
-    }
-
-    /// A session inside `begin()`: `async with maker.begin() as session`.
-    fn begin(&self) -> SessionContext {
-        SessionContext { plan: Arc::clone(&self.plan), opened: Default::default() }
-    }
-}
-
-/// A session for `engine`, as `AsyncSession(engine)`.
-#[pyfunction]
-#[pyo3(signature = (
-    engine = None, *, bind = None, autoflush = true, expire_on_commit = false, read_only = false, isolation = None
-))]
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn create_session(
-    py: Python<'_>,
-    engine: Option<&Bound<'_, PyAny>>,
-    bind: Option<&Bound<'_, PyAny>>,
-    autoflush: bool,
-    expire_on_commit: bool,
-    read_only: bool,
-    isolation: Option<&str>,
-) -> PyResult<Py<AsyncSession>> {
-    let asked = Asked { autoflush, expire_on_commit, read_only, isolation };
-    SessionPlan::new(py, engine, bind, &asked, None)?.make(py)
-}
-
-/// A session inside a transaction: the end of the block commits, an exception undoes everything since the last `commit()`,
-/// after which the next transaction begins. Blocks of `begin()` are savepoints.
-#[pyfunction]
-#[pyo3(signature = (
-    engine = None, *, bind = None, autoflush = true, expire_on_commit = false, read_only = false, isolation = None
-))]
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn session_context(
-    py: Python<'_>,
-    engine: Option<&Bound<'_, PyAny>>,
-    bind: Option<&Bound<'_, PyAny>>,
-    autoflush: bool,
-    expire_on_commit: bool,
-    read_only: bool,
-    isolation: Option<&str>,
-) -> PyResult<SessionContext> {
-    let asked = Asked { autoflush, expire_on_commit, read_only, isolation };
-    let plan = SessionPlan::new(py, engine, bind, &asked, None)?;
-    Ok(SessionContext { plan: Arc::new(plan), opened: Default::default() })
-}
-
 /// `async with session_context(engine) as session`.
 #[pyclass(frozen, name = "SessionContext", module = "ormkit")]
 pub(crate) struct SessionContext {
     plan: Arc<SessionPlan>,
     opened: Mutex<Option<Py<AsyncSession>>>,
+}
+
+impl SessionContext {
+    pub(super) fn new(plan: Arc<SessionPlan>) -> Self {
+        Self { plan, opened: Mutex::default() }
+    }
 }
 
 #[pymethods]

@@ -16,7 +16,7 @@ use crate::engine::{bind_texts, bind_values, only_reads};
 use crate::expr::Expr;
 use crate::host::PyHost;
 use crate::model::schema;
-use crate::query::{Query, Select, model_of, select_with, update_of, writes_with};
+use crate::query::{Query, Select, model_of, select_with, update_of, with_options, writes_with};
 use crate::result::{ExecuteResult, Kept};
 
 /// What `execute` runs.
@@ -41,6 +41,7 @@ impl AsyncSession {
     ///         placeholders. Rows of `insert(..)`, values of `update(..)`: a dict, or a list of them. Beside `update(..)`,
     ///         `delete(..)` and a text with `:name` a list of dicts runs the statement once for each; without a condition
     ///         `update(..)` finds each row by its key.
+    ///     execution_options: What the statement's method of this name takes.
     ///
     /// Returns the rows, read and complete: iterate without await. What RETURNING answers as objects are those of the session.
     ///
@@ -49,14 +50,15 @@ impl AsyncSession {
     ///     ProgrammingError: A parameter has no value; before anything is sent.
     ///     FieldError: A name that the statement does not ask for.
     ///     NotSupportedError: An UPDATE of the primary key.
-    #[pyo3(signature = (statement, params = None))]
+    #[pyo3(signature = (statement, params = None, *, execution_options = None))]
     fn execute(
         &self,
         py: Python<'_>,
         statement: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
+        execution_options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<Operation>> {
-        let statement = self.read(statement, params)?;
+        let statement = self.read(&with_options(statement, execution_options)?, params)?;
         on_session!(py, self.link, "AsyncSession.execute", first autoflush_told, |session| {
             let result = run(&mut session, statement).await?;
             Python::attach(|py| Ok(Py::new(py, result)?.into_any()))
@@ -64,14 +66,15 @@ impl AsyncSession {
     }
 
     /// Run a statement and answer the first column of its rows: `execute(..)` and `.scalars()`.
-    #[pyo3(signature = (statement, params = None))]
+    #[pyo3(signature = (statement, params = None, *, execution_options = None))]
     fn scalars(
         &self,
         py: Python<'_>,
         statement: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
+        execution_options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<Operation>> {
-        let statement = self.read(statement, params)?;
+        let statement = self.read(&with_options(statement, execution_options)?, params)?;
         on_session!(py, self.link, "AsyncSession.scalars", first autoflush_told, |session| {
             let result = run(&mut session, statement).await?;
             Python::attach(|py| Ok(Py::new(py, result.scalars(py))?.into_any()))
@@ -79,14 +82,15 @@ impl AsyncSession {
     }
 
     /// The first column of the first row, or None.
-    #[pyo3(signature = (statement, params = None))]
+    #[pyo3(signature = (statement, params = None, *, execution_options = None))]
     fn scalar(
         &self,
         py: Python<'_>,
         statement: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
+        execution_options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<Operation>> {
-        let statement = self.read(statement, params)?;
+        let statement = self.read(&with_options(statement, execution_options)?, params)?;
         on_session!(py, self.link, "AsyncSession.scalar", first autoflush_told, |session| {
             let result = run(&mut session, statement).await?;
             Python::attach(|py| Ok(result.scalar(py).unwrap_or_else(|| py.None())))

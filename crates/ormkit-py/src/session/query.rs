@@ -237,8 +237,18 @@ impl Query {
     /// Raises:
     ///     FieldError: The model has no such attribute.
     ///     NotSupportedError: Of the primary key, or of what SQL cannot say: limited rows where the key has several columns.
-    #[pyo3(signature = (**values))]
-    fn update(&self, py: Python<'_>, values: Option<&Bound<'_, PyDict>>) -> PyResult<Py<Operation>> {
+    #[pyo3(signature = (*dicts, **values))]
+    fn update(
+        &self,
+        py: Python<'_>,
+        dicts: &Bound<'_, PyTuple>,
+        values: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<Operation>> {
+        if !dicts.is_empty() {
+            return Err(PyTypeError::new_err(
+                "update() takes attributes by name: update(age=9), update(**values)",
+            ));
+        }
         let values = values.ok_or_else(|| PyTypeError::new_err("update() sets at least one attribute"))?;
         self.check_rows("update")?;
         let schema = schema(py)?;

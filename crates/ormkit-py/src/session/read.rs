@@ -6,12 +6,15 @@ use ormkit_core::model::{FieldId, ModelId};
 use ormkit_core::query::{Deleted, Lock};
 use ormkit_core::session::Key;
 use ormkit_core::value::Value;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::PyTuple;
 
 use super::refresh::lock_of;
 use super::{AsyncSession, nothing, on_session, raise};
 use crate::bridge::Operation;
 use crate::convert::Border;
+use crate::expr::Expr;
 use crate::host::{PyHost, class_info};
 use crate::model::{any_conversion, schema};
 use crate::query::{Query, key_parts, loads_of, model_of, relations_of};
@@ -108,7 +111,13 @@ impl AsyncSession {
     }
 
     /// A fluent query of a model.
-    fn query(slf: PyRef<'_, Self>, model: &Bound<'_, PyAny>) -> PyResult<Query> {
+    #[pyo3(signature = (model, /, *more))]
+    fn query(slf: PyRef<'_, Self>, model: &Bound<'_, PyAny>, more: &Bound<'_, PyTuple>) -> PyResult<Query> {
+        if !more.is_empty() || model.is_instance_of::<Expr>() {
+            return Err(PyTypeError::new_err(
+                "query() takes a mapped class: session.query(User).values_list(\"id\", \"name\") reads columns of it, session.execute(select(User.id, ..)) whatever there is",
+            ));
+        }
         let session: Py<Self> = slf.into();
         Query::of_session(session.into_any(), model)
     }

@@ -9,7 +9,7 @@ use ormkit_core::sql::TransactionMode;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::context::mode;
+use super::arguments::mode;
 use super::{AsyncSession, SessionLink, raise};
 use crate::bridge::{self, LoopRuntime, Operation};
 use crate::event;

@@ -7,9 +7,9 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::engine::keywords::Keywords;
 use crate::errors::to_py;
 use crate::expr::Expr;
+use crate::keywords::Keywords;
 use crate::query::shown_statement;
 
 /// The keywords of a call.

@@ -319,7 +319,7 @@ fn leaf(annotation: &Bound<'_, PyAny>) -> PyResult<Option<Leaf>> {
         }
     }
     let Ok(class) = annotation.cast::<PyType>() else { return Ok(None) };
-    if crate::fields::types::is_enum(class)? {
+    if crate::fields::enumeration::is_enum(class)? {
         return Ok(Some(converted(annotation, Kind::Enum)));
     }
     for (module, name, kind) in [

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 /// The keywords of a call. Each is taken once; what is left at the end is refused.
-pub(super) struct Keywords<'py> {
+pub(crate) struct Keywords<'py> {
     function: &'static str,
     left: Bound<'py, PyDict>,
     known: RefCell<Vec<&'static str>>,
@@ -16,7 +16,7 @@ pub(super) struct Keywords<'py> {
 
 impl<'py> Keywords<'py> {
     /// Those of one call of `function`.
-    pub(super) fn new(
+    pub(crate) fn new(
         function: &'static str,
         py: Python<'py>,
         given: Option<&Bound<'py, PyDict>>,
@@ -26,7 +26,7 @@ impl<'py> Keywords<'py> {
     }
 
     /// True when one is there that was not taken.
-    pub(super) fn has(&self, name: &str) -> PyResult<bool> {
+    pub(crate) fn has(&self, name: &str) -> PyResult<bool> {
         self.left.contains(name)
     }
 
@@ -34,7 +34,7 @@ impl<'py> Keywords<'py> {
     ///
     /// # Errors
     /// `TypeError`: it was given, too.
-    pub(super) fn put(&self, word: &str, name: &str, value: impl IntoPyObject<'py>) -> PyResult<()> {
+    pub(crate) fn put(&self, word: &str, name: &str, value: impl IntoPyObject<'py>) -> PyResult<()> {
         if self.has(name)? {
             let function = self.function;
             return Err(PyTypeError::new_err(format!("{function}() got both {word} and {name}")));
@@ -43,7 +43,7 @@ impl<'py> Keywords<'py> {
     }
 
     /// Takes one, as it was given; None when it was not.
-    pub(super) fn take(&self, name: &'static str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    pub(crate) fn take(&self, name: &'static str) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.known.borrow_mut().push(name);
         let Some(value) = self.left.get_item(name)? else { return Ok(None) };
         self.left.del_item(name)?;
@@ -54,7 +54,7 @@ impl<'py> Keywords<'py> {
     ///
     /// # Errors
     /// `TypeError` naming the keyword when the value is of another type.
-    pub(super) fn take_or<T>(&self, name: &'static str, default: T) -> PyResult<T>
+    pub(crate) fn take_or<T>(&self, name: &'static str, default: T) -> PyResult<T>
     where
         T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
     {
@@ -72,7 +72,7 @@ impl<'py> Keywords<'py> {
     ///
     /// # Errors
     /// `TypeError` for one that nobody has taken, with the nearest known ones.
-    pub(super) fn finish(self) -> PyResult<()> {
+    pub(crate) fn finish(self) -> PyResult<()> {
         let Some(unknown) = self.left.keys().iter().next() else { return Ok(()) };
         let unknown: String = unknown.extract()?;
         let near = near_matches(&unknown, self.known.into_inner());
