@@ -8,12 +8,21 @@ import pickle
 import pytest
 
 from ormkit import (
+    JSON,
+    JSONB,
     AsyncSession,
     Base,
+    Boolean,
     FieldError,
+    Float,
     ForeignKey,
+    LargeBinary,
     Mapped,
     MetaData,
+    Numeric,
+    Text,
+    Unsupported,
+    Uuid,
     create_engine,
     func,
     insert,
@@ -195,3 +204,24 @@ async def test_options_may_stand_beside_the_statement(things):
         await session.execute(select(Worded), execution_options={"populate_exist": True})
     await session.rollback()
     await session.remove(one)
+
+
+def test_arguments_of_types_that_change_nothing_are_understood():
+    for made, told in (
+        (Uuid(as_uuid=True), "Uuid()"),
+        (Text(500), "Text()"),
+        (LargeBinary(length=100), "LargeBinary()"),
+        (Float(precision=2), "Float()"),
+        (Boolean(create_constraint=True, name="is"), "Boolean()"),
+        (JSONB(astext_type=Text()), "JSON()"),
+        (Numeric(10, 2, asdecimal=True), "Numeric(10, 2)"),
+    ):
+        assert repr(made) == told
+    for make, instead in (
+        (lambda: Uuid(as_uuid=False), "str"),
+        (lambda: Float(asdecimal=True), "use Numeric"),
+        (lambda: Numeric(10, 2, asdecimal=False), "use Float"),
+        (lambda: JSON(none_as_null=False), "JSON.NULL"),
+    ):
+        with pytest.raises(Unsupported, match=instead):
+            make()

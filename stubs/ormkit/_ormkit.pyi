@@ -68,9 +68,9 @@ class Bit(TypeEngine):
 
 class Boolean(TypeEngine):
     r"""
-    BOOLEAN.
+    BOOLEAN. A constraint is not needed: SQLite's has one.
     """
-    def __new__(cls) -> Boolean: ...
+    def __new__(cls, *, create_constraint: builtins.bool = ..., name: typing.Optional[builtins.str] = None) -> Boolean: ...
 
 @typing.final
 class CheckConstraint:
@@ -265,9 +265,9 @@ class FetchedValue:
 
 class Float(TypeEngine):
     r"""
-    DOUBLE PRECISION.
+    DOUBLE PRECISION, whatever the precision.
     """
-    def __new__(cls) -> Float: ...
+    def __new__(cls, precision: typing.Optional[builtins.int] = None, *, asdecimal: builtins.bool = ...) -> Float: ...
 
 @typing.final
 class ForeignKey:
@@ -423,13 +423,13 @@ class JSON(TypeEngine):
     r"""
     JSON's null, where None is SQL's NULL. A stored one is read as None.
     """
-    def __new__(cls) -> JSON: ...
+    def __new__(cls, *, none_as_null: builtins.bool = ..., astext_type: typing.Optional[typing.Any] = None) -> JSON: ...
 
 class LargeBinary(TypeEngine):
     r"""
-    BYTEA, BLOB.
+    BYTEA, BLOB; a length changes nothing.
     """
-    def __new__(cls) -> LargeBinary: ...
+    def __new__(cls, length: typing.Optional[builtins.int] = None) -> LargeBinary: ...
 
 class MacAddr(TypeEngine):
     r"""
@@ -459,7 +459,7 @@ class Numeric(TypeEngine):
     r"""
     NUMERIC(precision, scale), exact; of any size without them.
     """
-    def __new__(cls, precision: typing.Optional[builtins.int] = None, scale: typing.Optional[builtins.int] = None) -> Numeric: ...
+    def __new__(cls, precision: typing.Optional[builtins.int] = None, scale: typing.Optional[builtins.int] = None, *, asdecimal: builtins.bool = ...) -> Numeric: ...
 
 @typing.final
 class RelationshipInfo:
@@ -559,9 +559,9 @@ class TSTZRANGE(TypeEngine):
 
 class Text(TypeEngine):
     r"""
-    TEXT.
+    TEXT; a length changes nothing.
     """
-    def __new__(cls) -> Text: ...
+    def __new__(cls, length: typing.Optional[builtins.int] = None) -> Text: ...
 
 class Time(TypeEngine):
     r"""
@@ -583,9 +583,9 @@ class TypeEngine:
 
 class Uuid(TypeEngine):
     r"""
-    UUID; 16 bytes on SQLite.
+    UUID; 16 bytes on SQLite. Values are `uuid.UUID`.
     """
-    def __new__(cls) -> Uuid: ...
+    def __new__(cls, as_uuid: builtins.bool = ..., *, native_uuid: builtins.bool = ...) -> Uuid: ...
 
 class Vector(TypeEngine):
     r"""

@@ -151,7 +151,7 @@ impl Expr {
                 )))
             }
             Kind::Argument(_) => Err(PyTypeError::new_err(
-                "distinct() and aggregate_order_by() make an argument of an aggregate: func.count(User.name.distinct())",
+                "distinct() and aggregate_order_by() make an argument of an aggregate: func.count(User.name.distinct()); rows are made distinct by select(..).distinct()",
             )),
             Kind::Name(name) => Err(PyTypeError::new_err(format!(
                 "the name {name:?} is looked up by order_by() of a statement: give the column itself here"

@@ -1,6 +1,7 @@
 //! Column types as a class body names them: `String(100)`, `Numeric(10, 2)`, `Enum(Colour)`, or the class itself.
 use super::decorator::decorated;
 use crate::convert::{Beyond, Conversion};
+use crate::model::unsupported;
 use ormkit_core::model::{ColumnType, NativeType};
 use ormkit_core::sql::{Dialect, type_name};
 use pyo3::PyClass;
@@ -80,15 +81,100 @@ macro_rules! plain_type {
 }
 pub(super) use plain_type;
 
-plain_type!(Text, ColumnType::Text, "TEXT.");
 plain_type!(Integer, ColumnType::Integer, "INTEGER, 32 bits.");
 plain_type!(BigInteger, ColumnType::BigInt, "BIGINT, 64 bits.");
 plain_type!(SmallInteger, ColumnType::SmallInt, "SMALLINT, 16 bits.");
-plain_type!(Float, ColumnType::Double, "DOUBLE PRECISION.");
 plain_type!(Double, ColumnType::Double, "DOUBLE PRECISION.");
-plain_type!(Boolean, ColumnType::Bool, "BOOLEAN.");
-plain_type!(LargeBinary, ColumnType::Bytes, "BYTEA, BLOB.");
-plain_type!(Uuid, ColumnType::Uuid, "UUID; 16 bytes on SQLite.");
+
+/// Refuses an option of SQLAlchemy's whose usual value changes nothing.
+fn usual(type_name: &str, option: &str, is_usual: bool, instead: &str) -> PyResult<()> {
+    match is_usual {
+        true => Ok(()),
+        false => Err(unsupported(format!("{type_name}({option}=..) of this value"), instead)),
+    }
+}
+
+/// TEXT; a length changes nothing.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+pub(crate) struct Text;
+
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+#[pymethods]
+impl Text {
+    #[new]
+    #[pyo3(signature = (length = None))]
+    fn new(length: Option<i64>) -> PyResult<PyClassInitializer<Self>> {
+        length.map(|length| length_of("Text()", length)).transpose()?;
+        Ok(derived(plain(ColumnType::Text), Self))
+    }
+}
+
+/// BYTEA, BLOB; a length changes nothing.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+pub(crate) struct LargeBinary;
+
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+#[pymethods]
+impl LargeBinary {
+    #[new]
+    #[pyo3(signature = (length = None))]
+    fn new(length: Option<u64>) -> PyClassInitializer<Self> {
+        let _ = length;
+        derived(plain(ColumnType::Bytes), Self)
+    }
+}
+
+/// DOUBLE PRECISION, whatever the precision.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+pub(crate) struct Float;
+
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+#[pymethods]
+impl Float {
+    #[new]
+    #[pyo3(signature = (precision = None, *, asdecimal = false))]
+    fn new(precision: Option<u32>, asdecimal: bool) -> PyResult<PyClassInitializer<Self>> {
+        let _ = precision;
+        usual("Float", "asdecimal", !asdecimal, "use Numeric")?;
+        Ok(derived(plain(ColumnType::Double), Self))
+    }
+}
+
+/// BOOLEAN. A constraint is not needed: SQLite's has one.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+pub(crate) struct Boolean;
+
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+#[pymethods]
+impl Boolean {
+    #[new]
+    #[pyo3(signature = (*, create_constraint = false, name = None))]
+    fn new(create_constraint: bool, name: Option<&str>) -> PyClassInitializer<Self> {
+        let _ = (create_constraint, name);
+        derived(plain(ColumnType::Bool), Self)
+    }
+}
+
+/// UUID; 16 bytes on SQLite. Values are `uuid.UUID`.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+#[pyclass(extends = TypeEngine, subclass, frozen, module = "ormkit.types")]
+pub(crate) struct Uuid;
+
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+#[pymethods]
+impl Uuid {
+    #[new]
+    #[pyo3(signature = (as_uuid = true, *, native_uuid = true))]
+    fn new(as_uuid: bool, native_uuid: bool) -> PyResult<PyClassInitializer<Self>> {
+        usual("Uuid", "as_uuid", as_uuid, "values are uuid.UUID: str(value) is their text")?;
+        usual("Uuid", "native_uuid", native_uuid, "a text is String(36)")?;
+        Ok(derived(plain(ColumnType::Uuid), Self))
+    }
+}
 
 /// VARCHAR(length), length in characters; TEXT without one.
 #[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
@@ -131,8 +217,13 @@ pub(crate) struct Numeric;
 #[pymethods]
 impl Numeric {
     #[new]
-    #[pyo3(signature = (precision = None, scale = None))]
-    fn new(precision: Option<i64>, scale: Option<i64>) -> PyResult<PyClassInitializer<Self>> {
+    #[pyo3(signature = (precision = None, scale = None, *, asdecimal = true))]
+    fn new(
+        precision: Option<i64>,
+        scale: Option<i64>,
+        asdecimal: bool,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        usual("Numeric", "asdecimal", asdecimal, "values are decimal.Decimal; use Float for floats")?;
         let digits = |count: i64| {
             u32::try_from(count).map_err(|_| PyValueError::new_err(format!("Numeric() of {count} digits")))
         };
@@ -246,8 +337,11 @@ pub(crate) struct Json;
 #[pymethods]
 impl Json {
     #[new]
-    fn new() -> PyClassInitializer<Self> {
-        derived(plain(ColumnType::Json), Self)
+    #[pyo3(signature = (*, none_as_null = true, astext_type = None))]
+    fn new(none_as_null: bool, astext_type: Option<&Bound<'_, PyAny>>) -> PyResult<PyClassInitializer<Self>> {
+        let _ = astext_type;
+        usual("JSON", "none_as_null", none_as_null, "None is NULL, JSON.NULL is null of JSON")?;
+        Ok(derived(plain(ColumnType::Json), Self))
     }
 }
 
