@@ -54,7 +54,7 @@ impl Recorded {
             }
             None => cursor.clone().take(words),
         };
-        if PASSED_OVER.iter().any(|words| passed_over(&words)) {
+        if PASSED_OVER.iter().any(passed_over) {
             return Ok(());
         }
         if cursor.take("RENAME") {

@@ -18,16 +18,16 @@ fn reword_table(table: &mut Table, known: &Table) {
     let meaning = |text: &str| canonical(text, &plain);
     for column in &mut table.columns {
         let Some(other) = known.column(&column.name) else { continue };
-        if let (Some(text), Some(known)) = (&mut column.default, &other.default) {
-            let meaning = |text: &str| canonical_default(text, &plain, &column.data_type);
-            if meaning(text) == meaning(known) {
-                text.clone_from(known);
-            }
+        let of_default = |text: &str| canonical_default(text, &plain, &column.data_type);
+        if let (Some(text), Some(known)) = (&mut column.default, &other.default)
+            && of_default(text) == of_default(known)
+        {
+            text.clone_from(known);
         }
-        if let (Some(computed), Some(known)) = (&mut column.computed, &other.computed) {
-            if meaning(&computed.expression) == meaning(&known.expression) {
-                computed.expression.clone_from(&known.expression);
-            }
+        if let (Some(computed), Some(known)) = (&mut column.computed, &other.computed)
+            && meaning(&computed.expression) == meaning(&known.expression)
+        {
+            computed.expression.clone_from(&known.expression);
         }
     }
     for check in &mut table.checks {
