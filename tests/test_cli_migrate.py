@@ -318,3 +318,39 @@ def test_an_upgrade_says_what_only_going_down_needs(project, monkeypatch):
     said = project.capsys.readouterr().err
     assert "note: downgrade() of c0ffee01 needs `pip install ormkit[alembic]`: sa.inspect" in said
     assert "Three ways on" in project.type("down", code=1)
+
+
+def test_models_are_compared_with_the_files_alone(project):
+    project.models("name: Mapped[str]")
+    assert "create_table teams" in project.compared("check", "--offline", code=3)
+    assert "create_table teams" in project.compared("auto", "first", "--offline")
+    assert "what the files build up is as the models want it" in project.compared("check", "--offline")
+    assert "nothing to do" in project.compared("auto", "again", "--offline")
+    project.models("name: Mapped[str]", "age: Mapped[int | None]")
+    assert "add_column teams.age" in project.compared("auto", "ages", "--offline")
+    # No database was asked: none is where the files are.
+    assert "2 revision(s) wait" in project.type("status")
+    project.type("up")
+    assert "as the models want" in project.compared("check")
+    project.models("age: Mapped[int | None]")
+    assert "values would be lost" in project.compared("auto", "gone", "--offline", code=1)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
+def test_the_files_are_compared_in_the_dialect_that_is_said(project, monkeypatch, dialect):
+    (project.folder / "alembic.ini").write_text("[alembic]\nscript_location = alembic\n")
+    project.models("name: Mapped[str]")
+    assert "which SQL?" in project.compared("check", "--offline", code=2)
+    assert "create_table teams" in project.compared("auto", "first", "--offline", "--dialect", dialect)
+    assert "as the models want it" in project.compared("check", "--offline", "--dialect", dialect)
+
+
+def test_a_revision_that_cannot_be_followed_names_file_and_line(project):
+    if project.url.startswith("sqlite"):
+        return
+    project.models()
+    project.type("create", "rows", "--rev-id", "c0ffee01")
+    path = next(project.folder.glob("alembic/versions/*.py"))
+    path.write_text(path.read_text().replace("pass", "op.execute('DO $$ BEGIN NULL; END $$')", 1))
+    said = project.compared("check", "--offline", code=1)
+    assert f"{path}, line " in said and "compare with a database instead, without --offline" in said

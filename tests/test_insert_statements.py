@@ -6,9 +6,11 @@ import itertools
 
 import pytest
 from counting import sent
+from library import Author
 
 from ormkit import (
     AsyncSession,
+    ConnectionPool,
     DatabaseError,
     DeclarativeBase,
     Index,
@@ -222,4 +224,18 @@ async def test_a_conflict_about_all_that_is_given_answers_the_row_that_was_there
         rows = (await session.execute(statement.returning(Part.name, Part.amount))).all()
         assert sorted(rows) == [("a", 7), ("b", 7)]
         assert part.amount == 7
+        await session.rollback()
+
+
+async def test_columns_of_excluded_are_named_in_order(engine: ConnectionPool) -> None:
+    statement = insert(Author)
+    assert statement.excluded.keys()[:2] == ["id", "name"]
+    assert len(list(statement.excluded)) == len(statement.excluded.keys())
+    await Author.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        await session.execute(statement.values(id=1, name="Ada"))
+        taken = {name: column for name, column in statement.excluded.items() if name != "id"}
+        again = statement.values(id=1, name="Bea").on_conflict_do_update(index_elements=["id"], set_=taken)
+        await session.execute(again)
+        assert await session.scalar(select(Author.name)) == "Bea"
         await session.rollback()

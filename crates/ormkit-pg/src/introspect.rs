@@ -10,7 +10,7 @@ use ormkit_core::model::TableName;
 use ormkit_core::schema::token::bare;
 use ormkit_core::schema::{
     Catalog, Check, Column, Computed, Enum, Exclusion, ForeignKey, Index, IndexPart, IndexTerm, Line,
-    Numbering, NumberingKind, PrimaryKey, Table, Timing, Unique, View,
+    Numbering, NumberingKind, PrimaryKey, Sequence, Table, Timing, Unique, View, usual_bounds,
 };
 use ormkit_core::sql::Dialect;
 use ormkit_core::value::{Params, ValueRef};
@@ -127,29 +127,16 @@ fn numbering(line: &Line<'_>, default: Option<&str>, data_type: &str) -> Result<
     let number = |index| line.number(index).map(|number| number.unwrap_or(1));
     let (start, increment, min, max, cache) = (number(8)?, number(9)?, number(10)?, number(11)?, number(12)?);
     let sequence_type = line.maybe(14)?;
-    let (lowest, highest) = bounds(sequence_type.as_deref().unwrap_or(data_type));
-    let (usual_min, usual_max) = if increment > 0 { (1, highest) } else { (lowest, -1) };
-    let usual_start = if increment > 0 { min } else { max };
-    let said = [
-        ("START WITH", start, usual_start),
-        ("INCREMENT BY", increment, 1),
-        ("MINVALUE", min, usual_min),
-        ("MAXVALUE", max, usual_max),
-        ("CACHE", cache, 1),
-    ];
-    let unusual = said.iter().filter(|(_, value, usual)| value != usual);
-    let mut options: Vec<String> = unusual.map(|(word, value, _)| format!("{word} {value}")).collect();
-    options.extend(line.flag(13)?.then(|| "CYCLE".to_owned()));
+    let sequence = Sequence {
+        start: Some(start),
+        increment,
+        min: Some(min),
+        max: Some(max),
+        cache,
+        cycle: line.flag(13)?,
+    };
+    let options = sequence.unusual(usual_bounds(sequence_type.as_deref().unwrap_or(data_type)));
     Ok(Some(Numbering { kind, options }))
-}
-
-/// What a sequence of this type counts between.
-fn bounds(data_type: &str) -> (i64, i64) {
-    match data_type {
-        "smallint" => (i16::MIN.into(), i16::MAX.into()),
-        "integer" => (i32::MIN.into(), i32::MAX.into()),
-        _ => (i64::MIN, i64::MAX),
-    }
 }
 
 fn constraint(table: &mut Table, line: &Line<'_>) -> Result<()> {

@@ -1,18 +1,21 @@
 //! `ormkit.migrations.autogen`: what leads from the database to the models, and the revision file that does it; and the models
 //! for Alembic itself.
 
+mod recorded;
+
 use std::sync::Arc;
 
 use ormkit_core::error::Error;
 use ormkit_core::model::{ModelId, TableName};
 use ormkit_core::schema::alembic::{RevisionBody, RevisionFile, metadata};
-use ormkit_core::schema::{Catalog, Compare, Operation as Step, Part, Renames, declared};
+use ormkit_core::schema::{Catalog, Compare, Operation as Step, Part, Recorded, Renames, declared};
 use ormkit_core::session::Link;
 use ormkit_core::sql::{Dialect, DialectName};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 
+pub(crate) use self::recorded::RecordedSchema;
 use crate::bridge::Operation;
 use crate::dialect::dialect_of;
 use crate::engine::{Engine, EngineHandle};
@@ -99,10 +102,41 @@ impl SchemaStep {
     }
 }
 
+/// What models are compared with.
+#[derive(FromPyObject)]
+pub(crate) enum Against<'py> {
+    Engine(Bound<'py, Engine>),
+    Recorded(Bound<'py, RecordedSchema>),
+}
+
+impl Against<'_> {
+    fn side(&self) -> Side {
+        match self {
+            Self::Engine(engine) => Side::Database(engine.get().handle()),
+            Self::Recorded(schema) => Side::Recorded(Box::new(schema.get().now())),
+        }
+    }
+}
+
+#[derive(Clone)]
+enum Side {
+    Database(EngineHandle),
+    Recorded(Box<Recorded>),
+}
+
+impl Side {
+    fn dialect(&self) -> &'static Dialect {
+        match self {
+            Self::Database(engine) => engine.dialect(),
+            Self::Recorded(_) => &Dialect::POSTGRES,
+        }
+    }
+}
+
 /// Compares models with a database, and writes the revision that makes them the same.
 ///
 /// Args:
-///     pool: An engine.
+///     pool: An engine, or a schema that was put on record, which is compared without a database.
 ///     models: The classes and tables, exactly: a table that is none of theirs is to be dropped. Junctions between them that are
 ///         tables without a class come along.
 ///     exclude: Tables that are let be, `"table"` or `"schema.table"`.
@@ -112,7 +146,7 @@ impl SchemaStep {
 ///     rename_columns: `"table.column"`, the table under its new name and the column's name so far, with the new one.
 #[pyclass(frozen, module = "ormkit.migrations.autogen")]
 pub(crate) struct AutogenContext {
-    engine: EngineHandle,
+    side: Side,
     models: Vec<ModelId>,
     compare: Compare,
 }
@@ -123,7 +157,7 @@ impl AutogenContext {
     #[pyo3(signature = (pool, models, *, exclude = Vec::new(), version_table = "alembic_version".to_owned(),
         include_schemas = false, rename_tables = None, rename_columns = None))]
     fn new(
-        pool: &Bound<'_, Engine>,
+        pool: Against<'_>,
         models: &Bound<'_, PyAny>,
         exclude: Vec<String>,
         version_table: String,
@@ -142,7 +176,7 @@ impl AutogenContext {
             models.try_iter()?.map(|one| table_model(&one?)).collect::<PyResult<_>>()?;
         let version_table = Some(table_name(&version_table));
         let compare = Compare { renames, exclude, version_table, all_schemas: include_schemas };
-        Ok(Self { engine: pool.get().handle(), models, compare })
+        Ok(Self { side: pool.side(), models, compare })
     }
 
     /// The steps from the database to the models, in the order in which they can be done: an empty list where both are the
@@ -181,7 +215,7 @@ impl AutogenContext {
         down_revision: Option<&Bound<'_, PyAny>>,
         revision: Option<String>,
     ) -> PyResult<String> {
-        let dialect = self.engine.dialect();
+        let dialect = self.side.dialect();
         let found = found_by(&operations, dialect)?;
         let steps: Vec<Step> = operations.iter().map(|step| step.get().step.clone()).collect();
         let before = match down_revision {
@@ -198,7 +232,7 @@ impl AutogenContext {
         &self,
         py: Python<'_>,
     ) -> PyResult<impl Future<Output = PyResult<(Found, Vec<Step>)>> + use<>> {
-        let (engine, compare) = (self.engine.clone(), self.compare.clone());
+        let (side, compare) = (self.side.clone(), self.compare.clone());
         let (mut models, schema) = (self.models.clone(), schema(py)?);
         // Nobody can list a junction that is a table without a class where only classes are listed.
         let declared = schema.junctions(&models).into_iter().filter(|junction| !junction.implied);
@@ -206,10 +240,15 @@ impl AutogenContext {
         let tables: Vec<ModelId> = tables.filter(|id| find_class(py, *id).is_none()).collect();
         models.extend(tables);
         Ok(async move {
-            let mut link = Link::new(Python::attach(|py| engine.pool(py))?);
-            let compared = compare.run(&mut link, &schema, &models).await;
-            let compared = compared.map_err(|error| engine.explained(error))?;
-            let found = Found { catalog: compared.found, dialect: Some(engine.dialect().name) };
+            let compared = match &side {
+                Side::Database(engine) => {
+                    let mut link = Link::new(Python::attach(|py| engine.pool(py))?);
+                    let compared = compare.run(&mut link, &schema, &models).await;
+                    compared.map_err(|error| engine.explained(error))?
+                }
+                Side::Recorded(recorded) => compare.beside(recorded, &schema, &models).map_err(raise)?,
+            };
+            let found = Found { catalog: compared.found, dialect: Some(side.dialect().name) };
             Ok((found, compared.operations))
         })
     }
@@ -239,7 +278,7 @@ fn found_by(steps: &[Bound<'_, SchemaStep>], dialect: &Dialect) -> PyResult<Arc<
 /// The text of the revision file that leads from a database to models.
 ///
 /// Args:
-///     pool: An engine.
+///     pool: An engine, or a schema that was put on record.
 ///     models: The classes, exactly: a table that none of them maps is to be dropped.
 ///     message: What it does, in words.
 ///     down_revision: The revision before it; a tuple of them merges.
@@ -250,7 +289,7 @@ fn found_by(steps: &[Bound<'_, SchemaStep>], dialect: &Dialect) -> PyResult<Arc<
 #[pyo3(signature = (pool, models, message, down_revision = None))]
 pub(crate) fn generate_migration(
     py: Python<'_>,
-    pool: &Bound<'_, Engine>,
+    pool: Against<'_>,
     models: &Bound<'_, PyAny>,
     message: String,
     down_revision: Option<&Bound<'_, PyAny>>,
@@ -264,7 +303,7 @@ pub(crate) fn generate_migration(
     let compared = context.compared(py)?;
     Operation::start(py, "generate_migration", async move {
         let (found, steps) = compared.await?;
-        let dialect = context.engine.dialect();
+        let dialect = context.side.dialect();
         Python::attach(|py| render(py, dialect, &found.catalog, &steps, &message, &before, None))
     })
 }

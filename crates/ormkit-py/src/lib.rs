@@ -36,7 +36,7 @@ mod _ormkit {
     #[pymodule_export]
     use attribute::Attribute;
     #[pymodule_export]
-    use autogen::{AutogenContext, SchemaStep, generate_migration, sqlalchemy_tables};
+    use autogen::{AutogenContext, RecordedSchema, SchemaStep, generate_migration, sqlalchemy_tables};
     #[pymodule_export]
     use bridge::QueryTags;
     #[pymodule_export]

@@ -1,7 +1,6 @@
 //! Reading the schema of SQLite: one query, for SQLite keeps the statements that made it. What its pragmas leave out (names of
 //! constraints, checks, computed columns, when keys are checked) stands there.
 
-mod cursor;
 mod index;
 mod table;
 #[cfg(test)]

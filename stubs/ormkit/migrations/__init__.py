@@ -1,6 +1,7 @@
 """Migrations: revision files, as Alembic has them."""
 
-from ormkit.migrations.autogen import AutogenContext, SchemaStep, generate_migration
+from ormkit.migrations._recorded import recorded_schema
+from ormkit.migrations.autogen import AutogenContext, RecordedSchema, SchemaStep, generate_migration
 from ormkit.migrations.config import AlembicConfig
 from ormkit.migrations.operations import (
     AddColumn,
@@ -54,9 +55,11 @@ __all__ = [
     "MigrationRunner",
     "MigrationScript",
     "Operations",
+    "RecordedSchema",
     "RenameTable",
     "SchemaStep",
     "ScriptFolder",
     "TableComment",
     "generate_migration",
+    "recorded_schema",
 ]

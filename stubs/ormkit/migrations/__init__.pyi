@@ -1,7 +1,9 @@
 """Migrations: revision files, as Alembic has them."""
 
+from ormkit.migrations._recorded import recorded_schema as recorded_schema
 from ormkit.migrations.autogen import (
     AutogenContext as AutogenContext,
+    RecordedSchema as RecordedSchema,
     SchemaStep as SchemaStep,
     generate_migration as generate_migration,
 )

@@ -15,7 +15,8 @@ from ormkit._ormkit import ConnectionPool, create_engine, load_models
 from ormkit.exc import MigrationError
 from ormkit.migrations import _bridge, _folder, _squash as _squashing
 from ormkit.migrations._problem import problem
-from ormkit.migrations.autogen import AutogenContext, SchemaStep
+from ormkit.migrations._recorded import recorded_schema
+from ormkit.migrations.autogen import AutogenContext, RecordedSchema, SchemaStep
 from ormkit.migrations.config import AlembicConfig, configured, named_file
 from ormkit.migrations.runner import MigrationRunner
 from ormkit.migrations.script import MigrationScript, ScriptFolder, several
@@ -74,7 +75,10 @@ class Command:
     def dialect(self, config: AlembicConfig) -> str:
         if said := self.given["dialect"]:
             return str(said)
-        return "sqlite" if self.url(config).startswith("sqlite") else "postgresql"
+        url = self._url or config.get_url()
+        if url is None:
+            raise Usage(f"which SQL? Give --dialect or --url, or say sqlalchemy.url in {config.path}")
+        return "sqlite" if url.startswith("sqlite") else "postgresql"
 
     def answer(self, value: Any, text: str) -> int:
         """Print the answer: for programs, or for readers."""
@@ -165,7 +169,7 @@ def _heads_for(command: Command) -> dict[str, Any]:
 async def _create(command: Command) -> int:
     if command.autogenerate:
         return await _auto(command)
-    for name in ("models", "rename", "schemas", "allow_drop"):
+    for name in ("models", "rename", "schemas", "allow_drop", "offline"):
         if command.given[name]:
             raise Usage(f"--{name.replace('_', '-')} is of `auto`: an empty revision compares nothing")
     script = command.folder().create(_message(command), **_heads_for(command))
@@ -174,6 +178,10 @@ async def _create(command: Command) -> int:
 
 async def _auto(command: Command) -> int:
     message = _message(command)
+    if command.offline:
+        config = command.configuration()
+        async with recorded_schema(config, command.dialect(config), x=command.x) as recorded:
+            return await _write(command, message, recorded, "what the files build up")
     async with command.runner() as runner:
         folder = command.folder()
         current, heads = await runner.get_current_heads(), folder.graph.heads()
@@ -182,29 +190,34 @@ async def _auto(command: Command) -> int:
                 f"the database is at {', '.join(current) or 'the base'}, the files at {', '.join(heads) or 'the base'}"
             )
             raise MigrationError(
-                f"{text}: run `ormkit migrate up` first, so that what is compared is what the files make"
+                f"{text}: run `ormkit migrate up` first, so that what is compared is what the files make, or give --offline"
             )
-        models = command.models(folder.config)
-        context, steps = await _compare(command, runner.pool, folder.config, models)
-        if not steps:
-            return command.answer(None, "nothing to do: the database is as the models want it\n")
-        _keep_rows(steps, command.allow_drop)
-        options = _heads_for(command)
-        options["revision"] = options["revision"] or uuid.uuid4().hex[-12:]
-        down: list[str] = []
-        for one in several(options["head"]):
-            down += folder.graph.find(one) if heads else []
-        parent: Any = None if not down else down[0] if len(down) == 1 else tuple(down)
-        source = context.render_migration(message, steps, parent, revision=options["revision"])
-        if options["branch_label"] or options["depends_on"]:
-            raise Usage("--branch-label and --depends-on are of `create`")
-        script = folder.create(message, source=source, **options)
-        lines = "".join(f"  {_shown(step)}\n" for step in steps)
-        return command.answer(_about(script), f"{lines}{script.path}\n")
+        return await _write(command, message, runner.pool, "the database")
+
+
+async def _write(command: Command, message: str, side: ConnectionPool | RecordedSchema, called: str) -> int:
+    """Write the revision that leads from what there is to the models."""
+    folder = command.folder()
+    context, steps = await _compare(command, side, folder.config, command.models(folder.config))
+    if not steps:
+        return command.answer(None, f"nothing to do: {called} is as the models want it\n")
+    _keep_rows(steps, command.allow_drop)
+    options = _heads_for(command)
+    options["revision"] = options["revision"] or uuid.uuid4().hex[-12:]
+    down: list[str] = []
+    for one in several(options["head"]):
+        down += folder.graph.find(one) if folder.graph.heads() else []
+    parent: Any = None if not down else down[0] if len(down) == 1 else tuple(down)
+    source = context.render_migration(message, steps, parent, revision=options["revision"])
+    if options["branch_label"] or options["depends_on"]:
+        raise Usage("--branch-label and --depends-on are of `create`")
+    script = folder.create(message, source=source, **options)
+    lines = "".join(f"  {_shown(step)}\n" for step in steps)
+    return command.answer(_about(script), f"{lines}{script.path}\n")
 
 
 async def _compare(
-    command: Command, pool: ConnectionPool, config: AlembicConfig, models: list[Any]
+    command: Command, side: ConnectionPool | RecordedSchema, config: AlembicConfig, models: list[Any]
 ) -> tuple[AutogenContext, list[SchemaStep]]:
     renames = list(command.rename)
     version = config.version_table
@@ -215,7 +228,7 @@ async def _compare(
     while True:
         tables, columns = _renames(renames)
         context = AutogenContext(
-            pool,
+            side,
             models,
             exclude=config.exclude_tables,
             version_table=version,
@@ -410,18 +423,27 @@ async def _show(command: Command) -> int:
 
 
 async def _check(command: Command) -> int:
+    config = command.configuration()
+    if command.offline:
+        async with recorded_schema(config, command.dialect(config), x=command.x) as recorded:
+            return await _differences(command, recorded, config, "what the files build up")
     async with command.runner() as runner:
-        config = command.configuration()
-        _, steps = await _compare(command, runner.pool, config, command.models(config))
-        facts = [
-            {
-                "operation": step.operation_type,
-                "table": step.table_name,
-                "column": step.column_name,
-                "loses_data": step.loses_data,
-            }
-            for step in steps
-        ]
-        lines = "".join(f"{_shown(step)}\n" for step in steps)
-        command.answer(facts, lines or "the database is as the models want it\n")
-        return FOUND if steps else DONE
+        return await _differences(command, runner.pool, config, "the database")
+
+
+async def _differences(
+    command: Command, side: ConnectionPool | RecordedSchema, config: AlembicConfig, called: str
+) -> int:
+    _, steps = await _compare(command, side, config, command.models(config))
+    facts = [
+        {
+            "operation": step.operation_type,
+            "table": step.table_name,
+            "column": step.column_name,
+            "loses_data": step.loses_data,
+        }
+        for step in steps
+    ]
+    lines = "".join(f"{_shown(step)}\n" for step in steps)
+    command.answer(facts, lines or f"{called} is as the models want it\n")
+    return FOUND if steps else DONE

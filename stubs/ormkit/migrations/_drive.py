@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
+from ormkit._ormkit import quote_literal
 from ormkit.exc import MigrationError
 from ormkit.migrations._columns import Spec, Text, expression
 from ormkit.migrations._op import Dialect, Operations
@@ -183,6 +184,12 @@ class Bind:
     def scalar(self, statement: Any, parameters: Any = None) -> Any:
         """The first value of the first row; None without one."""
         return self.execute(statement, parameters).scalar()
+
+    def has_enum(self, name: str, schema: str | None) -> bool:
+        """True where PostgreSQL has a type of that name."""
+        where = "pg_type_is_visible(t.oid)" if schema is None else f"n.nspname = {quote_literal(schema)}"
+        sql = "SELECT 1 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE"
+        return self.execute(f"{sql} t.typname = {quote_literal(name)} AND {where}").first() is not None
 
     def exec_driver_sql(self, statement: str, parameters: Any = None) -> Rows:
         """As `execute`."""

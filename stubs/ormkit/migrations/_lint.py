@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from ormkit.exc import NotSupportedError, OrmkitError
-from ormkit.migrations._drive import Offline
+from ormkit.migrations._located import Located
 from ormkit.migrations._problem import problem
 from ormkit.migrations._steps import CreateTable, MigrateOperation
 from ormkit.migrations.runner import MigrationRunner, for_alembic
@@ -30,7 +27,7 @@ def render(files: list[Path], dialects: list[str]) -> tuple[list[Rendered], list
         for dialect in dialects:
             try:
                 script = MigrationScript.load(file)
-                op = _Located(dialect, script)
+                op = _Statements(dialect, script)
                 found.append((str(file), dialect, op.located, op.rebuilt))
                 MigrationRunner(None)._write(op, script, True, bool(for_alembic([script], True, op.dialect)))
             except OrmkitError as error:
@@ -39,17 +36,15 @@ def render(files: list[Path], dialects: list[str]) -> tuple[list[Rendered], list
     return found, list(errors.values())
 
 
-class _Located(Offline):
+class _Statements(Located):
     """`op` that writes down statements with their lines."""
 
     def __init__(self, dialect: str, script: MigrationScript) -> None:
-        super().__init__(dialect)
-        self._path = str(script.path)
+        super().__init__(dialect, script)
         self._source = script.render().splitlines()
         self.located: list[tuple[int, str]] = []
         self.rebuilt: list[tuple[int, str]] = []
         self._made: set[str | None] = set()
-        self.script: Any = _Script(self)
 
     def _emit(self, operations: list[MigrateOperation]) -> None:
         for operation in operations:
@@ -69,13 +64,6 @@ class _Located(Offline):
         line = self.line()
         self.located.append((line, f"{self.allowed(line)}{statement}"))
 
-    def line(self) -> int:
-        """Where the file is."""
-        frame = sys._getframe()
-        while frame is not None and frame.f_code.co_filename != self._path:
-            frame = frame.f_back  # type: ignore[assignment]
-        return 0 if frame is None else frame.f_lineno
-
     def allowed(self, line: int) -> str:
         """The comments that let a statement pass, on its line and right above it, as SQL has them."""
         first = line - 1
@@ -83,18 +71,3 @@ class _Located(Offline):
             first -= 1
         found = _ALLOWED.findall("\n".join(self._source[first:line]))
         return "".join(f"-- {one}\n" for one in found)
-
-
-class _Script:
-    """The list of statements, which notes where each comes from."""
-
-    def __init__(self, op: _Located) -> None:
-        self._op = op
-
-    def append(self, statement: str) -> None:
-        self._op.add(statement)
-
-    def __iadd__(self, statements: Iterable[str]) -> _Script:
-        for statement in statements:
-            self._op.add(statement)
-        return self

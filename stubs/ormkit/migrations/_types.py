@@ -192,19 +192,14 @@ class Enum(Type):
         labels = ", ".join(quote_literal(label) for label in self.labels)
         return f"CREATE TYPE {self.quoted()} AS ENUM ({labels})"
 
-    def _exists(self, bind: Any) -> bool:
-        where = "pg_type_is_visible(t.oid)" if self.schema is None else f"n.nspname = {quote_literal(self.schema)}"
-        sql = "SELECT 1 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE"
-        return bind.execute(f"{sql} t.typname = {quote_literal(self.name or '')} AND {where}").first() is not None
-
     def create(self, bind: Any, checkfirst: bool = True) -> None:
         """Make the native type; on other databases there is none to be made."""
-        if self.is_native(bind.dialect.name) and not (checkfirst and self._exists(bind)):
+        if self.is_native(bind.dialect.name) and not (checkfirst and bind.has_enum(self.name or "", self.schema)):
             bind.execute(self.create_sql())
 
     def drop(self, bind: Any, checkfirst: bool = True) -> None:
         """Drop the native type."""
-        if self.is_native(bind.dialect.name) and not (checkfirst and not self._exists(bind)):
+        if self.is_native(bind.dialect.name) and not (checkfirst and not bind.has_enum(self.name or "", self.schema)):
             bind.execute(f"DROP TYPE {self.quoted()}")
 
 

@@ -38,12 +38,38 @@ class SchemaStep:
         """The statement, without a semicolon; what needs a rebuild on SQLite is a `NotSupportedError`."""
 
 @final
+class RecordedSchema:
+    """The schema that statements of PostgreSQL make, one after the other: no server is asked.
+
+    Args:
+        default_schema: The schema that names leave out.
+    """
+
+    def __init__(self, *, default_schema: str = "public") -> None: ...
+    @property
+    def dialect(self) -> Literal["postgresql"]: ...
+    @property
+    def tables(self) -> list[str]:
+        """The names of the tables, with their schema where that is not the default one."""
+
+    @property
+    def enums(self) -> list[str]:
+        """The names of the enum types, with their schema where that is not the default one."""
+
+    def run(self, script: str) -> None:
+        """Do the statements of a script. Those that are about rows, rights, views and functions change nothing.
+
+        Raises:
+            InvalidRequestError: A statement that may change tables and cannot be followed, or that is about what is not there.
+        """
+
+@final
 class AutogenContext:
-    """Compares models with a database, and writes the revision that makes them the same."""
+    """Compares models with a database, or with a schema that was put on record, and writes the revision that makes them the same."""
 
     def __init__(
         self,
-        pool: ConnectionPool,
+        pool: ConnectionPool | RecordedSchema,
         models: Iterable[type[DeclarativeBase] | Table],
         *,
         exclude: Sequence[str] = (),
@@ -77,7 +103,7 @@ class AutogenContext:
         """
 
 async def generate_migration(
-    pool: ConnectionPool,
+    pool: ConnectionPool | RecordedSchema,
     models: Iterable[type[DeclarativeBase] | Table],
     message: str,
     down_revision: str | Sequence[str] | None = None,

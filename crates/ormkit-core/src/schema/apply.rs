@@ -24,10 +24,13 @@ impl Catalog {
             Operation::RenameEnum { from, to } => self.rename_enum(from, to, dialect),
             Operation::CreateTable(table) => {
                 self.tables.push(table.clone());
-                self.tables.sort_by(|one, other| order(&one.name).cmp(&order(&other.name)));
+                self.sort_tables();
             }
             Operation::DropTable(table) => self.tables.retain(|known| known.name != table.name),
-            Operation::RenameTable { from, to } => self.rename_table(from, to),
+            Operation::RenameTable { from, to } => {
+                let to = TableName { schema: from.schema.clone(), name: to.clone() };
+                self.move_table(from, &to);
+            }
             Operation::RenameColumn { table, from, to } => self.rename_column(table, from, to, dialect),
             Operation::Renumber { .. } => {}
             Operation::Comment { table, to, .. } => {
@@ -70,15 +73,35 @@ impl Catalog {
         }
     }
 
-    fn rename_table(&mut self, from: &TableName, to: &str) {
-        let name = TableName { schema: from.schema.clone(), name: to.to_owned() };
+    /// Gives a table another name, or another schema.
+    pub(super) fn move_table(&mut self, from: &TableName, to: &TableName) {
         for table in &mut self.tables {
             let keys = table.foreign_keys.iter_mut().filter(|key| key.table == *from);
-            keys.for_each(|key| key.table = name.clone());
+            keys.for_each(|key| key.table = to.clone());
             if table.name == *from {
-                table.name = name.clone();
+                table.name = to.clone();
             }
         }
+        self.sort_tables();
+    }
+
+    /// Gives a schema another name.
+    pub(super) fn rename_schema(&mut self, from: &str, to: &str) {
+        let swap = |name: &mut Option<String>| {
+            if name.as_deref() == Some(from) {
+                *name = Some(to.to_owned());
+            }
+        };
+        for table in &mut self.tables {
+            swap(&mut table.name.schema);
+            table.foreign_keys.iter_mut().for_each(|key| swap(&mut key.table.schema));
+        }
+        self.enums.iter_mut().for_each(|kind| swap(&mut kind.name.schema));
+        self.schemas.iter_mut().filter(|name| *name == from).for_each(|name| to.clone_into(name));
+        self.sort_tables();
+    }
+
+    pub(super) fn sort_tables(&mut self) {
         self.tables.sort_by(|one, other| order(&one.name).cmp(&order(&other.name)));
     }
 

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::diff::renamed;
+use super::recorded::{self, reword};
 use super::spelling::{is_called, spell};
-use super::{Catalog, Operation, Renames, diff, introspect, wanted};
+use super::{Catalog, Operation, Recorded, Renames, diff, introspect, wanted};
 use crate::driver::Scope;
 use crate::error::{Error, Result};
 use crate::model::{ModelId, Schema, TableName};
 use crate::session::Link;
-use crate::sql::DialectName;
+use crate::sql::{Dialect, DialectName};
 
 /// What a comparison heeds.
 #[derive(Clone, Debug, Default)]
@@ -46,8 +48,45 @@ impl Compare {
     /// # Cancelling
     /// As for any read: what it makes for a try is rolled back.
     pub async fn run(&self, link: &mut Link, schema: &Schema, models: &[ModelId]) -> Result<Comparison> {
-        let mut wanted = wanted(link, schema, models).await?;
-        let mut found = introspect(link, &self.scope(&wanted, link.dialect().name)?).await?;
+        let wanted = wanted(link, schema, models).await?;
+        let found = introspect(link, &self.scope(&wanted, link.dialect().name)?).await?;
+        Ok(self.sides(found, wanted, schema, models, link.dialect())?.compared())
+    }
+
+    /// Compares exactly `models` with a schema of PostgreSQL that was put on record: no database is asked. Expressions that mean the
+    /// same in other words are the same.
+    ///
+    /// # Errors
+    /// Renames of what is not there, or of what nobody wants. A text of a model that cannot be read.
+    pub fn beside(&self, recorded: &Recorded, schema: &Schema, models: &[ModelId]) -> Result<Comparison> {
+        let mut found = recorded.catalog().clone();
+        let default = found.default_schema.clone().unwrap_or_default();
+        let wanted = recorded::wanted(schema, models, &default)?;
+        let named = match self.scope(&wanted, DialectName::Postgres)? {
+            Scope::All => None,
+            Scope::Schemas(named) => Some(named),
+            Scope::Default | Scope::Temporary => Some(Vec::new()),
+        };
+        let is_seen = |name: &TableName| match (&named, &name.schema) {
+            (Some(named), Some(schema)) => named.contains(schema),
+            _ => true,
+        };
+        found.tables.retain(|table| is_seen(&table.name));
+        found.enums.retain(|kind| is_seen(&kind.name));
+        let mut sides = self.sides(found, wanted, schema, models, &Dialect::POSTGRES)?;
+        let found = sides.renamed();
+        reword(&mut sides.wanted, &found);
+        Ok(sides.compared())
+    }
+
+    fn sides(
+        &self,
+        mut found: Catalog,
+        mut wanted: Catalog,
+        schema: &Schema,
+        models: &[ModelId],
+        dialect: &'static Dialect,
+    ) -> Result<Sides> {
         let default = found.default_schema.clone();
         let is_let_be = |name: &TableName| {
             let is_called = |text: &String| is_called(name, text, default.as_deref());
@@ -63,9 +102,8 @@ impl Compare {
         found.schemas.extend(own);
         let declared = Renames::declared(schema, models);
         spell(&mut found, &wanted, [&self.renames, &declared])?;
-        let renames = self.renames.clone().resolved(&declared, &wanted, &found, link.dialect())?;
-        let operations = diff(&wanted, &found, &renames, link.dialect());
-        Ok(Comparison { found, wanted, operations })
+        let renames = self.renames.clone().resolved(&declared, &wanted, &found, dialect)?;
+        Ok(Sides { found, wanted, renames, dialect })
     }
 
     fn scope(&self, wanted: &Catalog, database: DialectName) -> Result<Scope> {
@@ -82,5 +120,27 @@ impl Compare {
             (DialectName::Postgres, None) => Ok(Scope::Default),
             (DialectName::Postgres, Some(_)) => Ok(Scope::Schemas(named.into_iter().cloned().collect())),
         }
+    }
+}
+
+/// What is compared, called alike.
+struct Sides {
+    found: Catalog,
+    wanted: Catalog,
+    renames: Renames,
+    dialect: &'static Dialect,
+}
+
+impl Sides {
+    /// What was found, by the new names.
+    fn renamed(&self) -> Catalog {
+        let mut found = self.found.clone();
+        renamed(&self.renames, &self.found).iter().for_each(|step| found.apply(step, self.dialect));
+        found
+    }
+
+    fn compared(self) -> Comparison {
+        let operations = diff(&self.wanted, &self.found, &self.renames, self.dialect);
+        Comparison { found: self.found, wanted: self.wanted, operations }
     }
 }

@@ -90,7 +90,8 @@ impl Steps {
     }
 }
 
-fn renamed(renames: &Renames, found: &Catalog) -> Vec<Operation> {
+/// The steps that give what is there its new names.
+pub(super) fn renamed(renames: &Renames, found: &Catalog) -> Vec<Operation> {
     let tables = renames.tables.iter().filter(|(from, _)| found.table(from).is_some());
     let tables = tables.map(|(from, to)| Operation::RenameTable { from: from.clone(), to: to.clone() });
     let columns = renames.columns.iter().map(|(table, from, to)| Operation::RenameColumn {

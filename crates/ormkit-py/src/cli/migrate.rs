@@ -6,6 +6,14 @@ use pyo3::types::PyDict;
 
 use super::arguments::{dialect, flag, many, models, value};
 
+/// What a comparison does without a database.
+fn offline() -> [Arg; 2] {
+    [
+        flag("offline", "Compare with what the revision files build up, without any database"),
+        dialect().requires("offline"),
+    ]
+}
+
 /// A command about revisions with its arguments.
 #[derive(Clone)]
 pub(super) struct Migrate {
@@ -59,6 +67,7 @@ fn making() -> Vec<Parser> {
         ])
     };
     let comparing = |parser: Parser| {
+        let parser = parser.args(offline());
         parser.args([
             models(),
             many(
@@ -153,7 +162,8 @@ fn looking() -> Vec<Parser> {
                 models(),
                 many("rename", "OLD:NEW", "users:people, or people.email:mail; may be repeated"),
                 flag("schemas", "Compare all schemas of PostgreSQL, also those that no model names"),
-            ]),
+            ])
+            .args(offline()),
     ]
 }
 

@@ -2,8 +2,8 @@
 
 use ormkit_core::error::{Error, Result};
 use ormkit_core::model::TableName;
-use ormkit_core::schema::token::{names, same_name, same_tokens};
-use ormkit_core::schema::{Catalog, Change, Check, Column, IndexPart, IndexTerm, Operation, Part, Table};
+use ormkit_core::schema::token::same_tokens;
+use ormkit_core::schema::{Catalog, Change, Check, Column, Operation, Part, Table};
 use ormkit_core::sql::{Dialect, DialectName};
 
 use super::convention;
@@ -211,7 +211,7 @@ pub(super) fn operations(spec: &Spec, found: &Catalog, before: &Catalog) -> Resu
                 return Ok(Vec::new());
             }
             let part = Part::Column(column(table, name)?.clone());
-            let along = made_of(known(table)?, name).into_iter().chain([part]);
+            let along = known(table)?.made_of(name, &Dialect::SQLITE).into_iter().chain([part]);
             along.map(|part| Operation::Drop { table: table.clone(), part }).collect()
         }
         Spec::AlterColumn { table, column: name, changes } => {
@@ -296,29 +296,6 @@ pub(super) fn operations(spec: &Spec, found: &Catalog, before: &Catalog) -> Resu
         }
         Spec::CreateTable { .. } | Spec::DropTable { .. } | Spec::TableComment { .. } => Vec::new(),
     })
-}
-
-/// What of a table goes with a column, as on PostgreSQL: the constraints and indexes that are made of it.
-fn made_of(table: &Table, name: &str) -> Vec<Part> {
-    let is_it = |column: &String| same_name(column, name, &Dialect::SQLITE);
-    let says = |text: &String| names(text, name, &Dialect::SQLITE);
-    let key = table.primary_key.iter().filter(|key| key.columns.iter().any(is_it));
-    let uniques = table.uniques.iter().filter(|unique| unique.columns.iter().any(is_it));
-    let checks = table.checks.iter().filter(|check| says(&check.expression));
-    let keys = table.foreign_keys.iter().filter(|key| key.columns.iter().any(is_it));
-    let indexes = table.indexes.iter().filter(|index| {
-        let of_it = |part: &IndexPart| match &part.term {
-            IndexTerm::Column(column) => is_it(column),
-            IndexTerm::Expression(text) => says(text),
-        };
-        index.parts.iter().any(of_it) || index.predicate.as_ref().is_some_and(says)
-    });
-    (key.cloned().map(Part::PrimaryKey))
-        .chain(uniques.cloned().map(Part::Unique))
-        .chain(checks.cloned().map(Part::Check))
-        .chain(keys.cloned().map(Part::ForeignKey))
-        .chain(indexes.cloned().map(Part::Index))
-        .collect()
 }
 
 /// The constraint of a name. A primary key may have none.

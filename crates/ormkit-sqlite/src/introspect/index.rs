@@ -2,11 +2,11 @@
 
 use ormkit_core::error::Result;
 use ormkit_core::model::TableName;
+use ormkit_core::schema::cursor::Cursor;
 use ormkit_core::schema::token::{TokenKind, bare};
 use ormkit_core::schema::{Index, IndexPart, IndexTerm};
 use ormkit_core::sql::Dialect;
 
-use super::cursor::Cursor;
 use super::table::qualified;
 
 /// The index of a statement, and its table.
@@ -14,7 +14,7 @@ use super::table::qualified;
 /// # Errors
 /// `Protocol`: the text is no CREATE INDEX.
 pub(super) fn index(sql: &str) -> Result<(TableName, Index)> {
-    let mut cursor = Cursor::new(sql);
+    let mut cursor = Cursor::new(sql, &Dialect::SQLITE);
     cursor.take("CREATE");
     let unique = cursor.take("UNIQUE");
     cursor.take("INDEX");

@@ -2,20 +2,19 @@
 
 use ormkit_core::error::Result;
 use ormkit_core::model::TableName;
+use ormkit_core::schema::cursor::Cursor;
 use ormkit_core::schema::token::{Token, TokenKind, bare};
 use ormkit_core::schema::{
     Check, Column, Computed, ForeignKey, Numbering, NumberingKind, PrimaryKey, Table, Timing, Unique,
 };
 use ormkit_core::sql::Dialect;
 
-use super::cursor::Cursor;
-
 /// The table of a statement.
 ///
 /// # Errors
 /// `Protocol`: the text is no CREATE TABLE with columns.
 pub(super) fn table(sql: &str) -> Result<Table> {
-    let mut cursor = Cursor::new(sql);
+    let mut cursor = Cursor::new(sql, &Dialect::SQLITE);
     cursor.take("CREATE");
     let _ = cursor.take("TEMP") || cursor.take("TEMPORARY");
     cursor.take("TABLE");

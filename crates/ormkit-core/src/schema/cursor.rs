@@ -2,13 +2,15 @@
 
 use std::rc::Rc;
 
-use ormkit_core::error::{Error, ErrorKind, Result};
-use ormkit_core::schema::token::{Token, tokens};
-use ormkit_core::sql::Dialect;
+use super::token::{Token, TokenKind, tokens};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sql::{Dialect, DialectName};
 
 /// Where the reading stands.
-pub(super) struct Cursor<'a> {
+#[derive(Clone)]
+pub struct Cursor<'a> {
     sql: &'a str,
+    dialect: &'static Dialect,
     tokens: Rc<[Token<'a>]>,
     at: usize,
     /// One past the last token that belongs to it.
@@ -16,26 +18,30 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(sql: &'a str) -> Self {
-        let tokens: Rc<[_]> = tokens(sql, &Dialect::SQLITE).into();
+    /// At its beginning.
+    pub fn new(sql: &'a str, dialect: &'static Dialect) -> Self {
+        let tokens: Rc<[_]> = tokens(sql, dialect).into();
         let end = tokens.len();
-        Self { sql, tokens, at: 0, end }
+        Self { sql, dialect, tokens, at: 0, end }
     }
 
-    pub(super) fn peek(&self) -> Option<Token<'a>> {
+    /// The next token.
+    pub fn peek(&self) -> Option<Token<'a>> {
         self.tokens[..self.end].get(self.at).copied()
     }
 
-    pub(super) fn is_at_end(&self) -> bool {
+    /// True when nothing is left.
+    pub fn is_at_end(&self) -> bool {
         self.at >= self.end
     }
 
-    pub(super) fn skip(&mut self) {
+    /// Goes behind the next token.
+    pub fn skip(&mut self) {
         self.at += 1;
     }
 
     /// Takes `words` when they stand here, and nothing otherwise.
-    pub(super) fn take(&mut self, words: &str) -> bool {
+    pub fn take(&mut self, words: &str) -> bool {
         let count = words.split(' ').count();
         let here = self.tokens[self.at..self.end].get(..count);
         let found =
@@ -44,51 +50,68 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    pub(super) fn take_sign(&mut self, sign: char) -> bool {
+    /// Takes a character when it stands here.
+    pub fn take_sign(&mut self, sign: char) -> bool {
         let found = self.peek().is_some_and(|token| token.is_sign(sign));
         self.at += usize::from(found);
         found
     }
 
     /// Takes one word of any kind, in capitals.
-    pub(super) fn word(&mut self) -> Result<String> {
+    pub fn word(&mut self) -> Result<String> {
         let word = self.name()?;
         Ok(word.to_ascii_uppercase())
     }
 
-    /// Takes a name.
-    pub(super) fn name(&mut self) -> Result<String> {
-        let name = self.peek().and_then(|token| token.name());
-        let name = name.ok_or_else(|| self.unreadable("a name"))?.into_owned();
+    /// Takes a name, as the database stores it: PostgreSQL one without quotes in lower case.
+    pub fn name(&mut self) -> Result<String> {
+        let is_name = |token: &Token<'_>| match self.dialect.name {
+            DialectName::Postgres => token.kind != TokenKind::Literal,
+            DialectName::Sqlite => true,
+        };
+        let token = self.peek().filter(is_name);
+        let name = token.and_then(|token| token.name()).ok_or_else(|| self.unreadable("a name"))?;
+        let folds = self.dialect.name == DialectName::Postgres
+            && token.is_some_and(|token| token.kind == TokenKind::Word);
         self.skip();
-        Ok(name)
+        Ok(if folds { name.to_lowercase() } else { name.into_owned() })
+    }
+
+    /// What is left, at the commas outside of parentheses.
+    pub fn pieces(&self) -> Vec<Self> {
+        self.split(self.at, self.end)
     }
 
     /// Takes what stands between parentheses.
-    pub(super) fn enclosed(&mut self) -> Result<&'a str> {
+    pub fn enclosed(&mut self) -> Result<&'a str> {
         let (from, to) = self.parentheses()?;
         Ok(self.sql[self.tokens[from].end()..self.tokens[to].start].trim())
     }
 
     /// Takes a list in parentheses and reads each of its items by a cursor of its own.
-    pub(super) fn items(&mut self, mut each: impl FnMut(&mut Cursor<'a>) -> Result<()>) -> Result<()> {
+    pub fn items(&mut self, mut each: impl FnMut(&mut Cursor<'a>) -> Result<()>) -> Result<()> {
         let (from, to) = self.parentheses()?;
-        let mut start = from + 1;
-        let mut depth = 0_i32;
-        for at in from + 1..=to {
+        self.split(from + 1, to).iter_mut().try_for_each(&mut each)
+    }
+
+    fn split(&self, from: usize, to: usize) -> Vec<Self> {
+        let piece = |at, end| Self { tokens: Rc::clone(&self.tokens), at, end, ..*self };
+        let (mut pieces, mut start, mut depth) = (Vec::new(), from, 0_i32);
+        for at in from..to {
             let token = self.tokens[at];
-            if at == to || (depth == 0 && token.is_sign(',')) {
-                let mut item = Cursor { sql: self.sql, tokens: Rc::clone(&self.tokens), at: start, end: at };
-                each(&mut item)?;
+            if depth == 0 && token.is_sign(',') {
+                pieces.push(piece(start, at));
                 start = at + 1;
             }
-            depth += i32::from(token.is_sign('(')) - i32::from(token.is_sign(')'));
+            depth += i32::from(token.is_sign('(') || token.is_sign('['))
+                - i32::from(token.is_sign(')') || token.is_sign(']'));
         }
-        Ok(())
+        pieces.push(piece(start, to));
+        pieces
     }
 
     /// The text from here up to the token at which `stop` says so, outside of parentheses.
-    pub(super) fn until(&mut self, stop: impl Fn(&Token<'a>) -> bool) -> &'a str {
+    pub fn until(&mut self, mut stop: impl FnMut(&Token<'a>) -> bool) -> &'a str {
         let from = self.at;
         let mut depth = 0_i32;
         while let Some(token) = self.peek() {
@@ -121,7 +144,8 @@ impl<'a> Cursor<'a> {
         Err(self.unreadable("a closing parenthesis"))
     }
 
-    pub(super) fn unreadable(&self, expected: &str) -> Error {
+    /// The error of what stands here instead of `expected`.
+    pub fn unreadable(&self, expected: &str) -> Error {
         let found = self.peek().map_or("the end", |token| token.text);
         let problem = format!("expected {expected}, found {found} in the definition");
         Error::new(ErrorKind::Protocol(problem)).in_statement(self.sql)

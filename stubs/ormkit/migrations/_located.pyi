@@ -1,0 +1,1 @@
+"""Statements of revisions with their lines. Nothing here is for others."""
