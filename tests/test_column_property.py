@@ -19,6 +19,7 @@ from ormkit import (
     ForeignKey,
     InvalidRequestError,
     Mapped,
+    MetaData,
     NotLoadedError,
     NotSupportedError,
     Numeric,
@@ -27,6 +28,7 @@ from ormkit import (
     aliased,
     column_property,
     declared_attr,
+    exists,
     func,
     insert,
     inspect,
@@ -365,3 +367,37 @@ async def test_declaration_in_a_statement_is_an_error(engine: Engine | Connectio
     async with AsyncSession(engine) as session:
         with pytest.raises(ProgrammingError, match="of a class body"):
             await session.execute(select(User).where(User.first == stray))
+
+
+async def test_subquery_may_name_the_tables_that_are_its_own(engine):
+    class Base(DeclarativeBase):
+        metadata = MetaData()
+
+    class Shelf(Base):
+        __tablename__ = "own_shelves"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        books: Mapped[int] = column_property(
+            lambda: (
+                select(func.count(Volume.id))
+                .where(Volume.shelf_id == Shelf.id)
+                .correlate_except(Volume)
+                .scalar_subquery()
+            )
+        )
+
+    class Volume(Base):
+        __tablename__ = "own_volumes"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        shelf_id: Mapped[int] = mapped_column(ForeignKey("own_shelves.id"))
+
+    await Base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session, session.begin():
+        session.add_all([Shelf(id=1), Shelf(id=2), Volume(shelf_id=1), Volume(shelf_id=1)])
+        await session.flush()
+        counts = select(Shelf.id, Shelf.books).order_by(Shelf.id)
+        assert (await session.execute(counts)).all() == [(1, 2), (2, 0)]
+        # The join reads volumes as well: those of the property are its own all the same.
+        joined = select(Shelf.id, Shelf.books).join(Volume, Volume.shelf_id == Shelf.id).distinct()
+        assert (await session.execute(joined)).all() == [(1, 2)]
+        there = exists().where(Volume.shelf_id == Shelf.id).correlate_except(Volume)
+        assert (await session.scalars(select(Shelf.id).join(Volume, Volume.id == Shelf.id).where(there))).all() == [1]

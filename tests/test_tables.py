@@ -1,5 +1,6 @@
 """Tables that are declared without a class, and those of classes, in statements."""
 
+import enum
 from datetime import datetime, timezone
 
 import pytest
@@ -254,3 +255,51 @@ def test_columns_are_found_by_their_names_in_the_database():
     assert dict(columns.items())["weight"] is columns.weight
     with pytest.raises(KeyError, match="did you mean `weight`"):
         columns["wieght"]
+
+
+class Mood(enum.Enum):
+    GOOD = "good"
+
+
+class Diary(DeclarativeBase):
+    metadata = MetaData()
+
+
+class Day(Diary):
+    __tablename__ = "days_of_diary"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mood: Mapped[Mood]
+
+
+class Night(Diary):
+    __tablename__ = "nights_of_diary"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mood: Mapped[Mood]
+
+
+async def test_some_tables_are_created_and_dropped_alone(engine):
+    await Diary.metadata.create_all(bind=engine, tables=[Day.__table__], checkfirst=True)
+    assert await engine.get_tables() == ["days_of_diary"]
+    async with engine.begin() as connection:
+        await connection.run_sync(Diary.metadata.create_all, tables=[Night])
+    assert sorted(await engine.get_tables()) == ["days_of_diary", "nights_of_diary"]
+    await Diary.metadata.drop_all(engine, tables=[Day])
+    async with AsyncSession(engine) as session:
+        session.add(Night(mood=Mood.GOOD))
+        await session.commit()
+        assert await session.query(Night).filter(mood=Mood.GOOD).count() == 1
+    await Diary.metadata.drop_all(bind=engine)
+    assert await engine.get_tables() == []
+
+
+async def test_what_create_all_cannot_take_is_named(engine):
+    with pytest.raises(InvalidRequestError, match="not of this metadata"):
+        await Diary.metadata.create_all(engine, tables=[visits])
+    with pytest.raises(TypeError, match="another name of `engine`"):
+        await Diary.metadata.create_all(engine, bind=engine)
+    with pytest.raises(TypeError, match="is needed"):
+        await Diary.metadata.drop_all()
+    with pytest.raises(NotSupportedError, match="checkfirst=False"):
+        await Diary.metadata.create_all(engine, checkfirst=False)
+    with pytest.raises(AttributeError, match="ormkit inspect"):
+        Diary.metadata.reflect(engine)

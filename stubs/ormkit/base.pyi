@@ -1,7 +1,7 @@
 """The base of models and what it knows about them."""
 
-from collections.abc import Coroutine, Iterator
-from typing import Any, ClassVar
+from collections.abc import Coroutine, Iterable, Iterator
+from typing import Any, ClassVar, Literal
 
 from typing_extensions import Self, dataclass_transform
 
@@ -70,8 +70,22 @@ class MetaData:
     def tables(self) -> dict[str, Table]: ...
     @property
     def sorted_tables(self) -> list[Table]: ...
-    async def create_all(self, engine: ConnectionPool | Connection, /) -> None: ...
-    async def drop_all(self, engine: ConnectionPool | Connection, /) -> None: ...
+    async def create_all(
+        self,
+        engine: ConnectionPool | Connection | None = None,
+        tables: Iterable[Table | type[DeclarativeBase]] | None = None,
+        checkfirst: Literal[True] = True,
+        *,
+        bind: ConnectionPool | Connection | None = None,
+    ) -> None: ...
+    async def drop_all(
+        self,
+        engine: ConnectionPool | Connection | None = None,
+        tables: Iterable[Table | type[DeclarativeBase]] | None = None,
+        checkfirst: Literal[True] = True,
+        *,
+        bind: ConnectionPool | Connection | None = None,
+    ) -> None: ...
 
 class ModelMeta(type):
     """The metaclass of models: registers a class body and lays out its instances."""

@@ -31,7 +31,7 @@ pub use load::{Criterion, Load, Strategy};
 pub(crate) use load::{Reach, fields_read, strategy_of};
 pub use order::{Nulls, Order};
 pub use param::{Arguments, Param};
-pub use select::{Deleted, Item, Join, JoinKind, Lock, On, Select};
+pub use select::{Correlation, Deleted, Item, Join, JoinKind, Lock, On, Select};
 pub use set::{SetOp, SetOperation};
 pub use source::{FromItem, Source};
 pub use walk::Wanted;

@@ -101,7 +101,7 @@ pub async fn create_all_in<'a>(
     run_in(link, steps).await
 }
 
-/// Drops the models' tables where they exist, as [`create_all_in`] creates them.
+/// Drops the models' tables where they exist, as [`create_all_in`] creates them; enum types that `kept` ones have as well stay.
 ///
 /// # Errors
 /// As [`create_all_in`].
@@ -109,9 +109,10 @@ pub async fn drop_all_in<'a>(
     link: &mut Link,
     schema: &Schema,
     models: &[ModelId],
+    kept: &[ModelId],
     spelling: impl Into<Spelling<'a>>,
 ) -> Result<()> {
-    let steps = ddl::drop_all(schema, models, spelling);
+    let steps = ddl::drop_some(schema, models, kept, spelling);
     run_in(link, steps).await
 }
 

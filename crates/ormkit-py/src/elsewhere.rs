@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use crate::attribute::Attribute;
 use crate::engine::{Connection, Engine};
 use crate::inspection::Mapper;
-use crate::model::{ColumnInfo, RelationshipInfo, Table, with_def};
+use crate::model::{ColumnInfo, MetaData, RelationshipInfo, Table, with_def};
 use crate::query::{Delete, Insert, Query, Select, Update};
 use crate::result::{ExecuteResult, MappingResult, QueryResult, ScalarResult};
 use crate::session::AsyncSession;
@@ -269,8 +269,8 @@ const TABLE: Words = &[
     ("update", "update(table)"),
     ("delete", "delete(table)"),
     ("select", "select(table)"),
-    ("create", "await metadata.create_all(engine)"),
-    ("drop", "await metadata.drop_all(engine)"),
+    ("create", "await metadata.create_all(engine, tables=[table])"),
+    ("drop", "await metadata.drop_all(engine, tables=[table])"),
     ("foreign_keys", "table.columns, each with its foreign_key"),
     ("indexes", "await engine.get_indexes(table.name)"),
     ("constraints", "await engine.get_constraints(table.name)"),
@@ -305,6 +305,13 @@ const ATTRIBUTE: Words = &[
     ("parent", "inspect({class})"),
     ("table", "{class}.__table__"),
     ("expression", "the attribute itself"),
+];
+
+const METADATA: Words = &[
+    ("reflect", "`ormkit inspect`, which writes classes from a database; await engine.get_tables()"),
+    ("bind", "the engine that sessions are made on"),
+    ("clear", "another MetaData()"),
+    ("remove", "another MetaData()"),
 ];
 
 const COLUMN: Words = &[
@@ -406,6 +413,7 @@ answers!(
     Engine: DRIVER,
     Connection: DRIVER,
     Table: TABLE,
+    MetaData: METADATA,
     ColumnInfo: COLUMN,
     RelationshipInfo: RELATION,
     Mapper: MAPPER

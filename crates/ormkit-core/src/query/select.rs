@@ -119,7 +119,7 @@ pub struct Select {
     pub lock_of: Vec<FromItem>,
     /// Inside another statement: which tables are that one's. None: those that the statement right around it reads
     /// from, as long as one of its own is left.
-    pub correlate: Option<Vec<FromItem>>,
+    pub correlate: Option<Correlation>,
     /// What to load along with the first object of a row.
     pub loads: Vec<Load>,
     /// What to load along with further objects of a row, by the places of their items: by statements of their own.
@@ -137,6 +137,39 @@ pub struct Select {
     pub arguments: Arguments,
     /// Columns that rows carry beside their items: whom a row is loaded for, where its object does not tell.
     pub parents: Vec<(Source, FieldId)>,
+}
+
+/// Which tables of a statement inside another one are that one's, as long as it reads from them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Correlation {
+    /// These.
+    With(Vec<FromItem>),
+    /// All but these.
+    Except(Vec<FromItem>),
+}
+
+impl Correlation {
+    /// True for a table that may be the enclosing statement's.
+    pub(crate) fn takes(&self, item: &FromItem) -> bool {
+        match self {
+            Self::With(items) => items.contains(item),
+            Self::Except(items) => !items.contains(item),
+        }
+    }
+
+    /// The tables that are named.
+    pub(crate) fn items(&self) -> &[FromItem] {
+        match self {
+            Self::With(items) | Self::Except(items) => items,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn items_mut(&mut self) -> &mut Vec<FromItem> {
+        match self {
+            Self::With(items) | Self::Except(items) => items,
+        }
+    }
 }
 
 /// What a statement does with rows that count as deleted: those whose [tombstone](crate::model::Field::tombstone) is set.

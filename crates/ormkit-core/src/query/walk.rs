@@ -157,7 +157,7 @@ impl<'a, 'f> Walk<'a, 'f> {
         select.order_by.iter().for_each(|term| self.expr(&term.expr));
         select.lock_of.iter().for_each(|item| self.item(item));
         if let Some(correlated) = &select.correlate {
-            correlated.iter().for_each(|item| self.item(item));
+            correlated.items().iter().for_each(|item| self.item(item));
         }
     }
 

@@ -7,7 +7,7 @@ mod index;
 pub mod names;
 mod table;
 
-pub use drop::drop_all;
+pub use drop::{drop_all, drop_some};
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ormkit_core::error::Result;
+use ormkit_core::error::{Error, Result};
 use ormkit_core::model::{ModelId, Schema};
 use ormkit_core::schema;
 use ormkit_core::session::Link;
@@ -20,54 +20,124 @@ use crate::session::{nothing, raise};
 impl MetaData {
     /// Create what does not exist yet of these tables, with their types, constraints and indexes: on an engine in one
     /// transaction, on a connection in its own, which `commit()` keeps.
-    fn create_all(&self, py: Python<'_>, engine: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
-        self.apply(py, engine, true)
+    ///
+    /// Args:
+    ///     engine: An engine or a connection; `bind` is another name for it.
+    ///     tables: Only these tables, as `User.__table__` or `User`.
+    ///     checkfirst: Only true: what exists stays as it is.
+    ///
+    /// Raises:
+    ///     InvalidRequestError: A table is not of this metadata.
+    #[pyo3(signature = (engine = None, tables = None, checkfirst = true, *, bind = None))]
+    fn create_all(
+        &self,
+        py: Python<'_>,
+        engine: Option<&Bound<'_, PyAny>>,
+        tables: Option<&Bound<'_, PyAny>>,
+        checkfirst: bool,
+        bind: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Operation>> {
+        let models = self.chosen(py, tables)?;
+        apply(py, "MetaData.create_all", place(engine, bind)?, Steps::Create(models), checkfirst)
     }
 
     /// Drop these tables and their types where they exist, as `create_all` creates them.
-    fn drop_all(&self, py: Python<'_>, engine: &Bound<'_, PyAny>) -> PyResult<Py<Operation>> {
-        self.apply(py, engine, false)
+    ///
+    /// Args:
+    ///     engine, tables, checkfirst, bind: As for `create_all`. Enum types that other tables have as well stay.
+    #[pyo3(signature = (engine = None, tables = None, checkfirst = true, *, bind = None))]
+    fn drop_all(
+        &self,
+        py: Python<'_>,
+        engine: Option<&Bound<'_, PyAny>>,
+        tables: Option<&Bound<'_, PyAny>>,
+        checkfirst: bool,
+        bind: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Operation>> {
+        let models = self.chosen(py, tables)?;
+        let kept = self.newest(py).into_iter().filter(|model| !models.contains(model)).collect();
+        apply(py, "MetaData.drop_all", place(engine, bind)?, Steps::Drop { models, kept }, checkfirst)
     }
 }
 
 impl MetaData {
-    fn apply(&self, py: Python<'_>, on: &Bound<'_, PyAny>, create: bool) -> PyResult<Py<Operation>> {
-        let all = model::schema(py)?;
-        let models = self.newest(py);
-        let name = if create { "MetaData.create_all" } else { "MetaData.drop_all" };
-        if let Ok(connection) = on.cast::<Connection>() {
-            let link = Arc::clone(connection.get().link());
-            return Operation::start(py, name, async move {
-                let mut core = Python::attach(|py| link.lease(py))?;
-                open_transaction(&mut core)?;
-                carry_out(&mut core, &all, &models, link.engine().spelling(), create).await.map_err(raise)?;
-                Ok(nothing())
-            });
-        }
-        let Ok(engine) = on.cast::<Engine>() else {
-            let found = on.get_type().name()?;
-            return Err(PyTypeError::new_err(format!("{name} takes an engine or a connection, not {found}")));
+    /// The models of tables that a caller names, or all.
+    fn chosen(&self, py: Python<'_>, tables: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<ModelId>> {
+        let all = self.newest(py);
+        let Some(tables) = tables.filter(|tables| !tables.is_none()) else { return Ok(all) };
+        let known = |table: PyResult<Bound<'_, PyAny>>| {
+            let table = table?;
+            let model = model::table_model(&table)?;
+            match all.contains(&model) {
+                true => Ok(model),
+                false => Err(raise(Error::invalid_request(format!(
+                    "tables: {} is not of this metadata, or was declared again since",
+                    table.repr()?
+                )))),
+            }
         };
-        let handle = engine.get().handle();
-        Operation::start(py, name, async move {
-            let mut link = Link::new(Python::attach(|py| handle.pool(py))?);
-            carry_out(&mut link, &all, &models, handle.spelling(), create).await.map_err(raise)?;
-            link.commit().await.map_err(raise)?;
-            Ok(nothing())
-        })
+        tables.try_iter()?.map(known).collect()
     }
 }
 
+/// What is done to tables.
+enum Steps {
+    Create(Vec<ModelId>),
+    Drop { models: Vec<ModelId>, kept: Vec<ModelId> },
+}
+
+/// What a caller gave by either name.
+fn place<'a, 'py>(
+    engine: Option<&'a Bound<'py, PyAny>>,
+    bind: Option<&'a Bound<'py, PyAny>>,
+) -> PyResult<&'a Bound<'py, PyAny>> {
+    match (engine, bind) {
+        (Some(place), None) | (None, Some(place)) => Ok(place),
+        (None, None) => Err(PyTypeError::new_err("an engine or a connection is needed: create_all(engine)")),
+        (Some(_), Some(_)) => {
+            Err(PyTypeError::new_err("`bind` is another name of `engine`: say one of them"))
+        }
+    }
+}
+
+fn apply(
+    py: Python<'_>,
+    name: &'static str,
+    on: &Bound<'_, PyAny>,
+    steps: Steps,
+    checkfirst: bool,
+) -> PyResult<Py<Operation>> {
+    if !checkfirst {
+        let instead = "what exists stays as it is; SQL of your own makes sure that nothing does";
+        return Err(raise(Error::unsupported(format!("{name}(checkfirst=False)"), instead)));
+    }
+    let all = model::schema(py)?;
+    if let Ok(connection) = on.cast::<Connection>() {
+        let link = Arc::clone(connection.get().link());
+        return Operation::start(py, name, async move {
+            let mut core = Python::attach(|py| link.lease(py))?;
+            open_transaction(&mut core)?;
+            carry_out(&mut core, &all, &steps, link.engine().spelling()).await.map_err(raise)?;
+            Ok(nothing())
+        });
+    }
+    let Ok(engine) = on.cast::<Engine>() else {
+        let found = on.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("{name} takes an engine or a connection, not {found}")));
+    };
+    let handle = engine.get().handle();
+    Operation::start(py, name, async move {
+        let mut link = Link::new(Python::attach(|py| handle.pool(py))?);
+        carry_out(&mut link, &all, &steps, handle.spelling()).await.map_err(raise)?;
+        link.commit().await.map_err(raise)?;
+        Ok(nothing())
+    })
+}
+
 /// Creates or drops inside of the link's transaction.
-async fn carry_out(
-    link: &mut Link,
-    all: &Schema,
-    models: &[ModelId],
-    spelling: Spelling<'_>,
-    create: bool,
-) -> Result<()> {
-    match create {
-        true => schema::create_all_in(link, all, models, spelling).await,
-        false => schema::drop_all_in(link, all, models, spelling).await,
+async fn carry_out(link: &mut Link, all: &Schema, steps: &Steps, spelling: Spelling<'_>) -> Result<()> {
+    match steps {
+        Steps::Create(models) => schema::create_all_in(link, all, models, spelling).await,
+        Steps::Drop { models, kept } => schema::drop_all_in(link, all, models, kept, spelling).await,
     }
 }

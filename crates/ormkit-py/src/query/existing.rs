@@ -54,6 +54,12 @@ impl Exists {
         Self::of(entities.py(), self.select.correlate(entities)?.shared())
     }
 
+    /// Says which tables are its own: all others are those of the statement around it.
+    #[pyo3(signature = (*entities))]
+    fn correlate_except<'py>(&self, entities: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
+        Self::of(entities.py(), self.select.correlate_except(entities)?.shared())
+    }
+
     /// As a statement: `select(exists(..))` in one word.
     #[pyo3(signature = (*entities))]
     fn select(slf: &Bound<'_, Self>, entities: &Bound<'_, PyTuple>) -> PyResult<Select> {

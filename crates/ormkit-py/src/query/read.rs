@@ -1,7 +1,7 @@
 //! `select(..)`.
 
 use ormkit_core::query::{
-    Deleted, Derived, Expr as CoreExpr, FromItem, Item, Lock, Rows, Select as CoreSelect, Source,
+    Correlation, Deleted, Derived, Expr as CoreExpr, FromItem, Item, Lock, Rows, Select as CoreSelect, Source,
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -365,7 +365,22 @@ impl Select {
     pub(super) fn correlate(&self, entities: &Bound<'_, PyTuple>) -> PyResult<Self> {
         let given = entities.iter().filter(|entity| !entity.is_none());
         let items = given.map(|entity| from_item(&entity)).collect::<PyResult<Vec<_>>>()?;
-        Ok(self.with(|core| core.correlate.get_or_insert_default().extend(items)))
+        Ok(self.with(|core| match &mut core.correlate {
+            Some(Correlation::With(known)) => known.extend(items),
+            other => *other = Some(Correlation::With(items)),
+        }))
+    }
+
+    /// Inside another statement: says which tables are this one's own; all others are that one's, as far as it reads from
+    /// them.
+    #[pyo3(signature = (*entities))]
+    pub(super) fn correlate_except(&self, entities: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let given = entities.iter().filter(|entity| !entity.is_none());
+        let items = given.map(|entity| from_item(&entity)).collect::<PyResult<Vec<_>>>()?;
+        Ok(self.with(|core| match &mut core.correlate {
+            Some(Correlation::Except(known)) => known.extend(items),
+            other => *other = Some(Correlation::Except(items)),
+        }))
     }
 
     /// Adds columns or classes.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{FromItem, Item, Met, On, Order, Param, Select, Source, Walk};
+use super::super::{Correlation, FromItem, Item, Met, On, Order, Param, Select, Source, Walk};
 use super::{Arithmetic, ArithmeticOp, Column, Exists, Expr};
 use crate::model::Property;
 
@@ -169,7 +169,7 @@ impl Select {
             return;
         }
         if let Change::Correlated(source) = change {
-            self.correlate.get_or_insert_with(|| vec![FromItem::Table(*source)]);
+            self.correlate.get_or_insert_with(|| Correlation::With(vec![FromItem::Table(*source)]));
             return;
         }
         let of = |expr: &mut Expr| *expr = expr.changed(change);
@@ -190,7 +190,7 @@ impl Select {
                 of(expr);
             }
         }
-        for item in self.correlate.iter_mut().flatten() {
+        for item in self.correlate.iter_mut().flat_map(Correlation::items_mut) {
             if let FromItem::Table(source) = item {
                 *source = change.source(*source);
             }

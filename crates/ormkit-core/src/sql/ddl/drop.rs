@@ -3,13 +3,26 @@
 use super::super::Spelling;
 use super::foreign_key::ForeignKeyDef;
 use super::{DdlStep, enums, in_order, written};
-use crate::model::{Model, ModelId, Schema};
+use crate::model::{EnumType, Model, ModelId, Schema};
 
 /// The steps that drop the tables of `models`, as far as they exist, those that refer to others first, and then the
 /// enum types.
 pub fn drop_all<'a>(schema: &Schema, models: &[ModelId], spelling: impl Into<Spelling<'a>>) -> Vec<DdlStep> {
+    drop_some(schema, models, &[], spelling)
+}
+
+/// The same, without the enum types that the tables of `kept` have as well.
+pub fn drop_some<'a>(
+    schema: &Schema,
+    models: &[ModelId],
+    kept: &[ModelId],
+    spelling: impl Into<Spelling<'a>>,
+) -> Vec<DdlStep> {
     let spelling = spelling.into();
     let models = in_order(schema, models);
+    let used = enums(&in_order(schema, kept));
+    let is_used =
+        |kind: &EnumType| used.iter().any(|used| (&used.schema, &used.name) == (&kind.schema, &kind.name));
     let mut steps = Vec::new();
     for (index, model) in models.iter().enumerate() {
         for key in ForeignKeyDef::all(&model.def) {
@@ -25,7 +38,7 @@ pub fn drop_all<'a>(schema: &Schema, models: &[ModelId], spelling: impl Into<Spe
             out.table(model.table());
         })));
     }
-    for enumeration in enums(&models).iter().filter(|_| spelling.dialect.native_enums) {
+    for enumeration in enums(&models).iter().filter(|kind| spelling.dialect.native_enums && !is_used(kind)) {
         steps.push(DdlStep::Run(written(spelling, |out| {
             out.push("DROP TYPE IF EXISTS ");
             out.enumeration(enumeration);

@@ -105,7 +105,7 @@ pub(super) fn widen(out: &mut SqlWriter<'_>, select: &Select) {
 /// Leaves out what is the enclosing statement's; the first `selected` ones are more than mentioned.
 fn correlate(out: &SqlWriter<'_>, select: &Select, place: Place, items: &mut Vec<FromItem>, selected: usize) {
     if let Some(correlated) = &select.correlate {
-        return items.retain(|item| !(correlated.contains(item) && out.sees(item)));
+        return items.retain(|item| !(correlated.takes(item) && out.sees(item)));
     }
     let anchored = |item: &FromItem| {
         select.joins.iter().any(|join| {

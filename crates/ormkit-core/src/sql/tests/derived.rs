@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::TableName;
 use crate::query::{
-    Cte, Delete, Derived, DerivedColumn, FromItem, Insert, Join, On, Rows, SetOp, Update, Write,
+    Correlation, Cte, Delete, Derived, DerivedColumn, FromItem, Insert, Join, On, Rows, SetOp, Update, Write,
 };
 use crate::value::Params;
 
@@ -262,7 +262,7 @@ fn subqueries_correlate_with_the_statement_around_them() {
     let alone = Select::entity(AUTHOR).filter(Expr::exists(columns([of(AUTHOR, ID)])));
     assert_eq!(both(&alone)[0], "SELECT id, name FROM authors WHERE EXISTS (SELECT authors.id FROM authors)");
     let mut apart = columns([title()]).filter(of(BOOK, AUTHOR_ID).eq(of(AUTHOR, ID)));
-    apart.correlate = Some(Vec::new());
+    apart.correlate = Some(Correlation::With(Vec::new()));
     assert_eq!(
         both(&Select::entity(AUTHOR).filter(Expr::exists(apart)))[0],
         "SELECT id, name FROM authors WHERE EXISTS \
