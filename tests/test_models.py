@@ -549,7 +549,7 @@ def test_mistake_in_a_class_body_is_named(body, text):
         ("x = mapped_column(Text, init=False)", "mapped_column(init=..)"),
         ("x = relationship('X', backref='t')", "relationship(backref=..)"),
         ("x = relationship('X', lazy='dynamic')", 'relationship(lazy="dynamic")'),
-        ("x = relationship('X', lazy='write_only')", "session.insert(Post(author=user))"),
+        ("x = relationship('X', lazy='dynamic')", "user.posts.select()"),
         ("x = relationship('X', lazy='noload')", 'lazy="raise"'),
         ("__table_args__ = {'mysql_engine': 'x'}", "mysql_engine"),
     ],

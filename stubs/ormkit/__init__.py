@@ -151,6 +151,7 @@ from ormkit.fields import (
     UniqueConstraint,
     Uuid,
     Vector,
+    WriteOnlyMapped,
     declared_attr,
     mapped_column,
     uuid7,
@@ -222,6 +223,7 @@ from ormkit.query import (
     union_all,
     update,
     values,
+    with_parent,
     with_polymorphic,
 )
 from ormkit.range import Range
@@ -233,6 +235,7 @@ from ormkit.relationships import (
     RelatedList,
     RelationPart,
     RelationshipInfo,
+    WriteOnlyCollection,
     contains_eager,
     defaultload,
     defer,

@@ -147,6 +147,7 @@ from ormkit.fields import (
     UniqueConstraint as UniqueConstraint,
     Uuid as Uuid,
     Vector as Vector,
+    WriteOnlyMapped as WriteOnlyMapped,
     declared_attr as declared_attr,
     mapped_column as mapped_column,
     uuid7 as uuid7,
@@ -225,6 +226,7 @@ from ormkit.query import (
     union_all as union_all,
     update as update,
     values as values,
+    with_parent as with_parent,
     with_polymorphic as with_polymorphic,
 )
 from ormkit.range import Range as Range
@@ -236,6 +238,7 @@ from ormkit.relationships import (
     RelatedList as RelatedList,
     RelationPart as RelationPart,
     RelationshipInfo as RelationshipInfo,
+    WriteOnlyCollection as WriteOnlyCollection,
     contains_eager as contains_eager,
     defaultload as defaultload,
     defer as defer,

@@ -13,6 +13,7 @@ from ormkit._ormkit import (
     Mapped,
     PrimaryKeyConstraint,
     UniqueConstraint,
+    WriteOnlyMapped,
     declared_attr,
     mapped_column,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "Mapped",
     "PrimaryKeyConstraint",
     "UniqueConstraint",
+    "WriteOnlyMapped",
     "declared_attr",
     "mapped_column",
     *(name for name in _types if not name.endswith("_codec")),

@@ -1,6 +1,6 @@
 """What a class body is made of."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Literal, TypeVar, overload
 
 from ormkit._ormkit import (
@@ -15,7 +15,7 @@ from ormkit._ormkit import (
 )
 from ormkit.base import DeclarativeBase
 from ormkit.query import Attribute, Expr, F, Select
-from ormkit.relationships import RelatedList
+from ormkit.relationships import RelatedList, WriteOnlyCollection
 from ormkit.types import (
     ARRAY as ARRAY,
     DATEMULTIRANGE as DATEMULTIRANGE,
@@ -80,6 +80,15 @@ class Mapped(Expr[_T]):
     @overload
     def __get__(self, instance: object, owner: Any, /) -> _T: ...
     def __set__(self, instance: Any, value: _T | Expr[_T] | F | Select[Any], /) -> None: ...
+
+class WriteOnlyMapped(Expr[list[_E]]):
+    """The annotation of a list that is never loaded: `posts: WriteOnlyMapped["Post"] = relationship()`."""
+
+    @overload
+    def __get__(self, instance: None, owner: Any, /) -> Attribute[list[_E]]: ...
+    @overload
+    def __get__(self, instance: object, owner: Any, /) -> WriteOnlyCollection[_E]: ...
+    def __set__(self, instance: Any, value: Iterable[_E], /) -> None: ...
 
 def mapped_column(
     *args: Any,

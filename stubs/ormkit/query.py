@@ -68,6 +68,7 @@ from ormkit._ormkit import (
     union_all,
     update,
     values,
+    with_parent,
     with_polymorphic,
 )
 
@@ -139,5 +140,6 @@ __all__ = [
     "union_all",
     "update",
     "values",
+    "with_parent",
     "with_polymorphic",
 ]

@@ -650,6 +650,11 @@ def case(*whens: tuple[Any, Any] | dict[Any, Any], value: Any = None, else_: Any
 def exists(*entities: Any) -> Exists:
     """Whether a query has rows: `exists(select(..))`, `exists(User.id).where(..)`, `exists().where(..)`."""
 
+def with_parent(
+    instance: DeclarativeBase, prop: Attribute[Any], from_entity: type[DeclarativeBase] | None = None
+) -> Condition:
+    """The rows that a relation of one object leads to: `select(Post).where(with_parent(user, User.posts))`."""
+
 def with_polymorphic(
     base: type[_E],
     classes: Iterable[type[DeclarativeBase]] | Literal["*"],

@@ -5,7 +5,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from ormkit._ormkit import RelationshipInfo as RelationshipInfo
 from ormkit.base import DeclarativeBase
-from ormkit.query import Attribute, Expr, Query
+from ormkit.query import Attribute, Delete, Expr, Insert, Query, Select, Update
 
 _E = TypeVar("_E")
 _T = TypeVar("_T")
@@ -22,6 +22,18 @@ class RelatedList(list[_E]):
     def set(self, objects: Iterable[_E], /) -> Change: ...
     def remove(self, value: _E, /) -> Change: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
     def clear(self) -> Change: ...  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+
+class WriteOnlyCollection(Generic[_E]):
+    """A to-many relation that is never loaded: statements read it, and what is added and removed waits for the flush. It
+    cannot be iterated, measured or indexed."""
+
+    def add(self, *objects: _E) -> Change: ...
+    def add_all(self, objects: Iterable[_E], /) -> Change: ...
+    def remove(self, *objects: _E) -> Change: ...
+    def select(self) -> Select[_E]: ...
+    def insert(self) -> Insert: ...
+    def update(self) -> Update: ...
+    def delete(self) -> Delete: ...
 
 def foreign(expr: Expr[_T], /) -> Expr[_T]:
     """The column, said to refer to the other one of an equality: for `relationship(primaryjoin=..)`."""
@@ -42,7 +54,7 @@ def relationship(
     order_by: Any = None,
     cascade: str = "save-update, merge",
     passive_deletes: Any = None,
-    lazy: Literal["selectin", "joined", "select", "raise", "immediate", "subquery", "raise_on_sql"]
+    lazy: Literal["selectin", "joined", "select", "raise", "immediate", "subquery", "raise_on_sql", "write_only"]
     | bool
     | None = None,
     viewonly: bool = False,

@@ -14,6 +14,9 @@ from ormkit import (
     Prefetch,
     Query,
     RelationPart,
+    Select,
+    WriteOnlyCollection,
+    WriteOnlyMapped,
     contains_eager,
     defer,
     joinedload,
@@ -25,6 +28,7 @@ from ormkit import (
     selectinload,
     undefer_group,
     with_loader_criteria,
+    with_parent,
 )
 
 
@@ -34,6 +38,7 @@ class Band(Base):
     name: Mapped[str]
     story: Mapped[str | None] = mapped_column(deferred_group="texts")
     songs: Mapped[list[Song]] = relationship(back_populates="band")
+    concerts: WriteOnlyMapped[Concert] = relationship()
 
 
 class Song(Base):
@@ -42,6 +47,27 @@ class Song(Base):
     title: Mapped[str]
     band_id: Mapped[int] = mapped_column(ForeignKey("bands.id"))
     band: Mapped[Band] = relationship(back_populates="songs")
+
+
+class Concert(Base):
+    __tablename__ = "concerts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    band_id: Mapped[int] = mapped_column(ForeignKey("bands.id"))
+
+
+async def write_only_lists_are_typed(session: AsyncSession, band: Band, song: Song) -> None:
+    assert_type(band.concerts, WriteOnlyCollection[Concert])
+    band.concerts = [Concert()]
+    band.concerts.add(Concert(), Concert())
+    await band.concerts.remove(Concert())
+    band.concerts.add(song)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert_type(band.concerts.select(), Select[Concert])
+    assert_type((await session.scalars(band.concerts.select().where(Concert.id > 1))).all(), list[Concert])
+    await session.execute(band.concerts.insert(), [{"id": 1}])
+    await session.execute(band.concerts.update().values(id=2))
+    await session.execute(band.concerts.delete())
+    band.concerts[0]  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
+    await session.scalars(select(Song).where(with_parent(band, Band.songs)))
 
 
 async def options_are_typed(session: AsyncSession) -> None:

@@ -189,17 +189,10 @@ const MODULE: Words = &[
     ("DeferredReflection", "classes by `ormkit inspect`, which writes them from the database"),
     ("automap_base", "classes by `ormkit inspect`, which writes them from the database"),
     ("backref", "back_populates= on both sides"),
-    (
-        "DynamicMapped",
-        "Mapped[list[..]], unloaded: session.query(Post).filter(author=user) reads a part of it",
-    ),
-    (
-        "WriteOnlyMapped",
-        "Mapped[list[..]], unloaded: session.query(Post).filter(author=user) reads a part of it",
-    ),
+    ("DynamicMapped", "WriteOnlyMapped[..]: user.posts.select() is a statement, which session.scalars reads"),
     (
         "dynamic_loader",
-        "relationship(), unloaded: session.query(Post).filter(author=user) reads a part of it",
+        "relationship(lazy=\"write_only\"): user.posts.select() is a statement, which session.scalars reads",
     ),
     ("query_expression", "session.query(User).annotate(name=..)"),
     ("with_expression", "session.query(User).annotate(name=..)"),

@@ -35,7 +35,7 @@ pub(crate) use operand::{
 pub(crate) use operator::member;
 pub(crate) use param::{any_parameters, argument, bindparam};
 pub(crate) use quantifier::{Quantifier, all_, any_};
-pub(crate) use relation::{is_one, object_or_key, related_condition};
+pub(crate) use relation::{is_one, key_of_owner, object_or_key, of_owner, related_condition, with_parent};
 pub(crate) use row::{RowValue, tuple_};
 pub(crate) use side::{Said, foreign, remote};
 pub(crate) use told::Told;

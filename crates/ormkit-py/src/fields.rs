@@ -57,6 +57,21 @@ impl Mapped {
     }
 }
 
+/// The annotation of a list that is never loaded: `posts: WriteOnlyMapped["Post"] = relationship()`.
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct WriteOnlyMapped;
+
+#[pymethods]
+impl WriteOnlyMapped {
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        class: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Mapped::__class_getitem__(class, item)
+    }
+}
+
 /// Refuses an option that is given and not implemented: never ignored in silence.
 fn refuse(function: &str, option: &str, given: bool, instead: &str) -> PyResult<()> {
     match given {

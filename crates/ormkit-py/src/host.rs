@@ -537,7 +537,14 @@ impl Host for PyHost {
     fn unload_relation(&self, object: &Py<PyAny>, relation: RelationId) {
         Python::attach(|py| {
             let object = object.bind(py);
-            mapped(instance::unload_relation(object, slot_of(object, relation)));
+            let slot = slot_of(object, relation);
+            if table(object).slots[slot].write_only {
+                // The program may hold it: it stays, without its changes.
+                mapped(instance::unmark(object, slot));
+                mapped(instance::slot(object, slot)).iter().for_each(relation::undo);
+                return;
+            }
+            mapped(instance::unload_relation(object, slot));
         });
     }
 
@@ -558,6 +565,11 @@ impl Host for PyHost {
         Python::attach(|py| {
             let object = object.bind(py);
             let slot = slot_of(object, relation);
+            if table(object).slots[slot].write_only {
+                let list = instance::read(object, slot).map_err(from_py)?;
+                relation::take_in(&list, targets.map(|member| member.into_bound(py)).collect());
+                return Ok(());
+            }
             let list = relation::list(object, slot, targets, false).map_err(from_py)?;
             instance::put(object, slot, list).map_err(from_py)
         })
@@ -636,7 +648,11 @@ impl Host for PyHost {
         Python::attach(|py| {
             let object = object.bind(py);
             let slot = slot_of(object, relation);
-            let many = table(object).slots[slot].kind == SlotKind::Relation { many: true };
+            let known = &table(object).slots[slot];
+            if known.write_only {
+                return mapped(instance::slot(object, slot)).is_some_and(|list| relation::is_whole(&list));
+            }
+            let many = known.kind == SlotKind::Relation { many: true };
             mapped(instance::slot(object, slot)).is_some() || (many && mapped(instance::is_born(object)))
         })
     }

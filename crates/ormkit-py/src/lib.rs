@@ -66,7 +66,7 @@ mod _ormkit {
         Condition, CustomOperator, Expr, FunctionNamespace, NamedFunction, Quantifier, RowValue,
         aggregate_order_by, all_, and_, any_, asc, between, bindparam, case, cast, collate, desc, distinct,
         extract, false_, foreign, literal, literal_column, not_, null, nulls_first, nulls_last, or_, remote,
-        text, true_, tuple_, type_coerce,
+        text, true_, tuple_, type_coerce, with_parent,
     };
     #[pymodule_export]
     use fields::decorator::{DialectObject, TypeDecorator};
@@ -88,7 +88,7 @@ mod _ormkit {
     use fields::{
         CheckConstraint, ColumnProperty, Computed, DeclaredAttr, ExcludeConstraint, FetchedValue, ForeignKey,
         ForeignKeyConstraint, Identity, Index, Mapped, MappedColumn, PrimaryKeyConstraint, RelationshipDecl,
-        UniqueConstraint, column_property, mapped_column, relationship,
+        UniqueConstraint, WriteOnlyMapped, column_property, mapped_column, relationship,
     };
     #[pymodule_export]
     use inspection::{AttributeState, History, InstanceState, Mapper, NamedItems, inspect};
@@ -105,7 +105,7 @@ mod _ormkit {
     #[pymodule_export]
     use range::Range;
     #[pymodule_export]
-    use relation::Change;
+    use relation::{Change, WriteOnlyCollection};
     #[pymodule_export]
     use result::{ExecuteResult, MappingResult, QueryResult, ScalarResult, make_row};
 

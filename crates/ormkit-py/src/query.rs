@@ -40,9 +40,9 @@ pub(crate) use given::{select_with, writes_with};
 pub(crate) use joins::{JoinedTables, join, outerjoin, relation_id};
 pub(crate) use key::key_parts;
 pub(crate) use loader::{
-    Loader, Prefetch, RelationPart, contains_eager, defaultload, defer, immediateload, joinedload, lazyload,
-    load_from, load_only, loads_of, noload, paths_of, raiseload, relations_of, selectin_polymorphic,
-    selectinload, subqueryload, undefer, undefer_group, with_loader_criteria,
+    Loader, Prefetch, RelationPart, check_loaded, contains_eager, defaultload, defer, immediateload,
+    joinedload, lazyload, load_from, load_only, loads_of, noload, paths_of, raiseload, relations_of,
+    selectin_polymorphic, selectinload, subqueryload, undefer, undefer_group, with_loader_criteria,
 };
 pub(crate) use lookup::{Q, lookup_condition};
 pub(crate) use options::{elsewhere as option_elsewhere, with_options};

@@ -142,6 +142,9 @@ pub enum Lazy {
     SelectIn,
     /// Loads it by a join.
     Joined,
+    /// Leaves it unloaded. A list of very many: objects are added and taken out without reading the others, and a host
+    /// refuses to load it. Deleting its owner reads it all the same, unless the database sees to its members.
+    WriteOnly,
 }
 
 impl Lazy {

@@ -7,12 +7,14 @@
 mod computed;
 mod condition;
 mod operator;
+mod owned;
 mod path;
 mod subject;
 mod tree;
 
 pub use computed::{Takes, computed, computed_operator};
 pub use operator::Operator;
+pub use owned::owned_by;
 pub(super) use path::FIRST_ALIAS;
 pub use path::{Path, correlated};
 pub use subject::Subject;

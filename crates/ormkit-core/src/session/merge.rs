@@ -12,7 +12,7 @@ use super::identity::{Key, has_null};
 use super::unit::{key_of, values_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, ObjectId, State};
-use crate::model::{FieldId, Model, ModelId, Relation};
+use crate::model::{FieldId, Lazy, Model, ModelId, Relation};
 use crate::query::{Load, Strategy};
 
 /// The session's objects, by the given ones and by their keys.
@@ -182,7 +182,11 @@ impl<H: Host> Session<H> {
             };
             relation.cascade.merge
                 && !relation.view_only
-                && if is_new { set() } else { self.host.is_attached(given, relation.id) }
+                && if is_new || relation.lazy == Lazy::WriteOnly {
+                    set()
+                } else {
+                    self.host.is_attached(given, relation.id)
+                }
         };
         model.relations.iter().filter(is_given).collect()
     }
@@ -201,13 +205,17 @@ impl<H: Host> Session<H> {
                 .filter_map(|member| merged.by_object.get(&self.host.id(member)))
                 .map(|at| &merged.pairs[*at].1)
                 .collect();
-            let load = [Load::new(relation.id, Strategy::SelectIn)];
-            self.load_relations(model, std::slice::from_ref(target), &load).await?;
+            // What a write-only list holds is not known: what came is taken over.
+            let is_known = relation.lazy != Lazy::WriteOnly;
+            if is_known {
+                let load = [Load::new(relation.id, Strategy::SelectIn)];
+                self.load_relations(model, std::slice::from_ref(target), &load).await?;
+            }
             let has = |members: &[H::Object], object: &H::Object| {
                 members.iter().any(|member| self.host.id(member) == self.host.id(object))
             };
             let current = related(&self.host, target, relation)?;
-            for member in &current {
+            for member in current.iter().filter(|_| is_known) {
                 if !wanted.iter().any(|wanted| self.host.id(wanted) == self.host.id(member)) {
                     self.host.leave(target, relation.id, member)?;
                     relation.back.map_or(Ok(()), |back| self.host.leave(member, back, target))?;

@@ -1,18 +1,22 @@
 //! Relations in conditions: `Post.author == user`, `User.posts.any(..)`.
 
-use ormkit_core::model::{FieldId, Model, ModelId, RelationId, Schema};
-use ormkit_core::query::lookup::{Condition, Expects, Lookup, Operator, Subject, conditions};
-use ormkit_core::query::{Expr as CoreExpr, Source};
+use ormkit_core::model::{FieldId, Model, ModelId, Relation, RelationId, Schema};
+use ormkit_core::query::lookup::{
+    Condition as CoreCondition, Expects, Lookup, Operator, Subject, conditions, owned_by,
+};
+use ormkit_core::query::{Expr as CoreExpr, FromItem, Source};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use std::sync::Arc;
 
-use super::Expr;
 use super::late::column_value;
 use super::operand;
+use super::{Condition, Expr, condition};
+use crate::attribute::Attribute;
 use crate::instance;
 use crate::model::{conversion, schema};
+use crate::query::{mapped_item, relation_id};
 
 /// The relation behind an attribute.
 fn resolved(py: Python<'_>, this: &Expr) -> PyResult<(Arc<Schema>, Source, RelationId)> {
@@ -25,7 +29,7 @@ fn resolved(py: Python<'_>, this: &Expr) -> PyResult<(Arc<Schema>, Source, Relat
 }
 
 fn condition_of(schema: &Schema, source: Source, lookup: Lookup, values: Vec<CoreExpr>) -> CoreExpr {
-    conditions(schema, source, &[Condition { lookup, values }])
+    conditions(schema, source, &[CoreCondition { lookup, values }])
 }
 
 /// The relation holds `object`; None: it holds nothing.
@@ -118,8 +122,78 @@ pub(crate) fn object_or_key(
     }
 }
 
+/// The rows of `target` that `owner` leads to by a relation of `model`.
+///
+/// # Errors
+/// `TypeError` for an object of another class, or one that has no key yet.
+pub(crate) fn of_owner(
+    schema: &Schema,
+    owner: &Bound<'_, PyAny>,
+    model: ModelId,
+    relation: &Relation,
+    target: Source,
+) -> PyResult<CoreExpr> {
+    let model = schema.model(model);
+    let found = match instance::is_instance(owner) {
+        true => Some(instance::table_of(owner)?.model),
+        false => None,
+    };
+    if !found.is_some_and(|found| is_one(schema, found, model)) {
+        return Err(PyTypeError::new_err(format!(
+            "{}.{} is a relation of objects of {}, not of {}",
+            model.name(),
+            relation.name,
+            model.name(),
+            owner.get_type().name()?
+        )));
+    }
+    Ok(owned_by(relation, target, key_of_owner(model, owner, &relation.local)?))
+}
+
+/// The values of an object's fields, as conditions and rows take them.
+///
+/// # Errors
+/// `TypeError` where one is None: the object is not flushed yet.
+pub(crate) fn key_of_owner(
+    model: &Model,
+    owner: &Bound<'_, PyAny>,
+    fields: &[FieldId],
+) -> PyResult<Vec<CoreExpr>> {
+    fields.iter().map(|field| key_part(model, *field, owner)).collect()
+}
+
+/// A condition: the rows that a relation of one object leads to, without loading it.
+///
+/// Args:
+///     instance: A stored object.
+///     prop: Its relation, such as `User.posts`; `User.posts.of_type(alias)` where the statement reads an alias.
+///     from_entity: The alias that the statement reads instead of the class.
+///
+/// Raises:
+///     TypeError: The object has no key yet, or is of another class; `prop` is no relation.
+#[pyfunction]
+#[pyo3(signature = (instance, prop, from_entity = None))]
+pub(crate) fn with_parent<'py>(
+    instance: &Bound<'py, PyAny>,
+    prop: &Bound<'py, Attribute>,
+    from_entity: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, Condition>> {
+    let py = instance.py();
+    let schema = schema(py)?;
+    let (model, id) = (prop.get().model(), relation_id(&schema, prop)?);
+    let relation = schema.model(model).relation(id);
+    let of_type = match from_entity {
+        Some(entity) => mapped_item(entity)?.0.table(),
+        None => prop.get().target().and_then(FromItem::table),
+    };
+    let target = of_type.unwrap_or_else(|| Source::plain(relation.target));
+    condition(py, of_owner(&schema, instance, model, relation, target)?)
+}
+
 fn key_part(target: &Model, field: FieldId, object: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
-    let value = instance::read(object, field.index())?;
+    // An object of a class below may have the field elsewhere.
+    let slot = instance::table_of(object)?.position(&target.field(field).name).unwrap_or(field.index());
+    let value = instance::read(object, slot)?;
     let place = target.place(field);
     if value.is_none() {
         return Err(PyTypeError::new_err(format!(

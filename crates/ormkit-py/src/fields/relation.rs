@@ -147,6 +147,7 @@ impl RelationshipDecl {
 ///     cascade: Words of `save-update`, `merge`, `delete`, `delete-orphan`, `refresh-expire`, `expunge`, `all`.
 ///     passive_deletes: Deleting a parent leaves its children to the database.
 ///     lazy: `"select"` (or True) and `"raise"` leave it unloaded, `"selectin"` and `"joined"` (or False) always load it.
+///         `"write_only"`, of a list: it is never loaded, see `WriteOnlyMapped`.
 ///     viewonly: Never written.
 ///     single_parent: Accepted for lists without a junction, whose members have one parent in any case.
 ///     doc, info: A text and a dict for those who read `__relationships__`.
@@ -290,11 +291,12 @@ fn lazy_of(given: &Bound<'_, PyAny>) -> PyResult<Lazy> {
         "selectin" | "subquery" => Lazy::SelectIn,
         "joined" => Lazy::Joined,
         "immediate" => Lazy::SelectIn,
-        "dynamic" | "write_only" => {
+        "write_only" => Lazy::WriteOnly,
+        "dynamic" => {
             return Err(unsupported(
-                format!("relationship(lazy={word:?})"),
-                "leave the relation as it is: unloaded, it is read by session.query(Post).filter(author=user), and written by \
-                 session.insert(Post(author=user)) and session.remove(post)",
+                "relationship(lazy=\"dynamic\")",
+                "WriteOnlyMapped[\"Post\"], or lazy=\"write_only\": user.posts.select() is a statement, which \
+                 await session.scalars(..) reads, and add() and remove() write",
             ));
         }
         "noload" => {
@@ -305,7 +307,8 @@ fn lazy_of(given: &Bound<'_, PyAny>) -> PyResult<Lazy> {
         }
         other => {
             return Err(PyValueError::new_err(format!(
-                "relationship(lazy={other:?}): expected \"select\", \"raise\", \"selectin\" or \"joined\""
+                "relationship(lazy={other:?}): expected \"select\", \"raise\", \"selectin\", \"joined\" or \
+                 \"write_only\""
             )));
         }
     })

@@ -26,6 +26,8 @@ pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
         incoming: event::incoming,
         leaving: event::leaving,
         missing: relation::missing,
+        write_only: relation::write_only,
+        write_only_members: relation::write_only_members,
         decode_json: |object, slot, text| {
             let (info, field) = field_of(object, slot)?;
             let own = field.conversion.as_deref();

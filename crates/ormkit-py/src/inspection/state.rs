@@ -40,6 +40,9 @@ impl InstanceState {
 
 /// True where reading a slot needs no loading.
 fn is_loaded(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<bool> {
+    if instance::table_of(object)?.slots[slot].write_only {
+        return Ok(false);
+    }
     if instance::slot(object, slot)?.is_some() {
         return Ok(true);
     }

@@ -33,6 +33,10 @@ pub(crate) struct Hooks {
     pub(crate) leaving: fn(&Bound<'_, PyAny>, usize, &Bound<'_, PyAny>) -> PyResult<()>,
     /// An empty slot was read: the value to store and answer, or the error that says how to load it.
     pub(crate) missing: for<'py> fn(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<Bound<'py, PyAny>>,
+    /// `fn(object, slot, members)`: a write-only list to which these members came.
+    pub(crate) write_only: Assign,
+    /// The members that came to a write-only list, as a list.
+    pub(crate) write_only_members: for<'py> fn(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
     /// `fn(object, slot, text)`: JSON text as the value that the user sees.
     pub(crate) decode_json:
         for<'py> fn(object: &Bound<'py, PyAny>, slot: usize, text: &str) -> PyResult<Bound<'py, PyAny>>,
@@ -53,6 +57,8 @@ impl Default for Hooks {
             incoming: |_, _, value| Ok(value.clone()),
             leaving: |_, _, _| Ok(()),
             missing,
+            write_only: |_, _, members| Ok(members.clone()),
+            write_only_members: |list| Ok(list.clone()),
             decode_json: |object, _, text| object.py().import("json")?.call_method1("loads", (text,)),
             encode_json: |_, _, value| value.py().import("json")?.call_method1("dumps", (value,))?.extract(),
             same_json: |_, _, old, new| same_repr(old, new),

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 use super::base::or_null;
 use super::head::{BORN, Head};
-use super::hooks::not_computed;
+use super::hooks::{hooks, not_computed};
 use super::table::SlotKind;
 use super::{State, dirty, expression, expressions, put, read, slot, state, table_of};
 use pyo3::exceptions::PyTypeError;
@@ -106,7 +106,7 @@ fn dictionary<'py>(object: &Bound<'py, PyAny>, relations: bool) -> PyResult<Boun
         let Some(value) = present(object, index)? else { continue };
         match slot.kind {
             SlotKind::Column { .. } => dict.set_item(&slot.text, value)?,
-            SlotKind::Relation { .. } if !relations => {}
+            SlotKind::Relation { .. } if !relations || slot.write_only => {}
             SlotKind::Relation { many: false } if value.is_none() => dict.set_item(&slot.text, value)?,
             SlotKind::Relation { many: false } => dict.set_item(&slot.text, dictionary(&value, false)?)?,
             SlotKind::Relation { many: true } => {
@@ -143,6 +143,7 @@ fn state_of<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
     let values = PyDict::new(py);
     for (index, slot) in table.slots.iter().enumerate() {
         if let Some(value) = present(object, index)? {
+            let value = if slot.write_only { (hooks().write_only_members)(&value)? } else { value };
             values.set_item(&slot.text, value)?;
         }
     }
@@ -166,6 +167,8 @@ fn restore(object: &Bound<'_, PyAny>, state: &Bound<'_, PyAny>) -> PyResult<()> 
     for (name, value) in values {
         // a name that the class no longer has is an old pickle's: left out
         if let Some(index) = table.position(name.cast::<PyString>()?.to_str()?) {
+            let is_list = table.slots[index].write_only;
+            let value = if is_list { (hooks().write_only)(object, index, &value)? } else { value };
             put(object, index, value)?;
         }
     }

@@ -58,6 +58,8 @@ pub(crate) struct Slot {
     pub(crate) offset: usize,
     /// Column or relation.
     pub(crate) kind: SlotKind,
+    /// A list that is never loaded: what is there are its changes.
+    pub(crate) write_only: bool,
     /// The value of a new object that was not given one.
     pub(crate) initial: Initial,
     /// What the class answers for the attribute: an expression.
@@ -116,6 +118,8 @@ pub(crate) struct SlotSpec {
     pub(crate) name: String,
     /// Column or relation.
     pub(crate) kind: SlotKind,
+    /// A list that is never loaded.
+    pub(crate) write_only: bool,
     /// The value of a new object that was not given one.
     pub(crate) initial: Initial,
     /// What the class answers for the attribute.
@@ -146,6 +150,7 @@ impl ClassTable {
                 text: spec.name,
                 offset: *offset,
                 kind: spec.kind,
+                write_only: spec.write_only,
                 initial: spec.initial,
                 expression: spec.expression,
                 watched: AtomicBool::new(spec.validator.is_some() || (hooks().is_anything_heard)()),

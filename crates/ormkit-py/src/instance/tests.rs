@@ -16,6 +16,7 @@ fn class(py: Python<'_>) -> Bound<'_, PyType> {
     let specs = kinds.map(|(name, kind)| SlotSpec {
         name: name.to_owned(),
         kind,
+        write_only: false,
         initial: Initial::None,
         expression: None,
         validator: None,

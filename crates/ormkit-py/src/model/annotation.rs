@@ -6,7 +6,7 @@ use crate::fields::enumeration::{enum_type, is_enum};
 use crate::fields::native::array_of;
 use crate::fields::range::multirange;
 use crate::fields::types::{TypeEngine, type_of};
-use crate::fields::{Mapped, MappedColumn};
+use crate::fields::{Mapped, MappedColumn, WriteOnlyMapped};
 use crate::range::Range;
 use ormkit_core::model::{ColumnType, RangeType};
 use pyo3::prelude::*;
@@ -17,6 +17,8 @@ use std::sync::Arc;
 pub(super) struct Annotation<'py> {
     /// What stands between the brackets, without `| None`, `list[..]` and `Annotated[..]`.
     pub(super) inner: Inner<'py>,
+    /// `WriteOnlyMapped[..]`: a list that is never loaded.
+    pub(super) write_only: bool,
     /// `| None`.
     pub(super) optional: bool,
     /// Some of it was text: its names mean whatever they mean when they are first needed.
@@ -56,7 +58,7 @@ pub(super) enum Inner<'py> {
     },
 }
 
-/// The contents of `Mapped[...]`; None for any other annotation.
+/// The contents of `Mapped[...]`, and `WriteOnlyMapped[..]` itself; None for any other annotation.
 ///
 /// # Errors
 /// `Mapped` without brackets.
@@ -66,7 +68,14 @@ pub(super) fn inside_mapped<'py>(annotation: &Bound<'py, PyAny>) -> PyResult<Opt
     if annotation.is(&mapped) {
         return Err(mapping("Mapped needs a type in brackets, such as Mapped[int]"));
     }
+    let write_only = py.get_type::<WriteOnlyMapped>();
+    if annotation.is(&write_only) {
+        return Err(mapping("WriteOnlyMapped needs a class in brackets, such as WriteOnlyMapped[\"Post\"]"));
+    }
     let Ok(origin) = annotation.getattr("__origin__") else { return Ok(None) };
+    if origin.is(&write_only) {
+        return Ok(Some(annotation.clone()));
+    }
     match origin.is(&mapped) {
         true => Ok(Some(annotation.getattr("__args__")?.get_item(0)?)),
         false => Ok(None),
@@ -85,6 +94,10 @@ pub(super) fn read<'py>(
     let py = content.py();
     let (mut content, mut optional, mut textual, mut column) = (content, false, textual, None);
     let mut annotated = None;
+    let write_only = origin_of(&content)?.is(py.get_type::<WriteOnlyMapped>());
+    if write_only {
+        content = content.getattr("__args__")?.get_item(0)?;
+    }
     loop {
         if let Some(text) = text_of(&content)? {
             content = Names::evaluate(names, &text)?;
@@ -108,8 +121,18 @@ pub(super) fn read<'py>(
         }
         content = rest.remove(0);
     }
-    let inner = inner(content, names, &mut textual)?;
-    Ok(Annotation { inner, optional, textual, column, annotated })
+    let inner = match (inner(content, names, &mut textual)?, write_only) {
+        (Inner::Type(class), true) => {
+            return Err(mapping(format!(
+                "WriteOnlyMapped is for relations and names a mapped class, not `{}`",
+                class.str()?
+            )));
+        }
+        (Inner::Model { class, .. }, true) => Inner::Model { class, many: true },
+        (Inner::Name { name, .. }, true) => Inner::Name { name, many: true },
+        (inner, false) => inner,
+    };
+    Ok(Annotation { inner, write_only, optional, textual, column, annotated })
 }
 
 /// `typing.get_origin`.

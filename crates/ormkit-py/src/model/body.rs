@@ -12,7 +12,7 @@ use super::registry::{self, MappedClass};
 use super::table::Table;
 use crate::fields::ClientDefault;
 use crate::instance::{self, Held, Initial, SlotKind, SlotSpec};
-use ormkit_core::model::{ModelDef, ModelId, RelationId, Secondary, Target};
+use ormkit_core::model::{Lazy, ModelDef, ModelId, RelationId, Secondary, Target};
 use pyo3::exceptions::{PyNameError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
@@ -195,23 +195,25 @@ fn slots(py: Python<'_>, plan: &Plan, id: ModelId) -> PyResult<Vec<SlotSpec>> {
             ClientDefault::Value(value) => Initial::Value(Held::new(value.bind(py))),
             ClientDefault::Callable(callable) => Initial::Callable(Held::new(callable.bind(py))),
         };
-        slots.push((column.field.name.clone(), SlotKind::Column { json }, initial));
+        slots.push((column.field.name.clone(), SlotKind::Column { json }, false, initial));
     }
     for relation in &plan.relations {
         let many = relation.def.many.unwrap_or(true);
-        slots.push((relation.def.name.clone(), SlotKind::Relation { many }, Initial::None));
+        let write_only = relation.def.lazy == Lazy::WriteOnly;
+        slots.push((relation.def.name.clone(), SlotKind::Relation { many }, write_only, Initial::None));
     }
     slots
         .into_iter()
         .enumerate()
-        .map(|(at, (name, kind, initial))| {
+        .map(|(at, (name, kind, write_only, initial))| {
             let expression = Bound::new(py, Attribute::new(id, at, name.clone()))?;
             let validator = plan.validators.iter().rev().find(|(names, _)| names.contains(&name));
             let validator = match plan.columns.get(at).is_some_and(|column| column.field.property.is_some()) {
                 true => Some(Held::new(wrap_pyfunction!(properties::refuse_assignment, py)?.as_any())),
                 false => validator.map(|(_, function)| Held::new(function.bind(py))),
             };
-            Ok(SlotSpec { name, kind, initial, expression: Some(Held::new(expression.as_any())), validator })
+            let expression = Some(Held::new(expression.as_any()));
+            Ok(SlotSpec { name, kind, write_only, initial, expression, validator })
         })
         .collect()
 }

@@ -14,8 +14,8 @@ use crate::fields::{
 };
 use crate::instance;
 use ormkit_core::model::{
-    ColumnType, Constraint, Field, FieldDefault, ModelId, OnUpdate, RelationDef, Secondary, ServerDefault,
-    TableName, Target,
+    ColumnType, Constraint, Field, FieldDefault, Lazy, ModelId, OnUpdate, RelationDef, Secondary,
+    ServerDefault, TableName, Target,
 };
 use ormkit_core::query::Expr as CoreExpr;
 use ormkit_core::sql::{Dialect, quote};
@@ -29,6 +29,31 @@ pub(super) struct Context<'a, 'py> {
     pub(super) module: String,
     pub(super) map: Option<Bound<'py, PyDict>>,
     pub(super) own: &'a [Declared<'py>],
+}
+
+/// How a relation is loaded by itself.
+///
+/// # Errors
+/// A write-only one that is no list, that is a view, or that is said to be loaded.
+fn lazy_of(options: &RelationshipDecl, is_write_only: bool, many: Option<bool>) -> PyResult<Lazy> {
+    if !is_write_only && options.lazy != Lazy::WriteOnly {
+        return Ok(options.lazy);
+    }
+    if !matches!(options.lazy, Lazy::WriteOnly | Lazy::Select) {
+        return Err(mapping("WriteOnlyMapped is never loaded: leave out lazy="));
+    }
+    if many == Some(false) {
+        return Err(mapping(
+            "only a list is write-only: annotate it WriteOnlyMapped[\"Post\"], or leave out lazy=\"write_only\"",
+        ));
+    }
+    if options.view_only {
+        return Err(mapping(
+            "a write-only relation is written, viewonly=True is not: leave one of them out; with_parent(..) reads a relation \
+             that is not loaded",
+        ));
+    }
+    Ok(Lazy::WriteOnly)
 }
 
 impl<'py> Context<'_, 'py> {
@@ -225,6 +250,7 @@ impl<'py> Context<'_, 'py> {
             _ => bare,
         };
         let options = options.get();
+        let is_write_only = annotation.as_ref().is_some_and(|annotation| annotation.write_only);
         let (annotated, many) = self.annotated_target(annotation)?;
         let mut asked = None;
         let target = match (&options.target, annotated) {
@@ -265,7 +291,7 @@ impl<'py> Context<'_, 'py> {
             back_populates: options.back_populates.clone(),
             order_by: self.column_names(py, known(&options.order_by))?,
             cascade: options.cascade,
-            lazy: options.lazy,
+            lazy: lazy_of(options, is_write_only, many)?,
             remote_side: self.column_names(py, known(&options.remote_side))?,
             passive_deletes: options.passive_deletes,
             post_update: options.post_update,

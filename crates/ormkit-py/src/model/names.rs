@@ -61,6 +61,9 @@ impl Names {
         if text == "Mapped" {
             return Ok(py.get_type::<crate::fields::Mapped>().into_any());
         }
+        if text == "WriteOnlyMapped" {
+            return Ok(py.get_type::<crate::fields::WriteOnlyMapped>().into_any());
+        }
         if let Some((_, module)) = KNOWN.iter().find(|known| known.0 == text) {
             return py.import(*module)?.getattr(name);
         }

@@ -10,6 +10,7 @@ pub(super) use apply::apply_options;
 pub(crate) use apply::{loads_of, paths_of, relations_of};
 pub(crate) use part::RelationPart;
 pub(crate) use prefetch::Prefetch;
+pub(crate) use step::check_loaded;
 
 use ormkit_core::model::ModelId;
 use ormkit_core::query::{Criterion, Source, Strategy};

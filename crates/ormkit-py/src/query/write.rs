@@ -13,6 +13,7 @@ use ormkit_core::query::{
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use std::sync::Arc;
 
 use super::derived::Cte;
 use super::hybrid::{hybrid_named, hybrid_shown};
@@ -36,6 +37,8 @@ pub(crate) struct Insert {
     updates_inserted: bool,
     /// Columns that are not given take their defaults.
     fills: bool,
+    /// Values of every row that does not give them itself.
+    fixed: Arc<[(FieldId, CoreExpr)]>,
 }
 
 /// UPDATE; every method returns a new one.
@@ -53,7 +56,7 @@ pub(crate) struct Delete {
 /// INSERT into the table of a class.
 #[pyfunction]
 pub(crate) fn insert(model: &Bound<'_, PyAny>) -> PyResult<Insert> {
-    Ok(Insert { core: CoreInsert::new(table_model(model)?), updates_inserted: false, fills: true })
+    Ok(Insert::with_fixed(CoreInsert::new(table_model(model)?), Arc::default()))
 }
 
 /// UPDATE of the table of a class; without `where` of every row.
@@ -201,7 +204,12 @@ pub(crate) fn with_keys<'py>(
 impl Insert {
     /// The statement that a session is going to run: its defaults are filled in.
     pub(crate) fn of_core(core: CoreInsert) -> Self {
-        Self { core, updates_inserted: false, fills: false }
+        Self { core, updates_inserted: false, fills: false, fixed: Arc::default() }
+    }
+
+    /// One whose rows have these values, unless they give others themselves.
+    pub(crate) fn with_fixed(core: CoreInsert, fixed: Arc<[(FieldId, CoreExpr)]>) -> Self {
+        Self { core, updates_inserted: false, fills: true, fixed }
     }
 
     /// The statement of the core, with the defaults of columns that are not given: callables are called for each row.
@@ -216,6 +224,10 @@ impl Insert {
             let target = conflict.target.clone();
             let update = Conflict::update_inserted(schema(py)?.model(core.model), &core.columns, target);
             conflict.set = update.set;
+        }
+        if !self.fixed.is_empty() && !self.has_rows() {
+            let row = core.row(schema(py)?.model(self.core.model), self.fixed.to_vec());
+            core = row.map_err(|error| to_py(py, error))?;
         }
         if self.fills {
             defaults::fill(py, &mut core)?;
@@ -234,7 +246,7 @@ impl Insert {
     }
 
     fn with(&self, core: CoreInsert) -> Self {
-        Self { core, ..*self }
+        Self { core, fixed: Arc::clone(&self.fixed), ..*self }
     }
 
     /// The same with the rows that `execute` was given: a dict, or a list of them.
@@ -260,9 +272,13 @@ impl Insert {
             let row = item
                 .cast::<PyDict>()
                 .map_err(|_| PyTypeError::new_err("rows are dicts: keywords, dicts, or a list of dicts"))?;
-            core = core
-                .row(schema.model(self.core.model), assignments(self.core.model, row)?)
-                .map_err(|error| to_py(py, error))?;
+            let mut values = assignments(self.core.model, row)?;
+            for (field, value) in &*self.fixed {
+                if !values.iter().any(|(given, _)| given == field) {
+                    values.push((*field, value.clone()));
+                }
+            }
+            core = core.row(schema.model(self.core.model), values).map_err(|error| to_py(py, error))?;
         }
         Ok(self.with(core))
     }
@@ -359,7 +375,7 @@ impl Insert {
         let core = self.core.clone().from_select(&schema, fields, rows);
         let mut core = core.map_err(|error| to_py(py, error))?;
         core.fills = include_defaults;
-        Ok(Self { core, fills: include_defaults, ..*self })
+        Ok(Self { fills: include_defaults, ..self.with(core) })
     }
 
     /// What is answered: columns, their names, or the class.
@@ -384,7 +400,7 @@ impl Insert {
         let mut core = self.core.clone();
         let target = self.target(py, target.or(index_elements), constraint, index_where)?;
         core.conflict = Some(Conflict::nothing(target));
-        Ok(Self { core, updates_inserted: false, ..*self })
+        Ok(Self { updates_inserted: false, ..self.with(core) })
     }
 
     /// Changes a row that exists already. Without `set_` every inserted column outside the key and the target takes the
@@ -418,7 +434,7 @@ impl Insert {
             conflict.filter = conditions_on(core.model, &PyTuple::new(py, [condition])?)?;
         }
         core.conflict = Some(conflict);
-        Ok(Self { core, updates_inserted: set_.is_none(), ..*self })
+        Ok(Self { updates_inserted: set_.is_none(), ..self.with(core) })
     }
 
     /// The text and its values: a list.

@@ -2,11 +2,12 @@
 use super::end::{End, end, end as end_of};
 use super::list::{add_raw, index_of, remove_raw, set_members};
 use super::missing::reference;
-use super::side::side_of;
+use super::side::{list_of, side_of};
+use crate::errors::to_py;
 use crate::instance::{self, SlotKind, State};
+use ormkit_core::error::Error;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
 
 /// The user sets a relation: what to store. The other side follows.
 ///
@@ -48,6 +49,13 @@ fn assign_many<'py>(
     end: &'static End,
     value: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    if end.is_write_only && !instance::is_new(object)? {
+        let text = format!(
+            "{} is write-only: what it holds is not known and cannot be replaced; use add(..) and remove(..)",
+            end.place
+        );
+        return Err(to_py(object.py(), Error::invalid_request(text)));
+    }
     let list = instance::read(object, slot)?;
     if value.is(&list) {
         return Ok(list);
@@ -60,7 +68,9 @@ fn assign_many<'py>(
         )));
     }
     let members = value.try_iter()?.collect::<PyResult<Vec<_>>>()?;
-    set_members(list.cast::<PyList>()?, members)?;
+    if let Some(members_of) = list_of(&list) {
+        set_members(&members_of, members)?;
+    }
     Ok(list)
 }
 
@@ -136,17 +146,17 @@ pub(super) fn unlink(owner: &Bound<'_, PyAny>, end: &End, member: &Bound<'_, PyA
 /// Takes `member` out of a relation of `object`, where that is loaded.
 pub(crate) fn leave(object: &Bound<'_, PyAny>, slot: usize, member: &Bound<'_, PyAny>) -> PyResult<()> {
     let Some(value) = instance::slot(object, slot)? else { return Ok(()) };
-    match value.cast::<PyList>() {
-        Ok(list) => remove_raw(list, member),
-        Err(_) if value.is(member) => instance::set(object, slot, object.py().None().bind(object.py())),
-        Err(_) => Ok(()),
+    match list_of(&value) {
+        Some(list) => remove_raw(&list, member),
+        None if value.is(member) => instance::set(object, slot, object.py().None().bind(object.py())),
+        None => Ok(()),
     }
 }
 
 /// Puts `member` into a relation of `object`, where that is loaded or a list of a new object.
 pub(crate) fn join(object: &Bound<'_, PyAny>, slot: usize, member: &Bound<'_, PyAny>) -> PyResult<()> {
-    let many = instance::table_of(object)?.slots[slot].kind == SlotKind::Relation { many: true };
-    if !many {
+    let known = &instance::table_of(object)?.slots[slot];
+    if known.kind != (SlotKind::Relation { many: true }) {
         let old = present(object, slot)?.filter(|old| !old.is_none() && !old.is(member));
         if let (Some(old), Some(back)) = (old, &end(object, slot)?.back) {
             leave(&old, back.slot(&old)?, object)?;
@@ -155,15 +165,16 @@ pub(crate) fn join(object: &Bound<'_, PyAny>, slot: usize, member: &Bound<'_, Py
     }
     let value = match instance::slot(object, slot)? {
         Some(value) => value,
-        None if instance::is_born(object)? => instance::read(object, slot)?,
+        None if known.write_only || instance::is_born(object)? => instance::read(object, slot)?,
         None => return Ok(()),
     };
-    let list = value.cast::<PyList>()?;
+    let Some(list) = list_of(&value) else { return Ok(()) };
     // A new object can be in no list of another; one that was loaded may be, though its reference was not read.
-    let is_linked = side_of(&value).is_some_and(|side| side.get().end.is_linked);
+    let side = side_of(&list);
+    let is_linked = side.as_ref().is_some_and(|side| side.get().end.is_linked);
     let is_new = !is_linked && instance::state(member)? == State::Transient;
-    if side_of(&value).is_none() || (!is_new && index_of(list, member).is_some()) {
+    if side.is_none() || (!is_new && index_of(&list, member).is_some()) {
         return Ok(());
     }
-    add_raw(list, member)
+    add_raw(&list, member)
 }

@@ -4,7 +4,7 @@ use crate::host::class_info;
 use crate::instance::{self, ClassTable};
 use crate::model::schema;
 use ormkit_core::error::Error;
-use ormkit_core::model::{FieldIds, ModelId, RelationKind};
+use ormkit_core::model::{FieldIds, Lazy, Model, ModelId, Relation, RelationKind};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -22,6 +22,10 @@ pub(super) struct End {
     pub(super) key: Option<FieldIds>,
     /// The target's relation that shows the other direction.
     pub(super) back: Option<Back>,
+    /// Own columns and those of the target that equal them, by name, where the target holds the key.
+    pub(super) pairs: Vec<(String, String)>,
+    /// It is never loaded.
+    pub(super) is_write_only: bool,
     /// Its objects are linked through a junction: each may be in several lists, in each once.
     pub(super) is_linked: bool,
 }
@@ -82,6 +86,11 @@ pub(super) fn end(object: &Bound<'_, PyAny>, slot: usize) -> PyResult<&'static E
     }
 }
 
+fn pairs(model: &Model, target: &Model, relation: &Relation) -> Vec<(String, String)> {
+    let pairs = relation.local.iter().zip(&relation.remote);
+    pairs.map(|(own, other)| (model.field(*own).name.clone(), target.field(*other).name.clone())).collect()
+}
+
 #[cold]
 fn learn(py: Python<'_>, table: &ClassTable, slot: usize) -> PyResult<&'static End> {
     let schema = schema(py)?;
@@ -108,6 +117,11 @@ fn learn(py: Python<'_>, table: &ClassTable, slot: usize) -> PyResult<&'static E
         target: relation.target,
         key: holds_key.then(|| relation.local.clone()),
         back,
+        pairs: match relation.kind {
+            RelationKind::OneToMany => pairs(model, target, relation),
+            RelationKind::ManyToOne | RelationKind::ManyToMany => Vec::new(),
+        },
+        is_write_only: relation.lazy == Lazy::WriteOnly,
         is_linked: relation.junction.is_some(),
     }));
     let mut ends = ENDS.write().unwrap_or_else(PoisonError::into_inner);

@@ -147,7 +147,7 @@ pub(super) fn set_members<'py>(
 /// Replaces a run of members and keeps the other side in step; answers those that came or went.
 ///
 /// Everything is checked before anything is changed.
-fn splice<'py>(
+pub(super) fn splice<'py>(
     list: &Bound<'py, PyList>,
     from: usize,
     to: usize,
@@ -223,12 +223,12 @@ fn validated<'py>(
     members.into_iter().map(one).collect()
 }
 
-fn change<'py>(list: &Bound<'py, PyList>, members: Vec<Bound<'py, PyAny>>) -> Change {
+pub(super) fn change<'py>(list: &Bound<'py, PyList>, members: Vec<Bound<'py, PyAny>>) -> Change {
     let side = side_of(list);
     Change::new(side.as_ref().map(Bound::get), members, list.py())
 }
 
-fn collect<'py>(members: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+pub(super) fn collect<'py>(members: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     members.try_iter()?.collect()
 }
 

@@ -1,11 +1,13 @@
 //! Reading what is not loaded: answered where no IO is needed, refused with the way out otherwise.
 use super::end::{End, end};
 use super::list::list;
+use super::write_only::write_only;
 use crate::errors::to_py;
 use crate::host::{class_info, owner};
 use crate::instance::{self, SlotKind, State, not_loaded};
 use ormkit_core::value::Value;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 
 /// The value of an empty slot: a new object's list is known and empty, a reference without a key is None, an object
 /// that the session holds is found there, unless its row counts as deleted: then it is None.
@@ -14,9 +16,11 @@ use pyo3::prelude::*;
 /// `NotLoadedError`, `RelationNotLoadedError`.
 pub(crate) fn missing<'py>(object: &Bound<'py, PyAny>, slot: usize) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();
-    let SlotKind::Relation { many } = instance::table_of(object)?.slots[slot].kind else {
-        return Err(not_loaded(object, slot)?);
-    };
+    let known = &instance::table_of(object)?.slots[slot];
+    let SlotKind::Relation { many } = known.kind else { return Err(not_loaded(object, slot)?) };
+    if known.write_only {
+        return write_only(object, slot, PyList::empty(py).as_any());
+    }
     if many {
         return match instance::is_born(object)? {
             true => list(object, slot, &mut std::iter::empty(), false),

@@ -14,7 +14,7 @@ use super::{AsyncSession, nothing, on_session, raise};
 use crate::bridge::Operation;
 use crate::host::PyHost;
 use crate::model::schema;
-use crate::query::relations_of;
+use crate::query::{check_loaded, relations_of};
 
 #[pymethods]
 impl AsyncSession {
@@ -136,7 +136,12 @@ impl Named {
         for name in names_of(verb, names)? {
             match (model.find_field(&name), model.find_relation(&name)) {
                 (Some(field), _) => fields.push(field),
-                (None, Some(relation)) => relations.push(relation),
+                (None, Some(relation)) => {
+                    if verb == "refresh" {
+                        check_loaded(model, model.relation(relation)).map_err(raise)?;
+                    }
+                    relations.push(relation);
+                }
                 (None, None) => return Err(raise(model.unknown("attribute", &name))),
             }
         }

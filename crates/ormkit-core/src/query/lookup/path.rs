@@ -21,7 +21,7 @@ pub struct Path {
 pub(in super::super) const FIRST_ALIAS: u32 = 1 << 15;
 
 /// The number of the junction that such a way begins with.
-const LINK_ALIAS: u32 = FIRST_ALIAS - 1;
+pub(super) const LINK_ALIAS: u32 = FIRST_ALIAS - 1;
 
 impl Path {
     /// Resolves a name for objects of `model`. What a foreign key says itself (`author__id`) crosses no relation.

@@ -1,7 +1,7 @@
 //! One relation of a loader's path.
 
 use ormkit_core::error::{Error, Result};
-use ormkit_core::model::{FieldId, Model, ModelId, Schema};
+use ormkit_core::model::{FieldId, Lazy, Model, ModelId, Relation, Schema};
 use ormkit_core::query::{Expr as CoreExpr, FromItem, Load, Source, Strategy};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -150,7 +150,7 @@ impl Step {
     ) -> PyResult<()> {
         let [step, rest @ ..] = steps else { return Ok(()) };
         if step.is_wildcard() {
-            for relation in &model.relations {
+            for relation in model.relations.iter().filter(|relation| relation.lazy != Lazy::WriteOnly) {
                 if !loads.iter().any(|load| load.relation == relation.id && load.aside.is_none()) {
                     loads.push(Load::new(relation.id, step.strategy));
                 }
@@ -175,6 +175,9 @@ impl Step {
             check_owner(schema, owner, model, "relation", &step.name).map_err(raise)?;
         }
         let relation = model.relation(model.relation_named(&step.name).map_err(raise)?);
+        if !matches!(step.strategy, Strategy::Raise | Strategy::Default) {
+            check_loaded(model, relation).map_err(raise)?;
+        }
         let target = schema.model(relation.target);
         let mut load = step.load(py, Load::new(relation.id, step.strategy), model, target)?;
         load.of = of;
@@ -224,6 +227,22 @@ impl Step {
         load.depth = self.depth;
         load.aside.clone_from(&self.aside);
         Ok(load)
+    }
+}
+
+/// Refuses to load a write-only list.
+///
+/// # Errors
+/// `InvalidRequest`, which says how it is read.
+pub(crate) fn check_loaded(model: &Model, relation: &Relation) -> Result<()> {
+    match relation.lazy {
+        Lazy::WriteOnly => Err(Error::invalid_request(format!(
+            "{}.{} is write-only and never loaded: read it by await session.scalars(it.{}.select())",
+            model.name(),
+            relation.name,
+            relation.name
+        ))),
+        _ => Ok(()),
     }
 }
 
