@@ -287,6 +287,73 @@ def test_what_a_model_cannot_say_is_said_beside_it(url, capsys):
     load(text)
 
 
+def test_names_of_python_are_no_names_of_relations(url, capsys):
+    script = """
+    CREATE TABLE lists (
+        id INTEGER PRIMARY KEY, list_id INTEGER REFERENCES lists, text_id INTEGER REFERENCES lists,
+        relationship_id INTEGER REFERENCES lists, note TEXT DEFAULT 'x');
+    CREATE TABLE "class" (id INTEGER PRIMARY KEY, from_id INTEGER REFERENCES lists);
+    CREATE TABLE ways (
+        id INTEGER PRIMARY KEY, from_id INTEGER REFERENCES lists, import_id INTEGER REFERENCES lists, other INTEGER REFERENCES "class");
+    """
+    asyncio.run(run(url, script))
+    text = inspect(capsys, url)
+    module = load(text)
+    assert set(module.Way.__relationships__) == {"from_", "import_", "class_"}, text
+    assert {"list", "text_rel", "relationship_rel"} <= set(module.List.__relationships__), text
+    assert asyncio.run(left(url, module)) == [], text
+
+
+def test_indexes_that_only_sort_expressions_are_of_their_table(url, capsys):
+    script = """
+    CREATE TABLE teams (id INTEGER PRIMARY KEY, name TEXT, age INTEGER);
+    CREATE INDEX ix_down ON teams ((age + 1) DESC);
+    CREATE INDEX ix_both ON teams (lower(name), (age + 2) DESC) WHERE age > 5;
+    """
+    asyncio.run(run(url, script))
+    text = inspect(capsys, url)
+    assert asyncio.run(left(url, load(text))) == [], text
+
+
+def test_what_is_made_of_a_column_without_a_type_is_left_out_with_it(postgres_url, capsys):
+    script = """
+    CREATE DOMAIN positive AS INTEGER CHECK (VALUE > 0);
+    CREATE TABLE marks (id positive PRIMARY KEY, name TEXT);
+    CREATE TABLE people (
+        id INTEGER PRIMARY KEY, age positive, name TEXT, mark_id positive REFERENCES marks, spot POINT, "Age" INTEGER,
+        next INTEGER GENERATED ALWAYS AS (age + 1) STORED, later INTEGER UNIQUE,
+        CONSTRAINT ck_age CHECK (age < 150 OR name IS NULL), CONSTRAINT ck_name CHECK (name <> 'age'),
+        UNIQUE (age, name), CONSTRAINT ex_age EXCLUDE USING btree (age WITH =) WHERE (age > 3));
+    CREATE INDEX ix_age ON people (age, name);
+    CREATE INDEX ix_plus ON people ((age + 1));
+    CREATE INDEX ix_where ON people (name) WHERE age > 5;
+    CREATE INDEX ix_include ON people (name) INCLUDE (age);
+    CREATE INDEX ix_name ON people (name, "Age");
+    CREATE TABLE parts (id INTEGER PRIMARY KEY) PARTITION BY LIST (id);
+    CREATE SEQUENCE own;
+    CREATE TABLE numbered (id INTEGER PRIMARY KEY DEFAULT nextval('own'));
+    """
+    asyncio.run(run(postgres_url, script))
+    text = inspect(capsys, postgres_url)
+    for note in (
+        "# age: a model has no type like positive",
+        "# next: is computed of age, which is not here",
+        "# the CHECK ck_age: a column of it is not here",
+        "# a UNIQUE of (age, name): a column of it is not here",
+        "# ex_age: EXCLUDE USING btree",
+        "# the index ix_where: a column of it is not here",
+        "# (mark_id) refers to marks: a column of it is not here",
+        "# The table marks has no primary key that a model can say, which a model needs.",
+        "# its partitions are not said by a model",
+        "# id: its sequence is not made by a model",
+    ):
+        assert note in text, text
+    module = load(text)
+    assert "ck_name" in text and "ix_name" in text
+    gone = asyncio.run(left(postgres_url, module))
+    assert len(gone) > 8 and all("drop_" in step for step in gone), gone
+
+
 def test_tables_and_files_can_be_chosen(everything, capsys, tmp_path):
     text = inspect(capsys, everything, "--table", "profiles")
     assert "class Profile(Base)" in text and "class Team" not in text

@@ -10,7 +10,7 @@ import pytest
 
 from ormkit import AsyncSession, DetachedInstanceError, RelationNotLoadedError, selectinload
 from ormkit._ormkit import Change, ForeignKey, Mapped, mapped_column, relationship
-from ormkit.base import Base
+from ormkit.base import Base, DeclarativeBase
 
 
 class Author(Base):
@@ -346,3 +346,23 @@ async def test_tree_is_written_beside_objects_of_other_classes(engine):
         await session.commit()
     rows = (await engine.execute("SELECT name, parent_id FROM nodes ORDER BY id")).all()
     assert [(row["name"], row["parent_id"]) for row in rows] == [("root", None), ("leaf", 1)]
+
+
+def test_a_model_may_be_called_list():
+    class Root(DeclarativeBase):
+        pass
+
+    class Entry(Root):
+        __tablename__ = "list_entries"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        list_id: Mapped[int] = mapped_column(ForeignKey("lists.id"))
+        list: Mapped["List"] = relationship(back_populates="entries")
+
+    class List(Root):
+        __tablename__ = "lists"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        entries: Mapped["List[Entry]"] = relationship(back_populates="list")
+
+    entry = Entry()
+    found = List(entries=[entry])
+    assert entry.list is found and Entry.__relationships__["list"].target == "List"

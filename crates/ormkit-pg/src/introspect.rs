@@ -93,7 +93,7 @@ fn relation(catalog: &mut Catalog, places: &mut HashMap<i64, usize>, line: &Line
     }
     let oid = line.number(0)?.ok_or_else(|| Error::protocol("a table without an OID"))?;
     places.insert(oid, catalog.tables.len());
-    catalog.tables.push(Table { comment: line.maybe(4)?, ..Table::new(name) });
+    catalog.tables.push(Table { comment: line.maybe(4)?, partitioned: kind == "p", ..Table::new(name) });
     Ok(())
 }
 

@@ -69,6 +69,8 @@ pub struct Table {
     pub without_rowid: bool,
     /// SQLite: values are of their column's type, `STRICT`.
     pub strict: bool,
+    /// PostgreSQL: its rows are in partitions, `PARTITION BY`.
+    pub partitioned: bool,
 }
 
 impl Table {
@@ -86,6 +88,7 @@ impl Table {
             comment: None,
             without_rowid: false,
             strict: false,
+            partitioned: false,
         }
     }
 

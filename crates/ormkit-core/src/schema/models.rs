@@ -4,6 +4,7 @@
 //! look at the database through the models finds no difference.
 
 mod junction;
+mod kept;
 mod names;
 mod relations;
 mod table;
@@ -12,6 +13,7 @@ mod types;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::junction::Junctions;
+use self::kept::Kept;
 use self::names::{Enums, Naming};
 use super::Catalog;
 use super::python::{indented, quoted};
@@ -20,6 +22,8 @@ use crate::sql::Dialect;
 /// The text of a Python module with a class for each table of `catalog`.
 pub fn python_models(catalog: &Catalog, dialect: &'static Dialect) -> String {
     let naming = Naming::of(catalog);
+    let kept = Kept::of(catalog, &naming.enums, dialect);
+    let catalog = &kept.catalog;
     let junctions = Junctions::of(catalog);
     let relations = relations::of(catalog, &naming, &junctions);
     let mut uses = Uses::default();
@@ -30,7 +34,7 @@ pub fn python_models(catalog: &Catalog, dialect: &'static Dialect) -> String {
         let printer = table::Printer { catalog, naming: &naming, dialect, uses: &mut uses };
         match junctions.variable(&table.name) {
             Some(variable) => tables.push(printer.junction(table, variable)),
-            None => classes.push(printer.print(table, &relations)),
+            None => classes.push(printer.print(table, &relations, kept.notes(&table.name))),
         }
     }
     // Relations name them.

@@ -11,11 +11,9 @@ pub(super) struct Names {
 }
 
 /// Where well-known names come from when a module imports them for type checkers only.
-const KNOWN: [(&str, &str); 12] = [
+const KNOWN: [(&str, &str); 10] = [
     ("Optional", "typing"),
     ("Union", "typing"),
-    ("List", "typing"),
-    ("Dict", "typing"),
     ("Any", "typing"),
     ("Annotated", "typing"),
     ("Decimal", "decimal"),
@@ -89,6 +87,14 @@ pub(super) struct Forward {
 
 #[pymethods]
 impl Forward {
+    /// `List[Book]` of a module that imports it for type checkers only; `List` alone may be a model.
+    fn __getitem__<'py>(&self, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        match self.name.as_str() {
+            "List" | "Dict" => item.py().import("typing")?.getattr(&*self.name)?.get_item(item),
+            name => Err(PyTypeError::new_err(format!("`{name}` is not defined yet, and takes no [...]"))),
+        }
+    }
+
     fn __or__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         slf.py().import("typing")?.getattr("Union")?.get_item((slf, other))
     }

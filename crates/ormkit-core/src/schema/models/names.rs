@@ -40,9 +40,10 @@ impl Naming {
         names.and_then(|names| names.get(column)).map_or(column, String::as_str)
     }
 
-    /// All attributes of a class that are columns.
-    pub(super) fn attributes(&self, table: &TableName) -> HashSet<String> {
-        self.attributes.get(table).map(|names| names.values().cloned().collect()).unwrap_or_default()
+    /// The names that a relation of a class cannot have: what its body calls, and the attributes that are columns.
+    pub(super) fn taken(&self, table: &TableName) -> HashSet<String> {
+        let columns = self.attributes.get(table).into_iter().flat_map(HashMap::values);
+        columns.cloned().chain(reserved()).collect()
     }
 }
 
@@ -122,8 +123,13 @@ const KEYWORDS: [&str; 35] = [
     "lambda", "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
 ];
 
+/// What no attribute is called.
+fn reserved() -> impl Iterator<Item = String> {
+    VALUES.iter().chain(&METHODS).map(|name| (*name).to_owned())
+}
+
 fn attributes(table: &Table) -> HashMap<String, String> {
-    let mut taken: HashSet<String> = VALUES.iter().chain(&METHODS).map(|name| (*name).to_owned()).collect();
+    let mut taken: HashSet<String> = reserved().collect();
     let mut names = HashMap::new();
     for column in &table.columns {
         let name = free(&identifier(&column.name), &taken, "");

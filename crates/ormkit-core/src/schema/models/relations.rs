@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::junction::Junctions;
-use super::names::{Naming, free, singular};
+use super::names::{Naming, free, identifier, singular};
 use crate::model::TableName;
 use crate::schema::{Catalog, ForeignKey, Table};
 
@@ -51,7 +51,7 @@ pub(super) fn of(
     let links: Vec<Link<'_>> =
         catalog.tables.iter().filter(has_class).flat_map(|table| links(table, catalog)).collect();
     let mut taken: HashMap<&TableName, HashSet<String>> =
-        catalog.tables.iter().map(|table| (&table.name, naming.attributes(&table.name))).collect();
+        catalog.tables.iter().map(|table| (&table.name, naming.taken(&table.name))).collect();
     let mut all: HashMap<TableName, Vec<Relation>> = HashMap::new();
     for link in &links {
         let (Some(own), Some(target)) = (naming.class(&link.table.name), naming.class(&link.target.name))
@@ -69,7 +69,7 @@ pub(super) fn of(
             let taken = taken
                 .entry(if *table == link.table.name { &link.table.name } else { &link.target.name })
                 .or_default();
-            let name = free(&wish, taken, "_rel");
+            let name = free(&identifier(&wish), taken, "_rel");
             taken.insert(name.clone());
             name
         };
@@ -120,7 +120,8 @@ pub(super) fn of(
         let mut name_of = |own: &ForeignKey, far: &ForeignKey| {
             let table = catalog.table(&own.table)?;
             let taken = taken.entry(&table.name).or_default();
-            let name = free(&plain(catalog.table(&far.table)?, false, naming), taken, "_rel");
+            let wish = plain(catalog.table(&far.table)?, false, naming);
+            let name = free(&identifier(&wish), taken, "_rel");
             taken.insert(name.clone());
             Some(name)
         };
@@ -183,7 +184,7 @@ fn forth(link: &Link<'_>, naming: &Naming) -> String {
 /// `OrderItem` → `order_items`; one of them where there is but one.
 fn plain(table: &Table, single: bool, naming: &Naming) -> String {
     let class = snake(naming.class(&table.name).unwrap_or("source"));
-    match (single, super::names::identifier(&table.name.name).to_ascii_lowercase()) {
+    match (single, identifier(&table.name.name).to_ascii_lowercase()) {
         (true, _) => class,
         (false, name) if name != class && singular(&name) == class => name,
         (false, _) => format!("{class}_list"),

@@ -25,11 +25,18 @@ pub(super) struct Printer<'a> {
 
 impl Printer<'_> {
     /// The class, or a comment for a table that cannot be a model.
-    pub(super) fn print(mut self, table: &Table, relations: &HashMap<TableName, Vec<Relation>>) -> String {
+    pub(super) fn print(
+        mut self,
+        table: &Table,
+        relations: &HashMap<TableName, Vec<Relation>>,
+        left_out: &[String],
+    ) -> String {
         let Some(key) = &table.primary_key else {
-            return format!("# The table {} has no primary key, which a model needs.", table.name);
+            let key = if left_out.is_empty() { "primary key" } else { "primary key that a model can say" };
+            return format!("# The table {} has no {key}, which a model needs.", table.name);
         };
         let mut notes = self.notes(table);
+        notes.extend_from_slice(left_out);
         let mut columns: Vec<&Column> = table.columns.iter().collect();
         let place = |column: &&Column| key.columns.iter().position(|name| *name == column.name);
         let key_places: Vec<usize> = columns.iter().filter_map(place).collect();
@@ -39,12 +46,7 @@ impl Printer<'_> {
         }
         let mut lines = Vec::new();
         for column in columns {
-            match self.column(table, column) {
-                Some(line) => lines.extend(line),
-                None => {
-                    notes.push(format!("{}: a model has no type like {}", column.name, column.data_type));
-                }
-            }
+            lines.extend(self.column(table, column).into_iter().flatten());
         }
         let arguments = self.arguments(table, &mut notes);
         let mut body = Vec::new();
@@ -71,7 +73,7 @@ impl Printer<'_> {
         let behind: Vec<String> = table
             .indexes
             .iter()
-            .filter(|index| is_ordered(index, self.dialect))
+            .filter(|index| stands_behind(index, self.dialect))
             .filter_map(|index| self.index(table, index))
             .collect();
         match behind.is_empty() {
@@ -104,6 +106,7 @@ impl Printer<'_> {
         let mut note = |said: bool, text: String| notes.extend(said.then_some(text));
         note(table.without_rowid, "WITHOUT ROWID is not said by a model".into());
         note(table.strict, "STRICT is not said by a model".into());
+        note(table.partitioned, "its partitions are not said by a model".into());
         if let Some(key) = &table.primary_key {
             let odd = key.timing != Timing::Immediate || !key.include.is_empty() || key.on_conflict.is_some();
             note(odd, "the primary key has options that a model does not say".into());
@@ -122,6 +125,9 @@ impl Printer<'_> {
         let is_key = table.is_key(&column.name);
         if is_key && column.nullable {
             notes.push("NULL is allowed".into());
+        }
+        if column.default.as_ref().is_some_and(|default| default.starts_with("nextval(")) {
+            notes.push("its sequence is not made by a model".into());
         }
         let attribute = self.naming.attribute(&table.name, &column.name).to_owned();
         let mut call = Call::new(self.uses.ormkit("mapped_column"));
@@ -281,8 +287,7 @@ impl Printer<'_> {
         }
         for index in &table.indexes {
             match self.index(table, index) {
-                // Order is said of attributes, which are there behind the class.
-                Some(_) if is_ordered(index, self.dialect) => {}
+                Some(_) if stands_behind(index, self.dialect) => {}
                 Some(text) => arguments.push(text),
                 None => notes.push(format!("the index {} has options that a model does not say", index.name)),
             }
@@ -347,7 +352,7 @@ impl Printer<'_> {
         let mut classes = Vec::new();
         let mut call = Call::new(self.uses.ormkit("Index")).with(quoted(&index.name));
         for part in &index.parts {
-            call = call.with(self.index_part(table, part, is_ordered(index, self.dialect))?);
+            call = call.with(self.index_part(table, part, stands_behind(index, self.dialect))?);
             if let Some(class) = &part.class {
                 classes.push(format!("{}: {}", quoted(part.term.column()?), quoted(class)));
             }
@@ -433,9 +438,10 @@ fn has_usual_nulls(part: &IndexPart, dialect: &Dialect) -> bool {
     part.nulls_first == (part.descending && dialect.name == DialectName::Postgres)
 }
 
-/// True for an index that says how it sorts.
-fn is_ordered(index: &Index, dialect: &Dialect) -> bool {
-    index.parts.iter().any(|part| part.descending || !has_usual_nulls(part, dialect))
+/// True for an index that says how a column sorts: order is said of attributes, which are there behind the class.
+fn stands_behind(index: &Index, dialect: &Dialect) -> bool {
+    let is_ordered = |part: &IndexPart| part.descending || !has_usual_nulls(part, dialect);
+    index.parts.iter().any(is_ordered) && index.parts.iter().any(|part| part.term.column().is_some())
 }
 
 /// The keys of one column, one for each column.
