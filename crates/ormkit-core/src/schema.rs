@@ -44,7 +44,7 @@ pub use order::index_part;
 pub use orphans::{Orphans, check_foreign_keys};
 pub use recorded::Recorded;
 pub use renames::Renames;
-pub use retype::{cast, keeps_stored_form, loses_parts};
+pub use retype::{conversion, keeps_stored_form, loses_parts};
 pub use sequence::{Sequence, usual_bounds};
 pub use wanted::wanted;
 

@@ -189,7 +189,14 @@ impl Operation {
             Self::RenameColumn { table, from, to } => Self::RenameColumn { table, from: to, to: from },
             Self::Add { table, part } => Self::Drop { table, part },
             Self::Drop { table, part } => Self::Add { table, part },
-            Self::Alter { table, column, change } => Self::Alter { table, column, change: change.reverse() },
+            Self::Alter { table, column, change } => {
+                let change = change.reverse();
+                // Rows have numbers: what numbers them again goes on behind the highest.
+                let numbers = matches!(change, Change::Numbering { to: Some(_), .. });
+                let renumber = Self::Renumber { table: table.clone(), column: column.clone() };
+                let altered = Self::Alter { table, column, change };
+                return Some(std::iter::once(altered).chain(numbers.then_some(renumber)).collect());
+            }
             Self::Renumber { .. } => return Some(Vec::new()),
             Self::Comment { table, from, to } => Self::Comment { table, from: to, to: from },
         }])

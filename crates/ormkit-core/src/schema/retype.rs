@@ -26,16 +26,20 @@ pub fn keeps_stored_form(from: &str, to: &str) -> bool {
     }
 }
 
-/// The type to cast a column's values to, by way of text, before it becomes `to`; None where PostgreSQL converts them by itself. It
-/// is without a length, so that the column refuses values that are too long where a cast would cut them.
-pub fn cast(from: &str, to: &str) -> Option<String> {
+/// What a column's values become when it changes to `to`, as USING has it; None where PostgreSQL converts them by itself, and to
+/// the same everywhere. A cast by way of text is to a type without a length, so that the column refuses values that are too long
+/// where the cast would cut them. Times get and lose the zone UTC, whatever the server's is.
+pub fn conversion(column: &str, from: &str, to: &str) -> Option<String> {
     let is_number = |name: &str| {
         matches!(name, "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision")
     };
     let is_time = |name: &str| name == "date" || name.starts_with("timestamp");
     let (one, other) = (parts(from).0, parts(to).0);
     let converts = |is_one: &dyn Fn(&str) -> bool| is_one(&one) && is_one(&other);
-    if keeps_stored_form(from, to) || converts(&is_number) || converts(&is_time) {
+    if converts(&is_time) {
+        return in_utc(column, from, to);
+    }
+    if keeps_stored_form(from, to) || converts(&is_number) {
         return None;
     }
     let element = to.trim_end_matches("[]");
@@ -46,10 +50,23 @@ pub fn cast(from: &str, to: &str) -> Option<String> {
         Some("bit") => "\"bit\"",
         _ => element,
     };
-    Some(format!("{whole}{brackets}"))
+    // An enum has casts to and from text only.
+    Some(format!("{column}::text::{whole}{brackets}"))
 }
 
-/// True when a change of a type may cut a part off the values: digits behind the point, the time of a day.
+/// PostgreSQL takes the session's zone for what has none.
+fn in_utc(column: &str, from: &str, to: &str) -> Option<String> {
+    let has_zone = |data_type: &str| data_type.ends_with(" with time zone");
+    Some(match (from, to) {
+        ("date", to) if has_zone(to) => format!("{column}::timestamp AT TIME ZONE 'UTC'"),
+        (from, "date") if has_zone(from) => format!("({column} AT TIME ZONE 'UTC')::date"),
+        (from, to) if has_zone(from) != has_zone(to) => format!("{column} AT TIME ZONE 'UTC'"),
+        _ => return None,
+    })
+}
+
+/// True when a change of a type may cut a part off the values: digits behind the point, the time of a day; or leaves values that are
+/// none of the new type, as SQLite does with bytes.
 pub fn loses_parts(from: &str, to: &str) -> bool {
     let scale = |data_type: &str| match parts(data_type) {
         (name, sizes) if name == "numeric" && !sizes.is_empty() => Some(sizes.get(1).copied().unwrap_or(0)),
@@ -65,6 +82,8 @@ pub fn loses_parts(from: &str, to: &str) -> bool {
         ("numeric" | "real" | "double precision", "smallint" | "integer" | "bigint") => true,
         ("numeric" | "bigint", "double precision") => true,
         (one, "date" | "time without time zone") => one.starts_with("timestamp"),
+        ("BLOB", other) => other != "BLOB",
+        (one, "BLOB") => one != "BLOB",
         _ => false,
     }
 }
@@ -77,14 +96,18 @@ fn parts(data_type: &str) -> (String, Vec<u32>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{cast, keeps_stored_form, loses_parts};
+    use super::{conversion, keeps_stored_form, loses_parts};
 
     #[test]
     fn casts_cut_nothing_off() {
-        assert_eq!(cast("text[]", "character varying(3)[]").as_deref(), Some("character varying[]"));
-        assert_eq!(cast("text", "numeric(5,2)").as_deref(), Some("numeric(5,2)"));
-        assert_eq!(cast("numeric(5,2)", "integer"), None);
-        assert_eq!(cast("timestamp(3) without time zone", "date"), None);
+        let using = |from, to| conversion("a", from, to);
+        assert_eq!(
+            using("text[]", "character varying(3)[]").as_deref(),
+            Some("a::text::character varying[]")
+        );
+        assert_eq!(using("text", "numeric(5,2)").as_deref(), Some("a::text::numeric(5,2)"));
+        assert_eq!(using("numeric(5,2)", "integer"), None);
+        assert_eq!(using("timestamp(3) without time zone", "date"), None);
         for (from, to, loses) in [
             ("numeric(5,2)", "numeric(8,1)", true),
             ("numeric(5,2)", "numeric", false),
@@ -93,8 +116,27 @@ mod tests {
             ("numeric(5,2)", "integer", true),
             ("timestamp with time zone", "date", true),
             ("date", "timestamp with time zone", false),
+            ("INTEGER", "BLOB", true),
+            ("BLOB", "TEXT", true),
+            ("BLOB", "BLOB", false),
+            ("INTEGER", "TEXT", false),
         ] {
             assert_eq!(loses_parts(from, to), loses, "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn times_change_their_zone_in_utc() {
+        let (naive, aware) = ("timestamp(3) without time zone", "timestamp with time zone");
+        for (from, to, using) in [
+            (naive, aware, Some("a AT TIME ZONE 'UTC'")),
+            (aware, naive, Some("a AT TIME ZONE 'UTC'")),
+            ("date", aware, Some("a::timestamp AT TIME ZONE 'UTC'")),
+            (aware, "date", Some("(a AT TIME ZONE 'UTC')::date")),
+            (aware, "timestamp(3) with time zone", None),
+            ("date", naive, None),
+        ] {
+            assert_eq!(conversion("a", from, to).as_deref(), using, "{from} to {to}");
         }
     }
 

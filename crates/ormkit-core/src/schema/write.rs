@@ -1,6 +1,6 @@
 //! The statements of operations.
 
-use super::retype::cast;
+use super::retype::conversion;
 use super::token::bare;
 use super::{
     Change, Check, Column, Enum, Exclusion, ForeignKey, Index, IndexPart, IndexTerm, NumberingKind,
@@ -189,12 +189,10 @@ fn alter_column(out: &mut SqlWriter<'_>, table: &TableName, column: &str, change
             out.push(data_type);
             write_collation(out, collation.as_deref());
             // A cast that is said writes every row.
-            let Some(cast) = cast(&from.0, data_type) else { return };
-            out.push(" USING ");
-            out.name(column);
-            // An enum has casts to and from text only.
-            out.push("::text::");
-            out.push(&cast);
+            if let Some(using) = conversion(&out.dialect().quoted(column), &from.0, data_type) {
+                out.push(" USING ");
+                out.push(&using);
+            }
         }
         Change::Nullable(true) => out.push(" DROP NOT NULL"),
         Change::Nullable(false) => out.push(" SET NOT NULL"),
@@ -222,16 +220,19 @@ fn alter_column(out: &mut SqlWriter<'_>, table: &TableName, column: &str, change
 
 /// Sets the sequence to the highest number there is, where it would not begin behind it anyway. An empty table leaves it as
 /// it is: asking a sequence takes a number.
+///
+/// The sequence is that of the identity: `pg_get_serial_sequence` may answer one that a SERIAL has left behind.
 fn renumber(out: &mut SqlWriter<'_>, table: &TableName, column: &str) {
-    let quoted = written(out.dialect(), |out| out.table(table));
-    let sequence = written(out.dialect(), |out| {
-        out.push("pg_get_serial_sequence(");
-        out.literal(&quoted);
-        out.push(", ");
-        out.literal(column);
-        out.push(")");
-    });
-    let highest = format!("max({})", out.dialect().quoted(column));
+    let dialect = out.dialect();
+    let quoted = written(dialect, |out| out.table(table));
+    let class = format!("{}::regclass", written(dialect, |out| out.literal(&quoted)));
+    let name = written(dialect, |out| out.literal(column));
+    let highest = format!("max({})", dialect.quoted(column));
+    let sequence = format!(
+        "(SELECT objid::regclass FROM pg_depend WHERE classid = 'pg_class'::regclass AND refobjid = {class} \
+         AND refobjsubid = (SELECT attnum FROM pg_attribute WHERE attrelid = {class} AND attname = {name}) \
+         AND deptype = 'i')"
+    );
     out.push(&format!(
         "SELECT setval({sequence}, {highest}) FROM {quoted} \
          HAVING CASE WHEN {highest} IS NULL THEN FALSE ELSE {highest} >= nextval({sequence}) END"

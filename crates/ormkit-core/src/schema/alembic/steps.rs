@@ -8,7 +8,7 @@ use super::types;
 use crate::error::{Error, Result};
 use crate::model::TableName;
 use crate::schema::python::{Call, indented, list, sql, string};
-use crate::schema::{Catalog, Change, Operation, Part, Table, Timing, cast};
+use crate::schema::{Catalog, Change, Operation, Part, Table, Timing, conversion};
 use crate::sql::{Dialect, DialectName};
 
 /// A statement for each step, or a few.
@@ -184,14 +184,8 @@ pub(super) fn changed(
                 None => call,
             };
             let call = call.keyword("type_", type_(to)?);
-            let cast = cast(&from.0, &to.0).filter(|_| dialect.name == DialectName::Postgres);
-            match cast {
-                Some(cast) => {
-                    let using = format!("{}::text::{cast}", dialect.quoted(column));
-                    call.keyword("postgresql_using", string(&using))
-                }
-                None => call,
-            }
+            let using = conversion(&dialect.quoted(column), &from.0, &to.0);
+            call.maybe("postgresql_using", using.filter(|_| dialect.name == DialectName::Postgres).as_deref())
         }
         Change::Nullable(allowed) => call.keyword("nullable", if *allowed { "True" } else { "False" }),
         Change::Default { to, .. } => match to {
