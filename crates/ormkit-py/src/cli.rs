@@ -95,6 +95,12 @@ impl CommandLine {
         })
     }
 
+    /// True where stderr is a terminal, and neither `NO_COLOR` nor `TERM=dumb` is against colours.
+    #[staticmethod]
+    fn has_colours(py: Python<'_>) -> PyResult<bool> {
+        Ok(Terminal::of(py)?.has_colours())
+    }
+
     /// Say what went wrong, in one line or a few; the result is the exit code.
     #[staticmethod]
     fn fail(py: Python<'_>, error: &Bound<'_, PyAny>) -> PyResult<i32> {

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
+import signal
 import sys
+import threading
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ormkit._ormkit import ConnectionPool, create_engine, load_models
+from ormkit._ormkit import CommandLine, ConnectionPool, create_engine, load_models
 from ormkit.exc import MigrationError
 from ormkit.migrations import _bridge, _folder, _squash as _squashing
 from ormkit.migrations._problem import problem
@@ -94,13 +95,9 @@ async def run(verb: str, given: dict[str, Any], url: str | None, json: bool) -> 
 
 def _progress(script: MigrationScript, up: bool, seconds: float) -> None:
     word = "up" if up else "down"
-    if sys.stderr.isatty() and not _no_colour():
+    if CommandLine.has_colours():
         word = f"\033[32m{word}\033[0m"
     print(f"{word} {script.revision} {script.message} ({seconds:.2f} s)", file=sys.stderr)
-
-
-def _no_colour() -> bool:
-    return bool(os.environ.get("NO_COLOR"))
 
 
 def _about(script: MigrationScript) -> dict[str, Any]:
@@ -287,10 +284,27 @@ def _maybe_renamed(steps: list[SchemaStep]) -> list[str]:
     return tables + columns
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends what waits here; the loop's own handler would let it wait on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 def _ask(rename: str) -> bool:
     old, _, new = rename.partition(":")
     print(f"{old} goes and {new} comes. Is it renamed? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    with _interruptible():
+        answer = sys.stdin.readline()
+    if not answer:
+        print(file=sys.stderr)
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _shown(step: SchemaStep) -> str:

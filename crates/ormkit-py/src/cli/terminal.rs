@@ -11,7 +11,8 @@ pub(super) struct Terminal {
 
 impl Terminal {
     pub(super) fn of(py: Python<'_>) -> PyResult<Self> {
-        let asked_not = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let asked_not = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|kind| kind == "dumb");
         let is_terminal = py
             .import("sys")?
             .getattr("stderr")?
@@ -19,6 +20,11 @@ impl Terminal {
             .and_then(|answer| answer.extract())
             .unwrap_or(false);
         Ok(Self { colours: is_terminal && !asked_not })
+    }
+
+    /// True where what is said beside the result may have colours.
+    pub(super) fn has_colours(&self) -> bool {
+        self.colours
     }
 
     /// Prints a result. A reader that has gone is no error.
