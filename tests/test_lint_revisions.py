@@ -101,3 +101,26 @@ def test_a_revision_that_alembic_runs_is_written_by_it(lint, monkeypatch):
     assert ("column-dropped", 'op.drop_column("users", "old")') in said
     monkeypatch.setattr(_bridge, "installed", lambda: False)
     assert "pip install ormkit[alembic]" in lint(up, code=1)
+
+
+def test_types_that_only_widen_write_nothing_anew(lint):
+    kinds = [
+        ("sa.String(20)", "sa.String(50)"),
+        ("sa.String(20)", "sa.Text()"),
+        ("sa.Numeric(8, 2)", "sa.Numeric(9, 2)"),
+    ]
+    kinds += [("sa.String(50)", "sa.String(20)"), ("sa.Integer()", "sa.BigInteger()")]
+    up = "".join(f"op.alter_column('t', 'c', existing_type={one}, type_={other})\n" for one, other in kinds)
+    found = json.loads(lint(f"op.execute('SET lock_timeout = 2000')\n{up}", "--json", "--dialect", "postgresql"))
+    lines = lint.path.read_text().splitlines()
+    assert [one["code"] for one in found] == ["type-change-rewrites"] * 2
+    assert ["sa.String(20))" in lines[one["line"] - 1] for one in found] == [True, False]
+
+
+def test_rows_that_are_written_behind_an_alter_table_are_found(lint):
+    up = (
+        'op.add_column("users", sa.Column("age", sa.Integer))\nop.execute("UPDATE users SET age = 1 WHERE age IS NULL")'
+    )
+    assert "written-while-locked (postgresql): UPDATE users" in lint(up)
+    up = up.replace("op.execute(", "with op.get_context().autocommit_block():\n    op.execute(")
+    assert "written-while-locked" not in lint(up)

@@ -94,8 +94,8 @@ mod _ormkit {
     use inspection::{AttributeState, History, InstanceState, Mapper, NamedItems, inspect};
     #[pymodule_export]
     use migrate::{
-        MigrationRun, RevisionGraph, count_statements, render_baseline, revision_file_name,
-        schema_statements, version_statements,
+        MigrationRun, RevisionGraph, count_statements, keeps_stored_form, render_baseline,
+        revision_file_name, schema_statements, version_statements,
     };
     #[pymodule_export]
     use model::{

@@ -23,6 +23,12 @@ pub(crate) use self::run::MigrationRun;
 use crate::dialect::dialect_of;
 use crate::session::raise;
 
+/// True when PostgreSQL changes a column from one type to the other without writing its table anew.
+#[pyfunction]
+pub(crate) fn keeps_stored_form(from: &str, to: &str) -> bool {
+    ormkit_core::schema::keeps_stored_form(from, to)
+}
+
 /// The statements of an operation, without semicolons.
 ///
 /// Raises:

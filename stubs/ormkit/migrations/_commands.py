@@ -15,6 +15,7 @@ from typing import Any
 from ormkit._ormkit import CommandLine, ConnectionPool, create_engine, load_models
 from ormkit.exc import MigrationError
 from ormkit.migrations import _bridge, _folder, _squash as _squashing
+from ormkit.migrations._environment import not_heeded
 from ormkit.migrations._problem import problem
 from ormkit.migrations._recorded import recorded_schema
 from ormkit.migrations.autogen import AutogenContext, RecordedSchema, SchemaStep
@@ -217,6 +218,8 @@ async def _compare(
     command: Command, side: ConnectionPool | RecordedSchema, config: AlembicConfig, models: list[Any]
 ) -> tuple[AutogenContext, list[SchemaStep]]:
     renames = list(command.rename)
+    for note in not_heeded(config):
+        print(f"note: {note}", file=sys.stderr)
     version = config.version_table
     if config.version_table_schema:
         version = f"{config.version_table_schema}.{version}"

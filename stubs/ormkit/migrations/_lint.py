@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ormkit._ormkit import keeps_stored_form
 from ormkit.exc import NotSupportedError, OrmkitError
 from ormkit.migrations._located import Located
 from ormkit.migrations._problem import problem
-from ormkit.migrations._steps import CreateTable, MigrateOperation
+from ormkit.migrations._steps import AlterColumn, CreateTable, MigrateOperation
+from ormkit.migrations._types import text_of
 from ormkit.migrations.runner import MigrationRunner, for_alembic
 from ormkit.migrations.script import MigrationScript
 
@@ -45,11 +47,14 @@ class _Statements(Located):
         self.located: list[tuple[int, str]] = []
         self.rebuilt: list[tuple[int, str]] = []
         self._made: set[str | None] = set()
+        # What is known of the operation that writes its statements.
+        self._known = ""
 
     def _emit(self, operations: list[MigrateOperation]) -> None:
         for operation in operations:
             if isinstance(operation, CreateTable):
                 self._made.add(operation.table_name)
+            self._known = "-- ormkit: allow type-change-rewrites\n" if self._is_free(operation) else ""
             try:
                 super()._emit([operation])
             except NotSupportedError:
@@ -60,9 +65,18 @@ class _Statements(Located):
                     place = ".".join(part for part in (operation.table_name, operation.column_name) if part)
                     self.rebuilt.append((line, f"{operation.operation_type} {place}"))
 
+    def _is_free(self, operation: MigrateOperation) -> bool:
+        """It changes a type, and says from which, so that the rows stay as they are stored."""
+        if not isinstance(operation, AlterColumn) or operation.type is None or operation.existing[0] is None:
+            return False
+        if self.dialect != "postgresql" or operation.using is not None:
+            return False
+        kinds = [text_of(kind, self.dialect).lower() for kind in (operation.existing[0], operation.type)]
+        return keeps_stored_form(*(kind.replace("varchar", "character varying") for kind in kinds))
+
     def add(self, statement: str) -> None:
         line = self.line()
-        self.located.append((line, f"{self.allowed(line)}{statement}"))
+        self.located.append((line, f"{self.allowed(line)}{self._known}{statement}"))
 
     def allowed(self, line: int) -> str:
         """The comments that let a statement pass, on its line and right above it, as SQL has them."""

@@ -14,6 +14,9 @@ from ormkit.migrations._problem import problem
 
 __all__ = ["AlembicConfig"]
 
+# What Alembic's templates have until somebody says another.
+_PLACEHOLDER = "driver://"
+
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
 
 
@@ -36,6 +39,7 @@ class AlembicConfig:
             if not parser.has_section(section):
                 raise problem(f"{place} has no section [{section}]: -n names another", file=place)
             config = cls(place, dict(parser.items(section)), section)
+            config._complete()
             if parser.has_option(f"{section}:exclude", "tables"):
                 config.exclude_tables = re.split(r"[,\s]+", parser.get(f"{section}:exclude", "tables").strip(", \n"))
         except FileNotFoundError as error:
@@ -72,13 +76,22 @@ class AlembicConfig:
         config.exclude_tables = list(config.options.pop("exclude_tables", []))
         return config
 
+    def _complete(self) -> None:
+        """What an ini file does not say of the folder is in the `pyproject.toml` beside it, where Alembic's template has it."""
+        beside = self.path.parent / "pyproject.toml"
+        if "script_location" in self.options or not _has_table(beside):
+            return
+        said = self.from_pyproject(beside)
+        self.options = said.options | self.options
+        self.exclude_tables = said.exclude_tables
+
     @classmethod
     def detect(cls, folder: str | os.PathLike[str] = ".") -> AlembicConfig | None:
         place = Path(folder)
         if (place / "alembic.ini").is_file():
             return cls.from_ini(place / "alembic.ini")
         pyproject = place / "pyproject.toml"
-        if pyproject.is_file() and "[tool.alembic]" in pyproject.read_text(encoding="utf-8"):
+        if _has_table(pyproject):
             return cls.from_pyproject(pyproject)
         return None
 
@@ -127,7 +140,7 @@ class AlembicConfig:
     @property
     def sqlalchemy_url(self) -> str | None:
         url = self.options.get("sqlalchemy.url") or None
-        return None if url is None else str(url)
+        return None if url is None or str(url).startswith(_PLACEHOLDER) else str(url)
 
     def get_url(self, override: str | None = None) -> str | None:
         return override if override is not None else self.sqlalchemy_url
@@ -162,6 +175,10 @@ class AlembicConfig:
 
     def __repr__(self) -> str:
         return f"AlembicConfig({str(self.path)!r})"
+
+
+def _has_table(pyproject: Path) -> bool:
+    return pyproject.is_file() and "[tool.alembic]" in pyproject.read_text(encoding="utf-8")
 
 
 def named_file(path: str | None) -> str | None:

@@ -13,6 +13,7 @@ from ormkit._ormkit import MigrationRun, RevisionGraph, version_statements
 from ormkit.exc import DatabaseError, MigrationError, OrmkitError
 from ormkit.migrations import _bridge
 from ormkit.migrations._drive import Offline, Online, in_thread
+from ormkit.migrations._environment import check_version_table
 from ormkit.migrations._problem import problem
 from ormkit.migrations.config import AlembicConfig
 from ormkit.migrations.script import MigrationScript, ScriptFolder, graph_of, several
@@ -37,6 +38,8 @@ class MigrationRunner:
         x: Sequence[str] = (),
     ) -> None:
         self.pool, self.config = pool, config
+        if config is not None and version_table is None and version_table_schema is None:
+            check_version_table(config)
         table = version_table or (config.version_table if config else "alembic_version")
         schema = version_table_schema or (config.version_table_schema if config else None)
         self._table = (table, schema, config.version_table_pk if config else True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 import re
 import uuid
@@ -163,7 +164,19 @@ class MigrationScript:
         if not callable(names.get(_function(up))):
             text = f"{self.path or self.revision} has no function {_function(up)}(): write one, with `pass` if there is nothing to do"
             raise problem(text, file=self.path, revisions=(self.revision,))
-        return names[_function(up)]
+        function = names[_function(up)]
+        signature = inspect.signature(function)
+        try:
+            signature.bind()
+        except TypeError as error:
+            # Those of the template for several databases take the name of one.
+            text = (
+                f"{self.path or self.revision}: {_function(up)}({', '.join(signature.parameters)}) is called without arguments. "
+                f"Where each database has functions of its own, each wants a folder of its own: `ormkit migrate -n NAME` "
+                f"takes another section of the ini file"
+            )
+            raise problem(text, file=self.path, revisions=(self.revision,)) from error
+        return function
 
     def _loaded(self) -> dict[str, Any]:
         if self._names is None:

@@ -38,10 +38,17 @@ pub(super) fn look(statement: &str, state: &mut State<'_>) -> Vec<Rule> {
         if words.has("ADD VALUE") && state.in_transaction() {
             rules.push(Rule::EnumValueInTransaction);
         }
+        rules.extend(words.has("RENAME VALUE").then_some(Rule::LabelRenamed));
+    } else if words.take("ALTER SCHEMA") {
+        rules.extend(words.has("RENAME TO").then_some(Rule::SchemaRenamed));
+    } else if words.take("ALTER DOMAIN") {
+        let scans = words.has("SET NOT NULL")
+            || (words.has("ADD CONSTRAINT") || words.has("ADD CHECK")) && !words.has("NOT VALID");
+        rules.extend(scans.then_some(Rule::ConstraintScans));
     } else if words.take("TRUNCATE") {
         let _ = words.take("TABLE");
         let _ = words.take("ONLY");
-        if words.name().is_some_and(|table| state.is_in_use(&table)) {
+        if names_one_in_use(&words, state) {
             rules.push(Rule::TableEmptied);
             state.lock(&mut rules);
         }
@@ -66,10 +73,16 @@ pub(super) fn whole_table(mut words: Cursor<'_>, state: &State<'_>, rules: &mut 
         return;
     }
     let _ = words.take("ONLY");
-    let in_use = words.name().is_some_and(|table| state.is_in_use(&table));
-    if in_use && !words.outside().has("WHERE") {
+    let Some(table) = words.name().filter(|table| state.is_in_use(table)) else { return };
+    if !words.outside().has("WHERE") {
         rules.push(Rule::WholeTableWritten);
     }
+    rules.extend(state.is_locked(&table).then_some(Rule::WrittenWhileLocked));
+}
+
+/// True where one of the tables that stand here, with commas between them, may be in use.
+fn names_one_in_use(words: &Cursor<'_>, state: &State<'_>) -> bool {
+    words.pieces().into_iter().any(|mut piece| piece.name().is_some_and(|table| state.is_in_use(&table)))
 }
 
 fn create(mut words: Cursor<'_>, state: &mut State<'_>, rules: &mut Vec<Rule>) {
@@ -86,11 +99,16 @@ fn create(mut words: Cursor<'_>, state: &mut State<'_>, rules: &mut Vec<Rule>) {
         return;
     }
     let concurrently = words.take("CONCURRENTLY");
+    words.take("IF NOT EXISTS");
+    let index = words.clone().name();
     if !words.skip_to("ON") {
         return;
     }
     words.take("ONLY");
     let in_use = words.name().is_some_and(|table| state.is_in_use(&table));
+    if !in_use {
+        index.into_iter().for_each(|index| state.make_index(index));
+    }
     match concurrently {
         true if state.in_transaction() => rules.push(Rule::ConcurrentlyInTransaction),
         false if in_use => rules.push(Rule::IndexBlocksWrites),
@@ -104,17 +122,21 @@ fn drop(mut words: Cursor<'_>, state: &mut State<'_>, rules: &mut Vec<Rule>) {
         match words.take("CONCURRENTLY") {
             true => rules.extend(state.in_transaction().then_some(Rule::ConcurrentlyInTransaction)),
             false => {
-                rules.push(Rule::DropIndexBlocks);
-                state.lock(rules);
+                words.take("IF EXISTS");
+                let mut all = words.pieces().into_iter();
+                if all.any(|mut piece| piece.name().is_some_and(|index| state.is_index_in_use(&index))) {
+                    rules.push(Rule::DropIndexBlocks);
+                    state.lock(rules);
+                }
             }
         }
     } else if words.take("TABLE") {
         words.take("IF EXISTS");
-        if words.name().is_some_and(|table| state.is_in_use(&table)) {
+        if names_one_in_use(&words, state) {
             rules.push(Rule::TableDropped);
             state.lock(rules);
         }
-    } else if words.take("SCHEMA") {
+    } else if words.take("SCHEMA") || words.take("DATABASE") {
         rules.push(Rule::TableDropped);
     }
     rules.extend(cascades.then_some(Rule::DropCascades));
@@ -141,6 +163,7 @@ fn alter_table(mut words: Cursor<'_>, state: &mut State<'_>, rules: &mut Vec<Rul
         rules.extend(said);
         if locks {
             state.lock(rules);
+            state.lock_out(&table);
         }
     }
 }
@@ -178,6 +201,8 @@ fn alter(mut action: Cursor<'_>, table: &str, state: &mut State<'_>, rules: &mut
         let column = action.name().unwrap_or_default();
         if action.take("SET DATA TYPE") || action.take("TYPE") {
             rules.extend((!is_free_type(&action)).then_some(Rule::TypeChangeRewrites));
+        } else if action.take("SET EXPRESSION") {
+            rules.push(Rule::TableRewritten);
         } else if action.take("SET NOT NULL") {
             let proven = state.never_null.contains(&(table.to_owned(), column));
             rules.extend((!proven).then_some(Rule::SetNotNullScans));
@@ -212,6 +237,18 @@ fn add(mut action: Cursor<'_>, table: &str, state: &mut State<'_>, rules: &mut V
         match not_valid {
             true => state.leave_unchecked(name),
             false => rules.push(Rule::ConstraintScans),
+        }
+        return true;
+    }
+    // PostgreSQL 18 has it as a constraint, which can be NOT VALID.
+    if action.take("NOT NULL") {
+        match (not_valid, action.name()) {
+            (true, Some(column)) => {
+                state.checks.push((name.clone(), table.to_owned(), column));
+                state.leave_unchecked(name);
+            }
+            (true, None) => {}
+            (false, _) => rules.push(Rule::SetNotNullScans),
         }
         return true;
     }

@@ -43,7 +43,7 @@ pub enum Rule {
     ColumnDropped,
     /// DROP COLUMN of one that a model maps.
     MappedColumnDropped,
-    /// DROP TABLE, DROP SCHEMA.
+    /// DROP TABLE, DROP SCHEMA, DROP DATABASE.
     TableDropped,
     /// TRUNCATE.
     TableEmptied,
@@ -53,8 +53,14 @@ pub enum Rule {
     ColumnRenamed,
     /// RENAME of a table.
     TableRenamed,
+    /// RENAME of a schema.
+    SchemaRenamed,
+    /// ALTER TYPE … RENAME VALUE.
+    LabelRenamed,
     /// UPDATE or DELETE without WHERE.
     WholeTableWritten,
+    /// UPDATE or DELETE of a table that an ALTER TABLE before it has locked.
+    WrittenWhileLocked,
     /// SQLite: a new column with a default that is no constant.
     DefaultNotConstant,
     /// SQLite: a new column that is UNIQUE or a key.
@@ -86,7 +92,7 @@ impl Rule {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 35] = [
         Self::IndexBlocksWrites,
         Self::DropIndexBlocks,
         Self::ReindexBlocks,
@@ -112,7 +118,10 @@ impl Rule {
         Self::DropCascades,
         Self::ColumnRenamed,
         Self::TableRenamed,
+        Self::SchemaRenamed,
+        Self::LabelRenamed,
         Self::WholeTableWritten,
+        Self::WrittenWhileLocked,
         Self::DefaultNotConstant,
         Self::NewColumnUnique,
         Self::NotOnSqlite,
@@ -212,7 +221,7 @@ impl Rule {
             Self::NoLockTimeout => (
                 "no-lock-timeout",
                 "it waits behind the longest query, and everybody else waits behind it",
-                "SET lock_timeout = '2s' before it, and try again when it runs out",
+                "SET lock_timeout = '2s' before it, or ormkit migrate up --lock-timeout 2, which tries again when it runs out",
             ),
             Self::ColumnDropped => (
                 "column-dropped",
@@ -248,6 +257,21 @@ impl Rule {
                 "table-renamed",
                 "programs that use the old name fail from that moment on",
                 "a view of the old name in the same transaction, or keep the table's name and rename the class",
+            ),
+            Self::SchemaRenamed => (
+                "schema-renamed",
+                "programs that use the old name fail from that moment on",
+                "make the new schema, move the tables one by one, and leave views of their old names behind",
+            ),
+            Self::LabelRenamed => (
+                "label-renamed",
+                "programs that write the old label fail from that moment on, and those that read the new one do not know it",
+                "add the new label, release a program that knows both, convert the rows in batches, and let the old one be",
+            ),
+            Self::WrittenWhileLocked => (
+                "written-while-locked",
+                "an ALTER TABLE before it has locked everybody out of the table, until all rows are written and the transaction ends",
+                "write the rows in a revision of its own behind that one, in batches, each committed by itself",
             ),
             Self::WholeTableWritten => (
                 "whole-table-written",

@@ -14,6 +14,10 @@ pub(super) struct State<'a> {
     said_no_timeout: bool,
     /// Tables that the script has made.
     made: HashSet<String>,
+    /// Indexes of such tables.
+    made_indexes: HashSet<String>,
+    /// Tables that everybody else is locked out of until the transaction ends.
+    locked: HashSet<String>,
     /// Constraints that were added NOT VALID in this transaction.
     unchecked: HashSet<String>,
     /// Columns that a validated CHECK says are never NULL.
@@ -30,6 +34,8 @@ impl<'a> State<'a> {
             lock_timeout: false,
             said_no_timeout: false,
             made: HashSet::new(),
+            made_indexes: HashSet::new(),
+            locked: HashSet::new(),
             unchecked: HashSet::new(),
             never_null: HashSet::new(),
             checks: Vec::new(),
@@ -47,6 +53,7 @@ impl<'a> State<'a> {
     pub(super) fn end(&mut self) {
         self.begun = false;
         self.unchecked.clear();
+        self.locked.clear();
     }
 
     pub(super) fn limit_locks(&mut self) {
@@ -55,6 +62,26 @@ impl<'a> State<'a> {
 
     pub(super) fn make(&mut self, table: String) {
         self.made.insert(table);
+    }
+
+    pub(super) fn make_index(&mut self, index: String) {
+        self.made_indexes.insert(index);
+    }
+
+    /// True for an index that others may be using.
+    pub(super) fn is_index_in_use(&self, index: &str) -> bool {
+        !self.made_indexes.contains(index)
+    }
+
+    /// Others wait for the table until the transaction ends.
+    pub(super) fn lock_out(&mut self, table: &str) {
+        if self.in_transaction() {
+            self.locked.insert(table.to_owned());
+        }
+    }
+
+    pub(super) fn is_locked(&self, table: &str) -> bool {
+        self.locked.contains(table)
     }
 
     /// True for a table that others may be using.

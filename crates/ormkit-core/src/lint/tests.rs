@@ -17,7 +17,7 @@ fn sqlite(sql: &str) -> Vec<&'static str> {
 }
 
 /// What PostgreSQL 15 does with them, statement by statement.
-const POSTGRES: [(&str, &[&str]); 66] = [
+const POSTGRES: [(&str, &[&str]); 90] = [
     ("CREATE INDEX ix ON users (email)", &["index-blocks-writes"]),
     ("create unique index ix on only app.users (email)", &["index-blocks-writes"]),
     ("CREATE INDEX CONCURRENTLY ix ON users (email)", &[]),
@@ -95,6 +95,42 @@ const POSTGRES: [(&str, &[&str]); 66] = [
     ("ALTER TABLE p ATTACH PARTITION q FOR VALUES IN (1)", &["partition-locks"]),
     ("BEGIN; ALTER TYPE mood ADD VALUE 'x'; COMMIT", &["enum-value-in-transaction"]),
     ("UPDATE users SET a = (SELECT b FROM c WHERE d)", &["whole-table-written"]),
+    ("ALTER TYPE mood ADD VALUE 'x'", &[]),
+    ("ALTER TYPE mood RENAME VALUE 'x' TO 'y'", &["label-renamed"]),
+    ("ALTER SCHEMA app RENAME TO shop", &["schema-renamed"]),
+    ("ALTER SCHEMA app OWNER TO shop", &[]),
+    ("ALTER DOMAIN positive ADD CONSTRAINT c CHECK (VALUE > 0)", &["constraint-scans"]),
+    ("ALTER DOMAIN positive ADD CONSTRAINT c CHECK (VALUE > 0) NOT VALID", &[]),
+    ("ALTER DOMAIN positive SET NOT NULL", &["constraint-scans"]),
+    ("ALTER DOMAIN positive VALIDATE CONSTRAINT c", &[]),
+    ("DROP DATABASE shop", &["table-dropped"]),
+    ("CREATE TABLE a (id INT); DROP TABLE a", &[]),
+    ("CREATE TABLE a (id INT); DROP TABLE a, b", &["table-dropped"]),
+    ("CREATE TABLE a (id INT); TRUNCATE a, b", &["table-emptied"]),
+    ("CREATE TABLE a (id INT); CREATE INDEX ix ON a (id); DROP INDEX ix", &[]),
+    (
+        "CREATE TABLE a (id INT); CREATE INDEX IF NOT EXISTS ix ON a (id); DROP INDEX IF EXISTS ix, iy",
+        &["drop-index-blocks"],
+    ),
+    ("ALTER TABLE users ALTER COLUMN twice SET EXPRESSION AS (age * 2)", &["table-rewritten"]),
+    ("ALTER TABLE users ADD CONSTRAINT n NOT NULL age", &["set-not-null-scans"]),
+    (
+        "ALTER TABLE users ADD CONSTRAINT n NOT NULL age NOT VALID; ALTER TABLE users VALIDATE CONSTRAINT n",
+        &[],
+    ),
+    (
+        "BEGIN; ALTER TABLE users ADD CONSTRAINT n NOT NULL age NOT VALID; ALTER TABLE users VALIDATE CONSTRAINT n; COMMIT",
+        &["validated-at-once"],
+    ),
+    (
+        "BEGIN; ALTER TABLE users ADD age INT; UPDATE users SET age = 1 WHERE id < 9; COMMIT",
+        &["written-while-locked"],
+    ),
+    ("BEGIN; ALTER TABLE users ADD age INT; COMMIT; UPDATE users SET age = 1 WHERE id < 9", &[]),
+    ("BEGIN; ALTER TABLE users ADD age INT; UPDATE teams SET age = 1 WHERE id < 9; COMMIT", &[]),
+    ("ALTER TABLE users ADD age INT; DELETE FROM users WHERE id < 9", &[]),
+    ("BEGIN; CREATE TABLE a (id INT); ALTER TABLE a ADD b INT; UPDATE a SET b = 1; COMMIT", &[]),
+    ("BEGIN; ALTER TABLE users VALIDATE CONSTRAINT c; UPDATE users SET age = 1 WHERE id < 9; COMMIT", &[]),
     ("DELETE FROM users WHERE id = 1; UPDATE users SET a = 1 WHERE id < 7; DO $$ DROP TABLE users; $$", &[]),
 ];
 
