@@ -1,0 +1,1 @@
+"""What `env.py` says. Nothing here is for others."""
