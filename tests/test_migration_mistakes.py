@@ -133,7 +133,7 @@ def nothing(project: Project, url: str) -> None:
 
 MISTAKES = {
     "no configuration": Mistake(no_configuration, file="alembic.ini", next="`ormkit migrate init`"),
-    "no folder": Mistake(no_folder, file="versions", next="`ormkit migrate init`"),
+    "no folder": Mistake(no_folder, file="versions", next="`mkdir -p "),
     "two heads": Mistake(
         two_heads, file="two2.py|three3.py", revisions=("three3", "two2"), next="`ormkit migrate merge heads"
     ),

@@ -267,7 +267,8 @@ class ScriptFolder:
             folders = self.config.version_locations
             for folder in folders:
                 if not folder.is_dir():
-                    raise problem(f"there is no folder {folder}: `ormkit migrate init` makes one", file=folder)
+                    text = f"there is no folder {folder}: `mkdir -p {folder}` makes it, script_location of {self.config.path} names another"
+                    raise problem(text, file=folder)
             paths = files(folders, deep=self.config.recursive_version_locations)
             loaded = [MigrationScript.load(path) for path in paths]
             self._graph = graph_of(loaded)
