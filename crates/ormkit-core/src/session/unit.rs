@@ -150,6 +150,7 @@ impl<H: Host> Unit<H> {
     /// Takes an object in: a transient one will be inserted, a detached one is persistent again, one that was marked
     /// for deletion is not any more.
     pub(super) fn add(&mut self, host: &H, schema: &Schema, object: &H::Object) -> Result<()> {
+        model_of(host, schema, object).check()?;
         let id = host.id(object);
         self.expunged.remove(&id);
         match host.state(object) {

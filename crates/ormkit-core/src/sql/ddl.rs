@@ -41,6 +41,7 @@ pub enum DdlStep {
 /// # Errors
 /// `Unsupported`: a column has a type that the dialect lacks, or a constraint an option.
 pub fn create_all(schema: &Schema, models: &[ModelId], dialect: &'static Dialect) -> Result<Vec<DdlStep>> {
+    schema.check(models)?;
     let models = in_order(schema, models);
     models.iter().try_for_each(|model| require_types(schema, model, dialect))?;
     let mut steps = Vec::new();

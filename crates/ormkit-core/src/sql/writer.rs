@@ -403,6 +403,12 @@ impl<'a> SqlWriter<'a> {
         if !self.resolves {
             return;
         }
+        for source in items.iter().filter_map(FromItem::table) {
+            let model = self.schema.models().get(source.model.index());
+            if let Some(Err(error)) = model.map(|model| model.check()) {
+                self.fail(error);
+            }
+        }
         let scope = Scope::new(self.schema, &self.scopes, &self.ctes, items);
         self.derived |= items.iter().any(|item| matches!(item, FromItem::Derived(_)));
         if let Some(name) = scope.repeated() {

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use super::pinned::open_transaction;
 use super::{Connection, Engine};
 use crate::bridge::Operation;
+use crate::errors::to_py;
 use crate::model::{self, MetaData};
 use crate::session::{nothing, raise};
 
@@ -30,6 +31,7 @@ impl MetaData {
     fn apply(&self, py: Python<'_>, on: &Bound<'_, PyAny>, create: bool) -> PyResult<Py<Operation>> {
         let all = model::schema(py)?;
         let models = self.newest(py);
+        all.check(&models).map_err(|error| to_py(py, error))?;
         let name = if create { "MetaData.create_all" } else { "MetaData.drop_all" };
         if let Ok(connection) = on.cast::<Connection>() {
             let link = Arc::clone(connection.get().link());

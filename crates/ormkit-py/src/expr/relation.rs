@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::Expr;
 use super::late::column_value;
 use super::operand;
+use crate::errors::to_py;
 use crate::instance;
 use crate::model::{conversion, schema};
 
@@ -19,6 +20,7 @@ fn resolved(py: Python<'_>, this: &Expr) -> PyResult<(Arc<Schema>, Source, Relat
     let (model, slot) =
         this.relation().ok_or_else(|| PyTypeError::new_err("only a relation is compared with objects"))?;
     let schema = schema(py)?;
+    schema.model(model).check().map_err(|error| to_py(py, error))?;
     let relation = RelationId((slot - schema.model(model).fields().len()) as u16);
     let source = this.relation_source()?.unwrap_or_else(|| Source::plain(model));
     Ok((schema, source, relation))
