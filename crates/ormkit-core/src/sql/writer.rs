@@ -356,6 +356,17 @@ impl<'a> SqlWriter<'a> {
         }
     }
 
+    /// What a value that waits for its database is; None for any other.
+    pub(crate) fn made(&mut self, value: &Value) -> Option<Value> {
+        match late(value, &Destination { dialect: self.dialect.name, host: self.host })? {
+            Ok(made) => Some(made),
+            Err(error) => {
+                self.fail(error);
+                Some(Value::Null)
+            }
+        }
+    }
+
     /// Appends a value as a literal, what waits for its database as well; false where it has none.
     fn inlined(&mut self, value: &Value) -> bool {
         let to = Destination { dialect: self.dialect.name, host: self.host };

@@ -327,7 +327,7 @@ impl Query {
         columns.into_iter().map(field).collect()
     }
 
-    fn reading<'py>(&self, py: Python<'py>, wanted: Vec<FieldId>) -> PyResult<Bound<'py, Self>> {
+    fn reading<'py>(&self, py: Python<'py>, wanted: Vec<FieldId>, below: bool) -> PyResult<Bound<'py, Self>> {
         if !self.is_objects() {
             return Err(PyTypeError::new_err(
                 "only() and defer() are for objects: values() names its columns",
@@ -337,6 +337,7 @@ impl Query {
             if let Some(Item::Entity { fields, .. }) = core.items.first_mut() {
                 *fields = Some(wanted);
             }
+            core.reads_below = below;
         })
     }
 }
@@ -479,7 +480,7 @@ impl Query {
         let py = columns.py();
         let Reading { own, held, related } = self.reads(columns)?;
         let fields = [self.fields_of(&own)?, held].concat();
-        self.reading(py, fields)?.get().options(&related.loaders(py, true)?)
+        self.reading(py, fields, false)?.get().options(&related.loaders(py, true)?)
     }
 
     /// Leaves these columns out: they are not loaded.
@@ -502,7 +503,9 @@ impl Query {
             _ => model.field_ids().filter(|field| !model.field(*field).deferred).collect(),
         };
         let read = read.into_iter().filter(|field| !left_out.contains(field)).collect();
-        self.reading(py, read)?.get().options(&related)
+        let below = self.core.reads_below
+            || matches!(self.core.items.first(), Some(Item::Entity { fields: None, .. }));
+        self.reading(py, read, below)?.get().options(&related)
     }
 
     /// Groups by columns or their names: what `values()` and aggregates then show is one row for each group.
