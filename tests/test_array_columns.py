@@ -23,7 +23,9 @@ from ormkit import (
     Numeric,
     String,
     Unsupported,
+    aggregate_order_by,
     create_engine,
+    func,
     mapped_column,
     select,
 )
@@ -365,3 +367,29 @@ async def test_array_that_another_program_wrote_is_read_or_refused_by_name(sqlit
         async with AsyncSession(engine) as session:
             with pytest.raises(DataError, match="NaN"):
                 await session.insert(Box(floats=[math.nan]))
+
+
+async def test_array_agg_gathers_values_of_their_python_types(engine):
+    class Local(DeclarativeBase):
+        pass
+
+    class Value(Local):
+        __tablename__ = "gathered_values"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        token: Mapped[uuid.UUID | None]
+        day: Mapped[date]
+        seen: Mapped[datetime]
+        price: Mapped[Decimal]
+
+    await Local.metadata.create_all(engine)
+    seen = datetime(2024, 1, 2, 3, 4, tzinfo=timezone.utc)
+    token, day, price = uuid.UUID(int=255), date(2024, 1, 2), Decimal("1.50")
+    async with AsyncSession(engine) as session:
+        values = [Value(id=1, token=token, day=day, seen=seen, price=price)]
+        await session.insert_all([*values, Value(id=2, token=None, day=day, seen=seen, price=price)])
+        for column, value in [(Value.day, day), (Value.seen, seen), (Value.price, price)]:
+            assert (await session.scalars(select(func.array_agg(column)))).one() == [value, value]
+        tokens = (await session.scalars(select(func.array_agg(aggregate_order_by(Value.token, Value.id))))).one()
+        assert tokens == [token, None]
+        distinct = select(func.array_agg(Value.token.distinct())).where(Value.id == 1)
+        assert (await session.scalars(distinct)).one() == [token]

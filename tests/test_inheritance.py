@@ -21,6 +21,7 @@ from ormkit import (
     SoftDeleteMixin,
     Sum,
     aliased,
+    defer,
     func,
     joinedload,
     load_only,
@@ -31,6 +32,7 @@ from ormkit import (
     selectin_polymorphic,
     selectinload,
     text,
+    undefer,
     update,
     with_polymorphic,
 )
@@ -708,3 +710,28 @@ async def test_rows_of_several_tables_go_where_the_database_takes_them_along(eng
         assert await session.query(Beast).delete() == 2
         await session.commit()
         assert (await engine.execute("SELECT count(*) FROM dogs")).scalar() == 0
+
+
+async def test_columns_of_classes_below_stay_where_columns_of_a_class_above_are_left_out(
+    staffed: SimpleNamespace, engine: ormkit.ConnectionPool
+) -> None:
+    f = staffed
+    for option in (defer(f.Employee.name), undefer(f.Employee.name)):
+        async with AsyncSession(engine) as session:
+            with assert_queries(1):
+                found = (await session.scalars(select(f.Employee).options(option).order_by(f.Employee.id))).all()
+            _, max_, ann, lea, ivo = found
+            assert (max_.bonus, ann.language, lea.team, ivo.school) == (3, "rust", "core", "night")
+    async with AsyncSession(engine) as session:
+        _, max_, *_ = await session.query(f.Employee).defer("name").order_by("id").all()
+        assert max_.bonus == 3
+        with pytest.raises(NotLoadedError, match="name"):
+            _ = max_.name
+    async with AsyncSession(engine) as session:
+        loads = selectinload(f.Company.staff).defer(f.Employee.name)
+        here = (await session.scalars(select(f.Company).options(loads))).one()
+        assert here.staff[1].bonus == 3
+    async with AsyncSession(engine) as session:
+        _, max_, *_ = await session.query(f.Employee).only("name").order_by("id").all()
+        with pytest.raises(NotLoadedError, match="bonus"):
+            _ = max_.bonus

@@ -318,3 +318,38 @@ def test_annotations_may_stand_for_a_decorator():
 
     assert Thing.__columns__["code"].sql_type() == "VARCHAR(20)"
     assert json.dumps(select(Thing).where(Thing.code == Code("b")).to_sql()[1]) == '["B"]'
+
+
+class Lower(TypeDecorator):
+    impl = String(20)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.lower()
+
+
+async def test_parts_of_texts_go_through_the_type(engine):
+    class Local(DeclarativeBase):
+        pass
+
+    class Tag(Local):
+        __tablename__ = "lower_tags"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        name: Mapped[str] = mapped_column(Lower)
+
+    await Local.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        await session.insert_all([Tag(id=1, name="HIGH"), Tag(id=2, name="Low")])
+        for condition in (
+            Tag.name.like("HI%"),
+            Tag.name.contains("IG"),
+            Tag.name.startswith("HI"),
+            Tag.name.endswith("GH"),
+            Tag.name.icontains("IG"),
+        ):
+            assert (await session.scalars(select(Tag.id).where(condition))).all() == [1]
+        for lookup in ("name__contains", "name__icontains"):
+            assert await session.query(Tag).filter(**{lookup: "IG"}).values_list("id", flat=True) == [1]
+        assert await session.query(Tag).filter(name__startswith="HI").count() == 1
+        assert await session.query(Tag).filter(name__regex="^HI").count() == 0
+        assert (await session.scalars(select(Tag.id).where(Tag.name.not_like("HI%")))).all() == [2]

@@ -9,10 +9,13 @@ from ormkit import (
     AsyncSession,
     FieldError,
     InvalidRequestError,
+    Mapped,
     MultipleResultsFound,
     NotNullViolation,
     NotSupportedError,
     UniqueViolation,
+    func,
+    mapped_column,
 )
 
 
@@ -161,3 +164,44 @@ async def test_taken_row_leaves_the_open_transaction_usable(session, engine):
                 await session.get_or_create(Author, {"name": "Mine"}, born=3)
             assert await session.query(Author).filter(name="Mine").exists()
     assert ("Mine", None) in await stored(engine)
+
+
+class Kept(Base):
+    """A row that knows when and by what it was changed."""
+
+    __tablename__ = "kept_rows"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    size: Mapped[int] = mapped_column(default=0)
+    by_program: Mapped[str | None] = mapped_column(onupdate=lambda: "renewed")
+    by_database: Mapped[str | None] = mapped_column(onupdate=func.upper("renewed"))
+    version: Mapped[int]
+    __mapper_args__ = {"version_id_col": "version"}
+
+
+async def test_upsert_renews_the_row_that_exists_as_an_update_does(session):
+    kept = await session.upsert(Kept(name="a", size=1), "name")
+    assert (kept.by_program, kept.by_database, kept.version) == (None, None, 1)
+    again, fresh = await session.upsert_all([Kept(name="a", size=2), Kept(name="b", size=3)], "name")
+    assert again is kept
+    assert (kept.size, kept.by_program, kept.by_database, kept.version) == (2, "renewed", "RENEWED", 2)
+    assert (fresh.by_program, fresh.by_database, fresh.version) == (None, None, 1)
+    await session.upsert(Kept(name="b", size=4, by_program="own", by_database="own"), "name")
+    assert (fresh.by_program, fresh.by_database, fresh.version) == ("own", "own", 2)
+    await session.upsert(Kept(name="b", size=5), "name", do_nothing=True)
+    assert (fresh.size, fresh.version) == (4, 2)
+
+
+class Tokened(Base):
+    __tablename__ = "tokened_rows"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    size: Mapped[int] = mapped_column(default=0)
+    version: Mapped[int]
+    __mapper_args__ = {"version_id_col": "version", "version_id_generator": lambda before: (before or 0) + 10}
+
+
+async def test_upsert_refuses_a_version_that_the_program_makes_of_the_one_before(session):
+    with pytest.raises(NotSupportedError, match=r"Tokened.*set Tokened\.version as well"):
+        await session.upsert(Tokened(name="a", size=1), "name")
+    assert (await session.upsert(Tokened(name="a", size=1, version=3), "name")).version == 3

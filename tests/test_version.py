@@ -216,3 +216,29 @@ async def test_update_or_create_of_many_tasks_loses_nothing(base, engine, in_tra
     assert sum(made) == (0 if in_transaction else 1)
     async with AsyncSession(engine) as session:
         assert (await session.query(Counter).one()).version == (7 if in_transaction else 6)
+
+
+async def test_a_stale_object_is_refreshed_and_saved(base, engine):
+    class Doc(base):
+        __tablename__ = "stale_docs"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        text: Mapped[str]
+        version: Mapped[int] = mapped_column()
+        __mapper_args__ = {"version_id_col": version}
+
+    await base.metadata.create_all(engine)
+    async with AsyncSession(engine) as session, AsyncSession(engine) as other:
+        doc = await session.insert(Doc(text="a"))
+        await other.update(await other.get(Doc, doc.id), text="theirs")
+        for _ in range(2):
+            doc.text = "mine"
+            with pytest.raises(StaleDataError, match=r"after rollback\(\) refresh\(\) reads the row"):
+                await session.commit()
+            await session.rollback()
+            assert (doc.text, doc.version) == ("a", 1)
+        await session.refresh(doc)
+        assert (doc.text, doc.version) == ("theirs", 2)
+        doc.text = "mine"
+        await session.commit()
+        assert doc.version == 3
+        assert (await engine.execute("SELECT text, version FROM stale_docs")).tuples() == [("mine", 3)]

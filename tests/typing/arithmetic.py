@@ -45,6 +45,8 @@ def times_are_moved_by_spans() -> None:
     assert_type(Sale.took * 2, Expr[Any])
     assert_type(Sale.took + timedelta(1), Expr[timedelta])
     assert_type(Sale.paid - Sale.at, Expr[timedelta])
+    assert_type(Sale.at - Sale.day, Expr[timedelta])
+    assert_type(Sale.day + timedelta(1), Expr[datetime])
 
 
 def columns_that_allow_null_stand_beside_others() -> None:

@@ -401,10 +401,10 @@ impl fmt::Display for ErrorKind {
                     "{action} on `{table}` expected {expected} row(s), matched {matched}: changed or deleted since it was \
                      loaded"
                 )?;
-                match objects.is_empty() {
-                    true => Ok(()),
-                    false => write!(f, ": {}", objects.join(", ")),
+                if !objects.is_empty() {
+                    write!(f, ": {}", objects.join(", "))?;
                 }
+                f.write_str("; after rollback() refresh() reads the row as it is, to be changed again")
             }
             Self::Cycle { relations } => {
                 write!(

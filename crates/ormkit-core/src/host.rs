@@ -136,6 +136,11 @@ pub trait Host: Send + Sync + 'static {
     /// A weak handle.
     fn downgrade(&self, object: &Self::Object) -> Self::Weak;
 
+    /// True where the program may have a value of the object that it can change in place, and not the object.
+    fn shares_values(&self, _object: &Self::Object) -> bool {
+        false
+    }
+
     /// The object, unless it is gone.
     fn upgrade(&self, weak: &Self::Weak) -> Option<Self::Object>;
 

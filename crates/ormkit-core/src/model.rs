@@ -426,9 +426,22 @@ pub struct Model {
     pub table_of: Option<ModelId>,
     /// The classes that it shares rows with.
     pub family: Option<Arc<Family>>,
+    /// Why it cannot be used: its own mistakes, and those of models to which its relations or its family lead.
+    pub mistake: Option<Arc<str>>,
 }
 
 impl Model {
+    /// Refuses a model that cannot be used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mapping`] with the mistakes.
+    pub fn check(&self) -> Result<()> {
+        match &self.mistake {
+            Some(text) => Err(Error::new(ErrorKind::Mapping(text.to_string()))),
+            None => Ok(()),
+        }
+    }
+
     /// The same model, declared a little differently: no field or key is another.
     pub(crate) fn with_def(&self, def: ModelDef) -> Self {
         Self { def, ..self.clone() }
@@ -518,6 +531,10 @@ impl Model {
 
     /// The error for a name that is neither, or is the other of both.
     pub fn unknown(&self, what: &'static str, name: &str) -> Error {
+        // Relations of such a model are not all there.
+        if let Err(error) = self.check() {
+            return error;
+        }
         let place = || format!("{}.{name}", self.name());
         if let Some(field) = self.find_field(name) {
             let kind = ErrorKind::OtherKind {

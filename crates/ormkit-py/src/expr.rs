@@ -30,7 +30,7 @@ pub(crate) use logic::{
     literal, literal_column, not_, null, nulls_first, nulls_last, or_, text, true_, type_coerce,
 };
 pub(crate) use operand::{
-    assigned, assigned_as, assigned_rows, is_expression, json_operand, operand, typed_operand,
+    assigned, assigned_as, assigned_rows, decorated_text, is_expression, json_operand, operand, typed_operand,
 };
 pub(crate) use operator::member;
 pub(crate) use param::{any_parameters, argument, bindparam};

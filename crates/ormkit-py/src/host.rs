@@ -291,6 +291,10 @@ impl Host for PyHost {
         Python::attach(|py| weak.upgrade(py).map(Bound::unbind))
     }
 
+    fn shares_values(&self, object: &Py<PyAny>) -> bool {
+        Python::attach(|py| instance::shares_json(object.bind(py)).unwrap_or(true))
+    }
+
     fn read(
         &self,
         object: &Py<PyAny>,

@@ -384,6 +384,20 @@ pub(crate) fn touched_json(object: &Bound<'_, PyAny>) -> PyResult<Vec<(usize, St
     Ok(touched.collect())
 }
 
+/// True where somebody else has a JSON value of the object.
+///
+/// # Errors
+/// As [`slot`].
+pub(crate) fn shares_json(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    for (index, _) in touched_json(object)? {
+        // Beside the slot and the reference at hand.
+        if slot(object, index)?.is_some_and(|value| !value.is_none() && held::references(&value) > 2) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Marks the JSON columns whose value was changed in place, so that [`dirty`] has them. A value that is no JSON is a
 /// change: writing it says what is wrong with it, and where.
 ///

@@ -22,6 +22,7 @@ mod names;
 mod options;
 mod page;
 mod read;
+mod reading;
 mod rows;
 mod set;
 mod shown;

@@ -11,11 +11,13 @@ use crate::error::{Error, ErrorKind, Result};
 
 mod families;
 mod junction;
+mod mistakes;
 mod rank;
 mod resolve;
 mod untyped;
 
 use families::Families;
+use mistakes::Mistakes;
 use resolve::{Parts, Resolver, field_of_column, hint};
 
 /// All declared models of one program.
@@ -27,8 +29,12 @@ pub struct Registry {
     defs: Vec<ModelDef>,
     /// Per model.
     spaces: Vec<Space>,
-    /// What the last successful freeze answered: complete when it is as long as `defs`.
+    /// What was resolved last: complete when it is as long as `defs`, unless declarations were completed since.
     schema: Arc<Schema>,
+    /// What was wrong then.
+    mistakes: Mistakes,
+    /// A relation or property was completed since.
+    is_completed: bool,
     /// Fields whose types are those of what they refer to, as far as that is not declared.
     untyped: Vec<(ModelId, Vec<FieldId>)>,
     /// Junctions that nobody declares.
@@ -62,6 +68,17 @@ impl Schema {
     /// When the number is of another registry or was declared later.
     pub fn model(&self, id: ModelId) -> &Arc<Model> {
         &self.models[id.index()]
+    }
+
+    /// Refuses models that cannot be used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mapping`] with the mistakes that the first of them meets.
+    ///
+    /// # Panics
+    /// As [`model`](Self::model).
+    pub fn check(&self, models: &[ModelId]) -> Result<()> {
+        models.iter().try_for_each(|id| self.model(*id).check())
     }
 
     /// All models in the order of their declaration.
@@ -188,6 +205,7 @@ impl Registry {
     /// # Panics
     /// When the numbers are of another registry.
     pub fn choose_keys(&mut self, id: ModelId, relation: RelationId, near: Vec<String>, far: Vec<String>) {
+        self.is_completed = true;
         let relation = self.relation_mut(id, relation);
         if relation.secondary.is_none() {
             relation.foreign_keys.extend(near);
@@ -202,6 +220,7 @@ impl Registry {
     /// # Panics
     /// When the numbers are of another registry.
     pub fn define(&mut self, id: ModelId, field: FieldId, property: Property) {
+        self.is_completed = true;
         self.defs[id.index()].fields[field.index()].property = Some(Arc::new(property));
     }
 
@@ -210,6 +229,7 @@ impl Registry {
     /// # Panics
     /// When the numbers are of another registry.
     pub fn relation_mut(&mut self, id: ModelId, relation: RelationId) -> &mut RelationDef {
+        self.is_completed = true;
         &mut self.defs[id.index()].relations[relation.index()]
     }
 
@@ -294,69 +314,94 @@ impl Registry {
         self.spaces[id.index()]
     }
 
-    /// Resolves what was declared since the last call.
+    /// Resolves what was declared since the last call, all of it.
     ///
     /// # Errors
     /// [`ErrorKind::Mapping`] with every mistake: unknown targets, missing or ambiguous foreign keys, relations whose
     /// `back_populates` do not fit. Mistakes of a class that was declared again since are left out.
     pub fn freeze(&mut self) -> Result<Arc<Schema>> {
-        let resolved = self.schema.models.len();
-        if resolved == self.defs.len() {
-            return Ok(Arc::clone(&self.schema));
+        let schema = self.resolve(&[]);
+        match self.mistakes.text() {
+            Some(text) => Err(Error::new(ErrorKind::Mapping(text))),
+            None => Ok(schema),
         }
+    }
+
+    /// Resolves what was declared since the last call. Where there are mistakes, those of the caller in `said` among them,
+    /// they are told to who uses the model that has them, or one whose relations or family lead there: see
+    /// [`Model::check`]. It is resolved again by the next call behind a declaration.
+    pub fn resolve(&mut self, said: &[(ModelId, String)]) -> Arc<Schema> {
+        let is_whole = self.schema.models.len() == self.defs.len();
+        if is_whole && self.mistakes.are_said(said) && !(self.is_completed && self.mistakes.any()) {
+            return Arc::clone(&self.schema);
+        }
+        self.is_completed = false;
         self.type_keys();
-        self.declare_junctions(resolved)?;
+        let mut mistakes = Mistakes::said(said, |id| !self.is_replaced(id));
+        self.declare_junctions(&mut mistakes);
+        let fresh: Vec<usize> = (0..self.defs.len()).filter(|index| self.is_open(*index)).collect();
         let resolver = Resolver { registry: self };
-        let mut mistakes = Vec::new();
         let mut parts: Vec<Parts> = self.schema.models.iter().map(|model| Parts::of(model)).collect();
-        for index in resolved..self.defs.len() {
-            let id = ModelId(index as u32);
+        parts.resize_with(self.defs.len(), Parts::default);
+        for index in &fresh {
+            let id = ModelId(*index as u32);
             let mut found = Vec::new();
-            parts.push(resolver.resolve(id, &mut found));
+            parts[*index] = resolver.resolve(id, &mut found);
             if !self.is_replaced(id) {
-                mistakes.append(&mut found);
+                mistakes.extend(id, found);
             }
         }
-        resolver.link_backs(resolved, &mut parts, &mut mistakes);
-        if !mistakes.is_empty() {
-            return Err(Error::new(ErrorKind::Mapping(mistakes.join("\n"))));
-        }
+        resolver.link_backs(&fresh, &mut parts, &mut mistakes);
+        let stops = mistakes.spread(self, &mut parts);
         let ranks = rank::ranks(&parts, &self.tables());
         // A model that shares a table with an earlier one may raise the ranks of those that refer to it; one that extends
         // an earlier one is among those below it.
         let mut epoch = self.schema.epoch;
-        let known = self.schema.models.iter().zip(&ranks).map(|(model, (rank, cyclic))| {
-            let family = model.family.as_ref().and_then(|_| self.family(model.id));
-            let is_larger = family != model.family;
-            epoch += u32::from(is_larger);
-            match (model.rank, model.cyclic) == (*rank, *cyclic) && !is_larger {
-                true => Arc::clone(model),
-                false => Arc::new(Model { rank: *rank, cyclic: *cyclic, family, ..Model::clone(model) }),
-            }
-        });
-        let known: Vec<_> = known.collect();
-        let fresh = parts.into_iter().zip(&ranks).enumerate().skip(resolved).map(
-            |(index, (parts, (rank, cyclic)))| {
-                Arc::new(Model {
-                    id: ModelId(index as u32),
+        let mut models = Vec::with_capacity(self.defs.len());
+        for (index, ((parts, (rank, cyclic)), mistake)) in parts.into_iter().zip(ranks).zip(stops).enumerate()
+        {
+            let id = ModelId(index as u32);
+            let known = self.schema.models.get(index);
+            let family = match known {
+                Some(known) if known.family.is_none() => None,
+                _ => self.family(id),
+            };
+            epoch += u32::from(known.is_some_and(|known| known.family != family));
+            models.push(match known.filter(|_| !self.is_open(index)) {
+                Some(known)
+                    if (known.rank, known.cyclic) == (rank, cyclic)
+                        && known.family == family
+                        && mistake.is_none() =>
+                {
+                    Arc::clone(known)
+                }
+                Some(known) => Arc::new(Model { rank, cyclic, family, mistake, ..Model::clone(known) }),
+                None => Arc::new(Model {
+                    id,
                     def: self.defs[index].clone(),
                     key: parts.key,
                     relations: parts.relations,
                     references: parts.references,
-                    rank: *rank,
-                    cyclic: *cyclic,
+                    rank,
+                    cyclic,
                     tombstone: tombstone_of(&self.defs[index]),
-                    bare: self.bare.contains(&ModelId(index as u32)),
-                    implied: self.plain.contains(&ModelId(index as u32)),
+                    bare: self.bare.contains(&id),
+                    implied: self.plain.contains(&id),
                     upkeep: Upkeep::of(&self.defs[index].fields),
-                    table_of: self.families.owner(ModelId(index as u32)),
-                    family: self.family(ModelId(index as u32)),
-                })
-            },
-        );
-        let models = known.into_iter().chain(fresh).collect();
+                    table_of: self.families.owner(id),
+                    family,
+                    mistake,
+                }),
+            });
+        }
+        self.mistakes = mistakes;
         self.schema = self.schema_of(models, epoch);
-        Ok(Arc::clone(&self.schema))
+        Arc::clone(&self.schema)
+    }
+
+    /// True for a model that is not resolved yet, or was not without mistakes.
+    fn is_open(&self, index: usize) -> bool {
+        self.schema.models.get(index).is_none_or(|model| model.mistake.is_some())
     }
 
     fn schema_of(&self, models: Vec<Arc<Model>>, epoch: u32) -> Arc<Schema> {

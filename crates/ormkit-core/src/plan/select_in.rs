@@ -38,6 +38,7 @@ pub fn select_in(
         }
         chosen => chosen.clone(),
     };
+    select.reads_below = load.below;
     let fields = chosen.map(|fields: Vec<FieldId>| fields.into_iter().chain(own.iter().copied()).collect());
     select.items = vec![Item::Entity { source: Source::plain(target.id), fields }];
     for condition in &load.filter {

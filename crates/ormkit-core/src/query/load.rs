@@ -43,6 +43,8 @@ pub struct Load {
     pub strategy: Strategy,
     /// Columns of the loaded objects; None: all but deferred ones. Keys are always read.
     pub fields: Option<Vec<FieldId>>,
+    /// Where they are chosen, those that only classes below have are read all the same; select-in alone.
+    pub below: bool,
     /// Conditions on the loaded rows, whose table goes by its own name.
     pub filter: Vec<Expr>,
     /// The order of a list; empty: the relation's own.
@@ -71,6 +73,7 @@ impl Load {
             of: None,
             strategy,
             fields: None,
+            below: false,
             filter: Vec::new(),
             order_by: Vec::new(),
             limit: None,
@@ -108,7 +111,9 @@ impl Load {
         if !newer.order_by.is_empty() {
             self.order_by = newer.order_by;
         }
-        self.fields = newer.fields.or_else(|| self.fields.take());
+        if newer.fields.is_some() {
+            (self.fields, self.below) = (newer.fields, newer.below);
+        }
         self.limit = newer.limit.or(self.limit);
         self.offset = newer.offset.or(self.offset);
         if newer.depth != 1 {

@@ -120,6 +120,8 @@ pub struct Select {
     /// Inside another statement: which tables are that one's. None: those that the statement right around it reads
     /// from, as long as one of its own is left.
     pub correlate: Option<Correlation>,
+    /// Where the columns of its objects are chosen, those that only classes below have are read all the same.
+    pub reads_below: bool,
     /// What to load along with the first object of a row.
     pub loads: Vec<Load>,
     /// What to load along with further objects of a row, by the places of their items: by statements of their own.

@@ -11,7 +11,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 use super::Session;
 use super::common::Inserts;
 use super::expressions::Assigned;
-use super::gather::{Assignment, Scope, Work, Write};
+use super::gather::{Assignment, Scope, Work, Write, related};
 use super::group::{Group, in_stages, stored_version, update_fields};
 use super::identity::{Key, KeyIndex, has_null};
 use super::journal::Action;
@@ -290,6 +290,7 @@ impl<H: Host> Session<H> {
                         let key = key_of(&self.host, &group.model, object)?;
                         self.unit.identity.insert(&self.host, group.model.id, &key, object)?;
                         self.unit.journal.known(self.host.id(object), group.model.id, key);
+                        self.forget_viewed(&group.model, object)?;
                     }
                     Action::Update => {}
                     Action::Delete => {
@@ -310,6 +311,16 @@ impl<H: Host> Session<H> {
         // When all that goes is gone: an owner that goes as well keeps its list.
         for group in groups.iter().filter(|group| group.action == Action::Delete && group.is_first()) {
             self.depart(&group.model, &group.objects)?;
+        }
+        Ok(())
+    }
+
+    /// A row is there: what its `viewonly` relations lead to only the database knows, unless the program has said it.
+    fn forget_viewed(&self, model: &Model, object: &H::Object) -> Result<()> {
+        for relation in model.relations.iter().filter(|relation| relation.view_only) {
+            if related(&self.host, object, relation)?.is_empty() {
+                self.host.unload_relation(object, relation.id);
+            }
         }
         Ok(())
     }

@@ -99,10 +99,11 @@ impl<H: Host> Unit<H> {
         }
     }
 
-    /// Everything is written: what was watched is held no longer.
+    /// Everything is written: what was watched is held no longer, unless the program still has a value of it.
     pub(super) fn fade(&mut self, host: &H) {
-        let strong = std::mem::take(&mut self.watched.strong);
-        self.watched.weak.extend(strong.values().map(|object| host.downgrade(object)));
+        let strong = &mut self.watched.strong;
+        let faded = strong.extract_if(.., |_, object| !host.shares_values(object));
+        self.watched.weak.extend(faded.map(|(_, object)| host.downgrade(&object)));
     }
 
     /// True when no object is known here.
@@ -150,6 +151,7 @@ impl<H: Host> Unit<H> {
     /// Takes an object in: a transient one will be inserted, a detached one is persistent again, one that was marked
     /// for deletion is not any more.
     pub(super) fn add(&mut self, host: &H, schema: &Schema, object: &H::Object) -> Result<()> {
+        model_of(host, schema, object).check()?;
         let id = host.id(object);
         self.expunged.remove(&id);
         match host.state(object) {

@@ -77,7 +77,7 @@ impl<H: Host> Session<H> {
         let mut reads = Vec::with_capacity(objects.len());
         for object in objects {
             let model = schema.model(self.host.model(object));
-            writes.push(self.planned(&schema, &insert_of(&self.host, &schema, model, object, how)?)?);
+            writes.push(self.planned(&schema, &self.insert_of(model, object, how)?)?);
             reads.push(existing(&self.host, model, object, how)?);
         }
         let mut found: Vec<Option<H::Object>> = objects.iter().map(|_| None).collect();
@@ -110,6 +110,53 @@ impl<H: Host> Session<H> {
         let mut params = Params::new();
         let plan = self.plans.write(schema, insert, &mut params)?;
         Ok((plan, params))
+    }
+
+    /// The INSERT of an object, answering the whole row.
+    fn insert_of(&self, model: &Model, object: &H::Object, how: &Upsert) -> Result<Write> {
+        let host = &self.host;
+        check(host, &self.schema, model, object)?;
+        let update: Vec<FieldId> = match &how.update {
+            _ if how.nothing => Vec::new(),
+            Some(update) => update.clone(),
+            None => {
+                let set = host.changed(object)?;
+                set.iter().filter(|field| !model.key.contains(field) && !how.target.contains(field)).collect()
+            }
+        };
+        // A version is made for it here, which the program has not set.
+        let mut fields = insert_fields(host, model, object)?;
+        let kind = model.of_class_itself();
+        // The row stays of its class.
+        let is_kind = |field: &FieldId| kind.as_ref().is_some_and(|(kind, _)| kind == field);
+        let update: Vec<FieldId> = update.into_iter().filter(|field| !is_kind(field)).collect();
+        if let Some(key) = update.iter().find(|field| model.key.contains(field)) {
+            return Err(Error::unsupported(
+                format!("{} among the columns that an upsert updates", model.place(*key)),
+                "a key stays what it is",
+            ));
+        }
+        update.iter().chain(&how.target).for_each(|field| fields.insert(*field));
+        let mut row = host.expressions(object)?;
+        row.iter().for_each(|(field, _)| fields.remove(*field));
+        for field in fields.iter() {
+            let value = read(host, model, object, field)?;
+            if value.is_null() && !model.field(field).nullable {
+                return Err(missing(model, field));
+            }
+            row.push((field, Expr::value(value, model.field(field).column_type.sql_type())));
+        }
+        let mut insert = Insert::new(model.id).row(model, row)?;
+        let target = ConflictTarget::Columns(how.target.clone(), None);
+        let mut set: Vec<_> = update.iter().map(|field| (*field, Expr::Excluded(model.id, *field))).collect();
+        self.renew_existing(model, &mut set)?;
+        let mut conflict = Conflict::update(target, set);
+        if !conflict.set.is_empty() {
+            conflict.filter.extend(kind.map(|(_, is_of_class)| is_of_class));
+        }
+        insert.conflict = Some(conflict);
+        insert.returning.push(Selected::Entity { source: Source::plain(model.id), fields: None });
+        Ok(Write::Insert(insert))
     }
 
     /// Runs one statement for each of `places` in one flight; the row that it answers is that of the object there.
@@ -162,56 +209,6 @@ impl<H: Host> Session<H> {
             }
         }
     }
-}
-
-/// The INSERT of an object, answering the whole row.
-fn insert_of<H: Host>(
-    host: &H,
-    schema: &Schema,
-    model: &Model,
-    object: &H::Object,
-    how: &Upsert,
-) -> Result<Write> {
-    check(host, schema, model, object)?;
-    let mut fields = insert_fields(host, model, object)?;
-    let update: Vec<FieldId> = match &how.update {
-        _ if how.nothing => Vec::new(),
-        Some(update) => update.clone(),
-        None => {
-            let set = host.changed(object)?;
-            set.iter().filter(|field| !model.key.contains(field) && !how.target.contains(field)).collect()
-        }
-    };
-    let kind = model.of_class_itself();
-    // The row stays of its class.
-    let is_kind = |field: &FieldId| kind.as_ref().is_some_and(|(kind, _)| kind == field);
-    let update: Vec<FieldId> = update.into_iter().filter(|field| !is_kind(field)).collect();
-    if let Some(key) = update.iter().find(|field| model.key.contains(field)) {
-        return Err(Error::unsupported(
-            format!("{} among the columns that an upsert updates", model.place(*key)),
-            "a key stays what it is",
-        ));
-    }
-    update.iter().chain(&how.target).for_each(|field| fields.insert(*field));
-    let mut row = host.expressions(object)?;
-    row.iter().for_each(|(field, _)| fields.remove(*field));
-    for field in fields.iter() {
-        let value = read(host, model, object, field)?;
-        if value.is_null() && !model.field(field).nullable {
-            return Err(missing(model, field));
-        }
-        row.push((field, Expr::value(value, model.field(field).column_type.sql_type())));
-    }
-    let mut insert = Insert::new(model.id).row(model, row)?;
-    let target = ConflictTarget::Columns(how.target.clone(), None);
-    let set = update.iter().map(|field| (*field, Expr::Excluded(model.id, *field))).collect();
-    let mut conflict = Conflict::update(target, set);
-    if !conflict.set.is_empty() {
-        conflict.filter.extend(kind.map(|(_, is_of_class)| is_of_class));
-    }
-    insert.conflict = Some(conflict);
-    insert.returning.push(Selected::Entity { source: Source::plain(model.id), fields: None });
-    Ok(Write::Insert(insert))
 }
 
 /// The SELECT of the row that is in an object's way.

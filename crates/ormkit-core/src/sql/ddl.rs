@@ -47,6 +47,7 @@ pub fn create_all<'a>(
 ) -> Result<Vec<DdlStep>> {
     let spelling = spelling.into();
     let dialect = spelling.dialect;
+    schema.check(models)?;
     let models = in_order(schema, models);
     models.iter().try_for_each(|model| require_types(schema, model, dialect))?;
     let mut steps = Vec::new();

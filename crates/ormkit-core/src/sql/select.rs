@@ -235,7 +235,7 @@ fn limited_parents(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layo
     out.open_scope(&inner_sources);
     opening(out, select);
     out.list(&columns_for(model, &fields), |out, field| out.column(parent, *field));
-    let is_whole = matches!(select.items[0], Item::Entity { fields: None, .. });
+    let is_whole = select.reads_below || matches!(select.items[0], Item::Entity { fields: None, .. });
     kinds::columns(out, parent, (is_whole, widens(out, select)));
     let terms: Vec<&Order> = select.order_by.iter().collect();
     if !by_columns {
@@ -319,7 +319,8 @@ fn sql_name<'a>(out: &SqlWriter<'a>, expr: &'a Expr) -> Option<&'a str> {
 
 fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut Layout) {
     opening(out, select);
-    listed(out, &select.items, &select.loads, select.distinct, widens(out, select), layout);
+    let below = (select.reads_below, widens(out, select));
+    listed(out, &select.items, &select.loads, select.distinct, below, layout);
     for join in &eager.joins {
         out.push(", ");
         let entity_at = layout.outputs.len();
@@ -345,13 +346,13 @@ fn items(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, layout: &mut L
 }
 
 /// Writes the items behind SELECT or RETURNING; `loads` are those of the first object. `once`: rows are told apart by
-/// them. `widens`: other tables of a family are read from, too.
+/// them. `below`: whether the columns of classes below are read beside chosen ones, and other tables of a family, too.
 pub(super) fn listed(
     out: &mut SqlWriter<'_>,
     items: &[Item],
     loads: &[Load],
     once: bool,
-    widens: bool,
+    (below, widens): (bool, bool),
     layout: &mut Layout,
 ) {
     let schema = out.schema();
@@ -364,7 +365,7 @@ pub(super) fn listed(
             Item::Entity { source, .. } => {
                 let loads = loads.take().unwrap_or_default();
                 let fields = entity_fields(schema.model(source.model), item, loads);
-                let is_whole = matches!(item, Item::Entity { fields: None, .. });
+                let is_whole = below || matches!(item, Item::Entity { fields: None, .. });
                 kinds::entity(out, *source, fields, (is_whole, widens), layout);
             }
             Item::Mapped { of, model, columns } => {

@@ -381,7 +381,7 @@ fn returning(out: &mut SqlWriter<'_>, items: &[Item]) -> Layout {
     let mut layout = Layout { whole: true, ..Layout::default() };
     if !items.is_empty() {
         out.push(" RETURNING ");
-        listed(out, items, &[], false, false, &mut layout);
+        listed(out, items, &[], false, (false, false), &mut layout);
     }
     layout
 }

@@ -373,6 +373,17 @@ impl<'a> SqlWriter<'a> {
         }
     }
 
+    /// What a value that waits for its database is; None for any other.
+    pub(crate) fn made(&mut self, value: &Value) -> Option<Value> {
+        match late(value, &Destination { dialect: self.dialect.name, host: self.host })? {
+            Ok(made) => Some(made),
+            Err(error) => {
+                self.fail(error);
+                Some(Value::Null)
+            }
+        }
+    }
+
     /// Appends a value as a literal, what waits for its database as well; false where it has none.
     fn inlined(&mut self, value: &Value) -> bool {
         let to = Destination { dialect: self.dialect.name, host: self.host };
@@ -419,6 +430,12 @@ impl<'a> SqlWriter<'a> {
     pub(crate) fn open_scope(&mut self, items: &[FromItem]) {
         if !self.resolves {
             return;
+        }
+        for source in items.iter().filter_map(FromItem::table) {
+            let model = self.schema.models().get(source.model.index());
+            if let Some(Err(error)) = model.map(|model| model.check()) {
+                self.fail(error);
+            }
         }
         let scope = Scope::new(self.schema, &self.scopes, &self.ctes, items);
         self.derived |= items.iter().any(|item| matches!(item, FromItem::Derived(_)));

@@ -86,6 +86,14 @@ enum Steps {
     Drop { models: Vec<ModelId>, kept: Vec<ModelId> },
 }
 
+impl Steps {
+    fn models(&self) -> &[ModelId] {
+        match self {
+            Self::Create(models) | Self::Drop { models, .. } => models,
+        }
+    }
+}
+
 /// What a caller gave by either name.
 fn place<'a, 'py>(
     engine: Option<&'a Bound<'py, PyAny>>,
@@ -112,6 +120,7 @@ fn apply(
         return Err(raise(Error::unsupported(format!("{name}(checkfirst=False)"), instead)));
     }
     let all = model::schema(py)?;
+    all.check(steps.models()).map_err(raise)?;
     if let Ok(connection) = on.cast::<Connection>() {
         let link = Arc::clone(connection.get().link());
         return Operation::start(py, name, async move {

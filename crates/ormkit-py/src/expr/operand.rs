@@ -12,6 +12,7 @@ use super::Expr;
 use super::late::column_value;
 use super::open::{self, Use};
 use super::typing::{Typing, converted_typing, find_type, is_kindred, own_type, typing_of};
+use crate::convert::Conversion;
 use crate::model::conversion;
 use crate::query::{F, Select};
 
@@ -278,6 +279,17 @@ fn expression_of(value: &Bound<'_, PyAny>) -> PyResult<Option<CoreExpr>> {
 /// `value` bound as one of a type.
 pub(super) fn bound(value: &Bound<'_, PyAny>, typing: &Typing) -> PyResult<CoreExpr> {
     Ok(CoreExpr::value(converted(value, typing)?, typing.column_type.sql_type()))
+}
+
+/// A part of texts that a `TypeDecorator` makes, made by it as well; None beside others, or for what is no text.
+pub(crate) fn decorated_text(part: &Bound<'_, PyAny>, beside: &CoreExpr) -> PyResult<Option<CoreExpr>> {
+    let is_text = |of: &ColumnType| matches!(of, ColumnType::Text | ColumnType::VarChar(_));
+    let is_made = |typing: &Typing| typing.own.as_deref().is_some_and(Conversion::is_decorated);
+    let typing = typing_of(beside).filter(|typing| is_text(&typing.column_type) && is_made(typing));
+    match typing.filter(|_| part.is_instance_of::<PyString>()) {
+        Some(typing) => Ok(Some(CoreExpr::value(converted(part, &typing)?, SqlType::Text))),
+        None => Ok(None),
+    }
 }
 
 pub(super) fn converted(value: &Bound<'_, PyAny>, typing: &Typing) -> PyResult<Value> {

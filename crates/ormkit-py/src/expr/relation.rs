@@ -14,6 +14,7 @@ use super::late::column_value;
 use super::operand;
 use super::{Condition, Expr, condition};
 use crate::attribute::Attribute;
+use crate::errors::to_py;
 use crate::instance;
 use crate::model::{conversion, schema};
 use crate::query::{mapped_item, relation_id};
@@ -23,6 +24,7 @@ fn resolved(py: Python<'_>, this: &Expr) -> PyResult<(Arc<Schema>, Source, Relat
     let (model, slot) =
         this.relation().ok_or_else(|| PyTypeError::new_err("only a relation is compared with objects"))?;
     let schema = schema(py)?;
+    schema.model(model).check().map_err(|error| to_py(py, error))?;
     let relation = RelationId((slot - schema.model(model).fields().len()) as u16);
     let source = this.relation_source()?.unwrap_or_else(|| Source::plain(model));
     Ok((schema, source, relation))

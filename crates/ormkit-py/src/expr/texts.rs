@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::arithmetic::in_front;
-use super::operand::operand;
+use super::operand::{decorated_text, operand};
 use super::typing::column_type_of;
 use super::{Condition, Expr, condition, expression};
 use crate::model::unsupported;
@@ -174,8 +174,13 @@ impl Expr {
         part: &Bound<'py, PyAny>,
         any_case: bool,
     ) -> PyResult<Bound<'py, Condition>> {
+        let py = part.py();
         let text = self.text_of("looking for a text")?;
-        condition(part.py(), text.like(pattern, text_operand(part)?, any_case))
+        let part = match decorated_text(part, &text)? {
+            Some(made) => made,
+            None => text_operand(part)?,
+        };
+        condition(py, text.like(pattern, part, any_case))
     }
 }
 

@@ -4,6 +4,12 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use std::ptr::NonNull;
 
+/// How many references there are to a value.
+pub(super) fn references(value: &Bound<'_, PyAny>) -> isize {
+    // SAFETY: a bound reference keeps its object alive, and the interpreter is attached.
+    unsafe { ffi::Py_REFCNT(value.as_ptr()) }
+}
+
 /// A strong reference to a Python object, held in memory that CPython's collector frees.
 ///
 /// `Py` defers its decrement when pyo3 does not know that the thread is attached, as in `tp_dealloc`; this one never

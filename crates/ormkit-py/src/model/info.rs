@@ -1,4 +1,5 @@
 //! What tools read of a model: `__columns__`, `__relationships__`, `__table__`.
+use super::raise::to_python;
 use super::registry::{find_secondary, mapped_class, schema, with_def};
 use crate::fields::{ClientDefault, ForeignKey, Notes};
 use crate::inspection::Mapper;
@@ -248,6 +249,7 @@ impl RelationshipInfo {
     #[getter]
     fn mapper<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let schema = schema(py)?;
+        schema.check(&[self.model]).map_err(to_python)?;
         let relation = schema.model(self.model).relations.iter().find(|relation| relation.name == self.key);
         let target = relation.map_or(self.model, |relation| relation.target);
         Ok(Bound::new(py, Mapper::of(mapped_class(py, target).class.bind(py)))?.into_any())

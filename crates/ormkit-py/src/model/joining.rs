@@ -1,7 +1,7 @@
 //! `primaryjoin=` and `secondaryjoin=`: which columns a relation goes by, and what else holds of the objects it leads to.
 mod text;
 
-use super::raise::{mapping, to_python, unsupported};
+use super::raise::{Mistake, mapping, to_python, unsupported};
 use super::registry::{self, with_def};
 use crate::attribute::Attribute;
 use crate::expr::{Expr, Said};
@@ -109,18 +109,15 @@ pub(super) fn said(py: Python<'_>, model: ModelId, relation: RelationId) -> [Opt
     found.map_or([None, None], |found| [copy(&found.primary), copy(&found.secondary)])
 }
 
-/// Looks at all that wait.
-///
-/// # Errors
-/// What a callable raises; a condition that is no equality of columns. Those of classes that were declared again since
-/// are left out.
-pub(super) fn resolve(py: Python<'_>) -> PyResult<()> {
+/// Looks at all that wait; answers what is wrong: what a callable raises; a condition that is no equality of columns. Those of
+/// classes that were declared again since are left out. They are looked at again by the next call.
+pub(super) fn resolve(py: Python<'_>) -> Vec<Mistake> {
     if !IS_WAITING.load(Ordering::Acquire) {
-        return Ok(());
+        return Vec::new();
     }
-    let mut waiting =
-        std::mem::take(&mut *WAITING.lock().unwrap_or_else(PoisonError::into_inner)).into_iter();
-    while let Some(next) = waiting.next() {
+    let waiting = std::mem::take(&mut *WAITING.lock().unwrap_or_else(PoisonError::into_inner));
+    let (mut kept, mut mistakes) = (Vec::new(), Vec::new());
+    for next in waiting {
         match columns_of(py, &next) {
             Ok(joined) => {
                 registry::choose_keys(py, next.model, next.relation, joined.near, joined.far);
@@ -132,15 +129,14 @@ pub(super) fn resolve(py: Python<'_>) -> PyResult<()> {
             }
             Err(_) if registry::is_replaced(py, next.model) => {}
             Err(error) => {
-                let mut kept = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+                mistakes.push(Mistake::of_relation(next.model, next.relation, error));
                 kept.push(next);
-                kept.extend(waiting);
-                return Err(error);
             }
         }
     }
-    IS_WAITING.store(false, Ordering::Release);
-    Ok(())
+    IS_WAITING.store(!kept.is_empty(), Ordering::Release);
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner).extend(kept);
+    mistakes
 }
 
 /// What the conditions say.

@@ -1,4 +1,5 @@
 //! Columns of relations that callables name: `order_by=lambda: Post.id.desc()`, asked when all classes are there.
+use super::raise::Mistake;
 use super::registry;
 use crate::fields::{RelationColumn, columns_given};
 use ormkit_core::model::{ModelId, RelationDef, RelationId};
@@ -70,18 +71,15 @@ pub(super) fn said(py: Python<'_>, model: ModelId, relation: RelationId) -> Late
     found.map_or_else(LateColumns::default, |found| found.2.clone_ref(py))
 }
 
-/// Asks all that wait.
-///
-/// # Errors
-/// What a callable raises, or that it answers something else than columns. Those of classes that were declared again since are
-/// left out.
-pub(super) fn resolve(py: Python<'_>) -> PyResult<()> {
+/// Asks all that wait; answers what is wrong: what a callable raises, or that it answers something else than columns. Those
+/// of classes that were declared again since are left out. They are asked again by the next call.
+pub(super) fn resolve(py: Python<'_>) -> Vec<Mistake> {
     if !IS_WAITING.load(Ordering::Acquire) {
-        return Ok(());
+        return Vec::new();
     }
-    let mut waiting =
-        std::mem::take(&mut *WAITING.lock().unwrap_or_else(PoisonError::into_inner)).into_iter();
-    while let Some((model, relation, late)) = waiting.next() {
+    let waiting = std::mem::take(&mut *WAITING.lock().unwrap_or_else(PoisonError::into_inner));
+    let (mut kept, mut mistakes) = (Vec::new(), Vec::new());
+    for (model, relation, late) in waiting {
         match late
             .0
             .iter()
@@ -95,15 +93,14 @@ pub(super) fn resolve(py: Python<'_>) -> PyResult<()> {
             }
             Err(_) if registry::is_replaced(py, model) => {}
             Err(error) => {
-                let mut kept = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+                mistakes.push(Mistake::of_relation(model, relation, error));
                 kept.push((model, relation, late));
-                kept.extend(waiting);
-                return Err(error);
             }
         }
     }
-    IS_WAITING.store(false, Ordering::Release);
-    Ok(())
+    IS_WAITING.store(!kept.is_empty(), Ordering::Release);
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner).extend(kept);
+    mistakes
 }
 
 fn names(py: Python<'_>, option: ColumnsOf, callable: &Py<PyAny>) -> PyResult<Vec<String>> {

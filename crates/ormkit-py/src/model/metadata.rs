@@ -75,6 +75,7 @@ impl MetaData {
     fn sorted_tables<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let schema = registry::schema(py)?;
         let mut newest = self.newest(py);
+        schema.check(&newest).map_err(to_python)?;
         let junctions: Vec<ModelId> =
             schema.implied_junctions(&newest).iter().map(|junction| junction.id).collect();
         newest.extend(junctions);

@@ -2,7 +2,7 @@
 use super::Attribute;
 use super::collect::{Declared, Value};
 use super::plan::{Column, Plan};
-use super::raise::{mapping, to_python};
+use super::raise::{Mistake, mapping, to_python};
 use super::registry;
 use crate::convert::Conversion;
 use crate::expr::{DeclaredColumns, Expr, Told, is_text};
@@ -284,30 +284,27 @@ pub(super) fn said(py: Python<'_>, model: ModelId, field: FieldId) -> Option<Pen
     Some(Pending { expression: found.2.clone_ref(py), is_typed: true })
 }
 
-/// Asks all that wait.
-///
-/// # Errors
-/// What a callable raises, or that it answers no expression. Those of classes that were declared again since are left out.
-pub(super) fn resolve(py: Python<'_>) -> PyResult<()> {
+/// Asks all that wait; answers what is wrong: what a callable raises, or that it answers no expression. Those of classes that
+/// were declared again since are left out. They are asked again by the next call.
+pub(super) fn resolve(py: Python<'_>) -> Vec<Mistake> {
     if !IS_WAITING.load(Ordering::Acquire) {
-        return Ok(());
+        return Vec::new();
     }
-    let mut waiting =
-        std::mem::take(&mut *WAITING.lock().unwrap_or_else(PoisonError::into_inner)).into_iter();
-    while let Some((model, field, callable)) = waiting.next() {
+    let waiting = std::mem::take(&mut *WAITING.lock().unwrap_or_else(PoisonError::into_inner));
+    let (mut kept, mut mistakes) = (Vec::new(), Vec::new());
+    for (model, field, callable) in waiting {
         match answered(py, model, field, &callable) {
             Ok(property) => registry::define(py, model, field, property),
             Err(_) if registry::is_replaced(py, model) => {}
             Err(error) => {
-                let mut kept = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+                mistakes.push(Mistake::of_field(model, field, error));
                 kept.push((model, field, callable));
-                kept.extend(waiting);
-                return Err(error);
             }
         }
     }
-    IS_WAITING.store(false, Ordering::Release);
-    Ok(())
+    IS_WAITING.store(!kept.is_empty(), Ordering::Release);
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner).extend(kept);
+    mistakes
 }
 
 fn answered(py: Python<'_>, model: ModelId, field: FieldId, callable: &Py<PyAny>) -> PyResult<Property> {

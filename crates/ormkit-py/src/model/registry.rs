@@ -178,16 +178,15 @@ pub(crate) fn add_index(py: Python<'_>, model: ModelId, mut index: Index) -> PyR
     added.map_err(to_python)
 }
 
-/// All models, resolved.
+/// All models, resolved. Those that have mistakes in their references to others tell them when they are used:
+/// [`Model::check`](ormkit_core::model::Model::check).
 ///
 /// # Errors
-/// Every mistake in the references between models: unknown targets, missing or ambiguous foreign keys.
+/// What stops a program and is no mistake of a class, such as `KeyboardInterrupt` in a callable of one.
 pub(crate) fn schema(py: Python<'_>) -> PyResult<Arc<Schema>> {
-    late_columns::resolve(py)?;
-    joining::resolve(py)?;
-    properties::resolve(py)?;
-    let frozen = declared(py).registry.freeze();
-    frozen.map_err(to_python)
+    let late = [late_columns::resolve(py), joining::resolve(py), properties::resolve(py)];
+    let said = late.into_iter().flatten().map(|mistake| mistake.told(py)).collect::<PyResult<Vec<_>>>()?;
+    Ok(declared(py).registry.resolve(&said))
 }
 
 /// A model's Python side.
@@ -229,6 +228,7 @@ pub(crate) fn target_of<'py>(attribute: &Bound<'py, Attribute>) -> PyResult<Boun
     let this = attribute.get();
     let schema = schema(py)?;
     let model = schema.model(this.model());
+    model.check().map_err(to_python)?;
     let relation = this.slot().checked_sub(model.fields().len()).and_then(|at| model.relations.get(at));
     match relation {
         Some(relation) => Ok(mapped_class(py, relation.target).class.bind(py).clone()),

@@ -18,6 +18,7 @@ use super::loader::{Loader, apply_options};
 use super::lookup::{Said, condition_in, formula_in, lookups_in, says_nothing};
 use super::names::{Annotation, Names};
 use super::read::no_truth;
+use super::reading::Reading;
 use super::shown::shown;
 use super::{F, Q, columns_of, expression_of, model_of, row_number};
 use crate::dialect::dialect_of;
@@ -311,6 +312,12 @@ impl Query {
         }
     }
 
+    /// Tells own columns from those of related objects.
+    fn reads<'py>(&self, columns: &Bound<'py, PyTuple>) -> PyResult<Reading<'py>> {
+        let schema = schema(columns.py())?;
+        Reading::of(schema.model(self.model), columns)
+    }
+
     /// The fields of own columns.
     fn fields_of(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Vec<FieldId>> {
         let columns = columns_of(Some(self.source()), columns)?;
@@ -321,7 +328,7 @@ impl Query {
         columns.into_iter().map(field).collect()
     }
 
-    fn reading<'py>(&self, py: Python<'py>, wanted: Vec<FieldId>) -> PyResult<Bound<'py, Self>> {
+    fn reading<'py>(&self, py: Python<'py>, wanted: Vec<FieldId>, below: bool) -> PyResult<Bound<'py, Self>> {
         if !self.is_objects() {
             return Err(PyTypeError::new_err(
                 "only() and defer() are for objects: values() names its columns",
@@ -331,6 +338,7 @@ impl Query {
             if let Some(Item::Entity { fields, .. }) = core.items.first_mut() {
                 *fields = Some(wanted);
             }
+            core.reads_below = below;
         })
     }
 }
@@ -470,7 +478,10 @@ impl Query {
     ///     FieldError: The model has no such column.
     #[pyo3(signature = (*columns))]
     fn only<'py>(&self, columns: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
-        self.reading(columns.py(), self.fields_of(columns)?)
+        let py = columns.py();
+        let Reading { own, held, related } = self.reads(columns)?;
+        let fields = [self.fields_of(&own)?, held].concat();
+        self.reading(py, fields, false)?.get().options(&related.loaders(py, true)?)
     }
 
     /// Leaves these columns out: they are not loaded.
@@ -480,14 +491,22 @@ impl Query {
     #[pyo3(signature = (*columns))]
     fn defer<'py>(&self, columns: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, Self>> {
         let py = columns.py();
-        let left_out = self.fields_of(columns)?;
+        let Reading { own, related, .. } = self.reads(columns)?;
+        let related = related.loaders(py, false)?;
+        if own.is_empty() && !related.is_empty() {
+            return self.options(&related);
+        }
+        let left_out = self.fields_of(&own)?;
         let schema = schema(py)?;
         let model = schema.model(self.model);
         let read: Vec<FieldId> = match self.core.items.first() {
             Some(Item::Entity { fields: Some(fields), .. }) => fields.clone(),
             _ => model.field_ids().filter(|field| !model.field(*field).deferred).collect(),
         };
-        self.reading(py, read.into_iter().filter(|field| !left_out.contains(field)).collect())
+        let read = read.into_iter().filter(|field| !left_out.contains(field)).collect();
+        let below = self.core.reads_below
+            || matches!(self.core.items.first(), Some(Item::Entity { fields: None, .. }));
+        self.reading(py, read, below)?.get().options(&related)
     }
 
     /// Groups by columns or their names: what `values()` and aggregates then show is one row for each group.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::{RelationPart, Subquery, mapped_item};
 use crate::attribute::Attribute;
+use crate::errors::to_py;
 use crate::expr::{Expr, condition_of};
 use crate::model::{Table, schema, unsupported, with_def};
 use crate::session::raise;
@@ -231,7 +232,9 @@ fn along(
 /// `TypeError` for a column.
 pub(crate) fn relation_id(schema: &Schema, attribute: &Bound<'_, Attribute>) -> PyResult<RelationId> {
     let this = attribute.get();
-    let columns = schema.model(this.model()).fields().len();
+    let model = schema.model(this.model());
+    model.check().map_err(|error| to_py(attribute.py(), error))?;
+    let columns = model.fields().len();
     match this.slot().checked_sub(columns) {
         Some(relation) => Ok(RelationId(relation as u16)),
         None => {

@@ -53,6 +53,20 @@ impl Loader {
         Self::empty().further(strategy, &PyTuple::new(path.py(), [path])?, |_| {})
     }
 
+    /// What is read of the objects of a relation, in whatever way it is loaded: these columns `only`, or all but these.
+    ///
+    /// # Errors
+    /// `TypeError` for what names no column.
+    pub(super) fn reading(
+        path: &Bound<'_, PyAny>,
+        columns: &Bound<'_, PyTuple>,
+        only: bool,
+    ) -> PyResult<Self> {
+        let along = Self::along(Strategy::Default, path)?;
+        let columns = if only { Columns::only(columns)? } else { Columns::without(columns)? };
+        Ok(along.with_columns(columns))
+    }
+
     /// The class whose objects it speaks of, and their table, as far as it says so.
     fn spoken_of(&self) -> Option<(ModelId, Option<Source>)> {
         let by_column = || self.own.columns.iter().find_map(Columns::owner).map(|owner| (owner, None));

@@ -1,7 +1,7 @@
 //! Lookups by keyword, and `Q`.
 
 use ormkit_core::model::{ColumnType, FieldId, ModelId, RelationId, Schema};
-use ormkit_core::query::lookup::{Condition, Expects, Formula, Lookup, Subject, Takes, resolve};
+use ormkit_core::query::lookup::{Condition, Expects, Formula, Lookup, Operator, Subject, Takes, resolve};
 use ormkit_core::query::{Expr as CoreExpr, Item, Select as CoreSelect, Source};
 use ormkit_core::value::SqlType;
 use pyo3::exceptions::PyTypeError;
@@ -15,7 +15,8 @@ use super::names::Names;
 use super::{F, Query, Select};
 use crate::errors::to_py;
 use crate::expr::{
-    Expr, condition_of, is_one, json_operand, member, object_or_key, operand, ordered_json, typed_operand,
+    Expr, condition_of, decorated_text, is_one, json_operand, member, object_or_key, operand, ordered_json,
+    typed_operand,
 };
 use crate::model::{schema, unsupported};
 
@@ -114,6 +115,14 @@ fn values_of(
         Ok(field) => field.get().resolve_in(names, value.py()),
         Err(_) => operand(value, Some(beside)),
     };
+    let text = |value: &Bound<'_, PyAny>| {
+        let made = match (&lookup.subject, lookup.operator) {
+            (_, Operator::Regex | Operator::IRegex | Operator::HasKey) => None,
+            (Subject::Field(field), _) => decorated_text(value, &beside(lookup.model, *field))?,
+            _ => None,
+        };
+        made.map_or_else(|| text(names, name, value), Ok)
+    };
     let nothing = value.is_none() && !lookup.operator.takes_null();
     match lookup.expects() {
         Expects::Elements(_, _, Takes::Value)
@@ -156,7 +165,7 @@ fn values_of(
             ColumnType::Range(of) | ColumnType::MultiRange(of) => {
                 Ok(vec![member(value, *of, &beside(model, field))?])
             }
-            _ => Ok(vec![text(names, name, value)?]),
+            _ => Ok(vec![text(value)?]),
         },
         Expects::Typed(sql_type) => Ok(vec![typed(names, sql_type, value)?]),
         Expects::TypedList(sql_type) => {
@@ -172,7 +181,7 @@ fn values_of(
         Expects::JsonList => listed(name, value)?.iter().map(|value| json(names, value)).collect(),
         Expects::Ordered => Ok(vec![ordered(names, value)?]),
         Expects::OrderedPair => pair(name, value)?.iter().map(|value| ordered(names, value)).collect(),
-        Expects::Text => Ok(vec![text(names, name, value)?]),
+        Expects::Text => Ok(vec![text(value)?]),
         Expects::Texts => listed(name, value)?
             .iter()
             .map(|key| match key.cast::<PyString>() {

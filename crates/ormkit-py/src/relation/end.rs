@@ -95,6 +95,7 @@ fn pairs(model: &Model, target: &Model, relation: &Relation) -> Vec<(String, Str
 fn learn(py: Python<'_>, table: &ClassTable, slot: usize) -> PyResult<&'static End> {
     let schema = schema(py)?;
     let model = schema.model(table.model);
+    model.check().map_err(|error| to_py(py, error))?;
     let relation = slot.checked_sub(table.columns).and_then(|at| model.relations.get(at));
     let Some(relation) = relation else {
         return Err(to_py(

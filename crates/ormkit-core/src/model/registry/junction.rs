@@ -6,28 +6,29 @@ use super::super::{
     Constraint, Field, FieldIds, ForeignKey, Junction, KeyCheck, ModelDef, ModelId, Reference, Relation,
     RelationDef, RelationId, RelationKind, Secondary, Space, TableName,
 };
-use super::{Registry, Resolver, field_of_column, hint};
-use crate::error::Result;
+use super::{Mistakes, Registry, Resolver, field_of_column, hint};
 
 impl Registry {
-    /// Declares the junctions of models numbered `from` and above that nobody else declares.
-    ///
-    /// # Errors
-    /// What the naming convention of the space asks for in vain.
-    pub(super) fn declare_junctions(&mut self, from: usize) -> Result<()> {
-        for index in from..self.defs.len() {
+    /// Declares the junctions that nobody else declares. A mistake is what the naming convention of the space asks for in
+    /// vain.
+    pub(super) fn declare_junctions(&mut self, mistakes: &mut Mistakes) {
+        for index in 0..self.defs.len() {
+            if !self.is_open(index) {
+                continue;
+            }
+            let id = ModelId(index as u32);
             for at in 0..self.defs[index].relations.len() {
-                if let Some((space, mut def)) = self.junction_of(ModelId(index as u32), at) {
-                    if let Some(naming) = self.namings.get(&space) {
-                        naming.apply(&mut def)?;
+                if let Some((space, mut def)) = self.junction_of(id, at) {
+                    let named = self.namings.get(&space).map_or(Ok(()), |naming| naming.apply(&mut def));
+                    if let Err(error) = named {
+                        mistakes.push(id, error.to_string());
                     }
-                    let id = self.push(space, def);
-                    self.plain.insert(id);
-                    self.bare.insert(id);
+                    let junction = self.push(space, def);
+                    self.plain.insert(junction);
+                    self.bare.insert(junction);
                 }
             }
         }
-        Ok(())
     }
 
     /// The newest model of a junction's table, or of a class of that name, as a relation of `id` finds it; None: nobody has

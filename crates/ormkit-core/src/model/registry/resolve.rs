@@ -4,10 +4,11 @@ use super::super::{
     Constraint, Field, FieldId, FieldIds, Model, ModelDef, ModelId, Reference, Relation, RelationDef,
     RelationId, RelationKind, TableName,
 };
-use super::Registry;
+use super::{Mistakes, Registry};
 use crate::error::near_matches;
 
 /// What [`Resolver::resolve`] finds out about one model.
+#[derive(Default)]
 pub(super) struct Parts {
     pub(super) key: FieldIds,
     pub(super) relations: Vec<Relation>,
@@ -327,9 +328,10 @@ impl Resolver<'_> {
             .collect()
     }
 
-    /// Joins the two directions of the relations of models numbered `from` and above.
-    pub(super) fn link_backs(&self, from: usize, parts: &mut [Parts], mistakes: &mut Vec<String>) {
-        for index in from..parts.len() {
+    /// Joins the two directions of the relations of `fresh` models.
+    pub(super) fn link_backs(&self, fresh: &[usize], parts: &mut [Parts], mistakes: &mut Mistakes) {
+        for &index in fresh {
+            let id = ModelId(index as u32);
             let def = &self.registry.defs[index];
             for at in 0..parts[index].relations.len() {
                 let relation = &parts[index].relations[at];
@@ -339,20 +341,20 @@ impl Resolver<'_> {
                 let place = || format!("{}.{}", def.name, relation.name);
                 match found {
                     Some(other)
-                        if self.is(other.target, ModelId(index as u32)) && are_opposite(relation, other) =>
+                        if self.is(other.target, id) && are_opposite(relation, other) =>
                     {
                         let back = other.id;
                         parts[index].relations[at].back = Some(back);
                     }
                     _ if self.is_replaced(index) => {}
-                    Some(_) => mistakes.push(format!(
+                    Some(_) => mistakes.push(id, format!(
                         "{}: back_populates=\"{back}\" is not the other direction of the same foreign key or junction",
                         place()
                     )),
                     None => {
                         let target = &self.registry.defs[target];
                         let near = hint(back, target.relations.iter().map(|relation| relation.name.as_str()));
-                        mistakes.push(format!(
+                        mistakes.push(id, format!(
                             "{}: back_populates names `{back}`, which is not a relation of {}{near}",
                             place(),
                             target.name

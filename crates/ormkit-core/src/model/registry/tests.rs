@@ -210,3 +210,24 @@ fn models_of_one_table_that_refers_to_itself_have_one_rank() {
     let schema = registry.freeze().unwrap();
     assert!(schema.models().iter().all(|model| model.cyclic && model.rank == 0));
 }
+
+#[test]
+fn a_mistake_stops_who_leads_to_it_and_nobody_else() {
+    let mut registry = user_and_post();
+    let key = Field::new("user_id", ColumnType::Integer).references("users", "id");
+    let lost = registry.declare(model("Lost", "losts", vec![id(), key], vec![to("pots", "Pot")])).unwrap();
+    let key = Field::new("lost_id", ColumnType::Integer).references("losts", "id");
+    let leads = registry.declare(model("Leads", "leads", vec![id(), key], vec![to("lost", "Lost")])).unwrap();
+    let schema = registry.resolve(&[]);
+    assert!(schema.check(&[ModelId(0), ModelId(1)]).is_ok());
+    for stopped in [lost, leads] {
+        let error = schema.check(&[stopped]).unwrap_err().to_string();
+        assert!(error.contains("Lost.pots: the target `Pot` is not a mapped class"), "{error}");
+    }
+
+    let key = Field::new("lost_id", ColumnType::Integer).references("losts", "id");
+    registry.declare(model("Pot", "pots", vec![id(), key], vec![])).unwrap();
+    let schema = registry.resolve(&[]);
+    assert!(schema.check(&[lost, leads]).is_ok());
+    assert_eq!((schema.model(lost).id, schema.model(lost).relations.len()), (lost, 1));
+}

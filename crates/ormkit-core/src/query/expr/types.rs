@@ -106,7 +106,10 @@ impl Arithmetic {
             (S::Timestamp | S::TimestampTz, ArithmeticOp::Add | ArithmeticOp::Subtract, S::Interval) => left,
             (S::Interval, ArithmeticOp::Add, S::Timestamp | S::TimestampTz) => right,
             (S::Timestamp, ArithmeticOp::Subtract, S::Timestamp)
-            | (S::TimestampTz, ArithmeticOp::Subtract, S::TimestampTz) => S::Interval,
+            | (S::TimestampTz, ArithmeticOp::Subtract, S::TimestampTz)
+            | (S::Timestamp | S::TimestampTz, ArithmeticOp::Subtract, S::Date)
+            | (S::Date, ArithmeticOp::Subtract, S::Timestamp | S::TimestampTz) => S::Interval,
+            (S::Interval, ArithmeticOp::Add, S::Date) => S::Timestamp,
             (S::Interval, ArithmeticOp::Add | ArithmeticOp::Subtract, S::Interval) => S::Interval,
             (S::Interval, ArithmeticOp::Multiply | ArithmeticOp::Divide, by)
                 if by.number_rank().is_some() =>

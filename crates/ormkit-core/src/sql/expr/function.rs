@@ -93,6 +93,14 @@ impl Call {
     fn arguments(&self, out: &mut SqlWriter<'_>) {
         let all: Vec<&Expr> = self.args.iter().collect();
         let sql_type = self.sql_type(out.schema());
+        let is_of_uuids =
+            matches!(sql_type, SqlType::Array(of) if of.sql_type() == SqlType::Uuid) && !out.is_postgres();
+        if let ([arg], true) = (&self.args[..], is_of_uuids) {
+            // JSON holds no bytes: the elements are spelled as those of array columns are.
+            out.push("nullif(lower(hex(");
+            arg.render(out);
+            return out.push(")), '')");
+        }
         match Comparison::of(out, &all) {
             comparison @ (Comparison::Number | Comparison::Float)
                 if self.name.eq_ignore_ascii_case("nullif") =>

@@ -2,15 +2,20 @@
 
 use super::super::SqlWriter;
 use super::{Level, Render, operand};
+use crate::error::Error;
 use crate::query::{Expr, Like, Pattern};
 use crate::value::Value;
 
 impl Render for Like {
     fn render(&self, out: &mut SqlWriter<'_>) {
         match &self.part {
-            Expr::Value(bound) => match &bound.value {
-                Value::Text(part) => self.with_pattern(out, &like_pattern(self.pattern, part)),
-                _ => self.with_expression(out),
+            Expr::Value(bound) => match (&bound.value, out.made(&bound.value)) {
+                (Value::Text(part), _) => self.with_pattern(out, &like_pattern(self.pattern, part)),
+                (_, Some(Value::Text(part))) => self.with_pattern(out, &like_pattern(self.pattern, &part)),
+                (_, Some(_)) => {
+                    out.fail(Error::data(None, "a text is looked for, and the type makes none of it"))
+                }
+                (_, None) => self.with_expression(out),
             },
             _ => self.with_expression(out),
         }

@@ -81,13 +81,23 @@ pub(super) fn arithmetic(out: &mut SqlWriter<'_>, node: &Arithmetic) -> bool {
             node.right.render(out);
             out.push(if left == S::Date { ") / 86400000000)" } else { ")" });
         }
+        // A day is its midnight, that of UTC.
+        [S::Timestamp | S::TimestampTz, S::Date] | [S::Date, S::Timestamp | S::TimestampTz] if minus => {
+            out.push("ormkit_span(");
+            node.left.render(out);
+            out.push(", ");
+            node.right.render(out);
+            out.push(")");
+        }
         [S::Timestamp, S::Interval] => shift(out, "timestamp", &node.left, minus, &node.right, ""),
         [S::TimestampTz, S::Interval] => shift(out, "timestamptz", &node.left, minus, &node.right, ""),
         [S::Date, S::Interval] => shift(out, "timestamp", &node.left, minus, &node.right, ""),
         [S::Date, days] if is_days(days) => {
             shift(out, "date", &node.left, minus, &node.right, " * 86400000000");
         }
-        [S::Interval, S::Timestamp] if !minus => shift(out, "timestamp", &node.right, false, &node.left, ""),
+        [S::Interval, S::Timestamp | S::Date] if !minus => {
+            shift(out, "timestamp", &node.right, false, &node.left, "")
+        }
         [S::Interval, S::TimestampTz] if !minus => {
             shift(out, "timestamptz", &node.right, false, &node.left, "");
         }

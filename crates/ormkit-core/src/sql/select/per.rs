@@ -32,7 +32,7 @@ pub(super) fn limited(out: &mut SqlWriter<'_>, select: &Select, eager: &Eager, l
     out.open_scope(&inner_sources);
     out.push("SELECT ");
     out.list(&columns_for(model, &fields), |out, field| out.column(source, *field));
-    let is_whole = matches!(select.items[0], Item::Entity { fields: None, .. });
+    let is_whole = select.reads_below || matches!(select.items[0], Item::Entity { fields: None, .. });
     kinds::columns(out, source, (is_whole, widens(out, select)));
     for (at, (parent, field)) in select.parents.iter().enumerate() {
         out.push(", ");

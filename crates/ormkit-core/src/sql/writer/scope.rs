@@ -19,7 +19,7 @@ pub(crate) struct Scope {
 impl Scope {
     /// Names for `items` inside `outer` scopes: those that were given; else the table's own name for number 0 and
     /// `table_1`, `table_2` … otherwise, `anon_1`, `anon_2` … for derived rows. A table under number 0 may hide the same
-    /// one of an outer scope: the two cannot be meant at once.
+    /// one of an outer scope, since the two cannot be meant at once, but not that of another class.
     pub(crate) fn new(schema: &Schema, outer: &[Self], ctes: &[(u32, String)], items: &[FromItem]) -> Self {
         let mut names: Vec<(FromItem, String)> = Vec::with_capacity(items.len());
         for item in items {
@@ -28,7 +28,10 @@ impl Scope {
                     let table = &schema.model(source.model).table().name;
                     match source.name() {
                         Some(name) => name.to_string(),
-                        None if source.alias == 0 && !names.iter().any(|(_, name)| name == table) => {
+                        None if source.alias == 0
+                            && !has(&names, table)
+                            && !outer.iter().any(|scope| scope.gives_another(item, table)) =>
+                        {
                             table.clone()
                         }
                         None => free_name(table, outer, ctes, |name| has(&names, name)),
@@ -126,6 +129,11 @@ impl Scope {
         let name = free_name(table, outer, ctes, |name| self.takes(name));
         self.links.push(name.clone());
         name
+    }
+
+    /// True where `name` is that of something else than `item`.
+    fn gives_another(&self, item: &FromItem, name: &str) -> bool {
+        self.names.iter().any(|(known, taken)| taken == name && known != item)
     }
 
     fn takes(&self, name: &str) -> bool {

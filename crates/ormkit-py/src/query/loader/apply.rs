@@ -18,6 +18,8 @@ use crate::model::{schema, unsupported};
 pub(super) struct Wanted {
     /// Columns; None: all but deferred ones.
     pub(super) fields: Option<Vec<FieldId>>,
+    /// Columns that only classes below have are read all the same.
+    pub(super) below: bool,
     pub(super) loads: Vec<Load>,
 }
 
@@ -41,14 +43,16 @@ pub(crate) fn apply_options(core: &mut CoreSelect, options: &Bound<'_, PyTuple>)
             None => {
                 let schema = schema(py)?;
                 let (place, model) = item_of(&schema, core, &option)?;
+                let below = core.reads_below;
                 let (mut fields, loads) = said_of(core, place);
                 let known = fields.as_mut().and_then(|fields| fields.take());
-                let mut wanted = Wanted { fields: known, loads: std::mem::take(loads) };
+                let mut wanted = Wanted { fields: known, below, loads: std::mem::take(loads) };
                 wanted.add(py, &schema, schema.model(model), &option)?;
                 *loads = wanted.loads;
                 if let Some(fields) = fields {
                     *fields = wanted.fields;
                 }
+                core.reads_below = wanted.below;
                 check_beside(&schema, core)?;
             }
         }
@@ -167,7 +171,7 @@ pub(crate) fn paths_of(py: Python<'_>, model: ModelId, paths: &Bound<'_, PyTuple
     let schema = schema(py)?;
     let model = schema.model(model);
     // Nothing but what is named: whatever else is loaded stays as it is.
-    let mut wanted = Wanted { fields: Some(Vec::new()), loads: Vec::new() };
+    let mut wanted = Wanted { fields: Some(Vec::new()), ..Wanted::default() };
     for path in paths.iter() {
         let is_name = path.is_instance_of::<Attribute>() || path.is_instance_of::<PyString>();
         if !is_name {

@@ -69,6 +69,11 @@ impl Columns {
         Ok(Self { change, names: columns.iter().map(name).collect::<PyResult<_>>()? })
     }
 
+    /// True where nothing else is read.
+    pub(super) fn are_all(&self) -> bool {
+        matches!(self.change, Change::Only)
+    }
+
     /// The class whose columns they are, where attributes were given.
     pub(super) fn owner(&self) -> Option<ModelId> {
         self.names.iter().find_map(|(owner, _)| *owner)

@@ -186,12 +186,13 @@ impl Step {
         }
         let known = loads.iter().find(|known| known.is_like(&load));
         let fields = load.fields.take().or_else(|| known.and_then(|known| known.fields.clone()));
+        let below = load.below || known.is_some_and(|known| known.below);
         let then = known.map_or_else(Vec::new, |known| known.then.clone());
-        let mut wanted = Wanted { fields, loads: then };
+        let mut wanted = Wanted { fields, below, loads: then };
         std::mem::take(&mut load.then).into_iter().for_each(|then| Load::add(&mut wanted.loads, then));
         wanted.take(py, schema, target, &step.further)?;
         Self::add(py, schema, target, rest, &mut wanted.loads)?;
-        (load.fields, load.then) = (wanted.fields, wanted.loads);
+        (load.fields, load.below, load.then) = (wanted.fields, wanted.below, wanted.loads);
         Load::add(loads, load);
         Ok(())
     }
@@ -272,6 +273,7 @@ impl Wanted {
         further: &Further,
     ) -> PyResult<()> {
         for columns in &further.columns {
+            self.below = !columns.are_all() && (self.below || self.fields.is_none());
             let fields: Vec<FieldId> =
                 columns.apply(schema, model, self.fields.take()).map_err(|error| to_py(py, error))?;
             self.fields = Some(fields);
