@@ -38,6 +38,14 @@ def no_environment(monkeypatch):
 
 
 @pytest.fixture
+def url(url):
+    """One that is there: looking at a database makes none."""
+    if url.startswith("sqlite"):
+        Path(url.removeprefix("sqlite:///")).touch()
+    return url
+
+
+@pytest.fixture
 def project(tmp_path, monkeypatch, request):
     """A folder with models in a module of its own name."""
     name = f"models_{abs(hash(request.node.name))}"
@@ -182,7 +190,7 @@ def test_wrong_usage_is_two(arguments, text, capsys):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["ping", "--url", "sqlite:////nowhere/at/all.db"], "unable to open database file"),
+        (["ping", "--url", "sqlite:////nowhere/at/all.db"], "there is no database /nowhere/at/all.db"),
         (["ping", "--url", "mysql://x"], "mysql"),
         (["ping", "--url", "postgresql://nobody:secret@127.0.0.1:1/x"], "127.0.0.1"),
         (["sql", "--models", "no.such.module", "--dialect", "sqlite"], "ModuleNotFoundError"),

@@ -328,8 +328,11 @@ def test_models_are_compared_with_the_files_alone(project):
     assert "nothing to do" in project.compared("auto", "again", "--offline")
     project.models("name: Mapped[str]", "age: Mapped[int | None]")
     assert "add_column teams.age" in project.compared("auto", "ages", "--offline")
-    # No database was asked: none is where the files are.
-    assert "2 revision(s) wait" in project.type("status")
+    # No database was asked, and none made.
+    if project.url.startswith("sqlite"):
+        assert "there is no database" in project.type("status", code=1)
+    else:
+        assert "2 revision(s) wait" in project.type("status")
     project.type("up")
     assert "as the models want" in project.compared("check")
     project.models("age: Mapped[int | None]")
@@ -354,3 +357,30 @@ def test_a_revision_that_cannot_be_followed_names_file_and_line(project):
     path.write_text(path.read_text().replace("pass", "op.execute('DO $$ BEGIN NULL; END $$')", 1))
     said = project.compared("check", "--offline", code=1)
     assert f"{path}, line " in said and "compare with a database instead, without --offline" in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["migrate", "status"],
+        ["migrate", "current"],
+        ["migrate", "history", "-i"],
+        ["migrate", "check", "--models", "MODULE"],
+        ["inspect"],
+        ["ping"],
+        ["lint", "--models", "MODULE"],
+        ["lint", "--pending"],
+    ],
+)
+def test_looking_at_a_database_makes_none(project, command):
+    project.models()
+    project.type("create", "first")
+    file = project.folder / "nowhere.db"
+    project.capsys.readouterr()
+    arguments = [project.module if word == "MODULE" else word for word in command]
+    assert main([*arguments, "--url", f"sqlite:///{file}"]) == 1
+    said = project.capsys.readouterr().err
+    assert f"there is no database {file}" in said and not file.exists()
+    assert project.type("history", "--url", f"sqlite:///{file}") != ""
+    project.type("up", "--url", f"sqlite:///{file}")
+    assert main(["ping", "--url", f"sqlite:///{file}"]) == 0

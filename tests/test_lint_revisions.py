@@ -124,3 +124,63 @@ def test_rows_that_are_written_behind_an_alter_table_are_found(lint):
     assert "written-while-locked (postgresql): UPDATE users" in lint(up)
     up = up.replace("op.execute(", "with op.get_context().autocommit_block():\n    op.execute(")
     assert "written-while-locked" not in lint(up)
+
+
+@pytest.fixture
+def project(tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """A folder with two revisions, and a command that is typed in it."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "alembic.ini").write_text(
+        f"[alembic]\nscript_location = .\nsqlalchemy.url = {url.replace('%', '%%')}\n"
+    )
+    (tmp_path / "versions").mkdir()
+    users = 'op.create_table("users", sa.Column("id", sa.Integer), sa.Column("old", sa.Integer))\n'
+    (tmp_path / "versions" / "one1.py").write_text(source("one1", None, f'{users}op.drop_column("others", "old")'))
+    (tmp_path / "versions" / "two2.py").write_text(source("two2", "one1", 'op.drop_column("users", "old")'))
+
+    def typed(*arguments: str, code: int = 0) -> str:
+        ended = main(list(arguments))
+        printed = capsys.readouterr()
+        assert ended == code, printed
+        return printed.out if code in (0, 3) else printed.err
+
+    return typed
+
+
+def test_without_files_the_revisions_of_the_project_are_looked_at(project, url):
+    found = json.loads(project("lint", "--json", code=3))
+    dialect = "sqlite" if url.startswith("sqlite") else "postgresql"
+    dropped = [(Path(one["file"]).name, one["dialects"]) for one in found if one["code"] == "column-dropped"]
+    assert sorted(dropped) == [("one1.py", [dialect]), ("two2.py", [dialect])]
+
+
+def test_only_what_the_database_has_not_run_is_looked_at_where_that_is_said(project, url):
+    project("migrate", "stamp", "one1")
+    found = json.loads(project("lint", "--pending", "--json", code=3))
+    assert {Path(one["file"]).name for one in found} == {"two2.py"}
+    project("migrate", "stamp", "two2")
+    assert project("lint", "--pending") == ""
+    assert "cannot be used with" in project("lint", "--pending", "x.py", code=2)
+
+
+def test_without_files_and_a_project_there_is_nothing_to_look_at(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert main(["lint"]) == 2
+    assert "lint what? There is no alembic.ini here" in capsys.readouterr().err
+
+
+def test_the_table_of_the_migrations_is_no_step(project, url, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.path", [*__import__("sys").path])
+    place = "app" if not url.startswith("sqlite") else None
+    with (tmp_path / "alembic.ini").open("a") as file:
+        file.write("version_table = versions_of_ours\n" + (f"version_table_schema = {place}\n" if place else ""))
+    module = f"linted_{abs(hash(url))}"
+    text = "from ormkit import DeclarativeBase, Mapped, mapped_column\n\nclass Base(DeclarativeBase):\n    pass\n"
+    for number, schema in enumerate(("app", None) if place else (None,)):
+        args = f"    __table_args__ = {{'schema': {schema!r}}}\n"
+        text += f"\nclass T{number}(Base):\n    __tablename__ = 't'\n{args}    id: Mapped[int] = mapped_column(primary_key=True)\n"
+    (tmp_path / f"{module}.py").write_text(text)
+    project("migrate", "stamp", "one1")
+    assert project("lint", "--models", module) in ("", "[]\n")

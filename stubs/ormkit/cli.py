@@ -7,6 +7,7 @@ from pathlib import Path
 from ormkit._ormkit import CommandLine, create_engine, parse_command_line
 from ormkit.exc import MigrationError
 from ormkit.migrations import AlembicConfig, MigrationRunner, ScriptFolder, _commands, _folder, _lint
+from ormkit.migrations.config import configured
 
 __all__ = ["entry", "main", "migrate_create", "migrate_down", "migrate_init", "migrate_status", "migrate_up"]
 
@@ -42,8 +43,22 @@ async def _run(command):
     if command.migrate is not None:
         verb, given = command.migrate
         return await _commands.run(verb, given, command.url, command.json)
+    if command.url is not None:
+        _commands.require_database(command.url)
     files, dialects = command.revisions
-    if files:
+    if command.project is not None:
+        config = configured(*command.config)
+        if config is None:
+            text = "lint what? There is no alembic.ini here: give SQL scripts, revision files, or --models and --url"
+            raise _commands.Usage(text)
+        if command.project:
+            async with create_engine(command.url, min_connections=0) as engine:
+                scripts, dialects = await MigrationRunner(engine, config).get_pending_migrations(), [engine.dialect]
+        else:
+            folder = ScriptFolder(config)
+            scripts = [folder.scripts[id] for id in folder.graph.walk()]
+        files = [script.path for script in scripts]
+    if files or command.project is not None:
         rendered, not_seen = _lint.render(files, dialects)
         code = await command.run(None, rendered)
         for error in not_seen:
@@ -51,8 +66,10 @@ async def _run(command):
         return code or bool(not_seen)
     if command.url is None:
         return await command.run(None)
+    config = None if command.config is None else configured(*command.config)
+    table = {} if config is None else {"version_table": config.version_place, "exclude": config.exclude_tables}
     async with create_engine(command.url, min_connections=0) as engine:
-        return await command.run(engine)
+        return await command.run(engine, **table)
 
 
 def entry():

@@ -10,6 +10,7 @@ mod declared;
 mod diff;
 mod exclusion;
 mod introspect;
+mod length;
 mod line;
 mod made_of;
 mod migrate;

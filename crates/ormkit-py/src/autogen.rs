@@ -350,7 +350,8 @@ fn pairs(given: Option<Bound<'_, PyDict>>) -> PyResult<Vec<(String, String)>> {
     given.iter().map(|(from, to)| Ok((from.extract()?, to.extract()?))).collect()
 }
 
-fn table_name(text: &str) -> TableName {
+/// `table` or `schema.table`.
+pub(crate) fn table_name(text: &str) -> TableName {
     match text.split_once('.') {
         Some((schema, name)) => TableName { schema: Some(schema.to_owned()), name: name.to_owned() },
         None => TableName { schema: None, name: text.to_owned() },

@@ -14,6 +14,8 @@ mod terminal;
 
 use std::path::PathBuf;
 
+use ormkit_core::schema::Compare;
+use ormkit_sqlite::{Database, Mode};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -22,6 +24,7 @@ use self::arguments::{Command, Mistake};
 use self::lint::Rendered;
 pub(crate) use self::models::load_models;
 use self::terminal::Terminal;
+use crate::autogen::table_name;
 use crate::bridge::Operation;
 use crate::engine::{Engine, EngineHandle};
 
@@ -47,6 +50,8 @@ pub(crate) struct CommandLine {
     /// The answer is for programs.
     #[pyo3(get)]
     json: bool,
+    /// The configuration file and its section, where they were said.
+    config: (Option<String>, Option<String>),
 }
 
 #[pymethods]
@@ -69,18 +74,40 @@ impl CommandLine {
         }
     }
 
+    /// The configuration file and its section, where they were said, of a command that reads it for more than the database.
+    #[getter]
+    fn config(&self) -> Option<(Option<String>, Option<String>)> {
+        matches!(self.command, Command::Lint(_)).then(|| self.config.clone())
+    }
+
+    /// `ormkit lint` is to look at the revisions of the project: True for those only that the database has not run; None for
+    /// everything else.
+    #[getter]
+    fn project(&self) -> Option<bool> {
+        match &self.command {
+            Command::Lint(lint) => lint.project,
+            _ => None,
+        }
+    }
+
     /// Do it; the result is the exit code.
     ///
     /// Args:
     ///     engine: On `url`; None where that is None.
     ///     rendered: What the `revisions` do: file, dialect, statements with their lines, and what only a rebuild of SQLite does.
-    #[pyo3(signature = (engine, rendered = Vec::new()))]
+    ///     version_table: The table of the migrations, with its schema where that is said: no model's.
+    ///     exclude: Tables that are let be.
+    #[pyo3(signature = (engine, rendered = Vec::new(), *, version_table = "alembic_version", exclude = Vec::new()))]
     fn run(
         &self,
         py: Python<'_>,
         engine: Option<Bound<'_, Engine>>,
         rendered: Vec<Rendered>,
+        version_table: &str,
+        exclude: Vec<String>,
     ) -> PyResult<Py<Operation>> {
+        let compare =
+            Compare { version_table: Some(table_name(version_table)), exclude, ..Compare::default() };
         let engine = engine.map(|engine| engine.get().handle());
         let context = Context { engine, terminal: Terminal::of(py)?, json: self.json };
         let command = self.command.clone();
@@ -88,7 +115,7 @@ impl CommandLine {
             match command {
                 Command::Inspect(command) => inspect::run(&context, &command).await,
                 Command::Sql(command) => sql::run(&context, &command).await,
-                Command::Lint(command) => lint::run(&context, &command, &rendered).await,
+                Command::Lint(command) => lint::run(&context, &command, &rendered, compare).await,
                 Command::Migrate(_) => Err(PyValueError::new_err("`ormkit.migrations` runs this command")),
                 Command::Ping => ping::run(&context).await,
             }
@@ -116,6 +143,16 @@ impl CommandLine {
             terminal.say(py, &format!("hint: {hint}\n"))?;
         }
         Ok(FAILED)
+    }
+}
+
+/// The file of SQLite that a URL names and that is not there: who only looks at it must not make it. None for every other URL.
+#[pyfunction]
+pub(crate) fn missing_database(url: &str) -> Option<PathBuf> {
+    let config = ormkit_sqlite::Config::parse(url).ok().filter(|config| config.mode == Mode::Create)?;
+    match config.database {
+        Database::File(path) if !path.exists() => Some(path),
+        _ => None,
     }
 }
 
@@ -180,7 +217,9 @@ pub(crate) fn parse_command_line(py: Python<'_>, argv: Vec<String>) -> PyResult<
     match arguments::command(&matches, configured) {
         Ok(command) => {
             let (url, debug, json) = (command.1, matches.get_flag("debug"), matches.get_flag("json"));
-            Ok(Py::new(py, CommandLine { command: command.0, url, debug, json })?.into_any())
+            let [file, section] = ["config", "name"].map(|name| matches.get_one::<String>(name).cloned());
+            let config = (file, section);
+            Ok(Py::new(py, CommandLine { command: command.0, url, debug, json, config })?.into_any())
         }
         Err(Mistake::Raised(error)) => Err(error),
         Err(Mistake::Usage(usage)) => {

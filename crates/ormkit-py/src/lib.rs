@@ -40,7 +40,7 @@ mod _ormkit {
     #[pymodule_export]
     use bridge::QueryTags;
     #[pymodule_export]
-    use cli::{CommandLine, load_models, parse_command_line};
+    use cli::{CommandLine, load_models, missing_database, parse_command_line};
     #[pymodule_export]
     use codec::{register_codec, unregister_codec};
     #[pymodule_export]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import datetime
 from typing import Any
@@ -280,13 +281,20 @@ class Index:
         where = mine.pop("where", None)
         storage = [f"{name}={value}" for name, value in (mine.pop("with", None) or {}).items()]
         found = {
-            "name": self.name or f"ix_{table}_{parts[0][0]}", "unique": self.unique, "parts": parts,
+            "name": self.name or _made_name(f"ix_{table}_{parts[0][0]}", dialect), "unique": self.unique, "parts": parts,
             "include": [name_of(column) for column in mine.pop("include", None) or []], "method": mine.pop("using", None),
             "predicate": None if where is None else expression(where, dialect),
             "nulls_not_distinct": bool(mine.pop("nulls_not_distinct", False)), "storage": storage,
         }  # fmt: skip
         known(mine, "an index")
         return found
+
+
+def _made_name(whole: str, dialect: str) -> str:
+    """A name that nobody has said: where PostgreSQL would cut it, its beginning and a hash of the whole, as SQLAlchemy has it."""
+    if dialect == "sqlite" or len(whole) <= 63:
+        return whole
+    return f"{whole[:55]}_{hashlib.md5(whole.encode(), usedforsecurity=False).hexdigest()[-4:]}"
 
 
 def _part(column: Any, classes: dict[str, str], dialect: str) -> tuple[str, bool, str | None, bool, bool]:

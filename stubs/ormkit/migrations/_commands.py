@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ormkit._ormkit import CommandLine, ConnectionPool, create_engine, load_models
+from ormkit._ormkit import CommandLine, ConnectionPool, create_engine, load_models, missing_database
 from ormkit.exc import MigrationError
 from ormkit.migrations import _bridge, _folder, _squash as _squashing
 from ormkit.migrations._environment import not_heeded
@@ -55,9 +55,13 @@ class Command:
         return url
 
     @asynccontextmanager
-    async def runner(self) -> AsyncIterator[MigrationRunner]:
+    async def runner(self, *, looks: bool = False) -> AsyncIterator[MigrationRunner]:
+        """`looks`: the database is looked at only, so it must be there."""
         config = self.configuration()
-        async with create_engine(self.url(config), min_connections=0) as engine:
+        url = self.url(config)
+        if looks:
+            require_database(url)
+        async with create_engine(url, min_connections=0) as engine:
             timeout = self.given.get("lock_timeout")
             try:
                 limit = None if timeout is None else float(timeout)
@@ -86,6 +90,13 @@ class Command:
         """Print the answer: for programs, or for readers."""
         print(json.dumps(value) if self.json else text, end="\n" if self.json else "")
         return DONE
+
+
+def require_database(url: str) -> None:
+    """Looking at a database makes none."""
+    if (missing := missing_database(url)) is not None:
+        text = f"there is no database {missing}: `ormkit migrate up` makes one, --url names another"
+        raise problem(text, file=missing)
 
 
 async def run(verb: str, given: dict[str, Any], url: str | None, json: bool) -> int:
@@ -220,9 +231,6 @@ async def _compare(
     renames = list(command.rename)
     for note in not_heeded(config):
         print(f"note: {note}", file=sys.stderr)
-    version = config.version_table
-    if config.version_table_schema:
-        version = f"{config.version_table_schema}.{version}"
     terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
     refused: set[str] = set()
     while True:
@@ -231,7 +239,7 @@ async def _compare(
             side,
             models,
             exclude=config.exclude_tables,
-            version_table=version,
+            version_table=config.version_place,
             include_schemas=command.schemas or config.include_schemas,
             rename_tables=tables,
             rename_columns=columns,
@@ -397,7 +405,7 @@ async def _stamp(command: Command) -> int:
 
 
 async def _status(command: Command) -> int:
-    async with command.runner() as runner:
+    async with command.runner(looks=True) as runner:
         heads, pending = await runner.get_current_heads(), await runner.get_pending_migrations()
         lines = [f"the database is at {', '.join(heads) or 'the base'}"]
         lines.append(f"{len(pending)} revision(s) wait:" if pending else "nothing waits")
@@ -407,7 +415,7 @@ async def _status(command: Command) -> int:
 
 
 async def _current(command: Command) -> int:
-    async with command.runner() as runner:
+    async with command.runner(looks=True) as runner:
         heads, folder = await runner.get_current_heads(), command.folder()
         _list(command, folder, folder.graph.find("current", heads) if heads else [], command.verbose)
         return FOUND if command.check_heads and sorted(heads) != sorted(folder.graph.heads()) else DONE
@@ -417,7 +425,7 @@ async def _history(command: Command) -> int:
     folder = command.folder()
     marked: list[str] = []
     if command.indicate_current or "current" in (command.range or ""):
-        async with command.runner() as runner:
+        async with command.runner(looks=True) as runner:
             marked = await runner.get_current_heads()
     ids = folder.graph.range(command.range or ":", marked)
     shown = frozenset(marked) if command.indicate_current else frozenset()
@@ -444,7 +452,7 @@ async def _check(command: Command) -> int:
     if command.offline:
         async with recorded_schema(config, command.dialect(config), x=command.x) as recorded:
             return await _differences(command, recorded, config, "what the files build up")
-    async with command.runner() as runner:
+    async with command.runner(looks=True) as runner:
         return await _differences(command, runner.pool, config, "the database")
 
 

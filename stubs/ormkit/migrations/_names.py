@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from ormkit.migrations._drive import Bind, Mappings, Rows, Values
+from ormkit.migrations._keywords import unknown
 from ormkit.migrations._loader import modules
 from ormkit.migrations._op import BatchOperations, Context, Operations
 
@@ -25,6 +26,15 @@ _ASKED = re.compile(r"^#\s*ormkit:\s*run by alembic\s*$", re.MULTILINE | re.IGNO
 def foreign_names(source: str, function: str, dialect: str | None = None) -> list[str]:
     """The names that `upgrade` or `downgrade` of a file needs and that are not there: those of what is run when the file is
     loaded, of the function, and of the functions of the file that it names. `dialect`: options of another one do nothing."""
+    return sorted(_looked_at(source, function, dialect).missing)
+
+
+def mistyped(source: str, function: str, dialect: str | None = None) -> list[tuple[int, str]]:
+    """The keywords of functions of `op` that nobody knows, each with its line."""
+    return sorted(_looked_at(source, function, dialect).mistyped)
+
+
+def _looked_at(source: str, function: str, dialect: str | None) -> _Finder:
     tree = ast.parse(source)
     finder = _Finder(modules(Operations), dialect)
     if asked := _ASKED.search(source):
@@ -35,7 +45,7 @@ def foreign_names(source: str, function: str, dialect: str | None = None) -> lis
         finder.assignments(node)
     for node in _reached(tree, function):
         finder.used(node)
-    return sorted(finder.missing)
+    return finder
 
 
 def made_of_sqlalchemy(source: str) -> list[str]:
@@ -103,6 +113,7 @@ class _Finder:
         self.known: dict[str, Any] = {}
         self.absent: dict[str, str] = {}
         self.missing: set[str] = set()
+        self.mistyped: set[tuple[int, str]] = set()
 
     def imports(self, node: ast.AST) -> None:
         if isinstance(node, ast.Import):
@@ -146,13 +157,16 @@ class _Finder:
             self._keywords(node)
 
     def _keywords(self, node: ast.Call) -> None:
-        """Options that tables know and we do not: Alembic writes them."""
-        if self._resolve(node.func) is not Operations.create_table:
-            return
+        """Options that we do not know: those of Alembic it does itself."""
+        function = self._resolve(node.func)
         for keyword in node.keywords:
-            of_another = self.dialect == "sqlite" and str(keyword.arg).startswith("postgresql_")
-            if keyword.arg in _OF_TABLES and not of_another:
-                self.missing.add(f"op.create_table({keyword.arg}=…)")
+            if keyword.arg is None or (said := unknown(function, keyword.arg, self.dialect)) is None:
+                continue
+            call = f"{ast.unparse(node.func)}({keyword.arg}=…)"
+            if said == "alembic":
+                self.missing.add(call)
+            else:
+                self.mistyped.add((keyword.lineno, call + (f", `{said}=` may be meant" if said else "")))
 
     def _attribute(self, node: ast.Attribute) -> None:
         inner = self._resolve(node.value)
@@ -185,11 +199,6 @@ _ANSWERS: dict[Any, Any] = {
     Bind.exec_driver_sql: Rows,
     Rows.scalars: Values,
     Rows.mappings: Mappings,
-}
-
-_OF_TABLES = {"prefixes", "listeners"} | {
-    f"postgresql_{name}"
-    for name in ("inherits", "partition_by", "tablespace", "using", "with", "with_oids", "on_commit")
 }
 
 _OWN = {

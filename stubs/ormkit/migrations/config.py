@@ -154,6 +154,12 @@ class AlembicConfig:
         return self.options.get("version_table_schema") or None
 
     @property
+    def version_place(self) -> str:
+        """The version table, with its schema where that is said."""
+        schema = self.version_table_schema
+        return self.version_table if schema is None else f"{schema}.{self.version_table}"
+
+    @property
     def include_schemas(self) -> bool:
         return str(self.options.get("include_schemas", "false")).lower() in ("true", "1", "yes", "on")
 

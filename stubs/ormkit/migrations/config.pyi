@@ -64,6 +64,10 @@ class AlembicConfig:
         """Its schema; None for the default one."""
 
     @property
+    def version_place(self) -> str:
+        """The version table, with its schema where that is said."""
+
+    @property
     def include_schemas(self) -> bool:
         """All schemas of PostgreSQL are compared, also those that no model names: an option of ormkit's own."""
 

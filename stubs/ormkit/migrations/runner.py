@@ -210,6 +210,7 @@ def _line(error: BaseException, script: MigrationScript) -> int | None:
 
 def for_alembic(scripts: list[MigrationScript], up: bool, dialect: str) -> set[str]:
     """The revisions that Alembic is to run. Stops before anything is done where it is needed and not there."""
+    _check_keywords(scripts, up, dialect)
     needs = [(script, names) for script in scripts if (names := script._needs_alembic(up, dialect))]
     if not needs or _bridge.installed():
         return {script.revision for script, _ in needs}
@@ -222,3 +223,14 @@ def for_alembic(scripts: list[MigrationScript], up: bool, dialect: str) -> set[s
         f" behind you (`ormkit migrate squash`, on a database that has run them)"
     )
     raise problem(text, file=needs[0][0].path, revisions=tuple(script.revision for script, _ in needs))
+
+
+def _check_keywords(scripts: list[MigrationScript], up: bool, dialect: str) -> None:
+    """Stops before anything is done where a function of `op` is given what it does not take."""
+    found = [(script, line, call) for script in scripts for line, call in script._mistyped(up, dialect)]
+    if not found:
+        return
+    listed = "; ".join(f"{script.path or script.revision}:{line}: {call}" for script, line, call in found)
+    text = f"{len(found)} keyword(s) that no function takes: {listed}. Nothing was changed: mend them, then `ormkit migrate up`"
+    revisions = tuple(dict.fromkeys(script.revision for script, _, _ in found))
+    raise problem(text, file=found[0][0].path, revisions=revisions)

@@ -128,6 +128,12 @@ class MigrationScript:
         except SyntaxError as error:
             raise mistake(self._place(), error, (self.revision,)) from error
 
+    def _mistyped(self, up: bool, dialect: str) -> list[tuple[int, str]]:
+        """Keywords that no function of `op` takes, with their lines. What is Alembic's to run is Alembic's to judge."""
+        if self._source is None or self._foreign_names(up, dialect):
+            return []
+        return _names.mistyped(self._source, _function(up), dialect)
+
     def _needs_alembic(self, up: bool, dialect: str) -> list[str]:
         """The names for which this direction needs Alembic and SQLAlchemy; an empty list where it does without.
 

@@ -241,6 +241,12 @@ impl Run {
     }
 
     async fn keep(&mut self, link: &mut Link, step: &Step) -> Result<()> {
+        if link.dialect().name == DialectName::Postgres {
+            // What the revision has SET, such as `search_path`, is its own: neither the version table nor the next one is to be
+            // looked for elsewhere.
+            link.run(Batch::of(&Statement::command("RESET ALL".to_owned(), Effect::Unknown)), &mut NoRows)
+                .await?;
+        }
         self.options.table.apply(link, &step.moves).await?;
         self.check(link).await?;
         link.commit().await

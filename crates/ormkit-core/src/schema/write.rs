@@ -16,6 +16,7 @@ impl Operation {
     ///
     /// # Errors
     /// `Unsupported` on SQLite for what only a rebuild of the table does, which [`migrate`](super::migrate) carries out.
+    /// `InvalidRequest`: a new name that PostgreSQL would cut.
     pub fn sql(&self, dialect: &'static Dialect) -> Result<String> {
         if dialect.name == DialectName::Sqlite && !self.is_plain_on_sqlite() {
             return Err(Error::unsupported(
@@ -23,6 +24,7 @@ impl Operation {
                 "it is done by a rebuild of the table, of several statements",
             ));
         }
+        self.check_names(dialect)?;
         Ok(written(dialect, |out| self.write(out)))
     }
 

@@ -4,6 +4,7 @@ mod drop;
 mod exclude;
 mod foreign_key;
 mod index;
+mod length;
 pub mod names;
 mod table;
 
@@ -19,6 +20,7 @@ use crate::value::Params;
 pub(crate) use exclude::{definition as exclude_definition, name as exclude_name};
 pub(crate) use foreign_key::ForeignKeyDef;
 pub(crate) use index::{declared_indexes, index_expression};
+pub(crate) use length::{fits, table_fits};
 
 /// A step of a script: steps run in order and may all be run again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +41,8 @@ pub enum DdlStep {
 /// SQLite takes them as they are).
 ///
 /// # Errors
-/// `Unsupported`: a column has a type that the dialect lacks, or a constraint an option.
+/// `Unsupported`: a column has a type that the dialect lacks, or a constraint an option. `InvalidRequest`: a name that PostgreSQL
+/// would cut.
 pub fn create_all<'a>(
     schema: &Schema,
     models: &[ModelId],
@@ -49,7 +52,10 @@ pub fn create_all<'a>(
     let dialect = spelling.dialect;
     schema.check(models)?;
     let models = in_order(schema, models);
-    models.iter().try_for_each(|model| require_types(schema, model, dialect))?;
+    models.iter().try_for_each(|model| {
+        length::model_fits(model, dialect)?;
+        require_types(schema, model, dialect)
+    })?;
     let mut steps = Vec::new();
     for enumeration in enums(&models).iter().filter(|_| dialect.native_enums) {
         steps.push(create_enum(enumeration, spelling));

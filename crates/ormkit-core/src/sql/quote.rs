@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::value::ValueRef;
 
 /// The most bytes of a name that PostgreSQL keeps; it cuts longer ones.
-const LONGEST_NAME: usize = 63;
+pub(crate) const LONGEST_NAME: usize = 63;
 
 /// A name, or the parts of a qualified one, as SQL reads them: in quotes where they need to be.
 ///

@@ -45,6 +45,8 @@ pub(super) struct Lint {
     /// The major version of PostgreSQL.
     pub(super) version: Option<u32>,
     pub(super) transaction: bool,
+    /// The revisions of the project; true: only those that the database has not run.
+    pub(super) project: Option<bool>,
 }
 
 const ENVIRONMENT: &str = "\
@@ -114,7 +116,7 @@ pub(super) fn parser() -> Parser {
                         .value_name("FILE")
                         .action(ArgAction::Append)
                         .value_parser(value_parser!(PathBuf))
-                        .help("SQL scripts, - for the standard input, and revision files (.py); without any, --url and --models are compared"),
+                        .help("SQL scripts, - for the standard input, and revision files (.py); without any, those of the project, or with --models the steps from --url to them"),
                 )
                 .arg(models().help("The models: dropping a column that they map is a finding of its own"))
                 .arg(dialect())
@@ -125,6 +127,7 @@ pub(super) fn parser() -> Parser {
                         .value_parser(value_parser!(u32))
                         .help("The major version of the server that will run the scripts [default: 15]"),
                 )
+                .arg(flag("pending", "Of the project's revisions only those that the database has not run").conflicts_with("files"))
                 .arg(flag("transaction", "The scripts run in one transaction, as by psql -1")),
         )
         .subcommand(migrate::parser())
@@ -218,19 +221,23 @@ pub(super) fn command(
         }
         Some(("lint", matches)) => {
             let files: Vec<PathBuf> = matches.get_many("files").into_iter().flatten().cloned().collect();
+            let (models, pending) = (texts(matches, "models"), matches.get_flag("pending"));
             let lint = Lint {
-                models: texts(matches, "models"),
+                project: (files.is_empty() && (models.is_empty() || pending)).then_some(pending),
+                models,
                 dialect: matches.get_one("dialect").cloned(),
                 version: matches.get_one("postgres").copied(),
                 transaction: matches.get_flag("transaction"),
                 files,
             };
-            match (lint.files.is_empty(), lint.models.is_empty()) {
-                (true, true) => {
-                    return Err("lint what? Give SQL scripts, revision files, or --models and --url".into());
+            match (lint.project, lint.files.is_empty()) {
+                (Some(true), _) => (Command::Lint(lint), Some(needed()?)),
+                (Some(false), _) => {
+                    let dialect = language(lint.dialect.clone(), url)?;
+                    (Command::Lint(Lint { dialect, ..lint }), None)
                 }
-                (true, false) => (Command::Lint(lint), Some(needed()?)),
-                (false, _) => {
+                (None, true) => (Command::Lint(lint), Some(needed()?)),
+                (None, false) => {
                     let dialect = language(lint.dialect.clone(), url)?;
                     if dialect.is_none() && !lint.files.iter().all(|file| is_revision(file)) {
                         return Err("which SQL? Give --dialect or --url".into());

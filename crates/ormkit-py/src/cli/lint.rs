@@ -32,7 +32,12 @@ impl Found {
     }
 }
 
-pub(super) async fn run(context: &Context, command: &Lint, rendered: &[Rendered]) -> PyResult<i32> {
+pub(super) async fn run(
+    context: &Context,
+    command: &Lint,
+    rendered: &[Rendered],
+    compare: Compare,
+) -> PyResult<i32> {
     let models = Python::attach(|py| models::load(py, &command.models))?;
     let dialect = match (&context.engine, command.dialect.as_deref()) {
         (Some(engine), _) => engine.dialect(),
@@ -43,8 +48,8 @@ pub(super) async fn run(context: &Context, command: &Lint, rendered: &[Rendered]
     let conditions = Conditions { mapped, in_transaction: command.transaction, ..Conditions::new(dialect) };
     let conditions = Conditions { version: command.version.unwrap_or(conditions.version), ..conditions };
     let mut found: Vec<Found> = Vec::new();
-    if command.files.is_empty() {
-        let findings = plan(context, &models, conditions.clone()).await?;
+    if command.files.is_empty() && command.project.is_none() {
+        let findings = plan(context, &models, conditions.clone(), &compare).await?;
         found.extend(findings.into_iter().map(|finding| Found::of("step", finding)));
     }
     for file in command.scripts() {
@@ -114,7 +119,12 @@ fn mapped(py: Python<'_>, models: &[ModelId]) -> PyResult<Vec<(String, String)>>
 }
 
 /// What leads from the database to the models.
-async fn plan(context: &Context, models: &[ModelId], conditions: Conditions) -> PyResult<Vec<Finding>> {
+async fn plan(
+    context: &Context,
+    models: &[ModelId],
+    conditions: Conditions,
+    compare: &Compare,
+) -> PyResult<Vec<Finding>> {
     let engine = context.engine()?;
     let schema = Python::attach(schema)?;
     let explain = |error| engine.explained(error);
@@ -125,7 +135,6 @@ async fn plan(context: &Context, models: &[ModelId], conditions: Conditions) -> 
         let number = ping::ask(&mut link, number).await.map_err(explain)?;
         conditions.version = number.parse::<u32>().map_or(conditions.version, |number| number / 10_000);
     }
-    let compare = Compare { exclude: vec!["alembic_version".to_owned()], ..Compare::default() };
     let compared = compare.run(&mut link, &schema, models).await.map_err(explain)?;
     Ok(lint::plan(&compared.operations, &conditions))
 }

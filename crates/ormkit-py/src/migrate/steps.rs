@@ -13,8 +13,9 @@ impl Spec {
     /// True on SQLite where only a rebuild of the table does it.
     pub(super) fn rebuilds(&self) -> bool {
         match self {
-            Self::AddColumn { column, .. } => {
-                !column.nullable || column.default.is_some() || column.computed.is_some()
+            // SQLite has no IF NOT EXISTS for columns: what is there is looked up.
+            Self::AddColumn { column, if_not_exists, .. } => {
+                *if_not_exists || !column.nullable || column.default.is_some() || column.computed.is_some()
             }
             Self::AlterColumn { changes, .. } => {
                 changes.nullable.is_some() || changes.data_type.is_some() || changes.default.is_some()
@@ -102,12 +103,7 @@ pub(super) fn statements(spec: &Spec, dialect: &'static Dialect) -> Result<Vec<S
             Added::Unique(unique) => vec![add(table, Part::Unique(unique))?],
             Added::Check(check) => vec![add(table, Part::Check(check))?],
             Added::ForeignKey(key) => vec![add(table, Part::ForeignKey(key))?],
-            Added::Exclusion(exclusion) => vec![format!(
-                "ALTER TABLE {} ADD CONSTRAINT {} {}",
-                quoted(table),
-                dialect.quoted(&exclusion.name),
-                exclusion.definition
-            )],
+            Added::Exclusion(exclusion) => vec![add(table, Part::Exclusion(exclusion))?],
         },
         Spec::DropConstraint { table, name, if_exists, .. } => {
             let part = Part::Check(Check { name: Some(name.clone()), expression: String::new() });

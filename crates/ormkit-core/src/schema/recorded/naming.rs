@@ -6,9 +6,7 @@ use super::super::token::{TokenKind, tokens};
 use super::super::{Catalog, Index, Part, Table};
 use super::POSTGRES;
 use crate::model::TableName;
-
-/// The longest name, in bytes: NAMEDATALEN less one.
-const LONGEST: usize = 63;
+use crate::sql::quote::LONGEST_NAME;
 
 /// The part with a name.
 pub(super) fn named(catalog: &Catalog, table: &Table, mut part: Part) -> Part {
@@ -93,7 +91,7 @@ fn free(table: &TableName, columns: &[String], label: &str, taken: &HashSet<&str
 fn fitted(table: &str, columns: &str, label: &str) -> String {
     let over = label.len() + 1 + usize::from(!columns.is_empty());
     let (mut first, mut second) = (table.len(), columns.len());
-    while first + second + over > LONGEST {
+    while first + second + over > LONGEST_NAME {
         if first > second { first -= 1 } else { second -= 1 }
     }
     let parts = [cut(table, first), cut(columns, second), label];

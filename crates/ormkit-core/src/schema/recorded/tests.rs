@@ -1,5 +1,6 @@
 use super::*;
-use crate::schema::{Check, NumberingKind};
+use crate::model::{ColumnType, Constraint, Field, ModelDef, Registry};
+use crate::schema::{Check, Compare, NumberingKind};
 
 fn recorded(script: &str) -> Recorded {
     let mut recorded = Recorded::default();
@@ -198,4 +199,34 @@ fn names_that_are_made_are_cut_as_the_server_cuts_them() {
     assert_eq!(names[0], format!("{most}_b_key"));
     assert_eq!(names[1], format!("{half}_{half}_key"));
     assert!(names.iter().all(|name| name.len() <= 63) && names[3] == format!("{}_b_key1", "a".repeat(56)));
+}
+
+#[test]
+fn models_are_compared_with_what_is_on_record() {
+    let mut name = Field::new("name", ColumnType::VarChar(20)).required();
+    name.index = true;
+    let mut def =
+        ModelDef::new("User", "users", vec![Field::new("id", ColumnType::Integer).key().numbered(), name]);
+    def.constraints
+        .push(Constraint::Check { name: Some("ck".into()), condition: "name IN ('a', 'b')".into() });
+    let mut registry = Registry::new();
+    registry.declare(ModelDef { module: "app".into(), ..def }).unwrap();
+    let schema = registry.freeze().unwrap();
+    let models = [schema.models()[0].id];
+    let steps = |recorded: &Recorded| {
+        let compared = Compare::default().beside(recorded, &schema, &models).unwrap();
+        compared.operations.iter().map(|step| step.sql(POSTGRES).unwrap()).collect::<Vec<_>>()
+    };
+    let mut made = Recorded::default();
+    for statement in steps(&made) {
+        made.run(&statement).unwrap();
+    }
+    assert_eq!(steps(&made), Vec::<String>::new());
+    // As the server prints it.
+    let there = recorded(
+        "CREATE TABLE users (id SERIAL PRIMARY KEY, name VARCHAR(20) NOT NULL, old INTEGER,
+            CONSTRAINT ck CHECK (((name)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[]))));
+         CREATE INDEX ix ON users (name)",
+    );
+    assert_eq!(steps(&there), ["ALTER TABLE users DROP COLUMN old"]);
 }

@@ -5,6 +5,7 @@
 use std::hash::Hasher;
 
 use crate::model::TableName;
+use crate::sql::quote::LONGEST_NAME;
 
 /// `ix_<table>_<columns>`
 pub fn index<S: AsRef<str>>(table: &TableName, columns: &[S]) -> String {
@@ -31,9 +32,6 @@ pub fn foreign_key<S: AsRef<str>>(table: &TableName, columns: &[S], referred: &T
     name("fk", table, columns, Some(referred))
 }
 
-/// The longest name, in bytes: PostgreSQL's NAMEDATALEN less one.
-const LONGEST: usize = 63;
-
 fn name<S: AsRef<str>>(
     prefix: &str,
     table: &TableName,
@@ -48,12 +46,12 @@ fn name<S: AsRef<str>>(
 
 /// A name as it is, or its beginning with a hash of the whole.
 pub(crate) fn fitted(whole: String) -> String {
-    if whole.len() <= LONGEST {
+    if whole.len() <= LONGEST_NAME {
         return whole;
     }
     let mut hasher = rustc_hash::FxHasher::default();
     hasher.write(whole.as_bytes());
-    let mut end = LONGEST - 9;
+    let mut end = LONGEST_NAME - 9;
     while !whole.is_char_boundary(end) {
         end -= 1;
     }

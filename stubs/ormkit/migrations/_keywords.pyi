@@ -1,0 +1,1 @@
+"""Keywords of the functions of `op`. Nothing here is for others."""
