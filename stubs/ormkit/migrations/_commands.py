@@ -310,8 +310,9 @@ def _interruptible() -> Iterator[None]:
 
 def _ask(rename: str) -> bool:
     old, _, new = rename.partition(":")
-    print(f"{old} goes and {new} comes. Is it renamed? [y/N] ", end="", file=sys.stderr, flush=True)
+    # Whoever reads the question can interrupt it: the handler is there first.
     with _interruptible():
+        print(f"{old} goes and {new} comes. Is it renamed? [y/N] ", end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline()
     if not answer:
         print(file=sys.stderr)
