@@ -136,6 +136,15 @@ fn adopt_lists(object: &Bound<'_, PyAny>) {
     }
 }
 
+/// Moves an object to a state and a session.
+fn place(object: &Bound<'_, PyAny>, state: State, home: HomeId) {
+    mapped(instance::set_state(object, state));
+    mapped(instance::set_home(object, home));
+    if home != HomeId::NONE {
+        adopt_lists(object);
+    }
+}
+
 impl Host for PyHost {
     type Object = Py<PyAny>;
     type Weak = instance::Weak;
@@ -455,10 +464,19 @@ impl Host for PyHost {
     fn settle(&self, object: &Py<PyAny>, state: State, home: HomeId) {
         Python::attach(|py| {
             let object = object.bind(py);
-            mapped(instance::set_state(object, state));
-            mapped(instance::set_home(object, home));
-            if home != HomeId::NONE {
-                adopt_lists(object);
+            match event::any_move() {
+                false => place(object, state, home),
+                true => event::moving(object, mapped(instance::state(object)), state, home, place),
+            }
+        });
+    }
+
+    fn settle_undone(&self, object: &Py<PyAny>, from: State, state: State, home: HomeId) {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            match event::any_move() {
+                false => place(object, state, home),
+                true => event::moving(object, from, state, home, place),
             }
         });
     }

@@ -1,6 +1,7 @@
 //! The way from an object to its session.
 use super::PyHost;
 use crate::convert::Border;
+use crate::event::{Listener, SessionEvent};
 use crate::instance;
 use ormkit_core::host::HomeId;
 use ormkit_core::model::ModelId;
@@ -26,6 +27,16 @@ pub(crate) trait Owner: Send + Sync {
     /// # Errors
     /// `InvalidRequestError`: it is of a subclass whose `__init__` does not call that of `AsyncSession`.
     fn session(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>;
+
+    /// Its own object and who listens to an event of it; None where nobody does.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session).
+    fn listeners(
+        &self,
+        py: Python<'_>,
+        event: SessionEvent,
+    ) -> PyResult<Option<(Py<PyAny>, Vec<Arc<Listener>>)>>;
 
     /// Writes objects and the changes of their relations at once: an awaitable's iterator.
     fn write_now(self: Arc<Self>, py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>>;

@@ -13,6 +13,7 @@ use pyo3::types::PyTuple;
 use super::{SessionLink, nothing, on_session, raise};
 use crate::convert::Border;
 use crate::errors::to_py;
+use crate::event::{Listener, SessionEvent};
 use crate::host::{Owner, PyHost, owner};
 use crate::instance;
 use crate::query::paths_of;
@@ -33,6 +34,14 @@ impl Owner for SessionLink {
 
     fn session(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         self.face(py).map(|face| face.map(|face| face.unbind().into_any()))
+    }
+
+    fn listeners(
+        &self,
+        py: Python<'_>,
+        event: SessionEvent,
+    ) -> PyResult<Option<(Py<PyAny>, Vec<Arc<Listener>>)>> {
+        Ok(self.heard(py, event)?.map(|(session, listeners)| (session.into_any(), listeners)))
     }
 
     fn write_now(self: Arc<Self>, py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>> {
