@@ -7,7 +7,7 @@ mod homes;
 mod hooks;
 
 pub(crate) use classes::{ClassInfo, FieldInfo, class_info};
-pub(crate) use homes::{Owner, enter, leave, owner};
+pub(crate) use homes::{Hearers, Owner, enter, leave, owner};
 pub(crate) use hooks::register;
 
 use crate::bridge::Caller;

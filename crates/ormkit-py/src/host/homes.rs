@@ -32,11 +32,7 @@ pub(crate) trait Owner: Send + Sync {
     ///
     /// # Errors
     /// As [`session`](Self::session).
-    fn listeners(
-        &self,
-        py: Python<'_>,
-        event: SessionEvent,
-    ) -> PyResult<Option<(Py<PyAny>, Vec<Arc<Listener>>)>>;
+    fn listeners(&self, py: Python<'_>, event: SessionEvent) -> PyResult<Option<Hearers>>;
 
     /// Writes objects and the changes of their relations at once: an awaitable's iterator.
     fn write_now(self: Arc<Self>, py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>>;
@@ -44,6 +40,9 @@ pub(crate) trait Owner: Send + Sync {
     /// Loads an attribute of an object: an awaitable.
     fn load_now(self: Arc<Self>, py: Python<'_>, object: Py<PyAny>, name: &str) -> PyResult<Py<PyAny>>;
 }
+
+/// A session, and who listens to an event of it.
+pub(crate) type Hearers = (Py<PyAny>, Vec<Arc<Listener>>);
 
 type Owners = FxHashMap<HomeId, Weak<dyn Owner>>;
 

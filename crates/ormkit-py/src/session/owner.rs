@@ -13,8 +13,8 @@ use pyo3::types::PyTuple;
 use super::{SessionLink, nothing, on_session, raise};
 use crate::convert::Border;
 use crate::errors::to_py;
-use crate::event::{Listener, SessionEvent};
-use crate::host::{Owner, PyHost, owner};
+use crate::event::SessionEvent;
+use crate::host::{Hearers, Owner, PyHost, owner};
 use crate::instance;
 use crate::query::paths_of;
 
@@ -36,11 +36,7 @@ impl Owner for SessionLink {
         self.face(py).map(|face| face.map(|face| face.unbind().into_any()))
     }
 
-    fn listeners(
-        &self,
-        py: Python<'_>,
-        event: SessionEvent,
-    ) -> PyResult<Option<(Py<PyAny>, Vec<Arc<Listener>>)>> {
+    fn listeners(&self, py: Python<'_>, event: SessionEvent) -> PyResult<Option<Hearers>> {
         Ok(self.heard(py, event)?.map(|(session, listeners)| (session.into_any(), listeners)))
     }
 
