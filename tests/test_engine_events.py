@@ -14,6 +14,9 @@ from ormkit import (
     InvalidRequestError,
     Mapped,
     NotSupportedError,
+    OperationalError,
+    UniqueViolation,
+    create_engine,
     event,
     mapped_column,
     select,
@@ -100,10 +103,125 @@ async def test_other_events_of_engines_are_refused_with_what_to_type(engine: Any
 
     with pytest.raises(FieldError, match="did you mean `before_cursor_execute`"):
         event.listen(engine, "before_cursor_executes", hear)
-    for identifier, instead in (("connect", "init="), ("checkin", "reset="), ("handle_error", "add_tracer")):
+    for identifier, instead in (("first_connect", "once=True"), ("reset", "reset="), ("invalidate", "listen to close")):
         with pytest.raises(NotSupportedError, match=instead):
             event.listen(engine, identifier, hear)
     with pytest.raises(NotSupportedError, match="do_orm_execute"):
         event.listen(engine, "before_cursor_execute", hear, retval=True)
     with pytest.raises(InvalidRequestError, match="does not listen"):
         event.remove(engine, "before_cursor_execute", hear)
+
+
+def heard_by(engine: Any, *names: str) -> list[tuple[str, Any]]:
+    """What is told of events, in order."""
+    heard: list[tuple[str, Any]] = []
+    for name in names:
+        event.listen(engine, name, lambda *given, name=name: heard.append((name, given)))
+    return heard
+
+
+async def test_transactions_are_heard_of_where_they_begin_and_end(engine: Any) -> None:
+    await Base.metadata.create_all(engine)
+    heard = heard_by(engine, "begin", "commit", "rollback")
+    async with AsyncSession(engine) as session:
+        session.add(Row(id=1, text="a"))
+        await session.commit()
+        assert [name for name, _ in heard] in (["begin", "commit"], [])  # one statement needs no transaction
+        heard.clear()
+        async with session.begin():
+            await session.scalars(select(Row).with_for_update() if engine.is_postgres() else select(Row))
+            await session.insert(Row(id=2, text="b"))
+        await session.insert(Row(id=3, text="c"))
+        with pytest.raises(ZeroDivisionError):
+            async with session.begin():
+                await session.insert(Row(id=4, text="d"))
+                raise ZeroDivisionError
+    assert [name for name, _ in heard if name != "begin"] == ["commit", "rollback"]
+    (context,) = next(given for name, given in heard if name == "commit")
+    assert context.statement == "COMMIT"
+
+
+async def test_loans_of_connections_are_heard_of(engine: Any) -> None:
+    heard = heard_by(engine, "checkout", "checkin", "close")
+    async with engine.connect() as connection:
+        assert [name for name, _ in heard] == ["checkout"]
+        _, record, _ = heard[0][1]
+        record.info["at"] = time.perf_counter()
+        assert (record.backend_pid is not None) == engine.is_postgres()
+        await connection.execute("SELECT 1")
+    assert [name for name, _ in heard] == ["checkout", "checkin"]
+    assert heard[1][1][1] is record
+    await engine.execute("SELECT 1")
+    assert [name for name, _ in heard][2:] == ["checkout", "checkin"]
+    assert heard[2][1][1].info is record.info
+    await engine.dispose()
+    assert [name for name, _ in heard][4:] == ["close"] and heard[4][1][1] is record
+
+
+async def test_errors_are_heard_of_with_their_statement(engine: Any) -> None:
+    await Base.metadata.create_all(engine)
+    heard: list[Any] = []
+    event.listen(engine, "handle_error", heard.append)
+    async with AsyncSession(engine) as session:
+        await session.insert(Row(id=1, text="a"))
+        with pytest.raises(UniqueViolation) as raised:
+            await session.insert(Row(id=1, text="b"))
+        assert await session.scalar(select(Row.text)) == "a"
+    (context,) = heard
+    told = context.original_exception
+    assert type(told) is UniqueViolation and told.message == raised.value.message
+    assert told.sqlstate == raised.value.sqlstate == "23505"
+    assert "INSERT" in context.statement and 1 in [value for value in context.parameters if value == 1]
+    assert not context.is_disconnect and context.execution_context.statement == context.statement
+
+
+async def test_a_connection_that_cannot_be_opened_is_an_error_that_is_heard_of(engine: Any, tmp_path: Any) -> None:
+    url = "postgresql://nobody:wrong@127.0.0.1:1/none" if engine.is_postgres() else f"sqlite:///{tmp_path}/no/such.db"
+    other = create_engine(url, connect_timeout=1)
+    heard: list[Any] = []
+    event.listen(other, "handle_error", heard.append)
+    with pytest.raises(OperationalError):
+        await other.execute("SELECT 1")
+    await other.close()
+    assert heard and heard[0].is_disconnect and heard[0].statement is None
+
+
+async def test_new_connections_are_prepared_by_listeners(engine: Any) -> None:
+    async def prepare(connection: Any, record: None) -> None:
+        await connection.execute("SET application_name = 'heard'")
+
+    if engine.is_sqlite():
+        with pytest.raises(NotSupportedError, match="foreign keys"):
+            event.listen(engine, "connect", prepare)
+        return
+    event.listen(engine, "connect", prepare)
+    seen: list[Any] = []
+    event.listen(engine, "connect", lambda connection, record: seen.append(connection))
+    await engine.dispose()
+    assert (await engine.execute("SHOW application_name")).scalar() == "heard"
+    assert len(seen) == 1
+    event.remove(engine, "connect", prepare)
+    await engine.dispose()
+    assert (await engine.execute("SHOW application_name")).scalar() != "heard"
+
+
+async def test_listeners_of_connections_follow_init(engine: Any, postgres_url: str) -> None:
+    if engine.is_sqlite():
+        return
+    order: list[str] = []
+
+    async def init(connection: Any) -> None:
+        order.append("init")
+
+    async def broken(connection: Any, record: None) -> None:
+        order.append("connect")
+        raise ValueError("no")
+
+    other = create_engine(postgres_url, init=init)
+    event.listen(other, "connect", broken)
+    with pytest.raises(ValueError, match="no"):
+        await other.execute("SELECT 1")
+    assert order == ["init", "connect"]
+    event.remove(other, "connect", broken)
+    assert (await other.execute("SELECT 1")).scalar() == 1
+    await other.close()

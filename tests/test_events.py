@@ -376,5 +376,5 @@ def test_unknown_events_and_targets_are_refused_with_what_to_type() -> None:
 
 
 async def test_engines_have_words_of_their_own(engine: Any) -> None:
-    with pytest.raises(NotSupportedError, match="init="):
-        event.listens_for(engine, "connect")
+    with pytest.raises(NotSupportedError, match="password="):
+        event.listens_for(engine, "do_connect")

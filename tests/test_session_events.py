@@ -234,5 +234,5 @@ async def test_unknown_events_of_sessions_are_refused_with_what_to_type(engine: 
         event.listens_for(AsyncSession, "after_comit")
     with pytest.raises(NotSupportedError, match="after_commit and after_rollback"):
         event.listens_for(async_sessionmaker(engine), "after_transaction_end")
-    with pytest.raises(NotSupportedError, match="before_flush"):
-        event.listens_for(AsyncSession(engine), "before_attach")
+    with pytest.raises(NotSupportedError, match="the verb or the statement"):
+        event.listens_for(AsyncSession(engine), "after_bulk_update")

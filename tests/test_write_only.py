@@ -16,6 +16,7 @@ from ormkit import (
     WriteOnlyCollection,
     WriteOnlyMapped,
     aliased,
+    event,
     func,
     inspect,
     joinedload,
@@ -352,6 +353,26 @@ async def test_only_a_new_object_can_be_given_a_list(session, engine):
     assert ("E", cid.id) in await posts(engine) and len(await posts(engine)) == 4
     with pytest.raises(InvalidRequestError, match=r"Writer\.posts is write-only.*use add"):
         cid.posts = []
+
+
+async def test_listeners_of_the_attribute_hear_of_changes(session):
+    heard = []
+    listeners = [
+        (name, lambda target, value, initiator, name=name: heard.append((name, target, value)))
+        for name in ("append", "remove")
+    ]
+    for name, listener in listeners:
+        event.listen(Writer.posts, name, listener)
+    ann = await ann_of(session)
+    old, new = await session.scalar(select(Post).where(Post.title == "A")), Post(title="D")
+    ann.posts.add(new)
+    ann.posts.remove(old)
+    Post(title="E", writer=ann)
+    for name, listener in listeners:
+        event.remove(Writer.posts, name, listener)
+    assert [(name, target) for name, target, _ in heard] == [("append", ann), ("remove", ann), ("append", ann)]
+    assert heard[0][2] is new and heard[1][2] is old
+    await session.rollback()
 
 
 # Deleting the owner.

@@ -2,6 +2,8 @@
 
 from ormkit._ormkit import (
     NO_VALUE,
+    ConnectionRecord,
+    ExceptionContext,
     ExecutionContext,
     FlushContext,
     ORMExecuteState,
@@ -13,6 +15,8 @@ from ormkit._ormkit import (
 
 __all__ = [
     "NO_VALUE",
+    "ConnectionRecord",
+    "ExceptionContext",
     "ExecutionContext",
     "FlushContext",
     "ORMExecuteState",

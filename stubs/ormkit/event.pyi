@@ -3,12 +3,37 @@
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeVar
 
+from ormkit.exc import OrmkitError
 from ormkit.inspection import Mapper
 from ormkit.session import AsyncSession
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 NO_VALUE: Final[Any]
+
+class ConnectionRecord:
+    """A connection of the pool. Its events are given the same one, in whose `info` notes may be left while it is open."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def backend_pid(self) -> int | None: ...
+    @property
+    def info(self) -> dict[Any, Any]: ...
+
+class ExceptionContext:
+    """An error of the database or of a connection."""
+
+    @property
+    def original_exception(self) -> OrmkitError: ...
+    @property
+    def is_disconnect(self) -> bool: ...
+    @property
+    def execution_context(self) -> ExecutionContext | None: ...
+    @property
+    def statement(self) -> str | None: ...
+    @property
+    def parameters(self) -> list[Any] | None: ...
 
 class ExecutionContext:
     """A statement that is run. Both events of it are given the same one, on which attributes may be set."""

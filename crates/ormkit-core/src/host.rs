@@ -224,6 +224,12 @@ pub trait Host: Send + Sync + 'static {
     /// Moves the object to `state` in `home`. Its changes stay marked.
     fn settle(&self, object: &Self::Object, state: State, home: HomeId);
 
+    /// The same, for an object whose state a [`revert`](Self::revert) has just put back: it was `from` before.
+    fn settle_undone(&self, object: &Self::Object, from: State, state: State, home: HomeId) {
+        let _ = from;
+        self.settle(object, state, home);
+    }
+
     /// What an object was.
     type Snapshot: Send + 'static;
 

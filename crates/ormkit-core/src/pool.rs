@@ -35,7 +35,7 @@ pub use hooks::{Closed, Hook, Hooks};
 pub use lent::Lent;
 pub use reason::Reason;
 pub use status::{Holder, Status};
-pub use trace::{Acquired, Connected, Ended, Outcome, Started, Timing, TracedCopy, Tracer};
+pub use trace::{Acquired, Connected, Ended, Outcome, Released, Started, Timing, TracedCopy, Tracer};
 
 use crate::driver::{Driver, Introspect};
 use crate::error::{Error, ErrorKind, Result};
@@ -175,7 +175,10 @@ impl Pool {
         if let Ok(lent) = &mut lent {
             lent.waited = time;
         }
-        trace::tell(tracer, |tracer| tracer.acquired(&Acquired { time, error: lent.as_ref().err() }));
+        let id = lent.as_mut().ok().map(Lent::watch);
+        let backend_pid = lent.as_ref().ok().and_then(|lent| lent.backend_pid());
+        let error = lent.as_ref().err();
+        trace::tell(tracer, |tracer| tracer.acquired(&Acquired { time, error, id, backend_pid }));
         lent
     }
 
@@ -349,9 +352,16 @@ impl Shared {
     fn retire(self: &Arc<Self>, connections: impl IntoIterator<Item = Pooled>, reason: Reason) {
         for pooled in connections {
             self.lock().counters.count_closed(reason);
-            let closed = self.hooks.close.as_ref().map(|_| Closed::of(&pooled, reason, self.runtime.now()));
+            let (hook, tracer) = (self.hooks.close.as_ref(), self.tracer());
+            let is_told = hook.is_some() || tracer.is_some();
+            let closed = is_told.then(|| Closed::of(&pooled, reason, self.runtime.now()));
+            let id = pooled.id;
             drop(pooled);
-            if let (Some(hook), Some(closed)) = (&self.hooks.close, closed) {
+            let Some(closed) = closed else { continue };
+            if let Some(tracer) = tracer {
+                trace::tell(&**tracer, |tracer| tracer.closed(id, &closed));
+            }
+            if let Some(hook) = hook {
                 hook(closed);
             }
         }

@@ -288,7 +288,7 @@ impl Engine {
     }
 
     /// True for SQLite.
-    fn is_sqlite(&self) -> bool {
+    pub(crate) fn is_sqlite(&self) -> bool {
         self.inner.target.dialect().name == DialectName::Sqlite
     }
 

@@ -132,6 +132,17 @@ pub(crate) fn to_py(py: Python<'_>, mut error: Error) -> PyErr {
     }
 }
 
+/// An exception that tells of an error which goes on to somebody else: its class, its text and what the database said.
+pub(crate) fn told_of(py: Python<'_>, error: &Error) -> PyErr {
+    raise(py, error.class(), &error.to_string(), |raised| match error.diagnostics() {
+        Some(said) => {
+            raised.setattr("statement", error.statement())?;
+            describe(raised, said)
+        }
+        None => Ok(()),
+    })
+}
+
 /// The exception of an error, with what caused it as its `__cause__`.
 pub(crate) fn caused_by(py: Python<'_>, error: Error, cause: PyErr) -> PyErr {
     let raised = to_py(py, error);

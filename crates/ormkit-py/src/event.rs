@@ -6,8 +6,10 @@ mod engine;
 mod execute;
 mod listener;
 mod mapper;
+mod records;
 mod registry;
 mod session;
+mod state;
 mod target;
 
 pub(crate) use attribute::{any as any_attribute, incoming, leaving, no_value};
@@ -15,7 +17,9 @@ pub(crate) use engine::{EngineListeners, ExecutionContext};
 pub(crate) use execute::OrmExecuteState;
 pub(crate) use listener::Listener;
 pub(crate) use mapper::{hear, hears};
+pub(crate) use records::{ConnectionRecord, ExceptionContext};
 pub(crate) use session::{
     FlushContext, Listeners, SessionEvent, any_begin, any_execute, any_session, of_kind,
 };
+pub(crate) use state::{any_move, moving};
 pub(crate) use target::{contains, listen, listens_for, remove};

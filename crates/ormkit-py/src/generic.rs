@@ -2,7 +2,7 @@
 use pyo3::prelude::*;
 
 /// Those that the stubs call generic, and those that are generic in SQLAlchemy and need not be here.
-const GENERIC: [&str; 24] = [
+const GENERIC: [&str; 25] = [
     "AssociationProxy",
     "AsyncSession",
     "Attribute",
@@ -25,6 +25,7 @@ const GENERIC: [&str; 24] = [
     "Stream",
     "Subquery",
     "Update",
+    "WriteOnlyCollection",
     "async_sessionmaker",
     "hybrid_property",
 ];

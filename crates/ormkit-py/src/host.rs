@@ -7,7 +7,7 @@ mod homes;
 mod hooks;
 
 pub(crate) use classes::{ClassInfo, FieldInfo, class_info};
-pub(crate) use homes::{Owner, enter, leave, owner};
+pub(crate) use homes::{Hearers, Owner, enter, leave, owner};
 pub(crate) use hooks::register;
 
 use crate::bridge::Caller;
@@ -133,6 +133,15 @@ fn adopt_lists(object: &Bound<'_, PyAny>) {
         if let Some(list) = value.and_then(|value| relation::adopt(object, slot, &value).ok().flatten()) {
             mapped(instance::put(object, slot, list));
         }
+    }
+}
+
+/// Moves an object to a state and a session.
+fn place(object: &Bound<'_, PyAny>, state: State, home: HomeId) {
+    mapped(instance::set_state(object, state));
+    mapped(instance::set_home(object, home));
+    if home != HomeId::NONE {
+        adopt_lists(object);
     }
 }
 
@@ -459,10 +468,19 @@ impl Host for PyHost {
     fn settle(&self, object: &Py<PyAny>, state: State, home: HomeId) {
         Python::attach(|py| {
             let object = object.bind(py);
-            mapped(instance::set_state(object, state));
-            mapped(instance::set_home(object, home));
-            if home != HomeId::NONE {
-                adopt_lists(object);
+            match event::any_move() {
+                false => place(object, state, home),
+                true => event::moving(object, mapped(instance::state(object)), state, home, place),
+            }
+        });
+    }
+
+    fn settle_undone(&self, object: &Py<PyAny>, from: State, state: State, home: HomeId) {
+        Python::attach(|py| {
+            let object = object.bind(py);
+            match event::any_move() {
+                false => place(object, state, home),
+                true => event::moving(object, from, state, home, place),
             }
         });
     }

@@ -60,7 +60,10 @@ mod _ormkit {
         create_pool, quote_identifier, quote_literal,
     };
     #[pymodule_export]
-    use event::{ExecutionContext, FlushContext, OrmExecuteState, contains, listen, listens_for, remove};
+    use event::{
+        ConnectionRecord, ExceptionContext, ExecutionContext, FlushContext, OrmExecuteState, contains,
+        listen, listens_for, remove,
+    };
     #[pymodule_export]
     use expr::{
         Condition, CustomOperator, Expr, FunctionNamespace, NamedFunction, Quantifier, RowValue,

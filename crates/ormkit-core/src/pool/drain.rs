@@ -53,7 +53,7 @@ impl Draining {
         let shared = &self.shared;
         let now = shared.runtime.now();
         let health = policy::standing(&*pooled.connection);
-        let due = (was_reset && shared.hooks.init.is_some())
+        let due = (was_reset && shared.hooks.preparing().is_some())
             || (pooled.stage == Stage::Used && shared.hooks.reset.is_some());
         let end = shared.update(|slots| {
             slots.draining -= 1;

@@ -28,6 +28,8 @@ pub struct Hooks {
     /// Prepares a new connection before it is lent, and one whose session was reset. For a caller that waits for the new
     /// connection its error is the caller's.
     pub init: Option<Hook>,
+    /// False while `init` has nothing to do; None: it always has.
+    pub init_is_due: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
     /// Runs in the background when a borrower has given a connection back, before the next one gets it.
     pub reset: Option<Hook>,
     /// Hears of each connection that the pool closes; on any thread, and it MUST NOT wait.
@@ -38,6 +40,13 @@ pub struct Hooks {
     pub tracer: Option<Arc<dyn Tracer>>,
     /// What is [said of the statements](crate::driver::Connection::set_comment) that run next, asked for each flight.
     pub comment: Option<fn() -> Option<Arc<str>>>,
+}
+
+impl Hooks {
+    /// What prepares connections now.
+    pub(super) fn preparing(&self) -> Option<&Hook> {
+        self.init.as_ref().filter(|_| self.init_is_due.as_ref().is_none_or(|is_due| is_due()))
+    }
 }
 
 /// A connection that was closed.
@@ -71,7 +80,7 @@ impl fmt::Debug for Hooks {
 
 /// Runs `init` where there is one.
 pub(super) async fn init(shared: &Shared, lent: Lent) -> Result<Lent> {
-    let lent = match &shared.hooks.init {
+    let lent = match shared.hooks.preparing() {
         Some(hook) => run(shared, "init", hook, lent).await?,
         None => lent,
     };

@@ -9,7 +9,7 @@ use super::outage::{self, Attempt};
 use super::policy::{self, Facts, Fate};
 use super::slots::{Grant, Pooled, Stage};
 use super::status::Borrow;
-use super::trace::{self, TracedCopy};
+use super::trace::{self, Released, TracedCopy};
 use super::{Pool, Reason, Shared, closed, drain, hooks, upkeep};
 use crate::driver::{Batch, Connection, Health, RowSink, StatementText};
 use crate::error::{Error, Result};
@@ -25,12 +25,20 @@ pub struct Lent {
     pub(super) waited: Duration,
     /// The connection has a comment.
     commented: bool,
+    /// A tracer knows of the loan, and hears of its end.
+    watched: bool,
 }
 
 impl Lent {
     /// Takes charge of a connection whose slot is counted as used.
     pub(super) fn new(shared: &Arc<Shared>, pooled: Pooled) -> Self {
-        Self { shared: Arc::clone(shared), pooled: Some(pooled), waited: Duration::ZERO, commented: false }
+        Self {
+            shared: Arc::clone(shared),
+            pooled: Some(pooled),
+            waited: Duration::ZERO,
+            commented: false,
+            watched: false,
+        }
     }
 
     /// The same, for a callback that is due: dropped before it ends, the connection is closed.
@@ -110,6 +118,12 @@ impl Lent {
         }
     }
 
+    /// Has the tracer hear of the end of the loan; the connection's number.
+    pub(super) fn watch(&mut self) -> u64 {
+        self.watched = true;
+        self.pooled.as_ref().map_or(0, |pooled| pooled.id)
+    }
+
     /// The pool that it belongs to.
     pub fn pool(&self) -> Pool {
         Pool { shared: Arc::clone(&self.shared) }
@@ -150,6 +164,12 @@ impl Drop for Lent {
         if let Some(mut pooled) = self.pooled.take() {
             if self.commented {
                 pooled.connection.set_comment(None);
+            }
+            if self.watched
+                && let Some(tracer) = self.shared.tracer()
+            {
+                let released = Released { id: pooled.id, backend_pid: pooled.connection.backend_pid() };
+                trace::tell(&**tracer, |tracer| tracer.released(&released));
             }
             take_back(&self.shared, pooled);
         }
@@ -302,7 +322,8 @@ impl Slot {
         let facts = Facts { retires, idle_since: now };
         let borrow = Arc::new(Borrow::new(now, connection.aborter()));
         let stage = Stage::Raw;
-        let pooled = Pooled { connection, serial, generation, facts, opened: now, stage, borrow };
+        let pooled =
+            Pooled { connection, serial, id: trace::ids(1), generation, facts, opened: now, stage, borrow };
         self.counted = false;
         let lent = Lent::new(&self.shared, pooled);
         lent.begin(holder, now);

@@ -19,6 +19,8 @@ pub(super) struct Pooled {
     pub(super) connection: Box<dyn Connection>,
     /// Its number, for the list of borrowers.
     pub(super) serial: u64,
+    /// Its number among those of all pools, for tracers.
+    pub(super) id: u64,
     /// The pool's generation that it belongs to.
     pub(super) generation: u64,
     pub(super) facts: Facts,

@@ -16,6 +16,7 @@ use std::time::Duration;
 pub use copy::TracedCopy;
 pub(super) use flight::{Begun, run};
 
+use super::Closed;
 use crate::driver::StatementText;
 use crate::error::Error;
 use crate::value::Params;
@@ -38,6 +39,12 @@ pub trait Tracer: Send + Sync + 'static {
 
     /// A caller got a connection, or did not. Who was cancelled while waiting is not told of.
     fn acquired(&self, _acquired: &Acquired<'_>) {}
+
+    /// A caller has given a connection back, whatever becomes of it.
+    fn released(&self, _released: &Released) {}
+
+    /// A connection was closed.
+    fn closed(&self, _id: u64, _closed: &Closed) {}
 
     /// A statement goes to the database.
     fn started(&self, _started: &Started<'_>) {}
@@ -64,6 +71,19 @@ pub struct Acquired<'a> {
     pub time: Duration,
     /// Why it has none.
     pub error: Option<&'a Error>,
+    /// The connection's number: no other one of the process has it.
+    pub id: Option<u64>,
+    /// The server's process that serves it, where the database has one.
+    pub backend_pid: Option<u32>,
+}
+
+/// A connection that was given back.
+#[derive(Clone, Copy, Debug)]
+pub struct Released {
+    /// As in [`Acquired`].
+    pub id: u64,
+    /// The server's process that serves it, where the database has one.
+    pub backend_pid: Option<u32>,
 }
 
 /// A statement that is sent.
@@ -144,7 +164,7 @@ impl Timing {
 }
 
 /// The first of `count` numbers in a row that no other statements have.
-fn ids(count: usize) -> u64 {
+pub(super) fn ids(count: usize) -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(count as u64, Ordering::Relaxed)
 }

@@ -221,13 +221,14 @@ impl<H: Host> Journal<H> {
         let mut added = Vec::new();
         for done in undone.into_iter().rev() {
             let Done { action, object, before, known, rekeyed } = done;
+            let from = host.state(&object);
             match action {
                 Action::Insert => {
                     if let Some((model, key)) = &known {
                         identity.remove(host, *model, key, &object)?;
                     }
                     host.revert(&object, before);
-                    host.settle(&object, State::Transient, HomeId::NONE);
+                    host.settle_undone(&object, from, State::Transient, HomeId::NONE);
                     added.push(host.id(&object));
                 }
                 Action::Update => {
@@ -238,7 +239,7 @@ impl<H: Host> Journal<H> {
                 Action::Delete => {
                     host.revert(&object, before);
                     host.undo(&object);
-                    host.settle(&object, State::Persistent, home);
+                    host.settle_undone(&object, from, State::Persistent, home);
                     if let Some((model, key)) = &known {
                         identity.insert(host, *model, key, &object)?;
                     }

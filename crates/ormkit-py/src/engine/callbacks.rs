@@ -50,8 +50,10 @@ impl Callbacks {
         let hook = |name, function: &Option<Arc<Py<PyAny>>>| {
             function.as_ref().map(|function| hook(name, Arc::clone(function), Arc::downgrade(engine)))
         };
+        let (heard, has_init) = (Arc::clone(&engine.options.tracing), self.init.is_some());
         Hooks {
-            init: hook("init", &self.init),
+            init: Some(prepare(self.init.clone(), Arc::downgrade(engine))),
+            init_is_due: Some(Arc::new(move || has_init || heard.listeners.hears_connect())),
             reset: hook("reset", &self.reset),
             close: self
                 .close
@@ -76,8 +78,52 @@ fn hook(name: &'static str, function: Arc<Py<PyAny>>, engine: Weak<Inner>) -> Ho
     })
 }
 
+/// Runs `init=` on a new connection, then the listeners of `connect`.
+fn prepare(init: Option<Arc<Py<PyAny>>>, engine: Weak<Inner>) -> Hook {
+    Arc::new(move |mut lent| {
+        let (init, engine) = (init.clone(), Weak::clone(&engine));
+        Box::pin(async move {
+            let engine =
+                EngineHandle(engine.upgrade().ok_or_else(|| Error::interface("the engine is gone"))?);
+            if let Some(function) = init {
+                lent = run("init", &function, engine.clone(), lent).await?;
+            }
+            let listeners = engine.0.options.tracing.listeners.of_connect();
+            if listeners.is_empty() {
+                return Ok(lent);
+            }
+            within_call("connect", engine, lent, async |connection| {
+                for listener in &listeners {
+                    let arguments = Python::attach(|py| {
+                        vec![
+                            ("dbapi_connection", connection.clone_ref(py).into_any()),
+                            ("connection_record", py.None()),
+                        ]
+                    });
+                    listener.call(arguments).await?;
+                }
+                Ok(())
+            })
+            .await
+        })
+    })
+}
+
 /// Calls the function with a connection inside a transaction, and commits.
 async fn run(name: &str, function: &Py<PyAny>, engine: EngineHandle, lent: Lent) -> Result<Lent> {
+    within_call(name, engine, lent, async |connection| {
+        bridge::call(|py| function.bind(py).call1((connection,))).await.map(drop)
+    })
+    .await
+}
+
+/// Makes a call with a connection inside a transaction, and commits.
+async fn within_call(
+    name: &str,
+    engine: EngineHandle,
+    lent: Lent,
+    call: impl AsyncFnOnce(Py<Connection>) -> PyResult<()>,
+) -> Result<Lent> {
     let mut link = Link::holding(lent);
     open_transaction(&mut link).map_err(from_py)?;
     let caller = Python::attach(Caller::current).map_err(from_py)?;
@@ -87,8 +133,7 @@ async fn run(name: &str, function: &Py<PyAny>, engine: EngineHandle, lent: Lent)
     let connection =
         Python::attach(|py| Py::new(py, Connection { link: Arc::clone(&pinned), commits: true }));
     let connection = connection.map_err(from_py)?;
-    let called = bridge::call(|py| function.bind(py).call1((connection,))).await;
-    called.map_err(|error| from_py(explained(name, error)))?;
+    call(connection).await.map_err(|error| from_py(explained(name, error)))?;
     let mut link = Python::attach(|py| pinned.lease(py)).map_err(from_py)?;
     link.commit().await?;
     let lent = link.take_pinned();

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ormkit_core::pool::{Acquired, Connected, Ended, Started, Tracer};
+use ormkit_core::pool::{Acquired, Closed, Connected, Ended, Released, Started, Tracer};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
@@ -121,10 +121,22 @@ impl Tracer for Tracing {
     }
 
     fn connected(&self, connected: &Connected<'_>) {
+        if let Some(error) = connected.error {
+            self.listeners.not_connected(error);
+        }
         self.call(|| connected.into());
     }
 
+    fn released(&self, released: &Released) {
+        self.listeners.released(released);
+    }
+
+    fn closed(&self, id: u64, _closed: &Closed) {
+        self.listeners.closed(id);
+    }
+
     fn acquired(&self, acquired: &Acquired<'_>) {
+        self.listeners.acquired(acquired);
         self.call(|| acquired.into());
     }
 

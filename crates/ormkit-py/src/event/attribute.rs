@@ -201,15 +201,18 @@ pub(crate) fn leaving(object: &Bound<'_, PyAny>, slot: usize, member: &Bound<'_,
     if !any() {
         return Ok(());
     }
-    let Some(value) = instance::slot(object, slot)? else { return Ok(()) };
-    let Ok(list) = value.cast::<PyList>() else {
-        if value.is(member) {
-            incoming(object, slot, object.py().None().bind(object.py()))?;
+    // What a write-only list holds is not known: who takes a member out says so.
+    if !instance::table_of(object)?.slots[slot].write_only {
+        let Some(value) = instance::slot(object, slot)? else { return Ok(()) };
+        let Ok(list) = value.cast::<PyList>() else {
+            if value.is(member) {
+                incoming(object, slot, object.py().None().bind(object.py()))?;
+            }
+            return Ok(());
+        };
+        if !list.iter().any(|other| other.is(member)) {
+            return Ok(());
         }
-        return Ok(());
-    };
-    if !list.iter().any(|other| other.is(member)) {
-        return Ok(());
     }
     for entry in found(object, slot, AttributeEvent::Remove)? {
         let mut arguments = begin(object, &entry)?;

@@ -1,5 +1,6 @@
 //! A function that listens, and how it is called.
 use crate::bridge;
+use crate::inspection::InstanceState;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -49,6 +50,17 @@ impl Listener {
     /// True where it is to be called: not a second time with `once`.
     fn is_due(&self) -> bool {
         !(self.was_called.swap(true, Ordering::Relaxed) && self.choices.once)
+    }
+
+    /// An object as it is shown to this function.
+    ///
+    /// # Errors
+    /// `TypeError` for an object of a class that is not mapped.
+    pub(super) fn shown(&self, object: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        match self.choices.raw {
+            true => Ok(Py::new(object.py(), InstanceState::of(object))?.into_any()),
+            false => Ok(object.clone().unbind()),
+        }
     }
 
     fn called<'py>(&self, py: Python<'py>, arguments: &Arguments) -> PyResult<Bound<'py, PyAny>> {

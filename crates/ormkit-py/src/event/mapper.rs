@@ -1,9 +1,10 @@
-//! Listeners of what is written: `before_insert` and its like.
+//! Listeners of what becomes of objects: `before_insert` and its like, `load`.
 use super::listener::{Arguments, Choices, Listener};
+use super::state;
 use crate::engine::{Connection, EngineHandle, Pinned};
 use crate::errors::from_py;
 use crate::host::class_info;
-use crate::inspection::{InstanceState, Mapper};
+use crate::inspection::Mapper;
 use crate::instance;
 use ormkit_core::error::Result;
 use ormkit_core::host::Moment;
@@ -15,26 +16,36 @@ use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
+/// What happens to objects of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClassEvent {
+    /// One is written.
+    Write(Moment),
+    /// One was made of a row.
+    Load,
+}
+
 /// The events and their names.
-pub(super) const EVENTS: [(&str, Moment); 6] = [
-    ("before_insert", Moment::BeforeInsert),
-    ("after_insert", Moment::AfterInsert),
-    ("before_update", Moment::BeforeUpdate),
-    ("after_update", Moment::AfterUpdate),
-    ("before_delete", Moment::BeforeDelete),
-    ("after_delete", Moment::AfterDelete),
+pub(super) const EVENTS: [(&str, ClassEvent); 7] = [
+    ("before_insert", ClassEvent::Write(Moment::BeforeInsert)),
+    ("after_insert", ClassEvent::Write(Moment::AfterInsert)),
+    ("before_update", ClassEvent::Write(Moment::BeforeUpdate)),
+    ("after_update", ClassEvent::Write(Moment::AfterUpdate)),
+    ("before_delete", ClassEvent::Write(Moment::BeforeDelete)),
+    ("after_delete", ClassEvent::Write(Moment::AfterDelete)),
+    ("load", ClassEvent::Load),
 ];
 
 /// A listener, and the class that it listens to.
 #[derive(Clone)]
 struct Entry {
     class: Arc<Py<PyType>>,
-    moment: Moment,
+    event: ClassEvent,
     listener: Arc<Listener>,
 }
 
 /// The listeners of a model, in the order of calling.
-type Heard = Arc<[(Moment, Arc<Listener>)]>;
+type Heard = Arc<[(ClassEvent, Arc<Listener>)]>;
 
 /// True once a class was listened to.
 static ANY: AtomicBool = AtomicBool::new(false);
@@ -55,9 +66,13 @@ fn change(change: impl FnOnce(&mut Vec<Entry>)) {
 }
 
 /// Where a function of a class and an event stands.
-fn place(class: &Bound<'_, PyType>, moment: Moment, function: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+fn place(
+    class: &Bound<'_, PyType>,
+    event: ClassEvent,
+    function: &Bound<'_, PyAny>,
+) -> PyResult<Option<usize>> {
     for (at, entry) in entries().iter().enumerate() {
-        if entry.moment == moment && entry.class.is(class) && entry.listener.is_of(function)? {
+        if entry.event == event && entry.class.is(class) && entry.listener.is_of(function)? {
             return Ok(Some(at));
         }
     }
@@ -67,23 +82,30 @@ fn place(class: &Bound<'_, PyType>, moment: Moment, function: &Bound<'_, PyAny>)
 /// Lets a function hear of a class's objects. The same function once more changes nothing.
 pub(super) fn add(
     class: &Bound<'_, PyType>,
-    moment: Moment,
+    event: ClassEvent,
     function: &Bound<'_, PyAny>,
     choices: Choices,
 ) -> PyResult<()> {
     let listener = Arc::new(Listener::new(function, choices)?);
-    if has(class, moment, function)? {
+    if has(class, event, function)? {
         return Ok(());
     }
-    let entry = Entry { class: Arc::new(class.clone().unbind()), moment, listener };
+    let entry = Entry { class: Arc::new(class.clone().unbind()), event, listener };
     change(|entries| entries.insert(if choices.insert { 0 } else { entries.len() }, entry));
-    ANY.store(true, Ordering::Relaxed);
+    match event {
+        ClassEvent::Write(_) => ANY.store(true, Ordering::Relaxed),
+        ClassEvent::Load => state::listen(),
+    }
     Ok(())
 }
 
 /// Takes a function out; false where it did not listen.
-pub(super) fn take(class: &Bound<'_, PyType>, moment: Moment, function: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let Some(at) = place(class, moment, function)? else { return Ok(false) };
+pub(super) fn take(
+    class: &Bound<'_, PyType>,
+    event: ClassEvent,
+    function: &Bound<'_, PyAny>,
+) -> PyResult<bool> {
+    let Some(at) = place(class, event, function)? else { return Ok(false) };
     let mut taken = None;
     change(|entries| taken = Some(entries.remove(at)));
     drop(taken);
@@ -91,14 +113,19 @@ pub(super) fn take(class: &Bound<'_, PyType>, moment: Moment, function: &Bound<'
 }
 
 /// True where a function listens.
-pub(super) fn has(class: &Bound<'_, PyType>, moment: Moment, function: &Bound<'_, PyAny>) -> PyResult<bool> {
-    place(class, moment, function).map(|at| at.is_some())
+pub(super) fn has(
+    class: &Bound<'_, PyType>,
+    event: ClassEvent,
+    function: &Bound<'_, PyAny>,
+) -> PyResult<bool> {
+    place(class, event, function).map(|at| at.is_some())
 }
 
 /// True where somebody listens to a model's objects.
 #[inline]
 pub(crate) fn hears(model: ModelId) -> bool {
-    ANY.load(Ordering::Relaxed) && Python::attach(|py| !found(py, model).is_empty())
+    let is_write = |(event, _): &(ClassEvent, Arc<Listener>)| matches!(event, ClassEvent::Write(_));
+    ANY.load(Ordering::Relaxed) && Python::attach(|py| found(py, model).iter().any(is_write))
 }
 
 fn found(py: Python<'_>, model: ModelId) -> Heard {
@@ -111,20 +138,36 @@ fn found(py: Python<'_>, model: ModelId) -> Heard {
         // A class that cannot say what it derives from derives from nothing that is listened to.
         class.is(target) || (entry.listener.choices.propagate && class.is_subclass(target).unwrap_or(false))
     };
-    let mut heard: Vec<(Moment, Arc<Listener>)> = Vec::new();
+    let mut heard: Vec<(ClassEvent, Arc<Listener>)> = Vec::new();
     for entry in entries().into_iter().filter(is_meant) {
         let function = entry.listener.function.bind(py);
         // One function that listens to a class and to its base is called once.
-        let known = |(moment, other): &(Moment, Arc<Listener>)| {
-            *moment == entry.moment && other.function.bind(py).is(function)
+        let known = |(event, other): &(ClassEvent, Arc<Listener>)| {
+            *event == entry.event && other.function.bind(py).is(function)
         };
         if !heard.iter().any(known) {
-            heard.push((entry.moment, entry.listener));
+            heard.push((entry.event, entry.listener));
         }
     }
     let heard: Heard = heard.into();
     FOUND.write().unwrap_or_else(PoisonError::into_inner).insert(model, Arc::clone(&heard));
     heard
+}
+
+/// Tells of an object that was made of a row: its columns are there.
+pub(super) fn tell_loaded(object: &Bound<'_, PyAny>) {
+    let py = object.py();
+    let Ok(table) = instance::table_of(object) else { return };
+    let listeners = found(py, table.model);
+    for (_, listener) in listeners.iter().filter(|(event, _)| *event == ClassEvent::Load) {
+        let told = listener.shown(object).and_then(|target| {
+            let arguments: Arguments = vec![("target", target), ("context", py.None())];
+            listener.call_now(py, "load", &arguments)
+        });
+        if let Err(error) = told {
+            error.write_unraisable(py, Some(object));
+        }
+    }
 }
 
 /// Calls the listeners of objects of one model; the answer is the link, unless somebody else has it still.
@@ -147,8 +190,8 @@ async fn call_all(pinned: &Arc<Pinned>, moment: Moment, objects: &[Py<PyAny>]) -
         Ok::<_, PyErr>((found(py, model), connection))
     })?;
     for object in objects {
-        for (_, listener) in listeners.iter().filter(|(at, _)| *at == moment) {
-            let arguments = Python::attach(|py| arguments(py, &connection, object, listener.choices))?;
+        for (_, listener) in listeners.iter().filter(|(at, _)| *at == ClassEvent::Write(moment)) {
+            let arguments = Python::attach(|py| arguments(py, &connection, object, listener))?;
             listener.call(arguments).await?;
         }
     }
@@ -159,13 +202,10 @@ fn arguments(
     py: Python<'_>,
     connection: &Py<Connection>,
     object: &Py<PyAny>,
-    choices: Choices,
+    listener: &Listener,
 ) -> PyResult<Arguments> {
     let object = object.bind(py);
-    let target = match choices.raw {
-        true => Py::new(py, InstanceState::of(object))?.into_any(),
-        false => object.clone().unbind(),
-    };
+    let target = listener.shown(object)?;
     Ok(vec![
         ("mapper", Py::new(py, Mapper::of(&object.get_type()))?.into_any()),
         ("connection", connection.clone_ref(py).into_any()),

@@ -1,6 +1,7 @@
 //! Listeners of what sessions do: `before_flush` and its like.
 use super::listener::{Choices, Listener};
 use super::registry::Registry;
+use super::state;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyType};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,10 +18,21 @@ pub(crate) enum SessionEvent {
     AfterRollback,
     AfterBegin,
     DoOrmExecute,
+    BeforeAttach,
+    AfterAttach,
+    TransientToPending,
+    PendingToPersistent,
+    PendingToTransient,
+    PersistentToTransient,
+    PersistentToDeleted,
+    DeletedToPersistent,
+    PersistentToDetached,
+    DetachedToPersistent,
+    LoadedAsPersistent,
 }
 
 /// The events and their names.
-pub(super) const EVENTS: [(&str, SessionEvent); 8] = [
+pub(super) const EVENTS: [(&str, SessionEvent); 19] = [
     ("before_flush", SessionEvent::BeforeFlush),
     ("after_flush", SessionEvent::AfterFlush),
     ("after_flush_postexec", SessionEvent::AfterFlushPostexec),
@@ -29,7 +41,39 @@ pub(super) const EVENTS: [(&str, SessionEvent); 8] = [
     ("after_rollback", SessionEvent::AfterRollback),
     ("after_begin", SessionEvent::AfterBegin),
     ("do_orm_execute", SessionEvent::DoOrmExecute),
+    ("before_attach", SessionEvent::BeforeAttach),
+    ("after_attach", SessionEvent::AfterAttach),
+    ("transient_to_pending", SessionEvent::TransientToPending),
+    ("pending_to_persistent", SessionEvent::PendingToPersistent),
+    ("pending_to_transient", SessionEvent::PendingToTransient),
+    ("persistent_to_transient", SessionEvent::PersistentToTransient),
+    ("persistent_to_deleted", SessionEvent::PersistentToDeleted),
+    ("deleted_to_persistent", SessionEvent::DeletedToPersistent),
+    ("persistent_to_detached", SessionEvent::PersistentToDetached),
+    ("detached_to_persistent", SessionEvent::DetachedToPersistent),
+    ("loaded_as_persistent", SessionEvent::LoadedAsPersistent),
 ];
+
+impl SessionEvent {
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        EVENTS.iter().find(|(_, event)| *event == self).map_or("", |(name, _)| name)
+    }
+
+    /// True for what flushes, commits and rollbacks tell.
+    fn is_of_transactions(self) -> bool {
+        use SessionEvent as E;
+        matches!(
+            self,
+            E::BeforeFlush
+                | E::AfterFlush
+                | E::AfterFlushPostexec
+                | E::BeforeCommit
+                | E::AfterCommit
+                | E::AfterRollback
+        )
+    }
+}
 
 /// True once a session was listened to, and of what is asked for each statement alone.
 static ANY: AtomicBool = AtomicBool::new(false);
@@ -79,7 +123,8 @@ impl Listeners {
         match event {
             SessionEvent::AfterBegin => ANY_BEGIN.store(true, Ordering::Relaxed),
             SessionEvent::DoOrmExecute => ANY_EXECUTE.store(true, Ordering::Relaxed),
-            _ => ANY.store(true, Ordering::Relaxed),
+            event if event.is_of_transactions() => ANY.store(true, Ordering::Relaxed),
+            _ => state::listen(),
         }
         Ok(())
     }

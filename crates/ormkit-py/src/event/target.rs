@@ -2,7 +2,7 @@
 use super::attribute::{self, AttributeEvent, Place};
 use super::engine::{self, EngineEvent, EngineListeners};
 use super::listener::Choices;
-use super::mapper;
+use super::mapper::{self, ClassEvent};
 use super::session::{self, Listeners, SessionEvent};
 use crate::attribute::Attribute;
 use crate::engine::Engine;
@@ -11,7 +11,6 @@ use crate::inspection::Mapper;
 use crate::instance;
 use crate::session::{AsyncSession, SessionMaker};
 use ormkit_core::error::Error;
-use ormkit_core::host::Moment;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -20,7 +19,7 @@ use std::sync::Arc;
 /// A target with an event that it has.
 enum Subject<'py> {
     /// Objects of a class.
-    Class(Bound<'py, PyType>, Moment),
+    Class(Bound<'py, PyType>, ClassEvent),
     /// A session, a maker of sessions, or a class of them.
     Sessions(SessionSet, SessionEvent),
     /// An attribute of a class.
@@ -45,12 +44,11 @@ impl SessionSet {
 }
 
 /// Events of SQLAlchemy's that have another form here.
-const CLASS_WORDS: [(&str, &str); 12] = [
+const CLASS_WORDS: [(&str, &str); 11] = [
     ("init", "write an __init__, which calls super().__init__(**values)"),
-    ("load", "write a property: objects are made without running code of their class"),
-    ("refresh", "write a property"),
+    ("refresh", "write a property, or listen to load"),
     ("refresh_flush", "listen to after_insert and after_update"),
-    ("expire", "write a property"),
+    ("expire", "ask inspect(obj).unloaded"),
     ("first_init", "write __init_subclass__"),
     ("instrument_class", "write __init_subclass__"),
     ("mapper_configured", "write __init_subclass__"),
@@ -60,24 +58,13 @@ const CLASS_WORDS: [(&str, &str); 12] = [
     ("before_mapper_configured", "write __init_subclass__"),
 ];
 
-const SESSION_WORDS: [(&str, &str); 18] = [
+const SESSION_WORDS: [(&str, &str); 7] = [
     ("after_soft_rollback", "listen to after_rollback"),
     ("after_transaction_create", "listen to before_commit, after_commit and after_rollback"),
     ("after_transaction_end", "listen to after_commit and after_rollback"),
-    ("before_attach", "listen to before_flush"),
-    ("after_attach", "listen to before_flush"),
     ("after_bulk_update", "use what the verb or the statement answers"),
     ("after_bulk_delete", "use what the verb or the statement answers"),
-    ("transient_to_pending", "listen to before_flush, whose session.new has the object"),
-    ("pending_to_transient", "ask inspect(obj).transient"),
-    ("pending_to_persistent", "listen to after_insert of the class"),
-    ("persistent_to_transient", "ask inspect(obj).transient"),
-    ("persistent_to_deleted", "listen to after_delete of the class"),
-    ("deleted_to_persistent", "ask inspect(obj).persistent"),
     ("deleted_to_detached", "listen to after_commit"),
-    ("detached_to_persistent", "ask inspect(obj).persistent"),
-    ("persistent_to_detached", "ask inspect(obj).detached"),
-    ("loaded_as_persistent", "write a property: objects are made without running code of the program"),
     ("init", "write an __init__ of a subclass, which calls super().__init__(..)"),
 ];
 
@@ -90,28 +77,17 @@ const ATTRIBUTE_WORDS: [(&str, &str); 6] = [
     ("dispose_collection", "listen to remove"),
 ];
 
-const ENGINE_WORDS: [(&str, &str); 26] = [
-    ("connect", "give create_engine init=, an async function that is called with each new connection"),
-    ("first_connect", "give create_engine init="),
+const ENGINE_WORDS: [(&str, &str); 18] = [
+    ("first_connect", "listen to connect with once=True"),
     ("do_connect", "give create_engine the arguments of the connection, password= a function"),
-    ("checkout", "call engine.add_tracer(function): its events \"acquired\" tell who got a connection"),
-    ("checkin", "give create_engine reset=, which is called with each connection that comes back"),
     ("reset", "give create_engine reset="),
-    ("close", "give create_engine close="),
-    ("close_detached", "give create_engine close="),
-    ("detach", "give create_engine close="),
-    ("invalidate", "call engine.add_tracer(function)"),
-    ("soft_invalidate", "call engine.add_tracer(function)"),
-    (
-        "handle_error",
-        "call engine.add_tracer(function): its events \"ended\" have outcome, error and sqlstate",
-    ),
-    ("begin", "listen to after_begin of sessions"),
-    ("commit", "listen to after_commit of sessions"),
-    ("rollback", "listen to after_rollback of sessions"),
-    ("savepoint", "call engine.add_tracer(function)"),
-    ("release_savepoint", "call engine.add_tracer(function)"),
-    ("rollback_savepoint", "call engine.add_tracer(function)"),
+    ("close_detached", "listen to close"),
+    ("detach", "listen to close"),
+    ("invalidate", "listen to close, and to handle_error"),
+    ("soft_invalidate", "listen to close, and to handle_error"),
+    ("savepoint", "listen to before_cursor_execute, which sees its statement"),
+    ("release_savepoint", "listen to before_cursor_execute, which sees its statement"),
+    ("rollback_savepoint", "listen to before_cursor_execute, which sees its statement"),
     (
         "before_execute",
         "listen to before_cursor_execute, or to do_orm_execute of sessions to change statements",
@@ -121,8 +97,8 @@ const ENGINE_WORDS: [(&str, &str); 26] = [
     ("do_executemany", "listen to before_cursor_execute"),
     ("set_connection_execution_options", "give the statement execution_options(..)"),
     ("set_engine_execution_options", "give the statement execution_options(..)"),
-    ("engine_connect", "give create_engine init="),
-    ("engine_disposed", "give create_engine close="),
+    ("engine_connect", "listen to checkout"),
+    ("engine_disposed", "listen to close"),
 ];
 
 impl<'py> Subject<'py> {
@@ -163,7 +139,7 @@ impl<'py> Subject<'py> {
                 .map(|event| Self::Attribute(place, event));
         }
         if let Ok(engine) = target.cast::<Engine>() {
-            return engine_event(py, identifier, &shown.to_string())
+            return engine_event(engine, identifier, &shown.to_string())
                 .map(|event| Self::Engine(engine.clone().unbind(), event));
         }
         Err(PyTypeError::new_err(format!(
@@ -174,8 +150,8 @@ impl<'py> Subject<'py> {
 
     fn of_class(class: Bound<'py, PyType>, identifier: &str) -> PyResult<Self> {
         let py = class.py();
-        if let Some((_, moment)) = mapper::EVENTS.iter().find(|(name, _)| *name == identifier) {
-            return Ok(Self::Class(class, *moment));
+        if let Some((_, event)) = mapper::EVENTS.iter().find(|(name, _)| *name == identifier) {
+            return Ok(Self::Class(class, *event));
         }
         if let Some((_, instead)) = CLASS_WORDS.iter().find(|(word, _)| *word == identifier) {
             return Err(unsupported(py, format!("the event {identifier:?} of {}", class.name()?), instead));
@@ -196,8 +172,14 @@ fn session_event(py: Python<'_>, identifier: &str) -> PyResult<SessionEvent> {
     Err(to_py(py, Error::unknown_name("event", identifier, "sessions", known)))
 }
 
-fn engine_event(py: Python<'_>, identifier: &str, shown: &str) -> PyResult<EngineEvent> {
+fn engine_event(engine: &Bound<'_, Engine>, identifier: &str, shown: &str) -> PyResult<EngineEvent> {
+    let py = engine.py();
     if let Some((_, event)) = engine::EVENTS.iter().find(|(name, _)| *name == identifier) {
+        if *event == EngineEvent::Connect && engine.get().is_sqlite() {
+            let instead = "nothing for foreign keys, which are checked; other settings are part of the URL, and init=, reset= and \
+                 close= are for PostgreSQL: connections of SQLite share one writer";
+            return Err(unsupported(py, format!("the event {identifier:?} of {shown}"), instead));
+        }
         return Ok(*event);
     }
     if let Some((_, instead)) = ENGINE_WORDS.iter().find(|(word, _)| *word == identifier) {

@@ -1,6 +1,7 @@
 //! The way from an object to its session.
 use super::PyHost;
 use crate::convert::Border;
+use crate::event::{Listener, SessionEvent};
 use crate::instance;
 use ormkit_core::host::HomeId;
 use ormkit_core::model::ModelId;
@@ -27,12 +28,21 @@ pub(crate) trait Owner: Send + Sync {
     /// `InvalidRequestError`: it is of a subclass whose `__init__` does not call that of `AsyncSession`.
     fn session(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>>;
 
+    /// Its own object and who listens to an event of it; None where nobody does.
+    ///
+    /// # Errors
+    /// As [`session`](Self::session).
+    fn listeners(&self, py: Python<'_>, event: SessionEvent) -> PyResult<Option<Hearers>>;
+
     /// Writes objects and the changes of their relations at once: an awaitable's iterator.
     fn write_now(self: Arc<Self>, py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>>;
 
     /// Loads an attribute of an object: an awaitable.
     fn load_now(self: Arc<Self>, py: Python<'_>, object: Py<PyAny>, name: &str) -> PyResult<Py<PyAny>>;
 }
+
+/// A session, and who listens to an event of it.
+pub(crate) type Hearers = (Py<PyAny>, Vec<Arc<Listener>>);
 
 type Owners = FxHashMap<HomeId, Weak<dyn Owner>>;
 

@@ -13,7 +13,8 @@ use pyo3::types::PyTuple;
 use super::{SessionLink, nothing, on_session, raise};
 use crate::convert::Border;
 use crate::errors::to_py;
-use crate::host::{Owner, PyHost, owner};
+use crate::event::SessionEvent;
+use crate::host::{Hearers, Owner, PyHost, owner};
 use crate::instance;
 use crate::query::paths_of;
 
@@ -33,6 +34,10 @@ impl Owner for SessionLink {
 
     fn session(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         self.face(py).map(|face| face.map(|face| face.unbind().into_any()))
+    }
+
+    fn listeners(&self, py: Python<'_>, event: SessionEvent) -> PyResult<Option<Hearers>> {
+        Ok(self.heard(py, event)?.map(|(session, listeners)| (session.into_any(), listeners)))
     }
 
     fn write_now(self: Arc<Self>, py: Python<'_>, objects: Vec<Py<PyAny>>) -> PyResult<Py<PyAny>> {

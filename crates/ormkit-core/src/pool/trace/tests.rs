@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Acquired, Connected, Ended, Outcome, Started, Tracer};
+use super::{Acquired, Closed, Connected, Ended, Outcome, Released, Started, Tracer};
 use crate::driver::{Batch, Effect, NoRows, Statement, StatementText};
 use crate::error::Error;
 use crate::pool::tests::{World, world_of};
@@ -33,6 +33,14 @@ impl Tracer for Log {
 
     fn acquired(&self, acquired: &Acquired<'_>) {
         self.say(format!("acquired {} in {:?}", acquired.error.is_none(), acquired.time));
+    }
+
+    fn released(&self, released: &Released) {
+        self.say(format!("released {}", released.id > 0));
+    }
+
+    fn closed(&self, _id: u64, closed: &Closed) {
+        self.say(format!("closed {}", closed.reason.as_str()));
     }
 
     fn started(&self, started: &Started<'_>) {
@@ -102,8 +110,18 @@ fn dropped_flight_is_told_as_cancelled() {
     let log = Arc::new(Log::default());
     let world = world(log.clone());
     drop(world.dirty());
-    assert_eq!(log.take()[3..], ["started SELECT slow()", "cancelled SELECT slow()"]);
+    assert_eq!(log.take()[3..], ["started SELECT slow()", "cancelled SELECT slow()", "released true"]);
     world.runtime.run_tasks();
+}
+
+#[test]
+fn end_of_a_loan_and_of_a_connection_are_told() {
+    let log = Arc::new(Log::default());
+    let world = world(log.clone());
+    drop(world.acquire().unwrap());
+    world.pool.dispose();
+    world.runtime.run_tasks();
+    assert_eq!(log.take()[3..], ["released true", "closed disposed"]);
 }
 
 #[test]
