@@ -161,6 +161,12 @@ impl From<EngineHandle> for Engine {
 }
 
 impl EngineHandle {
+    /// The engine that calls schemas as the models do.
+    fn of(inner: Arc<Inner>) -> Self {
+        let plans = Arc::clone(&inner.plans);
+        Self { inner, plans }
+    }
+
     /// The compiled statements, shared by all sessions.
     pub(crate) fn plans(&self) -> Arc<Plans> {
         Arc::clone(&self.plans)

@@ -72,8 +72,7 @@ fn hook(name: &'static str, function: Arc<Py<PyAny>>, engine: Weak<Inner>) -> Ho
         let (function, engine) = (Arc::clone(&function), Weak::clone(&engine));
         Box::pin(async move {
             let engine = engine.upgrade().ok_or_else(|| Error::interface("the engine is gone"))?;
-            let plans = Arc::clone(&engine.plans);
-            run(name, &function, EngineHandle { inner: engine, plans }, lent).await
+            run(name, &function, EngineHandle::of(engine), lent).await
         })
     })
 }
@@ -83,12 +82,12 @@ fn prepare(init: Option<Arc<Py<PyAny>>>, engine: Weak<Inner>) -> Hook {
     Arc::new(move |mut lent| {
         let (init, engine) = (init.clone(), Weak::clone(&engine));
         Box::pin(async move {
-            let engine =
-                EngineHandle(engine.upgrade().ok_or_else(|| Error::interface("the engine is gone"))?);
+            let engine = engine.upgrade().ok_or_else(|| Error::interface("the engine is gone"))?;
+            let engine = EngineHandle::of(engine);
             if let Some(function) = init {
                 lent = run("init", &function, engine.clone(), lent).await?;
             }
-            let listeners = engine.0.options.tracing.listeners.of_connect();
+            let listeners = engine.inner.options.tracing.listeners.of_connect();
             if listeners.is_empty() {
                 return Ok(lent);
             }
