@@ -241,3 +241,17 @@ def test_callbacks_are_callables_and_for_postgresql():
         create_engine("postgresql://localhost/x", init=1)
     with pytest.raises(ormkit.NotSupportedError, match="callbacks of connections on SQLite"):
         create_engine("sqlite::memory:", close=print)
+
+
+@pytest.mark.parametrize(
+    "sql", ["SET ROLE trusty", "SET SESSION AUTHORIZATION trusty", "SELECT set_config('role', 'trusty', false)"]
+)
+async def test_role_of_one_borrower_is_not_that_of_the_next(postgres_url: str, sql: str):
+    async with create_engine(postgres_url, max_connections=1) as engine:
+        own = (await engine.execute("SELECT current_user, session_user, pg_backend_pid()")).tuples()
+        async with engine.connect() as connection:
+            await connection.execute(sql)
+            assert await connection.scalar("SELECT current_user") == "trusty"
+            await connection.commit()
+        await settled(engine)
+        assert (await engine.execute("SELECT current_user, session_user, pg_backend_pid()")).tuples() == own

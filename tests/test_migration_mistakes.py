@@ -138,7 +138,7 @@ MISTAKES = {
         two_heads, file="two2.py|three3.py", revisions=("three3", "two2"), next="`ormkit migrate merge heads"
     ),
     "unknown": Mistake(nothing, ["up", "nowhere"], revisions=("nowhere",), next="`ormkit migrate history`"),
-    "unknown branch": Mistake(nothing, ["up", "side@head"], revisions=("side",), next="`ormkit migrate branches`"),
+    "unknown branch": Mistake(nothing, ["up", "side@head"], revisions=("side",), next="`ormkit migrate history`"),
     "too far": Mistake(nothing, ["up", "+5"], next="`ormkit migrate history`"),
     "ambiguous": Mistake(
         ambiguous, ["up", "abcd"], file="abcd", revisions=("abcd1", "abcd2"), next="type more of the id"

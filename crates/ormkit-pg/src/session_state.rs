@@ -4,9 +4,15 @@
 //! what the next borrower expects. It is reset before it is lent again, and only then: others pay nothing.
 
 /// What undoes all of it. Prepared statements stay: they are the driver's. (PostgreSQL manual, DISCARD: these are its
-/// parts.)
-pub(crate) const RESET: [&str; 5] =
-    ["CLOSE ALL", "RESET ALL", "UNLISTEN *", "SELECT pg_advisory_unlock_all()", "DISCARD TEMP"];
+/// parts. RESET ALL leaves the role as it is.)
+pub(crate) const RESET: [&str; 6] = [
+    "CLOSE ALL",
+    "SET SESSION AUTHORIZATION DEFAULT",
+    "RESET ALL",
+    "UNLISTEN *",
+    "SELECT pg_advisory_unlock_all()",
+    "DISCARD TEMP",
+];
 
 /// True when a statement may have changed the session: by its command tag, or by the functions that its text names. A
 /// function of the database's own that does so inside is not seen.

@@ -90,7 +90,7 @@ impl Graph {
         self.named(label, None).map_err(|_| {
             MigrationProblem::new(format!("there is no branch `{label}`"))
                 .about_id(label)
-                .next("`ormkit migrate branches` lists them")
+                .next("`ormkit migrate history` shows each revision with its branches")
                 .error()
         })
     }
