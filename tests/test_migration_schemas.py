@@ -425,3 +425,18 @@ async def test_a_squash_makes_the_schemas_anew(postgres, postgres_url, tmp_path,
     assert await left(postgres, models(2)) == []
     alembic(tmp_path, postgres_url, "downgrade", "base")
     assert (await postgres.execute("SELECT to_regnamespace('app')")).scalar() is None
+
+
+async def test_sqlite_says_that_it_has_no_schema_for_the_version_table(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    ini = "[alembic]\nscript_location = .\nversion_table_schema = app\nsqlalchemy.url = sqlite:///x.db\n"
+    (tmp_path / "alembic.ini").write_text(ini)
+    (tmp_path / "versions").mkdir()
+    async with create_engine("sqlite:///x.db") as engine:
+        await engine.execute("CREATE TABLE t (id INTEGER)")
+    for command in ("current", "up"):
+        assert await asyncio.to_thread(main, ["migrate", command]) == 1
+        told = capsys.readouterr().err
+        assert "SQLite has no schemas" in told and "leave `version_table_schema` out" in told
+    (tmp_path / "alembic.ini").write_text(ini.replace("= app", "= main"))
+    assert await asyncio.to_thread(main, ["migrate", "current"]) == 0

@@ -61,6 +61,7 @@ impl VersionTable {
             }
             DialectName::Sqlite => {
                 let schema = self.name.schema.as_deref().unwrap_or("main");
+                self.require_attached(link, schema).await?;
                 format!(
                     "SELECT count(*) > 0 FROM {}.sqlite_schema WHERE type = 'table' AND name = {} COLLATE NOCASE",
                     dialect.quoted(schema),
@@ -69,6 +70,20 @@ impl VersionTable {
             }
         };
         holds(link, sql).await
+    }
+
+    /// Refuses a schema that an SQLite file does not have: there are `main` and what is attached.
+    async fn require_attached(&self, link: &mut Link, schema: &str) -> Result<()> {
+        let name = written(link.dialect(), |out| out.literal(schema));
+        let known =
+            format!("SELECT count(*) > 0 FROM pragma_database_list WHERE name = {name} COLLATE NOCASE");
+        if schema == "main" || holds(link, known).await? {
+            return Ok(());
+        }
+        let problem =
+            format!("SQLite has no schemas, and `version_table_schema` puts `{}` into one", self.name);
+        let next = "leave `version_table_schema` out of the file, or say `main`";
+        Err(MigrationProblem::new(problem).next(next).error())
     }
 
     /// The heads, in order; none where the table is not there.
