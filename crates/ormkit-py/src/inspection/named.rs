@@ -4,7 +4,7 @@ use pyo3::exceptions::{PyAttributeError, PyKeyError};
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList};
 
-/// Columns, relations or attributes by the attribute's name: `items.name`, `items["name"]`; iterating gives the items.
+/// Columns, relations or attributes by name, `items.name`, `items["name"]`, or by place, `items[0]`; iterating gives the items.
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct NamedItems {
     /// Of what they are, for messages: "column of User".
@@ -37,7 +37,11 @@ impl NamedItems {
         }
     }
 
-    fn __getitem__(&self, py: Python<'_>, name: &str) -> PyResult<Py<PyAny>> {
+    fn __getitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        if let Ok(place) = key.extract::<isize>() {
+            return PyList::new(py, self.values(py))?.as_any().get_item(place).map(Bound::unbind);
+        }
+        let name: &str = &key.extract::<String>()?;
         match self.find(name) {
             Some(item) => Ok(item.clone_ref(py)),
             None => Err(PyKeyError::new_err(self.missing(name))),
