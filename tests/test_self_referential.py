@@ -10,7 +10,6 @@ from ormkit import (
     ForeignKey,
     InvalidRequestError,
     Mapped,
-    NotSupportedError,
     Table,
     aliased,
     association_proxy,
@@ -145,7 +144,7 @@ def test_what_is_no_equality_of_columns_is_refused():
         id: Mapped[int] = mapped_column(primary_key=True)
         page_id: Mapped[int] = mapped_column(ForeignKey("pages.id"))
 
-    with pytest.raises(NotSupportedError, match=r"Page.notes: relationship\(primaryjoin"):
+    with pytest.raises(InvalidRequestError, match=r"Page.notes: relationship\(primaryjoin"):
         Other.metadata.sorted_tables  # noqa: B018
 
     class Page(Other):  # noqa: F811 the newest is what counts
