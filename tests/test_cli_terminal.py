@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -44,6 +45,13 @@ def downgrade():
 """
 
 
+def at_the_terminal() -> None:
+    """Ctrl-C is for those whose terminal it is, and who do not ignore it, as what a shell starts in the background does."""
+    os.setsid()
+    os.close(os.open(os.ttyname(0), os.O_RDWR))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Project:
     """A folder in which commands are typed at a terminal."""
 
@@ -71,8 +79,7 @@ class Project:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            # Ctrl-C is for those whose terminal it is.
-            preexec_fn=lambda: (os.setsid(), os.close(os.open(os.ttyname(0), os.O_RDWR))),
+            preexec_fn=at_the_terminal,
         )
         os.close(theirs)
         shown, end = b"", time.monotonic() + 60
