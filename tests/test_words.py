@@ -180,6 +180,8 @@ async def test_dialect_is_a_text_that_knows_its_name(things):
     engine, connection = things["engine"], things["connection"]
     assert engine.dialect == engine.dialect.name == engine.name == connection.dialect.name == "sqlite"
     assert isinstance(engine.dialect, str) and f"{engine.dialect}" == "sqlite"
+    for same in (copy.copy(engine.dialect), copy.deepcopy(engine.dialect), pickle.loads(pickle.dumps(engine.dialect))):
+        assert (type(same), same) == (str, "sqlite")
     assert connection.engine.status().size == engine.status().size
 
 

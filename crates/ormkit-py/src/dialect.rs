@@ -32,7 +32,15 @@ pub(crate) fn named_dialect<'py>(py: Python<'py>, dialect: &Dialect) -> PyResult
         let property = py.import("builtins")?.getattr("property")?;
         body.set_item("name", property.call1((text.getattr("__str__")?,))?)?;
         let made = py.get_type::<PyType>().call1(("DialectName", (text,), body))?;
+        // Copies and pickles are plain texts.
+        py.import("copyreg")?.call_method1("pickle", (&made, wrap_pyfunction!(plain, py)?))?;
         Ok::<_, PyErr>(made.cast_into::<PyType>()?.unbind())
     })?;
     made.bind(py).call1((dialect.name.as_str(),))
+}
+
+/// What a pickle of a dialect's name is made of: a text.
+#[pyfunction]
+fn plain<'py>(name: &Bound<'py, PyString>) -> (Bound<'py, PyType>, (String,)) {
+    (name.py().get_type::<PyString>(), (name.to_string_lossy().into_owned(),))
 }

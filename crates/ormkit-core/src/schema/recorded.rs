@@ -24,8 +24,8 @@ use super::cursor::Cursor;
 use super::{Catalog, Operation, Part, Table};
 use crate::error::{Error, Result};
 use crate::model::TableName;
+use crate::sql::Dialect;
 use crate::sql::scan::statements;
-use crate::sql::{Dialect, DialectName};
 
 const POSTGRES: &Dialect = &Dialect::POSTGRES;
 
@@ -59,9 +59,7 @@ impl Recorded {
     /// # Errors
     /// `InvalidRequest`: a statement that may change tables and cannot be followed, or that is about what is not there.
     pub fn run(&mut self, script: &str) -> Result<()> {
-        statements(script, POSTGRES.name == DialectName::Sqlite)
-            .into_iter()
-            .try_for_each(|(_, statement)| self.statement(statement))
+        statements(script, false).into_iter().try_for_each(|(_, statement)| self.statement(statement))
     }
 
     /// What there is.

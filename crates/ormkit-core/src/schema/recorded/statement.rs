@@ -107,6 +107,12 @@ impl Recorded {
             return set(cursor);
         }
         if cursor.take("SELECT") || cursor.take("WITH") {
+            // A dump empties the path, and names every schema.
+            let spaceless: String = sql.to_ascii_lowercase().split_whitespace().collect();
+            let moves_path = has(sql, "set_config") && spaceless.contains("'search_path',");
+            if moves_path && !spaceless.contains("'search_path','',") {
+                return Err(moved_path());
+            }
             cursor.until(|token| token.is("INTO"));
             // An INSERT in a WITH has the word, too, behind its own.
             let makes_table = cursor.take("INTO") && !has(sql, "INSERT") && !has(sql, "MERGE");
@@ -368,9 +374,13 @@ fn renamed_schema(cursor: &mut Cursor<'_>) -> Result<(String, String)> {
 fn set(cursor: &mut Cursor<'_>) -> Result<()> {
     let _ = cursor.take("LOCAL") || cursor.take("SESSION");
     match cursor.take("search_path") {
-        true => Err(Error::invalid_request("`search_path` says where tables are: write schema= instead")),
+        true => Err(moved_path()),
         false => Ok(()),
     }
+}
+
+fn moved_path() -> Error {
+    Error::invalid_request("`search_path` says where tables are: write schema= instead")
 }
 
 fn has(sql: &str, word: &str) -> bool {

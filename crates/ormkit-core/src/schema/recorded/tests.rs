@@ -168,6 +168,12 @@ fn what_makes_no_table_is_passed_over() {
 }
 
 #[test]
+fn script_of_a_dump_names_every_schema() {
+    let script = "SELECT pg_catalog.set_config('search_path', '', false); CREATE TABLE public.t (a INT)";
+    assert_eq!(recorded(script).catalog().tables[0].name.to_string(), "t");
+}
+
+#[test]
 fn what_cannot_be_followed_is_an_error() {
     for (script, said) in [
         ("DO $$ BEGIN CREATE TABLE t (a INT); END $$", "what DO does to tables is not to be seen"),
@@ -175,6 +181,7 @@ fn what_cannot_be_followed_is_an_error() {
         ("SELECT * INTO t FROM u", "SELECT INTO"),
         ("CREATE TABLE t (LIKE u)", "LIKE"),
         ("SET search_path TO app", "`search_path`"),
+        ("SELECT pg_catalog.set_config('search_path', 'app', false)", "`search_path`"),
         ("ALTER TABLE nowhere ADD a INT", "there is no table `nowhere`"),
         ("CREATE TABLE t (a INT); ALTER TABLE t DROP COLUMN b", "`t` has no column `b`"),
         ("CREATE TABLE t (a INT); ALTER TABLE t DROP CONSTRAINT b", "`t` has no constraint `b`"),
