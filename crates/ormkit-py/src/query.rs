@@ -21,6 +21,7 @@ mod lookup;
 mod names;
 mod options;
 mod page;
+mod q;
 mod read;
 mod reading;
 mod rows;
@@ -45,9 +46,10 @@ pub(crate) use loader::{
     joinedload, lazyload, load_from, load_only, loads_of, noload, paths_of, raiseload, relations_of,
     selectin_polymorphic, selectinload, subqueryload, undefer, undefer_group, with_loader_criteria,
 };
-pub(crate) use lookup::{Q, lookup_condition};
+pub(crate) use lookup::lookup_condition;
 pub(crate) use options::{elsewhere as option_elsewhere, with_options};
 pub(crate) use page::{Page, Places, page_size};
+pub(crate) use q::Q;
 pub(crate) use read::{Select, select};
 pub(crate) use set::{except_, except_all, intersect, intersect_all, union, union_all};
 pub(crate) use shown::{shown, shown_statement};

@@ -11,8 +11,8 @@ use pyo3::types::PyString;
 
 use super::F;
 use super::hybrid::Hybrid;
-use super::lookup::condition_in;
 use super::names::Names;
+use super::q::condition_in;
 use crate::errors::to_py;
 use crate::expr::{Expr, operand};
 use crate::model::unsupported;

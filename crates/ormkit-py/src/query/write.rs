@@ -1,14 +1,18 @@
 //! `insert(..)`, `update(..)`, `delete(..)`.
 
 mod defaults;
+mod deletes;
 mod excluded;
+mod updates;
 
+pub(crate) use deletes::{Delete, delete};
 pub(crate) use excluded::Excluded;
+pub(crate) use updates::{Update, update};
 
 use ormkit_core::model::{FieldId, Model, ModelId, RelationKind, Schema};
 use ormkit_core::query::{
-    Conflict, ConflictTarget, Delete as CoreDelete, Expr as CoreExpr, IndexFilter, Insert as CoreInsert,
-    Item, Select as CoreSelect, Source, Update as CoreUpdate, Write,
+    Conflict, ConflictTarget, Expr as CoreExpr, IndexFilter, Insert as CoreInsert, Item,
+    Select as CoreSelect, Source, Update as CoreUpdate, Write,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -17,9 +21,8 @@ use std::sync::Arc;
 
 use super::derived::Cte;
 use super::hybrid::{hybrid_named, hybrid_shown};
-use super::lookup::{condition_on, lookup_condition};
-use super::options::include_deleted;
-use super::read::{deleted, item_of};
+use super::q::condition_on;
+use super::read::item_of;
 use super::shown::shown;
 use super::{F, Select};
 use crate::attribute::Attribute;
@@ -41,34 +44,10 @@ pub(crate) struct Insert {
     fixed: Arc<[(FieldId, CoreExpr)]>,
 }
 
-/// UPDATE; every method returns a new one.
-#[pyclass(frozen, module = "ormkit")]
-pub(crate) struct Update {
-    core: CoreUpdate,
-}
-
-/// DELETE; every method returns a new one.
-#[pyclass(frozen, module = "ormkit")]
-pub(crate) struct Delete {
-    core: CoreDelete,
-}
-
 /// INSERT into the table of a class.
 #[pyfunction]
 pub(crate) fn insert(model: &Bound<'_, PyAny>) -> PyResult<Insert> {
     Ok(Insert::with_fixed(CoreInsert::new(table_model(model)?), Arc::default()))
-}
-
-/// UPDATE of the table of a class; without `where` of every row.
-#[pyfunction]
-pub(crate) fn update(model: &Bound<'_, PyAny>) -> PyResult<Update> {
-    Ok(Update { core: CoreUpdate::new(table_model(model)?, Vec::new()) })
-}
-
-/// DELETE from the table of a class; without `where` of every row.
-#[pyfunction]
-pub(crate) fn delete(model: &Bound<'_, PyAny>) -> PyResult<Delete> {
-    Ok(Delete { core: CoreDelete::new(table_model(model)?) })
 }
 
 /// The field that an attribute or its name means.
@@ -442,161 +421,6 @@ impl Insert {
     fn to_sql<'py>(&self, py: Python<'py>, dialect: &str) -> PyResult<(String, Bound<'py, PyList>)> {
         let core = self.core(py)?;
         shown(py, dialect_of(dialect)?.into(), |schema, spelling| core.to_sql(schema, spelling))
-    }
-
-    fn __str__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(self.to_sql(py, "postgresql")?.0)
-    }
-}
-
-impl Update {
-    /// The statement that a session is going to run.
-    pub(crate) fn of_core(core: CoreUpdate) -> Self {
-        Self { core }
-    }
-
-    /// The statement of the core.
-    pub(crate) fn core(&self) -> Write {
-        Write::Update(self.core.clone())
-    }
-}
-
-#[pymethods]
-impl Update {
-    /// The statement as a common table expression; its columns are those of `returning` (PostgreSQL).
-    #[pyo3(signature = (name = None))]
-    fn cte<'py>(&self, py: Python<'py>, name: Option<&str>) -> PyResult<Bound<'py, Cte>> {
-        Cte::of_write(py, self.core(), name)
-    }
-
-    /// What is set: values, expressions or `F`.
-    #[pyo3(signature = (values = None, **more))]
-    fn values(&self, values: Option<&Bound<'_, PyDict>>, more: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let mut core = self.core.clone();
-        for given in [values, more].into_iter().flatten() {
-            for (field, value) in assignments(core.model, given)? {
-                core.set.retain(|(known, _)| *known != field);
-                core.set.push((field, value));
-            }
-        }
-        Ok(Self { core })
-    }
-
-    /// Adds conditions: all of them hold.
-    #[pyo3(signature = (*conditions))]
-    fn r#where(&self, conditions: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let mut core = self.core.clone();
-        core.filter.extend(conditions_on(core.model, conditions)?);
-        Ok(Self { core })
-    }
-
-    /// Adds conditions by attribute.
-    #[pyo3(signature = (**lookups))]
-    fn filter_by(&self, py: Python<'_>, lookups: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let mut core = self.core.clone();
-        if let Some(lookups) = lookups {
-            core.filter.push(lookup_condition(&*schema(py)?, Source::plain(core.model), lookups)?);
-        }
-        Ok(Self { core })
-    }
-
-    /// Options of the execution.
-    ///
-    /// Args:
-    ///     include_deleted: Rows that count as deleted are written, too. Subqueries say it of themselves.
-    ///
-    /// Raises:
-    ///     NotSupportedError: An option of SQLAlchemy's that has another form here, which the error names.
-    #[pyo3(signature = (**options))]
-    fn execution_options(&self, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let mut core = self.core.clone();
-        core.deleted = include_deleted(options)?.map_or(core.deleted, deleted);
-        Ok(Self { core })
-    }
-
-    /// What is answered: columns, their names, or the class.
-    #[pyo3(signature = (*columns))]
-    fn returning(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let mut core = self.core.clone();
-        core.returning.extend(returned(core.model, columns)?);
-        Ok(Self { core })
-    }
-
-    /// The text and its values: a list.
-    #[pyo3(signature = (dialect = "postgresql"))]
-    fn to_sql<'py>(&self, py: Python<'py>, dialect: &str) -> PyResult<(String, Bound<'py, PyList>)> {
-        shown(py, dialect_of(dialect)?.into(), |schema, spelling| self.core().to_sql(schema, spelling))
-    }
-
-    fn __str__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(self.to_sql(py, "postgresql")?.0)
-    }
-}
-
-impl Delete {
-    /// The statement that a session is going to run.
-    pub(crate) fn of_core(core: CoreDelete) -> Self {
-        Self { core }
-    }
-
-    /// The statement of the core.
-    pub(crate) fn core(&self) -> Write {
-        Write::Delete(self.core.clone())
-    }
-}
-
-#[pymethods]
-impl Delete {
-    /// The statement as a common table expression; its columns are those of `returning` (PostgreSQL).
-    #[pyo3(signature = (name = None))]
-    fn cte<'py>(&self, py: Python<'py>, name: Option<&str>) -> PyResult<Bound<'py, Cte>> {
-        Cte::of_write(py, self.core(), name)
-    }
-
-    /// Adds conditions: all of them hold.
-    #[pyo3(signature = (*conditions))]
-    fn r#where(&self, conditions: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let mut core = self.core.clone();
-        core.filter.extend(conditions_on(core.model, conditions)?);
-        Ok(Self { core })
-    }
-
-    /// Adds conditions by attribute.
-    #[pyo3(signature = (**lookups))]
-    fn filter_by(&self, py: Python<'_>, lookups: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let mut core = self.core.clone();
-        if let Some(lookups) = lookups {
-            core.filter.push(lookup_condition(&*schema(py)?, Source::plain(core.model), lookups)?);
-        }
-        Ok(Self { core })
-    }
-
-    /// Options of the execution.
-    ///
-    /// Args:
-    ///     include_deleted: Rows that count as deleted are deleted, too. Subqueries say it of themselves.
-    ///
-    /// Raises:
-    ///     NotSupportedError: An option of SQLAlchemy's that has another form here, which the error names.
-    #[pyo3(signature = (**options))]
-    fn execution_options(&self, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let mut core = self.core.clone();
-        core.deleted = include_deleted(options)?.map_or(core.deleted, deleted);
-        Ok(Self { core })
-    }
-
-    /// What is answered: columns, their names, or the class.
-    #[pyo3(signature = (*columns))]
-    fn returning(&self, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
-        let mut core = self.core.clone();
-        core.returning.extend(returned(core.model, columns)?);
-        Ok(Self { core })
-    }
-
-    /// The text and its values: a list.
-    #[pyo3(signature = (dialect = "postgresql"))]
-    fn to_sql<'py>(&self, py: Python<'py>, dialect: &str) -> PyResult<(String, Bound<'py, PyList>)> {
-        shown(py, dialect_of(dialect)?.into(), |schema, spelling| self.core().to_sql(schema, spelling))
     }
 
     fn __str__(&self, py: Python<'_>) -> PyResult<String> {
