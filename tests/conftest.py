@@ -86,6 +86,20 @@ async def engine(url: str) -> AsyncIterator[ormkit.ConnectionPool]:
         yield engine
 
 
+@pytest_asyncio.fixture
+async def postgres(postgres_url: str) -> AsyncIterator[ormkit.ConnectionPool]:
+    """The same for tests of PostgreSQL alone."""
+    async with ormkit.create_engine(postgres_url) as engine:
+        yield engine
+
+
+@pytest_asyncio.fixture
+async def sqlite(sqlite_url: str) -> AsyncIterator[ormkit.ConnectionPool]:
+    """The same for tests of SQLite alone."""
+    async with ormkit.create_engine(sqlite_url) as engine:
+        yield engine
+
+
 @pytest.fixture(params=["asyncio", "uvloop"])
 def run(request: pytest.FixtureRequest) -> Callable[[Coroutine[Any, Any, None]], None]:
     """Runs a coroutine on a new loop of its kind, once for each kind."""

@@ -16,12 +16,6 @@ UTC = dt.timezone.utc
 
 
 @pytest_asyncio.fixture
-async def postgres(postgres_url):
-    async with create_engine(postgres_url) as engine:
-        yield engine
-
-
-@pytest_asyncio.fixture
 async def sqlite():
     async with create_engine("sqlite::memory:") as engine:
         yield engine

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from test_migrations import Project
 
-from ormkit import ConnectionPool, MigrationError, create_engine
+from ormkit import ConnectionPool, MigrationError
 from ormkit.migrations import MigrationScript, _bridge
 
 pytestmark = pytest.mark.asyncio
@@ -20,18 +20,6 @@ USERS = 'op.create_table("users", sa.Column("id", sa.Integer, primary_key=True),
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
-
-
-@pytest.fixture
-async def postgres(postgres_url):
-    async with create_engine(postgres_url) as engine:
-        yield engine
-
-
-@pytest.fixture
-async def sqlite(sqlite_url):
-    async with create_engine(sqlite_url) as engine:
-        yield engine
 
 
 async def rows(engine: ConnectionPool, sql: str) -> list[tuple[object, ...]]:

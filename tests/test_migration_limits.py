@@ -31,18 +31,6 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
 
 
-@pytest.fixture
-async def postgres(postgres_url):
-    async with create_engine(postgres_url) as engine:
-        yield engine
-
-
-@pytest.fixture
-async def sqlite(sqlite_url):
-    async with create_engine(sqlite_url) as engine:
-        yield engine
-
-
 @pytest.mark.parametrize(
     ("up", "what"),
     [

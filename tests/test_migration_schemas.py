@@ -161,12 +161,6 @@ class Project:
         return text
 
 
-@pytest.fixture
-async def postgres(postgres_url):
-    async with create_engine(postgres_url) as engine:
-        yield engine
-
-
 @pytest.mark.parametrize("tool", ["alembic", "ormkit"])
 async def test_schemas_come_and_go(postgres, postgres_url, tmp_path, tool):
     empty = dump(postgres_url)
