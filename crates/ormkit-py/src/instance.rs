@@ -16,6 +16,7 @@ mod construct;
 mod head;
 mod held;
 mod hooks;
+mod json;
 mod layout;
 mod metatype;
 mod methods;
@@ -32,6 +33,9 @@ mod weak;
 pub(crate) use change::{report, set, unmark};
 pub(crate) use held::Held;
 pub(crate) use hooks::{Hooks, not_loaded, same_repr, set_hooks};
+pub(crate) use json::{
+    border, is_pending_json, keep_border, mark_changed_json, put_json, shares_json, touched_json,
+};
 pub(crate) use layout::Layout;
 pub(crate) use ormkit_core::host::{HomeId, State};
 pub(crate) use slot_set::SlotSet;
@@ -40,17 +44,16 @@ pub(crate) use snapshot::{Snapshot, revert, snapshot};
 pub(crate) use table::{ClassTable, Initial, Slot, SlotKind, SlotSpec};
 pub(crate) use weak::Weak;
 
-use crate::convert::Border;
 use absent::absent;
-use cold::{Json, Kept};
+use cold::Kept;
 use head::{BORN, Head};
+use json::{forget_json, remember_json};
 use ormkit_core::model::ModelId;
 use pyo3::exceptions::{PyIndexError, PyTypeError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A state from the low byte of an object's flags.
@@ -326,104 +329,6 @@ fn forget(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
     Ok(())
 }
 
-/// Stores a JSON column as text: decoded when somebody touches it.
-///
-/// # Errors
-/// As [`slot`].
-pub(crate) fn put_json(object: &Bound<'_, PyAny>, index: usize, text: &str) -> PyResult<()> {
-    let offset = slot_of(object, index)?.offset;
-    head(object)?.cold_or_new().set_json(index as u32, Json::Pending(text.into()));
-    // SAFETY: the offset is the object's own. The old value is dropped last.
-    drop(unsafe { head::swap(object.as_ptr(), offset, std::ptr::null_mut()) });
-    Ok(())
-}
-
-/// Says which engine's functions read and write the object's JSON.
-///
-/// # Errors
-/// `TypeError` for a foreign object.
-pub(crate) fn keep_border(object: &Bound<'_, PyAny>, border: &Arc<Border>) -> PyResult<()> {
-    head(object)?.cold_or_new().border = Some(Arc::clone(border));
-    Ok(())
-}
-
-/// The engine whose functions read and write the object's JSON, where that matters.
-///
-/// # Errors
-/// `TypeError` for a foreign object.
-pub(crate) fn border(object: &Bound<'_, PyAny>) -> PyResult<Option<Arc<Border>>> {
-    Ok(head(object)?.cold().and_then(|cold| cold.border.clone()))
-}
-
-fn forget_json(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
-    if let Some(cold) = head(object)?.cold() {
-        cold.take_json(index as u32);
-    }
-    Ok(())
-}
-
-/// True where the slot holds JSON text that nobody has looked at.
-///
-/// # Errors
-/// As [`slot`].
-pub(crate) fn is_pending_json(object: &Bound<'_, PyAny>, index: usize) -> PyResult<bool> {
-    let cold = head(object)?.cold();
-    Ok(cold.is_some_and(|cold| matches!(cold.json(index as u32), Some(Json::Pending(_)))))
-}
-
-/// The JSON columns whose value somebody has looked at since it was stored, with the text as the database has it.
-///
-/// # Errors
-/// As [`slot`].
-pub(crate) fn touched_json(object: &Bound<'_, PyAny>) -> PyResult<Vec<(usize, String)>> {
-    let Some(cold) = head(object)?.cold() else { return Ok(Vec::new()) };
-    let touched = cold.json.iter().filter_map(|(slot, json)| match json {
-        Json::Touched(text) => Some((*slot as usize, text.to_string())),
-        Json::Pending(_) => None,
-    });
-    Ok(touched.collect())
-}
-
-/// True where somebody else has a JSON value of the object.
-///
-/// # Errors
-/// As [`slot`].
-pub(crate) fn shares_json(object: &Bound<'_, PyAny>) -> PyResult<bool> {
-    for (index, _) in touched_json(object)? {
-        // Beside the slot and the reference at hand.
-        if slot(object, index)?.is_some_and(|value| !value.is_none() && held::references(&value) > 2) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Marks the JSON columns whose value was changed in place, so that [`dirty`] has them. A value that is no JSON is a
-/// change: writing it says what is wrong with it, and where.
-///
-/// # Errors
-/// As [`slot`]; the database's text is no JSON.
-pub(crate) fn mark_changed_json(object: &Bound<'_, PyAny>) -> PyResult<()> {
-    for (index, text) in touched_json(object)? {
-        let Some(value) = slot(object, index)? else { continue };
-        let encoded = |value: &Bound<'_, PyAny>| (hooks::hooks().encode_json)(object, index, value);
-        let now = encoded(&value).ok();
-        if now.as_ref() == Some(&text) {
-            continue;
-        }
-        // both through the same encoder: the database's text may be spaced differently
-        let before = encoded(&(hooks::hooks().decode_json)(object, index, &text)?)?;
-        if now != Some(before) {
-            let head = head(object)?;
-            let cold = head.cold_or_new();
-            cold.take_json(index as u32);
-            cold.originals.push((index as u32, Kept::Json(text.into())));
-            head.mark(index);
-        }
-    }
-    Ok(())
-}
-
 /// The slots that the user has set since the last [`settle`].
 ///
 /// # Errors
@@ -515,18 +420,6 @@ pub(crate) fn settle(object: &Bound<'_, PyAny>) -> PyResult<()> {
                 remember_json(object, index)?;
             }
         }
-    }
-    Ok(())
-}
-
-/// Remembers the text of a JSON value that the object holds and that can be changed in place.
-fn remember_json(object: &Bound<'_, PyAny>, index: usize) -> PyResult<()> {
-    let Some(value) = slot(object, index)? else { return Ok(()) };
-    match (value.is_none(), (hooks::hooks().encode_json)(object, index, &value)) {
-        (false, Ok(text)) => head(object)?.cold_or_new().set_json(index as u32, Json::Touched(text.into())),
-        // JSON's null that was read and never set
-        (true, _) if head(object)?.cold().is_some_and(|cold| cold.holds_null(index as u32)) => {}
-        _ => forget_json(object, index)?,
     }
     Ok(())
 }

@@ -318,7 +318,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`ErrorKind::Mapping`] with every mistake: unknown targets, missing or ambiguous foreign keys, relations whose
-    /// `back_populates` do not fit. Mistakes of a class that was declared again since are left out.
+    /// `back_populates` do not fit. Mistakes of a class that was declared again since are told to who still uses the
+    /// old class alone.
     pub fn freeze(&mut self) -> Result<Arc<Schema>> {
         let schema = self.resolve(&[]);
         match self.mistakes.text() {
@@ -343,16 +344,26 @@ impl Registry {
         let resolver = Resolver { registry: self };
         let mut parts: Vec<Parts> = self.schema.models.iter().map(|model| Parts::of(model)).collect();
         parts.resize_with(self.defs.len(), Parts::default);
+        // Those of replaced classes are told to who still uses them, and to nobody else.
+        let mut old = Vec::new();
         for index in &fresh {
             let id = ModelId(*index as u32);
             let mut found = Vec::new();
             parts[*index] = resolver.resolve(id, &mut found);
-            if !self.is_replaced(id) {
-                mistakes.extend(id, found);
+            match self.is_replaced(id) {
+                false => mistakes.extend(id, found),
+                true if !found.is_empty() => {
+                    parts[*index].relations.clear();
+                    old.push((*index, found.join("\n")));
+                }
+                true => {}
             }
         }
         resolver.link_backs(&fresh, &mut parts, &mut mistakes);
-        let stops = mistakes.spread(self, &mut parts);
+        let mut stops = mistakes.spread(self, &mut parts);
+        for (index, text) in old {
+            stops[index].get_or_insert(text.into());
+        }
         let ranks = rank::ranks(&parts, &self.tables());
         // A model that shares a table with an earlier one may raise the ranks of those that refer to it; one that extends
         // an earlier one is among those below it.

@@ -10,6 +10,12 @@ pub(super) fn references(value: &Bound<'_, PyAny>) -> isize {
     unsafe { ffi::Py_REFCNT(value.as_ptr()) }
 }
 
+/// False for values without references of their own, as numbers and texts.
+pub(super) fn refers(value: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: as above.
+    unsafe { ffi::PyObject_IS_GC(value.as_ptr()) != 0 }
+}
+
 /// A strong reference to a Python object, held in memory that CPython's collector frees.
 ///
 /// `Py` defers its decrement when pyo3 does not know that the thread is attached, as in `tp_dealloc`; this one never

@@ -160,6 +160,23 @@ fn class_declared_again_answers_lookups() {
 }
 
 #[test]
+fn mistake_of_a_class_that_was_declared_again_stops_the_old_class_alone() {
+    let mut registry = user_and_post();
+    let post_id = Field::new("post_id", ColumnType::Integer).references("posts", "id");
+    let tag = |relations| model("Tag", "tags", vec![id(), post_id.clone()], relations);
+    registry.declare(tag(vec![to("nobody", "Nobody"), to("post", "Post")])).unwrap();
+    registry.declare(tag(vec![to("post", "Post")])).unwrap();
+    let schema = registry.freeze().unwrap();
+    let (old, new) = (schema.model(ModelId(2)), schema.model(ModelId(3)));
+    assert!(old.relations.is_empty(), "relations are known by their place: all of them or none");
+    assert!(old.check().unwrap_err().to_string().contains("Tag.nobody"));
+    assert_eq!(new.relations[0].target, ModelId(1));
+    for usable in [ModelId(0), ModelId(1), ModelId(3)] {
+        schema.model(usable).check().unwrap();
+    }
+}
+
+#[test]
 fn declarations_of_one_table_may_order_its_columns_differently() {
     let mut registry = Registry::new();
     let up_id = || Field::new("up_id", ColumnType::Integer).references("tree", "id");
