@@ -25,7 +25,7 @@ class Size:
 class Settings:
     size: Size
     level: Level = Level.LOW
-    key: uuid.UUID = uuid.UUID(int=1)
+    key: uuid.UUID | None = None
     sizes: list[Size] = field(default_factory=list)
 
 
@@ -120,7 +120,7 @@ async def test_a_part_of_a_value_keeps_its_object_as_well(session, engine, colum
 
 async def test_values_that_everybody_shares_keep_no_object(session):
     everything = {"a": [None, True, 1, 0.5, "text", [], {}, {"b": {}}]}
-    settings = Settings(Size(1), sizes=[Size(2), Size(3)])
+    settings = Settings(Size(1), key=uuid.uuid4(), sizes=[Size(2), Size(3)])
     session.add(Page(id=2, meta=everything, tags=["x"], settings=settings))
     await session.commit()
     session.expunge_all()
