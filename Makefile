@@ -15,6 +15,8 @@ PYTHON_LIB := $(shell $(PYTHON) -c 'import os, sysconfig; d, n = sysconfig.get_c
 RUST_PACKAGES := --workspace --features ormkit-core/tokio,ormkit-core/testing \
 	$(if $(PYTHON_LIB),--features ormkit-py/test-hooks,--exclude ormkit-py)
 STUB_GEN := LD_LIBRARY_PATH=$(PYTHON_LIB) cargo run --quiet -p ormkit-py --features stub-gen --bin stub-gen
+# Files side by side, each worker with a database of its own.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 GENERATED := stubs/ormkit/_ormkit.pyi
 RUST_TESTS := $(if $(PYTHON_LIB),LD_LIBRARY_PATH=$(PYTHON_LIB)) scripts/with-postgres cargo
 ifneq ($(PYTHON),python3)
@@ -48,7 +50,7 @@ test-rust: ## Run the Rust tests alone
 
 .PHONY: test-python
 test-python: develop ## Run the Python tests alone
-	scripts/with-postgres $(BIN)/python -m pytest
+	scripts/with-postgres $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 .PHONY: test-pythons
 test-pythons: ## Run the Python tests on each CPython from 3.10 to 3.13 that is there
