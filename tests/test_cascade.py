@@ -546,3 +546,56 @@ async def test_rows_are_inserted_in_the_order_in_which_they_were_added(db):
         session.add_all(nodes)
         await session.commit()
         assert [node.id for node in nodes] == [1, 2, 3, 4]
+
+
+async def test_object_of_another_session_in_a_relation_is_refused(db):
+    async with AsyncSession(db) as session, AsyncSession(db) as other:
+        author = await author_with_books(session, "A")
+        theirs = await other.get(Author, author.id)
+        new = await other.insert(Book(title="theirs"))
+        author.books.append(new)
+        with pytest.raises(
+            InvalidRequestError, match=r"Author\.books holds an object of Book that belongs to another session"
+        ):
+            await session.flush()
+        await session.rollback()
+        author.books[0].author = theirs
+        with pytest.raises(
+            InvalidRequestError, match=r"Book\.author holds an object of Author that belongs to another"
+        ):
+            await session.flush()
+        await session.rollback()
+        author.books.append(await session.merge(new))
+        await session.commit()
+        await other.rollback()
+        assert await rows(db, "SELECT author_id FROM books") == [(author.id,)] * 2
+
+
+async def test_deleted_object_in_a_relation_is_refused(db):
+    async with AsyncSession(db) as session:
+        author = await author_with_books(session, "A")
+        other = Author(name="gone")
+        session.add(other)
+        await session.flush()
+        session.delete(other)
+        await session.flush()
+        author.books[0].author = other
+        with pytest.raises(InvalidRequestError, match=r"Book\.author holds an object of Author that was deleted"):
+            await session.flush()
+        await session.rollback()
+        assert await rows(db, "SELECT author_id FROM books") == [(author.id,)]
+
+
+@pytest.mark.parametrize("names", [None, ["parent"], ["parent", "parent_id"]])
+async def test_expired_move_makes_no_orphan(db, names):
+    async with AsyncSession(db) as session:
+        root = await node_with_children(session, "a", "b")
+        await session.insert(Node(id=90, name="elsewhere"))
+        child = root.children[0]
+        session.expunge(await session.get(Node, 90))
+        child.parent = await session.get(Node, 90)
+        session.expire(child, names)
+        assert child in root.children
+        await session.commit()
+        found = await rows(db, "SELECT name, parent_id FROM nodes WHERE parent_id IS NOT NULL ORDER BY name")
+        assert found == [("a", root.id), ("b", root.id)]

@@ -10,6 +10,7 @@ from counting import sent
 
 from ormkit import (
     AsyncSession,
+    DeclarativeBase,
     FieldError,
     ForeignKey,
     ForeignKeyConstraint,
@@ -289,6 +290,44 @@ async def test_inner_joins_leave_out_parents_without_a_relative(db):
         option = joinedload(User.posts).joinedload(Post.editor, innerjoin=True)
         users = await session.query(User).options(option).all()
         assert sum(len(user.posts) for user in users) == 9
+
+
+async def test_relation_whose_objects_are_always_there_is_joined_by_an_inner_join(engine):
+    class Root(DeclarativeBase):
+        pass
+
+    class Owner(Root):
+        __tablename__ = "inner_owners"
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    class Thing(Root):
+        __tablename__ = "inner_things"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        owner_id: Mapped[int] = mapped_column(ForeignKey("inner_owners.id"))
+        lender_id: Mapped[int | None] = mapped_column(ForeignKey("inner_owners.id"))
+        owner: Mapped[Owner] = relationship(foreign_keys=[owner_id], lazy="joined", innerjoin=True)
+        lender: Mapped[Owner | None] = relationship(foreign_keys=[lender_id], innerjoin=True)
+
+    await Root.metadata.create_all(engine)
+    async with AsyncSession(engine) as session:
+        await session.insert_all([Owner(id=1), Owner(id=2)])
+        await session.insert_all([Thing(id=1, owner_id=1), Thing(id=2, owner_id=2, lender_id=1)])
+
+    async def joins(query):
+        async with AsyncSession(engine) as session:
+            with sent(engine) as texts:
+                things = await query(session)
+            assert [thing.owner.id for thing in things] == [1, 2]
+            return ["LEFT" not in text and "JOIN" in text for text in texts.statements]
+
+    assert await joins(lambda session: session.query(Thing).order_by("id").all()) == [True]
+    lent = joinedload(Thing.lender)
+    assert await joins(lambda session: session.query(Thing).options(lent).order_by("id").all()) == [False]
+    outer = joinedload(Thing.owner, innerjoin=False)
+    assert await joins(lambda session: session.query(Thing).options(outer).order_by("id").all()) == [False]
+    narrowed = with_loader_criteria(Owner, Owner.id > 1)
+    async with AsyncSession(engine) as session:
+        assert [thing.id for thing in await session.query(Thing).options(narrowed).order_by("id")] == [1, 2]
 
 
 async def test_wildcard_speaks_of_all_other_relations(db):

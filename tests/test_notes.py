@@ -85,7 +85,6 @@ def test_info_is_a_dict() -> None:
     ("option", "value", "instead"),
     [
         ("collection_class", set, "a list holds each object once"),
-        ("innerjoin", True, r"joinedload\(\.\., innerjoin=True\)"),
         ("passive_updates", False, "onupdate="),
         ("active_history", True, "inspect"),
         ("join_depth", 2, "recursion_depth"),

@@ -9,6 +9,8 @@ from library import Author, Base, Book
 from ormkit import (
     AsyncSession,
     InvalidRequestError,
+    MultipleResultsFound,
+    NoResultFound,
     NotSupportedError,
     PendingRollbackError,
     joinedload,
@@ -300,3 +302,43 @@ async def test_stream_ends_with_the_savepoint_that_it_was_begun_in(session, engi
             await anext(inner)
         for stream in (outer, released):
             assert [author.born async for author in stream][-1] == COUNT - 1
+
+
+async def test_yield_per_is_said_of_the_statement(session):
+    statement = select(Author).order_by(Author.id).execution_options(yield_per=20)
+    sizes = [len(part) async for part in session.stream_scalars(statement).partitions()]
+    assert sizes == [20, 20, 10]
+    result = await session.stream(select(Author.name).order_by(Author.id), execution_options={"yield_per": 30})
+    assert [len(part) async for part in result.partitions()] == [30, 20]
+    query = session.query(Author).order_by("id").execution_options(yield_per=40)
+    assert [len(part) async for part in query.stream().partitions()] == [40, 10]
+    assert [len(part) async for part in query.stream(batch_size=25).partitions()] == [25, 25]
+    assert len((await session.scalars(statement)).all()) == COUNT
+    for wrong in (0, -1, "many"):
+        with pytest.raises(ValueError, match="yield_per must be a number of rows"):
+            select(Author).execution_options(yield_per=wrong)
+
+
+async def test_rest_of_a_stream_is_read_at_once(session, engine):
+    names = select(Author.name, Author.born).order_by(Author.id)
+    async with session.stream(names, batch_size=3) as stream:
+        assert await stream.fetchmany(2) == [("000", 0), ("001", 1)]
+        assert await stream.fetchmany() == [("002", 2), ("003", 3), ("004", 4)]
+        assert len(await stream.all()) == COUNT - 5
+        assert await stream.fetchmany() == [] == await stream.all()
+    assert await session.stream(names).first() == ("000", 0)
+    assert await session.stream_scalars(names.where(Author.born < 0)).first() is None
+    assert await session.stream(names.where(Author.born == 7)).one() == ("007", 7)
+    assert await session.stream(names.where(Author.born < 0)).one_or_none() is None
+    with pytest.raises(NoResultFound):
+        await session.stream(names.where(Author.born < 0)).one()
+    with pytest.raises(MultipleResultsFound):
+        await session.stream(names, batch_size=1).one_or_none()
+    result = await session.stream(names.limit(2))
+    assert [row async for row in result.unique().tuples().mappings()] == [
+        {"name": "000", "born": 0},
+        {"name": "001", "born": 1},
+    ]
+    with pytest.raises(InvalidRequestError, match=r"mappings\(\) is of a stream of rows"):
+        session.stream_scalars(names).mappings()
+    await settled(engine)

@@ -220,6 +220,6 @@ def test_what_has_another_form_is_refused_with_what_to_type() -> None:
     for name, instead in (("deleted_to_detached", "after_commit"), ("after_soft_rollback", "after_rollback")):
         with pytest.raises(NotSupportedError, match=instead):
             event.listens_for(AsyncSession, name)
-    for name, instead in (("refresh", "load"), ("expire", "unloaded"), ("init", "__init__")):
+    for name, instead in (("refresh_flush", "after_insert"), ("init_failure", "__init__")):
         with pytest.raises(NotSupportedError, match=instead):
             event.listens_for(Owner, name)

@@ -64,7 +64,7 @@ def relationship(
     info: dict[Any, Any] | None = None,
     overlaps: str | None = None,
     collection_class: type[list[Any]] | None = None,
-    innerjoin: Literal[False] | None = None,
+    innerjoin: bool | None = None,
     passive_updates: Literal[True] | None = None,
     active_history: Literal[False] = ...,
     join_depth: None = None,
@@ -97,7 +97,7 @@ class Loader:
     last, or of the queried objects themselves."""
 
     def selectinload(self, *path: _Path | Prefetch, recursion_depth: int | None = None) -> Loader: ...
-    def joinedload(self, *path: _Path, innerjoin: bool = False) -> Loader: ...
+    def joinedload(self, *path: _Path, innerjoin: bool | None = None) -> Loader: ...
     def subqueryload(self, *path: _Path) -> Loader: ...
     def immediateload(self, *path: _Path) -> Loader: ...
     def lazyload(self, *path: _Path) -> Loader: ...
@@ -125,7 +125,7 @@ def selectin_polymorphic(
 ) -> Loader:
     """Says nothing more: objects are read with the columns of their own class, whatever class is asked for."""
 
-def joinedload(*path: _Path, innerjoin: bool = False) -> Loader:
+def joinedload(*path: _Path, innerjoin: bool | None = None) -> Loader:
     """Loads a relation in the same statement, by a join."""
 
 def subqueryload(*path: _Path) -> Loader:

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::{FieldId, FieldSet, Model, ModelId, RelationId};
 use crate::query::{Expr, Shape};
 use crate::runtime::BoxFuture;
-use crate::session::Link;
+use crate::session::{Attributes, Link};
 use crate::value::{Value, ValueRef};
 
 /// An object's address: stable while the object is held, and different for two objects held at once.
@@ -107,6 +107,21 @@ pub trait Host: Send + Sync + 'static {
     ) -> BoxFuture<'a, (Option<Link>, Result<()>)> {
         let _ = (moment, objects);
         Box::pin(async move { (Some(link), Ok(())) })
+    }
+
+    /// True where it wants to hear of objects whose attributes are read again or unloaded. Asked for each of them.
+    fn hears_reading(&self) -> bool {
+        false
+    }
+
+    /// Hears that columns of an object that was there before were filled from its row.
+    fn refreshed(&self, object: &Self::Object, fields: &FieldSet) {
+        let _ = (object, fields);
+    }
+
+    /// Hears that attributes of an object were unloaded because the program has asked for it.
+    fn expired(&self, object: &Self::Object, attributes: Attributes<'_>) {
+        let _ = (object, attributes);
     }
 
     /// The layout for rows whose cells `from`, `from + 1` … hold `fields` of `model`.

@@ -8,6 +8,7 @@ mod keyset;
 mod load;
 pub mod lookup;
 mod named;
+mod notes;
 mod order;
 mod param;
 mod select;
@@ -29,6 +30,7 @@ pub use expr::{
 pub use keyset::{Bookmark, Keyset};
 pub use load::{Criterion, Load, Strategy};
 pub(crate) use load::{Reach, fields_read, strategy_of};
+pub use notes::Notes;
 pub use order::{Nulls, Order};
 pub use param::{Arguments, Param};
 pub use select::{Correlation, Deleted, Item, Join, JoinKind, Lock, On, Select};

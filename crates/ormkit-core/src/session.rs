@@ -40,7 +40,7 @@ mod rekey;
 mod renewal;
 mod set_verb;
 mod shared;
-mod stale;
+pub(crate) mod stale;
 mod stream;
 mod tell;
 #[cfg(test)]
@@ -61,6 +61,7 @@ pub use self::identity::{Key, KeyCells};
 pub use self::link::{Course, Link, Pieces};
 pub use self::listener::SessionListener;
 pub use self::read::Rows;
+pub use self::refresh::Refresh;
 pub use self::set_verb::Written;
 pub use self::shared::{Lease, Shared};
 pub use self::stream::Stream;

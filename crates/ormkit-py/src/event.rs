@@ -6,6 +6,7 @@ mod engine;
 mod execute;
 mod listener;
 mod mapper;
+mod reading;
 mod records;
 mod registry;
 mod session;
@@ -16,7 +17,8 @@ pub(crate) use attribute::{any as any_attribute, incoming, leaving, no_value};
 pub(crate) use engine::{EngineListeners, ExecutionContext};
 pub(crate) use execute::OrmExecuteState;
 pub(crate) use listener::Listener;
-pub(crate) use mapper::{hear, hears};
+pub(crate) use mapper::{hear, hears, tell_init};
+pub(crate) use reading::{any_reading, expired, refreshed};
 pub(crate) use records::{ConnectionRecord, ExceptionContext};
 pub(crate) use session::{
     FlushContext, Listeners, SessionEvent, any_begin, any_execute, any_session, of_kind,

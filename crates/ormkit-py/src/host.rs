@@ -27,7 +27,7 @@ use ormkit_core::host::{Fill, HomeId, Host, Moment, ObjectId, State};
 use ormkit_core::model::{FieldId, FieldSet, Model, ModelId, RelationId};
 use ormkit_core::query::{Expr, Form, Origin, Shape, Source, Whose};
 use ormkit_core::runtime::BoxFuture;
-use ormkit_core::session::Link;
+use ormkit_core::session::{Attributes, Link};
 use ormkit_core::value::{Value, ValueRef, json_array};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -463,6 +463,18 @@ impl Host for PyHost {
 
     fn home(&self, object: &Py<PyAny>) -> HomeId {
         Python::attach(|py| mapped(instance::home(object.bind(py))))
+    }
+
+    fn hears_reading(&self) -> bool {
+        event::any_reading()
+    }
+
+    fn refreshed(&self, object: &Py<PyAny>, fields: &FieldSet) {
+        Python::attach(|py| event::refreshed(object.bind(py), fields));
+    }
+
+    fn expired(&self, object: &Py<PyAny>, attributes: Attributes<'_>) {
+        Python::attach(|py| event::expired(object.bind(py), attributes));
     }
 
     fn settle(&self, object: &Py<PyAny>, state: State, home: HomeId) {

@@ -31,6 +31,7 @@ mod text;
 mod weak;
 
 pub(crate) use change::{report, set, unmark};
+pub(crate) use construct::watch_init;
 pub(crate) use held::Held;
 pub(crate) use hooks::{Hooks, not_loaded, same_repr, set_hooks};
 pub(crate) use json::{

@@ -47,7 +47,7 @@ pub(crate) use loader::{
     selectin_polymorphic, selectinload, subqueryload, undefer, undefer_group, with_loader_criteria,
 };
 pub(crate) use lookup::lookup_condition;
-pub(crate) use options::{elsewhere as option_elsewhere, with_options};
+pub(crate) use options::{elsewhere as option_elsewhere, said, with_options, yield_per};
 pub(crate) use page::{Page, Places, page_size};
 pub(crate) use q::Q;
 pub(crate) use read::{Select, select};

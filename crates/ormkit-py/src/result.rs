@@ -24,7 +24,7 @@ use pyo3::prelude::*;
 
 /// How many rows a reader insists on.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+pub(crate) enum Wanted {
     /// Exactly one.
     One,
     /// One or none.
@@ -35,7 +35,7 @@ enum Wanted {
 ///
 /// # Errors
 /// `NoResultFound`, `MultipleResultsFound`.
-fn check(py: Python<'_>, rows: usize, wanted: Wanted) -> PyResult<bool> {
+pub(crate) fn check(py: Python<'_>, rows: usize, wanted: Wanted) -> PyResult<bool> {
     let kind = match (rows, wanted) {
         (0, Wanted::One) => ErrorKind::NoResult("one row was expected, there is none".to_owned()),
         (0, Wanted::OneOrNone) => return Ok(false),

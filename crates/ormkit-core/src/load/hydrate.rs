@@ -7,7 +7,7 @@ use super::kinds::KindLayouts;
 use crate::driver::{Row, RowSink};
 use crate::error::{Error, Result};
 use crate::host::{Fill, HomeId, Host, ObjectId, State};
-use crate::model::{Model, ModelId, Relation, RelationId, Schema};
+use crate::model::{FieldSet, Model, ModelId, Relation, RelationId, Schema};
 use crate::plan::{Joined, Output, Plan};
 use crate::session::identity::{Identity, Key, KeyCells, KeyIndex, has_null, own};
 use crate::value::ValueRef;
@@ -44,6 +44,8 @@ pub(crate) struct EntityLayout<H: Host> {
     layout: H::Layout,
     /// Cell numbers of the primary key.
     key: SmallVec<[usize; 2]>,
+    /// What the cells are.
+    fields: FieldSet,
     /// Of a family: which class an object is of.
     kinds: Option<Box<KindLayouts<H>>>,
 }
@@ -104,7 +106,8 @@ pub(crate) fn layouts<H: Host>(host: &H, schema: &Schema, plan: &Plan) -> Result
                 kinds.as_ref().map(|kinds| KindLayouts::new(host, schema, (model, fields, *from), kinds));
             let kinds = kinds.transpose()?;
             let layout = host.layout(model, fields, *from)?;
-            Ok(Some(EntityLayout { model: model.id, layout, key, kinds }))
+            let fields = fields.iter().copied().collect();
+            Ok(Some(EntityLayout { model: model.id, layout, key, fields, kinds }))
         }
     };
     let entities = plan.outputs.iter().map(layout).collect::<Result<Vec<_>>>()?;
@@ -224,7 +227,7 @@ impl<H: Host> Hydrator<'_, H> {
                 Ok(object)
             })?;
             if !made {
-                layouts.iter().try_for_each(|layout| host.fill(&object, layout, row, self.fill))?;
+                self.fill_again(&object, layouts, None, row)?;
             }
             return Ok(Some(object));
         }
@@ -235,9 +238,33 @@ impl<H: Host> Hydrator<'_, H> {
             Ok(object)
         })?;
         if !made {
-            host.fill(&object, &layout.layout, row, self.fill)?;
+            self.fill_again(&object, std::slice::from_ref(&layout.layout), Some(&layout.fields), row)?;
         }
         Ok(Some(object))
+    }
+
+    /// Fills an object that was there before. `read`: what the cells are; None: whatever is loaded then.
+    fn fill_again(
+        &self,
+        object: &H::Object,
+        layouts: &[H::Layout],
+        read: Option<&FieldSet>,
+        row: &Row<'_>,
+    ) -> Result<()> {
+        let host = self.host;
+        let before = host.hears_reading().then(|| host.loaded(object));
+        layouts.iter().try_for_each(|layout| host.fill(object, layout, row, self.fill))?;
+        let Some(before) = before else { return Ok(()) };
+        let loaded = host.loaded(object);
+        let filled: FieldSet = match (self.fill, read) {
+            (Fill::Missing, _) => loaded.iter().filter(|field| !before.contains(*field)).collect(),
+            (_, Some(read)) => read.iter().collect(),
+            (_, None) => loaded,
+        };
+        if !filled.is_empty() {
+            host.refreshed(object, &filled);
+        }
+        Ok(())
     }
 
     fn join(&mut self) -> Result<()> {
@@ -245,6 +272,7 @@ impl<H: Host> Hydrator<'_, H> {
             let Some(parent) = &self.current[joined.parent] else { continue };
             let child = self.current[joined.entity].as_ref();
             if !joined.many {
+                self.make_room(parent, joined.relation);
                 attach_one(self.host, parent, joined.relation, joined.back, child)?;
                 continue;
             }
@@ -257,6 +285,13 @@ impl<H: Host> Hydrator<'_, H> {
             self.children.push(Child { joined: index, parent: self.host.retain(parent), child });
         }
         Ok(())
+    }
+
+    /// Unloads a relation where what is held gives way to what is read.
+    fn make_room(&self, object: &H::Object, relation: RelationId) {
+        if self.fill == Fill::All {
+            self.host.unload_relation(object, relation);
+        }
     }
 
     /// True when an eager join repeats a row that was seen.
@@ -289,6 +324,7 @@ impl<H: Host> Hydrator<'_, H> {
         {
             let joined = &self.layouts.joins[run[0].joined];
             let members = run.iter().filter_map(|child| child.child.as_ref());
+            self.make_room(&run[0].parent, joined.relation);
             attach_many(host, &run[0].parent, joined.relation, joined.back, members)?;
         }
         Ok(())

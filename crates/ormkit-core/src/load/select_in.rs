@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::error::Result;
-use crate::host::{Host, ObjectId, State};
+use crate::host::{Fill, Host, ObjectId, State};
 use crate::load::hydrate::{attach_aside, attach_many, attach_one, back_of};
 use crate::model::{FieldId, FieldSet, Lazy, Model, Relation, RelationId, RelationKind};
 use crate::plan::{Place, keys_at_once, select_fields, select_in};
@@ -14,6 +14,7 @@ use crate::session::Session;
 use crate::session::identity::{Key, KeyIndex, has_null};
 use crate::session::mark::Mark;
 use crate::session::read::Fetched;
+use crate::session::stale::unload_stale;
 use crate::session::unit::{stored_fields_of, stored_key_of, values_of};
 
 /// Objects of one model, and what is to be loaded of them.
@@ -47,6 +48,8 @@ struct Passed {
     deeper: FxHashSet<(ObjectId, RelationId)>,
     /// By what their models always load, behind a join.
     behind: FxHashSet<ObjectId>,
+    /// Whose relation was loaded again.
+    again: FxHashSet<(ObjectId, RelationId)>,
 }
 
 /// Objects at the far ends of relations that were read before their parents were known.
@@ -151,6 +154,9 @@ impl<H: Host> Session<H> {
                 match load.strategy {
                     // A join fills what its statement reads; parents that the session held already are not among it.
                     Strategy::SelectIn | Strategy::Joined => {
+                        if reach.again && load.strategy == Strategy::SelectIn && load.aside.is_none() {
+                            self.make_room(&task.parents, load.relation, passed);
+                        }
                         let known = load.aside.is_none().then(|| ahead.remove(&load.relation)).flatten();
                         let mut step = self.step(index, task, load, reach, &mut selects);
                         let links = &task.model.relation(load.relation).local;
@@ -176,7 +182,7 @@ impl<H: Host> Session<H> {
                 }
             }
         }
-        let mut answers = self.fetch_all(&selects).await?.into_iter();
+        let mut answers = self.fetch_all(&selects, reach.fill()).await?.into_iter();
         let mut next = Vec::new();
         for mut step in steps {
             for rows in answers.by_ref().take(step.statements) {
@@ -184,6 +190,9 @@ impl<H: Host> Session<H> {
                 step.found.parents.extend(rows.parents);
             }
             self.attach(&level[step.task], &step)?;
+            if reach.again {
+                self.unload_stale_children(&level[step.task], &step)?;
+            }
             self.complete_children(&level[step.task], &step).await?;
             self.go_on(&level[step.task], &step, passed, &mut next)?;
         }
@@ -224,7 +233,7 @@ impl<H: Host> Session<H> {
         let mut keys: Vec<&Key> = Vec::new();
         for key in step.places.index.keys() {
             // Objects that the session holds need no statement when they are asked for by their primary key.
-            let held = if by_key { self.held(relation.target, key)? } else { None };
+            let held = if by_key && !reach.again { self.held(relation.target, key)? } else { None };
             let Some(object) = held else {
                 keys.push(key);
                 continue;
@@ -299,6 +308,27 @@ impl<H: Host> Session<H> {
             _ if aside.is_some() => Ok(()),
             _ => self.carry_over(&task.parents, relation, step.partial),
         }
+    }
+
+    /// Unloads a relation that is loaded again, once: rows may refer to each other in a circle.
+    fn make_room(&self, parents: &[H::Object], relation: RelationId, passed: &mut Passed) {
+        for parent in parents {
+            if passed.again.insert((self.host().id(parent), relation)) {
+                self.host().unload_relation(parent, relation);
+            }
+        }
+    }
+
+    /// Unloads references of children that were read again where their rows lead elsewhere now.
+    fn unload_stale_children(&self, task: &Task<'_, H>, step: &Step<H>) -> Result<()> {
+        let relation = task.model.relation(step.load.relation);
+        let schema = self.schema();
+        for child in self.reached(task, step, relation)? {
+            let model = schema.model(self.host().model(&child));
+            let fields: Vec<FieldId> = model.field_ids().collect();
+            unload_stale(self.host(), schema, model, &child, &fields);
+        }
+        Ok(())
     }
 
     /// What is to be loaded of the objects at the far end.
@@ -382,7 +412,7 @@ impl<H: Host> Session<H> {
             .chunks(keys_at_once(self.dialect(), model, &model.key))
             .map(|chunk| select_fields(model, missing.iter().collect(), columns(model.key.len(), chunk)))
             .collect();
-        self.fetch_all(&selects).await.map(drop)
+        self.fetch_all(&selects, Fill::Missing).await.map(drop)
     }
 
     /// Lists show what the program has made of them: children whose own reference was changed and is not written yet are

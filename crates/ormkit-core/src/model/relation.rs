@@ -25,6 +25,8 @@ pub struct RelationDef {
     pub cascade: Cascade,
     /// What a query does that says nothing of the relation.
     pub lazy: Lazy,
+    /// Each object has one at the other end: joins that load it may leave out those without, where the key is NOT NULL.
+    pub inner_join: bool,
     /// For references of a model to itself: names of the columns at the far end.
     pub remote_side: Vec<String>,
     /// Deleting a parent leaves its children to the database's ON DELETE.
@@ -67,6 +69,7 @@ impl RelationDef {
             order_by: Vec::new(),
             cascade: Cascade::default(),
             lazy: Lazy::Select,
+            inner_join: false,
             remote_side: Vec::new(),
             passive_deletes: false,
             view_only: false,
@@ -215,6 +218,8 @@ pub struct Relation {
     pub cascade: Cascade,
     /// What a query does that says nothing of it.
     pub lazy: Lazy,
+    /// Each object has one at the other end: joins that load it leave out those without.
+    pub inner_join: bool,
     /// Deleting a parent leaves its children to the database.
     pub passive_deletes: bool,
     /// Never written.

@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 use super::{Plan, PlanCounters};
 use crate::driver::StatementText;
 use crate::model::{FieldId, ModelId};
-use crate::query::{NumberPattern, Select, Walk, Write, by_shape, hash_of};
+use crate::query::{Notes, NumberPattern, Select, Walk, Write, by_shape, hash_of};
 
 /// What a statement is found by, borrowed from the query.
 #[derive(Clone, Copy, Hash, PartialEq)]
@@ -153,12 +153,21 @@ impl Shape<'_> {
             Self::Delete { model, many } => Kept::Delete { model, many },
             Self::DeleteBy { model, fields, many } => Kept::DeleteBy { model, fields: fields.to_vec(), many },
             Self::Key(model) => Kept::Key(model),
-            Self::Select(select) => Kept::Select(select.clone()),
-            Self::Count(select) => Kept::Count(select.clone()),
-            Self::Exists(select) => Kept::Exists(select.clone()),
-            Self::Write(write) => Kept::Write(write.clone()),
+            Self::Select(select) => Kept::Select(without_notes(select)),
+            Self::Count(select) => Kept::Count(without_notes(select)),
+            Self::Exists(select) => Kept::Exists(without_notes(select)),
+            Self::Write(write) => {
+                let mut write = write.clone();
+                *write.notes_mut() = Notes::default();
+                Kept::Write(write)
+            }
         }
     }
+}
+
+/// The same query; what is said of one run is not kept.
+fn without_notes(select: &Select) -> Select {
+    Select { notes: Notes::default(), ..select.clone() }
 }
 
 impl Kept {

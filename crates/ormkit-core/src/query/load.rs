@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Deleted, Expr, Order, Source};
+use crate::host::Fill;
 use crate::model::{FieldId, Lazy, Model, ModelId, Relation, RelationId};
 
 /// How a relation is loaded.
@@ -20,13 +21,6 @@ pub enum Strategy {
     Raise,
     /// As the relation says itself.
     Default,
-}
-
-impl Strategy {
-    /// True for what the statement of the parents joins, where relations say by themselves that they are.
-    pub(crate) fn joins(self) -> bool {
-        matches!(self, Self::Joined | Self::Default)
-    }
 }
 
 /// A relation to load, and what to load with its objects.
@@ -53,8 +47,9 @@ pub struct Load {
     pub limit: Option<u64>,
     /// Leaves out so many objects of each parent, select-in alone.
     pub offset: Option<u64>,
-    /// Joins by an INNER JOIN: parents without a relative are left out. Below an outer join it is an outer one.
-    pub inner: bool,
+    /// Joins by an INNER JOIN: parents without a relative are left out. Below an outer join it is an outer one. None: as the
+    /// relation says, where that leaves out none.
+    pub inner: Option<bool>,
     /// How many levels of a relation of a model to itself are loaded, select-in alone; `u32::MAX`: all there are.
     pub depth: u32,
     /// The table that a [contained](Strategy::Contained) relation is read from; None: that of the join along it.
@@ -78,7 +73,7 @@ impl Load {
             order_by: Vec::new(),
             limit: None,
             offset: None,
-            inner: false,
+            inner: None,
             depth: 1,
             source: None,
             aside: None,
@@ -149,12 +144,24 @@ pub(crate) struct Reach<'a> {
     pub(crate) criteria: &'a [Criterion],
     /// Rows that count as deleted are among them.
     pub(crate) deleted: bool,
+    /// Objects that are held already take what their rows say, and load again what is loaded along.
+    pub(crate) again: bool,
 }
 
 impl<'a> Reach<'a> {
     /// What a statement says of them.
     pub(crate) fn of(criteria: &'a [Criterion], deleted: Deleted) -> Self {
-        Self { criteria, deleted: deleted == Deleted::Included }
+        Self { criteria, deleted: deleted == Deleted::Included, again: false }
+    }
+
+    /// The same, for objects that are read again.
+    pub(crate) fn again(self, again: bool) -> Self {
+        Self { again, ..self }
+    }
+
+    /// Which attributes of objects that are held take what is read.
+    pub(crate) fn fill(self) -> Fill {
+        if self.again { Fill::All } else { Fill::Missing }
     }
 
     /// What a statement says that loads them.

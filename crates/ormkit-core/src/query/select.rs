@@ -1,6 +1,6 @@
 //! SELECT.
 
-use super::{Arguments, Criterion, Derived, Expr, FromItem, Load, Order, SetOperation, Source};
+use super::{Arguments, Criterion, Derived, Expr, FromItem, Load, Notes, Order, SetOperation, Source};
 use crate::model::{FieldId, Model, ModelId, RelationId};
 use std::sync::Arc;
 
@@ -139,6 +139,8 @@ pub struct Select {
     pub arguments: Arguments,
     /// Columns that rows carry beside their items: whom a row is loaded for, where its object does not tell.
     pub parents: Vec<(Source, FieldId)>,
+    /// What the program says of it to itself.
+    pub notes: Notes,
 }
 
 /// Which tables of a statement inside another one are that one's, as long as it reads from them.

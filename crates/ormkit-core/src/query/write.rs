@@ -4,7 +4,7 @@ mod conflict;
 
 pub use conflict::{Conflict, ConflictTarget, IndexFilter};
 
-use super::{Arguments, Child, Deleted, Expr, Item, Select, Source};
+use super::{Arguments, Child, Deleted, Expr, Item, Notes, Select, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FieldId, Model, ModelId, Schema};
 use std::sync::Arc;
@@ -27,6 +27,15 @@ impl Write {
             Self::Insert(insert) => insert.model,
             Self::Update(update) => update.model,
             Self::Delete(delete) => delete.model,
+        }
+    }
+
+    /// What the program says of it to itself.
+    pub fn notes_mut(&mut self) -> &mut Notes {
+        match self {
+            Self::Insert(insert) => &mut insert.notes,
+            Self::Update(update) => &mut update.notes,
+            Self::Delete(delete) => &mut delete.notes,
         }
     }
 
@@ -95,6 +104,8 @@ pub struct Insert {
     pub fills: bool,
     /// What was given for its parameters.
     pub arguments: Arguments,
+    /// What the program says of it to itself.
+    pub notes: Notes,
 }
 
 impl Insert {
@@ -109,6 +120,7 @@ impl Insert {
             returning: Vec::new(),
             fills: true,
             arguments: Arguments::default(),
+            notes: Notes::default(),
         }
     }
 
@@ -261,13 +273,22 @@ pub struct Update {
     pub returning: Vec<Item>,
     /// What was given for its parameters.
     pub arguments: Arguments,
+    /// What the program says of it to itself.
+    pub notes: Notes,
 }
 
 impl Update {
     /// Of every row.
     pub fn new(model: ModelId, set: Vec<(FieldId, Expr)>) -> Self {
-        let arguments = Arguments::default();
-        Self { model, set, filter: Vec::new(), deleted: Deleted::LeftOut, returning: Vec::new(), arguments }
+        Self {
+            model,
+            set,
+            filter: Vec::new(),
+            deleted: Deleted::LeftOut,
+            returning: Vec::new(),
+            arguments: Arguments::default(),
+            notes: Notes::default(),
+        }
     }
 }
 
@@ -284,13 +305,21 @@ pub struct Delete {
     pub returning: Vec<Item>,
     /// What was given for its parameters.
     pub arguments: Arguments,
+    /// What the program says of it to itself.
+    pub notes: Notes,
 }
 
 impl Delete {
     /// Of every row.
     pub fn new(model: ModelId) -> Self {
-        let arguments = Arguments::default();
-        Self { model, filter: Vec::new(), deleted: Deleted::LeftOut, returning: Vec::new(), arguments }
+        Self {
+            model,
+            filter: Vec::new(),
+            deleted: Deleted::LeftOut,
+            returning: Vec::new(),
+            arguments: Arguments::default(),
+            notes: Notes::default(),
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Reached<H: Host> {
     pub(super) come: Vec<H::Object>,
     /// New objects that are not written: they go with a parent whose deletion cascades to them.
     pub(super) doomed: FxHashSet<ObjectId>,
+    /// Why one that is related cannot come: it is of another session, or its row was deleted.
+    refused: Option<Error>,
 }
 
 impl<H: Host> Unit<H> {
@@ -24,6 +26,9 @@ impl<H: Host> Unit<H> {
     /// their parents.
     pub(super) fn cascade(&mut self, host: &H, schema: &Schema, scope: &mut Scope) -> Result<()> {
         let reached = self.reached(host, schema, scope)?;
+        if let Some(error) = reached.refused {
+            return Err(error);
+        }
         for id in &reached.doomed {
             if let Some(object) = self.new.shift_remove(id) {
                 host.settle(&object, State::Transient, HomeId::NONE);
@@ -40,9 +45,9 @@ impl<H: Host> Unit<H> {
 
     /// What a flush of `scope` would take in, from new, changed and deleted objects on. Changes nothing but the scope.
     pub(super) fn reached(&self, host: &H, schema: &Schema, scope: &mut Scope) -> Result<Reached<H>> {
-        let mut come = Vec::new();
+        let (mut come, mut refused) = (Vec::new(), None);
         if self.new.is_empty() && self.changed.is_empty() && self.deleted.is_empty() {
-            return Ok(Reached { come, doomed: FxHashSet::default() });
+            return Ok(Reached { come, doomed: FxHashSet::default(), refused });
         }
         let mut doomed = self.doomed(host, schema, scope)?;
         let mut seen = doomed.clone();
@@ -53,23 +58,34 @@ impl<H: Host> Unit<H> {
         queue.extend(self.leaving(host, schema, scope, |relation| cascades(relation) && !takes(relation)));
         while let Some(object) = queue.pop_front() {
             let leaves = self.deleted.contains_key(&host.id(&object));
-            for relation in model_of(host, schema, &object).relations.iter() {
+            let model = model_of(host, schema, &object);
+            for relation in model.relations.iter() {
                 if !cascades(relation) || (leaves && takes(relation)) {
                     continue;
                 }
+                let is_anew = || {
+                    host.relation_changed(&object, relation.id) || host.state(&object) != State::Persistent
+                };
                 for relative in related(host, &object, relation)? {
                     let id = host.id(&relative);
                     if self.was_expunged(host, id) {
                         continue;
                     }
-                    let newly_reached = match host.state(&relative) {
+                    let state = host.state(&relative);
+                    if refused.is_none()
+                        && !leaves
+                        && (state == State::Deleted || self.is_foreign(host, &relative))
+                        && is_anew()
+                    {
+                        refused =
+                            Some(unrelatable(model, relation, model_of(host, schema, &relative), state));
+                    }
+                    let newly_reached = match state {
                         State::Transient => seen.insert(id),
                         State::Pending => !scope.has(id) && !doomed.contains(&id),
                         // What goes brings nobody back, and neither does a relation that nobody has touched.
                         State::Detached => {
-                            let related_anew = host.relation_changed(&object, relation.id)
-                                || host.state(&object) != State::Persistent;
-                            if !leaves && related_anew && seen.insert(id) {
+                            if !leaves && is_anew() && seen.insert(id) {
                                 come.push(relative);
                             }
                             continue;
@@ -96,7 +112,13 @@ impl<H: Host> Unit<H> {
                 }
             }
         }
-        Ok(Reached { come, doomed })
+        Ok(Reached { come, doomed, refused })
+    }
+
+    /// True for an object of another session.
+    fn is_foreign(&self, host: &H, object: &H::Object) -> bool {
+        let home = host.home(object);
+        home != HomeId::NONE && home != self.home.id()
     }
 
     /// Takes a detached object in, and the detached ones that the save-update cascade reaches from it, those among them
@@ -362,6 +384,20 @@ impl Adopted {
         let back = schema.model(relation.target).relation(back);
         Ok(!related(host, child, back)?.is_empty())
     }
+}
+
+/// The error of a relation to an object that cannot be written.
+fn unrelatable(model: &Model, relation: &Relation, target: &Model, state: State) -> Error {
+    let (place, target) = (format!("{}.{}", model.name(), relation.name), target.name());
+    Error::invalid_request(match state {
+        State::Deleted => {
+            format!("{place} holds an object of {target} that was deleted: take it out, or insert a new one")
+        }
+        _ => format!(
+            "{place} holds an object of {target} that belongs to another session: merge() it into this one, or expunge it there \
+             first"
+        ),
+    })
 }
 
 /// True when a relation takes its members along when its owner is deleted.

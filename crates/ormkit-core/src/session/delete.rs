@@ -8,7 +8,7 @@ use super::Session;
 use super::gather::{Scope, left_to_database, releases, removed};
 use super::unit::stored_fields_of;
 use crate::error::Result;
-use crate::host::{Host, State};
+use crate::host::{Fill, Host, State};
 use crate::load::select_in::Ahead;
 use crate::model::{Model, Relation};
 use crate::plan::select_in;
@@ -79,7 +79,7 @@ impl<H: Host> Session<H> {
         let parents = std::slice::from_ref(parent);
         let load = Load::new(relation.id, Strategy::SelectIn);
         // Rows refer to their parent whether they count as deleted or not.
-        let reach = Reach { criteria: &[], deleted: true };
+        let reach = Reach { deleted: true, ..Reach::default() };
         let attached = self.host.is_attached(parent, relation.id);
         if !attached || !self.unit.partial.contains(&(model.root(), relation.id)) {
             return self.load_levels(model, parents, &[load], reach, Ahead::<H>::default()).await;
@@ -98,7 +98,9 @@ impl<H: Host> Session<H> {
             .chain(&removed(&self.host, parent, relation)?)
             .map(|child| self.host.id(child))
             .collect();
-        for child in self.fetch_all(&[select]).await?.into_iter().flat_map(|fetched| fetched.objects) {
+        for child in
+            self.fetch_all(&[select], Fill::Missing).await?.into_iter().flat_map(|fetched| fetched.objects)
+        {
             if !known.contains(&self.host.id(&child)) {
                 self.host.join(parent, relation.id, &child)?;
             }

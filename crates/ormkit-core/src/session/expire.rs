@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::gather::Scope;
+use super::gather::{Scope, related, removed};
 use super::group::shown;
 use super::stale::unload_stale;
 use super::unit::{Unit, stored_key_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Fill, Host, State};
-use crate::model::{FieldId, FieldSet, Model, RelationId, Schema};
+use crate::model::{FieldId, FieldSet, Model, RelationId, RelationKind, Schema};
 use crate::query::{Deleted, Select};
 
 /// Attributes of an object that an operation concerns.
@@ -36,7 +36,11 @@ impl<H: Host> Session<H> {
         let schema = Arc::clone(&self.schema);
         self.unit.adopt_added(&self.host, &schema, object, attributes)?;
         if let Attributes::Named(fields, relations) = attributes {
-            return self.unit.expire_named(&self.host, &schema, object, fields, relations);
+            self.unit.expire_named(&self.host, &schema, object, fields, relations)?;
+            if self.host.hears_reading() {
+                self.host.expired(object, attributes);
+            }
+            return Ok(());
         }
         for other in self.follow(object, |cascade| cascade.refresh_expire)? {
             self.expire_reached(&other)?;
@@ -50,7 +54,7 @@ impl<H: Host> Session<H> {
             _ if self.host.home(object) != self.unit.home.id() => {}
             State::Persistent => {
                 self.unit.adopt_added(&self.host, &self.schema, object, Attributes::All)?;
-                self.unit.expire(&self.host, &self.schema, object);
+                self.unit.expire(&self.host, &self.schema, object)?;
             }
             State::Pending => self.unit.expunge(&self.host, &self.schema, object)?,
             State::Transient | State::Deleted | State::Detached => {}
@@ -68,7 +72,7 @@ impl<H: Host> Session<H> {
             self.unit.adopt_added(&self.host, &self.schema, &object, Attributes::All)?;
         }
         for (_, _, object) in self.identity_map() {
-            self.unit.expire(&self.host, &self.schema, &object);
+            self.unit.expire(&self.host, &self.schema, &object)?;
         }
         Ok(())
     }
@@ -162,8 +166,9 @@ impl<H: Host> Unit<H> {
         added.iter().try_for_each(|member| self.add(host, schema, member))
     }
 
-    fn expire(&mut self, host: &H, schema: &Schema, object: &H::Object) {
+    fn expire(&mut self, host: &H, schema: &Schema, object: &H::Object) -> Result<()> {
         let model = schema.model(host.model(object));
+        self.move_back(host, schema, object, |_| true)?;
         // A changed key is put back, for it stays.
         host.undo(object);
         let columns = model.field_ids().filter(|field| !model.key.contains(field)).collect();
@@ -174,6 +179,41 @@ impl<H: Host> Unit<H> {
         let id = host.id(object);
         self.changed.shift_remove(&id);
         self.expired.insert(id, host.downgrade(object));
+        if host.hears_reading() {
+            host.expired(object, Attributes::All);
+        }
+        Ok(())
+    }
+
+    /// Puts an object whose new reference is given up back into the list that it has left for it, unless the list of its new
+    /// parent is loaded and says the same: nothing else would know that it is no orphan.
+    fn move_back(
+        &self,
+        host: &H,
+        schema: &Schema,
+        object: &H::Object,
+        is_meant: impl Fn(RelationId) -> bool,
+    ) -> Result<()> {
+        for relation in &schema.model(host.model(object)).relations {
+            let Some(back) = relation.back.filter(|_| relation.kind == RelationKind::ManyToOne) else {
+                continue;
+            };
+            if !is_meant(relation.id) || !host.relation_changed(object, relation.id) {
+                continue;
+            }
+            let id = host.id(object);
+            let stays = related(host, object, relation)?.iter().all(|parent| host.is_attached(parent, back));
+            let target = schema.model(relation.target);
+            for owner in self.changed.values().filter(|_| !stays) {
+                let left = schema.model(host.model(owner)).is_a(target.id)
+                    && removed(host, owner, target.relation(back))?.iter().any(|gone| host.id(gone) == id);
+                if left {
+                    host.join(owner, back, object)?;
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn expire_named(
@@ -185,6 +225,7 @@ impl<H: Host> Unit<H> {
         relations: &[RelationId],
     ) -> Result<()> {
         let model = schema.model(host.model(object));
+        self.move_back(host, schema, object, |relation| relations.contains(&relation))?;
         let columns: FieldSet = fields.iter().copied().filter(|field| !model.key.contains(field)).collect();
         host.unload(object, &columns);
         unload_stale(host, schema, model, object, fields);
@@ -199,6 +240,19 @@ impl<H: Host> Unit<H> {
             self.expired.insert(id, host.downgrade(object));
         }
         Ok(())
+    }
+
+    /// Drops unsaved changes of attributes, which are unloaded by that; new members of lists are the session's.
+    pub(super) fn give_up(
+        &mut self,
+        host: &H,
+        schema: &Schema,
+        object: &H::Object,
+        fields: &[FieldId],
+        relations: &[RelationId],
+    ) -> Result<()> {
+        self.adopt_added(host, schema, object, Attributes::Named(fields, relations))?;
+        self.expire_named(host, schema, object, fields, relations)
     }
 
     /// True for an object that was expired and has columns that nobody has loaded since.

@@ -161,7 +161,7 @@ impl<H: Host> Session<H> {
                 ahead.push(relation.id);
             }
         }
-        let mut answers = self.fetch_all(&selects).await?.into_iter();
+        let mut answers = self.fetch_all(&selects, Fill::Missing).await?.into_iter();
         let Some(object) = answers.next().and_then(|found| found.objects.into_iter().next()) else {
             return Ok(None);
         };

@@ -13,7 +13,7 @@ use crate::driver::{Batch, Effect, Statement};
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host};
 use crate::load::hydrate::{Hydrator, Item, Layouts, Parents, layouts};
-use crate::load::select_in::{Ahead, loads_of};
+use crate::load::select_in::Ahead;
 use crate::load::several::Several;
 use crate::model::{FieldId, Lazy, Model, ModelId, Relation, RelationId, Schema};
 use crate::plan::{Output, Plan};
@@ -171,15 +171,10 @@ impl<H: Host> Session<H> {
         let revised = self.revised(select)?;
         let select = revised.as_deref().unwrap_or(select);
         self.open_for_select(select)?;
-        let fill = if select.again { Fill::All } else { Fill::Missing };
-        let rows = self.fetch(select, fill).await?;
-        let reach = Reach::of(&select.criteria, select.deleted);
-        if select.again {
-            let loads = self.unload_read(&rows, select);
-            self.load_along(&rows, &loads, reach).await?;
-        } else {
-            self.load_along(&rows, &select.loads, reach).await?;
-        }
+        let reach = Reach::of(&select.criteria, select.deleted).again(select.again);
+        let rows = self.fetch(select, reach.fill()).await?;
+        self.unload_stale_rows(&rows, reach);
+        self.load_along(&rows, &select.loads, reach).await?;
         self.load_beside(&rows, &select.loads_beside, reach).await?;
         Ok(rows)
     }
@@ -228,7 +223,7 @@ impl<H: Host> Session<H> {
     }
 
     /// Runs queries of objects in one flight and answers those of each one's first column.
-    pub(crate) async fn fetch_all(&mut self, selects: &[Select]) -> Result<Vec<Fetched<H>>> {
+    pub(crate) async fn fetch_all(&mut self, selects: &[Select], fill: Fill) -> Result<Vec<Fetched<H>>> {
         if selects.is_empty() {
             return Ok(Vec::new());
         }
@@ -243,7 +238,7 @@ impl<H: Host> Session<H> {
         }
         self.open_for_read()?;
         let (plan, layouts) = &planned[0];
-        let hydrator = hydrator(&self.host, &mut self.unit, plan, layouts, Fill::Missing);
+        let hydrator = hydrator(&self.host, &mut self.unit, plan, layouts, fill);
         let mut sink = Several { hydrator, planned: &planned, answers: Vec::with_capacity(selects.len()) };
         self.link.run(Batch { before: &[], statements: &statements }, &mut sink).await?;
         let answers = sink.finish()?.into_iter().zip(planned);
@@ -332,33 +327,18 @@ impl<H: Host> Session<H> {
         }
     }
 
-    /// Unloads what rows that were read over held objects leave stale, references and what is loaded along, and answers the
-    /// loads of the first entity: by further statements, because joins fill only what is unloaded.
-    fn unload_read(&mut self, rows: &Rows<H>, select: &Select) -> Vec<Load> {
-        let schema = Arc::clone(&self.schema);
-        let mut first = Vec::new();
-        let entities = rows.plan.outputs[..rows.plan.visible].iter().enumerate().filter_map(entity);
-        for (at, (column, model)) in entities.enumerate() {
-            let model = schema.model(model);
-            let beside = select.loads_beside.iter().find(|(place, _)| *place == column);
-            let asked = if at == 0 { Some(&select.loads) } else { beside.map(|(_, loads)| loads) };
-            let mut loads = loads_of(model, asked.map_or(&[][..], Vec::as_slice));
-            for load in loads.iter_mut().filter(|load| load.strategy.joins()) {
-                load.strategy = Strategy::SelectIn;
-            }
-            let all: Vec<FieldId> = model.field_ids().collect();
+    /// Unloads references of objects that were read again where their rows lead elsewhere now.
+    pub(super) fn unload_stale_rows(&self, rows: &Rows<H>, reach: Reach<'_>) {
+        if !reach.again {
+            return;
+        }
+        for (column, _) in rows.plan.outputs[..rows.plan.visible].iter().enumerate().filter_map(entity) {
             for object in self.objects_at(rows, column) {
-                unload_stale(&self.host, &schema, model, &object, &all);
-                let read = |load: &&Load| load.strategy == Strategy::SelectIn && load.aside.is_none();
-                loads.iter().filter(read).for_each(|load| self.host.unload_relation(&object, load.relation));
-            }
-            if at == 0 {
-                let below = select.loads.iter().filter(|load| load.of.is_some());
-                loads.extend(below.cloned());
-                first = loads;
+                let model = self.schema.model(self.host.model(&object));
+                let all: Vec<FieldId> = model.field_ids().collect();
+                unload_stale(&self.host, &self.schema, model, &object, &all);
             }
         }
-        first
     }
 
     /// Loads what a query asks for along with entities behind the first: no join of its statement reads anything of theirs.

@@ -7,44 +7,80 @@ use rustc_hash::FxBuildHasher;
 
 use super::identity::{KeyCells, has_null, own};
 use super::stale::unload_stale;
-use super::unit::stored_key_of;
+use super::unit::{is_dirty, stored_key_of};
 use super::{Attributes, Session};
 use crate::error::{Error, Result};
 use crate::host::{Fill, Host, State};
 use crate::load::select_in::Ahead;
-use crate::model::{FieldId, Model, ModelId, RelationId};
+use crate::model::{FieldId, Model, ModelId, Relation, RelationId, RelationKind};
 use crate::query::{Deleted, Item as Selected, Load, Lock, Reach, Select, Strategy};
 
 /// Relations that were loaded, with the objects that had them.
 type Loaded<H> = IndexMap<(ModelId, RelationId), Vec<<H as Host>::Object>, FxBuildHasher>;
 
+/// A refresh whose object has given up its unsaved changes.
+pub struct Refresh<H: Host> {
+    /// What is loaded again behind the row.
+    loaded: Loaded<H>,
+}
+
 impl<H: Host> Session<H> {
     /// Reads an object's row again and overwrites `attributes`; their unsaved changes are dropped. All of them are the
     /// columns, the relations that the class always loads, and by the refresh-expire cascade those that are loaded, with
-    /// the objects in them; new ones among those are let go. With a lock it opens a transaction where none is open.
+    /// the objects in them; new ones among those are let go. Flushes first where the session does: what else is unsaved is
+    /// written. With a lock it opens a transaction where none is open.
     ///
     /// # Errors
-    /// The object is not of this session, or its row is gone.
+    /// The object is not of this session, or its row is gone. Those of the flush.
     pub async fn refresh(
         &mut self,
         object: &H::Object,
         attributes: Attributes<'_>,
         lock: Option<Lock>,
     ) -> Result<()> {
+        let begun = self.begin_refresh(object, attributes)?;
+        self.finish_refresh(object, attributes, begun, lock).await
+    }
+
+    /// The part of it before the flush: unsaved changes of the attributes are dropped.
+    ///
+    /// # Errors
+    /// The object is not of this session.
+    pub fn begin_refresh(&mut self, object: &H::Object, attributes: Attributes<'_>) -> Result<Refresh<H>> {
         self.link.check()?;
         self.check_stored(object, "refreshed")?;
         self.unit.collect(&self.host);
+        self.give_up(object, attributes)?;
+        let loaded = match attributes {
+            Attributes::All => self.expire_cascaded(object)?,
+            Attributes::Named(..) => Loaded::<H>::default(),
+        };
+        Ok(Refresh { loaded })
+    }
+
+    /// The rest of it.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh).
+    pub async fn finish_refresh(
+        &mut self,
+        object: &H::Object,
+        attributes: Attributes<'_>,
+        begun: Refresh<H>,
+        lock: Option<Lock>,
+    ) -> Result<()> {
         let schema = Arc::clone(&self.schema);
         let model: &Model = schema.model(self.host.model(object));
+        self.autoflush(|_| format!("refresh({})", model.name())).await?;
+        self.check_stored(object, "refreshed")?;
         match attributes {
             Attributes::All => {
-                let loaded = self.expire_cascaded(object)?;
                 // What the class always loads comes with the row.
                 for relation in model.relations.iter().filter(|relation| relation.lazy.is_eager()) {
                     self.host.unload_relation(object, relation.id);
                 }
                 self.read_again(model, object, &[], lock).await?;
-                for ((model, relation), owners) in loaded {
+                for ((model, relation), owners) in begun.loaded {
                     let load = [Load::new(relation, Strategy::SelectIn)];
                     self.load_relations(schema.model(model), &owners, &load).await?;
                 }
@@ -62,6 +98,36 @@ impl<H: Host> Session<H> {
             }
         }
         Ok(())
+    }
+
+    /// Drops unsaved changes of what is going to be read, where a flush would write them before.
+    fn give_up(&mut self, object: &H::Object, attributes: Attributes<'_>) -> Result<()> {
+        let schema = Arc::clone(&self.schema);
+        let model: &Model = schema.model(self.host.model(object));
+        if !self.autoflushes() || !is_dirty(&self.host, model, object)? {
+            return Ok(());
+        }
+        let changed = self.host.changed(object)?;
+        let is_read = |relation: &Relation| match attributes {
+            Attributes::All => relation.lazy.is_eager() || relation.kind == RelationKind::ManyToOne,
+            Attributes::Named(fields, relations) => {
+                let leads = relation.kind == RelationKind::ManyToOne;
+                relations.contains(&relation.id)
+                    || (leads && relation.local.iter().any(|field| fields.contains(field)))
+            }
+        };
+        let fields: Vec<FieldId> = match attributes {
+            Attributes::All => changed.iter().collect(),
+            Attributes::Named(fields, _) => {
+                fields.iter().copied().filter(|field| changed.contains(*field)).collect()
+            }
+        };
+        let dropped = |relation: &&Relation| {
+            is_read(relation) && !relation.view_only && self.host.relation_changed(object, relation.id)
+        };
+        let relations: Vec<RelationId> =
+            model.relations.iter().filter(dropped).map(|relation| relation.id).collect();
+        self.unit.give_up(&self.host, &schema, object, &fields, &relations)
     }
 
     /// The object of a key as its row is now, also where the session holds it: its columns are overwritten. Pending changes
@@ -98,7 +164,7 @@ impl<H: Host> Session<H> {
         let all: Vec<FieldId> = model.field_ids().collect();
         unload_stale(&self.host, &schema, model, &object, &all);
         let criteria = self.criteria_along(model)?;
-        let reach = Reach::of(&criteria, deleted);
+        let reach = Reach::of(&criteria, deleted).again(true);
         let parents = std::slice::from_ref(&object);
         self.load_levels(model, parents, loads, reach, Ahead::<H>::default()).await?;
         Ok(Some(object))

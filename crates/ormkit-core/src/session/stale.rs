@@ -7,7 +7,7 @@ use crate::model::{FieldId, Model, Relation, RelationKind, Schema};
 
 /// Unloads references of which a column of the foreign key is among `fields` and which hold another object than the key
 /// names. One that was assigned and is not written yet stays.
-pub(super) fn unload_stale<H: Host>(
+pub(crate) fn unload_stale<H: Host>(
     host: &H,
     schema: &Schema,
     model: &Model,

@@ -13,7 +13,7 @@ use super::read::query_of;
 use super::{Rows, Session};
 use crate::driver::Statement;
 use crate::error::{Error, Result};
-use crate::host::{Fill, Host};
+use crate::host::Host;
 use crate::load::hydrate::{Hydrator, Parents};
 use crate::plan::Plan;
 use crate::query::{Criterion, Deleted, Load, Reach, Select};
@@ -27,6 +27,7 @@ pub struct Stream {
     loads_beside: Vec<(usize, Vec<Load>)>,
     criteria: Vec<Criterion>,
     deleted: Deleted,
+    again: bool,
     pieces: Pieces,
     course: Arc<Course>,
     /// Of a stream outside of any transaction.
@@ -97,12 +98,6 @@ impl<H: Host> Session<H> {
     /// # Errors
     /// Those of the flush. `Unsupported` for a query that loads a list by a join: a piece may end within it.
     pub async fn stream(&mut self, select: &Select, rows: NonZeroU32) -> Result<Stream> {
-        if select.again {
-            return Err(Error::unsupported(
-                "populate_existing in a stream",
-                "call expire_all() before it, or read the objects in a session of its own",
-            ));
-        }
         // A piece may end within a list.
         let apart = self.lists_apart(select);
         let select = apart.as_ref().unwrap_or(select);
@@ -133,8 +128,8 @@ impl<H: Host> Session<H> {
             (course, Some(apart), pieces)
         };
         let (loads, loads_beside) = (select.loads.clone(), select.loads_beside.clone());
-        let (criteria, deleted) = (select.criteria.clone(), select.deleted);
-        Ok(Stream { plan, loads, loads_beside, criteria, deleted, pieces, course, own })
+        let (criteria, deleted, again) = (select.criteria.clone(), select.deleted, select.again);
+        Ok(Stream { plan, loads, loads_beside, criteria, deleted, again, pieces, course, own })
     }
 
     /// The next rows; None behind the last.
@@ -199,13 +194,14 @@ impl<H: Host> Session<H> {
     async fn read_piece_of(&mut self, stream: &mut Stream) -> Result<Rows<H>> {
         let plan = Arc::clone(&stream.plan);
         let layouts = self.layouts(&plan)?;
+        let reach = Reach::of(&stream.criteria, stream.deleted).again(stream.again);
         let mut hydrator = Hydrator {
             host: &self.host,
             home: self.unit.home.id(),
             identity: &mut self.unit.identity,
             plan: &plan,
             layouts: &layouts,
-            fill: Fill::Missing,
+            fill: reach.fill(),
             items: Vec::new(),
             children: Vec::new(),
             seen: None,
@@ -216,7 +212,7 @@ impl<H: Host> Session<H> {
         self.link.read_piece(&mut stream.pieces, &mut hydrator).await?;
         hydrator.finish()?;
         let rows = Rows { items: hydrator.items, plan };
-        let reach = Reach::of(&stream.criteria, stream.deleted);
+        self.unload_stale_rows(&rows, reach);
         self.load_along(&rows, &stream.loads, reach).await?;
         self.load_beside(&rows, &stream.loads_beside, reach).await?;
         Ok(rows)

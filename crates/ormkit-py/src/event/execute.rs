@@ -3,7 +3,7 @@ use crate::errors::{from_py, to_py};
 use crate::host::class_info;
 use crate::inspection::Mapper;
 use crate::model::find_class;
-use crate::query::{Delete, Insert, Select, Update};
+use crate::query::{Delete, Insert, Select, Update, said};
 use ormkit_core::error::{Error, Result};
 use ormkit_core::model::ModelId;
 use ormkit_core::query::{Deleted, Expr, FromItem, Item, Select as CoreSelect, Write};
@@ -176,22 +176,30 @@ impl OrmExecuteState {
         false
     }
 
-    /// Options of the statement: `include_deleted`, where it was said.
+    /// Options of the statement, those that a program has made up among them.
     #[getter]
     fn execution_options<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let options = PyDict::new(py);
-        let deleted = match self.kind {
-            Kind::Select => self.select(py).map(|select| select.deleted),
+        let (notes, deleted) = match self.kind {
+            Kind::Select => self.select(py).map(|select| (select.notes, select.deleted)),
             _ => self.write(py).map(|write| match write {
-                Write::Update(update) => update.deleted,
-                Write::Delete(delete) => delete.deleted,
-                Write::Insert(_) => Deleted::default(),
+                Write::Update(update) => (update.notes, update.deleted),
+                Write::Delete(delete) => (delete.notes, delete.deleted),
+                Write::Insert(insert) => (insert.notes, Deleted::default()),
             }),
-        };
-        if deleted.map_err(|error| to_py(py, error))? == Deleted::Included {
+        }
+        .map_err(|error| to_py(py, error))?;
+        let options = said(py, &notes)?;
+        if deleted == Deleted::Included {
             options.set_item("include_deleted", true)?;
         }
         Ok(options)
+    }
+
+    /// Says more options of the statement.
+    #[pyo3(signature = (**options))]
+    fn update_execution_options(&self, py: Python<'_>, options: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        let changed = self.statement_now(py).call_method("execution_options", (), options)?;
+        self.set_statement(&changed)
     }
 
     /// The mapper of the first class of the statement, or None.

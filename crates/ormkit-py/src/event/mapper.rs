@@ -1,6 +1,6 @@
-//! Listeners of what becomes of objects: `before_insert` and its like, `load`.
+//! Listeners of what becomes of objects: `before_insert` and its like, `load`, `init`, `refresh`, `expire`.
 use super::listener::{Arguments, Choices, Listener};
-use super::state;
+use super::{reading, state};
 use crate::engine::{Connection, EngineHandle, Pinned};
 use crate::errors::from_py;
 use crate::host::class_info;
@@ -11,7 +11,7 @@ use ormkit_core::host::Moment;
 use ormkit_core::model::ModelId;
 use ormkit_core::session::Link;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyTuple, PyType};
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
@@ -23,10 +23,16 @@ pub(crate) enum ClassEvent {
     Write(Moment),
     /// One was made of a row.
     Load,
+    /// One is going to be made by the program.
+    Init,
+    /// One that was there before has taken values of its row.
+    Refresh,
+    /// Attributes of one were unloaded.
+    Expire,
 }
 
 /// The events and their names.
-pub(super) const EVENTS: [(&str, ClassEvent); 7] = [
+pub(super) const EVENTS: [(&str, ClassEvent); 10] = [
     ("before_insert", ClassEvent::Write(Moment::BeforeInsert)),
     ("after_insert", ClassEvent::Write(Moment::AfterInsert)),
     ("before_update", ClassEvent::Write(Moment::BeforeUpdate)),
@@ -34,6 +40,9 @@ pub(super) const EVENTS: [(&str, ClassEvent); 7] = [
     ("before_delete", ClassEvent::Write(Moment::BeforeDelete)),
     ("after_delete", ClassEvent::Write(Moment::AfterDelete)),
     ("load", ClassEvent::Load),
+    ("init", ClassEvent::Init),
+    ("refresh", ClassEvent::Refresh),
+    ("expire", ClassEvent::Expire),
 ];
 
 /// A listener, and the class that it listens to.
@@ -95,6 +104,8 @@ pub(super) fn add(
     match event {
         ClassEvent::Write(_) => ANY.store(true, Ordering::Relaxed),
         ClassEvent::Load => state::listen(),
+        ClassEvent::Init => instance::watch_init(),
+        ClassEvent::Refresh | ClassEvent::Expire => reading::listen(),
     }
     Ok(())
 }
@@ -154,20 +165,51 @@ fn found(py: Python<'_>, model: ModelId) -> Heard {
     heard
 }
 
-/// Tells of an object that was made of a row: its columns are there.
-pub(super) fn tell_loaded(object: &Bound<'_, PyAny>) {
+/// Tells of an object in the middle of the session's work: what listeners raise harms it not.
+pub(super) fn tell(
+    object: &Bound<'_, PyAny>,
+    event: ClassEvent,
+    name: &str,
+    more: impl Fn(Python<'_>) -> PyResult<Arguments>,
+) {
     let py = object.py();
     let Ok(table) = instance::table_of(object) else { return };
     let listeners = found(py, table.model);
-    for (_, listener) in listeners.iter().filter(|(event, _)| *event == ClassEvent::Load) {
+    for (_, listener) in listeners.iter().filter(|(at, _)| *at == event) {
         let told = listener.shown(object).and_then(|target| {
-            let arguments: Arguments = vec![("target", target), ("context", py.None())];
-            listener.call_now(py, "load", &arguments)
+            let mut arguments: Arguments = vec![("target", target)];
+            arguments.extend(more(py)?);
+            listener.call_now(py, name, &arguments)
         });
         if let Err(error) = told {
             error.write_unraisable(py, Some(object));
         }
     }
+}
+
+/// Tells of an object that was made of a row: its columns are there.
+pub(super) fn tell_loaded(object: &Bound<'_, PyAny>) {
+    tell(object, ClassEvent::Load, "load", |py| Ok(vec![("context", py.None())]));
+}
+
+/// Tells of an object that the program makes, before its `__init__`. The dict of keywords may be changed.
+///
+/// # Errors
+/// What a listener raises.
+pub(crate) fn tell_init(
+    object: &Bound<'_, PyAny>,
+    arguments: &Bound<'_, PyTuple>,
+    keywords: &Bound<'_, PyDict>,
+) -> PyResult<()> {
+    let py = object.py();
+    let listeners = found(py, instance::table_of(object)?.model);
+    for (_, listener) in listeners.iter().filter(|(at, _)| *at == ClassEvent::Init) {
+        let given = (arguments.clone().unbind().into_any(), keywords.clone().unbind().into_any());
+        let arguments: Arguments =
+            vec![("target", listener.shown(object)?), ("args", given.0), ("kwargs", given.1)];
+        listener.call_now(py, "init", &arguments)?;
+    }
+    Ok(())
 }
 
 /// Calls the listeners of objects of one model; the answer is the link, unless somebody else has it still.

@@ -44,11 +44,9 @@ impl SessionSet {
 }
 
 /// Events of SQLAlchemy's that have another form here.
-const CLASS_WORDS: [(&str, &str); 11] = [
-    ("init", "write an __init__, which calls super().__init__(**values)"),
-    ("refresh", "write a property, or listen to load"),
+const CLASS_WORDS: [(&str, &str); 9] = [
     ("refresh_flush", "listen to after_insert and after_update"),
-    ("expire", "ask inspect(obj).unloaded"),
+    ("init_failure", "write an __init__ that catches what super().__init__(**values) raises"),
     ("first_init", "write __init_subclass__"),
     ("instrument_class", "write __init_subclass__"),
     ("mapper_configured", "write __init_subclass__"),

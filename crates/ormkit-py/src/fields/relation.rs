@@ -25,6 +25,8 @@ pub(crate) struct RelationshipDecl {
     pub(crate) cascade_text: String,
     pub(crate) passive_deletes: bool,
     pub(crate) lazy: Lazy,
+    /// Each object has one at the other end.
+    pub(crate) inner_join: bool,
     pub(crate) view_only: bool,
     pub(crate) dataclass: DataclassOptions,
     pub(crate) post_update: bool,
@@ -116,6 +118,7 @@ impl RelationshipDecl {
             cascade_text: "save-update, merge".to_owned(),
             passive_deletes: false,
             lazy: Lazy::Select,
+            inner_join: false,
             view_only: false,
             dataclass: DataclassOptions::default(),
             post_update: false,
@@ -148,6 +151,8 @@ impl RelationshipDecl {
 ///     passive_deletes: Deleting a parent leaves its children to the database.
 ///     lazy: `"select"` (or True) and `"raise"` leave it unloaded, `"selectin"` and `"joined"` (or False) always load it.
 ///         `"write_only"`, of a list: it is never loaded, see `WriteOnlyMapped`.
+///     innerjoin: Each object has one at the other end: joins that load it are INNER JOINs, where the key is NOT NULL and no
+///         row would be left out.
 ///     viewonly: Never written.
 ///     single_parent: Accepted for lists without a junction, whose members have one parent in any case.
 ///     doc, info: A text and a dict for those who read `__relationships__`.
@@ -210,8 +215,6 @@ pub(crate) fn relationship(
     let sorted = "nothing: a list holds each object once, and is sorted by order_by=; set(user.tags) and \
                   {tag.name: tag for tag in user.tags} are made of it";
     refuse("collection_class", collection_class.as_ref().is_some_and(|given| !is_list(given)), sorted)?;
-    let inner = "joinedload(.., innerjoin=True) in the query, which leaves out objects without a related one";
-    refuse("innerjoin", innerjoin.is_some_and(|given| given.is_truthy().unwrap_or(true)), inner)?;
     let updates = "ForeignKey(.., onupdate=\"CASCADE\")";
     refuse("passive_updates", passive_updates == Some(false), updates)?;
     refuse(
@@ -239,6 +242,7 @@ pub(crate) fn relationship(
         cascade_text: cascade.to_owned(),
         passive_deletes: passive_deletes.is_some_and(|given| given.is_truthy().unwrap_or(true)),
         lazy: lazy.map_or(Ok(Lazy::Select), |lazy| lazy_of(&lazy))?,
+        inner_join: innerjoin.is_some_and(|given| given.is_truthy().unwrap_or(true)),
         view_only: viewonly,
         dataclass: DataclassOptions {
             init,

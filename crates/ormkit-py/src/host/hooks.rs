@@ -22,6 +22,7 @@ pub(crate) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
         first_look: homes::first_look,
         is_expression,
         assign_relation: relation::assign,
+        init: event::tell_init,
         is_anything_heard: event::any_attribute,
         incoming: event::incoming,
         leaving: event::leaving,

@@ -4,15 +4,18 @@
 use super::access::find;
 use super::base::{class_lookup, or_null, raise};
 use super::head::{BORN, Head, allocate, place, swap};
+use super::hooks::hooks;
 use super::metatype::{table_of_instances, table_of_type};
 use super::store::store;
 use super::table::{ClassTable, Initial};
 use super::{State, text};
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::ffi::c_int;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// True where the class has a settable attribute, such as a property, that is no slot.
 ///
@@ -35,6 +38,71 @@ pub(super) unsafe fn is_private(name: *mut ffi::PyObject) -> bool {
     unsafe { ffi::PyUnicode_GetLength(name) > 0 && ffi::PyUnicode_ReadChar(name, 0) == u32::from(b'_') }
 }
 
+/// True once somebody listens to objects that are made.
+static IS_INIT_WATCHED: AtomicBool = AtomicBool::new(false);
+
+/// From now on the objects that programs make are shown to the hook before their `__init__`.
+pub(crate) fn watch_init() {
+    IS_INIT_WATCHED.store(true, Ordering::Relaxed);
+}
+
+/// Arguments of a vectorcall as a tuple and a dict.
+///
+/// # Safety
+/// They are those of a vectorcall with `given` positional ones.
+unsafe fn gathered<'py>(
+    py: Python<'py>,
+    arguments: *const *mut ffi::PyObject,
+    given: isize,
+    names: *mut ffi::PyObject,
+) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+    // SAFETY: by the protocol `given` positional arguments lie in front of one for each name.
+    unsafe {
+        let argument = |at: isize| Bound::from_borrowed_ptr(py, *arguments.offset(at));
+        let positional = PyTuple::new(py, (0..given).map(argument))?;
+        let keywords = PyDict::new(py);
+        let count = if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names) };
+        for at in 0..count {
+            let name = Bound::from_borrowed_ptr(py, ffi::PyTuple_GET_ITEM(names, at));
+            keywords.set_item(name, argument(given + at))?;
+        }
+        Ok((positional, keywords))
+    }
+}
+
+/// Makes an object step by step: the hook is called between `__new__` and `__init__`, and may change the keywords.
+///
+/// # Safety
+/// As [`call_slowly`].
+unsafe fn call_watched(
+    class: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    given: isize,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: the caller vouches for the arguments; a mapped class has both slots.
+    unsafe {
+        or_null(Python::attach(|py| {
+            let (positional, keywords) = gathered(py, arguments, given, names)?;
+            let tp = class.cast::<ffi::PyTypeObject>();
+            let (Some(new), Some(init)) = ((*tp).tp_new, (*tp).tp_init) else {
+                return Err(PyTypeError::new_err("a class without a constructor cannot be called"));
+            };
+            let object = Bound::from_owned_ptr_or_err(py, new(tp, positional.as_ptr(), keywords.as_ptr()))?;
+            // As `type` does: a `__new__` may answer anything.
+            if ffi::PyObject_TypeCheck(object.as_ptr(), tp) == 0 {
+                return Ok(object.into_ptr());
+            }
+            (hooks().init)(&object, &positional, &keywords)?;
+            let init = (*ffi::Py_TYPE(object.as_ptr())).tp_init.unwrap_or(init);
+            match init(object.as_ptr(), positional.as_ptr(), keywords.as_ptr()) {
+                0 => Ok(object.into_ptr()),
+                _ => Err(PyErr::fetch(py)),
+            }
+        }))
+    }
+}
+
 /// Calls a class as `type` does: `__new__`, then `__init__`, whoever wrote them.
 ///
 /// # Safety
@@ -45,17 +113,10 @@ pub(super) unsafe fn call_slowly(
     given: isize,
     names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: by the protocol `given` positional arguments lie in front of one for each name.
+    // SAFETY: the caller vouches for the arguments.
     unsafe {
         or_null(Python::attach(|py| {
-            let argument = |at: isize| Bound::from_borrowed_ptr(py, *arguments.offset(at));
-            let positional = PyTuple::new(py, (0..given).map(argument))?;
-            let keywords = PyDict::new(py);
-            let count = if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names) };
-            for at in 0..count {
-                let name = Bound::from_borrowed_ptr(py, ffi::PyTuple_GET_ITEM(names, at));
-                keywords.set_item(name, argument(given + at))?;
-            }
+            let (positional, keywords) = gathered(py, arguments, given, names)?;
             let metatype = ffi::Py_TYPE(class);
             let call = (*metatype).tp_call.or(ffi::PyType_Type.tp_call);
             let made =
@@ -171,6 +232,12 @@ pub(super) unsafe extern "C" fn call(
     unsafe {
         let tp = class.cast::<ffi::PyTypeObject>();
         let given = ffi::PyVectorcall_NARGS(flagged);
+        if IS_INIT_WATCHED.load(Ordering::Relaxed)
+            && address((*ffi::Py_TYPE(class)).tp_call) == address(ffi::PyType_Type.tp_call)
+            && table_of_type(tp).is_some()
+        {
+            return call_watched(class, arguments, given, names);
+        }
         let base = super::instance_type();
         let own = address((*tp).tp_init) != address((*base).tp_init)
             || address((*tp).tp_new) != address((*base).tp_new)

@@ -3,7 +3,7 @@ use super::{HomeId, SlotKind, State, state, table_of};
 use crate::model::raise::to_python;
 use ormkit_core::error::{Error, ErrorKind};
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyDict, PyList, PyTuple};
 use std::sync::OnceLock;
 
 /// Compares two values of a slot.
@@ -13,6 +13,9 @@ pub(crate) type SameJson =
 /// `fn(object, slot, value)`: the value to store.
 pub(crate) type Assign =
     for<'py> fn(&Bound<'py, PyAny>, usize, &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>;
+
+/// `fn(object, arguments, keywords)`.
+pub(crate) type Init = fn(&Bound<'_, PyAny>, &Bound<'_, PyTuple>, &Bound<'_, PyDict>) -> PyResult<()>;
 
 /// Functions that the parts above give to the storage.
 #[derive(Clone, Copy)]
@@ -25,6 +28,8 @@ pub(crate) struct Hooks {
     pub(crate) is_expression: fn(value: &Bound<'_, PyAny>) -> bool,
     /// Before a relation's slot is set by the user: what to store. Keeps the other side in step and wraps lists.
     pub(crate) assign_relation: Assign,
+    /// `fn(object, arguments, keywords)`: the program makes an object, whose `__init__` is going to be called with these.
+    pub(crate) init: Init,
     /// True where attributes of some class are listened to.
     pub(crate) is_anything_heard: fn() -> bool,
     /// A value comes into a slot that is looked after: what to store.
@@ -53,6 +58,7 @@ impl Default for Hooks {
             first_look: |_, _| {},
             is_expression: |_| false,
             assign_relation: |_, _, value| Ok(value.clone()),
+            init: |_, _, _| Ok(()),
             is_anything_heard: || false,
             incoming: |_, _, value| Ok(value.clone()),
             leaving: |_, _, _| Ok(()),

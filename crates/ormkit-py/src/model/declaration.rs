@@ -292,6 +292,7 @@ impl<'py> Context<'_, 'py> {
             order_by: self.column_names(py, known(&options.order_by))?,
             cascade: options.cascade,
             lazy: lazy_of(options, is_write_only, many)?,
+            inner_join: options.inner_join,
             remote_side: self.column_names(py, known(&options.remote_side))?,
             passive_deletes: options.passive_deletes,
             post_update: options.post_update,

@@ -162,7 +162,11 @@ impl Query {
         }
     }
 
-    fn with<'py>(&self, py: Python<'py>, change: impl FnOnce(&mut CoreSelect)) -> PyResult<Bound<'py, Self>> {
+    pub(super) fn with<'py>(
+        &self,
+        py: Python<'py>,
+        change: impl FnOnce(&mut CoreSelect),
+    ) -> PyResult<Bound<'py, Self>> {
         let mut core = CoreSelect::clone(&self.core);
         change(&mut core);
         bound(py, self.copy(py, core))

@@ -192,9 +192,10 @@ impl Loader {
         self.further(Strategy::SelectIn, path, |step| step.depth = depth)
     }
 
-    /// Loads a relation in the same statement, by a join; `innerjoin` leaves out parents without a relative.
-    #[pyo3(signature = (*path, innerjoin = false))]
-    fn joinedload(&self, path: &Bound<'_, PyTuple>, innerjoin: bool) -> PyResult<Self> {
+    /// Loads a relation in the same statement, by a join; `innerjoin` leaves out parents without a relative. By default it is
+    /// as the relationship says.
+    #[pyo3(signature = (*path, innerjoin = None))]
+    fn joinedload(&self, path: &Bound<'_, PyTuple>, innerjoin: Option<bool>) -> PyResult<Self> {
         self.further(Strategy::Joined, path, |step| step.inner = innerjoin)
     }
 
@@ -255,8 +256,8 @@ pub(crate) fn selectinload(path: &Bound<'_, PyTuple>, recursion_depth: Option<i6
 
 /// Loads a relation in the same statement, by a join; `innerjoin` leaves out parents without a relative.
 #[pyfunction]
-#[pyo3(signature = (*path, innerjoin = false))]
-pub(crate) fn joinedload(path: &Bound<'_, PyTuple>, innerjoin: bool) -> PyResult<Loader> {
+#[pyo3(signature = (*path, innerjoin = None))]
+pub(crate) fn joinedload(path: &Bound<'_, PyTuple>, innerjoin: Option<bool>) -> PyResult<Loader> {
     Loader::empty().joinedload(path, innerjoin)
 }
 

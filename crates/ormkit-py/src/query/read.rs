@@ -434,18 +434,19 @@ impl Select {
     ///         and among what is loaded along. Subqueries say it of themselves.
     ///     populate_existing: Objects that the session holds take what their rows say, and load again what is loaded along;
     ///         their unsaved changes, which the flush before the query has not written, are dropped.
+    ///     yield_per: How many rows `session.stream(..)` reads at a time; what is not streamed comes at once.
+    ///     ...: Words of your own, which listeners of `do_orm_execute` find in `state.execution_options`.
     ///
     /// Raises:
     ///     TypeError: Of a union and its like: their parts say it.
     ///     NotSupportedError: An option of SQLAlchemy's that has another form here, which the error names.
+    ///     FieldError: A word that is almost one of these.
+    ///     ValueError: `yield_per` is no number of rows.
     #[pyo3(signature = (**options))]
     fn execution_options(&self, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let said = ReadOptions::read(options)?;
+        let (said, notes) = ReadOptions::read(&self.core.notes, options)?;
         self.single("execution_options()")?;
-        Ok(self.with(|core| {
-            core.deleted = said.include_deleted.map_or(core.deleted, deleted);
-            core.again = said.populate_existing.unwrap_or(core.again);
-        }))
+        Ok(self.with(|core| said.say(core, notes)))
     }
 
     /// Locks the rows until the transaction ends, of the first class or of those that `of` names; on SQLite, which locks as

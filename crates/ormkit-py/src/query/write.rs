@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use super::derived::Cte;
 use super::hybrid::{hybrid_named, hybrid_shown};
+use super::options::insert_notes;
 use super::q::condition_on;
 use super::read::item_of;
 use super::shown::shown;
@@ -355,6 +356,18 @@ impl Insert {
         let mut core = core.map_err(|error| to_py(py, error))?;
         core.fills = include_defaults;
         Ok(Self { fills: include_defaults, ..self.with(core) })
+    }
+
+    /// Options of the execution: words of your own, which listeners of `do_orm_execute` find in `state.execution_options`.
+    ///
+    /// Raises:
+    ///     NotSupportedError: An option of SQLAlchemy's that has another form here, which the error names.
+    ///     FieldError: A word that is almost a known one.
+    #[pyo3(signature = (**options))]
+    fn execution_options(&self, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut core = self.core.clone();
+        core.notes = insert_notes(&core.notes, options)?;
+        Ok(self.with(core))
     }
 
     /// What is answered: columns, their names, or the class.

@@ -56,7 +56,7 @@ impl ExecuteResult {
     }
 
     /// Number of rows.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.values.len() / self.width()
     }
 
@@ -65,7 +65,7 @@ impl ExecuteResult {
     }
 
     /// A row as a dict.
-    pub(super) fn mapping<'py>(&self, py: Python<'py>, at: usize) -> PyResult<Bound<'py, PyDict>> {
+    pub(crate) fn mapping<'py>(&self, py: Python<'py>, at: usize) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         let row = &self.values[at * self.width()..(at + 1) * self.width()];
         for (name, value) in self.names.iter().zip(row) {

@@ -1,5 +1,7 @@
 //! Reading rows again, and comparing with them: `expire`, `refresh`, `merge`.
 
+use std::sync::Arc;
+
 use ormkit_core::error::Error;
 use ormkit_core::host::Host;
 use ormkit_core::model::{FieldId, RelationId};
@@ -12,6 +14,7 @@ use pyo3::types::{PyBool, PyDict, PyString};
 use super::sync::mapped;
 use super::{AsyncSession, nothing, on_session, raise};
 use crate::bridge::Operation;
+use crate::event;
 use crate::host::PyHost;
 use crate::model::schema;
 use crate::query::{check_loaded, relations_of};
@@ -49,7 +52,8 @@ impl AsyncSession {
         Ok(())
     }
 
-    /// Read an object's row again and overwrite attributes. Their unsaved changes are dropped.
+    /// Read an object's row again and overwrite attributes. Their unsaved changes are dropped; what else is unsaved is
+    /// written first, unless `autoflush` is off.
     ///
     /// Args:
     ///     object: A stored object of this session.
@@ -76,8 +80,16 @@ impl AsyncSession {
         let object = mapped(object)?;
         let named = Named::read(py, &object, "refresh", attribute_names.or(attributes))?;
         let lock = lock_of(with_for_update)?;
-        on_session!(py, self.link, "AsyncSession.refresh", |session| {
-            session.refresh(&object, named.attributes(), lock).await.map_err(raise)?;
+        let link = Arc::clone(&self.link);
+        Operation::start(py, "AsyncSession.refresh", async move {
+            let begun = Python::attach(|py| link.lease(py))?.begin_refresh(&object, named.attributes());
+            let begun = begun.map_err(raise)?;
+            // Boxed: an operation that nobody listens to has no room for it.
+            if event::any_session() {
+                Box::pin(link.autoflush_told()).await?;
+            }
+            let mut session = Python::attach(|py| link.lease(py))?;
+            session.finish_refresh(&object, named.attributes(), begun, lock).await.map_err(raise)?;
             Ok(nothing())
         })
     }

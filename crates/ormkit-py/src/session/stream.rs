@@ -1,5 +1,7 @@
 //! Objects and rows that are read in pieces: `query.stream()`, `session.stream(..)`.
 
+mod whole;
+
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -9,7 +11,7 @@ use ormkit_core::query::Select;
 use ormkit_core::session::{Course, Rows as CoreRows, Stream as CoreStream};
 use pyo3::exceptions::{PyStopAsyncIteration, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::execute::of_rows;
 use super::{AsyncSession, SessionLink, nothing, raise, value_of};
@@ -17,7 +19,7 @@ use crate::bridge::{FirstOrigin, Operation, at_drop};
 use crate::errors::to_py;
 use crate::event;
 use crate::host::PyHost;
-use crate::query::{Answers, Query, Select as PySelect, select_with};
+use crate::query::{Answers, Query, Select as PySelect, select_with, with_options, yield_per};
 
 /// Rows of one piece where nobody says how many.
 const BATCH_SIZE: i64 = 1000;
@@ -53,6 +55,8 @@ enum Shown {
     Rows,
     /// Their first column.
     Scalars,
+    /// Dicts.
+    Mappings,
 }
 
 enum Stage {
@@ -74,12 +78,49 @@ fn size(rows: i64, what: &str) -> PyResult<NonZeroU32> {
 }
 
 impl Stream {
-    fn new(link: Arc<SessionLink>, select: Select, answers: Shown, batch_size: i64) -> PyResult<Self> {
+    /// `batch_size`: None is what the statement's `yield_per` says.
+    fn new(
+        py: Python<'_>,
+        link: Arc<SessionLink>,
+        select: Select,
+        answers: Shown,
+        batch_size: Option<i64>,
+    ) -> PyResult<Self> {
+        let batch_size = match batch_size {
+            Some(rows) => rows,
+            None => yield_per(py, &select.notes)?.unwrap_or(BATCH_SIZE),
+        };
         let rows = Rows {
             link,
             answers,
             batch_size: Mutex::new(size(batch_size, "batch_size")?),
             stage: Mutex::new(Stage::Unread(Box::new(select))),
+            course: OnceLock::new(),
+            waiting: Mutex::default(),
+            origin: FirstOrigin::default(),
+        };
+        Ok(Self { rows: Arc::new(rows) })
+    }
+}
+
+impl Stream {
+    /// The same stream, whose rows are made into something else.
+    fn shown_as(&self, word: &str, answers: Shown) -> PyResult<Self> {
+        if !matches!(self.rows.answers, Shown::Rows) {
+            return Err(raise(Error::invalid_request(format!(
+                "{word} is of a stream of rows: session.stream(..)"
+            ))));
+        }
+        let mut stage = locked(&self.rows.stage);
+        if !matches!(*stage, Stage::Unread(_)) {
+            let text = format!("say {word} before rows are read from the stream");
+            return Err(raise(Error::invalid_request(text)));
+        }
+        let rows = Rows {
+            link: Arc::clone(&self.rows.link),
+            answers,
+            batch_size: Mutex::new(*locked(&self.rows.batch_size)),
+            stage: Mutex::new(std::mem::replace(&mut *stage, Stage::Ended)),
             course: OnceLock::new(),
             waiting: Mutex::default(),
             origin: FirstOrigin::default(),
@@ -95,6 +136,10 @@ impl Shown {
             Self::Rows => {
                 Python::attach(|py| Ok(of_rows(py, rows)?.all(py)?.iter().map(Bound::unbind).collect()))
             }
+            Self::Mappings => Python::attach(|py| {
+                let rows = of_rows(py, rows)?;
+                (0..rows.len()).map(|at| Ok(rows.mapping(py, at)?.into_any().unbind())).collect()
+            }),
             Self::Scalars => Python::attach(|py| {
                 let width = rows.width().max(1);
                 Ok(rows.items.into_iter().step_by(width).map(|item| value_of(py, item)).collect())
@@ -205,18 +250,7 @@ impl Rows {
     }
 
     async fn next_part(&self, size: usize) -> PyResult<Py<PyAny>> {
-        self.check()?;
-        while locked(&self.waiting).len() < size {
-            match self.read().await? {
-                Some(rows) => locked(&self.waiting).extend(rows),
-                None => break,
-            }
-        }
-        let part: Vec<Py<PyAny>> = {
-            let mut waiting = locked(&self.waiting);
-            let length = size.min(waiting.len());
-            waiting.drain(..length).collect()
-        };
+        let part = self.take_some(size).await?;
         if part.is_empty() {
             return Err(PyStopAsyncIteration::new_err(()));
         }
@@ -261,31 +295,22 @@ impl Stream {
     /// Raises:
     ///     InvalidRequestError: Rows were read from it before.
     fn scalars(&self) -> PyResult<Self> {
-        if !matches!(self.rows.answers, Shown::Rows) {
-            return Ok(Self { rows: Arc::clone(&self.rows) });
+        match self.rows.answers {
+            Shown::Rows => self.shown_as("scalars()", Shown::Scalars),
+            _ => Ok(Self { rows: Arc::clone(&self.rows) }),
         }
-        let mut stage = locked(&self.rows.stage);
-        if !matches!(*stage, Stage::Unread(_)) {
-            return Err(raise(Error::invalid_request("say scalars() before rows are read from the stream")));
-        }
-        let rows = Rows {
-            link: Arc::clone(&self.rows.link),
-            answers: Shown::Scalars,
-            batch_size: Mutex::new(*locked(&self.rows.batch_size)),
-            stage: Mutex::new(std::mem::replace(&mut *stage, Stage::Ended)),
-            course: OnceLock::new(),
-            waiting: Mutex::default(),
-            origin: FirstOrigin::default(),
-        };
-        Ok(Self { rows: Arc::new(rows) })
     }
 
-    /// The rows in lists of `size`; the last may be shorter.
+    /// The rows in lists of `size`, or of as many as are read at a time; the last may be shorter.
     ///
     /// Raises:
     ///     ValueError: `size` is less than 1.
-    fn partitions(&self, size: i64) -> PyResult<StreamPartitions> {
-        let size = self::size(size, "the size of partitions")?;
+    #[pyo3(signature = (size = None))]
+    fn partitions(&self, size: Option<i64>) -> PyResult<StreamPartitions> {
+        let size = match size {
+            Some(size) => self::size(size, "the size of partitions")?,
+            None => *locked(&self.rows.batch_size),
+        };
         Ok(StreamPartitions { rows: Arc::clone(&self.rows), size: size.get() as usize })
     }
 
@@ -355,26 +380,26 @@ impl Query {
     /// that are loaded along are loaded for each piece.
     ///
     /// Args:
-    ///     batch_size: Rows of one piece.
+    ///     batch_size: Rows of one piece; by default what the query's `yield_per` says, or 1000.
     ///
     /// Raises:
     ///     ValueError: `batch_size` is less than 1.
     ///     NotSupportedError: When it is read: the query loads a list by a join.
-    #[pyo3(signature = (batch_size = BATCH_SIZE))]
-    fn stream(&self, py: Python<'_>, batch_size: i64) -> PyResult<Stream> {
+    #[pyo3(signature = (batch_size = None))]
+    fn stream(&self, py: Python<'_>, batch_size: Option<i64>) -> PyResult<Stream> {
         let select = Select::clone(self.core());
-        Stream::new(self.link(py)?, select, Shown::Query(self.answers()), batch_size)
+        Stream::new(py, self.link(py)?, select, Shown::Query(self.answers()), batch_size)
     }
 
     /// The same by Django's name.
-    #[pyo3(signature = (chunk_size = BATCH_SIZE))]
-    fn iterator(&self, py: Python<'_>, chunk_size: i64) -> PyResult<Stream> {
+    #[pyo3(signature = (chunk_size = None))]
+    fn iterator(&self, py: Python<'_>, chunk_size: Option<i64>) -> PyResult<Stream> {
         self.stream(py, chunk_size)
     }
 
     /// `async for user in query`: as a stream.
     fn __aiter__(&self, py: Python<'_>) -> PyResult<Stream> {
-        self.stream(py, BATCH_SIZE)
+        self.stream(py, None)
     }
 }
 
@@ -384,31 +409,48 @@ impl AsyncSession {
     ///
     /// Args:
     ///     params: Values of `bindparam(..)` and of `:name` in a text, a dict.
-    ///     batch_size: Rows of one piece.
+    ///     batch_size: Rows of one piece; by default what the statement's `yield_per` says, or 1000.
+    ///     execution_options: What the statement's method of this name takes.
     ///
     /// Raises:
     ///     ValueError: `batch_size` is less than 1.
     ///     NotSupportedError: When it is read: the query loads a list by a join.
-    #[pyo3(signature = (statement, params = None, *, batch_size = BATCH_SIZE))]
+    #[pyo3(signature = (statement, params = None, *, batch_size = None, execution_options = None))]
     fn stream(
         &self,
         statement: &Bound<'_, PySelect>,
         params: Option<&Bound<'_, PyAny>>,
-        batch_size: i64,
+        batch_size: Option<i64>,
+        execution_options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Stream> {
-        let select = select_with(statement.py(), statement.get().core(), params)?;
-        Stream::new(Arc::clone(&self.link), select, Shown::Rows, batch_size)
+        self.stream_of(statement, params, execution_options, Shown::Rows, batch_size)
     }
 
     /// The first column of these rows: objects, as a rule.
-    #[pyo3(signature = (statement, params = None, *, batch_size = BATCH_SIZE))]
+    #[pyo3(signature = (statement, params = None, *, batch_size = None, execution_options = None))]
     fn stream_scalars(
         &self,
         statement: &Bound<'_, PySelect>,
         params: Option<&Bound<'_, PyAny>>,
-        batch_size: i64,
+        batch_size: Option<i64>,
+        execution_options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Stream> {
-        let select = select_with(statement.py(), statement.get().core(), params)?;
-        Stream::new(Arc::clone(&self.link), select, Shown::Scalars, batch_size)
+        self.stream_of(statement, params, execution_options, Shown::Scalars, batch_size)
+    }
+}
+
+impl AsyncSession {
+    fn stream_of(
+        &self,
+        statement: &Bound<'_, PySelect>,
+        params: Option<&Bound<'_, PyAny>>,
+        execution_options: Option<&Bound<'_, PyDict>>,
+        answers: Shown,
+        batch_size: Option<i64>,
+    ) -> PyResult<Stream> {
+        let py = statement.py();
+        let statement = with_options(statement, execution_options)?.cast_into::<PySelect>()?;
+        let select = select_with(py, statement.get().core(), params)?;
+        Stream::new(py, Arc::clone(&self.link), select, answers, batch_size)
     }
 }

@@ -153,6 +153,7 @@ impl Resolver<'_> {
             order_by: self.order(target, &relation.order_by)?,
             cascade: relation.cascade,
             lazy: relation.lazy,
+            inner_join: false,
             passive_deletes: relation.passive_deletes,
             post_update: false,
             view_only: relation.view_only,

@@ -160,6 +160,7 @@ impl Resolver<'_> {
             order_by: self.order(target, &relation.order_by)?,
             cascade: relation.cascade,
             lazy: relation.lazy,
+            inner_join: relation.inner_join,
             passive_deletes: relation.passive_deletes,
             post_update: relation.post_update,
             view_only: relation.view_only,

@@ -4,8 +4,10 @@ use super::super::expr::{INNER, join_along};
 use super::super::{SqlWriter, tombstone};
 use super::on;
 use crate::error::Error;
-use crate::model::{FieldId, Lazy, ModelId, Relation, RelationId, Schema};
-use crate::query::{Expr, FromItem, Item, Join, Load, On, Order, Select, Source, Strategy, fields_read};
+use crate::model::{FieldId, Lazy, ModelId, Relation, RelationId, RelationKind, Schema};
+use crate::query::{
+    Expr, FromItem, Item, Join, JoinKind, Load, On, Order, Select, Source, Strategy, fields_read,
+};
 
 /// The joins that load relations along with the objects of a SELECT.
 #[derive(Default)]
@@ -91,7 +93,9 @@ impl Eager {
                     load.and_then(|load| load.fields.as_deref()),
                     then,
                 ),
-                inner: load.is_some_and(|load| load.inner)
+                inner: load
+                    .and_then(|load| load.inner)
+                    .unwrap_or_else(|| keeps_all(schema, select, parent, relation, load))
                     && parent_join.is_none_or(|parent| self.joins[parent].inner),
                 contained,
                 filter: self.filter(relation, load, target),
@@ -162,6 +166,26 @@ impl Eager {
             on::conditions(out, &join.filter);
         }
     }
+}
+
+/// True where a relation says that each object has a relative, and no inner join along it leaves out a row.
+fn keeps_all(
+    schema: &Schema,
+    select: &Select,
+    parent: Source,
+    relation: &Relation,
+    load: Option<&Load>,
+) -> bool {
+    let (model, target) = (schema.model(parent.model), schema.model(relation.target));
+    relation.inner_join
+        && relation.kind == RelationKind::ManyToOne
+        && relation.local.iter().all(|field| !model.field(*field).nullable)
+        && relation.condition.is_none()
+        && target.tombstone.is_none()
+        && target.family.is_none()
+        && load.is_none_or(|load| load.filter.is_empty())
+        && select.joins.iter().all(|join| join.kind == JoinKind::Inner)
+        && !select.criteria.iter().any(|criterion| criterion.model == relation.target)
 }
 
 /// The order of a list, said of its own table.

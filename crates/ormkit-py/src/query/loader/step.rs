@@ -39,7 +39,7 @@ pub(super) struct Step {
     pub(super) order_by: Option<Arc<(Py<PyTuple>, bool)>>,
     pub(super) limit: Option<u64>,
     pub(super) offset: Option<u64>,
-    pub(super) inner: bool,
+    pub(super) inner: Option<bool>,
     /// The table whose rows have the relation, where an attribute was given.
     at: Option<Source>,
     /// The alias that a contained relation is read from.
@@ -62,7 +62,7 @@ impl Step {
             order_by: None,
             limit: None,
             offset: None,
-            inner: false,
+            inner: None,
             at: None,
             source: None,
             depth: 1,

@@ -80,13 +80,16 @@ impl Update {
     ///
     /// Args:
     ///     include_deleted: Rows that count as deleted are written, too. Subqueries say it of themselves.
+    ///     ...: Words of your own, which listeners of `do_orm_execute` find in `state.execution_options`.
     ///
     /// Raises:
     ///     NotSupportedError: An option of SQLAlchemy's that has another form here, which the error names.
     #[pyo3(signature = (**options))]
     fn execution_options(&self, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
         let mut core = self.core.clone();
-        core.deleted = include_deleted(options)?.map_or(core.deleted, deleted);
+        let (included, notes) = include_deleted(&core.notes, options)?;
+        core.deleted = included.map_or(core.deleted, deleted);
+        core.notes = notes;
         Ok(Self { core })
     }
 
