@@ -198,7 +198,8 @@ pub trait Host: Send + Sync + 'static {
         ))
     }
 
-    /// Makes a new value for such a field of rows that are written without their objects: one value for all of them.
+    /// Makes a new value for such a field of rows that are written without their objects: one value for all of them. Of a
+    /// version it is one that a new row would get.
     ///
     /// # Errors
     /// `Unsupported`, unless the host declares such fields.

@@ -1,16 +1,21 @@
 //! Words of SQLAlchemy, Django and of drivers that have another form here: the `AttributeError` says what to type instead.
 
+mod module;
+
 use ormkit_core::error::near_matches;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::prelude::*;
 
 use crate::attribute::Attribute;
 use crate::engine::{Connection, Engine};
+use crate::expr::Expr;
 use crate::inspection::Mapper;
 use crate::model::{ColumnInfo, MetaData, RelationshipInfo, Table, with_def};
-use crate::query::{Delete, Insert, Query, Select, Update};
+use crate::query::{Delete, F, Insert, Query, Select, Update};
 use crate::result::{ExecuteResult, MappingResult, QueryResult, ScalarResult};
 use crate::session::AsyncSession;
+
+use module::MODULE;
 
 /// A word, and what says the same here.
 pub(crate) type Words = &'static [(&'static str, &'static str)];
@@ -124,6 +129,83 @@ const STATEMENT: Words = &[
     ("ordered_values", "values(..): SQL takes the values of the row as it was, in any order"),
     ("compile", "statement.to_sql(\"postgresql\"), its text and its values"),
     ("params", "bindparams(..) of a text(..)"),
+    ("whereclause", "statement.to_sql(), which shows the conditions; where(..) adds to them"),
+    ("column_descriptions", "statement.selected_columns.keys()"),
+    ("columns", "statement.selected_columns"),
+    ("c", "statement.selected_columns, or statement.subquery().c"),
+    ("inner_columns", "statement.selected_columns"),
+    ("columns_clause_froms", "statement.to_sql(), which shows FROM"),
+    ("froms", "statement.to_sql(), which shows FROM"),
+    ("get_final_froms", "statement.to_sql(), which shows FROM"),
+    ("get_children", "statement.to_sql(), which shows the whole statement"),
+    ("get_execution_options", "nothing: options are said, not told"),
+    ("entity_description", "the class that it was made with"),
+    ("table", "the class that it was made with: Model.__table__ is its table"),
+    ("is_select", "isinstance(statement, Select)"),
+    ("is_dml", "isinstance(statement, (Insert, Update, Delete))"),
+    ("column", "add_columns(..)"),
+    ("as_scalar", "scalar_subquery()"),
+    ("label", "scalar_subquery().label(..)"),
+    ("tuples", "(await session.execute(statement)).tuples()"),
+    ("mappings", "(await session.execute(statement)).mappings()"),
+    ("with_hint", "nothing: neither database reads hints"),
+    ("with_statement_hint", "nothing: neither database reads hints"),
+    ("set_label_style", "label(..) of the columns"),
+    ("self_group", "subquery(), or scalar_subquery()"),
+    ("return_defaults", "returning(..); objects get what the database filled in by themselves"),
+    ("inline", "nothing: a default that SQL computes is part of the statement"),
+    ("add_cte", "the CTE in the statement, which writes it in front; a CTE that writes is selected from"),
+    ("bind", "session.execute(statement): the session has the engine"),
+    ("partitions", "session.stream(statement).partitions(size)"),
+    ("yield_per", "session.stream(statement, batch_size=..)"),
+    ("get", "await session.get(Model, key)"),
+    ("one_or_none", "(await session.scalars(statement)).one_or_none()"),
+    ("scalar_one", "(await session.execute(statement)).scalar_one()"),
+    ("values", "select(Model.field, ..); an UPDATE has values(..)"),
+    ("where", "from_select([..], select(..).where(..)), or on_conflict_do_update(.., where=..)"),
+    ("limit", "where(Model.id.in_(select(Model.id).order_by(..).limit(..)))"),
+    ("order_by", "where(Model.id.in_(select(Model.id).order_by(..).limit(..)))"),
+    ("join", "where(..) with columns of the other class, which is UPDATE .. FROM and DELETE .. USING"),
+];
+
+/// Of what SQL computes.
+const EXPRESSION: Words = &[
+    ("type", "cast(.., Type) or type_coerce(.., Type), which say a type"),
+    ("compile", "select(..).to_sql(\"postgresql\"), its text and its values"),
+    ("left", "select(..).to_sql(), which shows the expression"),
+    ("right", "select(..).to_sql(), which shows the expression"),
+    ("operator", "select(..).to_sql(), which shows the expression"),
+    ("get_children", "select(..).to_sql(), which shows the expression"),
+    ("clauses", "select(..).to_sql(), which shows the expression"),
+    ("comparator", "the expression itself, which has the operators"),
+    ("self_group", "nothing: parentheses are written where they are needed"),
+    ("where", "`&` with another condition; exists(..) and select(..) have where(..)"),
+    ("element", "the expression itself"),
+    ("regexp_replace", "func.regexp_replace(.., pattern, replacement) on PostgreSQL"),
+    ("match", "func.to_tsvector(..).op(\"@@\")(func.plainto_tsquery(..)), or regexp_match(..)"),
+    ("table_valued", "func.name(..).table_valued(..): only functions have rows"),
+    ("name", "label(..), which gives a name"),
+    ("key", "label(..), which gives a name"),
+    ("alias", "label(..)"),
+];
+
+/// Of `F(..)` and of functions of it.
+const FIELD: Words = &[
+    ("over", "the column itself in a window: func.sum(Model.field).over(partition_by=Model.other)"),
+    ("filter", "Sum(\"field\", filter=Q(..))"),
+    ("label", "annotate(name=..)"),
+    ("distinct", "Count(\"field\", distinct=True)"),
+    ("within_group", "the column itself: func.mode().within_group(Model.field)"),
+    ("cast", "cast(F(..), Type)"),
+    ("op", "the column itself: Model.field.op(..)"),
+    ("bitand", "the column itself: Model.field.bitwise_and(..)"),
+    ("bitor", "the column itself: Model.field.bitwise_or(..)"),
+    ("bitxor", "the column itself: Model.field.bitwise_xor(..)"),
+    ("bitleftshift", "the column itself: Model.field.bitwise_lshift(..)"),
+    ("bitrightshift", "the column itself: Model.field.bitwise_rshift(..)"),
+    ("in_", "the lookup: filter(field__in=[..])"),
+    ("is_", "the lookup: filter(field__isnull=True)"),
+    ("contains", "the lookup: filter(field__contains=..)"),
 ];
 
 const RESULT: Words = &[
@@ -178,66 +260,6 @@ const DRIVER: Words = &[
     ("closed", "nothing: a connection ends with its block"),
     ("default_isolation_level", "begin(isolation=..)"),
     ("copy_records_to_table", "await {it}.copy_from(table, rows)"),
-];
-
-/// Names of SQLAlchemy's modules.
-const MODULE: Words = &[
-    ("registry", "class Base(DeclarativeBase): each base has a metadata of its own"),
-    ("declarative_base", "class Base(DeclarativeBase): pass"),
-    ("as_declarative", "class Base(DeclarativeBase): pass"),
-    ("declarative_mixin", "a plain class with columns"),
-    ("DeferredReflection", "classes by `ormkit inspect`, which writes them from the database"),
-    ("automap_base", "classes by `ormkit inspect`, which writes them from the database"),
-    ("backref", "back_populates= on both sides"),
-    ("DynamicMapped", "WriteOnlyMapped[..]: user.posts.select() is a statement, which session.scalars reads"),
-    (
-        "dynamic_loader",
-        "relationship(lazy=\"write_only\"): user.posts.select() is a statement, which session.scalars reads",
-    ),
-    ("query_expression", "session.query(User).annotate(name=..)"),
-    ("with_expression", "session.query(User).annotate(name=..)"),
-    ("attribute_keyed_dict", "a list: {tag.name: tag for tag in user.tags}"),
-    ("attribute_mapped_collection", "a list: {tag.name: tag for tag in user.tags}"),
-    ("MutableDict", "dict alone: changes in place are noticed"),
-    ("MutableList", "list alone: changes in place are noticed"),
-    ("Session", "AsyncSession"),
-    ("scoped_session", "async with maker() as session in each task"),
-    ("async_scoped_session", "async with maker() as session in each task"),
-    ("AsyncEngine", "Engine"),
-    ("AsyncConnection", "Connection"),
-    ("object_session", "inspect(it).session"),
-    ("class_mapper", "inspect(Class)"),
-    ("object_mapper", "inspect(type(it))"),
-    ("identity_key", "inspect(it).identity"),
-    ("make_transient", "copy.copy(it), a new object"),
-    ("Bundle", "select(User.id, User.name)"),
-    ("Load", "selectinload, joinedload, load_only"),
-    ("PickleType", "JSON, or a TypeDecorator"),
-    ("VARCHAR", "String"),
-    ("CHAR", "String"),
-    ("TEXT", "Text"),
-    ("INTEGER", "Integer"),
-    ("BIGINT", "BigInteger"),
-    ("SMALLINT", "SmallInteger"),
-    ("BOOLEAN", "Boolean"),
-    ("FLOAT", "Float"),
-    ("NUMERIC", "Numeric"),
-    ("DECIMAL", "Numeric"),
-    ("UUID", "Uuid"),
-    ("INET", "Inet"),
-    ("CIDR", "Cidr"),
-    ("TSVECTOR", "Tsvector"),
-    ("HSTORE", "Hstore"),
-    ("Sequence", "Identity(start=..), or server_default=text(\"nextval('name')\")"),
-    ("DDL", "await connection.execute(sql)"),
-    ("URL", "the URL as a text"),
-    ("make_url", "the URL as a text"),
-    ("NullPool", "create_engine(min_connections=0, idle_timeout=0)"),
-    ("StaticPool", "create_engine(max_connections=1)"),
-    ("QueuePool", "create_engine(min_connections=.., max_connections=..)"),
-    ("IntegerField", "id: Mapped[int] = mapped_column()"),
-    ("CharField", "name: Mapped[str] = mapped_column(max_length=..)"),
-    ("Model", "class User(Base), with Base of ormkit or of your own"),
 ];
 
 /// The error for a name that a module of the package does not have.
@@ -342,7 +364,7 @@ fn no_part(attribute: &Bound<'_, Attribute>, name: &str) -> PyErr {
     let this = attribute.get();
     let (class, columns) = with_def(this.model(), |def| (def.name.clone(), def.fields.len()));
     let Some(instead) = instead(ATTRIBUTE, name, &class) else {
-        return no_attribute(attribute.as_any(), name, &[]);
+        return no_attribute(attribute.as_any(), name, EXPRESSION);
     };
     let kind = if this.slot() < columns { "__columns__" } else { "__relationships__" };
     let of = format!("{class}.{kind}[\"{}\"]", this.name());
@@ -409,5 +431,7 @@ answers!(
     MetaData: METADATA,
     ColumnInfo: COLUMN,
     RelationshipInfo: RELATION,
-    Mapper: MAPPER
+    Mapper: MAPPER,
+    Expr: EXPRESSION,
+    F: FIELD
 );

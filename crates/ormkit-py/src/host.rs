@@ -391,6 +391,10 @@ impl Host for PyHost {
             let info = class_info(py, model.id);
             let known = &info.fields[field.index()];
             let value = match &known.renewal {
+                // The first version of a row.
+                Some(ClientDefault::Callable(callable)) if known.is_version => {
+                    callable.bind(py).call1((py.None(),)).map_err(from_py)?
+                }
                 Some(ClientDefault::Callable(callable)) => callable.bind(py).call0().map_err(from_py)?,
                 Some(ClientDefault::Value(value)) => value.bind(py).clone(),
                 Some(ClientDefault::None) | None => return Ok(Value::Null),

@@ -115,10 +115,13 @@ fn state_of(code: i32, message: &str) -> SqlState {
 }
 
 /// How the messages of our own functions begin.
-const FUNCTIONS: [(&str, &[u8; 5]); 5] = [
+const FUNCTIONS: [(&str, &[u8; 5]); 8] = [
     ("invalid decimal", b"22P02"),
     ("invalid regular expression", b"2201B"),
     ("invalid time", b"22007"),
+    ("invalid input syntax", b"22P02"),
+    ("cannot cast jsonb", b"22023"),
+    ("null value in a key", b"22004"),
     ("invalid text", b"22021"),
     ("out of range", b"22003"),
 ];

@@ -12,12 +12,15 @@
 //! | `ormkit_numeric(number[, precision, scale])`, `ormkit_integer` | a number as a column of that type holds it |
 //! | `ormkit_json…`, collation `ormkit_json` | ways into JSON values, containment, keys, equality, order |
 //! | `ormkit_extract(part, time)`, `ormkit_shift`, `ormkit_span` | parts and arithmetic of times |
+//! | `ormkit_text(value, type)`, `ormkit_to_json`, `ormkit_json_key`, `ormkit_hex` | values as PostgreSQL spells them in texts and in JSON |
+//! | `ormkit_cast(value, from, to)` | casts between types that SQLite keeps alike |
 //! | `floor`, `ceil`, `ceiling`, `mod` | what SQLite has where it is built with its mathematical functions |
 
 mod decimal;
 mod json;
 mod like;
 mod regex;
+mod spelling;
 mod temporal;
 mod tree;
 
@@ -32,6 +35,7 @@ pub(crate) fn install(connection: &Connection) -> Result<()> {
     json::install(connection)?;
     temporal::install(connection)?;
     decimal::install(connection)?;
+    spelling::install(connection)?;
     define(connection, "floor", 1, |context| rounded(context.get_raw(0), f64::floor))?;
     define(connection, "ceil", 1, |context| rounded(context.get_raw(0), f64::ceil))?;
     define(connection, "ceiling", 1, |context| rounded(context.get_raw(0), f64::ceil))?;

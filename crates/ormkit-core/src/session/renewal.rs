@@ -46,13 +46,18 @@ impl<H: Host> Session<H> {
             if set.iter().any(|(known, _)| known == field) {
                 continue;
             }
-            if model.upkeep.version == Some((*field, Version::Client)) {
+            let value = self.host.renewed(model, *field)?;
+            // What is made anew each time is no version that a row has.
+            let is_version = model.upkeep.version == Some((*field, Version::Client));
+            if is_version && self.host.renewed(model, *field)? == value {
                 return Err(Error::unsupported(
-                    format!("an UPDATE of rows of {}, whose versions the program makes", model.name()),
+                    format!(
+                        "an UPDATE of rows of {}, whose versions the program makes from the ones before",
+                        model.name()
+                    ),
                     format!("set {} as well, or change the objects", model.place(*field)),
                 ));
             }
-            let value = self.host.renewed(model, *field)?;
             let sql_type = model.field(*field).column_type.sql_type();
             set.push((*field, Expr::value(value, sql_type)));
         }

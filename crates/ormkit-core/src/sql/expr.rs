@@ -6,11 +6,13 @@ mod comparison;
 mod decimal;
 mod function;
 mod json;
+mod made;
 mod operation;
 mod operator;
 mod param;
 mod pattern;
 mod set;
+mod spelling;
 mod temporal;
 
 pub(crate) use along::{FULL, INNER, join_along};
@@ -180,6 +182,9 @@ impl Render for Cast {
             && matches!(from, SqlType::Timestamp | SqlType::TimestampTz)
         {
             return temporal::extract(out, part, &self.expr);
+        }
+        if !out.is_postgres() && spelling::cast(out, self) {
+            return;
         }
         if decimal::cast(out, self) {
             return;

@@ -47,15 +47,15 @@ impl AssociationProxy {
         }
         let keywords = PyDict::new(py);
         keywords.set_item(&self.attribute, value)?;
-        self.target(&owner.get_type())?.call((), Some(&keywords))
+        self.target(owner.get_type().as_any())?.call((), Some(&keywords))
     }
 
     /// The class behind the relation.
-    fn target<'py>(&self, owner: &Bound<'py, PyType>) -> PyResult<Bound<'py, PyType>> {
+    fn target<'py>(&self, owner: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyType>> {
         crate::model::target_of(&self.relation_of(owner)?)
     }
 
-    fn relation_of<'py>(&self, owner: &Bound<'py, PyType>) -> PyResult<Bound<'py, Attribute>> {
+    fn relation_of<'py>(&self, owner: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Attribute>> {
         let found = owner.getattr(self.relation.as_str())?;
         found.cast_into::<Attribute>().map_err(|_| {
             PyTypeError::new_err(format!("association_proxy: `{}` is no relation", self.relation))
@@ -83,7 +83,7 @@ impl AssociationProxy {
     fn __get__<'py>(
         slf: &Bound<'py, Self>,
         instance: &Bound<'py, PyAny>,
-        owner: &Bound<'py, PyType>,
+        owner: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
         if instance.is_none() {

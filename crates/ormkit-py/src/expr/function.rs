@@ -1,14 +1,14 @@
 //! `func.lower(User.name)`, aggregates and windows.
 
-use ormkit_core::query::{Call, Expr as CoreExpr, Frame, FrameEnd, FrameUnit, Order};
+use ormkit_core::query::{Call, Cast, Expr as CoreExpr, Frame, FrameEnd, FrameUnit, Order};
 use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::{IntoPyDict, PyList, PyTuple};
 use std::sync::Arc;
 
 use super::logic::{conditions_of, extract};
 use super::operand::{alike, free_operand};
-use super::{Argument, Expr, Kind, RowValue, expression};
+use super::{Argument, Expr, Kind, RowValue, Told, expression};
 use crate::errors::to_py;
 use crate::query::F;
 
@@ -42,14 +42,28 @@ impl NamedFunction {
         Ok(Self { name: format!("{}.{}", self.name, name.trim_end_matches('_')) })
     }
 
-    #[pyo3(signature = (*arguments))]
+    #[pyo3(signature = (*arguments, type_ = None))]
     fn __call__<'py>(
         this: &Bound<'py, Self>,
         arguments: &Bound<'py, PyTuple>,
+        type_: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        match F::called(arguments, || Ok(this.clone().into_any()))? {
-            Some(waiting) => Ok(waiting),
-            None => Ok(this.get().call(arguments)?.into_any()),
+        let py = this.py();
+        let typed = |type_: &Bound<'py, PyAny>| {
+            let keywords = [("type_", type_)].into_py_dict(py)?;
+            py.import("functools")?.getattr("partial")?.call((this,), Some(&keywords))
+        };
+        let function = || type_.map_or_else(|| Ok(this.clone().into_any()), typed);
+        if let Some(waiting) = F::called(arguments, function)? {
+            return Ok(waiting);
+        }
+        let called = this.get().call(arguments)?;
+        match type_ {
+            Some(type_) => {
+                let core = called.get().core()?.clone();
+                Ok(expression(py, Told::of(type_, &this.get().name)?.coerced(core))?.into_any())
+            }
+            None => Ok(called.into_any()),
         }
     }
 }
@@ -245,6 +259,12 @@ impl Expr {
                 change(&mut call);
                 expression(py, CoreExpr::Call(Arc::new(call)))
             }
+            // `func.name(.., type_=Integer)`
+            CoreExpr::Cast(cast) if !cast.written && matches!(cast.expr, CoreExpr::Call(_)) => {
+                let called = Self::new(cast.expr.clone()).call_with(py, method, change)?;
+                let expr = called.get().core()?.clone();
+                expression(py, CoreExpr::Cast(Arc::new(Cast { expr, ..Cast::clone(cast) })))
+            }
             _ => Err(PyTypeError::new_err(format!(
                 "{method}() is for functions: func.count(User.id).{method}(..)"
             ))),
@@ -255,8 +275,14 @@ impl Expr {
 /// One expression or a list of them.
 fn each<'py>(given: Option<&Bound<'py, PyAny>>) -> PyResult<Vec<Bound<'py, Expr>>> {
     let Some(given) = given else { return Ok(Vec::new()) };
+    let column = |item: Bound<'py, PyAny>| {
+        item.cast_into::<Expr>().map_err(|error| {
+            let found = error.into_inner().get_type();
+            PyTypeError::new_err(format!("over() takes columns such as User.age, and no {found}"))
+        })
+    };
     if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
-        return given.try_iter()?.map(|item| Ok(item?.cast_into::<Expr>()?)).collect();
+        return given.try_iter()?.map(|item| column(item?)).collect();
     }
-    Ok(vec![given.clone().cast_into::<Expr>()?])
+    Ok(vec![column(given.clone())?])
 }

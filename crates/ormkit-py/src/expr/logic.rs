@@ -3,6 +3,7 @@
 use ormkit_core::error::Error;
 use ormkit_core::query::{Expr as CoreExpr, TimePart};
 use ormkit_core::sql::placeholder;
+use ormkit_core::value::SqlType;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
@@ -10,6 +11,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use super::open;
 use super::operand::{alike, free_operand, operand};
 use super::told::Told;
+use super::typing::DeclaredColumns;
 use super::{Condition, Expr, condition, expression};
 use crate::errors::to_py;
 use crate::model::unsupported;
@@ -26,13 +28,35 @@ pub(crate) fn conditions_of(given: &Bound<'_, PyTuple>) -> PyResult<Vec<CoreExpr
 /// One condition; `True` and `False` are conditions too.
 pub(crate) fn condition_of(item: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
     if let Ok(expr) = item.cast::<Expr>() {
-        return expr.get().core().cloned();
+        let core = expr.get().core()?;
+        return match core.sql_type(&DeclaredColumns) {
+            SqlType::Bool | SqlType::Unknown | SqlType::Literal => Ok(core.clone()),
+            other => Err(no_condition(item, core, other)),
+        };
+    }
+    if item.is_instance_of::<PyString>() {
+        return Err(PyTypeError::new_err(
+            "a condition such as User.id == 1 is expected here, not a str: SQL of your own is text(..)",
+        ));
     }
     if let Ok(constant) = item.extract::<bool>() {
         return Ok(CoreExpr::Bool(constant));
     }
     let found = item.get_type().name()?;
     Err(PyTypeError::new_err(format!("a condition such as User.id == 1 is expected here, not a {found}")))
+}
+
+/// The error for a value that is neither true nor false.
+fn no_condition(item: &Bound<'_, PyAny>, core: &CoreExpr, of: SqlType) -> PyErr {
+    let what = match core {
+        CoreExpr::Column(_) => item.repr().map_or_else(|_| "this".to_owned(), |name| name.to_string()),
+        _ => "this expression".to_owned(),
+    };
+    let instead = match of {
+        SqlType::Json | SqlType::Jsonb => "read it by .as_boolean()",
+        _ => "compare it, or ask is_not(None)",
+    };
+    PyTypeError::new_err(format!("a condition is expected here, {what} is of type {}: {instead}", of.name()))
 }
 
 /// All of the conditions; true without any.

@@ -156,7 +156,11 @@ pub(crate) fn element_list(
     }
     let mut typing = typing_of(beside);
     let mut list = Vec::new();
-    for value in values.try_iter()? {
+    let no_list = |_| {
+        let found = values.get_type().name().map_or_else(|_| String::new(), |name| name.to_string());
+        PyTypeError::new_err(format!("in_() takes a list of values or a select, not a value of type {found}"))
+    };
+    for value in values.try_iter().map_err(no_list)? {
         let value = value?;
         if let Some(expr) = expression_beside(&value, typing.as_ref(), Use::Compared)? {
             list.push(expr);

@@ -37,13 +37,16 @@ impl Expr {
         if this.relation().is_some() {
             return match op {
                 PyCompare::Eq => comparison(py, relation::equals(this, other)?, truth),
-                PyCompare::Ne => {
-                    comparison(py, relation::equals(this, other)?.negate(), truth.map(|same| !same))
-                }
+                PyCompare::Ne => comparison(py, relation::differs(this, other)?, truth.map(|same| !same)),
                 _ => Err(PyTypeError::new_err(
                     "relations have no order: compare a column of the related model",
                 )),
             };
+        }
+        if other.is_none() && !matches!(op, PyCompare::Eq | PyCompare::Ne) {
+            return Err(PyTypeError::new_err(
+                "None is neither less nor greater than a value: is_(None) and is_not(None) ask for it",
+            ));
         }
         let left = this.core()?.clone();
         if let Ok(quantifier) = other.cast::<Quantifier>() {
@@ -173,7 +176,11 @@ impl Expr {
 
     /// Null-safe inequality; `is_not(None)` is IS NOT NULL.
     fn is_not<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Condition>> {
-        condition(value.py(), self.is_same(value)?.negate())
+        let differs = match self.relation() {
+            Some(_) => relation::differs(self, value)?,
+            None => self.is_same(value)?.negate(),
+        };
+        condition(value.py(), differs)
     }
 
     /// The same as `is_not`.

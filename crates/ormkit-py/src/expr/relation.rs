@@ -44,6 +44,19 @@ pub(super) fn equals(this: &Expr, object: &Bound<'_, PyAny>) -> PyResult<CoreExp
     Ok(condition_of(&schema, source, lookup, values))
 }
 
+/// The relation does not hold `object`; one that holds nothing holds another. None: it holds something.
+pub(super) fn differs(this: &Expr, object: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
+    let (schema, source, relation) = resolved(object.py(), this)?;
+    let model = source.model;
+    if object.is_none() || schema.model(model).relation(relation).many {
+        return Ok(equals(this, object)?.negate());
+    }
+    let lookup =
+        Lookup { path: Vec::new(), model, subject: Subject::Relation(relation), operator: Operator::Ne };
+    let values = object_key(&schema, model, relation, object)?;
+    Ok(condition_of(&schema, source, lookup, values))
+}
+
 /// The relation holds one of `objects`.
 pub(super) fn among(this: &Expr, objects: &Bound<'_, PyAny>) -> PyResult<CoreExpr> {
     let parts = objects.try_iter()?.map(|object| equals(this, &object?)).collect::<PyResult<Vec<_>>>()?;

@@ -7,9 +7,9 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use super::operand::operand;
+use super::operand::{free_operand, operand};
 use super::operator::compare_op;
-use super::{Condition, Expr, condition};
+use super::{Condition, condition};
 use crate::query::Select;
 
 /// Several values that are compared from left to right.
@@ -22,9 +22,7 @@ pub(crate) struct RowValue {
 #[pyfunction]
 #[pyo3(signature = (*parts))]
 pub(crate) fn tuple_(parts: &Bound<'_, PyTuple>) -> PyResult<RowValue> {
-    let parts =
-        parts.iter().map(|part| part.cast::<Expr>()?.get().core().cloned()).collect::<PyResult<_>>()?;
-    Ok(RowValue { parts })
+    Ok(RowValue { parts: parts.iter().map(|part| free_operand(&part)).collect::<PyResult<_>>()? })
 }
 
 impl RowValue {

@@ -39,7 +39,9 @@ fn no_attribute(table: &ClassTable, name: &Bound<'_, PyAny>, words: Words) -> Py
 pub(super) fn suggest(table: &ClassTable, name: &Bound<'_, PyAny>) {
     let py = name.py();
     let Some(error) = PyErr::take(py) else { return };
-    let is_probe = name.extract::<&str>().is_ok_and(|name| name.starts_with('_'));
+    let is_probe = name
+        .extract::<&str>()
+        .is_ok_and(|name| name.starts_with('_') && elsewhere::instead(elsewhere::CLASS, name, "").is_none());
     let own = || error.value(py).to_string().ends_with(&format!("has no attribute '{name}'"));
     if is_probe || !error.is_instance_of::<PyAttributeError>(py) || !own() {
         return error.restore(py);

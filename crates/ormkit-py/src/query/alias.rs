@@ -7,8 +7,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 use std::sync::Arc;
 
+use super::hybrid::written_in;
 use super::{Subquery, model_of};
 use crate::attribute::Attribute;
+use crate::derived::{AssociationProxy, HybridMethod, HybridProperty};
 use crate::errors::to_py;
 use crate::model::{mapped_class, schema, unsupported, with_def};
 
@@ -27,7 +29,7 @@ enum Rows {
 }
 
 /// A mapped class once more: under a name that the statement chooses (`users_1`), under `name`, or out of a subquery
-/// whose columns are those of the class.
+/// whose columns are those of the class. Of a subquery or a CTE alone: its rows once more.
 ///
 /// Raises:
 ///     FieldError: A column of the subquery is missing that objects cannot do without.
@@ -38,10 +40,13 @@ pub(crate) fn aliased(
     alias: Option<&Bound<'_, PyAny>>,
     name: Option<&str>,
     flat: bool,
-) -> PyResult<AliasedClass> {
+) -> PyResult<Py<PyAny>> {
     // `flat` is about inheritance by joins; an alias of one table is flat as it is.
     let _ = flat;
     let py = element.py();
+    if let (Ok(rows), true) = (element.cast::<Subquery>(), alias.is_none_or(|alias| alias.is_none())) {
+        return Ok(Py::new(py, rows.get().alias(name))?.into_any());
+    }
     let model = model_of(element)?;
     let class = element.cast::<PyType>()?.clone().unbind();
     let rows = match (alias.filter(|alias| !alias.is_none()), name) {
@@ -62,7 +67,7 @@ pub(crate) fn aliased(
         (None, Some(name)) => Rows::Table(Source::named(model, name).map_err(|error| to_py(py, error))?),
         (None, None) => Rows::Table(Source::fresh(model)),
     };
-    Ok(AliasedClass { class, model, rows })
+    Ok(Py::new(py, AliasedClass { class, model, rows })?.into_any())
 }
 
 /// What a class or an alias of one is in FROM, and its model.
@@ -167,21 +172,42 @@ impl AliasedClass {
     }
 }
 
+/// What is made of the columns of a class by its own functions (hybrids, proxies, class methods): of the alias it is made of
+/// the columns of the alias. None for anything else.
+fn derived_of<'py>(alias: &Bound<'py, AliasedClass>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = alias.py();
+    let Some(written) = written_in(alias.get().class.bind(py), name)? else { return Ok(None) };
+    if written.is_instance(&py.import("builtins")?.getattr("classmethod")?)? {
+        return written.getattr("__func__")?.call_method1("__get__", (alias,)).map(Some);
+    }
+    let asks_its_owner = written.is_instance_of::<HybridProperty>()
+        || written.is_instance_of::<HybridMethod>()
+        || written.is_instance_of::<AssociationProxy>();
+    match asks_its_owner {
+        true => written.call_method1("__get__", (py.None(), alias)).map(Some),
+        false => Ok(None),
+    }
+}
+
 #[pymethods]
 impl AliasedClass {
-    fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        if let (Rows::Table(source), Some(below)) = (&self.rows, self.below(py, name)?) {
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        if let (Rows::Table(source), Some(below)) = (&this.rows, this.below(py, name)?) {
             let model = model_of(below.as_any())?;
             let rows = Rows::Table(Source { model, alias: source.alias });
             return Ok(Bound::new(py, Self { class: below.unbind(), model, rows })?.into_any());
         }
-        let found = self.class.bind(py).getattr(name)?;
+        if let Some(derived) = derived_of(slf, name)? {
+            return Ok(derived);
+        }
+        let found = this.class.bind(py).getattr(name)?;
         let Ok(attribute) = found.cast::<Attribute>() else { return Ok(found) };
         let (slot, name) = (attribute.get().slot(), name.to_owned());
-        let made = match &self.rows {
+        let made = match &this.rows {
             Rows::Table(source) => Attribute::of(*source, slot, name),
             Rows::Derived(of, columns) => {
-                let is_column = with_def(self.model, |def| slot < def.fields.len());
+                let is_column = with_def(this.model, |def| slot < def.fields.len());
                 let at = columns.iter().find(|(field, _)| is_column && field.index() == slot);
                 if is_column && at.is_none() {
                     return Err(PyAttributeError::new_err(format!(
@@ -189,7 +215,7 @@ impl AliasedClass {
                         attribute.repr()?
                     )));
                 }
-                Attribute::of_rows(at.map(|(_, at)| CoreExpr::part(of, *at)), self.model, slot, name)
+                Attribute::of_rows(at.map(|(_, at)| CoreExpr::part(of, *at)), this.model, slot, name)
             }
         };
         Ok(Bound::new(py, made)?.into_any())

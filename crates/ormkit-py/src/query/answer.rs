@@ -88,7 +88,10 @@ impl Answers {
                 let rows = ExecuteResult::new(py, names, values)?;
                 Ok(rows.all(py)?.iter().map(Bound::unbind).collect())
             }
-            Answer::Flat => Ok(rows.items.into_iter().map(|item| value_of(py, item)).collect()),
+            // The first of a row: what is computed behind `values_list(.., flat=True)` sorts and filters.
+            Answer::Flat => {
+                Ok(rows.items.into_iter().step_by(width.max(1)).map(|item| value_of(py, item)).collect())
+            }
         })
     }
 

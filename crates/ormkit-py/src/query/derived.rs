@@ -141,7 +141,7 @@ impl Subquery {
 
     /// The same rows once more, under another name.
     #[pyo3(signature = (name = None))]
-    fn alias(&self, name: Option<&str>) -> Self {
+    pub(super) fn alias(&self, name: Option<&str>) -> Self {
         Self::new(self.derived.alias(name))
     }
 

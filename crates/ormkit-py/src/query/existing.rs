@@ -27,7 +27,8 @@ pub(crate) struct Exists {
 }
 
 impl Exists {
-    fn of(py: Python<'_>, core: Arc<CoreSelect>) -> PyResult<Bound<'_, Self>> {
+    /// Whether a SELECT has rows.
+    pub(super) fn of(py: Python<'_>, core: Arc<CoreSelect>) -> PyResult<Bound<'_, Self>> {
         let condition = Expr::new(CoreExpr::exists(CoreSelect::clone(&core)));
         let base = PyClassInitializer::from(condition).add_subclass(Condition);
         Bound::new(py, base.add_subclass(Self { select: Select::shared_with(core) }))

@@ -34,9 +34,14 @@ pub(super) fn hybrid_named<'py>(
     class: &Bound<'py, PyType>,
     name: &str,
 ) -> PyResult<Option<Bound<'py, HybridProperty>>> {
+    Ok(written_in(class, name)?.and_then(|found| found.cast_into().ok()))
+}
+
+/// What stands under a name in the body of a class, or of one that it extends.
+pub(super) fn written_in<'py>(class: &Bound<'py, PyType>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
     for ancestor in class.mro() {
         if let Ok(found) = ancestor.getattr("__dict__")?.get_item(name) {
-            return Ok(found.cast_into().ok());
+            return Ok(Some(found));
         }
     }
     Ok(None)

@@ -117,6 +117,11 @@ pub(super) fn joined(
     onclause: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Join> {
     let onclause = onclause.filter(|clause| !clause.is_none());
+    if let Ok(name) = target.extract::<&str>() {
+        return Err(PyTypeError::new_err(format!(
+            "a join takes a relation, a class, an alias or a subquery, and no text: join(Model.{name})"
+        )));
+    }
     if let Ok(part) = target.cast::<RelationPart>() {
         let (attribute, also) = part.get().joined(target.py());
         return with_also(joined(schema, known, kind, attribute, onclause)?, also);

@@ -5,7 +5,7 @@ use ormkit_core::query::{
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use std::sync::Arc;
 
 use super::derived::Subquery;
@@ -65,9 +65,26 @@ pub(super) fn item_of(entity: &Bound<'_, PyAny>) -> PyResult<Item> {
         }
         Err(_) => match entity.cast::<AliasedClass>() {
             Ok(alias) => Ok(alias.get().item()),
-            Err(_) => Ok(Item::Entity { source: Source::plain(model_of(entity)?), fields: None }),
+            Err(_) => match model_of(entity) {
+                Ok(model) => Ok(Item::Entity { source: Source::plain(model), fields: None }),
+                Err(error) => Err(no_item(entity).unwrap_or(error)),
+            },
         },
     }
+}
+
+/// What to write where values stand in the place of columns.
+fn no_item(given: &Bound<'_, PyAny>) -> Option<PyErr> {
+    let instead = if given.is_instance_of::<PyString>() {
+        "a text is SQL of your own by literal_column(..) or text(..), a value by literal(..)"
+    } else if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
+        "columns are given one by one: select(*columns)"
+    } else if given.is_none() || given.is_instance_of::<PyInt>() || given.is_instance_of::<PyFloat>() {
+        "a value is selected by literal(..), NULL by null()"
+    } else {
+        return None;
+    };
+    Some(PyTypeError::new_err(format!("a class, a column or an expression is expected here: {instead}")))
 }
 
 impl Select {
@@ -461,6 +478,9 @@ impl Select {
         of: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         self.single("with_for_update()")?;
+        if nowait && skip_locked {
+            return Err(PyValueError::new_err("with_for_update() takes one of nowait and skip_locked"));
+        }
         let of = of.map(locked).transpose()?.unwrap_or_default();
         Ok(self.with(|core| {
             core.lock = Some(Lock { read, key_share, nowait, skip_locked });

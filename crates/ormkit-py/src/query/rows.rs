@@ -8,9 +8,10 @@ use pyo3::prelude::*;
 use std::sync::Arc;
 
 use super::derived::{Columns, Cte, Subquery};
+use super::existing::Exists;
 use super::read::Select;
 use crate::errors::to_py;
-use crate::expr::{Condition, Expr, condition, expression};
+use crate::expr::{Expr, expression};
 use crate::model::{schema, unsupported};
 
 impl Select {
@@ -23,9 +24,9 @@ impl Select {
 
 #[pymethods]
 impl Select {
-    /// Whether there are rows, as a condition.
-    fn exists<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Condition>> {
-        condition(py, CoreExpr::exists(CoreSelect::clone(self.core())))
+    /// Whether there are rows, as a condition that can still be narrowed down.
+    fn exists<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Exists>> {
+        Exists::of(py, self.shared())
     }
 
     /// The one value of a SELECT of one column, as an expression.
@@ -95,6 +96,12 @@ impl Select {
     fn selected_columns(&self, py: Python<'_>) -> PyResult<Columns> {
         let columns = self.core().columns(&*schema(py)?).map_err(|error| to_py(py, error))?;
         Ok(Columns::of_statement(columns))
+    }
+
+    /// The same.
+    #[getter]
+    fn exported_columns(&self, py: Python<'_>) -> PyResult<Columns> {
+        self.selected_columns(py)
     }
 
     /// Objects of the class that is selected, out of the rows of another statement: a `select`, a union, or `text(..)`

@@ -40,7 +40,7 @@ fn span(context: &Context<'_>) -> Result<Option<i64>> {
 }
 
 /// What is stored: text of a timestamp in UTC, of a day, or of a time of day (on the first of 1970); or Unix seconds.
-fn moment(stored: ValueRef<'_>) -> Result<Option<Timestamp>> {
+pub(super) fn moment(stored: ValueRef<'_>) -> Result<Option<Timestamp>> {
     let read = match stored {
         ValueRef::Null => return Ok(None),
         ValueRef::Integer(seconds) => Timestamp::from_epoch_seconds(seconds),
@@ -93,7 +93,7 @@ fn day_of_year(date: Date) -> i32 {
 }
 
 /// A value in the form in which parameters are stored.
-fn written(value: Core<'_>) -> Result<ToSqlOutput<'static>> {
+pub(super) fn written(value: Core<'_>) -> Result<ToSqlOutput<'static>> {
     let mut scratch = String::new();
     if stored(value, &mut scratch).is_err() {
         return Err(out_of_range());

@@ -156,7 +156,7 @@ impl Json {
     }
 }
 
-fn write_string(text: &str, out: &mut String) {
+pub(super) fn write_string(text: &str, out: &mut String) {
     // A string always has a JSON form.
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }

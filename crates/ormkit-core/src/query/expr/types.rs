@@ -178,9 +178,8 @@ impl Call {
         let first = || self.args.first().map_or(S::Unknown, |arg| arg.sql_type(schema));
         match self.name.to_ascii_lowercase().as_str() {
             "count" | "row_number" | "rank" | "dense_rank" => S::BigInt,
-            "ntile" | "grouping" | "length" | "char_length" | "octet_length" | "ascii" | "strpos" => {
-                S::Integer
-            }
+            "ntile" | "grouping" | "cardinality" | "length" | "char_length" | "octet_length" | "ascii"
+            | "strpos" => S::Integer,
             "percent_rank" | "cume_dist" => S::Double,
             "sum" => match first() {
                 S::SmallInt | S::Integer => S::BigInt,
@@ -207,7 +206,8 @@ impl Call {
             _ if self.is_text() => S::Text,
             "bool_and" | "bool_or" | "every" => S::Bool,
             "array_agg" => Element::of(first()).map_or(S::Unknown, S::Array),
-            "json_agg" | "json_object_agg" => S::Json,
+            "json_agg" | "json_object_agg" | "json_build_object" | "json_build_array" | "to_json"
+            | "array_to_json" | "row_to_json" => S::Json,
             "jsonb_agg" | "jsonb_object_agg" | "to_jsonb" | "jsonb_build_object" | "jsonb_build_array" => {
                 S::Jsonb
             }

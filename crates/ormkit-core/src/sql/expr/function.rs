@@ -1,7 +1,10 @@
 //! Function calls, aggregates and windows.
 
 use super::super::{SqlWriter, clock};
-use super::{Comparison, Render, comparable, decimal, grouped, is_decimal_text, order_of, require_order};
+use super::{
+    Comparison, Render, comparable, decimal, grouped, is_decimal_text, made, order_of, require_order,
+    spelling,
+};
 use crate::error::{Error, ErrorKind};
 use crate::query::{Call, Expr, Frame, FrameEnd, FrameUnit, Order};
 use crate::value::SqlType;
@@ -22,6 +25,9 @@ impl Render for Call {
                 &format!("{}()", self.name),
                 "join one SELECT for each grouping by union_all(..)",
             );
+        }
+        if !out.is_postgres() && made::render(out, self) {
+            return;
         }
         self.refuse_sum(out);
         let is_span = !out.is_postgres()
@@ -58,8 +64,21 @@ impl Render for Call {
         if self.name.eq_ignore_ascii_case("group_concat") && self.args.len() == 1 && out.is_postgres() {
             out.push(", ','");
         }
-        sorted(out, " ORDER BY ", &self.order_by);
+        self.order_of_values(out);
         out.push(")");
+        self.rows_of(out);
+        out.push(if is_span { " AS INTEGER)" } else { "" });
+    }
+}
+
+impl Call {
+    /// Writes the order in which an aggregate sees its values.
+    pub(super) fn order_of_values(&self, out: &mut SqlWriter<'_>) {
+        sorted(out, " ORDER BY ", &self.order_by);
+    }
+
+    /// Writes which rows it sees: what stands behind the parentheses.
+    pub(super) fn rows_of(&self, out: &mut SqlWriter<'_>) {
         if !self.within_group.is_empty() {
             if !out.is_postgres() {
                 out.unsupported("within_group()", "sort and pick the value in Python");
@@ -85,21 +104,14 @@ impl Render for Call {
             }
             out.push(")");
         }
-        out.push(if is_span { " AS INTEGER)" } else { "" });
     }
-}
 
-impl Call {
     fn arguments(&self, out: &mut SqlWriter<'_>) {
         let all: Vec<&Expr> = self.args.iter().collect();
         let sql_type = self.sql_type(out.schema());
-        let is_of_uuids =
-            matches!(sql_type, SqlType::Array(of) if of.sql_type() == SqlType::Uuid) && !out.is_postgres();
-        if let ([arg], true) = (&self.args[..], is_of_uuids) {
-            // JSON holds no bytes: the elements are spelled as those of array columns are.
-            out.push("nullif(lower(hex(");
-            arg.render(out);
-            return out.push(")), '')");
+        let puts_together = ["concat", "concat_ws"].iter().any(|name| self.name.eq_ignore_ascii_case(name));
+        if puts_together && !out.is_postgres() {
+            return out.list(&self.args, spelling::part_of_text);
         }
         match Comparison::of(out, &all) {
             comparison @ (Comparison::Number | Comparison::Float)
@@ -142,10 +154,6 @@ impl Call {
             ("group_concat" | "aggregate_strings", true) => "string_agg",
             ("aggregate_strings", false) => "group_concat",
             ("grouping_sets", true) => "GROUPING SETS",
-            ("array_agg" | "json_agg" | "jsonb_agg", false) => "json_group_array",
-            ("json_object_agg" | "jsonb_object_agg", false) => "json_group_object",
-            ("json_build_array" | "jsonb_build_array", false) => "json_array",
-            ("json_build_object" | "jsonb_build_object", false) => "json_object",
             ("char_length", false) => "length",
             _ => &self.name,
         }

@@ -1,6 +1,7 @@
 //! Comparisons and arithmetic.
 
 use super::super::SqlWriter;
+use super::spelling::beside_text;
 use super::{Comparison, Level, Render, comparable, operand, require_order};
 use crate::query::{Arithmetic, ArithmeticOp, Between, Compare, CompareOp, Distinct, Expr};
 use crate::value::SqlType;
@@ -128,6 +129,11 @@ impl Arithmetic {
             Level::Product => (Level::Product, Level::Atom),
             _ => (if is_chain(&self.left) { Level::Operand } else { Level::Atom }, Level::Atom),
         };
+        if self.op == ArithmeticOp::Concat {
+            beside_text(out, &self.left, &self.right, left);
+            out.push(self.op.text());
+            return beside_text(out, &self.right, &self.left, right);
+        }
         operand(out, &self.left, left);
         out.push(self.op.text());
         operand(out, &self.right, right);
