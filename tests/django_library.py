@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import django
@@ -18,6 +20,7 @@ settings.configure(
 django.setup()
 
 from django.db import connection, models  # noqa: E402  (needs the settings)
+from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 
 
 class Team(models.Model):
@@ -53,8 +56,17 @@ with connection.schema_editor() as editor:
         editor.create_model(model)
 
 
+@contextmanager
+def filled(rows: dict[str, list[dict[str, Any]]], links: list[tuple[int, int]]) -> Iterator[None]:
+    """Replaces all rows; `links` are keys of books and tags. The connection of the task is closed in the end."""
+    try:
+        fill(rows, links)
+        yield
+    finally:
+        BaseDatabaseWrapper.close(connection)  # that of SQLite keeps what is in memory open
+
+
 def fill(rows: dict[str, list[dict[str, Any]]], links: list[tuple[int, int]]) -> None:
-    """Replaces all rows; `links` are keys of books and tags."""
     BookTag.objects.all().delete()
     for model in reversed(MODELS.values()):
         model.objects.all().delete()

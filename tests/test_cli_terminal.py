@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import ormkit
+
 pty = pytest.importorskip("pty")
 
 MODELS = """\
@@ -57,7 +59,7 @@ class Project:
 
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
-        ours = Path(__file__).parent.parent / "stubs"
+        ours = Path(ormkit.__file__).parent.parent
         self.environment = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "DATABASE_URL")}
         self.environment |= {"PYTHONPATH": f"{ours}:{folder}", "TERM": "xterm", "DATABASE_URL": url}
 

@@ -217,17 +217,17 @@ def seeds() -> list[int]:
 @pytest.mark.parametrize("seed", seeds())
 async def test_lookups_answer_as_in_django(engine: ormkit.ConnectionPool, seed: int) -> None:
     world = World(seed)
-    django_library.fill(world.rows, world.links)
     await Base.metadata.create_all(engine)
     async with AsyncSession(engine) as session:
         for name, rows in world.rows.items():
             await session.insert_all([OURS[name](**row) for row in rows])
         for book, tag in world.links:
             await engine.execute(f"INSERT INTO book_tags (book_id, tag_id) VALUES ({book}, {tag})")
-        for number in range(QUERIES):
-            model = world.random.choice(list(OURS))
-            steps = world.steps(model)
-            theirs = world.apply(django_library.MODELS[model].objects, model, steps, False)
-            wanted = sorted(set(theirs.values_list("id", flat=True)))
-            found = await world.apply(session.query(OURS[model]), model, steps, True).values_list("id", flat=True)
-            assert sorted(found) == wanted, f"seed {seed}, query {number}: {model} {steps}\n{theirs.query}"
+        with django_library.filled(world.rows, world.links):
+            for number in range(QUERIES):
+                model = world.random.choice(list(OURS))
+                steps = world.steps(model)
+                theirs = world.apply(django_library.MODELS[model].objects, model, steps, False)
+                wanted = sorted(set(theirs.values_list("id", flat=True)))
+                found = await world.apply(session.query(OURS[model]), model, steps, True).values_list("id", flat=True)
+                assert sorted(found) == wanted, f"seed {seed}, query {number}: {model} {steps}\n{theirs.query}"
