@@ -149,7 +149,8 @@ impl RelationshipDecl {
 ///     lazy: `"select"` (or True) and `"raise"` leave it unloaded, `"selectin"` and `"joined"` (or False) always load it.
 ///         `"write_only"`, of a list: it is never loaded, see `WriteOnlyMapped`.
 ///     viewonly: Never written.
-///     single_parent: Accepted for lists without a junction, whose members have one parent in any case.
+///     single_parent: An object has one parent: members of lists without a junction in any case; where this class holds the
+///         key, its column has to be unique, or the relation back to hold one object.
 ///     doc, info: A text and a dict for those who read `__relationships__`.
 ///     overlaps: Accepted: nothing warns of relations that share a key.
 ///     collection_class: `list`.
