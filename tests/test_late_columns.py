@@ -10,9 +10,11 @@ from ormkit import (
     ForeignKey,
     InvalidRequestError,
     Mapped,
+    UniqueConstraint,
     Unsupported,
     mapped_column,
     relationship,
+    select,
     selectinload,
 )
 
@@ -138,3 +140,37 @@ def test_single_parent_where_this_side_holds_the_key():
             id: Mapped[int] = mapped_column(primary_key=True)
             letter_id: Mapped[int] = mapped_column(ForeignKey("letters.id"))
             letter: Mapped[Letter] = relationship(cascade="all, delete-orphan", single_parent=True)
+
+
+def test_single_parent_where_the_key_is_unique():
+    """As SQLAlchemy's guide writes one-to-one."""
+
+    class Parent(Base):
+        __tablename__ = "single_parents"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        child: Mapped[Child | None] = relationship(back_populates="parent")
+
+    class Child(Base):
+        __tablename__ = "single_children"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        parent_id: Mapped[int] = mapped_column(ForeignKey("single_parents.id"))
+        other_id: Mapped[int | None] = mapped_column(ForeignKey("letters.id"), unique=True)
+        parent: Mapped[Parent] = relationship(back_populates="child", single_parent=True)
+        other: Mapped[Letter | None] = relationship(single_parent=True)
+        __table_args__ = (UniqueConstraint("parent_id"),)
+
+    first, child = Parent(), Child()
+    first.child = child
+    second = Parent(child=child)
+    assert child.parent is second and first.child is None
+
+
+def test_single_parent_that_nothing_keeps_single():
+    class Twig(Base):
+        __tablename__ = "single_twigs"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        letter_id: Mapped[int] = mapped_column(ForeignKey("letters.id"))
+        letter: Mapped[Letter] = relationship(single_parent=True)
+
+    with pytest.raises(InvalidRequestError, match=r"Twig\.letter.*single_parent=True.*unique=True"):
+        select(Twig).to_sql()

@@ -9,24 +9,30 @@ from library import Author, Base, Book
 
 import ormkit
 from ormkit import (
+    ARRAY,
     AsyncSession,
     Count,
     Engine,
     F,
     Integer,
+    ProgrammingError,
     String,
+    all_,
     and_,
+    any_,
     func,
     insert,
+    literal,
     not_,
     select,
+    text,
     tuple_,
     update,
 )
 
 
 @pytest.mark.parametrize(
-    ("made", "text"),
+    ("made", "words"),
     [
         (lambda: select(Author).where(Author.id), r"Author\.id is of type INTEGER: compare it"),
         (lambda: select(Author).where(Author.name), r"Author\.name is of type TEXT"),
@@ -44,8 +50,8 @@ from ormkit import (
         (lambda: func.count().over(partition_by=F("id")), r"over\(\) takes columns such as User\.age"),
     ],
 )
-def test_what_is_no_operand_is_refused(made: Any, text: str) -> None:
-    with pytest.raises(TypeError, match=text):
+def test_what_is_no_operand_is_refused(made: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
         made()
 
 
@@ -55,7 +61,7 @@ def test_locks_wait_in_one_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("thing", "word", "text"),
+    ("thing", "word", "words"),
     [
         (select(Author), "whereclause", r"statement\.to_sql\(\)"),
         (select(Author), "column_descriptions", r"statement\.selected_columns\.keys\(\)"),
@@ -80,8 +86,8 @@ def test_locks_wait_in_one_way() -> None:
         (ormkit, "TextField", r"name: Mapped\[str\]"),
     ],
 )
-def test_words_that_statements_do_not_have(thing: Any, word: str, text: str) -> None:
-    with pytest.raises(AttributeError, match=text):
+def test_words_that_statements_do_not_have(thing: Any, word: str, words: str) -> None:
+    with pytest.raises(AttributeError, match=words):
         getattr(thing, word)
     assert not hasattr(thing, word)
 
@@ -140,3 +146,20 @@ async def test_objects_that_hold_nothing_hold_another(session: AsyncSession) -> 
         found = select(Book.title).where(differs).order_by(Book.title)
         assert (await session.scalars(found)).all() == ["none", "t2"]
     assert (await session.scalars(select(Book.title).where(Book.author != None))).all() == ["t1", "t1", "t2"]  # noqa: E711
+
+
+async def test_arrays_that_are_written(session: AsyncSession) -> None:
+    some = literal([1, 3, 9], ARRAY(Integer))
+    found = select(Author.name).where(Author.id == any_(some)).order_by(Author.name)
+    assert (await session.scalars(found)).all() == ["a", "c"]
+    assert (await session.scalars(select(Author.name).where(Author.id != all_(some)))).all() == ["b"]
+
+
+async def test_texts_need_their_values(session: AsyncSession, engine: Engine) -> None:
+    assert await session.scalar(text("SELECT ':x'")) == ":x"
+    for run in (session.execute, session.scalar):
+        with pytest.raises(ProgrammingError, match='a value is required for the parameter "x"'):
+            await run(text("SELECT id FROM authors WHERE id = :x"))
+    async with engine.connect() as connection:
+        with pytest.raises(ProgrammingError, match='a value is required for the parameter "x"'):
+            await connection.execute(text("SELECT :x"))

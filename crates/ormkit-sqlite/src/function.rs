@@ -14,6 +14,7 @@
 //! | `ormkit_extract(part, time)`, `ormkit_shift`, `ormkit_span` | parts and arithmetic of times |
 //! | `ormkit_text(value, type)`, `ormkit_to_json`, `ormkit_json_key`, `ormkit_hex` | values as PostgreSQL spells them in texts and in JSON |
 //! | `ormkit_cast(value, from, to)` | casts between types that SQLite keeps alike |
+//! | `ormkit_rint(float)` | rounding of floats, a half to the even number |
 //! | `floor`, `ceil`, `ceiling`, `mod` | what SQLite has where it is built with its mathematical functions |
 
 mod decimal;
@@ -39,6 +40,7 @@ pub(crate) fn install(connection: &Connection) -> Result<()> {
     define(connection, "floor", 1, |context| rounded(context.get_raw(0), f64::floor))?;
     define(connection, "ceil", 1, |context| rounded(context.get_raw(0), f64::ceil))?;
     define(connection, "ceiling", 1, |context| rounded(context.get_raw(0), f64::ceil))?;
+    define(connection, "ormkit_rint", 1, |context| rounded(context.get_raw(0), f64::round_ties_even))?;
     define(connection, "mod", 2, modulo)
 }
 

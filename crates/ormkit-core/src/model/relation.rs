@@ -36,6 +36,8 @@ pub struct RelationDef {
     /// The foreign key is written by an UPDATE of its own, behind the INSERTs and before the DELETEs of a flush: rows may
     /// refer to each other.
     pub post_update: bool,
+    /// An object has one parent: where this model holds the key, something has to keep it from a second one.
+    pub single_parent: bool,
     /// The table that links both ends of a many-to-many relation; None: one of them holds the foreign key.
     pub secondary: Option<Secondary>,
     /// Names of the junction's columns that refer to this model, where there is a choice.
@@ -74,6 +76,7 @@ impl RelationDef {
             passive_deletes: false,
             view_only: false,
             post_update: false,
+            single_parent: false,
             secondary: None,
             near_keys: Vec::new(),
             far_keys: Vec::new(),

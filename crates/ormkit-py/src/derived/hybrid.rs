@@ -26,6 +26,7 @@ struct Parts {
     expression: Option<Py<PyAny>>,
     comparator: Option<Py<PyAny>>,
     update: Option<Py<PyAny>>,
+    bulk: Option<Py<PyAny>>,
     /// The attribute that it is another name of: in place of all others.
     stands_for: Option<String>,
 }
@@ -40,6 +41,7 @@ impl Parts {
             expression: copy(&self.expression),
             comparator: copy(&self.comparator),
             update: copy(&self.update),
+            bulk: copy(&self.bulk),
             stands_for: self.stands_for.clone(),
         }
     }
@@ -90,6 +92,27 @@ impl HybridProperty {
         self.parts().update.is_some()
     }
 
+    /// True where it says what columns a value of it among the values of a row is.
+    pub(crate) fn has_bulk(&self) -> bool {
+        self.parts().bulk.is_some()
+    }
+
+    /// Puts the columns that a value of it is into the row.
+    ///
+    /// # Errors
+    /// What the function of the program's raises.
+    pub(crate) fn spread(
+        &self,
+        class: &Bound<'_, PyAny>,
+        row: &Bound<'_, PyDict>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        match self.part(class.py(), |parts| &parts.bulk) {
+            Some(bulk) => bulk.bind(class.py()).call1((class, row, value)).map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// What an UPDATE sets where this is given a value: columns and their values; None where it says nothing.
     pub(crate) fn updates<'py>(
         &self,
@@ -126,7 +149,7 @@ impl HybridProperty {
                 expression: expr.map(function).transpose()?,
                 comparator: custom_comparator.map(function).transpose()?,
                 update: update_expr.map(function).transpose()?,
-                stands_for: None,
+                ..Parts::default()
             }),
         })
     }
@@ -226,6 +249,14 @@ impl HybridProperty {
         Ok(self.with(py, |parts| parts.update = Some(part)))
     }
 
+    /// The same; of a row of values beside a statement this function, called with the class, the dict and the value, puts
+    /// columns into the dict.
+    fn bulk_dml(&self, bulk: Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = bulk.py();
+        let part = function(bulk)?;
+        Ok(self.with(py, |parts| parts.bulk = Some(part)))
+    }
+
     /// The same decorators for functions of any name: they change this hybrid.
     #[getter]
     fn inplace(slf: &Bound<'_, Self>) -> HybridInplace {
@@ -284,6 +315,11 @@ impl HybridInplace {
     /// What an UPDATE sets.
     fn update_expression(&self, update: Bound<'_, PyAny>) -> PyResult<Py<HybridProperty>> {
         self.put(update, |parts| &mut parts.update)
+    }
+
+    /// What puts columns into a row of values.
+    fn bulk_dml(&self, bulk: Bound<'_, PyAny>) -> PyResult<Py<HybridProperty>> {
+        self.put(bulk, |parts| &mut parts.bulk)
     }
 }
 

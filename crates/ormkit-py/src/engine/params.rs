@@ -59,7 +59,20 @@ fn bind_text(
     border: &Border,
 ) -> PyResult<(Arc<StatementText>, Params)> {
     match text {
-        CoreExpr::Text(sql) => bind(sql, values, border),
+        CoreExpr::Text(sql) => {
+            // SQLite would take NULL for a parameter without a value.
+            if values.is_none_or(|values| values.is_none())
+                && let Some(name) = placeholder::named(sql, border.dialect).1.first()
+            {
+                return Err(to_py(
+                    py,
+                    Error::new(ErrorKind::Programming(format!(
+                        "a value is required for the parameter {name:?}: execute(text(..), {{{name:?}: ..}})"
+                    ))),
+                ));
+            }
+            bind(sql, values, border)
+        }
         _ if values.is_some() => {
             Err(PyTypeError::new_err("the text has its values by bindparams(..): give none beside it"))
         }

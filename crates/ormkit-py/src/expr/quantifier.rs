@@ -2,13 +2,14 @@
 
 use ormkit_core::model::ColumnType;
 use ormkit_core::query::{CompareOp, Expr as CoreExpr};
+use ormkit_core::value::SqlType;
 use pyo3::basic::CompareOp as PyCompare;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
 use super::operand::typed_operand;
 use super::operator::compare_op;
-use super::typing::column_type_of;
+use super::typing::{DeclaredColumns, column_type_of};
 use super::{Condition, Expr, condition};
 
 /// The elements of an array as one side of a comparison.
@@ -50,8 +51,14 @@ impl Quantifier {
 }
 
 fn quantifier(array: &Bound<'_, PyAny>, all: bool) -> PyResult<Quantifier> {
+    // An array that is written, `literal([1, 3], ARRAY(Integer))`, has its type of itself.
+    let is_array = |array: &Expr| -> PyResult<bool> {
+        Ok(array.is_array()? || matches!(array.core()?.sql_type(&DeclaredColumns), SqlType::Array(_)))
+    };
     match array.cast::<Expr>() {
-        Ok(array) if array.get().is_array()? => Ok(Quantifier { array: array.get().core()?.clone(), all }),
+        Ok(array) if array.get().relation().is_none() && is_array(array.get())? => {
+            Ok(Quantifier { array: array.get().core()?.clone(), all })
+        }
         _ => Err(PyTypeError::new_err(
             "any_() and all_() take an array column; of a subquery write column.in_(select(..)), or compare with its max() \
              or min()",

@@ -25,8 +25,8 @@ pub(super) struct Annotation<'py> {
     pub(super) textual: bool,
     /// A column that `Annotated[int, mapped_column(..)]` carries along.
     pub(super) column: Option<Bound<'py, MappedColumn>>,
-    /// The `Annotated[..]` around the type, which `type_annotation_map` may name.
-    annotated: Option<Bound<'py, PyAny>>,
+    /// Each `Annotated[..]` and name around the type, from outside, which `type_annotation_map` may name.
+    annotated: Vec<Bound<'py, PyAny>>,
 }
 
 impl<'py> Annotation<'py> {
@@ -34,7 +34,7 @@ impl<'py> Annotation<'py> {
     pub(super) fn mapped(&self, map: Option<&Bound<'py, PyDict>>) -> Option<&Bound<'py, PyAny>> {
         // What stands beside the type may be without a hash: then it is no key.
         let is_key = |annotated: &&Bound<'py, PyAny>| map?.contains(annotated).ok().filter(|is_key| *is_key);
-        self.annotated.as_ref().filter(|annotated| is_key(annotated).is_some())
+        self.annotated.iter().find(|annotated| is_key(annotated).is_some())
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) fn read<'py>(
 ) -> PyResult<Annotation<'py>> {
     let py = content.py();
     let (mut content, mut optional, mut textual, mut column) = (content, false, textual, None);
-    let mut annotated = None;
+    let mut annotated = Vec::new();
     let write_only = origin_of(&content)?.is(py.get_type::<WriteOnlyMapped>());
     if write_only {
         content = content.getattr("__args__")?.get_item(0)?;
@@ -105,11 +105,16 @@ pub(super) fn read<'py>(
             continue;
         }
         if origin_of(&content)?.is(&py.import("typing")?.getattr("Annotated")?) {
-            annotated.get_or_insert_with(|| content.clone());
+            annotated.push(content.clone());
             for item in content.getattr("__metadata__")?.try_iter()? {
                 column = item?.cast_into().ok().or(column);
             }
             content = content.getattr("__origin__")?;
+            continue;
+        }
+        if let Some(named) = named_type(&content)? {
+            annotated.push(content);
+            content = named;
             continue;
         }
         let Some(members) = union_members(&content)? else { break };
@@ -138,6 +143,15 @@ pub(super) fn read<'py>(
 /// `typing.get_origin`.
 fn origin_of<'py>(content: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     content.py().import("typing")?.call_method1("get_origin", (content,))
+}
+
+/// The type behind a name that the program has for it: `type Name = str`, `NewType("Name", str)`.
+fn named_type<'py>(content: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    match content.get_type().name()?.to_str()? {
+        "TypeAliasType" => content.getattr("__value__").map(Some),
+        "NewType" => content.getattr("__supertype__").map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// The text of an annotation that is not evaluated yet.

@@ -297,13 +297,18 @@ impl<'py> Context<'_, 'py> {
             passive_deletes: options.passive_deletes,
             post_update: options.post_update,
             view_only: options.view_only,
+            single_parent: options.single_parent,
             ..RelationDef::new(declared.name.clone(), target)
         };
         let mut columns = LateColumns::default();
         columns.collect(py, ColumnsOf::ForeignKeys, &options.foreign_keys);
         columns.collect(py, ColumnsOf::RemoteSide, &options.remote_side);
         columns.collect(py, ColumnsOf::OrderBy, &options.order_by);
-        if options.single_parent && (def.many != Some(true) || options.secondary.is_some()) {
+        let is_owner = def.many == Some(true) && options.secondary.is_none();
+        if options.single_parent
+            && !is_owner
+            && (options.cascade.delete_orphan || options.secondary.is_some())
+        {
             return Err(unsupported(
                 format!("relationship(single_parent=True) of {}", declared.name),
                 "declare the foreign key's column with unique=True, or give \"delete-orphan\" to the list's side",

@@ -1,10 +1,11 @@
 //! The class's own options: `__tablename__`, `__table_args__`.
 use super::collect::{Declared, Value};
-use super::raise::{mapping, unsupported};
+use super::raise::{mapping, to_python, unsupported};
 use crate::fields::{
     CheckConstraint, ExcludeConstraint, ForeignKeyConstraint, Index, MappedColumn, Named, Notes,
     PrimaryKeyConstraint, UniqueConstraint,
 };
+use ormkit_core::error::{Error, near_matches};
 use ormkit_core::model::{Constraint, Index as IndexDef};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -95,6 +96,10 @@ fn take_options(class: &str, options: &Bound<'_, PyDict>, args: &mut TableArgs) 
             "renamed_from" => args.renamed_from = value.extract()?,
             "extend_existing" | "keep_existing" => {} // a class may be declared again anyway
             other => {
+                const KNOWN: [&str; 4] = ["schema", "comment", "info", "renamed_from"];
+                if !near_matches(other, KNOWN).is_empty() {
+                    return Err(to_python(Error::unknown_name("option", other, "__table_args__", KNOWN)));
+                }
                 return Err(unsupported(
                     format!("{class}.__table_args__[{other:?}]"),
                     "write it in a migration",

@@ -285,6 +285,12 @@ fn model_def(
     making: &Bound<'_, Making>,
     own: &[Declared<'_>],
 ) -> PyResult<ModelDef> {
+    if body.contains("__table__")? {
+        return Err(unsupported(
+            format!("{name}.__table__, a class of a table that is there,"),
+            "write the columns in the class: `ormkit inspect` prints classes of the tables of a database",
+        ));
+    }
     let args = match Making::find(making, "__table_args__")? {
         Some(given) => table_args(name, &given, &column_named(name, own))?,
         None => TableArgs::default(),

@@ -1,17 +1,19 @@
 //! What is given beside a statement when it runs: values of its parameters, rows of an INSERT, values of an UPDATE.
 
 use ormkit_core::error::{Error, ErrorKind};
+use ormkit_core::model::ModelId;
 use ormkit_core::query::{
     Arguments, Expr as CoreExpr, Param, Select as CoreSelect, Update as CoreUpdate, Wanted, Write,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 
+use super::hybrid::hybrid_named;
 use super::{Delete, Insert, Update};
 use crate::errors::to_py;
 use crate::expr::{any_parameters, argument};
-use crate::model::{schema, unsupported};
+use crate::model::{find_class, schema, unsupported, with_def};
 
 /// One name and its value.
 type Named<'py> = (String, Bound<'py, PyAny>);
@@ -50,7 +52,8 @@ pub(crate) fn writes_with(
 ) -> PyResult<Option<Vec<Write>>> {
     let py = statement.py();
     if let Ok(insert) = statement.cast::<Insert>() {
-        return inserts(py, insert.get(), given).map(Some);
+        let rows = given.map(|rows| spread(insert.get().bare().model(), rows)).transpose()?;
+        return inserts(py, insert.get(), rows.as_ref()).map(Some);
     }
     let write = match (statement.cast::<Update>(), statement.cast::<Delete>()) {
         (Ok(update), _) => update.get().core(),
@@ -65,7 +68,7 @@ pub(crate) fn writes_with(
         wanted.take(py, Vec::new())?;
         return Ok(Some(vec![write]));
     };
-    let (sets, many) = sets_of(given)?;
+    let (sets, many) = sets_of(&spread(write.model(), given)?)?;
     let made = sets.into_iter().map(|values| {
         let (arguments, others) = wanted.take(py, values)?;
         let mut write = write.clone();
@@ -162,6 +165,50 @@ fn assign(
         ));
     }
     Ok(Arguments::new(given))
+}
+
+/// The rows with columns in the place of hybrids that say what columns they are (`bulk_dml`): as the first row names them.
+///
+/// # Errors
+/// What a hybrid's function raises.
+fn spread<'py>(model: ModelId, given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = given.py();
+    let rows: Vec<Bound<'py, PyAny>> = match given.is_instance_of::<PyList>() {
+        true => given.extract()?,
+        false => vec![given.clone()],
+    };
+    let (Some(Ok(first)), Some(mapped)) =
+        (rows.first().map(|row| row.cast::<PyDict>()), find_class(py, model))
+    else {
+        return Ok(given.clone());
+    };
+    let class = mapped.class.bind(py);
+    let mut hybrids = Vec::new();
+    for name in first.keys() {
+        let Ok(text) = name.extract::<&str>() else { continue };
+        if with_def(model, |def| def.fields.iter().all(|field| field.name != text))
+            && let Some(hybrid) = hybrid_named(class, text)?.filter(|hybrid| hybrid.get().has_bulk())
+        {
+            hybrids.push((name.clone(), hybrid));
+        }
+    }
+    if hybrids.is_empty() {
+        return Ok(given.clone());
+    }
+    let spread = |row: &Bound<'py, PyAny>| {
+        let row = row.cast::<PyDict>().map_err(|_| no_dict(row))?.copy()?;
+        for (name, hybrid) in &hybrids {
+            if let Some(value) = row.get_item(name)? {
+                row.del_item(name)?;
+                hybrid.get().spread(class, &row, &value)?;
+            }
+        }
+        Ok(row.into_any())
+    };
+    match given.is_instance_of::<PyList>() {
+        true => Ok(PyList::new(py, rows.iter().map(spread).collect::<PyResult<Vec<_>>>()?)?.into_any()),
+        false => spread(given),
+    }
 }
 
 fn refuse_many_returning(writes: &[Write], many: bool) -> PyResult<()> {

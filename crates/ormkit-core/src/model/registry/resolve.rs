@@ -1,5 +1,7 @@
 //! The cross-references of declarations: which key a relation follows, what a name means, which sides belong together.
 
+use std::collections::HashSet;
+
 use super::super::{
     Constraint, Field, FieldId, FieldIds, Model, ModelDef, ModelId, Reference, Relation, RelationDef,
     RelationId, RelationKind, TableName,
@@ -147,6 +149,14 @@ impl Resolver<'_> {
                 self.registry.def(target).name
             ));
         }
+        if relation.single_parent
+            && kind == RelationKind::ManyToOne
+            && !self.is_single(def, target, relation, &local)
+        {
+            return Err("single_parent=True, and nothing keeps an object from a second parent: declare the foreign key's \
+                        column with unique=True"
+                .to_owned());
+        }
         Ok(Relation {
             id: number,
             name: relation.name.clone(),
@@ -167,6 +177,28 @@ impl Resolver<'_> {
             keyless,
             condition: relation.condition.clone(),
         })
+    }
+
+    /// True where one object of a model at most refers to one of the target: the columns are unique, or the relation back
+    /// holds one object.
+    fn is_single(&self, def: &ModelDef, target: ModelId, relation: &RelationDef, local: &FieldIds) -> bool {
+        let columns: HashSet<&str> =
+            local.iter().map(|field| def.fields[field.index()].column.as_str()).collect();
+        let same = |names: &mut dyn Iterator<Item = &str>| names.collect::<HashSet<&str>>() == columns;
+        let by_field = matches!(&local[..], [only] if def.fields[only.index()].unique);
+        let key = def.fields.iter().filter(|field| field.primary_key).map(|field| field.column.as_str());
+        let by_constraint = def.constraints.iter().any(|constraint| match constraint {
+            Constraint::Unique { columns, .. } => same(&mut columns.iter().map(String::as_str)),
+            _ => false,
+        });
+        let back = relation.back_populates.as_ref();
+        let holds_one = self
+            .registry
+            .def(target)
+            .relations
+            .iter()
+            .any(|other| Some(&other.name) == back && other.many == Some(false));
+        by_field || by_constraint || holds_one || same(&mut key.into_iter())
     }
 
     /// The columns that a relation without a junction goes by: those of a foreign key, unless others are said.

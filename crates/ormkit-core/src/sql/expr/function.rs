@@ -148,6 +148,11 @@ impl Call {
         }
     }
 
+    fn is_of_float(&self, out: &SqlWriter<'_>) -> bool {
+        let types = self.args.iter().map(|arg| arg.sql_type(out.schema()));
+        types.into_iter().all(|of| matches!(of, SqlType::Real | SqlType::Double))
+    }
+
     /// The name that the dialect has for it.
     fn spelled(&self, out: &SqlWriter<'_>) -> &str {
         match (self.name.to_ascii_lowercase().as_str(), out.is_postgres()) {
@@ -155,6 +160,10 @@ impl Call {
             ("aggregate_strings", false) => "group_concat",
             ("grouping_sets", true) => "GROUPING SETS",
             ("char_length", false) => "length",
+            // Truth values are 0 and 1.
+            ("bool_and" | "every", false) => "min",
+            ("bool_or", false) => "max",
+            ("round", false) if self.args.len() == 1 && self.is_of_float(out) => "ormkit_rint",
             _ => &self.name,
         }
     }

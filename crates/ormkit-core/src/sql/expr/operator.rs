@@ -3,6 +3,7 @@
 use super::super::SqlWriter;
 use super::spelling::beside_text;
 use super::{Comparison, Level, Render, comparable, operand, require_order};
+use crate::error::{Error, ErrorKind};
 use crate::query::{Arithmetic, ArithmeticOp, Between, Compare, CompareOp, Distinct, Expr};
 use crate::value::SqlType;
 
@@ -79,6 +80,9 @@ impl Render for Arithmetic {
         if super::temporal::arithmetic(out, self) || super::decimal::arithmetic(out, self) {
             return;
         }
+        if !out.is_postgres() {
+            self.refuse_no_numbers(out);
+        }
         let kinds = [&self.left, &self.right].map(|expr| Kind::of(out, expr));
         let both = |kind| kinds == [kind; 2];
         let whole = both(Kind::Int);
@@ -122,6 +126,25 @@ impl Kind {
 }
 
 impl Arithmetic {
+    /// SQLite would take anything for a number, mostly for 0.
+    fn refuse_no_numbers(&self, out: &mut SqlWriter<'_>) {
+        use ArithmeticOp as A;
+        use SqlType as S;
+        if !matches!(self.op, A::Add | A::Subtract | A::Multiply | A::Divide | A::DivideWhole | A::Modulo) {
+            return;
+        }
+        let types = [&self.left, &self.right].map(|expr| expr.sql_type(out.schema()));
+        let is_none =
+            |of: &&S| matches!(of, S::Text | S::Bytes | S::Uuid | S::Json | S::Jsonb | S::Enum | S::Array(_));
+        if let Some(none) = types.iter().find(is_none) {
+            out.fail(Error::new(ErrorKind::Programming(format!(
+                "`{}` computes with numbers and times, and not with a value of type {}",
+                self.op.text().trim(),
+                none.name()
+            ))));
+        }
+    }
+
     fn plain(&self, out: &mut SqlWriter<'_>) {
         let is_chain = |expr: &Expr| matches!(expr, Expr::Arithmetic(node) if node.op == self.op);
         let (left, right) = match level_of(self.op) {
