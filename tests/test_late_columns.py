@@ -137,4 +137,4 @@ def test_single_parent_where_this_side_holds_the_key():
             __tablename__ = "stamps"
             id: Mapped[int] = mapped_column(primary_key=True)
             letter_id: Mapped[int] = mapped_column(ForeignKey("letters.id"))
-            letter: Mapped[Letter] = relationship(cascade="all, delete-orphan", single_parent=True)
+            letter: Mapped[Letter] = relationship(single_parent=True)

@@ -341,4 +341,6 @@ async def test_rest_of_a_stream_is_read_at_once(session, engine):
     ]
     with pytest.raises(InvalidRequestError, match=r"mappings\(\) is of a stream of rows"):
         session.stream_scalars(names).mappings()
+    with pytest.raises(TypeError, match=r"a stream is of a select\(\.\.\), not of .*connection\(\)\.stream"):
+        session.stream(text("SELECT 1"))
     await settled(engine)

@@ -154,7 +154,8 @@ impl RelationshipDecl {
 ///     innerjoin: Each object has one at the other end: joins that load it are INNER JOINs, where the key is NOT NULL and no
 ///         row would be left out.
 ///     viewonly: Never written.
-///     single_parent: Accepted for lists without a junction, whose members have one parent in any case.
+///     single_parent: Accepted for lists without a junction, whose members have one parent in any case, and with
+///         `delete-orphan` on the side of the key: what such a reference lets go of is deleted.
 ///     doc, info: A text and a dict for those who read `__relationships__`.
 ///     overlaps: Accepted: nothing warns of relations that share a key.
 ///     collection_class: `list`.

@@ -303,10 +303,11 @@ impl<'py> Context<'_, 'py> {
         columns.collect(py, ColumnsOf::ForeignKeys, &options.foreign_keys);
         columns.collect(py, ColumnsOf::RemoteSide, &options.remote_side);
         columns.collect(py, ColumnsOf::OrderBy, &options.order_by);
-        if options.single_parent && (def.many != Some(true) || options.secondary.is_some()) {
+        let owns = def.many == Some(true) || options.cascade.delete_orphan;
+        if options.single_parent && (!owns || options.secondary.is_some()) {
             return Err(unsupported(
                 format!("relationship(single_parent=True) of {}", declared.name),
-                "declare the foreign key's column with unique=True, or give \"delete-orphan\" to the list's side",
+                "declare the foreign key's column with unique=True, or give the relationship cascade=\"all, delete-orphan\"",
             ));
         }
         let joins = [&options.primary_join, &options.secondary_join];
