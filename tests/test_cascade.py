@@ -599,3 +599,21 @@ async def test_expired_move_makes_no_orphan(db, names):
         await session.commit()
         found = await rows(db, "SELECT name, parent_id FROM nodes WHERE parent_id IS NOT NULL ORDER BY name")
         assert found == [("a", root.id), ("b", root.id)]
+
+
+@pytest.mark.parametrize("deep", [False, True])
+async def test_list_that_was_loaded_and_changed_in_a_transaction_is_put_right_by_its_rollback(db, deep):
+    async with AsyncSession(db) as session:
+        await session.insert_all([Author(id=1, name="Ann"), Book(id=1, title="A"), Book(id=2, title="B")])
+        author, book = await session.get(Author, 1), await session.get(Book, 1)
+        savepoint = await session.begin_nested() if deep else None
+        book.author = author
+        await session.flush()
+        await session.load(author, Author.books)
+        author.books.remove(book)
+        await session.flush()
+        await (savepoint.rollback() if savepoint else session.rollback())
+        assert author.books == [] and (book.author_id, book.author) == (None, None)
+        author.books.append(await session.get(Book, 2))
+        await session.commit()
+        assert await rows(db, "SELECT id, author_id FROM books ORDER BY id") == [(1, None), (2, 1)]

@@ -366,7 +366,7 @@ def test_unknown_events_and_targets_are_refused_with_what_to_type() -> None:
     with pytest.raises(FieldError, match="did you mean `before_insert`"):
         event.listen(Owner, "before_inserts", hear)
     with pytest.raises(NotSupportedError, match="__init__"):
-        event.listens_for(Owner, "init")
+        event.listens_for(Owner, "init_failure")
     with pytest.raises(TypeError, match="a target is"):
         event.listen(7, "before_insert", hear)
     with pytest.raises(TypeError, match="a target is"):

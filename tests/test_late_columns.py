@@ -132,14 +132,14 @@ async def test_other_answers_are_refused(engine, answer):
         await Tree.metadata.create_all(engine)
 
 
-def test_single_parent_where_this_side_holds_the_key():
-    with pytest.raises(Unsupported, match=r"single_parent=True.*unique=True"):
+def test_single_parent_of_a_junction():
+    """Nothing keeps a member of one from a second parent."""
+    with pytest.raises(Unsupported, match=r"single_parent=True.*instead of a junction"):
 
         class Stamp(Base):
             __tablename__ = "stamps"
             id: Mapped[int] = mapped_column(primary_key=True)
-            letter_id: Mapped[int] = mapped_column(ForeignKey("letters.id"))
-            letter: Mapped[Letter] = relationship(cascade="all, delete-orphan", single_parent=True)
+            letters: Mapped[list[Letter]] = relationship(secondary="stamp_letters", single_parent=True)
 
 
 def test_single_parent_where_the_key_is_unique():

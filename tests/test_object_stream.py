@@ -313,7 +313,12 @@ async def test_yield_per_is_said_of_the_statement(session):
     query = session.query(Author).order_by("id").execution_options(yield_per=40)
     assert [len(part) async for part in query.stream().partitions()] == [40, 10]
     assert [len(part) async for part in query.stream(batch_size=25).partitions()] == [25, 25]
-    assert len((await session.scalars(statement)).all()) == COUNT
+    assert [len(part) for part in (await session.scalars(statement)).partitions()] == [20, 20, 10]
+    whole = await session.execute(statement)
+    assert [len(part) for part in whole.partitions()] == [20, 20, 10] == [len(p) for p in whole.mappings().partitions()]
+    assert [len(part) for part in whole.scalars().partitions(40)] == [40, 10]
+    assert [len(part) for part in (await session.scalars(select(Author))).partitions()] == [COUNT]
+    assert list((await session.scalars(select(Author).where(Author.id < 0))).partitions()) == []
     for wrong in (0, -1, "many"):
         with pytest.raises(ValueError, match="yield_per must be a number of rows"):
             select(Author).execution_options(yield_per=wrong)
@@ -341,4 +346,6 @@ async def test_rest_of_a_stream_is_read_at_once(session, engine):
     ]
     with pytest.raises(InvalidRequestError, match=r"mappings\(\) is of a stream of rows"):
         session.stream_scalars(names).mappings()
+    with pytest.raises(TypeError, match=r"a stream is of a select\(\.\.\), not of .*connection\(\)\.stream"):
+        session.stream(text("SELECT 1"))
     await settled(engine)

@@ -204,6 +204,14 @@ async def test_autoflush_says_what_it_wrote_and_what_it_came_before(db):
         with pytest.raises(PendingRollbackError):
             await session.query(Book).all()
         await session.rollback()
+        session.add(Author(id=7, name="Ann"))
+        with pytest.raises(UniqueViolation, match=r"inserting Author id=7; .*autoflush before a query of Book"):
+            await session.query(Book).all()
+        await session.rollback()
+        session.add_all([Author(id=place, name="x") for place in range(7, 14)])
+        with pytest.raises(UniqueViolation, match=r"inserting 7 Author objects \(id=7, id=8, id=9, id=10, id=11, …\)"):
+            await session.query(Book).all()
+        await session.rollback()
         session.add_all([Author(name="x"), Author(name="x")])
         with pytest.raises(UniqueViolation, match=r"inserting 2 Author objects.*autoflush before get\(Book\)"):
             await session.get(Book, 1)

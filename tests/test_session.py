@@ -468,11 +468,13 @@ async def test_refresh_reads_the_row_again(db):
     async with AsyncSession(db) as session:
         author = await session.insert(Author(name="Ann"))
         await db.execute("UPDATE authors SET name = 'Bea', born = 4")
-        author.born = 9
-        await session.refresh(author, ["name"])
-        assert (author.name, author.born) == ("Bea", 9)
+        author.name, author.born = "dropped", 9
         await session.refresh(author)
         assert (author.name, author.born) == ("Bea", 4)
+        author.born = 9
+        await session.refresh(author, ["name"])
+        assert (author.name, author.born) == ("Bea", 9) and not session.dirty
+        await session.rollback()
         await db.execute("DELETE FROM authors")
         with pytest.raises(InvalidRequestError, match="gone"):
             await session.refresh(author)

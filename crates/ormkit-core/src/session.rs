@@ -33,6 +33,7 @@ mod load;
 pub(crate) mod mark;
 mod merge;
 mod order;
+mod owned;
 mod precede;
 pub(crate) mod read;
 mod refresh;

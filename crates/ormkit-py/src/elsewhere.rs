@@ -216,12 +216,8 @@ const RESULT: Words = &[
     ("close", "nothing: all rows are here"),
 ];
 
-const VALUES: Words = &[
-    ("fetchone", "first(), or iterate"),
-    ("partitions", "fetchmany(size), or session.stream_scalars(..).partitions(size)"),
-    ("to_list", "all()"),
-    ("close", "nothing: all values are here"),
-];
+const VALUES: Words =
+    &[("fetchone", "first(), or iterate"), ("to_list", "all()"), ("close", "nothing: all values are here")];
 
 const ANSWER: Words = &[
     ("fetchall", "all()"),

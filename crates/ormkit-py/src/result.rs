@@ -19,8 +19,9 @@ pub(crate) use scalar::ScalarResult;
 
 use crate::errors::to_py;
 use ormkit_core::error::{Error, ErrorKind};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use std::ops::Range;
 
 /// How many rows a reader insists on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,17 @@ pub(crate) fn check(py: Python<'_>, rows: usize, wanted: Wanted) -> PyResult<boo
         }
     };
     Err(to_py(py, Error::new(kind)))
+}
+
+/// `len` rows in parts of `size`; the last may be shorter.
+///
+/// # Errors
+/// `ValueError`: the size is 0.
+fn parts(len: usize, size: usize) -> PyResult<impl Iterator<Item = Range<usize>>> {
+    if size == 0 {
+        return Err(PyValueError::new_err("partitions() takes a size of 1 or more"));
+    }
+    Ok((0..len).step_by(size).map(move |from| from..len.min(from.saturating_add(size))))
 }
 
 /// The refusal of what a list can do and a result cannot.

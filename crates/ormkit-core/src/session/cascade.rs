@@ -347,13 +347,17 @@ impl<H: Host> Unit<H> {
     }
 }
 
-/// Members of changed lists, by the list's relation: who left one of them may have come into another.
+/// Members of changed lists, and objects of changed references that own theirs, by the relation: who left one of them may
+/// have come into another.
 pub(super) struct Adopted(FxHashSet<(ModelId, RelationId, ObjectId)>);
 
 impl Adopted {
     pub(super) fn find<H: Host>(host: &H, schema: &Schema, unit: &Unit<H>, scope: &Scope) -> Result<Self> {
         let mut members = FxHashSet::default();
-        let is_list = |relation: &Relation| relation.kind == RelationKind::OneToMany && !relation.view_only;
+        let is_list = |relation: &Relation| {
+            (relation.kind == RelationKind::OneToMany || relation.cascade.delete_orphan)
+                && !relation.view_only
+        };
         for object in unit.active(host, schema, scope, is_list) {
             let model = model_of(host, schema, &object);
             for relation in model.relations.iter().filter(|relation| is_list(relation)) {

@@ -8,7 +8,7 @@ use super::group::shown;
 use super::stale::unload_stale;
 use super::unit::{Unit, stored_key_of};
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Fill, Host, State};
+use crate::host::{Fill, HomeId, Host, State};
 use crate::model::{FieldId, FieldSet, Model, RelationId, RelationKind, Schema};
 use crate::query::{Deleted, Select};
 
@@ -84,6 +84,11 @@ impl<H: Host> Session<H> {
         }
         let name = self.schema.model(self.host.model(object)).name();
         let message = format!("only a stored {name} of this session can be {what}");
+        let home = self.host.home(object);
+        if home != HomeId::NONE && home != self.unit.home.id() {
+            let message = format!("this {name} belongs to another session: {message}");
+            return Err(Error::invalid_request(message));
+        }
         Err(match self.host.state(object) {
             State::Detached => Error::new(ErrorKind::Detached(format!("{message}: add() takes it in again"))),
             _ => Error::invalid_request(message),

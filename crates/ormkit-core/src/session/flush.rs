@@ -12,7 +12,7 @@ use super::Session;
 use super::common::Inserts;
 use super::expressions::Assigned;
 use super::gather::{Assignment, Scope, Work, Write, related};
-use super::group::{Group, in_stages, stored_version, update_fields};
+use super::group::{Group, in_stages, shown_all, stored_version, update_fields};
 use super::identity::{Key, KeyIndex, has_null};
 use super::journal::Action;
 use super::precede::Ahead;
@@ -41,6 +41,7 @@ impl<H: Host> Session<H> {
     /// `InvalidRequest` in a read-only transaction or session, before anything is sent.
     pub(super) async fn write(&mut self, scope: &mut Scope) -> Result<()> {
         self.may_write()?;
+        self.mark_unseen_orphans(scope).await?;
         loop {
             let marked = self.unit.deleted.len();
             self.unit.mark_orphans(&self.host, &self.schema, scope)?;
@@ -139,7 +140,8 @@ impl<H: Host> Session<H> {
                     self.link.run_atomic(Batch { before: &[], statements: &statements }, &mut sink).await;
                 ran.map_err(|error| {
                     let error = name_parameter(error, groups, &statements);
-                    let error = name_objects(self.name_twins(groups, error), groups, &statements);
+                    let error = self.name_twins(groups, error);
+                    let error = name_objects(&self.host, error, groups, &statements);
                     self.schema.explain_writes(error, groups.iter().filter_map(Group::wrote))
                 })?;
             }
@@ -353,17 +355,12 @@ fn name_kept(error: Error, kept: Option<&str>) -> Error {
 }
 
 /// Says which objects a refused statement was to write: what was pending and not meant by whoever runs a query.
-fn name_objects<H: Host>(error: Error, groups: &[Group<H>], statements: &[Statement]) -> Error {
+fn name_objects<H: Host>(host: &H, error: Error, groups: &[Group<H>], statements: &[Statement]) -> Error {
     if error.diagnostics().is_none() {
         return error;
     }
     let Some(group) = group_of(&error, groups, statements) else { return error };
-    let (what, name, count) = (group.action.of(), group.model.name(), group.objects.len());
-    error.with_note(if count == 1 {
-        format!("{what} one {name}")
-    } else {
-        format!("{what} {count} {name} objects")
-    })
+    error.with_note(format!("{} {}", group.action.of(), shown_all(host, &group.model, &group.objects)))
 }
 
 /// The objects of the statement that an error speaks of.

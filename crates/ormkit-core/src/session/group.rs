@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::expressions::Assigned;
 use super::gather::Write;
-use super::identity::Key;
+use super::identity::{Key, has_null};
 use super::journal::Action;
 use super::unit::{key_of, missing, stored_key_of, values_of};
 use crate::driver::Statement;
@@ -108,18 +108,43 @@ fn refuse_generated(model: &Model, given: &FieldSet) -> Result<()> {
 
 /// `User id=7`: an object, for messages.
 pub(super) fn shown<H: Host>(host: &H, model: &Model, object: &H::Object) -> String {
-    let mut shown = model.name().to_owned();
-    if let Ok(key) = key_of(host, model, object) {
-        for (field, part) in model.key.iter().zip(&key) {
-            let part = match part {
-                Value::Int(number) => number.to_string(),
-                Value::Text(text) => format!("{text:?}"),
-                other => format!("{other:?}"),
-            };
-            shown.push_str(&format!(" {}={part}", model.field(*field).name));
+    let key = key_of(host, model, object).map_or_else(|_| String::new(), |key| shown_key(model, &key));
+    format!("{}{key}", model.name())
+}
+
+/// ` id=7`: a key, behind the name of its model.
+fn shown_key(model: &Model, key: &Key) -> String {
+    let part = |(field, part): (&FieldId, &Value)| {
+        let part = match part {
+            Value::Int(number) => number.to_string(),
+            Value::Text(text) => format!("{text:?}"),
+            other => format!("{other:?}"),
+        };
+        format!(" {}={part}", model.field(*field).name)
+    };
+    model.key.iter().zip(key).map(part).collect()
+}
+
+/// Keys that an error shows at most.
+const SHOWN_KEYS: usize = 5;
+
+/// `one User`, `User id=7`, `2 User objects (id=7, id=8)`: the objects of a statement, by their keys where they have some.
+pub(super) fn shown_all<H: Host>(host: &H, model: &Model, objects: &[H::Object]) -> String {
+    let shown = |object: &H::Object| match key_of(host, model, object) {
+        Ok(key) if !has_null(&key).unwrap_or(true) => Some(shown_key(model, &key)),
+        _ => None,
+    };
+    let keys = objects.iter().take(SHOWN_KEYS).map(shown).collect::<Option<Vec<String>>>();
+    match (keys, objects) {
+        (Some(keys), [_]) => format!("{}{}", model.name(), keys.concat()),
+        (None, [_]) => format!("one {}", model.name()),
+        (None, _) => format!("{} {} objects", objects.len(), model.name()),
+        (Some(keys), _) => {
+            let more = if objects.len() > SHOWN_KEYS { ", …" } else { "" };
+            let keys: Vec<&str> = keys.iter().map(|key| key.trim_start()).collect();
+            format!("{} {} objects ({}{more})", objects.len(), model.name(), keys.join(", "))
         }
     }
-    shown
 }
 
 /// The version that an object's row has.

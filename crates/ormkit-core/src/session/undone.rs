@@ -7,7 +7,7 @@ use super::identity::{Key, has_null};
 use super::journal::Mark;
 use super::unit::{Unit, model_of, values_of};
 use crate::error::Result;
-use crate::host::{Host, State};
+use crate::host::{Host, ObjectId, State};
 use crate::model::{FieldSet, ModelId, Relation, RelationId, RelationKind, Schema};
 
 /// An object that is being undone, and a parent whose list may show it.
@@ -122,4 +122,50 @@ impl<H: Host> Unit<H> {
         }
         Ok(())
     }
+}
+
+/// Takes objects that were written out of lists that got them while the transaction lasted, and were changed since: what a
+/// list holds that is undone was read of a row that is undone.
+pub(super) fn drop_strays<H: Host>(
+    host: &H,
+    schema: &Schema,
+    written: &[Membership<H>],
+    owners: &[H::Object],
+) -> Result<()> {
+    let written: FxHashSet<ObjectId> = written.iter().map(|membership| host.id(&membership.object)).collect();
+    if written.is_empty() {
+        return Ok(());
+    }
+    for owner in owners.iter().filter(|owner| host.state(owner) == State::Persistent) {
+        let model = model_of(host, schema, owner);
+        for relation in &model.relations {
+            let is_meant = relation.kind == RelationKind::OneToMany
+                && relation.condition.is_none()
+                && host.is_attached(owner, relation.id)
+                && !host.relation_changed(owner, relation.id);
+            if !is_meant {
+                continue;
+            }
+            let key = values_of(host, model, owner, &relation.local).ok();
+            let mut strays = FxHashSet::default();
+            for member in related(host, owner, relation)? {
+                let id = host.id(&member);
+                if !written.contains(&id) {
+                    continue;
+                }
+                let target = schema.model(relation.target);
+                let refers = match host.state(&member) {
+                    State::Persistent => values_of(host, target, &member, &relation.remote).ok(),
+                    _ => None,
+                };
+                if refers.is_none() || refers != key {
+                    strays.insert(id);
+                }
+            }
+            if !strays.is_empty() {
+                host.detach(owner, relation.id, &|member| strays.contains(&member));
+            }
+        }
+    }
+    Ok(())
 }

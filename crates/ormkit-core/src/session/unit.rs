@@ -8,6 +8,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 use super::home::Home;
 use super::identity::{Identity, Key};
 use super::journal::{Journal, Mark};
+use super::undone::drop_strays;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Host, ObjectId, State};
 use crate::model::{FieldId, Model, ModelId, RelationId, Schema};
@@ -233,6 +234,8 @@ impl<H: Host> Unit<H> {
     pub(super) fn undo_from(&mut self, host: &H, schema: &Schema, start: Mark) -> Result<()> {
         self.collect(host);
         let memberships = self.memberships(host, schema, start);
+        let mut owners = self.journal.objects_from(host, start);
+        owners.extend(self.changed.values().map(|object| host.retain(object)));
         let (links, deleted) = (self.journal.take_links(start), self.journal.deleted_from(host, start));
         for (id, object) in std::mem::take(&mut self.new) {
             host.settle(&object, State::Transient, crate::host::HomeId::NONE);
@@ -244,6 +247,7 @@ impl<H: Host> Unit<H> {
         self.deleted.clear();
         let undone = self.journal.undo_from(start, host, &mut self.identity, self.home.id())?;
         self.undone.extend(undone);
+        drop_strays(host, schema, &memberships, &owners)?;
         self.put_right(host, schema, memberships)?;
         self.relink(host, schema, links)?;
         self.readmit(host, schema, &deleted)

@@ -179,7 +179,7 @@ impl Connection {
     ) -> PyResult<Py<Operation>> {
         self.run(py, "Connection.scalars", statement, params, |py, result| {
             let values = Bound::new(py, result)?.call_method0("scalars")?.cast_into::<PyList>()?;
-            let values = ScalarResult::new(values.iter().map(Bound::unbind).collect());
+            let values = ScalarResult::new(values.iter().map(Bound::unbind).collect(), usize::MAX);
             Ok(Py::new(py, values)?.into_any())
         })
     }

@@ -154,8 +154,9 @@ impl RelationshipDecl {
 ///     innerjoin: Each object has one at the other end: joins that load it are INNER JOINs, where the key is NOT NULL and no
 ///         row would be left out.
 ///     viewonly: Never written.
-///     single_parent: An object has one parent: members of lists without a junction in any case; where this class holds the
-///         key, its column has to be unique, or the relation back to hold one object.
+///     single_parent: An object has one parent: members of lists without a junction in any case. Where this class holds the
+///         key, its column has to be unique, or the relation back to hold one object; with `delete-orphan` neither, and
+///         what such a reference lets go of is deleted.
 ///     doc, info: A text and a dict for those who read `__relationships__`.
 ///     overlaps: Accepted: nothing warns of relations that share a key.
 ///     collection_class: `list`.

@@ -304,14 +304,10 @@ impl<'py> Context<'_, 'py> {
         columns.collect(py, ColumnsOf::ForeignKeys, &options.foreign_keys);
         columns.collect(py, ColumnsOf::RemoteSide, &options.remote_side);
         columns.collect(py, ColumnsOf::OrderBy, &options.order_by);
-        let is_owner = def.many == Some(true) && options.secondary.is_none();
-        if options.single_parent
-            && !is_owner
-            && (options.cascade.delete_orphan || options.secondary.is_some())
-        {
+        if options.single_parent && options.secondary.is_some() {
             return Err(unsupported(
                 format!("relationship(single_parent=True) of {}", declared.name),
-                "declare the foreign key's column with unique=True, or give \"delete-orphan\" to the list's side",
+                "give the members a foreign key instead of a junction: each has one parent then",
             ));
         }
         let joins = [&options.primary_join, &options.secondary_join];

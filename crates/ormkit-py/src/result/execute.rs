@@ -1,9 +1,8 @@
 //! `ExecuteResult`: the rows of `session.execute`.
 use super::cursor::Cursor;
-use super::{MappingResult, QueryResult, ScalarResult, Wanted, check, not_a_list, row};
+use super::{MappingResult, QueryResult, ScalarResult, Wanted, check, not_a_list, parts, row};
 use std::ops::Range;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyTuple, PyType};
 
@@ -18,6 +17,8 @@ pub(crate) struct ExecuteResult {
     written: Option<u64>,
     /// The key of the one row that was inserted.
     key: Option<Vec<Py<PyAny>>>,
+    /// Rows of one partition where nobody says how many.
+    pub(super) piece: usize,
     pub(super) cursor: Cursor,
 }
 
@@ -29,7 +30,8 @@ impl ExecuteResult {
     pub(crate) fn new(py: Python<'_>, names: Vec<String>, values: Vec<Py<PyAny>>) -> PyResult<Self> {
         let names = row::told_apart(names);
         let class = row::class(py, &names)?.unbind();
-        Ok(Self { names, class, values, written: None, key: None, cursor: Cursor::default() })
+        let (written, key, piece, cursor) = (None, None, usize::MAX, Cursor::default());
+        Ok(Self { names, class, values, written, key, piece, cursor })
     }
 
     /// The rows of SQL text.
@@ -49,6 +51,11 @@ impl ExecuteResult {
     /// Of a statement that has written rows; `key`: of the one that was inserted.
     pub(crate) fn written(self, rows: u64, key: Option<Vec<Py<PyAny>>>) -> Self {
         Self { written: Some(rows), key, ..self }
+    }
+
+    /// The same, whose partitions are of so many rows.
+    pub(crate) fn in_pieces(self, piece: usize) -> Self {
+        Self { piece, ..self }
     }
 
     fn width(&self) -> usize {
@@ -130,7 +137,7 @@ impl ExecuteResult {
     /// The first column of each row.
     pub(crate) fn scalars(&self, py: Python<'_>) -> ScalarResult {
         let first = self.values.iter().step_by(self.width());
-        ScalarResult::new(first.map(|value| value.clone_ref(py)).collect())
+        ScalarResult::new(first.map(|value| value.clone_ref(py)).collect(), self.piece)
     }
 
     /// The first column of the first row, or None.
@@ -171,17 +178,14 @@ impl ExecuteResult {
         slf
     }
 
-    /// The rows in lists of at most `size`.
+    /// The rows in lists of at most `size`; by default of what the statement's `yield_per` says, or in one.
     ///
     /// Raises:
     ///     ValueError: The size is 0.
-    fn partitions<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyIterator>> {
-        if size == 0 {
-            return Err(PyValueError::new_err("partitions() takes a size of 1 or more"));
-        }
-        let parts =
-            (0..self.len()).step_by(size).map(|from| self.rows(py, from..self.len().min(from + size)));
-        PyList::new(py, parts.collect::<PyResult<Vec<_>>>()?)?.try_iter()
+    #[pyo3(signature = (size = None))]
+    fn partitions<'py>(&self, py: Python<'py>, size: Option<usize>) -> PyResult<Bound<'py, PyIterator>> {
+        let parts = parts(self.len(), size.unwrap_or(self.piece))?;
+        PyList::new(py, parts.map(|part| self.rows(py, part)).collect::<PyResult<Vec<_>>>()?)?.try_iter()
     }
 
     /// Rows that were returned, or written where none are returned.

@@ -1,9 +1,8 @@
 //! `MappingResult`: the rows of a result as dicts.
 use super::cursor::Cursor;
-use super::{ExecuteResult, Wanted, check, not_a_list};
+use super::{ExecuteResult, Wanted, check, not_a_list, parts};
 use std::ops::Range;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList};
 
@@ -71,17 +70,15 @@ impl MappingResult {
         slf
     }
 
-    /// The rows in lists of at most `size`.
+    /// The rows in lists of at most `size`; by default of what the statement's `yield_per` says, or in one.
     ///
     /// Raises:
     ///     ValueError: The size is 0.
-    fn partitions<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyIterator>> {
-        if size == 0 {
-            return Err(PyValueError::new_err("partitions() takes a size of 1 or more"));
-        }
-        let len = self.rows.get().len();
-        let parts = (0..len).step_by(size).map(|from| self.dicts(py, from..len.min(from + size)));
-        PyList::new(py, parts.collect::<PyResult<Vec<_>>>()?)?.try_iter()
+    #[pyo3(signature = (size = None))]
+    fn partitions<'py>(&self, py: Python<'py>, size: Option<usize>) -> PyResult<Bound<'py, PyIterator>> {
+        let rows = self.rows.get();
+        let parts = parts(rows.len(), size.unwrap_or(rows.piece))?;
+        PyList::new(py, parts.map(|part| self.dicts(py, part)).collect::<PyResult<Vec<_>>>()?)?.try_iter()
     }
 
     /// The names of the columns: a class's name for its objects.

@@ -1,6 +1,6 @@
 //! `ScalarResult`: one value of each row.
 use super::cursor::Cursor;
-use super::{Wanted, check, not_a_list};
+use super::{Wanted, check, not_a_list, parts};
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList};
 
@@ -8,12 +8,14 @@ use pyo3::types::{PyIterator, PyList};
 #[pyclass(frozen, module = "ormkit")]
 pub(crate) struct ScalarResult {
     pub(super) values: Vec<Py<PyAny>>,
+    /// Values of one partition where nobody says how many.
+    piece: usize,
     pub(super) cursor: Cursor,
 }
 
 impl ScalarResult {
-    pub(crate) fn new(values: Vec<Py<PyAny>>) -> Self {
-        Self { values, cursor: Cursor::default() }
+    pub(crate) fn new(values: Vec<Py<PyAny>>, piece: usize) -> Self {
+        Self { values, piece, cursor: Cursor::default() }
     }
 
     fn single(&self, py: Python<'_>, wanted: Wanted) -> PyResult<Option<Py<PyAny>>> {
@@ -29,6 +31,17 @@ impl ScalarResult {
     /// All values.
     fn all<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         PyList::new(py, &self.values)
+    }
+
+    /// The values in lists of at most `size`; by default of what the statement's `yield_per` says, or in one.
+    ///
+    /// Raises:
+    ///     ValueError: The size is 0.
+    #[pyo3(signature = (size = None))]
+    fn partitions<'py>(&self, py: Python<'py>, size: Option<usize>) -> PyResult<Bound<'py, PyIterator>> {
+        let parts = parts(self.values.len(), size.unwrap_or(self.piece))?;
+        let lists = parts.map(|part| PyList::new(py, &self.values[part]));
+        PyList::new(py, lists.collect::<PyResult<Vec<_>>>()?)?.try_iter()
     }
 
     /// The first value, or None.

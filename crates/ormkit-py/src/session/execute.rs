@@ -16,7 +16,7 @@ use crate::engine::{bind_texts, bind_values, only_reads};
 use crate::expr::Expr;
 use crate::host::PyHost;
 use crate::model::schema;
-use crate::query::{Query, Select, model_of, select_with, update_of, with_options, writes_with};
+use crate::query::{Query, Select, model_of, select_with, update_of, with_options, writes_with, yield_per};
 use crate::result::{ExecuteResult, Kept};
 
 /// What `execute` runs.
@@ -174,7 +174,11 @@ async fn run(session: &mut Session<PyHost>, statement: Statement) -> PyResult<Ex
     match statement {
         Statement::Select(select) => {
             let rows = session.select(&select).await.map_err(raise)?;
-            Python::attach(|py| of_rows(py, rows))
+            Python::attach(|py| {
+                let result = of_rows(py, rows)?;
+                let piece = yield_per(py, &select.notes)?.and_then(|rows| usize::try_from(rows).ok());
+                Ok(result.in_pieces(piece.unwrap_or(usize::MAX)))
+            })
         }
         Statement::Writes(writes) => {
             if let [write] = &writes[..] {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use ormkit_core::error::Error;
 use ormkit_core::query::Select;
 use ormkit_core::session::{Course, Rows as CoreRows, Stream as CoreStream};
-use pyo3::exceptions::{PyStopAsyncIteration, PyValueError};
+use pyo3::exceptions::{PyStopAsyncIteration, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
@@ -418,7 +418,7 @@ impl AsyncSession {
     #[pyo3(signature = (statement, params = None, *, batch_size = None, execution_options = None))]
     fn stream(
         &self,
-        statement: &Bound<'_, PySelect>,
+        statement: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
         batch_size: Option<i64>,
         execution_options: Option<&Bound<'_, PyDict>>,
@@ -430,7 +430,7 @@ impl AsyncSession {
     #[pyo3(signature = (statement, params = None, *, batch_size = None, execution_options = None))]
     fn stream_scalars(
         &self,
-        statement: &Bound<'_, PySelect>,
+        statement: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
         batch_size: Option<i64>,
         execution_options: Option<&Bound<'_, PyDict>>,
@@ -442,13 +442,20 @@ impl AsyncSession {
 impl AsyncSession {
     fn stream_of(
         &self,
-        statement: &Bound<'_, PySelect>,
+        statement: &Bound<'_, PyAny>,
         params: Option<&Bound<'_, PyAny>>,
         execution_options: Option<&Bound<'_, PyDict>>,
         answers: Shown,
         batch_size: Option<i64>,
     ) -> PyResult<Stream> {
         let py = statement.py();
+        let Ok(statement) = statement.cast::<PySelect>() else {
+            return Err(PyTypeError::new_err(format!(
+                "a stream is of a select(..), not of {}: of SQL, write session.connection().stream(..), or \
+                 select(Model).from_statement(text(..))",
+                statement.get_type().name()?
+            )));
+        };
         let statement = with_options(statement, execution_options)?.cast_into::<PySelect>()?;
         let select = select_with(py, statement.get().core(), params)?;
         Stream::new(py, Arc::clone(&self.link), select, answers, batch_size)

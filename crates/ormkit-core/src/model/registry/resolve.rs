@@ -151,6 +151,7 @@ impl Resolver<'_> {
         }
         if relation.single_parent
             && kind == RelationKind::ManyToOne
+            && !relation.cascade.delete_orphan
             && !self.is_single(def, target, relation, &local)
         {
             return Err("single_parent=True, and nothing keeps an object from a second parent: declare the foreign key's \
