@@ -273,11 +273,18 @@ def test_what_a_model_cannot_say_is_said_beside_it(url, capsys):
             run(
                 url,
                 'CREATE TABLE odds (id INTEGER PRIMARY KEY, a CHAR(3), b "char", c VARCHAR, d REAL, UNIQUE (a) INCLUDE (c),'
-                " r TSRANGE, s TSRANGE[], EXCLUDE USING gist (r WITH &&) WITH (fillfactor = 70)); CREATE TABLE keyless (id INTEGER)",
+                " r TSRANGE, s TSRANGE[], EXCLUDE USING gist (r WITH &&) WITH (fillfactor = 70)); CREATE TABLE keyless (id INTEGER);"
+                " CREATE UNLOGGED TABLE kept (id INTEGER PRIMARY KEY, n INTEGER REFERENCES kept ON DELETE SET NULL (n),"
+                " CONSTRAINT positive CHECK (n > 0) NO INHERIT) WITH (fillfactor = 50);"
+                " CREATE TABLE heirs (PRIMARY KEY (id)) INHERITS (kept); ALTER TABLE kept ENABLE ROW LEVEL SECURITY;"
+                " ALTER TABLE kept ADD CONSTRAINT small CHECK (n < 9) NOT VALID",
             )
         )
         wanted = ["# a: character(3)", '# b: a model has no type like "char"', "# c: character varying", "# d: real"]
         wanted += ["# s: a model has no type like tsrange[]"]
+        unsaid = ["UNLOGGED", "WITH (fillfactor=50)", "ROW LEVEL SECURITY", "INHERITS (kept)", "NO INHERIT of positive"]
+        unsaid += ["NOT VALID of small", "the list of columns that ON DELETE sets of kept_n_fkey"]
+        wanted += [f"# {words} is not said by a model" for words in unsaid]
         wanted += [
             "# a UNIQUE of (a) has options",
             "# odds_r_excl has options that a model does not say: EXCLUDE",

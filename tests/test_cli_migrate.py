@@ -160,6 +160,13 @@ def test_mistakes_are_sentences(project, arguments, code, text):
     assert project.type("heads") == ""
 
 
+@pytest.mark.parametrize("message", ['a """ b', 'says "no"', "back\\slash \\", "two\nlines", 'x"""', '"'])
+def test_a_message_is_read_as_it_was_given(project, message):
+    project.type("create", message)
+    assert json.loads(project.type("heads", "--json"))[0]["message"] == message.partition("\n")[0]
+    project.type("up")
+
+
 def test_a_check_says_what_it_is_about(project):
     project.models("name: Mapped[str]", "age: Mapped[int | None] = mapped_column(index=True)")
     project.compared("auto", "first")

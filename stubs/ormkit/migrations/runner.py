@@ -108,8 +108,14 @@ class MigrationRunner:
             graph = self._folder().graph
             run = self._run(graph)
             moves = graph.stamp(await run.heads(), several(revision), purge)
-        if moves:
+        if not moves:
+            return
+        try:
             await run.stamp(moves)
+        except DatabaseError as error:
+            said = ", ".join(several(revision))
+            text = f"{said} could not be noted: {error}: nothing was changed, `ormkit migrate current` says where the database is"
+            raise problem(text, revisions=tuple(several(revision))) from error
 
     async def _around(self, script: MigrationScript) -> tuple[RevisionGraph, dict[str, MigrationScript]]:
         """The script among those of the folder; without one, among the ids that it and the database name."""

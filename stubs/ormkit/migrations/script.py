@@ -102,7 +102,7 @@ class MigrationScript:
 
     def render_as(self, template: str, *, created: datetime | None = None, where: str = "the template") -> str:
         names = {
-            "message": self.message or "empty message", "up_revision": self.revision,
+            "message": _quoted(self.message) or "empty message", "up_revision": self.revision,
             "down_revision": self.down_revision, "branch_labels": self.branch_labels, "depends_on": self.depends_on,
             "create_date": (created or datetime.now()).isoformat(sep=" "), "imports": "", "upgrades": "", "downgrades": "",
             "config": None,
@@ -249,6 +249,12 @@ def _lines(source: str) -> dict[str, Any]:
             except (ValueError, SyntaxError):
                 found[said[1]] = _COMPUTED
     return found
+
+
+def _quoted(message: str) -> str:
+    """A message as it stands in the docstring of a file."""
+    text = message.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f'{text[:-1]}\\"' if text.endswith('"') and not text.endswith('\\"') else text
 
 
 def _filled(words: str, names: dict[str, Any], where: str) -> str:

@@ -121,6 +121,7 @@ impl<'a> Printer<'a> {
         note(table.without_rowid, "WITHOUT ROWID is not said by a model".into());
         note(table.strict, "STRICT is not said by a model".into());
         note(table.partitioned, "its partitions are not said by a model".into());
+        table.unsaid.iter().for_each(|words| note(true, format!("{words} is not said by a model")));
         if let Some(key) = &table.primary_key {
             let odd = key.timing != Timing::Immediate || !key.include.is_empty() || key.on_conflict.is_some();
             note(odd, "the primary key has options that a model does not say".into());

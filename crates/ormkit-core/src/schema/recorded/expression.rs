@@ -245,12 +245,13 @@ impl Reader<'_> {
                     _ => Binds::Zone,
                 };
                 let right = self.expression(tighter)?;
-                let (left, right) = match binds {
-                    Binds::Comparison => {
+                let is_of_one_type = binds == Binds::Comparison || ["@>", "<@", "&&"].contains(&operator);
+                let (left, right) = match is_of_one_type {
+                    true => {
                         let right = self.beside(&left, right);
                         (self.beside(&right, left), right)
                     }
-                    _ => (left, right),
+                    false => (left, right),
                 };
                 let kind = match (binds, operator) {
                     (Binds::Sum | Binds::Product | Binds::Power, _) => Kind::Sum,

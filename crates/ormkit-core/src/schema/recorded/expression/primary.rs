@@ -1,7 +1,7 @@
 //! Constants, columns, calls, and what has words of its own.
 
 use super::cast::{constant, number};
-use super::{Binds, Kind, Node, POSTGRES, Reader};
+use super::{Binds, Kind, Node, POSTGRES, Reader, literal};
 use crate::schema::token::TokenKind;
 
 /// Functions that answer a text.
@@ -14,7 +14,8 @@ impl Reader<'_> {
         match token.kind {
             TokenKind::Literal => {
                 self.cursor.skip();
-                Some(Node::new(Kind::Constant, token.text))
+                let plain = literal::unescaped(token.text);
+                Some(Node::new(Kind::Constant, plain.unwrap_or_else(|| token.text.to_owned())))
             }
             TokenKind::Number => {
                 self.cursor.skip();
