@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import subprocess
 import sys
 from datetime import date
 from pathlib import Path
@@ -272,11 +273,18 @@ def test_what_a_model_cannot_say_is_said_beside_it(url, capsys):
             run(
                 url,
                 'CREATE TABLE odds (id INTEGER PRIMARY KEY, a CHAR(3), b "char", c VARCHAR, d REAL, UNIQUE (a) INCLUDE (c),'
-                " r TSRANGE, s TSRANGE[], EXCLUDE USING gist (r WITH &&) WITH (fillfactor = 70)); CREATE TABLE keyless (id INTEGER)",
+                " r TSRANGE, s TSRANGE[], EXCLUDE USING gist (r WITH &&) WITH (fillfactor = 70)); CREATE TABLE keyless (id INTEGER);"
+                " CREATE UNLOGGED TABLE kept (id INTEGER PRIMARY KEY, n INTEGER REFERENCES kept ON DELETE SET NULL (n),"
+                " CONSTRAINT positive CHECK (n > 0) NO INHERIT) WITH (fillfactor = 50);"
+                " CREATE TABLE heirs (PRIMARY KEY (id)) INHERITS (kept); ALTER TABLE kept ENABLE ROW LEVEL SECURITY;"
+                " ALTER TABLE kept ADD CONSTRAINT small CHECK (n < 9) NOT VALID",
             )
         )
         wanted = ["# a: character(3)", '# b: a model has no type like "char"', "# c: character varying", "# d: real"]
         wanted += ["# s: a model has no type like tsrange[]"]
+        unsaid = ["UNLOGGED", "WITH (fillfactor=50)", "ROW LEVEL SECURITY", "INHERITS (kept)", "NO INHERIT of positive"]
+        unsaid += ["NOT VALID of small", "the list of columns that ON DELETE sets of kept_n_fkey"]
+        wanted += [f"# {words} is not said by a model" for words in unsaid]
         wanted += [
             "# a UNIQUE of (a) has options",
             "# odds_r_excl has options that a model does not say: EXCLUDE",
@@ -285,6 +293,52 @@ def test_what_a_model_cannot_say_is_said_beside_it(url, capsys):
     text = inspect(capsys, url)
     assert [note for note in wanted if note not in text] == [], text
     load(text)
+
+
+def test_columns_that_are_called_like_types_hide_none_from_type_checkers(url, capsys, tmp_path):
+    columns = [
+        "date DATE",
+        "time TIME",
+        "int INTEGER",
+        "str TEXT",
+        "bool BOOLEAN",
+        "float FLOAT",
+        "list INTEGER",
+        "day DATE",
+    ]
+    columns += [
+        "int_type INTEGER",
+        '"Event" INTEGER',
+        "size INTEGER",
+        "note TEXT",
+        "at TIME",
+        '"Decimal" NUMERIC(5, 2)',
+    ]
+    script = f"""
+    CREATE TABLE events (id INTEGER PRIMARY KEY, {", ".join(columns)});
+    CREATE TABLE parts (id INTEGER PRIMARY KEY, event_id INTEGER REFERENCES events);
+    """
+    asyncio.run(run(url, script))
+    text = inspect(capsys, url)
+    module = load(text)
+    expected = [] if url.startswith("postgresql") else ["decimal"]
+    assert [step for step in asyncio.run(left(url, module)) if "Decimal" not in step] == [], (text, expected)
+    assert "date: Mapped[date_type | None]" in text and "from datetime import date as date_type" in text.replace(
+        "import date as date_type, time as time_type", "import date as date_type"
+    )
+    assert "size: Mapped[int_type_ | None]" in text and "parts: Mapped[list_type[Part]]" in text
+    file = tmp_path / "printed.py"
+    file.write_text(text)
+    checkers = [["mypy", "--strict", "--cache-dir", str(tmp_path / "cache")], ["basedpyright", "--level", "error"]]
+    settings = (
+        '[tool.basedpyright]\ntypeCheckingMode = "strict"\nextraPaths = ["{0}"]\n[tool.mypy]\nmypy_path = "{0}"\n'
+    )
+    (tmp_path / "pyproject.toml").write_text(settings.format(Path(__file__).parent.parent / "stubs"))
+    for checker in checkers:
+        ran = subprocess.run(
+            [sys.executable, "-m", *checker, file.name], cwd=tmp_path, capture_output=True, text=True, timeout=300
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr + text
 
 
 def test_names_of_python_are_no_names_of_relations(url, capsys):

@@ -143,11 +143,52 @@ def test_branches_are_made_shown_and_merged(project):
         (["-c", "none.ini", "up"], 1, "none.ini"),
         (["merge"], 1, "nothing to merge"),
         (["up", "--lock-timeout", "soon"], 2, "a number of seconds"),
+        (["up", "--lock-timeout=-1"], 2, "more than 0"),
+        (["up", "--lock-timeout=nan"], 2, "more than 0"),
+        (["create", "x", "--rev-id", "a@b"], 1, "give it another"),
+        (["create", "x", "--rev-id", "head"], 1, "choose another id"),
+        (["create", "x", "--rev-id", "../a"], 1, "choose another id"),
+        (["create", "x", "--branch-label", "a@b"], 1, "stand around its name"),
+        (["create", "x", "--depends-on", "nothing"], 1, "nothing"),
+        (["create", "x", "--version-path", "elsewhere"], 1, "is none of the folders of revisions"),
     ],
 )
 def test_mistakes_are_sentences(project, arguments, code, text):
     said = project.type(*arguments, code=code)
     assert text in said and "Traceback" not in said
+    # Nothing was made that later commands would stumble over.
+    assert project.type("heads") == ""
+
+
+@pytest.mark.parametrize("message", ['a """ b', 'says "no"', "back\\slash \\", "two\nlines", 'x"""', '"'])
+def test_a_message_is_read_as_it_was_given(project, message):
+    project.type("create", message)
+    assert json.loads(project.type("heads", "--json"))[0]["message"] == message.partition("\n")[0]
+    project.type("up")
+
+
+def test_a_check_says_what_it_is_about(project):
+    project.models("name: Mapped[str]", "age: Mapped[int | None] = mapped_column(index=True)")
+    project.compared("auto", "first")
+    project.type("up")
+    project.models("name: Mapped[str | None]", "age: Mapped[int | None] = mapped_column(unique=True)")
+    lines = project.compared("check", code=3).splitlines()
+    assert "drop_index teams: index ix_teams_age" in lines and "alter_column teams.name: NULL is allowed" in lines
+    facts = json.loads(project.compared("check", "--json", code=3))
+    assert {
+        "operation": "drop_index",
+        "table": "teams",
+        "column": None,
+        "detail": "index ix_teams_age",
+        "loses_data": False,
+    } in facts
+
+
+def test_a_template_for_several_databases_says_what_to_do(project):
+    template = next(project.folder.rglob("script.py.mako"))
+    template.write_text("<%\nimport re\n%>\n% for name in names:\n% endfor\n")
+    said = project.type("create", "x", code=1)
+    assert "move it away" in said and "each wants a folder and a section of its own" in said
 
 
 def test_without_a_folder_it_says_what_to_do(tmp_path, monkeypatch, capsys):

@@ -156,9 +156,21 @@ def test_ctrl_c_undoes_the_revision_that_runs(project):
     slow.write_text(SLOW)
     code, shown = project.typed("up", wait="BUSY", answer=b"\x03")
     assert code == 130 and "Traceback" not in shown, shown
+    assert "the database is as it was before `c0ffee02`, `ormkit migrate up` goes on" in shown
     status = json.loads(project.piped("status", "--json").stdout)
     assert status == {"current": ["c0ffee01"], "pending": ["c0ffee02"]}
     slow.write_text(SLOW.replace("    while True:\n", "    for _ in range(1):\n"))
     # The table is not there, and nobody holds the lock.
     again = project.piped("up")
     assert again.returncode == 0, again.stderr
+
+
+def test_ctrl_c_says_what_an_autocommit_block_has_kept(project):
+    slow = project.folder / "alembic" / "versions" / "c0ffee02.py"
+    begin = "    with op.get_context().autocommit_block():\n        op.execute('CREATE TABLE kept (id INTEGER)')\n"
+    slow.write_text(SLOW.replace("    print(", f"{begin}    print("))
+    code, shown = project.typed("up", wait="BUSY", answer=b"\x03")
+    assert code == 130 and "Traceback" not in shown, shown
+    assert "was interrupted: what it did before its autocommit_block(), and in it, was kept" in " ".join(shown.split())
+    status = json.loads(project.piped("status", "--json").stdout)
+    assert status == {"current": ["c0ffee01"], "pending": ["c0ffee02"]}

@@ -363,3 +363,38 @@ async def test_delete_in_a_revision_takes_nothing_along(sqlite: ConnectionPool, 
     for revision in ("two2", "three3", "four4"):
         await runner.upgrade(revision)
         assert await rows(sqlite, "SELECT p FROM c ORDER BY 1") == [(1,), (2,)]
+
+
+async def test_a_batch_has_the_arguments_of_its_new_table(engine: ConnectionPool, project: Project) -> None:
+    checks = "sa.CheckConstraint('id > 0', name='ck'), sa.UniqueConstraint('n', name='uq')"
+    project.write(
+        "one1", None, f"{USERS}\nop.create_check_constraint('ck', 'users', 'id > 0')" if engine.is_postgres() else USERS
+    )
+    up = f"""
+    with op.batch_alter_table("users", table_args=({checks})) as batch:
+        batch.alter_column("n", existing_type=sa.Integer, nullable=False)
+    """
+    project.write("two2", "one1", up)
+    await project.runner(engine).upgrade()
+    found = {constraint.name for constraint in (await engine.get_table_info("users")).constraints}
+    # PostgreSQL makes no table anew for it.
+    assert found & {"ck", "uq"} == ({"ck"} if engine.is_postgres() else {"ck", "uq"})
+
+
+@pytest.mark.parametrize(
+    "what", ["copy_from=users", "table_kwargs={'sqlite_autoincrement': True}", "partial_reordering=[('n', 'id')]"]
+)
+async def test_how_a_batch_makes_its_table_anew_is_not_ignored(
+    sqlite: ConnectionPool, project: Project, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    project.write("one1", None, USERS)
+    up = f"""
+    users = sa.table("users")
+    with op.batch_alter_table("users", recreate="always", {what}) as batch:
+        batch.add_column(sa.Column("z", sa.Integer))
+    """
+    project.write("two2", "one1", up)
+    monkeypatch.setattr(_bridge, "installed", lambda: False)
+    with pytest.raises(MigrationError, match=r"op\.batch_alter_table\(.*=…\).*Nothing was changed"):
+        await project.runner(sqlite).upgrade()
+    assert await sqlite.get_tables() == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,16 @@ from ormkit import (
     CheckConstraint,
     ConnectionPool,
     DeclarativeBase,
+    ForeignKey,
     Index,
     InvalidRequestError,
     Mapped,
     MigrationError,
+    ProgrammingError,
     UniqueConstraint,
     create_engine,
     mapped_column,
+    text,
 )
 from ormkit.migrations import AutogenContext, CreateTable
 
@@ -115,6 +120,56 @@ async def test_what_a_revision_has_set_ends_with_it(postgres, project):
         "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('app', 'public') ORDER BY 1, 2"
     )
     assert found.tuples() == [("app", "t"), ("public", "alembic_version"), ("public", "two2")]
+
+
+async def test_a_role_that_a_revision_takes_is_its_own(postgres_url, project):
+    role = f"half_{uuid.uuid4().hex[:12]}"
+    async with create_engine(postgres_url, min_connections=0) as engine:
+        await engine.execute_script(f"CREATE ROLE {role}; GRANT ALL ON SCHEMA public TO {role}")
+        try:
+            project.write("one1", None, f"op.execute('SET ROLE {role}')\n{TABLE.format('t')}")
+            project.write("two2", "one1", f"op.execute('SET SESSION AUTHORIZATION {role}')\n{TABLE.format('u')}")
+            project.table("v", "two2")
+            assert await project.runner(engine).upgrade() == ["one1", "two2", "v"]
+            found = await engine.execute(
+                "SELECT tablename, tableowner = current_user FROM pg_tables WHERE schemaname = 'public'"
+            )
+            assert sorted(found.tuples()) == [("alembic_version", True), ("t", False), ("u", False), ("v", True)]
+        finally:
+            await engine.execute_script(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+async def test_a_run_goes_on_as_its_connections_were_opened(postgres_url, project):
+    role = f"owner_{uuid.uuid4().hex[:12]}"
+
+    async def take_the_role(connection):
+        await connection.execute(f"SET ROLE {role}")
+        await connection.execute("SET search_path TO app")
+
+    async with create_engine(postgres_url, min_connections=0) as engine:
+        await engine.execute_script(f"CREATE ROLE {role}; CREATE SCHEMA app AUTHORIZATION {role}")
+    project.table("one1", None)
+    project.table("two2", "one1")
+    try:
+        async with create_engine(postgres_url, min_connections=0, init=take_the_role) as engine:
+            assert await project.runner(engine).upgrade() == ["one1", "two2"]
+            sql = "SELECT tablename, tableowner FROM pg_tables WHERE schemaname = 'app' ORDER BY 1"
+            tables = ("alembic_version", "one1", "two2")
+            assert (await engine.execute(sql)).tuples() == [(name, role) for name in tables]
+    finally:
+        async with create_engine(postgres_url, min_connections=0) as engine:
+            await engine.execute_script(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
+async def test_a_script_resets_what_its_revisions_set(project):
+    project.write("one1", None, "op.execute('-- mine\\nSET search_path TO app')")
+    project.write("two2", "one1", 'op.execute("UPDATE t SET a = 1"); op.execute("SET CONSTRAINTS ALL DEFERRED")')
+    project.write("three3", "two2", 'op.execute("DO $$ BEGIN SET ROLE x; END $$")')
+    steps = project.runner(None).sql().split("-- upgrade")
+    reset = "RESET SESSION AUTHORIZATION;\n\nRESET ROLE;\n\nRESET ALL;\n\n"
+    assert [step.count(f"{reset}INSERT INTO alembic_version") for step in steps] == [0, 1, 0, 0]
+    assert [step.count(f"{reset}UPDATE alembic_version") for step in steps] == [0, 0, 0, 1]
+    assert "RESET" not in project.runner(None).sql(dialect="sqlite")
 
 
 async def test_what_a_revision_has_set_is_not_lent_on(postgres_url, project):
@@ -216,3 +271,65 @@ async def test_keywords_that_functions_take_are_let_be(engine, project):
     """
     project.write("one1", None, up)
     assert await project.runner(engine).upgrade() == ["one1"]
+
+
+async def test_an_expression_that_the_database_does_not_take_names_table_model_and_piece(engine, project):
+    class Base(DeclarativeBase):
+        pass
+
+    class Cat(Base):
+        __tablename__ = "cats"
+        __table_args__ = (CheckConstraint("lives > 0", name="ck_lives"),)
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    table, piece = "in the table `cats`", ": `CONSTRAINT ck_lives CHECK (lives > 0)`"
+    with pytest.raises(ProgrammingError, match=re.escape(f"; {table} of Cat{piece}")):
+        await Base.metadata.create_all(engine)
+    if engine.is_postgres():
+        with pytest.raises(ProgrammingError, match=re.escape(f"; {table} of Cat{piece}")):
+            await AutogenContext(engine, [Cat]).diff()
+    check = "sa.CheckConstraint('lives > 0', name='ck_lives')"
+    project.write("one1", None, f"op.create_table('cats', sa.Column('id', sa.Integer, primary_key=True), {check})")
+    with pytest.raises(MigrationError, match=re.escape(f"; {table}{piece}")):
+        await project.runner(engine).upgrade()
+    project.write("one1", None, TABLE.format("cats"))
+    project.write(
+        "two2", "one1", "with op.batch_alter_table('cats') as b:\n    b.create_check_constraint('ck', 'lives > 0')"
+    )
+    with pytest.raises(MigrationError, match=re.escape(f"; {table}")):
+        await project.runner(engine).upgrade()
+
+
+async def test_an_index_that_the_database_does_not_take_names_its_table(engine):
+    class Base(DeclarativeBase):
+        pass
+
+    class Dog(Base):
+        __tablename__ = "dogs"
+        __table_args__ = (Index("ix_bark", text("lower(bark)")),)
+        id: Mapped[int] = mapped_column(primary_key=True)
+
+    with pytest.raises(ProgrammingError, match="in the table `dogs` of Dog"):
+        await Base.metadata.create_all(engine)
+
+
+async def test_match_full_of_one_column_is_no_difference(postgres):
+    class Base(DeclarativeBase):
+        pass
+
+    class Node(Base):
+        __tablename__ = "nodes"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        up: Mapped[int | None] = mapped_column(ForeignKey("nodes.id", match="FULL"))
+
+    await Base.metadata.create_all(postgres)
+    assert await AutogenContext(postgres, [Node]).diff() == []
+    await postgres.execute("ALTER TABLE nodes DROP CONSTRAINT fk_nodes_up_nodes")
+    await postgres.execute("ALTER TABLE nodes ADD CONSTRAINT fk_nodes_up_nodes FOREIGN KEY (up) REFERENCES nodes (id)")
+    assert await AutogenContext(postgres, [Node]).diff() == []
+
+
+async def test_an_id_that_the_version_table_does_not_take_says_so(postgres, project):
+    project.table("a" * 33, None)
+    with pytest.raises(MigrationError, match="the id has more characters than the column `version_num` takes"):
+        await project.runner(postgres).upgrade()

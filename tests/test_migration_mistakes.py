@@ -155,6 +155,7 @@ MISTAKES = {
     "unloadable": Mistake(unloadable, file="one1.py", revisions=("one1",), next="`ormkit migrate status`"),
     "unknown stamp": Mistake(unknown_stamp, revisions=("gone",), next="`ormkit migrate stamp --purge <revision>`"),
     "read-only": Mistake(read_only, file="one1.py", revisions=("one1",), next="`ormkit migrate up`"),
+    "read-only stamp": Mistake(read_only, ["stamp", "one1"], revisions=("one1",), next="`ormkit migrate current`"),
     "lost": Mistake(
         lost, file="two2.py", revisions=("two2",), next="`ormkit migrate up`", kept=["one1"], only="postgresql"
     ),

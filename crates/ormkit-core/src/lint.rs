@@ -3,6 +3,7 @@
 //! A script is read statement by statement, as the database would: what it has created itself is nobody's yet, and what it has
 //! said before (`SET lock_timeout`, `BEGIN`) counts. Only words are looked at; how large a table is, nobody knows here.
 
+mod block;
 mod cursor;
 mod plan;
 mod postgres;
@@ -13,6 +14,7 @@ mod state;
 pub use plan::plan;
 pub use rule::Rule;
 
+use self::block::{Block, Run};
 use self::state::State;
 use crate::sql::scan::statements;
 use crate::sql::{Dialect, DialectName};
@@ -53,10 +55,35 @@ pub fn script(sql: &str, conditions: &Conditions) -> Vec<Finding> {
     let mut state = State::new(conditions);
     let mut findings = Vec::new();
     for (line, statement) in statements(sql, conditions.dialect.name == DialectName::Sqlite) {
-        let rules = look(statement, &mut state);
-        add(&mut findings, rules, line, statement, conditions.dialect);
+        step(&mut findings, &mut state, line, statement, "");
     }
     findings
+}
+
+/// Looks at a statement of a script, and at those in a block; `around` is the block that it stands in.
+fn step(findings: &mut Vec<Finding>, state: &mut State<'_>, line: usize, statement: &str, around: &str) {
+    let dialect = state.conditions.dialect;
+    let block = (dialect.name == DialectName::Postgres).then(|| block::of(statement, dialect)).flatten();
+    let around = if around.is_empty() { statement } else { around };
+    match block {
+        None => {
+            let rules = look(statement, state);
+            add(findings, rules, line, statement, around, dialect);
+        }
+        Some(Block::Unread) => add(findings, vec![Rule::NotLookedAt], line, statement, around, dialect),
+        Some(Block::Statements(all)) => {
+            let was_begun = state.enter();
+            for (before, run) in all {
+                match run {
+                    Run::Written(inner) => step(findings, state, line + before, &inner, around),
+                    Run::Made(made) => {
+                        add(findings, vec![Rule::NotLookedAt], line + before, &made, around, dialect);
+                    }
+                }
+            }
+            state.leave(was_begun);
+        }
+    }
 }
 
 /// What there is to say of the next statement.
@@ -67,12 +94,20 @@ fn look(statement: &str, state: &mut State<'_>) -> Vec<Rule> {
     }
 }
 
-fn add(findings: &mut Vec<Finding>, rules: Vec<Rule>, line: usize, statement: &str, dialect: &Dialect) {
+/// `around`: what may hold the comment that lets the statement pass, the statement itself or the block that it stands in.
+fn add(
+    findings: &mut Vec<Finding>,
+    rules: Vec<Rule>,
+    line: usize,
+    statement: &str,
+    around: &str,
+    dialect: &Dialect,
+) {
     let words = crate::schema::token::tokens(statement, dialect);
     let code = words.first().map_or("", |first| &statement[first.start..]);
     let line = line + statement[..statement.len() - code.len()].matches('\n').count();
     for rule in rules {
-        let allowed = statement.split("ormkit: allow ").skip(1).any(|rest| {
+        let allowed = around.split("ormkit: allow ").skip(1).any(|rest| {
             rest.split(|char: char| !(char.is_ascii_alphanumeric() || char == '-')).next()
                 == Some(rule.code())
         });

@@ -13,6 +13,7 @@ mod problem;
 mod range;
 mod revision;
 mod run;
+mod settings;
 mod stamp;
 mod target;
 #[cfg(test)]
@@ -25,3 +26,4 @@ pub use plan::{Direction, Step};
 pub use problem::MigrationProblem;
 pub use revision::Revision;
 pub use run::{Goal, Run, RunOptions, in_the_way};
+pub use settings::RESET;

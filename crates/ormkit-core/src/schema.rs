@@ -5,8 +5,10 @@ mod apply;
 mod aside;
 mod catalog;
 mod compare;
+mod culprit;
 pub mod cursor;
 mod declared;
+mod detail;
 mod diff;
 mod exclusion;
 mod introspect;
@@ -35,6 +37,7 @@ pub use catalog::{
     NumberingKind, PrimaryKey, Table, Timing, Unique, View,
 };
 pub use compare::{Compare, Comparison};
+pub use culprit::in_table;
 pub use declared::declared;
 pub use diff::diff;
 pub use introspect::introspect;
@@ -53,7 +56,7 @@ use std::sync::Arc;
 
 use crate::driver::{Batch, Effect, Row, RowSink, Statement, StatementText};
 use crate::error::{Error, Result};
-use crate::model::{ModelId, Schema};
+use crate::model::{Model, ModelId, Schema};
 use crate::pool::Pool;
 use crate::session::Link;
 use crate::sql::Spelling;
@@ -69,7 +72,11 @@ use crate::value::{Params, SqlType, ValueRef};
 /// # Cancelling
 /// The transaction is rolled back.
 pub async fn create_all(pool: &Pool, schema: &Schema, models: &[ModelId]) -> Result<()> {
-    apply(pool, ddl::create_all(schema, models, pool.dialect())?).await
+    let steps = ddl::placed(schema, models, pool.dialect().into())?;
+    let mut link = Link::new(pool.clone());
+    link.begin()?;
+    run(&mut link, steps).await?;
+    link.commit().await
 }
 
 /// Drops the models' tables and types where they exist, in one transaction.
@@ -77,14 +84,14 @@ pub async fn create_all(pool: &Pool, schema: &Schema, models: &[ModelId]) -> Res
 /// # Errors
 /// As [`create_all`].
 pub async fn drop_all(pool: &Pool, schema: &Schema, models: &[ModelId]) -> Result<()> {
-    apply(pool, ddl::drop_all(schema, models, pool.dialect())).await
-}
-
-async fn apply(pool: &Pool, steps: Vec<DdlStep>) -> Result<()> {
     let mut link = Link::new(pool.clone());
     link.begin()?;
-    run(&mut link, steps).await?;
+    run(&mut link, unplaced(ddl::drop_all(schema, models, pool.dialect()))).await?;
     link.commit().await
+}
+
+fn unplaced(steps: Vec<DdlStep>) -> Vec<(DdlStep, Option<&'static Model>)> {
+    steps.into_iter().map(|step| (step, None)).collect()
 }
 
 /// Creates what does not exist yet of the models' tables, inside of the link's transaction, which the caller ends; one
@@ -98,7 +105,7 @@ pub async fn create_all_in<'a>(
     models: &[ModelId],
     spelling: impl Into<Spelling<'a>>,
 ) -> Result<()> {
-    let steps = ddl::create_all(schema, models, spelling)?;
+    let steps = ddl::placed(schema, models, spelling.into())?;
     run_in(link, steps).await
 }
 
@@ -113,19 +120,18 @@ pub async fn drop_all_in<'a>(
     kept: &[ModelId],
     spelling: impl Into<Spelling<'a>>,
 ) -> Result<()> {
-    let steps = ddl::drop_some(schema, models, kept, spelling);
-    run_in(link, steps).await
+    run_in(link, unplaced(ddl::drop_some(schema, models, kept, spelling))).await
 }
 
-async fn run_in(link: &mut Link, steps: Vec<DdlStep>) -> Result<()> {
+async fn run_in(link: &mut Link, steps: Vec<(DdlStep, Option<&Model>)>) -> Result<()> {
     if !link.in_transaction() {
         link.begin()?;
     }
     run(link, steps).await
 }
 
-async fn run(link: &mut Link, steps: Vec<DdlStep>) -> Result<()> {
-    for step in steps {
+async fn run(link: &mut Link, steps: Vec<(DdlStep, Option<&Model>)>) -> Result<()> {
+    for (step, model) in steps {
         let statement = match step {
             DdlStep::Run(statement) => statement,
             DdlStep::Unless { exists, then } => {
@@ -137,7 +143,7 @@ async fn run(link: &mut Link, steps: Vec<DdlStep>) -> Result<()> {
         };
         let statements = [Statement::command(statement, Effect::Unknown)];
         let ran = link.run(Batch { before: &[], statements: &statements }, &mut Answer(false)).await;
-        ran.map_err(with_extension)?;
+        ran.map_err(|error| culprit::of_model(with_extension(error), model))?;
     }
     Ok(())
 }

@@ -93,7 +93,8 @@ fn relation(catalog: &mut Catalog, places: &mut HashMap<i64, usize>, line: &Line
     }
     let oid = line.number(0)?.ok_or_else(|| Error::protocol("a table without an OID"))?;
     places.insert(oid, catalog.tables.len());
-    catalog.tables.push(Table { comment: line.maybe(4)?, partitioned: kind == "p", ..Table::new(name) });
+    let (comment, unsaid) = (line.maybe(4)?, line.texts(6)?);
+    catalog.tables.push(Table { comment, partitioned: kind == "p", unsaid, ..Table::new(name) });
     Ok(())
 }
 

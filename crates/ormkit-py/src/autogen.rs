@@ -56,6 +56,13 @@ impl SchemaStep {
         self.step.column()
     }
 
+    /// The constraint, index or type that it is about, or what becomes of the column; None where the kind, the table and the column
+    /// say all.
+    #[getter]
+    fn detail(&self) -> Option<String> {
+        self.step.detail()
+    }
+
     /// The type of a column that is added or dropped, in the database's words; None of every other step.
     #[getter]
     fn column_type(&self) -> Option<&str> {

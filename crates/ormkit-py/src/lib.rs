@@ -97,7 +97,7 @@ mod _ormkit {
     use inspection::{AttributeState, History, InstanceState, Mapper, NamedItems, inspect};
     #[pymodule_export]
     use migrate::{
-        MigrationRun, RevisionGraph, count_statements, keeps_stored_form, render_baseline,
+        MigrationRun, RevisionGraph, count_statements, keeps_stored_form, render_baseline, reset_statements,
         revision_file_name, schema_statements, version_statements,
     };
     #[pymodule_export]

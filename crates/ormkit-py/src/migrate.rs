@@ -80,6 +80,12 @@ pub(crate) fn version_statements(
     Ok((made.collect(), moved.collect()))
 }
 
+/// The statements that undo what a revision for PostgreSQL has SET, where a script cannot ask how it was.
+#[pyfunction]
+pub(crate) fn reset_statements() -> Vec<&'static str> {
+    ormkit_core::migrate::RESET.to_vec()
+}
+
 fn direction(up: bool) -> Direction {
     if up { Direction::Up } else { Direction::Down }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import sys
@@ -63,11 +64,15 @@ class Command:
             require_database(url)
         async with create_engine(url, min_connections=0) as engine:
             timeout = self.given.get("lock_timeout")
+            limit = None if timeout is None else _seconds(timeout)
+            runner = MigrationRunner(engine, config, lock_timeout=limit, on_revision=_progress, x=self.x)
             try:
-                limit = None if timeout is None else float(timeout)
-            except ValueError:
-                raise Usage(f"--lock-timeout {timeout}: a number of seconds is meant") from None
-            yield MigrationRunner(engine, config, lock_timeout=limit, on_revision=_progress, x=self.x)
+                yield runner
+            except asyncio.CancelledError:
+                # Whoever has typed Ctrl-C is to know what was kept.
+                if runner._interrupted is not None:
+                    print(f"interrupted: {runner._interrupted}", file=sys.stderr)
+                raise
 
     def folder(self) -> ScriptFolder:
         return ScriptFolder(self.configuration())
@@ -97,6 +102,17 @@ def require_database(url: str) -> None:
     if (missing := missing_database(url)) is not None:
         text = f"there is no database {missing}: `ormkit migrate up` makes one, --url names another"
         raise problem(text, file=missing)
+
+
+def _seconds(said: str) -> float:
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = -1.0
+    # A day is longer than anybody waits, and the server takes no more than 24 of them.
+    if not 0 < seconds <= 86_400:
+        raise Usage(f"--lock-timeout {said}: a number of seconds is meant, more than 0 and no more than a day")
+    return seconds
 
 
 async def run(verb: str, given: dict[str, Any], url: str | None, json: bool) -> int:
@@ -321,7 +337,8 @@ def _ask(rename: str) -> bool:
 
 def _shown(step: SchemaStep) -> str:
     place = ".".join(part for part in (step.table_name, step.column_name) if part)
-    return f"{step.operation_type} {place}" + (" (its values are lost)" if step.loses_data else "")
+    said = f"{step.operation_type} {place}".rstrip() + (f": {step.detail}" if step.detail else "")
+    return said + (" (its values are lost)" if step.loses_data else "")
 
 
 def _keep_rows(steps: list[SchemaStep], allowed: bool) -> None:
@@ -466,6 +483,7 @@ async def _differences(
             "operation": step.operation_type,
             "table": step.table_name,
             "column": step.column_name,
+            "detail": step.detail,
             "loses_data": step.loses_data,
         }
         for step in steps

@@ -36,6 +36,8 @@ class Online(Operations):
         self._stopped = False
         # The revision has said COMMIT: what comes until BEGIN, or until its end, commits by itself.
         self._paused = False
+        # What it has done so far was committed, or a part of it.
+        self.parted = False
         self._pending: Future[Any] | None = None
         self.statement: str | None = None
 
@@ -92,7 +94,7 @@ class Online(Operations):
         """COMMIT and BEGIN in a statement of their own are what `autocommit_block()` does."""
         said = " ".join(sql.strip().rstrip(";").upper().split())
         if said in _COMMIT and not self._paused:
-            self.wait(self._run.pause)
+            self._pause()
             self._paused = True
         elif said in _BEGIN and self._paused:
             self.finish()
@@ -106,13 +108,17 @@ class Online(Operations):
             self.wait(self._run.resume)
             self._paused = False
 
+    def _pause(self) -> None:
+        self.wait(self._run.pause)
+        self.parted = True
+
     def get_bind(self) -> Any:
         return Bind(self)
 
     @contextmanager
     def _autocommit(self) -> Iterator[None]:
         self.finish()
-        self.wait(self._run.pause)
+        self._pause()
         yield
         self.wait(self._run.resume)
 

@@ -57,6 +57,13 @@ _OF_ALEMBIC = {
     "if_exists",
 }
 
+# What says of a batch how the table is made anew, which ours does from what is there. PostgreSQL makes none anew.
+_OF_REBUILDS = {
+    "batch_alter_table": {"copy_from", "partial_reordering", "table_kwargs"},
+    "add_column": {"insert_before", "insert_after"},
+    "alter_column": {"insert_before", "insert_after"},
+}
+
 _DIALECTS = ("mysql_", "mariadb_", "mssql_", "oracle_")
 
 
@@ -66,6 +73,9 @@ def unknown(function: Any, keyword: str, dialect: str | None) -> str | None:
     owner, _, name = getattr(function, "__qualname__", "").rpartition(".")
     if owner not in (Operations.__name__, BatchOperations.__name__) or keyword.startswith(_DIALECTS):
         return None
+    is_of_batch = owner == BatchOperations.__name__ or name == "batch_alter_table"
+    if is_of_batch and dialect != "postgresql" and keyword in _OF_REBUILDS.get(name, ()):
+        return "alembic"
     parameters = inspect.signature(function).parameters.values()
     takes = {one.name for one in parameters if one.kind is not one.VAR_KEYWORD} | _MORE.get(name, set())
     of_another = (

@@ -8,14 +8,15 @@ from typing import Any
 
 from ormkit.exc import MigrationError
 from ormkit.migrations._columns import (
-    CheckConstraint,
     ColumnDef,
+    Constraint,
     Literal,
     TableName,
     known,
 )
 from ormkit.migrations._steps import (
     AddColumn,
+    AddConstraint,
     AlterColumn,
     BulkInsert,
     CreateCheckConstraint,
@@ -200,16 +201,16 @@ class Operations:
         naming_convention: Any = None,
     ) -> Iterator[BatchOperations]:
         """Changes of one table that are done together: on SQLite by one rebuild, which keeps all that is not changed."""
-        for name, given in (
-            ("partial_reordering", partial_reordering),
-            ("table_args", [part for part in table_args if not isinstance(part, CheckConstraint)]),
-            ("copy_from", copy_from),
-        ):
+        odd = [part for part in table_args if not isinstance(part, Constraint)]
+        for name, given in (("partial_reordering", partial_reordering), ("copy_from", copy_from), ("table_args", odd)):
             if given:
-                raise MigrationError(f"batch_alter_table: `{name}` is not known here")
+                text = f"batch_alter_table: `{name}` is not known here: a comment `# ormkit: run by alembic` in the file has Alembic do it"
+                raise MigrationError(text)
         batch = BatchOperations(self, table_name, schema, naming_convention)
-        for check in table_args:
-            batch._add(CreateCheckConstraint(check.name, table_name, check.sqltext, schema=schema))
+        # They are of the table that is made anew: PostgreSQL makes none, unless it is told to.
+        if self.dialect == "sqlite" or recreate == "always":
+            for part in table_args:
+                batch._add(AddConstraint(table_name, part, schema))
         yield batch
         batch.flush()
 
@@ -241,7 +242,7 @@ class BatchOperations:
         if any(said) and self._op.dialect == "sqlite":
             raise MigrationError(
                 "batch_alter_table: `insert_before` and `insert_after` are not known here: leave them out, and the column"
-                " comes last"
+                " comes last, or have Alembic do it by a comment `# ormkit: run by alembic` in the file"
             )
 
     def f(self, name: str) -> str:

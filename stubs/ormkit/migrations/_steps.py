@@ -363,8 +363,10 @@ class DropIndex(MigrateOperation):
         return super().reverse() if self.index is None else self.index
 
 
-class _AddConstraint(MigrateOperation):
+class AddConstraint(MigrateOperation):
     """ALTER TABLE … ADD CONSTRAINT."""
+
+    operation_type = "create_constraint"
 
     def __init__(self, table: str, constraint: Constraint, schema: str | None = None) -> None:
         self.table_name, self.constraint, self.schema = table, constraint, schema
@@ -392,7 +394,7 @@ class _AddConstraint(MigrateOperation):
         return DropConstraint(self.constraint_name, self.table_name or "", kind, schema=self.schema, constraint=self)
 
 
-class CreateForeignKey(_AddConstraint):
+class CreateForeignKey(AddConstraint):
     """ADD FOREIGN KEY."""
 
     operation_type = "create_foreign_key"
@@ -414,7 +416,7 @@ class CreateForeignKey(_AddConstraint):
         super().__init__(table, ForeignKeyConstraint(local_cols, remote, name=name, **options), source_schema)
 
 
-class CreateUniqueConstraint(_AddConstraint):
+class CreateUniqueConstraint(AddConstraint):
     """ADD UNIQUE."""
 
     operation_type = "create_unique_constraint"
@@ -425,7 +427,7 @@ class CreateUniqueConstraint(_AddConstraint):
         super().__init__(table, UniqueConstraint(*columns, name=name, **options), schema)
 
 
-class CreatePrimaryKey(_AddConstraint):
+class CreatePrimaryKey(AddConstraint):
     """ADD PRIMARY KEY."""
 
     operation_type = "create_primary_key"
@@ -434,7 +436,7 @@ class CreatePrimaryKey(_AddConstraint):
         super().__init__(table, PrimaryKeyConstraint(*columns, name=name), schema)
 
 
-class CreateCheckConstraint(_AddConstraint):
+class CreateCheckConstraint(AddConstraint):
     """ADD CHECK."""
 
     operation_type = "create_check_constraint"
@@ -445,7 +447,7 @@ class CreateCheckConstraint(_AddConstraint):
         super().__init__(table, CheckConstraint(condition, name=name, **options), schema)
 
 
-class CreateExcludeConstraint(_AddConstraint):
+class CreateExcludeConstraint(AddConstraint):
     """ADD EXCLUDE."""
 
     operation_type = "create_exclude_constraint"
@@ -469,7 +471,7 @@ class DropConstraint(MigrateOperation):
         *,
         schema: str | None = None,
         if_exists: bool | None = False,
-        constraint: _AddConstraint | None = None,
+        constraint: AddConstraint | None = None,
     ) -> None:
         self.constraint_name, self.table_name, self.schema = name, table, schema
         self.kind, self.if_exists, self.constraint = type, bool(if_exists), constraint

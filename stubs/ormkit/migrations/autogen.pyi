@@ -23,6 +23,11 @@ class SchemaStep:
         """The column's name, of a step that is about a column."""
 
     @property
+    def detail(self) -> str | None:
+        """The constraint, index or type that it is about, or what becomes of the column; None where the kind, the table and the
+        column say all."""
+
+    @property
     def column_type(self) -> str | None:
         """The type of a column that is added or dropped, in the database's words; None of every other step."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ormkit._ormkit import MigrationRun, RevisionGraph, version_statements
+from ormkit._ormkit import MigrationRun, RevisionGraph, reset_statements, version_statements
 from ormkit.exc import DatabaseError, MigrationError, OrmkitError
 from ormkit.migrations import _bridge
 from ormkit.migrations._drive import Offline, Online, in_thread
@@ -46,6 +47,8 @@ class MigrationRunner:
         self._options = {"lock_timeout": lock_timeout, "attempts": attempts, "wait": wait}
         self._on_revision = on_revision
         self._x = tuple(x)
+        # What became of the revision that was running when the run was cancelled.
+        self._interrupted: str | None = None
 
     def _folder(self) -> ScriptFolder:
         if self.config is None:
@@ -105,8 +108,14 @@ class MigrationRunner:
             graph = self._folder().graph
             run = self._run(graph)
             moves = graph.stamp(await run.heads(), several(revision), purge)
-        if moves:
+        if not moves:
+            return
+        try:
             await run.stamp(moves)
+        except DatabaseError as error:
+            said = ", ".join(several(revision))
+            text = f"{said} could not be noted: {error}: nothing was changed, `ormkit migrate current` says where the database is"
+            raise problem(text, revisions=tuple(several(revision))) from error
 
     async def _around(self, script: MigrationScript) -> tuple[RevisionGraph, dict[str, MigrationScript]]:
         """The script among those of the folder; without one, among the ids that it and the database name."""
@@ -151,6 +160,9 @@ class MigrationRunner:
 
         try:
             await in_thread(function, op.stop)
+        except asyncio.CancelledError:
+            self._interrupted = _interrupted(script, up, op.parted)
+            raise
         except Exception as raised:
             error = _bridge.original(raised)
             if await run.again(error):
@@ -181,7 +193,8 @@ class MigrationRunner:
             op._x = self._x
             self._write(op, script, not down, id in theirs)
             title = f"-- {'downgrade' if down else 'upgrade'} {id}: {script.message}"
-            body = [*op.script, *version_statements(dialect, *self._table, moves)[1]]
+            reset = reset_statements() if dialect == "postgresql" and any(map(_sets, op.script)) else []
+            body = [*op.script, *reset, *version_statements(dialect, *self._table, moves)[1]]
             lines += [f"{title}\n{body[0]}", *body[1:]]
         return "".join(f"{line};\n\n" for line in [*lines, "COMMIT"])
 
@@ -199,6 +212,31 @@ class MigrationRunner:
             place = f"{script.path or script.revision}" + ("" if line is None else f", line {line}")
             text = f"{place}: {type(raised).__name__}: {raised}: a script has no database to ask"
             raise problem(text, file=script.path, revisions=(script.revision,)) from raised
+
+
+_SETS = re.compile(
+    r"(?:^|;|\b(?:BEGIN|THEN|ELSE|LOOP)\b)\s*SET\s+(?!CONSTRAINTS\b|(?:LOCAL\s+)?TRANSACTION\b)|\bset_config\s*\(",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def _sets(sql: str) -> bool:
+    """True for a statement that changes settings or the role, which hold for what comes behind it, too."""
+    return _SETS.search(_COMMENT.sub(" ", sql)) is not None
+
+
+def _interrupted(script: MigrationScript, up: bool, parted: bool) -> str:
+    """What is to be known of a revision that was interrupted."""
+    function, place = "upgrade" if up else "downgrade", script.path or script.revision
+    begin = f"{function} of `{script.revision}` ({place}) was interrupted"
+    if parted:
+        return (
+            f"{begin}: what it did before its autocommit_block(), and in it, was kept: look at what is there before you run it"
+            " again"
+        )
+    word, command = ("before", "up") if up else ("after", "down")
+    return f"{begin}: the database is as it was {word} `{script.revision}`, `ormkit migrate {command}` goes on"
 
 
 def _line(error: BaseException, script: MigrationScript) -> int | None:

@@ -102,13 +102,18 @@ class MigrationScript:
 
     def render_as(self, template: str, *, created: datetime | None = None, where: str = "the template") -> str:
         names = {
-            "message": self.message or "empty message", "up_revision": self.revision,
+            "message": _quoted(self.message) or "empty message", "up_revision": self.revision,
             "down_revision": self.down_revision, "branch_labels": self.branch_labels, "depends_on": self.depends_on,
             "create_date": (created or datetime.now()).isoformat(sep=" "), "imports": "", "upgrades": "", "downgrades": "",
             "config": None,
         }  # fmt: skip
         if re.search(r"^\s*%(?!%)|<%", template, re.MULTILINE):
-            raise MigrationError(f"{where} has more of Mako in it than `${{…}}`, which is all that is filled in here")
+            text = (
+                f"{where} has more of Mako in it than `${{…}}`, which is all that is filled in here: move it away, and a file is \
+made as without it. For several databases, as in Alembic's template `multidb`, each wants a folder and a section of its own, \
+`ormkit -n NAME migrate init FOLDER -c FILE`"
+            )
+            raise MigrationError(text)
         return re.sub(r"\$\{(.*?)\}", lambda found: _filled(found[1], names, where), template)
 
     def upgrade(self, op: Any) -> None:
@@ -199,6 +204,9 @@ def _function(up: bool) -> str:
 
 _COMPUTED: Any = object()
 
+# What Alembic and we understand by these is no revision of that name.
+_WORDS = {"head", "heads", "base", "current"}
+
 
 def _head(path: Path, source: str) -> dict[str, Any]:
     """What stands above the functions of a file, without running it."""
@@ -241,6 +249,12 @@ def _lines(source: str) -> dict[str, Any]:
             except (ValueError, SyntaxError):
                 found[said[1]] = _COMPUTED
     return found
+
+
+def _quoted(message: str) -> str:
+    """A message as it stands in the docstring of a file."""
+    text = message.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f'{text[:-1]}\\"' if text.endswith('"') and not text.endswith('\\"') else text
 
 
 def _filled(words: str, names: dict[str, Any], where: str) -> str:
@@ -310,17 +324,27 @@ class ScriptFolder:
         new = revision or uuid.uuid4().hex[-12:]
         if new in self.scripts:
             raise MigrationError(f"there is a revision `{new}` already, in {self.scripts[new].path}")
+        if new in _WORDS or "/" in new or "\\" in new:
+            raise MigrationError(
+                f"a revision cannot be called `{new}`: it means another, or another folder; choose another id"
+            )
+        if branch_label is not None and re.search(r"[@:\s]|^$", branch_label):
+            raise MigrationError(
+                f"a branch cannot be called `{branch_label}`: `@`, `:` and spaces stand around its name"
+            )
+        folder = self._place(version_path)
         down: Any = None if not ids else ids[0] if len(ids) == 1 else tuple(ids)
         labels = None if branch_label is None else (branch_label,)
         depends = None if depends_on is None else depends_on if isinstance(depends_on, str) else tuple(depends_on)
         script = MigrationScript(new, message, down, branch_labels=labels, depends_on=depends)
+        # What does not fit is said before there is a file of it, which nothing could be done beside.
+        graph_of([*self.scripts.values(), script])
         now = self._now()
         template = self.config.script_location / "script.py.mako"
         if source is None and template.is_file():
             source = script.render_as(template.read_text(encoding="utf-8"), created=now, where=str(template))
         elif source is None:
             source = script.render_as(_TEMPLATE, created=now)
-        folder = self.config.versions_dir if version_path is None else Path(version_path)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self._name(new, message, now)}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -328,6 +352,19 @@ class ScriptFolder:
             file.write(source)
         self._scripts = self._graph = None
         return MigrationScript.load(path)
+
+    def _place(self, version_path: str | os.PathLike[str] | None) -> Path:
+        """The folder of a new file: one of those in which files are looked for."""
+        if version_path is None:
+            return self.config.versions_dir
+        folder, known = Path(version_path), self.config.version_locations
+        if any(folder.resolve() == one.resolve() for one in known):
+            return folder
+        if self.config.recursive_version_locations and any(one.resolve() in folder.resolve().parents for one in known):
+            return folder
+        text = f"{folder} is none of the folders of revisions, {', '.join(map(str, known))}: version_locations of {self.config.path} \
+names them"
+        raise problem(text, file=self.config.path)
 
     def _now(self) -> datetime:
         zone = self.config.timezone

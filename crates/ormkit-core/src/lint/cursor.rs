@@ -92,6 +92,29 @@ impl<'a> Cursor<'a> {
         Self { tokens, at: 0 }
     }
 
+    /// True before the word that a statement begins with, and at the end.
+    pub(super) fn at_statement(&self) -> bool {
+        let begin = ["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "REPLACE", "TABLE"];
+        self.tokens
+            .get(self.at)
+            .is_none_or(|token| token.is_sign('(') || begin.iter().any(|word| token.is(word)))
+    }
+
+    /// Goes behind what stands in parentheses next; the words in them.
+    pub(super) fn group(&mut self) -> Option<Self> {
+        if !self.tokens.get(self.at)?.is_sign('(') {
+            return None;
+        }
+        let mut depth = 0_i32;
+        let length = self.tokens[self.at..].iter().position(|token| {
+            depth += i32::from(token.is_sign('(')) - i32::from(token.is_sign(')'));
+            depth == 0
+        })?;
+        let tokens = self.tokens[self.at + 1..self.at + length].to_vec();
+        self.at += length + 1;
+        Some(Self { tokens, at: 0 })
+    }
+
     /// The rest's words that are called as functions, in lower case.
     pub(super) fn calls(&self) -> Vec<String> {
         self.tokens[self.at..]

@@ -42,7 +42,7 @@ pub fn plan(steps: &[Operation], conditions: &Conditions) -> Vec<Finding> {
             let free = crate::schema::keeps_stored_form(&from.0, &to.0);
             rules.retain(|rule| *rule != Rule::TypeChangeRewrites || !free);
         }
-        add(&mut findings, rules, place + 1, &sql, conditions.dialect);
+        add(&mut findings, rules, place + 1, &sql, &sql, conditions.dialect);
     }
     findings
 }

@@ -67,8 +67,28 @@ pub(super) fn look(statement: &str, state: &mut State<'_>) -> Vec<Rule> {
     rules
 }
 
-/// UPDATE and DELETE of all rows.
+/// UPDATE and DELETE of all rows, also those that stand in a WITH.
 pub(super) fn whole_table(mut words: Cursor<'_>, state: &State<'_>, rules: &mut Vec<Rule>) {
+    if words.take("WITH") {
+        words.take("RECURSIVE");
+        loop {
+            let _ = words.name();
+            let _ = words.group();
+            words.take("AS");
+            words.take("NOT");
+            words.take("MATERIALIZED");
+            if let Some(inner) = words.group() {
+                whole_table(inner, state, rules);
+            }
+            // SEARCH and CYCLE stand between a query and the comma behind it.
+            while !words.at_statement() && !words.take_sign(',') {
+                words.skip();
+            }
+            if words.at_statement() {
+                break;
+            }
+        }
+    }
     if !(words.take("UPDATE") || words.take("DELETE FROM")) {
         return;
     }

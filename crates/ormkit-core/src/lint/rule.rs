@@ -61,6 +61,8 @@ pub enum Rule {
     WholeTableWritten,
     /// UPDATE or DELETE of a table that an ALTER TABLE before it has locked.
     WrittenWhileLocked,
+    /// DO in another language than PL/pgSQL, EXECUTE of a text that is made while it runs.
+    NotLookedAt,
     /// SQLite: a new column with a default that is no constant.
     DefaultNotConstant,
     /// SQLite: a new column that is UNIQUE or a key.
@@ -92,7 +94,7 @@ impl Rule {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::IndexBlocksWrites,
         Self::DropIndexBlocks,
         Self::ReindexBlocks,
@@ -122,6 +124,7 @@ impl Rule {
         Self::LabelRenamed,
         Self::WholeTableWritten,
         Self::WrittenWhileLocked,
+        Self::NotLookedAt,
         Self::DefaultNotConstant,
         Self::NewColumnUnique,
         Self::NotOnSqlite,
@@ -277,6 +280,11 @@ impl Rule {
                 "whole-table-written",
                 "all rows are written in one transaction: their locks are held until its end, and the table grows",
                 "write in batches, each committed by itself",
+            ),
+            Self::NotLookedAt => (
+                "not-looked-at",
+                "its text is made while it runs, or is in another language: nobody can tell from the script what it does",
+                "write the statements out, or look at them yourself and allow it",
             ),
             Self::DefaultNotConstant => (
                 "default-not-constant",

@@ -56,6 +56,19 @@ impl<'a> State<'a> {
         self.locked.clear();
     }
 
+    /// Into a block, which runs in one transaction; whether it is that of the statements around it.
+    pub(super) fn enter(&mut self) -> bool {
+        std::mem::replace(&mut self.begun, true)
+    }
+
+    /// Out of it again.
+    pub(super) fn leave(&mut self, was_begun: bool) {
+        self.begun = was_begun;
+        if !self.in_transaction() {
+            self.end();
+        }
+    }
+
     pub(super) fn limit_locks(&mut self) {
         self.lock_timeout = true;
     }

@@ -131,7 +131,10 @@ const POSTGRES: [(&str, &[&str]); 90] = [
     ("ALTER TABLE users ADD age INT; DELETE FROM users WHERE id < 9", &[]),
     ("BEGIN; CREATE TABLE a (id INT); ALTER TABLE a ADD b INT; UPDATE a SET b = 1; COMMIT", &[]),
     ("BEGIN; ALTER TABLE users VALIDATE CONSTRAINT c; UPDATE users SET age = 1 WHERE id < 9; COMMIT", &[]),
-    ("DELETE FROM users WHERE id = 1; UPDATE users SET a = 1 WHERE id < 7; DO $$ DROP TABLE users; $$", &[]),
+    (
+        "DELETE FROM users WHERE id = 1; UPDATE users SET a = 1 WHERE id < 7; DO $$ DROP TABLE users; $$",
+        &["table-dropped"],
+    ),
 ];
 
 #[test]
@@ -174,6 +177,77 @@ fn dangerous_statements_of_sqlite_are_found_and_their_safer_ways_pass() {
     for (sql, expected) in SQLITE {
         assert_eq!(sqlite(sql), expected, "{sql}");
     }
+}
+
+#[test]
+fn rows_that_a_with_writes_are_looked_at() {
+    let all = [
+        ("WITH gone AS (DELETE FROM a RETURNING *) SELECT * FROM gone", vec!["whole-table-written"]),
+        (
+            "WITH RECURSIVE b (x) AS NOT MATERIALIZED (SELECT 1) UPDATE a SET x = 1",
+            vec!["whole-table-written"],
+        ),
+        ("WITH b AS (SELECT 1), c AS (UPDATE a SET x = 1) DELETE FROM d", vec!["whole-table-written"; 2]),
+        ("WITH b AS (SELECT id FROM a LIMIT 9) DELETE FROM a USING b WHERE a.id = b.id", vec![]),
+        (
+            "WITH b AS (SELECT 1) SEARCH DEPTH FIRST BY x SET y, c AS (DELETE FROM a) TABLE b",
+            vec!["whole-table-written"],
+        ),
+        ("WITH", vec![]),
+    ];
+    for (sql, expected) in all {
+        assert_eq!(postgres(sql), expected, "{sql}");
+    }
+    assert_eq!(sqlite("WITH b AS (SELECT 1) DELETE FROM a"), ["whole-table-written"]);
+}
+
+#[test]
+fn blocks_are_looked_at() {
+    let all = [
+        ("DO $$ BEGIN DROP TABLE a; END $$", vec!["table-dropped"]),
+        (
+            "DO LANGUAGE plpgsql $x$ DECLARE r RECORD; n INT := 1; BEGIN UPDATE a SET b = 1; END $x$",
+            vec!["whole-table-written"],
+        ),
+        ("DO 'BEGIN UPDATE a SET b = ''x''; END' LANGUAGE 'plpgsql'", vec!["whole-table-written"]),
+        (
+            "DO $$ BEGIN IF NOT EXISTS (SELECT CASE WHEN a THEN b END FROM c) THEN ALTER TABLE a DROP b; \
+             ELSIF x THEN CREATE INDEX ix ON a (b); ELSE TRUNCATE a; END IF; \
+             EXCEPTION WHEN duplicate_object THEN NULL; END $$",
+            vec!["column-dropped", "index-blocks-writes", "table-emptied"],
+        ),
+        (
+            "DO $$ BEGIN <<l>> FOR r IN SELECT 1 LOOP DELETE FROM a; END LOOP l; RETURN; END $$",
+            vec!["whole-table-written"],
+        ),
+        ("DO $$ BEGIN CREATE TABLE a (b INT); CREATE INDEX ix ON a (b); PERFORM f(); END $$", vec![]),
+        (
+            "DO $$ BEGIN EXECUTE 'DROP TABLE a'; EXECUTE $q$DROP TABLE b$q$ USING 1; END $$",
+            vec!["table-dropped"; 2],
+        ),
+        ("DO $$ BEGIN EXECUTE format('DROP TABLE %I', x); END $$", vec!["not-looked-at"]),
+        ("DO $$ BEGIN EXECUTE 'DROP TABLE ' || x; END $$", vec!["not-looked-at"]),
+        ("DO LANGUAGE plpython3u $$ x = 1 $$", vec!["not-looked-at"]),
+        ("DO $$ x = 1 $$ LANGUAGE plpython3u", vec!["not-looked-at"]),
+        (
+            "DO $$ BEGIN DROP INDEX CONCURRENTLY ix; END $$; DROP INDEX CONCURRENTLY ix",
+            vec!["concurrently-in-transaction"],
+        ),
+        ("-- ormkit: allow table-dropped\nDO $$ BEGIN DROP TABLE a; END $$", vec![]),
+        (
+            "DO $$ BEGIN DROP TABLE a; -- ormkit: allow table-emptied\nTRUNCATE b; END $$",
+            vec!["table-dropped"],
+        ),
+        ("DO", vec!["not-looked-at"]),
+    ];
+    for (sql, expected) in all {
+        assert_eq!(postgres(sql), expected, "{sql}");
+    }
+    let found = script(
+        "SELECT 1;\nDO $$\nBEGIN\n  -- why\n  DROP TABLE a;\nEND $$",
+        &Conditions::new(&Dialect::POSTGRES),
+    );
+    assert_eq!((found[0].line, &*found[0].statement), (5, "DROP TABLE a"));
 }
 
 #[test]

@@ -150,7 +150,8 @@ fn named(revisions: &[Revision]) -> Result<FxHashMap<String, usize>> {
         if revision.id.is_empty() || revision.id.contains(ILLEGAL) {
             let problem =
                 format!("{} has an id that is empty or has one of `@ - + :` in it", revision.place());
-            return Err(MigrationProblem::new(problem).about([revision]).error());
+            let next = "give it another, `revision = …` in its file, and say that where others follow it";
+            return Err(MigrationProblem::new(problem).about([revision]).next(next).error());
         }
         if let Some(first) = names.insert(revision.id.clone(), index) {
             let both = [&revisions[first], revision];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{MigrationProblem, Move};
 use crate::driver::{Batch, Effect, Row, RowSink, Statement, StatementText};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::TableName;
 use crate::session::Link;
 use crate::sql::ddl::written;
@@ -133,7 +133,7 @@ impl VersionTable {
             let sql = step.sql(&self.name, link.dialect());
             let statement = Statement::command(sql, Effect::Write { bounded: true });
             let mut touched = Count(0);
-            link.run(Batch::of(&statement), &mut touched).await?;
+            link.run(Batch::of(&statement), &mut touched).await.map_err(too_long)?;
             if touched.0 != 1 && *step != Move::Clear {
                 let problem = format!(
                     "`{}` does not say any more what it said: {} row(s) instead of one were touched by {}",
@@ -144,6 +144,16 @@ impl VersionTable {
             }
         }
         Ok(())
+    }
+}
+
+/// PostgreSQL keeps ids of 32 characters, as Alembic does.
+fn too_long(error: Error) -> Error {
+    match error.diagnostics() {
+        Some(said) if said.sqlstate.as_str() == "22001" => error.with_note(
+            "the id has more characters than the column `version_num` takes: give the revision a shorter one",
+        ),
+        _ => error,
     }
 }
 

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use rustc_hash::FxBuildHasher;
 
+use super::settings::Settings;
 use super::{Direction, Graph, MigrationProblem, Step, VersionTable};
 use crate::driver::{Batch, Effect, NoRows, Row, RowSink, Statement, StatementText};
 use crate::error::{Error, ErrorClass, ErrorKind, Result, SqlState};
@@ -84,6 +85,8 @@ pub struct Run {
     /// A pooler stands before the server: a lock lasts for a transaction.
     pooled: bool,
     has_table: bool,
+    /// Those of the session before the first revision (PostgreSQL).
+    settings: Option<Settings>,
 }
 
 impl Run {
@@ -114,11 +117,13 @@ impl Run {
             locked: false,
             pooled: false,
             has_table: false,
+            settings: None,
         };
         if link.dialect().name == DialectName::Postgres {
             // The lock is that of a session.
             link.pin().await?;
             run.pooled = is_pooled(link).await?;
+            run.settings = Some(Settings::of(link).await?);
             if !run.pooled {
                 run.lock(link, runtime).await?;
             }
@@ -241,11 +246,9 @@ impl Run {
     }
 
     async fn keep(&mut self, link: &mut Link, step: &Step) -> Result<()> {
-        if link.dialect().name == DialectName::Postgres {
-            // What the revision has SET, such as `search_path`, is its own: neither the version table nor the next one is to be
-            // looked for elsewhere.
-            link.run(Batch::of(&Statement::command("RESET ALL".to_owned(), Effect::Unknown)), &mut NoRows)
-                .await?;
+        if let Some(settings) = &self.settings {
+            // Neither the version table nor the next revision is to be looked for elsewhere.
+            settings.restore(link).await?;
         }
         self.options.table.apply(link, &step.moves).await?;
         self.check(link).await?;

@@ -71,6 +71,8 @@ pub struct Table {
     pub strict: bool,
     /// PostgreSQL: its rows are in partitions, `PARTITION BY`.
     pub partitioned: bool,
+    /// What it has beside all this, in SQL's words: `UNLOGGED`, `INHERITS (a)`. No model says it, and no difference is made of it.
+    pub unsaid: Vec<String>,
 }
 
 impl Table {
@@ -89,6 +91,7 @@ impl Table {
             without_rowid: false,
             strict: false,
             partitioned: false,
+            unsaid: Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Carrying operations out.
 
+use super::culprit::in_table;
 use super::orphans::{Orphans, check_foreign_keys};
 use super::rebuild::{Rebuild, rebuild};
 use super::{Catalog, Operation};
@@ -70,7 +71,10 @@ async fn carry_out(link: &mut Link, steps: Vec<Step>, dialect: &'static Dialect)
     for step in steps {
         match step {
             Step::Run(sql) => run(link, sql).await?,
-            Step::Rebuild(table) => rebuild(link, &table, dialect).await?,
+            Step::Of(table, sql) => run(link, sql).await.map_err(|error| in_table(error, &table))?,
+            Step::Rebuild(table) => {
+                rebuild(link, &table, dialect).await.map_err(|error| in_table(error, &table.to.name))?;
+            }
         }
     }
     Ok(before)
@@ -85,6 +89,8 @@ pub(super) async fn run(link: &mut Link, sql: String) -> Result<()> {
 /// What is run.
 enum Step {
     Run(String),
+    /// A statement about a table.
+    Of(TableName, String),
     Rebuild(Box<Rebuild>),
 }
 
@@ -119,7 +125,11 @@ fn plan(found: &Catalog, operations: &[Operation], dialect: &'static Dialect) ->
             let follow = |on: &str| Step::Run(format!("PRAGMA legacy_alter_table = {on}"));
             // What refers to the table goes along, unlike in a rebuild.
             steps.extend(renames.then(|| follow("OFF")));
-            steps.push(Step::Run(operation.sql(dialect)?));
+            let sql = operation.sql(dialect)?;
+            steps.push(match operation.table() {
+                Some(table) => Step::Of(table.clone(), sql),
+                None => Step::Run(sql),
+            });
             steps.extend(renames.then(|| follow("ON")));
         } else if let Some(table) = operation.table() {
             match waiting {

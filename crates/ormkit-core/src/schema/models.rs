@@ -3,6 +3,7 @@
 //! What a model cannot say stands beside it as a comment, so that nothing is left out in silence; for everything else a second
 //! look at the database through the models finds no difference.
 
+mod annotation;
 mod junction;
 mod kept;
 mod names;
@@ -31,7 +32,7 @@ pub fn python_models(catalog: &Catalog, dialect: &'static Dialect) -> String {
     let mut tables = Vec::new();
     let mut classes = Vec::new();
     for table in &catalog.tables {
-        let printer = table::Printer { catalog, naming: &naming, dialect, uses: &mut uses };
+        let printer = table::Printer::of(catalog, &naming, dialect, &mut uses);
         match junctions.variable(&table.name) {
             Some(variable) => tables.push(printer.junction(table, variable)),
             None => classes.push(printer.print(table, &relations, kept.notes(&table.name))),
@@ -61,7 +62,7 @@ fn name_of(dialect: &Dialect) -> &'static str {
 #[derive(Default)]
 struct Uses {
     ormkit: BTreeSet<&'static str>,
-    standard: BTreeMap<&'static str, BTreeSet<&'static str>>,
+    standard: BTreeMap<&'static str, BTreeSet<String>>,
     enums: BTreeSet<usize>,
 }
 
@@ -72,9 +73,8 @@ impl Uses {
     }
 
     /// A name of a module, or the module.
-    fn standard(&mut self, module: &'static str, name: &'static str) -> &'static str {
-        self.standard.entry(module).or_default().insert(name);
-        name
+    fn standard(&mut self, module: &'static str, name: impl Into<String>) {
+        self.standard.entry(module).or_default().insert(name.into());
     }
 
     fn imports(&self) -> String {
@@ -102,8 +102,8 @@ impl Uses {
     }
 }
 
-fn joined(names: &BTreeSet<&'static str>) -> String {
-    names.iter().copied().collect::<Vec<_>>().join(", ")
+fn joined<T: AsRef<str>>(names: &BTreeSet<T>) -> String {
+    names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
 }
 
 /// A class with its body.

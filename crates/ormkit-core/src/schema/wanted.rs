@@ -8,14 +8,15 @@
 use std::collections::BTreeSet;
 
 use super::aside::Aside;
+use super::culprit::of_model;
 use super::introspect::introspect;
+use super::migrate::run;
 use super::{Catalog, ForeignKey};
-use crate::driver::{Batch, NoRows, Scope, Statement, StatementText};
+use crate::driver::Scope;
 use crate::error::{Error, Result};
 use crate::model::{Model, ModelId, Schema, TableName};
 use crate::session::Link;
 use crate::sql::ddl::{self, DdlStep, ForeignKeyDef};
-use crate::value::Params;
 
 /// The schema of `models`, as [`introspect`](super::introspect) would find it after `create_all`.
 ///
@@ -81,17 +82,16 @@ fn statement(step: DdlStep) -> String {
 
 /// Makes the tables of one schema as temporary ones, and reads them.
 async fn rehearse(link: &mut Link, schema: &Schema, models: &[&Model], asides: &[Aside]) -> Result<Catalog> {
-    let mut script = vec![
-        // Temporary ones first, also where tables are made; the rest is found as before.
-        "SELECT set_config('search_path', 'pg_temp, ' || current_setting('search_path'), TRUE)".to_owned(),
-    ];
+    // Temporary ones first, also where tables are made; the rest is found as before.
+    let path =
+        "SELECT set_config('search_path', 'pg_temp, ' || current_setting('search_path'), TRUE)".to_owned();
     let dialect = link.dialect();
     let aside = |sql: String| asides.iter().fold(sql, |sql, aside| aside.put(&sql, dialect));
-    script.extend(ddl::rehearsal(schema, models, dialect)?.into_iter().map(statement).map(aside));
+    let steps = ddl::rehearsal(schema, models, dialect)?;
     link.begin()?;
-    for sql in script {
-        let statements = [Statement::new(StatementText::raw(sql).into(), Params::new())];
-        link.run(Batch { before: &[], statements: &statements }, &mut NoRows).await?;
+    run(link, path).await?;
+    for (step, model) in steps {
+        run(link, aside(statement(step))).await.map_err(|error| of_model(error, model))?;
     }
     introspect(link, &Scope::Temporary).await
 }
@@ -111,8 +111,7 @@ pub(super) fn foreign_key(def: &ForeignKeyDef) -> ForeignKey {
         referred: def.referred.clone(),
         on_delete: action(def.on_delete),
         on_update: action(def.on_update),
-        // PostgreSQL forgets it where there is one column, which is NULL or not.
-        match_full: def.check.full && def.columns.len() > 1,
+        match_full: def.check.full,
         timing: def.check.timing(),
     }
 }

@@ -48,7 +48,18 @@ pub fn create_all<'a>(
     models: &[ModelId],
     spelling: impl Into<Spelling<'a>>,
 ) -> Result<Vec<DdlStep>> {
-    let spelling = spelling.into();
+    Ok(placed(schema, models, spelling.into())?.into_iter().map(|(step, _)| step).collect())
+}
+
+/// The same, with whose table each step is about; an enum may be that of several.
+///
+/// # Errors
+/// As [`create_all`].
+pub(crate) fn placed<'m>(
+    schema: &'m Schema,
+    models: &[ModelId],
+    spelling: Spelling<'_>,
+) -> Result<Vec<(DdlStep, Option<&'m Model>)>> {
     let dialect = spelling.dialect;
     schema.check(models)?;
     let models = in_order(schema, models);
@@ -58,50 +69,53 @@ pub fn create_all<'a>(
     })?;
     let mut steps = Vec::new();
     for enumeration in enums(&models).iter().filter(|_| dialect.native_enums) {
-        steps.push(create_enum(enumeration, spelling));
+        steps.push((create_enum(enumeration, spelling), None));
     }
     let mut later = Vec::new();
     let mut done: HashSet<&TableName> = HashSet::new();
     let all: HashSet<&TableName> = models.iter().map(|model| model.table()).collect();
-    for model in &models {
+    for model in models {
+        let model: &'m Model = model;
         done.insert(model.table());
         let (now, circular): (Vec<_>, Vec<_>) = ForeignKeyDef::all(&model.def).into_iter().partition(|key| {
             let alone = !all.contains(&key.table) || done.contains(&key.table);
             !dialect.adds_constraints || (alone && !key.check.alter)
         });
-        steps.push(DdlStep::Run(checked(schema, spelling, |out| table::create(out, model, &now))?));
-        later.extend(circular.into_iter().map(|key| add_constraint(model, &key, spelling)));
-        steps.extend(index::indexes(schema, model, spelling)?);
-        steps.extend(table::comments(model, spelling));
+        let mut own = vec![DdlStep::Run(checked(schema, spelling, |out| table::create(out, model, &now))?)];
+        later.extend(circular.into_iter().map(|key| (add_constraint(model, &key, spelling), Some(model))));
+        own.extend(index::indexes(schema, model, spelling)?);
+        own.extend(table::comments(model, spelling));
+        steps.extend(own.into_iter().map(|step| (step, Some(model))));
     }
     steps.extend(later);
     Ok(steps)
 }
 
 /// The steps that create the tables of `models`, all of one schema, under their names alone: without the schema, and without
-/// foreign keys.
+/// foreign keys; with whose table each step is about.
 ///
 /// # Errors
 /// As [`create_all`].
-pub(crate) fn rehearsal(
+pub(crate) fn rehearsal<'m>(
     schema: &Schema,
-    models: &[&Model],
+    originals: &[&'m Model],
     dialect: &'static Dialect,
-) -> Result<Vec<DdlStep>> {
+) -> Result<Vec<(DdlStep, Option<&'m Model>)>> {
     let alone = |model: &&Model| {
         let mut def = model.def.clone();
         def.table.schema = None;
         Arc::new(model.with_def(def))
     };
-    let models: Vec<Arc<Model>> = models.iter().map(alone).collect();
+    let models: Vec<Arc<Model>> = originals.iter().map(alone).collect();
     models.iter().try_for_each(|model| require_types(schema, model, dialect))?;
     let borrowed: Vec<&Arc<Model>> = models.iter().collect();
-    let mut steps: Vec<DdlStep> =
-        enums(&borrowed).iter().map(|kind| create_enum(kind, dialect.into())).collect();
-    for model in &models {
-        steps.push(DdlStep::Run(checked(schema, dialect, |out| table::create(out, model, &[]))?));
-        steps.extend(index::indexes(schema, model, dialect.into())?);
-        steps.extend(table::comments(model, dialect.into()));
+    let mut steps: Vec<(DdlStep, Option<&'m Model>)> =
+        enums(&borrowed).iter().map(|kind| (create_enum(kind, dialect.into()), None)).collect();
+    for (model, original) in models.iter().zip(originals) {
+        let mut own = vec![DdlStep::Run(checked(schema, dialect, |out| table::create(out, model, &[]))?)];
+        own.extend(index::indexes(schema, model, dialect.into())?);
+        own.extend(table::comments(model, dialect.into()));
+        steps.extend(own.into_iter().map(|step| (step, Some(*original))));
     }
     Ok(steps)
 }

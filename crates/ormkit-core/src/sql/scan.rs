@@ -70,7 +70,7 @@ pub fn statements(script: &str, triggers: bool) -> Vec<(usize, &str)> {
 
 /// Length of what stands at the start of `rest` and holds neither placeholder nor semicolon; 0 where one may be. A word
 /// is one piece.
-pub(super) fn opaque(rest: &str) -> usize {
+pub(crate) fn opaque(rest: &str) -> usize {
     let bytes = rest.as_bytes();
     match bytes[0] {
         quote @ (b'\'' | b'"') => quoted(bytes, quote),

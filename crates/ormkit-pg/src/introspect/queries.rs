@@ -9,7 +9,20 @@ SELECT n.nspname::text, n.nspname = current_schema() FROM pg_namespace n WHERE S
 /// Tables and views. A partition belongs to its table.
 pub(super) const TABLES: &str = "\
 SELECT c.oid::int8, NAMESPACE, c.relname::text, c.relkind::text, obj_description(c.oid, 'pg_class'),
-    CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END
+    CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
+    array_remove(ARRAY[
+        CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED' END,
+        (SELECT 'INHERITS (' || string_agg(h.inhparent::regclass::text, ', ' ORDER BY h.inhseqno) || ')'
+            FROM pg_inherits h WHERE h.inhrelid = c.oid),
+        'WITH (' || array_to_string(c.reloptions, ', ') || ')',
+        CASE WHEN c.relrowsecurity THEN 'ROW LEVEL SECURITY' END
+    ], NULL) || ARRAY(
+        SELECT CASE WHEN NOT k.convalidated THEN 'NOT VALID of ' WHEN k.contype = 'c' THEN 'NO INHERIT of '
+                ELSE 'the list of columns that ON DELETE sets of ' END || k.conname
+        FROM pg_constraint k
+        WHERE k.conrelid = c.oid AND (NOT k.convalidated OR (k.contype = 'c' AND k.connoinherit)
+            OR to_jsonb(k) -> 'confdelsetcols' <> 'null')
+        ORDER BY k.conname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition AND SCOPE
     AND NOT EXISTS (SELECT 1 FROM pg_depend d

@@ -340,7 +340,11 @@ async fn apply(link: &mut Link, run: &mut Run, specs: &[Spec]) -> Result<(), Err
     for spec in specs {
         for sql in steps::statements(spec, dialect)? {
             let statement = Statement::command(sql, ormkit_core::driver::Effect::Unknown);
-            link.run(Batch::of(&statement), &mut ormkit_core::driver::NoRows).await?;
+            let ran = link.run(Batch::of(&statement), &mut ormkit_core::driver::NoRows).await;
+            ran.map_err(|error| match spec.table() {
+                Some(table) => schema::in_table(error, table),
+                None => error,
+            })?;
         }
     }
     Ok(())

@@ -68,6 +68,25 @@ pub(super) enum Spec {
     },
 }
 
+impl Spec {
+    /// The table that it is about, where it says so.
+    pub(super) fn table(&self) -> Option<&TableName> {
+        match self {
+            Self::CreateTable { table, .. } => Some(&table.name),
+            Self::DropTable { table, .. }
+            | Self::RenameTable { table, .. }
+            | Self::AddColumn { table, .. }
+            | Self::DropColumn { table, .. }
+            | Self::AlterColumn { table, .. }
+            | Self::Add { table, .. }
+            | Self::DropConstraint { table, .. }
+            | Self::CreateIndex { table, .. }
+            | Self::TableComment { table, .. } => Some(table),
+            Self::DropIndex { .. } => None,
+        }
+    }
+}
+
 /// A constraint that is added.
 #[derive(Clone)]
 pub(super) enum Added {

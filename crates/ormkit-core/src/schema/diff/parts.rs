@@ -229,7 +229,9 @@ fn same_foreign_key(one: &ForeignKey, other: &ForeignKey, wanted: &Catalog, dial
         && same_names(&one.columns, &other.columns, dialect)
         && same_names(&referred(one), &referred(other), dialect)
         && (&one.on_delete, &one.on_update) == (&other.on_delete, &other.on_update)
-        && (one.match_full, one.timing) == (other.match_full, other.timing)
+        // One column is NULL or not, so MATCH FULL says nothing of it.
+        && (one.match_full == other.match_full || one.columns.len() == 1)
+        && one.timing == other.timing
 }
 
 fn same_index(one: &Index, other: &Index, dialect: &Dialect) -> bool {

@@ -42,7 +42,8 @@ fn is_junction(table: &Table, catalog: &Catalog) -> bool {
         || !table.checks.is_empty()
         || !table.exclusions.is_empty()
         || !table.indexes.is_empty();
-    let has_options = table.comment.is_some() || table.without_rowid || table.strict;
+    let has_options =
+        table.comment.is_some() || table.without_rowid || table.strict || !table.unsaid.is_empty();
     let is_named =
         catalog.tables.iter().flat_map(|table| &table.foreign_keys).any(|key| key.table == table.name);
     is_plain_key

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::class;
+use super::junction::Junctions;
 use crate::model::TableName;
 use crate::schema::python::quoted;
 use crate::schema::{Catalog, Enum, Table};
@@ -18,6 +19,12 @@ impl Naming {
     pub(super) fn of(catalog: &Catalog) -> Self {
         let mut taken: HashSet<String> = VALUES.iter().map(|name| (*name).to_owned()).collect();
         taken.extend(TYPES.iter().map(|name| (*name).to_owned()));
+        let attributes: HashMap<_, _> =
+            catalog.tables.iter().map(|table| (table.name.clone(), attributes(table))).collect();
+        // A class that is called like an attribute cannot be named beside it.
+        let junctions = Junctions::of(catalog);
+        let of_classes = attributes.iter().filter(|(table, _)| junctions.variable(table).is_none());
+        taken.extend(of_classes.flat_map(|(_, names)| names.values()).cloned());
         let enums = Enums::of(catalog, &mut taken);
         let mut classes = HashMap::new();
         for table in &catalog.tables {
@@ -25,7 +32,6 @@ impl Naming {
             taken.insert(name.clone());
             classes.insert(table.name.clone(), name);
         }
-        let attributes = catalog.tables.iter().map(|table| (table.name.clone(), attributes(table))).collect();
         Self { classes, attributes, enums }
     }
 
@@ -42,8 +48,17 @@ impl Naming {
 
     /// The names that a relation of a class cannot have: what its body calls, and the attributes that are columns.
     pub(super) fn taken(&self, table: &TableName) -> HashSet<String> {
-        let columns = self.attributes.get(table).into_iter().flat_map(HashMap::values);
-        columns.cloned().chain(reserved()).collect()
+        self.attributes(table).cloned().chain(reserved()).collect()
+    }
+
+    /// The attributes that are columns.
+    pub(super) fn attributes(&self, table: &TableName) -> impl Iterator<Item = &String> {
+        self.attributes.get(table).into_iter().flat_map(HashMap::values)
+    }
+
+    /// True where a column of any class is called so.
+    pub(super) fn is_attribute(&self, name: &str) -> bool {
+        self.attributes.values().flat_map(HashMap::values).any(|known| known == name)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The class of a table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::names::Naming;
 use super::relations::{Kind, Relation};
-use super::{Uses, class, names_list, types};
+use super::{Uses, annotation, class, names_list, types};
 use crate::model::TableName;
 use crate::schema::exclusion::Definition;
 use crate::schema::python::{Call, quoted};
@@ -17,13 +17,24 @@ use crate::sql::ddl::names as usual;
 use crate::sql::{Dialect, DialectName};
 
 pub(super) struct Printer<'a> {
-    pub(super) catalog: &'a Catalog,
-    pub(super) naming: &'a Naming,
-    pub(super) dialect: &'static Dialect,
-    pub(super) uses: &'a mut Uses,
+    catalog: &'a Catalog,
+    naming: &'a Naming,
+    dialect: &'static Dialect,
+    uses: &'a mut Uses,
+    /// Those of the class: columns and relations.
+    attributes: HashSet<String>,
 }
 
-impl Printer<'_> {
+impl<'a> Printer<'a> {
+    pub(super) fn of(
+        catalog: &'a Catalog,
+        naming: &'a Naming,
+        dialect: &'static Dialect,
+        uses: &'a mut Uses,
+    ) -> Self {
+        Self { catalog, naming, dialect, uses, attributes: HashSet::new() }
+    }
+
     /// The class, or a comment for a table that cannot be a model.
     pub(super) fn print(
         mut self,
@@ -35,6 +46,9 @@ impl Printer<'_> {
             let key = if left_out.is_empty() { "primary key" } else { "primary key that a model can say" };
             return format!("# The table {} has no {key}, which a model needs.", table.name);
         };
+        let relations = relations.get(&table.name).map_or(&[][..], Vec::as_slice);
+        self.attributes = self.naming.attributes(&table.name).cloned().collect();
+        self.attributes.extend(relations.iter().map(|relation| relation.name.clone()));
         let mut notes = self.notes(table);
         notes.extend_from_slice(left_out);
         let mut columns: Vec<&Column> = table.columns.iter().collect();
@@ -65,7 +79,7 @@ impl Printer<'_> {
             body.push(format!("__table_args__ = {text}"));
         }
         body.extend(lines);
-        for relation in relations.get(&table.name).into_iter().flatten() {
+        for relation in relations {
             body.push(self.relation(relation));
         }
         let name = self.naming.class(&table.name).unwrap_or("Unnamed");
@@ -107,6 +121,7 @@ impl Printer<'_> {
         note(table.without_rowid, "WITHOUT ROWID is not said by a model".into());
         note(table.strict, "STRICT is not said by a model".into());
         note(table.partitioned, "its partitions are not said by a model".into());
+        table.unsaid.iter().for_each(|words| note(true, format!("{words} is not said by a model")));
         if let Some(key) = &table.primary_key {
             let odd = key.timing != Timing::Immediate || !key.include.is_empty() || key.on_conflict.is_some();
             note(odd, "the primary key has options that a model does not say".into());
@@ -161,7 +176,7 @@ impl Printer<'_> {
             call = call.keyword("comment", quoted(comment));
         }
         let none = if column.nullable && !is_key { " | None" } else { "" };
-        let mapped = format!("{attribute}: {}[{}{none}]", self.uses.ormkit("Mapped"), typed.annotation);
+        let mapped = format!("{attribute}: {}", self.mapped(&format!("{}{none}", typed.annotation)));
         let text = call.written();
         let mut lines: Vec<String> =
             notes.iter().map(|note| format!("# {}: {}", column.name, note)).collect();
@@ -429,7 +444,12 @@ impl Printer<'_> {
         if !relation.remote_side.is_empty() {
             call = call.keyword("remote_side", columns(&relation.remote_side));
         }
-        format!("{}: {}[{annotation}] = {}", relation.name, self.uses.ormkit("Mapped"), call.written())
+        format!("{}: {} = {}", relation.name, self.mapped(&annotation), call.written())
+    }
+
+    fn mapped(&mut self, annotation: &str) -> String {
+        let text = annotation::written(annotation, &self.attributes, self.naming, self.uses);
+        format!("{}[{text}]", self.uses.ormkit("Mapped"))
     }
 }
 

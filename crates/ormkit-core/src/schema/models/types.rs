@@ -85,36 +85,32 @@ fn postgres(data_type: &str, enums: &Enums, uses: &mut Uses, dialect: &Dialect) 
         "character" if !sizes.is_empty() => Typed::with("str", sized("String")).near(),
         "character varying" => Typed::plain("str").near(),
         "bytea" => Typed::plain("bytes"),
-        "numeric" if sizes.is_empty() => Typed::plain(uses.standard("decimal", "Decimal")),
+        "numeric" if sizes.is_empty() => Typed::plain("Decimal"),
         "numeric" => {
             let argument = sized("Numeric");
-            Typed::with(uses.standard("decimal", "Decimal"), argument)
+            Typed::with("Decimal", argument)
         }
-        "money" => Typed::plain(uses.standard("decimal", "Decimal")).near(),
-        "date" => Typed::plain(uses.standard("datetime", "date")),
+        "money" => Typed::plain("Decimal").near(),
+        "date" => Typed::plain("date"),
         "time without time zone" => {
             let exact = sizes.is_empty();
-            Typed { exact, ..Typed::plain(uses.standard("datetime", "time")) }
+            Typed { exact, ..Typed::plain("time") }
         }
         "time with time zone" => {
             let argument = format!("{}(timezone=True)", uses.ormkit("Time"));
-            Typed { exact: sizes.is_empty(), ..Typed::with(uses.standard("datetime", "time"), argument) }
+            Typed { exact: sizes.is_empty(), ..Typed::with("time", argument) }
         }
-        "timestamp with time zone" => {
-            Typed { exact: sizes.is_empty(), ..Typed::plain(uses.standard("datetime", "datetime")) }
-        }
+        "timestamp with time zone" => Typed { exact: sizes.is_empty(), ..Typed::plain("datetime") },
         "timestamp without time zone" => {
             let argument = format!("{}(timezone=False)", uses.ormkit("DateTime"));
-            Typed { exact: sizes.is_empty(), ..Typed::with(uses.standard("datetime", "datetime"), argument) }
+            Typed { exact: sizes.is_empty(), ..Typed::with("datetime", argument) }
         }
-        "interval" => {
-            Typed { exact: sizes.is_empty(), ..Typed::plain(uses.standard("datetime", "timedelta")) }
-        }
-        "uuid" => Typed::plain(uses.standard("uuid", "UUID")),
-        "jsonb" => Typed::with(uses.standard("typing", "Any"), uses.ormkit("JSON")),
-        "json" => Typed::with(uses.standard("typing", "Any"), uses.ormkit("JSON")).near(),
-        "inet" => Typed::with(uses.standard("typing", "Any"), uses.ormkit("Inet")),
-        "cidr" => Typed::with(uses.standard("typing", "Any"), uses.ormkit("Cidr")),
+        "interval" => Typed { exact: sizes.is_empty(), ..Typed::plain("timedelta") },
+        "uuid" => Typed::plain("UUID"),
+        "jsonb" => Typed::with("Any", uses.ormkit("JSON")),
+        "json" => Typed::with("Any", uses.ormkit("JSON")).near(),
+        "inet" => Typed::with("Any", uses.ormkit("Inet")),
+        "cidr" => Typed::with("Any", uses.ormkit("Cidr")),
         "macaddr" => Typed::with("str", uses.ormkit("MacAddr")),
         "macaddr8" => Typed::with("str", uses.ormkit("MacAddr8")),
         "citext" => Typed::with("str", uses.ormkit("Citext")),
@@ -143,10 +139,10 @@ fn range(name: &str, uses: &mut Uses) -> Option<Typed> {
     let (element, one, many) = match of {
         "int4" => ("int", "INT4RANGE", "INT4MULTIRANGE"),
         "int8" => ("int", "INT8RANGE", "INT8MULTIRANGE"),
-        "num" => (uses.standard("decimal", "Decimal"), "NUMRANGE", "NUMMULTIRANGE"),
-        "date" => (uses.standard("datetime", "date"), "DATERANGE", "DATEMULTIRANGE"),
-        "ts" => (uses.standard("datetime", "datetime"), "TSRANGE", "TSMULTIRANGE"),
-        "tstz" => (uses.standard("datetime", "datetime"), "TSTZRANGE", "TSTZMULTIRANGE"),
+        "num" => ("Decimal", "NUMRANGE", "NUMMULTIRANGE"),
+        "date" => ("date", "DATERANGE", "DATEMULTIRANGE"),
+        "ts" => ("datetime", "TSRANGE", "TSMULTIRANGE"),
+        "tstz" => ("datetime", "TSTZRANGE", "TSTZMULTIRANGE"),
         _ => return None,
     };
     let range = format!("{}[{element}]", uses.ormkit("Range"));
@@ -166,20 +162,20 @@ fn sqlite(data_type: &str, uses: &mut Uses) -> Typed {
         ("BIGINT", _) => Typed::with("int", uses.ormkit("BigInteger")),
         ("SMALLINT", _) => Typed::with("int", uses.ormkit("SmallInteger")),
         ("INTEGER", _) => Typed::with("int", uses.ormkit("BigInteger")),
-        ("DATE", _) => Typed::plain(uses.standard("datetime", "date")),
-        ("TIME", _) => Typed::plain(uses.standard("datetime", "time")),
+        ("DATE", _) => Typed::plain("date"),
+        ("TIME", _) => Typed::plain("time"),
         ("DATETIME" | "TIMESTAMP", _) => {
             // Tools that declare it so write no time zone.
             let argument = format!("{}(timezone=False)", uses.ormkit("DateTime"));
-            Typed::with(uses.standard("datetime", "datetime"), argument)
+            Typed::with("datetime", argument)
         }
-        ("NUMERIC" | "DECIMAL", []) => Typed::plain(uses.standard("decimal", "Decimal")).near(),
+        ("NUMERIC" | "DECIMAL", []) => Typed::plain("Decimal").near(),
         ("NUMERIC" | "DECIMAL", sizes) => {
             let sizes: Vec<String> = sizes.iter().map(u32::to_string).collect();
             let argument = format!("{}({})", uses.ormkit("Numeric"), sizes.join(", "));
-            Typed::with(uses.standard("decimal", "Decimal"), argument).near()
+            Typed::with("Decimal", argument).near()
         }
-        ("JSON" | "JSONB", _) => Typed::with(uses.standard("typing", "Any"), uses.ormkit("JSON")).near(),
+        ("JSON" | "JSONB", _) => Typed::with("Any", uses.ormkit("JSON")).near(),
         ("VARCHAR" | "NVARCHAR", [length]) => {
             Typed::with("str", format!("{}({length})", uses.ormkit("String")))
         }

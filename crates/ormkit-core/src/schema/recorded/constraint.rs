@@ -80,7 +80,7 @@ impl Recorded {
                 on_update = action(cursor)?;
             } else if cursor.take("MATCH FULL") {
                 // It is forgotten where there is one column, which is NULL or not.
-                match_full = own.len() > 1;
+                match_full = true;
             } else if !cursor.take("MATCH SIMPLE") {
                 break;
             }

@@ -5,6 +5,7 @@
 //! Precedence"). One that cannot be read is its own words.
 
 mod cast;
+mod literal;
 mod primary;
 
 use super::super::cursor::Cursor;
@@ -244,6 +245,14 @@ impl Reader<'_> {
                     _ => Binds::Zone,
                 };
                 let right = self.expression(tighter)?;
+                let is_of_one_type = binds == Binds::Comparison || ["@>", "<@", "&&"].contains(&operator);
+                let (left, right) = match is_of_one_type {
+                    true => {
+                        let right = self.beside(&left, right);
+                        (self.beside(&right, left), right)
+                    }
+                    false => (left, right),
+                };
                 let kind = match (binds, operator) {
                     (Binds::Sum | Binds::Product | Binds::Power, _) => Kind::Sum,
                     (_, "||" | "->>" | "#>>") => Kind::Text,
@@ -258,6 +267,7 @@ impl Reader<'_> {
     fn between(&mut self, left: &Node, inside: bool) -> Option<Node> {
         let low = self.expression(Binds::Operator)?;
         let high = if self.cursor.take("AND") { self.expression(Binds::Operator)? } else { return None };
+        let (low, high) = (self.beside(left, low), self.beside(left, high));
         let (join, above, below) = if inside { ("and", ">=", "<=") } else { ("or", "<", ">") };
         Some(Node::joined(join, vec![Node::call(above, &[left, &low]), Node::call(below, &[left, &high])]))
     }
@@ -267,7 +277,7 @@ impl Reader<'_> {
         if !self.cursor.take_sign('(') {
             return None;
         }
-        let all = self.list(')')?;
+        let all: Vec<Node> = self.list(')')?.into_iter().map(|node| self.beside(left, node)).collect();
         let (operator, which) = if inside { ("=", "any") } else { ("<>", "all") };
         let array = Node::call("array", &all.iter().collect::<Vec<_>>());
         Some(match &*all {

@@ -1,6 +1,7 @@
 //! Constants, columns, calls, and what has words of its own.
 
-use super::{Binds, Kind, Node, POSTGRES, Reader};
+use super::cast::{constant, number};
+use super::{Binds, Kind, Node, POSTGRES, Reader, literal};
 use crate::schema::token::TokenKind;
 
 /// Functions that answer a text.
@@ -13,11 +14,12 @@ impl Reader<'_> {
         match token.kind {
             TokenKind::Literal => {
                 self.cursor.skip();
-                Some(Node::new(Kind::Constant, token.text))
+                let plain = literal::unescaped(token.text);
+                Some(Node::new(Kind::Constant, plain.unwrap_or_else(|| token.text.to_owned())))
             }
             TokenKind::Number => {
                 self.cursor.skip();
-                Some(Node::new(Kind::Constant, token.text))
+                Some(Node::new(Kind::Constant, number(token.text)))
             }
             TokenKind::Sign if token.is_sign('(') => {
                 self.cursor.skip();
@@ -70,11 +72,18 @@ impl Reader<'_> {
         }
         // `DATE '2020-01-01'`
         let mut ahead = cursor.clone();
+        let word = ahead.peek().map_or_else(String::new, |token| token.text.to_lowercase());
         ahead.skip();
         if let Some(literal) = ahead.peek().filter(|token| token.kind == TokenKind::Literal) {
             ahead.skip();
             self.cursor = ahead;
-            return Said::Node(Some(Node::new(Kind::Constant, literal.text)));
+            let family = match word.as_str() {
+                "timestamp" => "timestamp without time zone",
+                "timestamptz" => "timestamp with time zone",
+                "time" => "time without time zone",
+                word => word,
+            };
+            return Said::Node(Some(constant(Node::new(Kind::Constant, literal.text), family)));
         }
         Said::Name
     }

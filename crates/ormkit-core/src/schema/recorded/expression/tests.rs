@@ -11,6 +11,9 @@ fn table() -> Table {
         ("status", "character varying(20)"),
         ("day", "date"),
         ("data", "jsonb"),
+        ("at", "timestamp without time zone"),
+        ("wait", "interval"),
+        ("ok", "boolean"),
         ("Odd one", "bigint"),
     ] {
         table.columns.push(Column::new(name, kind));
@@ -46,6 +49,19 @@ fn an_expression_and_what_the_server_prints_for_it_mean_the_same() {
         ("TRUE", "true"),
         ("trim(status) <> ''", "(TRIM(BOTH FROM status) <> ''::text)"),
         ("extract(YEAR FROM day) > 2000", "(EXTRACT(year FROM day) > (2000)::numeric)"),
+        ("now() + interval '90 minutes'", "(now() + '01:30:00'::interval)"),
+        (
+            "at > '2020-01-01' and wait <= '1 hour'",
+            "(at > '2020-01-01 00:00:00'::timestamp without time zone) AND (wait <= '01:00:00'::interval)",
+        ),
+        ("timestamp '2020-01-01' < at", "('2020-01-01 00:00:00'::timestamp without time zone < at)"),
+        (
+            "day BETWEEN '2020-1-1' AND '20201231'",
+            "((day >= '2020-01-01'::date) AND (day <= '2020-12-31'::date))",
+        ),
+        ("ok = 'yes'", "(ok = true)"),
+        ("price < 1e6", "(price < '1000000'::numeric)"),
+        ("data <> '{\"a\":1}'", "(data <> '{\"a\": 1}'::jsonb)"),
         ("coalesce(status, 'none')", "COALESCE(status, 'none'::character varying)"),
     ] {
         assert_eq!(canonical(written, &table()), canonical(printed, &table()), "{written}");
@@ -60,6 +76,9 @@ fn what_means_something_else_stays_different() {
         ("(data ->> 'n')", "((data ->> 'n'::text))::integer"),
         ("a - (b - 1)", "a - b - 1"),
         ("lower(status)", "upper(status)"),
+        ("wait > '1 day'", "wait > '24 hours'"),
+        ("at > '2020-01-01'", "at > '2020-01-02'"),
+        ("status = '1 hour'", "status = '01:00:00'"),
         ("status = 'A'", "status = 'a'"),
         ("status", "\"Status\""),
         ("status::date", "status"),
