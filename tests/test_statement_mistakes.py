@@ -79,7 +79,6 @@ def test_locks_wait_in_one_way() -> None:
         (ormkit, "over", r"func\.name\(\.\.\)\.over"),
         (ormkit, "nullslast", "write nulls_last"),
         (ormkit, "composite", "a property that makes the value of its columns"),
-        (ormkit, "Sequence", r"Identity\(start=\.\.\)"),
         (ormkit, "ColumnElement", "write Expr"),
         (ormkit, "SQLAlchemyError", "write OrmkitError"),
         (ormkit, "OuterRef", "the column itself"),

@@ -139,6 +139,7 @@ from ormkit.fields import (
     Mapped,
     Numeric,
     PrimaryKeyConstraint,
+    Sequence,
     SmallInteger,
     String,
     Text,

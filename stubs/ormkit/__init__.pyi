@@ -135,6 +135,7 @@ from ormkit.fields import (
     Mapped as Mapped,
     Numeric as Numeric,
     PrimaryKeyConstraint as PrimaryKeyConstraint,
+    Sequence as Sequence,
     SmallInteger as SmallInteger,
     String as String,
     Text as Text,

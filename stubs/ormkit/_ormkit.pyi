@@ -40,6 +40,7 @@ __all__ = [
     "NUMRANGE",
     "Numeric",
     "RelationshipInfo",
+    "Sequence",
     "SmallInteger",
     "String",
     "TSMULTIRANGE",
@@ -518,6 +519,35 @@ class RelationshipInfo:
     def is_many_to_many(self) -> builtins.bool:
         r"""
         Through a junction.
+        """
+    def __repr__(self) -> builtins.str: ...
+
+@typing.final
+class Sequence:
+    r"""
+    A sequence of PostgreSQL that numbers a column: `mapped_column(Sequence("tickets"))`. INSERT asks it where no value is given,
+    and the number is read back; `create_all` makes it, unless there is one of the name, and migrations do. SQLite has none: there
+    it stands for the numbers of a key that is an integer alone, and a column beside the key is refused.
+    """
+    @property
+    def name(self) -> builtins.str:
+        r"""
+        The sequence's name.
+        """
+    @property
+    def schema(self) -> typing.Optional[builtins.str]:
+        r"""
+        The schema that it is in.
+        """
+    def __new__(cls, name: builtins.str, start: typing.Optional[builtins.int] = None, increment: typing.Optional[builtins.int] = None, minvalue: typing.Optional[builtins.int] = None, maxvalue: typing.Optional[builtins.int] = None, *, cycle: builtins.bool = ..., cache: typing.Optional[builtins.int] = None, schema: typing.Optional[builtins.str] = None, optional: builtins.bool = ...) -> Sequence:
+        r"""
+        Args:
+        name: Its name, without a schema.
+        start, increment, minvalue, maxvalue: Which numbers.
+        cycle: Begin anew after the greatest.
+        cache: How many numbers a connection takes at once.
+        schema: The schema that it is in.
+        optional: Accepted: where the database numbers a key by itself it does so in any case.
         """
     def __repr__(self) -> builtins.str: ...
 

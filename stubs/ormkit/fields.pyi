@@ -12,6 +12,7 @@ from ormkit._ormkit import (
     ForeignKeyConstraint as ForeignKeyConstraint,
     Identity as Identity,
     Index as Index,
+    Sequence as Sequence,
 )
 from ormkit.base import DeclarativeBase
 from ormkit.query import Attribute, Expr, F, Select

@@ -19,7 +19,7 @@ mod types;
 pub use exclude::{Exclude, Timing};
 pub use family::{Family, Kinship, Mark, OwnTable, Part};
 pub use field_set::FieldSet;
-pub use generated::{Computed, Identity, OnUpdate, Upkeep, Version};
+pub use generated::{Computed, Identity, OnUpdate, Sequence, Upkeep, Version};
 pub use index::{Index, IndexPart, IndexTerm};
 pub use naming::{Naming, Templates};
 pub use property::Property;
@@ -256,6 +256,8 @@ pub enum FieldDefault {
     Server(ServerDefault),
     /// INSERT, which writes this SQL expression; the value is read back.
     Expression(ServerDefault),
+    /// INSERT, which asks this sequence; the value is read back. SQLite numbers a key that is an integer alone by itself.
+    Sequence(Arc<Sequence>),
     /// The database, in a way of its own such as a trigger.
     Fetched,
 }

@@ -33,8 +33,8 @@ mod wanted;
 mod write;
 
 pub use catalog::{
-    Catalog, Check, Column, Computed, Enum, Exclusion, ForeignKey, Index, IndexPart, IndexTerm, Numbering,
-    NumberingKind, PrimaryKey, Table, Timing, Unique, View,
+    Catalog, Check, Column, Computed, Enum, Exclusion, ForeignKey, Index, IndexPart, IndexTerm,
+    NamedSequence, Numbering, NumberingKind, PrimaryKey, Table, Timing, Unique, View,
 };
 pub use compare::{Compare, Comparison};
 pub use culprit::in_table;

@@ -1,4 +1,4 @@
-//! Reading the catalog of PostgreSQL: six queries in one flight, whatever the number of tables.
+//! Reading the catalog of PostgreSQL: seven queries in one flight, whatever the number of tables.
 
 mod queries;
 
@@ -10,7 +10,7 @@ use ormkit_core::model::TableName;
 use ormkit_core::schema::token::bare;
 use ormkit_core::schema::{
     Catalog, Check, Column, Computed, Enum, Exclusion, ForeignKey, Index, IndexPart, IndexTerm, Line,
-    Numbering, NumberingKind, PrimaryKey, Sequence, Table, Timing, Unique, View, usual_bounds,
+    NamedSequence, Numbering, NumberingKind, PrimaryKey, Sequence, Table, Timing, Unique, View, usual_bounds,
 };
 use ormkit_core::sql::Dialect;
 use ormkit_core::value::{Params, ValueRef};
@@ -27,16 +27,17 @@ impl Introspect for PgCatalog {
             let sql = query.replace("SCOPE", &condition).replace("NAMESPACE", namespace);
             Statement::new(StatementText::new(sql, Vec::new(), None, Effect::Read).into(), Params::new())
         };
-        use queries::{COLUMNS, CONSTRAINTS, ENUMS, INDEXES, SCHEMAS, TABLES};
-        Ok([SCHEMAS, TABLES, COLUMNS, CONSTRAINTS, INDEXES, ENUMS].map(statement).into())
+        use queries::{COLUMNS, CONSTRAINTS, ENUMS, INDEXES, SCHEMAS, SEQUENCES, TABLES};
+        Ok([SCHEMAS, TABLES, COLUMNS, CONSTRAINTS, INDEXES, ENUMS, SEQUENCES].map(statement).into())
     }
 
     fn read(&self, answers: &[KeptRows]) -> Result<Catalog> {
-        let [schemas, tables, columns, constraints, indexes, enums] = answers else {
+        let [schemas, tables, columns, constraints, indexes, enums, sequences] = answers else {
             return Err(Error::protocol("the catalog answered another number of queries"));
         };
         let mut catalog = Catalog {
             enums: Line::all(enums).map(|line| enumeration(&line)).collect::<Result<_>>()?,
+            sequences: Line::all(sequences).map(|line| sequence(&line)).collect::<Result<_>>()?,
             ..Catalog::default()
         };
         for line in Line::all(schemas) {
@@ -77,6 +78,10 @@ fn scoped(scope: &Scope) -> Result<(String, &'static str)> {
             (format!("n.nspname IN ({})", all.join(", ")), NAMED)
         }
     })
+}
+
+fn sequence(line: &Line<'_>) -> Result<NamedSequence> {
+    Ok(NamedSequence { name: TableName { schema: line.maybe(0)?, name: line.text(1)? }, options: Vec::new() })
 }
 
 fn enumeration(line: &Line<'_>) -> Result<Enum> {

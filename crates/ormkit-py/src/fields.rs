@@ -27,7 +27,7 @@ pub(crate) use dataclass::DataclassOptions;
 pub(crate) use declared_attr::DeclaredAttr;
 pub(crate) use exclude::ExcludeConstraint;
 pub(crate) use foreign_key::ForeignKey;
-pub(crate) use generated::{Computed, FetchedValue, Identity};
+pub(crate) use generated::{Computed, FetchedValue, Identity, Sequence};
 pub(crate) use index::Index;
 pub(crate) use json_null::is_json_null;
 pub(crate) use notes::Notes;

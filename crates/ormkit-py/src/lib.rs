@@ -91,7 +91,7 @@ mod _ormkit {
     use fields::{
         CheckConstraint, ColumnProperty, Computed, DeclaredAttr, ExcludeConstraint, FetchedValue, ForeignKey,
         ForeignKeyConstraint, Identity, Index, Mapped, MappedColumn, PrimaryKeyConstraint, RelationshipDecl,
-        UniqueConstraint, WriteOnlyMapped, column_property, mapped_column, relationship,
+        Sequence, UniqueConstraint, WriteOnlyMapped, column_property, mapped_column, relationship,
     };
     #[pymodule_export]
     use inspection::{AttributeState, History, InstanceState, Mapper, NamedItems, inspect};

@@ -1,7 +1,7 @@
 //! Columns whose values come from elsewhere than the program: what the database computes and numbers, what is renewed
 //! on every UPDATE, what counts the versions of a row.
 
-use super::{Field, FieldDefault, FieldId, FieldIds, ServerDefault};
+use super::{Field, FieldDefault, FieldId, FieldIds, ServerDefault, TableName};
 
 /// `GENERATED ALWAYS AS (…)`: the database computes the column from others of its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,15 @@ impl Identity {
             numbers.iter().filter_map(|(word, number)| number.map(|number| format!("{word} {number}")));
         said.chain(self.cycle.then(|| "CYCLE".to_owned())).collect()
     }
+}
+
+/// A sequence that numbers a column: PostgreSQL's, for SQLite has none. A database that has one of the name keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// Its name.
+    pub name: TableName,
+    /// How it counts; whether numbers are always its own is not asked.
+    pub options: Identity,
 }
 
 /// What UPDATE does with a column that it is not told to set.
@@ -118,8 +127,9 @@ impl Upkeep {
             if matches!(field.on_update, OnUpdate::Sql(_)) || field.version == Some(Version::Counted) {
                 upkeep.sql.push(id);
             }
-            if matches!(field.default, FieldDefault::Expression(_)) || field.version == Some(Version::Counted)
-            {
+            let is_expression =
+                matches!(field.default, FieldDefault::Expression(_) | FieldDefault::Sequence(_));
+            if is_expression || field.version == Some(Version::Counted) {
                 upkeep.sql_insert.push(id);
             }
             let is_fetched = field.computed.is_some()
@@ -149,7 +159,10 @@ impl Field {
             || self.version.is_some()
             || matches!(
                 self.default,
-                FieldDefault::Server(_) | FieldDefault::Expression(_) | FieldDefault::Fetched
+                FieldDefault::Server(_)
+                    | FieldDefault::Expression(_)
+                    | FieldDefault::Sequence(_)
+                    | FieldDefault::Fetched
             )
     }
 }

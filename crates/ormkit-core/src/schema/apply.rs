@@ -22,6 +22,10 @@ impl Catalog {
                 }
             }
             Operation::RenameEnum { from, to } => self.rename_enum(from, to, dialect),
+            Operation::CreateSequence(sequence) => self.sequences.push(sequence.clone()),
+            Operation::DropSequence(sequence) => {
+                self.sequences.retain(|known| known.name != sequence.name);
+            }
             Operation::CreateTable(table) => {
                 self.tables.push(table.clone());
                 self.sort_tables();

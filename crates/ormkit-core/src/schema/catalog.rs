@@ -17,6 +17,8 @@ pub struct Catalog {
     pub schemas: Vec<String>,
     /// Enum types (PostgreSQL).
     pub enums: Vec<Enum>,
+    /// Sequences that belong to no column (PostgreSQL).
+    pub sequences: Vec<NamedSequence>,
     /// Tables, by name.
     pub tables: Vec<Table>,
     /// Views, by name.
@@ -27,6 +29,18 @@ impl Catalog {
     /// The table of a name.
     pub fn table(&self, name: &TableName) -> Option<&Table> {
         self.tables.iter().find(|table| table.name == *name)
+    }
+
+    /// True where a sequence of the name is there, that of a `SERIAL` among them.
+    pub fn has_sequence(&self, name: &TableName) -> bool {
+        let is_of_column = |table: &Table| {
+            let serials = table.columns.iter().filter(|column| {
+                column.numbering.as_ref().is_some_and(|numbering| numbering.kind == NumberingKind::Serial)
+            });
+            let names = serials.map(|column| format!("{}_{}_seq", table.name.name, column.name));
+            table.name.schema == name.schema && names.into_iter().any(|own| own == name.name)
+        };
+        self.sequences.iter().any(|sequence| sequence.name == *name) || self.tables.iter().any(is_of_column)
     }
 
     /// The same, to be changed.
@@ -42,6 +56,15 @@ pub struct Enum {
     pub name: TableName,
     /// Its labels, in order.
     pub labels: Vec<String>,
+}
+
+/// A sequence that belongs to no column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedSequence {
+    /// Its name.
+    pub name: TableName,
+    /// Its options, in PostgreSQL's words: `START WITH 100`. Those of a sequence that was found are not read.
+    pub options: Vec<String>,
 }
 
 /// A table.

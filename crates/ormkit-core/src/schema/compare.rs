@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use super::diff::renamed;
 use super::recorded::{self, reword};
 use super::spelling::{is_called, spell};
-use super::{Catalog, Operation, Recorded, Renames, diff, introspect, wanted};
+use super::{
+    Catalog, NamedSequence, Numbering, NumberingKind, Operation, Recorded, Renames, diff, introspect, wanted,
+};
 use crate::driver::Scope;
 use crate::error::{Error, Result};
-use crate::model::{ModelId, Schema, TableName};
+use crate::model::{Field, FieldDefault, ModelId, Schema, TableName};
 use crate::session::Link;
-use crate::sql::{Dialect, DialectName};
+use crate::sql::{Dialect, DialectName, ddl};
 
 /// What a comparison heeds.
 #[derive(Clone, Debug, Default)]
@@ -98,6 +100,7 @@ impl Compare {
         };
         found.tables.retain(|table| !is_let_be(&table.name));
         wanted.tables.retain(|table| !is_let_be(&table.name));
+        ask_sequences(&mut found, schema, models);
         let own = self.version_table.iter().filter_map(|table| table.schema.clone());
         found.schemas.extend(own);
         let declared = Renames::declared(schema, models);
@@ -142,5 +145,25 @@ impl Sides {
     fn compared(self) -> Comparison {
         let operations = diff(&self.wanted, &self.found, &self.renames, self.dialect);
         Comparison { found: self.found, wanted: self.wanted, operations }
+    }
+}
+
+/// Columns whose numbers INSERT asks of a sequence may have a default that asks it as well, as those of `SERIAL` have: it is
+/// let be.
+fn ask_sequences(found: &mut Catalog, schema: &Schema, models: &[ModelId]) {
+    for model in ddl::in_order(schema, models) {
+        let Some(at) = found.tables.iter().position(|table| table.name == *model.table()) else { continue };
+        let asks = |field: &&Field| matches!(field.default, FieldDefault::Sequence(_));
+        for field in model.columns().filter(asks) {
+            let table = &mut found.tables[at];
+            let Some(column) = table.column_mut(&field.column) else { continue };
+            column.default.take_if(|default| default.starts_with("nextval("));
+            let is_serial = |numbering: &mut Numbering| numbering.kind == NumberingKind::Serial;
+            if column.numbering.take_if(is_serial).is_some() {
+                let own = format!("{}_{}_seq", table.name.name, field.column);
+                let name = TableName { schema: table.name.schema.clone(), name: own };
+                found.sequences.push(NamedSequence { name, options: Vec::new() });
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The schema that models declare, in their own words: what [`wanted`](super::wanted) asks a database to say in its words.
 
-use super::wanted::foreign_key;
+use super::wanted::{declared_sequences, foreign_key};
 use super::{
     Catalog, Check, Column, Computed, Enum, Exclusion, Index, IndexPart, IndexTerm, Numbering, NumberingKind,
     PrimaryKey, Table, Timing, Unique,
@@ -30,6 +30,9 @@ pub fn declared(schema: &Schema, models: &[ModelId], dialect: &'static Dialect) 
             labels: kind.labels.clone(),
         });
         catalog.enums = made.collect();
+    }
+    if dialect.name == DialectName::Postgres {
+        catalog.sequences = declared_sequences(&models);
     }
     for model in models {
         catalog.tables.push(table(schema, model, dialect)?);

@@ -12,6 +12,8 @@ impl Operation {
             Self::DropEnum(kind) => format!("DROP TYPE {}", kind.name),
             Self::AddEnumValue { name, label, .. } => format!("the new label {label} of {name}"),
             Self::RenameEnum { from, to } => format!("the type {from} becomes {to}"),
+            Self::CreateSequence(sequence) => format!("CREATE SEQUENCE {}", sequence.name),
+            Self::DropSequence(sequence) => format!("DROP SEQUENCE {}", sequence.name),
             Self::RenameTable { to, .. } | Self::RenameColumn { to, .. } => format!("becomes {to}"),
             Self::Add { part, .. } | Self::Drop { part, .. } => part.detail()?,
             Self::Alter { change, .. } => change.detail(),

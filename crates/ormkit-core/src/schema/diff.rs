@@ -38,6 +38,9 @@ pub fn diff(
         found.tables.iter().filter(|table| wanted.table(&table.name).is_none()).collect();
     drop_tables(&dropped, &mut steps, dialect);
     let replaced = enums::diff(wanted, &found, &mut steps, dialect);
+    // One that nobody declares may be anybody's.
+    let unmade = wanted.sequences.iter().filter(|sequence| !found.has_sequence(&sequence.name));
+    steps.first.extend(unmade.cloned().map(Operation::CreateSequence));
     // A label that is gone: the type is made anew, without what stands in the way.
     for operation in steps.parts_dropped.iter().chain(&replaced) {
         found.apply(operation, dialect);

@@ -17,6 +17,7 @@ impl Operation {
             Self::CreateSchema(name) => fits(name, is("a schema"), dialect),
             Self::CreateEnum(kind) => fits(&kind.name.name, is("an enum"), dialect),
             Self::RenameEnum { to, .. } => fits(to, is("an enum"), dialect),
+            Self::CreateSequence(sequence) => fits(&sequence.name.name, is("a sequence"), dialect),
             Self::CreateTable(table) => all_of(table, dialect),
             Self::RenameTable { to, .. } => fits(to, is("a table"), dialect),
             Self::RenameColumn { table, to, .. } => fits(to, of("a column", table), dialect),

@@ -1,6 +1,8 @@
 //! The steps from one schema to another.
 
-use super::{Check, Column, Enum, Exclusion, ForeignKey, Index, Numbering, PrimaryKey, Table, Unique};
+use super::{
+    Check, Column, Enum, Exclusion, ForeignKey, Index, NamedSequence, Numbering, PrimaryKey, Table, Unique,
+};
 use crate::model::TableName;
 
 /// One step. Each can be written as one statement, except those that SQLite cannot do but by a rebuild of the table.
@@ -30,6 +32,10 @@ pub enum Operation {
         /// Its new name, without a schema.
         to: String,
     },
+    /// CREATE SEQUENCE.
+    CreateSequence(NamedSequence),
+    /// DROP SEQUENCE.
+    DropSequence(NamedSequence),
     /// CREATE TABLE, without its indexes and comments, which are steps of their own.
     CreateTable(Table),
     /// DROP TABLE.
@@ -179,6 +185,8 @@ impl Operation {
             Self::DropSchema(name) => Self::CreateSchema(name),
             Self::CreateEnum(kind) => Self::DropEnum(kind),
             Self::DropEnum(kind) => Self::CreateEnum(kind),
+            Self::CreateSequence(sequence) => Self::DropSequence(sequence),
+            Self::DropSequence(sequence) => Self::CreateSequence(sequence),
             Self::RenameEnum { from: TableName { schema, name }, to } => {
                 Self::RenameEnum { from: TableName { schema, name: to }, to: name }
             }
@@ -211,6 +219,8 @@ impl Operation {
             | Self::DropEnum(_)
             | Self::AddEnumValue { .. }
             | Self::RenameEnum { .. }
+            | Self::CreateSequence(_)
+            | Self::DropSequence(_)
             | Self::Renumber { .. } => "execute",
             Self::CreateTable(_) => "create_table",
             Self::DropTable(_) => "drop_table",
@@ -250,7 +260,9 @@ impl Operation {
     /// The table that it is about.
     pub fn table(&self) -> Option<&TableName> {
         match self {
-            Self::CreateSchema(_) | Self::DropSchema(_) => None,
+            Self::CreateSchema(_) | Self::DropSchema(_) | Self::CreateSequence(_) | Self::DropSequence(_) => {
+                None
+            }
             Self::CreateEnum(_) | Self::DropEnum(_) | Self::AddEnumValue { .. } | Self::RenameEnum { .. } => {
                 None
             }

@@ -6,15 +6,16 @@
 //! from the models.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::aside::Aside;
 use super::culprit::of_model;
 use super::introspect::introspect;
 use super::migrate::run;
-use super::{Catalog, ForeignKey};
+use super::{Catalog, ForeignKey, NamedSequence};
 use crate::driver::Scope;
 use crate::error::{Error, Result};
-use crate::model::{Model, ModelId, Schema, TableName};
+use crate::model::{Model, ModelId, Schema, Sequence, TableName};
 use crate::session::Link;
 use crate::sql::ddl::{self, DdlStep, ForeignKeyDef};
 
@@ -39,8 +40,8 @@ pub async fn wanted(link: &mut Link, schema: &Schema, models: &[ModelId]) -> Res
             "what models want is tried out in a transaction of its own: end this one",
         ));
     }
-    let mut wanted = Catalog::default();
     let tables = ddl::in_order(schema, models);
+    let mut wanted = Catalog { sequences: declared_sequences(&tables), ..Catalog::default() };
     let mut asides = Vec::new();
     for kind in ddl::enums(&tables).iter().filter(|kind| kind.schema.is_some()) {
         let name = TableName { schema: kind.schema.clone(), name: kind.name.clone() };
@@ -72,6 +73,15 @@ pub async fn wanted(link: &mut Link, schema: &Schema, models: &[ModelId]) -> Res
     wanted.schemas.sort();
     wanted.schemas.dedup();
     Ok(wanted)
+}
+
+/// Those that columns are numbered by.
+pub(super) fn declared_sequences(models: &[&Arc<Model>]) -> Vec<NamedSequence> {
+    let named = |sequence: &Arc<Sequence>| NamedSequence {
+        name: sequence.name.clone(),
+        options: sequence.options.options(),
+    };
+    ddl::sequences(models).iter().map(named).collect()
 }
 
 fn statement(step: DdlStep) -> String {

@@ -79,6 +79,18 @@ impl Operation {
                 out.push(" RENAME TO ");
                 out.name(to);
             }
+            Self::CreateSequence(sequence) => {
+                out.push("CREATE SEQUENCE ");
+                out.table(&sequence.name);
+                for option in &sequence.options {
+                    out.push(" ");
+                    out.push(option);
+                }
+            }
+            Self::DropSequence(sequence) => {
+                out.push("DROP SEQUENCE ");
+                out.table(&sequence.name);
+            }
             Self::CreateTable(table) => create_table(out, table),
             Self::DropTable(table) => {
                 out.push("DROP TABLE ");

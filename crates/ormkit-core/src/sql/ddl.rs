@@ -13,9 +13,9 @@ pub use drop::{drop_all, drop_some};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Dialect, Spelling, SqlWriter};
+use super::{Dialect, DialectName, Spelling, SqlWriter};
 use crate::error::Result;
-use crate::model::{ColumnType, EnumType, Model, ModelId, Schema, TableName};
+use crate::model::{ColumnType, EnumType, FieldDefault, Model, ModelId, Schema, Sequence, TableName};
 use crate::value::Params;
 pub(crate) use exclude::{definition as exclude_definition, name as exclude_name};
 pub(crate) use foreign_key::ForeignKeyDef;
@@ -70,6 +70,9 @@ pub(crate) fn placed<'m>(
     let mut steps = Vec::new();
     for enumeration in enums(&models).iter().filter(|_| dialect.native_enums) {
         steps.push((create_enum(enumeration, spelling), None));
+    }
+    for sequence in sequences(&models).iter().filter(|_| dialect.name == DialectName::Postgres) {
+        steps.push((create_sequence(sequence, spelling), None));
     }
     let mut later = Vec::new();
     let mut done: HashSet<&TableName> = HashSet::new();
@@ -161,6 +164,30 @@ pub(crate) fn enums(models: &[&Arc<Model>]) -> Vec<Arc<EnumType>> {
         }
     }
     found
+}
+
+/// All sequences, each once.
+pub(crate) fn sequences(models: &[&Arc<Model>]) -> Vec<Arc<Sequence>> {
+    let mut found: Vec<Arc<Sequence>> = Vec::new();
+    for field in models.iter().flat_map(|model| model.columns()) {
+        if let FieldDefault::Sequence(sequence) = &field.default
+            && !found.iter().any(|known| known.name == sequence.name)
+        {
+            found.push(Arc::clone(sequence));
+        }
+    }
+    found
+}
+
+fn create_sequence(sequence: &Sequence, spelling: Spelling<'_>) -> DdlStep {
+    DdlStep::Run(written(spelling, |out| {
+        out.push("CREATE SEQUENCE IF NOT EXISTS ");
+        out.table(&sequence.name);
+        for option in sequence.options.options() {
+            out.push(" ");
+            out.push(&option);
+        }
+    }))
 }
 
 fn create_enum(enumeration: &EnumType, spelling: Spelling<'_>) -> DdlStep {

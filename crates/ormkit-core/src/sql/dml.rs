@@ -3,10 +3,12 @@
 mod expressions;
 mod rows;
 
+use std::borrow::Cow;
+
 use super::expr::{fitting, is_decimal_key};
 pub(crate) use expressions::Expressions;
 
-use super::{Dialect, DialectName, Lacking, Spelling, SqlWriter};
+use super::{Lacking, Spelling, SqlWriter, ddl};
 use crate::driver::{Effect, StatementText};
 use crate::error::Result;
 use crate::model::{Field, FieldDefault, FieldId, Model, OnUpdate, Schema};
@@ -116,16 +118,28 @@ pub(super) fn make(out: &mut SqlWriter<'_>, model: &Model, made: &[FieldId], mut
             out.push(", ");
         }
         comma = true;
-        fitting(out, model, *field, |out| out.push(made_by(out.dialect(), model, *field)));
+        fitting(out, model, *field, |out| {
+            let made = made_by(out, model, *field);
+            out.push(&made);
+        });
     }
 }
 
 /// The expression of one of them.
-pub(super) fn made_by<'a>(dialect: &Dialect, model: &'a Model, field: FieldId) -> &'a str {
+pub(super) fn made_by<'a>(out: &SqlWriter<'_>, model: &'a Model, field: FieldId) -> Cow<'a, str> {
     match &model.field(field).default {
-        FieldDefault::Expression(sql) if dialect.name == DialectName::Postgres => &sql.postgres,
-        FieldDefault::Expression(sql) => &sql.sqlite,
-        _ => "1", // the first version
+        FieldDefault::Expression(sql) if out.is_postgres() => Cow::Borrowed(&sql.postgres),
+        FieldDefault::Expression(sql) => Cow::Borrowed(&sql.sqlite),
+        FieldDefault::Sequence(sequence) if out.is_postgres() => {
+            let name = ddl::written(out.spelling(), |out| out.table(&sequence.name));
+            Cow::Owned(ddl::written(out.spelling(), |out| {
+                out.push("nextval(");
+                out.literal(&name);
+                out.push(")");
+            }))
+        }
+        FieldDefault::Sequence(_) => Cow::Borrowed("NULL"), // the next number of the key
+        _ => Cow::Borrowed("1"),                            // the first version
     }
 }
 

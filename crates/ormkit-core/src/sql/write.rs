@@ -162,7 +162,7 @@ fn insert(out: &mut SqlWriter<'_>, node: &Insert) {
         out.push(") ");
         let mut rows = Select::clone(rows);
         for field in &made {
-            let value = Expr::Text(dml::made_by(out.dialect(), model, *field).into());
+            let value = Expr::Text(dml::made_by(out, model, *field).into_owned().into());
             match wider(&rows, model, *field, vec![value]) {
                 Ok(wider) => rows = wider,
                 Err(error) => return out.fail(error),

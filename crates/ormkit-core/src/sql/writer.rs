@@ -126,6 +126,11 @@ impl<'a> SqlWriter<'a> {
         self
     }
 
+    /// How names are written.
+    pub(crate) fn spelling(&self) -> Spelling<'a> {
+        Spelling { dialect: self.dialect, schemas: self.schema_names }
+    }
+
     /// The dialect.
     pub fn dialect(&self) -> &'static Dialect {
         self.dialect

@@ -107,6 +107,15 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND SCOPE
     AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
 ORDER BY 1, 2, u.place";
 
+/// Sequences that belong to no column.
+pub(super) const SEQUENCES: &str = "\
+SELECT NAMESPACE, c.relname::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'S' AND SCOPE
+    AND NOT EXISTS (SELECT 1 FROM pg_depend d
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i', 'e'))
+ORDER BY 1 NULLS FIRST, 2";
+
 /// Enum types.
 pub(super) const ENUMS: &str = "\
 SELECT NAMESPACE, t.typname::text,

@@ -7,7 +7,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let ["ormkit._ormkit"] = names[..] else {
         return Err(format!("a class is described for another module than ormkit._ormkit: {names:?}").into());
     };
-    // `match` is a keyword of Rust alone.
-    print!("{}", info.modules["ormkit._ormkit"].format_with_config(false).replace("r#match:", "match:"));
+    let text = info.modules["ormkit._ormkit"].format_with_config(false);
+    // `match` is a keyword of Rust alone; a name that `typing` has as well is given its module, which is this one.
+    print!("{}", text.replace("r#match:", "match:").replace("_ormkit.Sequence", "Sequence"));
     Ok(())
 }

@@ -58,7 +58,6 @@ pub(super) const MODULE: Words = &[
     ("IntegerField", "id: Mapped[int] = mapped_column()"),
     ("CharField", "name: Mapped[str] = mapped_column(max_length=..)"),
     ("Model", "class User(Base), with Base of ormkit or of your own"),
-    ("Sequence", "Identity(start=..), or server_default=text(\"nextval('name')\")"),
     ("composite", "a property that makes the value of its columns, and where(..) on the columns"),
     ("deferred", "mapped_column(deferred=True)"),
     ("over", "func.name(..).over(..)"),

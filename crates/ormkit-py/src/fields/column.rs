@@ -1,6 +1,8 @@
 //! `mapped_column(...)`.
 use super::types::{TypeEngine, length_of, type_of};
-use super::{CheckConstraint, Computed, DataclassOptions, FetchedValue, ForeignKey, Identity, Notes, refuse};
+use super::{
+    CheckConstraint, Computed, DataclassOptions, FetchedValue, ForeignKey, Identity, Notes, Sequence, refuse,
+};
 use crate::attribute::Attribute;
 use crate::expr::{Condition, Expr};
 use crate::model::raise::unsupported;
@@ -41,6 +43,7 @@ pub(crate) struct MappedColumn {
     pub(crate) on_update: Renewal,
     pub(crate) computed: Option<Py<Computed>>,
     pub(crate) identity: Option<Py<Identity>>,
+    pub(crate) sequence: Option<Py<Sequence>>,
     pub(crate) max_length: Option<u32>,
     /// None: an integer key alone.
     pub(crate) autoincrement: Option<bool>,
@@ -148,6 +151,7 @@ impl MappedColumn {
             on_update: Renewal::Keep,
             computed: None,
             identity: None,
+            sequence: None,
             max_length: None,
             autoincrement: None,
             comment: None,
@@ -340,11 +344,13 @@ fn take_argument(column: &mut MappedColumn, at: usize, argument: &Bound<'_, PyAn
         column.computed = Some(computed.clone().unbind());
     } else if let Ok(identity) = argument.cast::<Identity>() {
         column.identity = Some(identity.clone().unbind());
+    } else if let Ok(sequence) = argument.cast::<Sequence>() {
+        column.sequence = Some(sequence.clone().unbind());
     } else if let Some(column_type) = type_of(argument)? {
         column.column_type = Some(column_type.unbind());
     } else if !argument.is_none() {
         return Err(PyTypeError::new_err(format!(
-            "mapped_column() takes a name, a column type, ForeignKey, CheckConstraint, Computed or Identity, not {}",
+            "mapped_column() takes a name, a column type, ForeignKey, CheckConstraint, Computed, Identity or Sequence, not {}",
             argument.repr()?
         )));
     }

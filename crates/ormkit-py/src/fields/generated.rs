@@ -1,8 +1,9 @@
 //! `Identity(..)`, `Computed(..)`, `Sequence(..)` and `FetchedValue()`.
 use crate::expr::Expr;
-use ormkit_core::model::{self, ServerDefault};
+use ormkit_core::model::{self, ServerDefault, TableName};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use std::sync::Arc;
 
 /// `GENERATED … AS IDENTITY`: the database numbers the rows. On SQLite it numbers a key that is an integer alone, from
 /// 1 on; the options are PostgreSQL's.
@@ -67,6 +68,69 @@ impl Computed {
             sql: ServerDefault { postgres: sql.clone(), sqlite: sql, unfit: None },
             persisted,
         }))
+    }
+}
+
+/// A sequence of PostgreSQL that numbers a column: `mapped_column(Sequence("tickets"))`. INSERT asks it where no value is given,
+/// and the number is read back; `create_all` makes it, unless there is one of the name, and migrations do. SQLite has none: there
+/// it stands for the numbers of a key that is an integer alone, and a column beside the key is refused.
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pyclass(module = "ormkit._ormkit"))]
+#[pyclass(frozen, module = "ormkit")]
+pub(crate) struct Sequence(pub(crate) Arc<model::Sequence>);
+
+#[cfg_attr(feature = "stub-gen", pyo3_stub_gen::derive::gen_stub_pymethods)]
+#[pymethods]
+impl Sequence {
+    /// Args:
+    ///     name: Its name, without a schema.
+    ///     start, increment, minvalue, maxvalue: Which numbers.
+    ///     cycle: Begin anew after the greatest.
+    ///     cache: How many numbers a connection takes at once.
+    ///     schema: The schema that it is in.
+    ///     optional: Accepted: where the database numbers a key by itself it does so in any case.
+    #[new]
+    #[pyo3(signature = (name, start = None, increment = None, minvalue = None, maxvalue = None, *, cycle = false,
+        cache = None, schema = None, optional = false))]
+    fn new(
+        name: String,
+        start: Option<i64>,
+        increment: Option<i64>,
+        minvalue: Option<i64>,
+        maxvalue: Option<i64>,
+        cycle: bool,
+        cache: Option<i64>,
+        schema: Option<String>,
+        #[expect(unused_variables, reason = "SQLite has no other way")] optional: bool,
+    ) -> PyResult<Self> {
+        if [Some(&name), schema.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|name| name.is_empty() || name.contains('\0'))
+        {
+            return Err(PyValueError::new_err("Sequence() needs a name, without NUL characters"));
+        }
+        if increment == Some(0) {
+            return Err(PyValueError::new_err("Sequence(increment=0) would number every row the same"));
+        }
+        let options =
+            model::Identity { always: false, start, increment, min: minvalue, max: maxvalue, cycle, cache };
+        Ok(Self(Arc::new(model::Sequence { name: TableName { schema, name }, options })))
+    }
+
+    /// The sequence's name.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.0.name.name
+    }
+
+    /// The schema that it is in.
+    #[getter]
+    fn schema(&self) -> Option<&str> {
+        self.0.name.schema.as_deref()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Sequence('{}')", self.0.name)
     }
 }
 

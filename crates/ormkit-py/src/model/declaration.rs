@@ -120,6 +120,9 @@ impl<'py> Context<'_, 'py> {
             index: options.index,
             autoincrement: options.autoincrement.unwrap_or(false),
             default: match (&options.server_default, default.object()) {
+                (None, None) if let Some(sequence) = &options.sequence => {
+                    FieldDefault::Sequence(Arc::clone(&sequence.get().0))
+                }
                 (Some(ServerValue::Default(expr)), _) => FieldDefault::Server(constant(expr, &column_type)?),
                 (Some(ServerValue::Insert(expr)), _) => {
                     FieldDefault::Expression(constant(expr, &column_type)?)
@@ -147,7 +150,7 @@ impl<'py> Context<'_, 'py> {
         if field.autoincrement && !field.column_type.is_integer() {
             return Err(mapping("autoincrement=True needs an integer column"));
         }
-        check_generated(&field, default.object().is_some())?;
+        check_generated(&field, default.object().is_some(), options.sequence.is_some())?;
         let mut checks: Vec<Constraint> = options.checks.iter().map(|check| check.get().def()).collect();
         if let (None, Some(Inner::Type(class))) =
             (&options.column_type, annotation.as_ref().map(|annotation| &annotation.inner))
@@ -417,7 +420,13 @@ fn constant(expr: &CoreExpr, column_type: &ColumnType) -> PyResult<ServerDefault
 }
 
 /// Refuses what contradicts a column that the database writes.
-fn check_generated(field: &Field, has_default: bool) -> PyResult<()> {
+fn check_generated(field: &Field, has_default: bool, has_sequence: bool) -> PyResult<()> {
+    if has_sequence && !(matches!(field.default, FieldDefault::Sequence(_)) && field.column_type.is_integer())
+    {
+        return Err(mapping(
+            "a Sequence numbers a column of integers without another default: INSERT asks it, leave server_default= out",
+        ));
+    }
     let has_default = has_default || field.default != FieldDefault::None;
     let is_renewed = field.on_update != OnUpdate::Keep;
     if field.computed.is_some() && (has_default || is_renewed || field.identity.is_some()) {

@@ -2,7 +2,7 @@
 
 use super::super::cursor::Cursor;
 use super::super::token::{Token, TokenKind};
-use super::super::{Change, Enum, Operation, Table};
+use super::super::{Change, Enum, NamedSequence, Operation, Table};
 use super::{POSTGRES, Recorded, naming};
 use crate::error::{Error, Result};
 use crate::model::TableName;
@@ -141,6 +141,9 @@ impl Recorded {
         if cursor.take("TYPE") {
             return self.create_type(cursor);
         }
+        if cursor.take("SEQUENCE") {
+            return self.create_sequence(cursor);
+        }
         if RELATIONS.iter().any(|words| cursor.take(words)) {
             cursor.take("IF NOT EXISTS");
             let name = self.place(cursor)?;
@@ -160,6 +163,16 @@ impl Recorded {
         if !is_there {
             self.apply(&Operation::CreateSchema(name));
             self.catalog.schemas.sort();
+        }
+        Ok(())
+    }
+
+    fn create_sequence(&mut self, cursor: &mut Cursor<'_>) -> Result<()> {
+        cursor.take("IF NOT EXISTS");
+        let name = self.place(cursor)?;
+        self.others.insert(name.clone());
+        if !self.catalog.sequences.iter().any(|known| known.name == name) {
+            self.apply(&Operation::CreateSequence(NamedSequence { name, options: Vec::new() }));
         }
         Ok(())
     }
@@ -271,6 +284,7 @@ impl Recorded {
             let if_exists = cursor.take("IF EXISTS");
             for mut item in cursor.pieces() {
                 let name = self.place(&mut item)?;
+                self.catalog.sequences.retain(|known| known.name != name);
                 if !self.others.remove(&name) && !relation && self.known(&name, if_exists)?.is_some() {
                     self.drop_table(&name);
                 }
@@ -308,6 +322,7 @@ impl Recorded {
             self.catalog.tables.iter().map(|table| table.name.clone()).filter(within).collect();
         tables.iter().for_each(|table| self.drop_table(table));
         self.catalog.enums.retain(|kind| !within(&kind.name));
+        self.catalog.sequences.retain(|sequence| !within(&sequence.name));
         self.others.retain(|other| !within(other));
         self.apply(&Operation::DropSchema(name));
     }

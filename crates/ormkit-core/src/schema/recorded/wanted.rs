@@ -4,6 +4,7 @@ use super::{POSTGRES, Recorded};
 use crate::error::Result;
 use crate::model::{ModelId, Schema};
 use crate::schema::Catalog;
+use crate::schema::wanted::declared_sequences;
 use crate::sql::ddl::{self, DdlStep};
 
 /// The schema of `models` on PostgreSQL, without a server to ask.
@@ -21,7 +22,9 @@ pub(in crate::schema) fn wanted(
         recorded.statement(&sql)?;
     }
     let mut wanted = Catalog { default_schema: None, ..recorded.catalog };
-    let enums = ddl::enums(&ddl::in_order(schema, models));
+    let ordered = ddl::in_order(schema, models);
+    wanted.sequences = declared_sequences(&ordered);
+    let enums = ddl::enums(&ordered);
     let tables = wanted.tables.iter().filter_map(|table| table.name.schema.clone());
     let mut schemas: Vec<String> =
         tables.chain(enums.iter().filter_map(|kind| kind.schema.clone())).collect();

@@ -2,16 +2,17 @@
 
 use super::super::Spelling;
 use super::foreign_key::ForeignKeyDef;
-use super::{DdlStep, enums, in_order, written};
-use crate::model::{EnumType, Model, ModelId, Schema};
+use super::{DdlStep, enums, in_order, sequences, written};
+use crate::model::{EnumType, Model, ModelId, Schema, TableName};
+use crate::sql::DialectName;
 
 /// The steps that drop the tables of `models`, as far as they exist, those that refer to others first, and then the
-/// enum types.
+/// enum types and the sequences.
 pub fn drop_all<'a>(schema: &Schema, models: &[ModelId], spelling: impl Into<Spelling<'a>>) -> Vec<DdlStep> {
     drop_some(schema, models, &[], spelling)
 }
 
-/// The same, without the enum types that the tables of `kept` have as well.
+/// The same, without the enum types and sequences that the tables of `kept` have as well.
 pub fn drop_some<'a>(
     schema: &Schema,
     models: &[ModelId],
@@ -42,6 +43,15 @@ pub fn drop_some<'a>(
         steps.push(DdlStep::Run(written(spelling, |out| {
             out.push("DROP TYPE IF EXISTS ");
             out.enumeration(enumeration);
+        })));
+    }
+    let kept = sequences(&in_order(schema, kept));
+    let is_kept = |name: &TableName| kept.iter().any(|kept| kept.name == *name);
+    let has_sequences = spelling.dialect.name == DialectName::Postgres;
+    for sequence in sequences(&models).iter().filter(|known| has_sequences && !is_kept(&known.name)) {
+        steps.push(DdlStep::Run(written(spelling, |out| {
+            out.push("DROP SEQUENCE IF EXISTS ");
+            out.table(&sequence.name);
         })));
     }
     steps

@@ -3,7 +3,7 @@
 use super::ForeignKeyDef;
 use super::declared_indexes;
 use crate::error::{Error, Result};
-use crate::model::{ColumnType, Constraint, Model, TableName};
+use crate::model::{ColumnType, Constraint, FieldDefault, Model, TableName};
 use crate::sql::quote::LONGEST_NAME;
 use crate::sql::{Dialect, DialectName};
 
@@ -40,6 +40,9 @@ pub(super) fn model_fits(model: &Model, dialect: &Dialect) -> Result<()> {
         }
         if let ColumnType::Enum(kind) = &field.column_type {
             fits(&kind.name, || "an enum".into(), dialect)?;
+        }
+        if let FieldDefault::Sequence(sequence) = &field.default {
+            fits(&sequence.name.name, || "a sequence".into(), dialect)?;
         }
     }
     for constraint in &model.def.constraints {

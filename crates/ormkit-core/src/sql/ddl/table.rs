@@ -46,6 +46,15 @@ fn column(out: &mut SqlWriter<'_>, model: &Model, field: &Field) {
     out.name(&field.column);
     out.push(" ");
     out.column_type(&field.column_type);
+    if let FieldDefault::Sequence(sequence) = &field.default
+        && !(out.is_postgres() || (is_alone_key(model, field) && field.column_type.is_integer()))
+    {
+        let what = format!("Sequence(\"{}\") of column {}", sequence.name, field.column);
+        out.unsupported(
+            &what,
+            "SQLite numbers a key that is an integer alone; let default= make other values",
+        );
+    }
     if let Some(computed) = &field.computed {
         return compute(out, field, computed);
     }

@@ -1,7 +1,7 @@
 //! Golden texts of DDL.
 
 use super::*;
-use crate::model::{Constraint, Field, FieldDefault, Index, KeyCheck, ModelDef, Registry, Timing};
+use crate::model::{Constraint, Field, FieldDefault, Identity, Index, KeyCheck, ModelDef, Registry, Timing};
 use crate::query::Expr;
 use crate::sql::server_default;
 
@@ -205,4 +205,30 @@ fn long_names_end_in_a_hash() {
     let (one, other) = (names::index(&table, &["aaa"]), names::index(&table, &["aab"]));
     assert_eq!(one.len(), 63);
     assert_ne!(one, other);
+}
+
+#[test]
+fn a_sequence_comes_before_its_table_and_goes_behind_it() {
+    let options = Identity { start: Some(7), cycle: true, ..Identity::default() };
+    let name = TableName { schema: Some("side".into()), name: "Numbers".into() };
+    let numbered = |field: Field| Field {
+        default: FieldDefault::Sequence(Arc::new(Sequence { name: name.clone(), options })),
+        ..field
+    };
+    let key = Field::new("id", ColumnType::BigInt).key();
+    let schema = frozen(vec![
+        def("One", "ones", vec![numbered(key.clone())]),
+        def("Two", "twos", vec![numbered(key)]),
+    ]);
+    let made = create(&schema, &Dialect::POSTGRES);
+    assert_eq!(script(&made)[0], "CREATE SEQUENCE IF NOT EXISTS side.\"Numbers\" START WITH 7 CYCLE");
+    assert_eq!(made.len(), 3);
+    let dropped = drop(&schema, &Dialect::POSTGRES);
+    assert_eq!(script(&dropped)[2..], ["DROP SEQUENCE IF EXISTS side.\"Numbers\""]);
+    let kept = drop_some(&schema, &[ModelId(0)], &[ModelId(1)], &Dialect::POSTGRES);
+    assert_eq!(script(&kept), ["DROP TABLE IF EXISTS ones"]);
+    assert_eq!(create(&schema, &Dialect::SQLITE).len(), 2);
+    let beside = def("Three", "threes", vec![id(), numbered(Field::new("n", ColumnType::BigInt))]);
+    let refused = create_all(&frozen(vec![beside]), &[ModelId(0)], &Dialect::SQLITE).unwrap_err();
+    assert!(refused.to_string().contains("Sequence(\"side.Numbers\") of column n"), "{refused}");
 }
