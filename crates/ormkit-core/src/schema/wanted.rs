@@ -121,7 +121,8 @@ pub(super) fn foreign_key(def: &ForeignKeyDef) -> ForeignKey {
         referred: def.referred.clone(),
         on_delete: action(def.on_delete),
         on_update: action(def.on_update),
-        match_full: def.check.full,
+        // PostgreSQL forgets it where there is one column, which is NULL or not.
+        match_full: def.check.full && def.columns.len() > 1,
         timing: def.check.timing(),
     }
 }

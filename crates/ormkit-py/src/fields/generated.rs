@@ -91,6 +91,7 @@ impl Sequence {
     #[new]
     #[pyo3(signature = (name, start = None, increment = None, minvalue = None, maxvalue = None, *, cycle = false,
         cache = None, schema = None, optional = false))]
+    #[allow(clippy::too_many_arguments, reason = "the options of a sequence")]
     fn new(
         name: String,
         start: Option<i64>,
