@@ -11,9 +11,11 @@ from ormkit import (
     Mapped,
     Sequence,
     Unsupported,
+    func,
     insert,
     mapped_column,
     select,
+    text,
 )
 from ormkit.migrations import AlembicConfig, AutogenContext, recorded_schema
 from ormkit.testing import assert_queries
@@ -81,6 +83,10 @@ async def test_a_column_beside_the_key(postgres):
         assert [order.number for order in orders] == [7, 8, 9, 1]
         session.add(Order(number=50))
         await session.commit()
+        tickets = Sequence("by_hand")
+        await session.execute(text("CREATE SEQUENCE by_hand START 3"))
+        assert await session.scalar(select(func.nextval(tickets.name))) == 3
+        await session.rollback()
     await Other.metadata.drop_all(postgres)
     assert (await postgres.execute("SELECT count(*) FROM pg_class WHERE relkind = 'S'")).scalar() == 0
 
@@ -120,9 +126,9 @@ async def test_a_migration_makes_it_and_a_second_look_finds_nothing(postgres):
 
 async def test_its_revision_goes_there_and_back_with_alembic(postgres, postgres_url, tmp_path):
     context = AutogenContext(postgres, [Ticket, Order])
-    text = context.render_migration("numbers", await context.diff(), None, revision="1")
-    assert "CREATE SEQUENCE ticket_numbers START WITH 100 INCREMENT BY 5" in text
-    (make_folder(tmp_path) / "1.py").write_text(text)
+    written = context.render_migration("numbers", await context.diff(), None, revision="1")
+    assert "CREATE SEQUENCE ticket_numbers START WITH 100 INCREMENT BY 5" in written
+    (make_folder(tmp_path) / "1.py").write_text(written)
     alembic(tmp_path, postgres_url, "upgrade", "head")
     assert await steps(postgres, Ticket, Order) == []
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = .\n")
@@ -194,3 +200,5 @@ def test_sequences_that_number_nothing(arguments, says):
 def test_it_says_what_it_is():
     sequence = Sequence("s", schema="side")
     assert (sequence.name, sequence.schema, repr(sequence)) == ("s", "side", "Sequence('side.s')")
+    with pytest.raises(AttributeError, match=r"next_value.*write func\.nextval\(sequence\.name\)"):
+        sequence.next_value()

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use crate::attribute::Attribute;
 use crate::engine::{Connection, Engine};
 use crate::expr::Expr;
+use crate::fields::Sequence;
 use crate::inspection::Mapper;
 use crate::model::{ColumnInfo, MetaData, RelationshipInfo, Table, with_def};
 use crate::query::{Delete, F, Insert, Query, Select, Update};
@@ -336,6 +337,15 @@ const COLUMN: Words = &[
     ("onupdate", "nothing: it is not told"),
 ];
 
+const SEQUENCE: Words = &[
+    (
+        "next_value",
+        "func.nextval(sequence.name) in a statement; in a column the sequence itself, without server_default=",
+    ),
+    ("create", "await metadata.create_all(engine), which makes those of columns"),
+    ("drop", "await metadata.drop_all(engine), which drops those of columns"),
+];
+
 const RELATION: Words = &[
     ("entity", "relation.mapper"),
     ("argument", "relation.target"),
@@ -412,6 +422,7 @@ macro_rules! answers {
 
 answers!(
     AsyncSession: SESSION,
+    Sequence: SEQUENCE,
     Query: QUERY,
     Select: STATEMENT,
     Insert: STATEMENT,
